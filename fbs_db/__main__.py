@@ -1,0 +1,3 @@
+from fbs_db.cli import main
+
+main()

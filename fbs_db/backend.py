@@ -1,0 +1,345 @@
+"""yoyo's PostgreSQL backend, made fit for a host's production database.
+
+What yoyo does by itself and why it is done otherwise here: its lock outlives its
+holder, its record is a second transaction, it splits files, it bears names a host
+may use, and it opens its own connection.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from psycopg import Connection, generators, pq, sql
+from psycopg.rows import dict_row, tuple_row
+from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
+
+from fbs_db import __version__
+from fbs_db.connection import raise_if_lost
+from fbs_db.errors import FbsDbError, LockTimeout, MigrationFailed, MissingRollback, ServerOutOfResources, TargetError
+from fbs_db.files import MigrationFile, statements
+
+_POLL_SECONDS = 0.1
+_SETTINGS = {
+    "search_path": "{schema}, pg_temp",
+    "lock_timeout": "'3s'",
+    "statement_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "client_min_messages": "notice",
+    "fbs.user_table": "{user_table}",
+}
+
+
+@dataclass(frozen=True)
+class Applied:
+    """One row of ``fbs_migrations``: a file in force.
+
+    Attributes:
+        migration_id: the file, without its ending.
+        checksum: SHA-256 of the file as it was applied.
+        applied_at: when.
+        applied_by: database role.
+        fbs_db_version: version of fbs-db.
+    """
+
+    migration_id: str
+    checksum: str
+    applied_at: datetime
+    applied_by: str
+    fbs_db_version: str
+
+
+class Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]
+    """Applies and undoes files over an open connection, in one schema.
+
+    Parameters:
+        connection: open, and either idle in autocommit or in a transaction of the
+            caller's, which then stays open.
+        schema: where the tables are, or will be.
+        user_table: the host's user table as ``schema.table``, quoted as needed.
+        said: told what is being waited for.
+    """
+
+    migration_table = "fbs_migrations"
+    log_table = "fbs_migration_log"
+
+    def __init__(
+        self,
+        connection: Connection,
+        schema: str,
+        *,
+        user_table: str = "",
+        said: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        self._given = connection
+        self.schema = schema
+        self.user_table = user_table
+        self.said = said
+        super().__init__(None, self.migration_table)
+        self.in_callers_transaction = connection.info.transaction_status is pq.TransactionStatus.INTRANS
+        self._in_transaction = self.in_callers_transaction
+
+    # --- yoyo's hooks
+
+    def connect(self, dburi: None) -> Connection:
+        return self._given
+
+    def init_connection(self, connection: Connection) -> None:
+        """Nothing: what a run needs is set in its transaction, and gone with it."""
+
+    def ensure_internal_schema_updated(self) -> None:
+        """Nothing: the history is made by the first file."""
+
+    def cursor(self) -> psycopg.Cursor[tuple[Any, ...]]:
+        return self.connection.cursor(row_factory=tuple_row)
+
+    def begin(self) -> None:
+        super().begin()
+        self.cursor().execute(self.settings_sql())
+
+    def rollback(self) -> None:
+        if self.connection.closed or self.connection.broken:
+            self._in_transaction = False
+        else:
+            super().rollback()
+
+    def get_applied_migration_hashes(self) -> list[str]:
+        return [row.checksum for row in self.history()]
+
+    # --- history
+
+    def history(self) -> list[Applied]:
+        """What ``fbs_migrations`` says is in force, in the order of application."""
+        table = sql.Identifier(self.schema, self.migration_table)
+        with self.connection.cursor(row_factory=dict_row) as cursor:
+            cursor.execute(
+                "select from pg_catalog.pg_class where relname = %s and relnamespace = to_regnamespace(%s)",
+                (self.migration_table, sql.Identifier(self.schema).as_string(self.connection)),
+            )
+            if cursor.fetchone() is None:
+                return []
+            cursor.execute(
+                sql.SQL(
+                    "select migration_id, checksum, applied_at, applied_by, fbs_db_version"
+                    " from {} order by applied_at, migration_id"
+                ).format(table)
+            )
+            return [Applied(**row) for row in cursor]
+
+    def record_sql(self, file: MigrationFile, operation: str) -> str:
+        """The statements that write down that a file was applied, undone or accepted."""
+        values = {
+            "table": sql.Identifier(self.migration_table),
+            "log": sql.Identifier(self.log_table),
+            "id": sql.Literal(file.id),
+            "checksum": sql.Literal(file.checksum),
+            "operation": sql.Literal(operation),
+            "version": sql.Literal(__version__),
+        }
+        change = {
+            "apply": "insert into {table} (migration_id, checksum, fbs_db_version)"
+            " values ({id}, {checksum}, {version});\n",
+            "rollback": "delete from {table} where migration_id = {id};\n",
+            "accept": "update {table} set checksum = {checksum} where migration_id = {id};\n",
+        }[operation]
+        log = (
+            "insert into {log} (migration_id, operation, checksum, fbs_db_version)"
+            " values ({id}, {operation}, {checksum}, {version});"
+        )
+        return sql.SQL(change + log).format(**values).as_string(self.connection)
+
+    def settings_sql(self) -> str:
+        """What every transaction of a run sets, for itself alone."""
+        values = {"schema": sql.Identifier(self.schema), "user_table": sql.Literal(self.user_table)}
+        lines = [f"set local {name} = {value};" for name, value in _SETTINGS.items()]
+        return sql.SQL("\n".join(lines)).format(**values).as_string(self.connection)
+
+    @contextmanager
+    def run_transaction(self) -> Iterator[None]:
+        """One transaction for all that runs inside; a savepoint in one of the caller's."""
+        with self.transaction():
+            if self.in_callers_transaction:
+                with self._borrowed("set local"):
+                    yield
+            else:
+                yield
+
+    @contextmanager
+    def _borrowed(self, verb: str) -> Iterator[None]:
+        """The run's settings where no transaction of ours ends them."""
+        names = list(_SETTINGS)
+        query = "select " + ", ".join(f"coalesce(current_setting('{name}', true), '')" for name in names)
+        before = self.cursor().execute(query).fetchone() or ()
+        self.cursor().execute(self.settings_sql().replace("set local ", f"{verb} "))
+        try:
+            yield
+        finally:
+            info = self.connection.info
+            if info.transaction_status in (pq.TransactionStatus.IDLE, pq.TransactionStatus.INTRANS):
+                for name, value in zip(names, before, strict=True):
+                    self.cursor().execute("select set_config(%s, %s, %s)", (name, value, verb == "set local"))
+
+    # --- one file
+
+    def apply_one(self, migration: MigrationFile, force: bool = False, mark: bool = True) -> None:
+        """Run a file and record it, in the transaction of the run."""
+        if migration.transactional:
+            self.run(migration, migration.sql)
+            self.run(migration, self.record_sql(migration, "apply"))
+            return
+        self._drop_invalid_index(migration)
+        with self._borrowed("set"):
+            self.run(migration, migration.sql)
+        with self.transaction():
+            self.run(migration, self.record_sql(migration, "apply"))
+
+    def rollback_one(self, migration: MigrationFile, force: bool = False) -> None:
+        """Undo a file and record it: first the record, as the history may go too."""
+        text = migration.rollback_sql
+        if text is None:
+            raise MissingRollback(
+                f"{migration.id} cannot be undone: there is no {migration.rollback_path.name}.",
+                hint=f"It belongs beside {migration.path}. Nothing was changed.",
+            )
+        self.run(migration, self.record_sql(migration, "rollback"))
+        self.run(migration, text, suffix=".rollback.sql")
+
+    def run(self, migration: MigrationFile, text: str, suffix: str = ".sql") -> None:
+        """Send a text as one message; on failure say which statement it was."""
+        pgconn = self.connection.pgconn
+        pgconn.send_query(text.encode(self.connection.info.encoding))
+        results = self.connection.wait(generators.execute(pgconn))
+        for done, result in enumerate(results):
+            if result.status not in (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK, pq.ExecStatus.EMPTY_QUERY):
+                error = psycopg.errors.error_from_result(result, encoding=self.connection.info.encoding)
+                raise_if_lost(self.connection, error)
+                raise _failure(migration.id, suffix, text, done, error) from error
+
+    def _drop_invalid_index(self, migration: MigrationFile) -> None:
+        """What a broken ``create index concurrently`` leaves is skipped by its
+        ``if not exists`` and would stay useless for ever."""
+        names = [name for kind, name in migration.creates if kind == "index"]
+        rows = (
+            self.cursor()
+            .execute(
+                "select c.relname from pg_catalog.pg_class as c"
+                " inner join pg_catalog.pg_index as i on c.oid = i.indexrelid"
+                " where not i.indisvalid and c.relname = any(%s) and c.relnamespace = to_regnamespace(%s)",
+                (names, sql.Identifier(self.schema).as_string(self.connection)),
+            )
+            .fetchall()
+        )
+        for (name,) in rows:
+            self.said(f"dropping {name}, left invalid by an interrupted run")
+            self.cursor().execute(
+                sql.SQL("drop index concurrently if exists {}").format(sql.Identifier(self.schema, name))
+            )
+
+    # --- one at a time
+
+    @contextmanager
+    def lock(self, timeout: float = 60) -> Iterator[None]:
+        """Keep every other migration of this schema out, until the end of the block.
+
+        A session's advisory lock, so it is gone with its holder. In a transaction of
+        the caller's it is the transaction's, and stays until that ends. It is asked
+        for again and again, as a session that waits for it would in turn be waited
+        for by ``create index concurrently``.
+
+        Raises:
+            LockTimeout: another migration ran for longer than `timeout` seconds.
+        """
+        kind = "xact_" if self.in_callers_transaction else ""
+        started = time.monotonic()
+        told = ""
+        while not self._ask(f"select pg_try_advisory_{kind}lock({self.lock_key})"):
+            holder = self._holder()
+            if time.monotonic() - started > timeout:
+                raise LockTimeout(
+                    f"Another migration of schema {self.schema} is running: {holder}.",
+                    hint="Wait for it, or end it in psql: select pg_terminate_backend(PID). Nothing was changed.",
+                )
+            if holder and holder != told:
+                self.said(f"waiting for another migration: {holder}")
+                told = holder
+            time.sleep(_POLL_SECONDS)
+        try:
+            yield
+        finally:
+            if not kind and not self.connection.closed and not self.connection.broken:
+                self._ask(f"select pg_advisory_unlock({self.lock_key})")
+
+    def holds_lock(self) -> bool:
+        """Whether the server session at hand is the one that took the lock."""
+        return bool(
+            self._ask(
+                "select exists (select from pg_catalog.pg_locks where pid = pg_backend_pid() and granted"
+                f" and locktype = 'advisory' and objsubid = 1 and {self._lock_columns})"
+            )
+        )
+
+    @property
+    def lock_key(self) -> int:
+        """The advisory lock's key: one for each schema of the database."""
+        digest = hashlib.sha256(f"fbs-db migrates {self.schema}".encode()).digest()
+        return int.from_bytes(digest[:8], "big", signed=True)
+
+    @property
+    def _lock_columns(self) -> str:
+        key = self.lock_key % 2**64
+        return f"classid = {key >> 32} and objid = {key & 0xFFFFFFFF}"
+
+    def _ask(self, query: str) -> Any:
+        row = self.cursor().execute(query).fetchone()
+        return row[0] if row else None
+
+    def _holder(self) -> str:
+        return (
+            self._ask(
+                "select format('process %s (%s as %s%s, since %s)', a.pid, nullif(a.application_name, ''), a.usename,"
+                " ' from ' || host(a.client_addr), to_char(a.backend_start, 'YYYY-MM-DD HH24:MI:SS TZ'))"
+                " from pg_catalog.pg_locks as l inner join pg_catalog.pg_stat_activity as a on l.pid = a.pid"
+                " where l.granted and l.locktype = 'advisory' and l.objsubid = 1"
+                f" and l.database = (select oid from pg_catalog.pg_database where datname = current_database())"
+                f" and {self._lock_columns}"
+            )
+            or ""
+        )
+
+
+def _failure(migration_id: str, suffix: str, text: str, done: int, error: psycopg.Error) -> FbsDbError:
+    """The exception that says where a file failed, why, and what to do."""
+    diag = error.diag
+    parts = list(statements(text))
+    start, statement = parts[done] if done < len(parts) else (0, "")
+    position = int(diag.statement_position) - 1 if diag.statement_position else start
+    line = text.count("\n", 0, position) + 1
+    said = [diag.message_primary or str(error).strip()]
+    said += [
+        f"{name}: {value}" for name, value in (("detail", diag.message_detail), ("context", diag.context)) if value
+    ]
+    message = f"{migration_id}{suffix}, line {line}: " + "\n  ".join(said)
+    hint = diag.message_hint or ""
+    sqlstate = error.sqlstate or ""
+    if isinstance(error, psycopg.errors.LockNotAvailable | psycopg.errors.DeadlockDetected):
+        return LockTimeout(message, hint="Somebody holds a table that this file changes. Nothing was changed.")
+    if isinstance(error, psycopg.errors.InsufficientPrivilege):
+        return TargetError(message, hint=hint or "Migrate as a role that may do this. Nothing was changed.")
+    if sqlstate.startswith("53"):
+        return ServerOutOfResources(message, hint=hint or "Make room on the server and type the same again.")
+    if sqlstate.startswith("FB"):
+        return TargetError(message, hint=hint)
+    return MigrationFailed(
+        message,
+        hint=hint or "Nothing was changed. Correct the file, then type the same again.",
+        migration_id=migration_id,
+        line=line,
+        statement=statement,
+        sqlstate=sqlstate,
+    )

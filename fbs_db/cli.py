@@ -1,0 +1,478 @@
+"""The command ``fbs-db``."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+import fbs_db
+from fbs_db import connection, files, migrations, server
+from fbs_db.errors import FbsDbError, UsageError
+from fbs_db.reports import MigrationStatus, Progress, TableDescription
+
+_STATE_COLORS = {"applied": "green", "pending": "yellow", "edited": "red", "missing": "red"}
+
+schema_option = click.option(
+    "--schema", metavar="S", help="Schema of FBS's tables; public where nothing else is configured."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for programs.")
+
+
+class _Group(click.Group):
+    """Errors become one message and an exit code; no command ends in a traceback."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().main(*args, **kwargs)
+        except FbsDbError as error:
+            as_json = "--json" in sys.argv
+            if as_json:
+                _print_json({"error": error.as_dict()})
+            _complain(error.message, error.hint)
+            sys.exit(error.exit_code)
+        except KeyboardInterrupt:
+            _complain("Interrupted. What was not committed is undone.")
+            sys.exit(130)
+        except Exception as error:
+            if _verbose():
+                raise
+            _complain(
+                f"Unexpected: {type(error).__name__}: {' '.join(str(error).split())}",
+                "With -v there is more to see. What was not committed is undone.",
+            )
+            sys.exit(2)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "--database",
+    metavar="URL",
+    help="PostgreSQL to work on. By default DATABASE_URL, PGHOST and its kin, fbs-db.toml, or the embedded server.",
+)
+@click.option("-v", "--verbose", count=True, help="Tell more: the server's notices; twice: everything.")
+@click.option("--no-color", is_flag=True, help="No colours, as with NO_COLOR.")
+@click.version_option(fbs_db.__version__, prog_name="fbs-db")
+@click.pass_context
+def main(context: click.Context, database: str | None, verbose: int, no_color: bool) -> None:
+    """FBS's schema in PostgreSQL: apply it, look at it, undo it.
+
+    \b
+    fbs-db migrate                              everything, on the embedded server
+    fbs-db --database URL migrate               on a database of yours
+    fbs-db migrate --user-table auth_user       with the type of your users' keys
+    fbs-db psql                                 look around
+
+    Exit codes: 0 done; 1 the schema or its files are at fault; 2 it could not be done.
+    """
+    context.obj = database
+    if no_color or os.environ.get("NO_COLOR"):
+        context.color = False
+    level = [logging.WARNING, logging.INFO, logging.DEBUG][min(verbose, 2)]
+    logging.basicConfig(level=level, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("fbs_db").setLevel(level)
+
+
+@main.command()
+@click.option("--to", metavar="ID", help="Last file to apply, such as 0003.")
+@click.option("--dry-run", is_flag=True, help="Print the exact SQL and its locks on existing tables; change nothing.")
+@schema_option
+@click.option("--user-table", metavar="T", help="The host's user table; user columns get the type of its key.")
+@click.option(
+    "--wait",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0),
+    default=migrations.LOCK_WAIT,
+    show_default=True,
+    help="How long to wait for another migration.",
+)
+@json_option
+@click.pass_obj
+def migrate(
+    database: str | None,
+    to: str | None,
+    dry_run: bool,
+    schema: str | None,
+    user_table: str | None,
+    wait: float,
+    as_json: bool,
+) -> None:
+    """Apply what is pending: all of it, or nothing.
+
+    The dry run prints a script that psql runs as it is. To learn the locks it runs the
+    files in a transaction that it rolls back, at most 10 seconds a statement.
+    """
+    if dry_run:
+        plan = migrations.plan(database, to=to, schema=schema, user_table=user_table, wait=wait)
+        _show_plan(plan, as_json)
+        return
+    report = fbs_db.migrate(
+        database,
+        to=to,
+        schema=schema,
+        user_table=user_table,
+        wait=wait,
+        progress=_quiet if as_json else _show_progress("applied"),
+    )
+    if as_json:
+        _print_json(report.as_dict())
+    elif report.steps:
+        where = f"{report.database}, schema {report.schema}"
+        _done(f"{_files(len(report.steps))} applied in {report.seconds:.2f} s to {where}.")
+    else:
+        click.echo(f"Nothing to do: {report.current} is in force in {report.database}, schema {report.schema}.")
+
+
+@main.command()
+@click.option("--to", metavar="ID", help="Undo all files after this one.")
+@click.option("--all", "everything", is_flag=True, help="Undo everything.")
+@click.option("--dry-run", is_flag=True, help="Print the exact SQL; change nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask, though rows will be lost.")
+@schema_option
+@json_option
+@click.pass_obj
+def rollback(
+    database: str | None,
+    to: str | None,
+    everything: bool,
+    dry_run: bool,
+    yes: bool,
+    schema: str | None,
+    as_json: bool,
+) -> None:
+    """Undo the last file, all files after one, or everything.
+
+    Tables go with their rows. Where there are any, it asks first, or wants --yes.
+    """
+    plan = migrations.rollback_plan(database, to=to, everything=everything, schema=schema)
+    if dry_run:
+        _show_plan(plan, as_json)
+        return
+    if not yes:
+        _confirm_loss(database, schema, plan.pending)
+    report = fbs_db.rollback(
+        database,
+        to=to,
+        everything=everything,
+        schema=schema,
+        progress=_quiet if as_json else _show_progress("undone"),
+    )
+    if as_json:
+        _print_json(report.as_dict())
+    elif report.steps:
+        left = f"{report.current} is now the last." if report.current else "Nothing of FBS is left."
+        _done(f"{_files(len(report.steps))} undone in {report.seconds:.2f} s. {left}")
+    else:
+        click.echo(f"Nothing to undo in {report.database}, schema {report.schema}.")
+
+
+@main.command()
+@schema_option
+@json_option
+@click.pass_obj
+def status(database: str | None, schema: str | None, as_json: bool) -> None:
+    """What is applied, pending, edited since, or missing.
+
+    Exit code 1 where an applied file was edited or is missing.
+    """
+    report = fbs_db.status(database, schema=schema)
+    if as_json:
+        _print_json(report.as_dict())
+    else:
+        click.echo(f"{report.database}, schema {report.schema}")
+        width = max(len(row.migration_id) for row in report.migrations)
+        for row in report.migrations:
+            click.echo(_status_line(row, width))
+        pending = len(report.pending)
+        if pending:
+            click.echo(f"{_files(pending)} pending. Apply with: fbs-db migrate")
+        elif not report.problems:
+            _done("Everything is applied.")
+    for problem in report.problems:
+        _complain(problem.message, problem.hint)
+    if report.problems:
+        sys.exit(1)
+
+
+@main.command()
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@schema_option
+@json_option
+@click.pass_obj
+def accept(database: str | None, ids: tuple[str, ...], schema: str | None, as_json: bool) -> None:
+    """Take edited files as applied; the schema is not touched.
+
+    For when the database has been made to agree with an edited file by hand.
+    """
+    report = fbs_db.accept(ids, database, schema=schema)
+    if as_json:
+        _print_json(report.as_dict())
+    elif report.steps:
+        _done("Accepted: " + ", ".join(step.migration_id for step in report.steps) + ".")
+    else:
+        click.echo("Nothing to accept: the files are as they were applied.")
+
+
+@main.command()
+@schema_option
+@json_option
+@click.pass_obj
+def tables(database: str | None, schema: str | None, as_json: bool) -> None:
+    """FBS's tables: rows, size on disk, and what they hold."""
+    rows = fbs_db.tables(database, schema=schema)
+    if as_json:
+        _print_json([row.as_dict() for row in rows])
+        return
+    if not rows:
+        click.echo("There are no FBS tables here. Make them with: fbs-db migrate")
+        return
+    width = max(len(row.name) for row in rows)
+    component = ""
+    for row in rows:
+        if row.component != component:
+            component = row.component
+            click.secho(component, bold=True)
+        count = f"{row.rows:,}" if row.exact else f"~{row.rows:,}"
+        line = f"  {row.name:<{width}}  {count:>9} rows  {_size(row.size):>8}  "
+        click.echo(line + textwrap.shorten(row.comment, max(30, _columns() - len(line)), placeholder=" ..."))
+
+
+@main.command()
+@click.argument("table")
+@schema_option
+@json_option
+@click.pass_obj
+def describe(database: str | None, table: str, schema: str | None, as_json: bool) -> None:
+    """One table in full: columns, keys, indexes, triggers, comments."""
+    description = fbs_db.describe(table, database, schema=schema)
+    if as_json:
+        _print_json(description.as_dict())
+    else:
+        _show_description(description)
+
+
+@main.command()
+@click.pass_obj
+def url(database: str | None) -> None:
+    """The database that would be worked on, without its password."""
+    from fbs_db import config
+
+    click.echo(connection.shown(connection.resolve(database, config.read().url)))
+
+
+@main.command(context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@schema_option
+@click.pass_obj
+def psql(database: str | None, arguments: tuple[str, ...], schema: str | None) -> None:
+    """Open psql on the database; further arguments are psql's own.
+
+    \b
+    fbs-db psql -c '\\d+ fbs_approval_requests'
+    """
+    from psycopg import conninfo
+
+    from fbs_db import config
+
+    settings = config.read()
+    options = conninfo.conninfo_to_dict(connection.resolve(database, settings.url))
+    environment = dict(os.environ)
+    if password := options.pop("password", None):
+        environment["PGPASSWORD"] = str(password)
+    schema = schema or settings.schema
+    if schema and schema != "public":
+        quoted = '"' + schema.replace('"', '""').replace("\\", "\\\\").replace(" ", "\\ ") + '"'
+        environment["PGOPTIONS"] = f"{environment.get('PGOPTIONS', '')} -c search_path={quoted}".strip()
+    program = _psql()
+    sys.stdout.flush()
+    os.execve(program, [program, "-d", conninfo.make_conninfo("", **options), *arguments], environment)
+
+
+@main.group("server")
+def server_group() -> None:
+    """The embedded PostgreSQL server, with its data in .fbs-db/."""
+
+
+@server_group.command("start")
+@json_option
+def server_start(as_json: bool) -> None:
+    """Start it, making its data where there are none yet."""
+    server.start()
+    _show_server(as_json)
+
+
+@server_group.command("stop")
+@json_option
+def server_stop(as_json: bool) -> None:
+    """Stop it; its data stay."""
+    server.stop()
+    _show_server(as_json)
+
+
+@server_group.command("status")
+@json_option
+def server_status(as_json: bool) -> None:
+    """Whether it runs, and where its data are."""
+    _show_server(as_json)
+
+
+# --- what is shown
+
+
+def _show_server(as_json: bool) -> None:
+    now = server.status()
+    if as_json:
+        _print_json(now.as_dict())
+    elif now.running:
+        click.echo(f"Running: {now.url} (process {now.pid}, PostgreSQL {now.version}, data in {now.data})")
+    elif now.version:
+        click.echo(f"Stopped; data of PostgreSQL {now.version} in {now.data}")
+    else:
+        click.echo(f"None here; its data would be in {now.data}")
+
+
+def _show_progress(done: str) -> Callable[[Progress], None]:
+    def show(progress: Progress) -> None:
+        if progress.kind == "wait":
+            click.secho(f"  {progress.text}", fg="yellow", err=True)
+        elif progress.kind == "end":
+            mark = click.style(done, fg="green")
+            click.echo(f"  {progress.migration_id:<24} {mark} {progress.seconds * 1000:7.0f} ms")
+
+    return show
+
+
+def _quiet(progress: Progress) -> None:
+    pass
+
+
+def _show_plan(plan: fbs_db.DryRunReport, as_json: bool) -> None:
+    if as_json:
+        _print_json(plan.as_dict())
+        return
+    click.echo(f"-- Dry run on {plan.database}, schema {plan.schema}: nothing is changed.")
+    if not plan.pending:
+        click.echo("-- Nothing to do.")
+        return
+    click.echo(f"-- Files: {', '.join(plan.pending)}")
+    tried = [name for name in plan.pending if name not in plan.untried]
+    if tried:
+        click.echo("-- Locks on tables that exist already:" + ("" if plan.locks else " none"))
+    for lock in plan.locks:
+        click.echo(f"--   {lock.migration_id}: {lock.mode} on {lock.table} (blocks {lock.blocks})")
+    if plan.untried and tried:
+        click.echo(f"-- Not tried, as they run outside a transaction or after such a file: {', '.join(plan.untried)}")
+    click.echo("\n" + plan.sql, nl=False)
+
+
+def _show_description(table: TableDescription) -> None:
+    click.secho(f"{table.name}", bold=True, nl=False)
+    click.echo(f" ({table.component})")
+    click.echo(_wrapped(table.comment, "  "))
+    click.echo()
+    names = max(len(column.name) for column in table.columns)
+    types = max(len(column.type) for column in table.columns)
+    for column in table.columns:
+        facts = "" if column.nullable else "not null"
+        if column.default:
+            facts += f" default {column.default}" if "identity" not in column.default else f" {column.default}"
+        click.echo(f"  {click.style(f'{column.name:<{names}}', fg='cyan')}  {column.type:<{types}}  {facts.strip()}")
+        click.echo(_wrapped(column.comment, " " * (names + 4)))
+    for title, pairs in (
+        ("Constraints", table.constraints),
+        ("Indexes", table.indexes),
+        ("Triggers", table.triggers),
+        ("Referenced by", tuple((name, f"on delete {rule}") for name, rule in table.referenced_by)),
+    ):
+        if pairs:
+            click.secho(f"\n{title}", bold=True)
+            for name, definition in pairs:
+                click.echo(f"  {name}\n{_wrapped(definition, '      ')}")
+
+
+def _status_line(row: MigrationStatus, width: int) -> str:
+    state = click.style(f"{row.state:<8}", fg=_STATE_COLORS[row.state])
+    line = f"  {row.migration_id:<{width}}  {row.component:<10}  {state}"
+    if row.applied_at:
+        line += f"  {row.applied_at:%Y-%m-%d %H:%M:%S %Z} by {row.applied_by}, fbs-db {row.fbs_db_version}"
+    return line.rstrip()
+
+
+def _confirm_loss(database: str | None, schema: str | None, undone: tuple[str, ...]) -> None:
+    doomed = {name for file in files.load() if file.id in undone for kind, name in file.creates if kind == "table"}
+    filled = [
+        row
+        for row in fbs_db.tables(database, schema=schema)
+        if row.name in doomed and row.rows and row.component != "base"
+    ]
+    if not filled:
+        return
+    named = ", ".join(f"{row.name} ({row.rows:,})" for row in filled[:5]) + (" and more" if len(filled) > 5 else "")
+    message = f"This deletes {sum(row.rows for row in filled):,} rows: {named}."
+    if not sys.stdin.isatty():
+        raise UsageError(message, hint="To do it all the same, add --yes. Nothing was changed.")
+    click.confirm(f"{message} Go on?", abort=True)
+
+
+def _psql() -> str:
+    """The newest psql there is; on a tie the system's, which edits lines."""
+    found = [path for path in (shutil.which("psql"), server.program("psql")) if path]
+    if not found:
+        raise UsageError(
+            "psql is not installed.", hint="It comes with PostgreSQL, or with: pip install 'fbs-db[embedded]'"
+        )
+    return str(max(found, key=_major))
+
+
+def _major(program: Any) -> int:
+    said = subprocess.run([str(program), "--version"], check=False, capture_output=True, text=True).stdout
+    return next((int(word.split(".")[0]) for word in said.split() if word[0].isdigit()), 0)
+
+
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count} files"
+
+
+def _size(size: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 10240 or unit == "GB":
+            break
+        size /= 1024
+    return f"{size:.0f} {unit}"
+
+
+def _columns() -> int:
+    return shutil.get_terminal_size((120, 24)).columns
+
+
+def _wrapped(text: str, indent: str) -> str:
+    return textwrap.fill(text, max(40, _columns()), initial_indent=indent, subsequent_indent=indent)
+
+
+def _print_json(value: object) -> None:
+    click.echo(json.dumps(value, indent=2, default=str))
+
+
+def _done(text: str) -> None:
+    click.secho(text, fg="green")
+
+
+def _complain(message: str, hint: str = "") -> None:
+    click.echo(click.style("Error: ", fg="red", bold=True) + message, err=True)
+    if hint:
+        click.echo(hint, err=True)
+
+
+def _verbose() -> bool:
+    return logging.getLogger("fbs_db").getEffectiveLevel() <= logging.INFO
+
+
+__all__ = ["main"]

@@ -1,0 +1,208 @@
+"""Which database, and a connection to it.
+
+In order: what the caller names, ``DATABASE_URL``, libpq's own variables, the
+project's ``fbs-db.toml``, and where none of them is set the embedded server.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import quote
+
+import psycopg
+from psycopg import Connection, conninfo
+from psycopg.rows import tuple_row
+
+from fbs_db.errors import ConnectionFailed, ConnectionLost, PoolerRefused, UnsupportedServer, UsageError
+
+#: The oldest server that is tested.
+OLDEST_SERVER = 15
+
+_LIBPQ_VARIABLES = ("PGSERVICE", "PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE")
+_CONNECT_HINTS = (
+    (r"could not translate host name|[Nn]ame or service not known", "Check the host's name."),
+    (r"onnection refused", "Check host and port, and that the server runs and listens there."),
+    (r"No such file or directory", "No server listens on that socket: check the host, and that the server runs."),
+    (r"password authentication failed", "Check the password (PGPASSWORD, or a line in ~/.pgpass)."),
+    (r"no password supplied", "Give the password: in PGPASSWORD, or as a line in ~/.pgpass."),
+    (r"database \".*\" does not exist", "Create it first, for example with: createdb NAME"),
+    (r"role \".*\" does not exist", "Name a role that exists, or create it: createuser NAME"),
+    (r"no pg_hba.conf entry", "The server's pg_hba.conf does not let this role in from here."),
+    (r"timeout expired", "Nothing answered there: check host, port and firewall."),
+    (r"definition of service \".*\" not found", "Check PGSERVICE and ~/.pg_service.conf."),
+)
+
+
+def resolve(database: str | None = None, configured: str | None = None, *, start: bool = False) -> str:
+    """The connection string to use.
+
+    Parameters:
+        database: URL or libpq keywords; None to look at the environment.
+        configured: what ``fbs-db.toml`` names, for where the environment says nothing.
+        start: whether an embedded server may be created where there is none.
+
+    Raises:
+        UsageError: what is named is no connection string for PostgreSQL.
+        EmbeddedServerError: nothing is named, and there is no embedded server.
+    """
+    if database is not None:
+        return _checked(database, "the argument")
+    if url := os.environ.get("DATABASE_URL"):
+        return _checked(url, "DATABASE_URL")
+    if any(os.environ.get(name) for name in _LIBPQ_VARIABLES):
+        return ""
+    if configured:
+        return _checked(configured, "fbs-db.toml")
+    from fbs_db import server
+
+    return server.start() if start else server.running()
+
+
+def _checked(text: str, source: str) -> str:
+    hint = "Write it like postgresql://user@host:5432/database"
+    scheme = re.match(r"([\w+.-]+)://", text)
+    if scheme and scheme[1] not in ("postgresql", "postgres"):
+        raise UsageError(f"The URL from {source} begins with {scheme[1]}://; fbs-db speaks to PostgreSQL.", hint=hint)
+    try:
+        conninfo.conninfo_to_dict(text)
+    except psycopg.ProgrammingError as error:
+        reason = re.sub(r'"[^"]*[@:=][^"]*"', "it", str(error).strip())  # may quote the password
+        raise UsageError(f"The connection string from {source} is malformed: {reason}.", hint=hint) from None
+    if not text.strip():
+        raise UsageError(f"The connection string from {source} is empty.", hint=hint)
+    return text
+
+
+def shown(where: str | Connection) -> str:
+    """A connection string as a URL without its password, fit to be printed."""
+    if isinstance(where, Connection):
+        info = where.info
+        user, host, port, name = info.user, info.host, info.port, info.dbname
+    else:
+        options = {**_environment(), **conninfo.conninfo_to_dict(where)}
+        user, host, port, name = (str(options.get(key) or "") for key in ("user", "host", "port", "dbname"))
+        if service := options.get("service"):
+            return f"service={service}"
+    at = quote(user, safe="") + "@" if user else ""
+    if host.startswith(("/", "@")):
+        port_part = f"&port={port}" if port and str(port) != "5432" else ""
+        return f"postgresql://{at}/{quote(name)}?host={quote(host)}{port_part}"
+    return f"postgresql://{at}{host}{f':{port}' if port else ''}/{quote(name)}"
+
+
+def _environment() -> dict[str, str | None]:
+    names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "dbname": "PGDATABASE", "service": "PGSERVICE"}
+    return {key: os.environ[name] for key, name in names.items() if os.environ.get(name)}
+
+
+@contextmanager
+def connected(where: str, application: str = "fbs-db") -> Iterator[Connection]:
+    """A connection of our own, in autocommit, closed at the end.
+
+    Parameters:
+        where: a connection string from `resolve`.
+        application: name under which the server lists the connection.
+
+    Raises:
+        ConnectionFailed: there is no way in.
+        ConnectionLost: it broke while it was used.
+        UnsupportedServer: the server is older than PostgreSQL 15.
+    """
+    connection = _open(where, application)
+    try:
+        check_server(connection)
+        yield connection
+    except psycopg.OperationalError as error:
+        raise_if_lost(connection, error)
+        raise
+    finally:
+        connection.close()
+
+
+def _open(where: str, application: str) -> Connection:
+    options = conninfo.conninfo_to_dict(where)
+    # A dead peer is noticed in seconds, not in the hours that systems allow by default.
+    defaults = {
+        "fallback_application_name": application,
+        "keepalives_idle": "5",
+        "keepalives_interval": "2",
+        "keepalives_count": "3",
+    }
+    if "PGCONNECT_TIMEOUT" not in os.environ:
+        defaults["connect_timeout"] = "10"
+    try:
+        return psycopg.connect(conninfo.make_conninfo("", **{**defaults, **options}), autocommit=True)
+    except psycopg.OperationalError as error:
+        reason = " ".join(dict.fromkeys(line.strip() for line in str(error).splitlines() if line.strip()))
+        hint = next((hint for pattern, hint in _CONNECT_HINTS if re.search(pattern, reason)), "")
+        raise ConnectionFailed(f"No connection to {shown(where)}: {reason}", hint=hint) from error
+
+
+def check_server(connection: Connection) -> None:
+    """Refuse a server that is too old.
+
+    Raises:
+        UnsupportedServer: it is older than PostgreSQL 15.
+    """
+    version = connection.info.server_version
+    if version < OLDEST_SERVER * 10000:
+        raise UnsupportedServer(
+            f"The server at {shown(connection)} is PostgreSQL {version // 10000}.",
+            hint=f"fbs-db needs PostgreSQL {OLDEST_SERVER} or newer.",
+        )
+
+
+def raise_if_lost(connection: Connection, error: BaseException) -> None:
+    """Turn an error into `ConnectionLost` where the connection is gone."""
+    if connection.closed or connection.broken:
+        reason = " ".join(str(error).split())
+        raise ConnectionLost(
+            f"The connection broke: {reason}",
+            hint="What was not committed is undone. When the server is back, type the same again.",
+        ) from error
+
+
+def refuse_transaction_pooler(connection: Connection) -> None:
+    """Refuse a connection whose session is not one server session.
+
+    A pooler shows itself by a backend number that is not the server's. One that
+    pools sessions is fine. One that pools transactions hands the server session
+    of an idle client to the next, which two more clients bring to light.
+
+    Raises:
+        PoolerRefused: the session is shared between clients.
+    """
+    server_pid = _server_pid(connection)
+    if connection.info.backend_pid == server_pid:
+        return
+    info = connection.info
+    where = conninfo.make_conninfo("", **{**info.get_parameters(), "password": info.password})
+    held: list[Connection] = []
+    try:
+        for _ in range(3):
+            other = psycopg.connect(where)  # holds its server session: not in autocommit
+            held.append(other)
+            if _server_pid(other) == server_pid:
+                raise _pooler()
+    except psycopg.Error as error:
+        if "statement pooling" in str(error):
+            raise _pooler() from error
+        raise
+    finally:
+        for other in held:
+            other.close()
+
+
+def _server_pid(connection: Connection) -> int:
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        return int((cursor.execute("select pg_backend_pid()").fetchone() or (0,))[0])
+
+
+def _pooler() -> PoolerRefused:
+    return PoolerRefused(
+        "A pooler stands between here and PostgreSQL, and gives each transaction another server session.",
+        hint="Migrate over a direct connection, or one pooled by session: the lock against two at once is a session's.",
+    )

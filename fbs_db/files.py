@@ -1,0 +1,174 @@
+"""The SQL files: found, read, ordered and checked against each other.
+
+yoyo reads the header and sorts by dependency; what it takes from a file is the
+whole text, run as one, and its checksum.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from yoyo.exceptions import BadMigration
+from yoyo.migrations import Migration, MigrationList, parse_metadata_from_sql_comments, topological_sort
+
+from fbs_db.errors import BadMigrationFiles, UsageError
+
+_FILE_NAME = re.compile(r"\d{4}_[a-z0-9_]+\.sql")
+_COMPONENT = re.compile(r"^-- component: *(\w+) *$", re.MULTILINE)
+_CREATES = re.compile(
+    r"^\s*'?create\s+(?:or\s+replace\s+)?(?:unique\s+)?"
+    r"(?P<kind>table|view|materialized\s+view|sequence|index|domain|type|function|procedure)\s+"
+    r"(?:concurrently\s+)?(?:if\s+not\s+exists\s+)?(?P<name>fbs_\w+)",
+    re.MULTILINE | re.IGNORECASE,
+)
+# What may hold a semicolon that ends no statement, and the semicolon itself.
+_PIECE = re.compile(
+    r"--[^\n]*|/\*|\b[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|(\$(?:[A-Za-z_]\w*)?\$).*?\1|;",
+    re.DOTALL,
+)
+_COMMENT_EDGE = re.compile(r"/\*|\*/")
+
+
+class MigrationFile(Migration):
+    """One numbered file with, where there is one, the file that undoes it.
+
+    Attributes:
+        id: name without ending, such as ``0003_msme_models``.
+        sql: the whole text.
+        checksum: SHA-256 of the text, the same whatever its line endings.
+        component: what the header says it belongs to, such as ``msme``.
+        depends: the files that come before it.
+        transactional: whether it runs in the transaction of its run.
+        creates: kind and name of each object it makes, in order.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path.stem, str(path), source_dir=str(path.parent))
+        self.sql = path.read_text(encoding="utf-8")
+        self.rollback_path = path.with_suffix(".rollback.sql")
+        self.checksum = hashlib.sha256(self.sql.encode()).hexdigest()
+        directives, _, _ = parse_metadata_from_sql_comments(self.sql)
+        self.depends_on = directives.get("depends", "").split()
+        self.transactional = directives.get("transactional", "true").strip().lower() != "false"
+        component = _COMPONENT.search(self.sql)
+        self.component = component[1] if component else ""
+        self.creates = [
+            (re.sub(r"\s+", " ", m["kind"].lower()), m["name"].lower()) for m in _CREATES.finditer(self.sql)
+        ]
+        self.steps = []  # what yoyo takes for "loaded": the text is run as a whole
+        self.hash = self.checksum
+
+    @property
+    def rollback_sql(self) -> str | None:
+        """The text that undoes the file; None where there is no rollback file."""
+        if not self.rollback_path.is_file():
+            return None
+        return self.rollback_path.read_text(encoding="utf-8")
+
+
+def sql_directory() -> Path:
+    """The directory of the SQL files shipped with the package."""
+    here = Path(__file__).resolve().parent
+    installed = here / "sql"
+    return installed if installed.is_dir() else here.parent / "sql"
+
+
+def load(directory: Path | None = None) -> list[MigrationFile]:
+    """All migrations of a directory in the order in which they are applied.
+
+    Parameters:
+        directory: where the files are; by default those of the package.
+
+    Raises:
+        UsageError: there is no such directory, or no file in it.
+        BadMigrationFiles: a file is misnamed, two bear one number, one depends on
+            what is not there or on itself, or is not to be read.
+    """
+    directory = directory or sql_directory()
+    if not directory.is_dir():
+        raise UsageError(f"There is no directory of SQL files at {directory}.")
+    files = [_read(path) for path in sorted(directory.glob("[0-9]*.sql")) if not path.name.endswith(".rollback.sql")]
+    if not files:
+        raise UsageError(f"The directory {directory} holds no migration (a file like 0001_name.sql).")
+    by_number: dict[str, MigrationFile] = {}
+    by_id = {file.id: file for file in files}
+    for file in files:
+        twin = by_number.setdefault(file.id[:4], file)
+        if twin is not file:
+            raise BadMigrationFiles(
+                f"Two files bear the number {file.id[:4]}: {twin.id}.sql and {file.id}.sql, in {directory}.",
+                hint="Give one of them a number of its own.",
+            )
+        unknown = [name for name in file.depends_on if name not in by_id]
+        if unknown:
+            raise BadMigrationFiles(
+                f"{file.id}.sql depends on {', '.join(unknown)}, and there is no such file in {directory}.",
+                hint="Correct its line '-- depends:', or add the file.",
+            )
+        file._depends = {by_id[name] for name in file.depends_on}
+    try:
+        return list(topological_sort(MigrationList(files)))
+    except BadMigration as error:
+        raise BadMigrationFiles(f"{error}.", hint="Correct the lines '-- depends:'.") from error
+
+
+def find(files: list[MigrationFile], name: str) -> MigrationFile:
+    """The one file that a name, or the start of a name, stands for.
+
+    Raises:
+        UsageError: no file, or more than one, begins like that.
+    """
+    name = name.removesuffix(".sql")
+    found = [file for file in files if file.id == name] or [file for file in files if file.id.startswith(name)]
+    if len(found) != 1 or not name:
+        what = "No migration is called" if not found else "More than one migration begins with"
+        raise UsageError(
+            f"{what} {name!r}.",
+            hint="There are: " + ", ".join(file.id for file in found or files) + ".",
+        )
+    return found[0]
+
+
+def statements(sql: str) -> Iterator[tuple[int, str]]:
+    """Offset and text of each statement, comments between them left out."""
+    start = position = 0
+    while match := _PIECE.search(sql, position):
+        position = match.end()
+        piece = match[0]
+        if piece == "/*":  # comments nest
+            depth = 1
+            while depth and (edge := _COMMENT_EDGE.search(sql, position)):
+                depth += 1 if edge[0] == "/*" else -1
+                position = edge.end()
+            if depth:
+                return
+        if piece.startswith(("--", "/*")) and not sql[start : match.start()].strip():
+            start = position
+        elif piece == ";":
+            text = sql[start:position]
+            if text.strip(" \t\r\n;"):
+                yield start + len(text) - len(text.lstrip()), text.strip()
+            start = position
+    if sql[start:].strip():
+        yield start + len(sql[start:]) - len(sql[start:].lstrip()), sql[start:].strip()
+
+
+def _read(path: Path) -> MigrationFile:
+    if not _FILE_NAME.fullmatch(path.name):
+        raise BadMigrationFiles(
+            f"{path} is not named like a migration.",
+            hint="Names are four digits, an underscore, and lowercase letters: 0001_name.sql.",
+        )
+    try:
+        file = MigrationFile(path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadMigrationFiles(f"{path} cannot be read: {error}") from error
+    if not file.transactional and len(list(statements(file.sql))) != 1:
+        raise BadMigrationFiles(
+            f"{path.name} is '-- transactional: false' and does not hold exactly one statement.",
+            hint="Outside a transaction half a file could stay: give each statement a file.",
+        )
+    return file

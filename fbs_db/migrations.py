@@ -1,0 +1,574 @@
+"""Applying and undoing the SQL files.
+
+A run is one transaction: all its files with their records, or nothing. Only a file
+marked ``-- transactional: false`` ends it, stands alone, and lets the next begin.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+
+from psycopg import sql
+
+from fbs_db import files
+from fbs_db.backend import Applied, Backend
+from fbs_db.connection import refuse_transaction_pooler, shown
+from fbs_db.errors import (
+    EditedMigration,
+    LockTimeout,
+    MigrationError,
+    MissingMigration,
+    MissingRollback,
+    NameTaken,
+    PoolerRefused,
+    TargetError,
+    UnsupportedServer,
+    UsageError,
+)
+from fbs_db.files import MigrationFile
+from fbs_db.reports import (
+    DryRunReport,
+    MigrateReport,
+    MigrationStatus,
+    Operation,
+    Progress,
+    State,
+    StatusReport,
+    Step,
+    TableLock,
+)
+from fbs_db.session import Database, Session, session
+
+#: How long another migration is waited for, in seconds.
+LOCK_WAIT = 60.0
+_TRIES = 5
+_BLOCKS = {
+    "ACCESS EXCLUSIVE": "everything",
+    "EXCLUSIVE": "writes",
+    "SHARE ROW EXCLUSIVE": "writes",
+    "SHARE": "writes",
+    "SHARE UPDATE EXCLUSIVE": "ddl",
+}
+
+
+def _silent(progress: Progress) -> None:
+    pass
+
+
+def migrate(
+    database: Database = None,
+    *,
+    to: str | None = None,
+    schema: str | None = None,
+    user_table: str | None = None,
+    wait: float = LOCK_WAIT,
+    directory: Path | None = None,
+    progress: Callable[[Progress], None] = _silent,
+) -> MigrateReport:
+    """Apply what is pending.
+
+    Parameters:
+        database: connection string, or an open connection, which is given back as it
+            was: where it is in a transaction, that stays open and decides. None looks
+            at ``DATABASE_URL``, libpq's variables, ``fbs-db.toml``, and at last
+            starts the embedded server.
+        to: last file to apply, by name or the start of it; None for all.
+        schema: where the tables go; it must exist. None for the configured one, or
+            ``public``.
+        user_table: the host's user table. Its key gives user columns their type.
+        wait: how many seconds to wait for another migration.
+        directory: other SQL files than those of the package.
+        progress: called as files begin and end.
+
+    Returns:
+        The files applied; none where nothing was to be done.
+
+    Raises:
+        FbsDbError: see `fbs_db.errors`. Nothing was changed then, but for a file
+            outside transactions, and those before it.
+
+    Reads and writes ``fbs_migrations`` and ``fbs_migration_log``.
+    """
+    started = time.monotonic()
+    every = files.load(directory)
+    wanted = _up_to(every, to)
+    with session(database, schema, start=True, application="fbs-db migrate") as at:
+        backend = _backend(at, user_table, progress)
+        steps: list[Step] = []
+        if _pending(every, wanted, backend.history()):
+            _refuse_unfit(at)
+            with backend.lock(wait):
+                pending = _pending(every, wanted, backend.history())
+                _refuse_taken_names(at, every, pending)
+                steps = _run(backend, pending, "apply", progress)
+        elif backend.user_table:
+            _require_user_table(at, backend.user_table)
+        return _report(at, backend, steps, started)
+
+
+def plan(
+    database: Database = None,
+    *,
+    to: str | None = None,
+    schema: str | None = None,
+    user_table: str | None = None,
+    wait: float = LOCK_WAIT,
+    directory: Path | None = None,
+) -> DryRunReport:
+    """What `migrate` with the same arguments would do; changes nothing.
+
+    The files are run, in a transaction that is rolled back, to learn their locks and
+    whether they work. That takes those locks for a moment: 10 seconds a statement at
+    most.
+
+    Returns:
+        The files, the exact SQL, and the locks on tables that exist already.
+
+    Raises:
+        FbsDbError: what `migrate` would raise.
+    """
+    every = files.load(directory)
+    wanted = _up_to(every, to)
+    with session(database, schema, start=True, application="fbs-db migrate --dry-run") as at:
+        backend = _backend(at, user_table, _silent)
+        pending = _pending(every, wanted, backend.history())
+        tried: list[MigrationFile] = []
+        locks: list[TableLock] = []
+        if pending:
+            _refuse_unfit(at)
+            with backend.lock(wait):
+                _refuse_taken_names(at, every, pending)
+                for file in pending:
+                    if not file.transactional:
+                        break
+                    tried.append(file)
+                locks = _try(backend, tried)
+        elif backend.user_table:
+            _require_user_table(at, backend.user_table)
+        return DryRunReport(
+            database=shown(at.connection),
+            schema=at.schema,
+            pending=tuple(file.id for file in pending),
+            sql=_script(backend, pending, "apply"),
+            locks=tuple(locks),
+            untried=tuple(file.id for file in pending if file not in tried),
+        )
+
+
+def rollback(
+    database: Database = None,
+    *,
+    to: str | None = None,
+    everything: bool = False,
+    schema: str | None = None,
+    wait: float = LOCK_WAIT,
+    directory: Path | None = None,
+    progress: Callable[[Progress], None] = _silent,
+) -> MigrateReport:
+    """Undo the last file, all after one, or everything. The rows of dropped tables go.
+
+    Parameters:
+        database, schema, wait, directory, progress: as for `migrate`.
+        to: undo all files after this one, which stays.
+        everything: undo all.
+
+    Returns:
+        The files undone, in that order; none where nothing was applied.
+
+    Raises:
+        MissingRollback: one of them has no rollback file.
+        FbsDbError: see `fbs_db.errors`. Nothing was changed then.
+    """
+    started = time.monotonic()
+    known = files.load(directory)
+    with session(database, schema, application="fbs-db rollback") as at:
+        backend = _backend(at, None, progress)
+        steps: list[Step] = []
+        if _to_undo(known, backend.history(), to, everything):
+            _refuse_unfit(at)
+            with backend.lock(wait):
+                undone = _to_undo(known, backend.history(), to, everything)
+                steps = _run(backend, undone, "rollback", progress)
+        return _report(at, backend, steps, started)
+
+
+def rollback_plan(
+    database: Database = None,
+    *,
+    to: str | None = None,
+    everything: bool = False,
+    schema: str | None = None,
+    directory: Path | None = None,
+) -> DryRunReport:
+    """What `rollback` with the same arguments would do; changes and tries nothing.
+
+    Returns:
+        The files in the order in which they would be undone, and the exact SQL.
+    """
+    known = files.load(directory)
+    with session(database, schema, application="fbs-db rollback --dry-run") as at:
+        backend = _backend(at, None, _silent)
+        undone = _to_undo(known, backend.history(), to, everything)
+        return DryRunReport(
+            database=shown(at.connection),
+            schema=at.schema,
+            pending=tuple(file.id for file in undone),
+            sql=_script(backend, undone, "rollback"),
+            locks=(),
+            untried=tuple(file.id for file in undone),
+        )
+
+
+def status(database: Database = None, *, schema: str | None = None, directory: Path | None = None) -> StatusReport:
+    """What is applied, pending, edited since, or missing. Changes nothing.
+
+    Parameters:
+        database, schema, directory: as for `migrate`; no server is created.
+
+    Returns:
+        A row for each migration; `problems` holds what would stop `migrate`.
+
+    Reads ``fbs_migrations``.
+    """
+    known = files.load(directory)
+    with session(database, schema, application="fbs-db status") as at:
+        history = _backend(at, None, _silent).history()
+        applied = {row.migration_id: row for row in history}
+        ids = {file.id for file in known}
+        rows = [_status_row(file, applied.get(file.id)) for file in known]
+        rows += [_status_row(None, row) for row in history if row.migration_id not in ids]
+        return StatusReport(
+            database=shown(at.connection),
+            schema=at.schema,
+            migrations=tuple(rows),
+            problems=tuple(_problems(known, history)),
+        )
+
+
+def accept(
+    names: Sequence[str],
+    database: Database = None,
+    *,
+    schema: str | None = None,
+    wait: float = LOCK_WAIT,
+    directory: Path | None = None,
+) -> MigrateReport:
+    """Take edited files as applied: the history gets their present checksums.
+
+    Nothing of the schema changes: whoever edited a file has made the database agree.
+
+    Parameters:
+        names: the files, by name or the start of it.
+        database, schema, wait, directory: as for `migrate`.
+
+    Returns:
+        The files accepted; those that were not edited are left out.
+
+    Raises:
+        UsageError: a name is unknown, or its file is not applied.
+    """
+    started = time.monotonic()
+    known = files.load(directory)
+    chosen = [files.find(known, name) for name in names]
+    with session(database, schema, application="fbs-db accept") as at:
+        backend = _backend(at, None, _silent)
+        _refuse_unfit(at)
+        with backend.lock(wait):
+            applied = {row.migration_id: row for row in backend.history()}
+            if foreign := [file.id for file in chosen if file.id not in applied]:
+                raise UsageError(f"Not applied, so there is nothing to accept: {', '.join(foreign)}.")
+            edited = [file for file in chosen if file.checksum != applied[file.id].checksum]
+            with backend.run_transaction():
+                for file in edited:
+                    backend.run(file, backend.record_sql(file, "accept"))
+        return _report(at, backend, [Step(file.id, "accept", 0) for file in edited], started)
+
+
+# --- which files
+
+
+def _up_to(known: list[MigrationFile], to: str | None) -> list[MigrationFile]:
+    return known if to is None else known[: known.index(files.find(known, to)) + 1]
+
+
+def _pending(every: list[MigrationFile], wanted: list[MigrationFile], history: list[Applied]) -> list[MigrationFile]:
+    for problem in _problems(every, history):
+        raise problem
+    applied = {row.migration_id for row in history}
+    return [file for file in wanted if file.id not in applied]
+
+
+def _to_undo(
+    known: list[MigrationFile], history: list[Applied], to: str | None, everything: bool
+) -> list[MigrationFile]:
+    if to is not None and everything:
+        raise UsageError("Either down to one file, or everything: not both.")
+    for problem in _problems(known, history):
+        raise problem
+    applied = {row.migration_id for row in history}
+    present = [file for file in known if file.id in applied]
+    if to is not None:
+        kept = files.find(known, to)
+        if present and kept.id not in applied:
+            raise UsageError(f"{kept.id} is not applied, so there is no going back to it.")
+        undone = present[present.index(kept) + 1 :] if present else []
+    else:
+        undone = present if everything else present[-1:]
+    for file in undone:
+        if file.rollback_sql is None:
+            raise MissingRollback(
+                f"{file.id} cannot be undone: there is no {file.rollback_path.name}.",
+                hint=f"It belongs into {file.rollback_path.parent}. Nothing was changed.",
+            )
+    return undone[::-1]
+
+
+def _problems(known: list[MigrationFile], history: list[Applied]) -> Iterator[MigrationError]:
+    by_id = {file.id: file for file in known}
+    edited = [(row, by_id[row.migration_id]) for row in history if row.migration_id in by_id]
+    edited = [(row, file) for row, file in edited if row.checksum != file.checksum]
+    if edited:
+        lines = [
+            f"{file.path} was edited after it was applied on {row.applied_at:%Y-%m-%d %H:%M}.\n"
+            f"  as applied: sha256 {row.checksum}\n"
+            f"  as it is:   sha256 {file.checksum}"
+            for row, file in edited
+        ]
+        ids = " ".join(file.id for _, file in edited)
+        yield EditedMigration(
+            "\n".join(lines),
+            hint="Restore the file, or, where the database has been made to agree with it, type: "
+            f"fbs-db accept {ids}\nNothing was changed.",
+        )
+    missing = [row for row in history if row.migration_id not in by_id]
+    if missing:
+        versions = ", ".join(sorted({row.fbs_db_version for row in missing}))
+        yield MissingMigration(
+            f"Applied here, but not among the files in {known[0].source_dir}: "
+            + ", ".join(row.migration_id for row in missing)
+            + ".",
+            hint=f"fbs-db {versions} applied it: install that version or a newer one, or put the file back."
+            " Nothing was changed.",
+        )
+
+
+def _status_row(file: MigrationFile | None, row: Applied | None) -> MigrationStatus:
+    state: State = "pending" if row is None else "missing" if file is None else "applied"
+    if row and file and row.checksum != file.checksum:
+        state = "edited"
+    return MigrationStatus(
+        migration_id=file.id if file else row.migration_id if row else "",
+        component=file.component if file else "",
+        state=state,
+        applied_at=row.applied_at if row else None,
+        applied_by=row.applied_by if row else "",
+        fbs_db_version=row.fbs_db_version if row else "",
+        checksum=file.checksum if file else "",
+        applied_checksum=row.checksum if row else "",
+    )
+
+
+# --- whether the database is fit
+
+
+def _backend(at: Session, user_table: str | None, progress: Callable[[Progress], None]) -> Backend:
+    name = user_table if user_table is not None else at.user_table
+    return Backend(
+        at.connection,
+        at.schema,
+        user_table=_qualified(at, name) if name else "",
+        said=lambda text: progress(Progress("wait", text=text)),
+    )
+
+
+def _qualified(at: Session, table: str) -> str:
+    """A table as ``schema.table``, found as the connection's role would find it."""
+    row = (
+        at.cursor()
+        .execute(
+            """
+        select case when relkind in ('r', 'p') then format('%%I.%%I', n.nspname, c.relname) else '' end
+        from pg_catalog.pg_class as c
+        inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
+        where c.oid = coalesce(to_regclass(%s), to_regclass(%s))
+        """,
+            (table, f"{at.quoted_schema}.{table}"),
+        )
+        .fetchone()
+    )
+    name: str | None = row[0] if row else None
+    if name:
+        return name
+    raise TargetError(
+        f"There is no table {table} here." if name is None else f"{table} is not a table.",
+        hint="Name the host's user table, with its schema where it has one: --user-table accounts_user",
+    )
+
+
+def _require_user_table(at: Session, user_table: str) -> None:
+    with Backend(at.connection, at.schema).run_transaction():
+        at.cursor().execute("select fbs_require_user_table(%s::regclass)", (user_table,))
+
+
+def _refuse_unfit(at: Session) -> None:
+    refuse_transaction_pooler(at.connection)
+    role, standby, may_create = at.cursor().execute(
+        "select current_user, pg_is_in_recovery(), has_schema_privilege(to_regnamespace(%s), 'create')",
+        (at.quoted_schema,),
+    ).fetchone() or ("", False, False)
+    if standby:
+        raise UnsupportedServer("This server is a standby, which is read-only.", hint="Migrate its primary.")
+    if not may_create:
+        grant = sql.SQL("grant create on schema {} to {};").format(sql.Identifier(at.schema), sql.Identifier(role))
+        raise TargetError(
+            f"The role {role} may not create anything in schema {at.schema}.",
+            hint=f"Migrate as another role, or let this one, as the schema's owner: {grant.as_string(at.connection)}",
+        )
+
+
+def _refuse_taken_names(at: Session, known: list[MigrationFile], pending: list[MigrationFile]) -> None:
+    ours = {name for file in known if file not in pending for _, name in file.creates}
+    names = [name for file in pending for _, name in file.creates if name not in ours]
+    rows = (
+        at.cursor()
+        .execute(
+            """
+        select distinct name
+        from (
+            select relname, relnamespace from pg_catalog.pg_class
+            union all
+            select typname, typnamespace from pg_catalog.pg_type
+            union all
+            select proname, pronamespace from pg_catalog.pg_proc
+        ) as found (name, namespace)
+        where name = any(%s) and namespace = to_regnamespace(%s)
+        order by name
+        """,
+            (names, at.quoted_schema),
+        )
+        .fetchall()
+    )
+    if rows:
+        raise NameTaken(
+            f"Schema {at.schema} holds already, not made by fbs-db: " + ", ".join(row[0] for row in rows) + ".",
+            hint="Rename or drop them, or choose another schema with --schema. Nothing was changed.",
+        )
+
+
+# --- the run
+
+
+def _run(
+    backend: Backend, chosen: list[MigrationFile], operation: Operation, progress: Callable[[Progress], None]
+) -> list[Step]:
+    steps: list[Step] = []
+    for transactional, group in groupby(chosen, key=lambda file: file.transactional or operation == "rollback"):
+        together = list(group)
+        if transactional:
+            steps += _run_together(backend, together, operation, progress)
+        else:
+            steps += [_run_one(backend, file, operation, progress) for file in together]
+    return steps
+
+
+def _run_together(
+    backend: Backend, together: list[MigrationFile], operation: Operation, progress: Callable[[Progress], None]
+) -> list[Step]:
+    tries = 1 if backend.in_callers_transaction else _TRIES
+    for attempt in range(1, tries + 1):
+        try:
+            with backend.run_transaction():
+                if not backend.holds_lock():
+                    raise PoolerRefused(
+                        "The server session changed under way.", hint="Migrate over a direct connection."
+                    )
+                return [_run_one(backend, file, operation, progress) for file in together]
+        except LockTimeout as error:
+            if attempt == tries:
+                raise
+            progress(Progress("wait", text=f"{error.message}; trying again ({attempt} of {tries - 1})"))
+            time.sleep(attempt)
+    raise AssertionError("unreachable")
+
+
+def _run_one(backend: Backend, file: MigrationFile, operation: Operation, progress: Callable[[Progress], None]) -> Step:
+    progress(Progress("begin", file.id))
+    started = time.monotonic()
+    (backend.apply_one if operation == "apply" else backend.rollback_one)(file)
+    step = Step(file.id, operation, time.monotonic() - started)
+    progress(Progress("end", file.id, step.seconds))
+    return step
+
+
+def _report(at: Session, backend: Backend, steps: list[Step], started: float) -> MigrateReport:
+    history = backend.history()
+    return MigrateReport(
+        database=shown(at.connection),
+        schema=at.schema,
+        steps=tuple(steps),
+        current=max((row.migration_id for row in history), default=""),
+        seconds=time.monotonic() - started,
+    )
+
+
+# --- the dry run
+
+
+class _Undone(Exception):
+    """Ends a transaction that was only a trial."""
+
+
+def _try(backend: Backend, tried: list[MigrationFile]) -> list[TableLock]:
+    locks: list[TableLock] = []
+    seen: set[tuple[str, str]] = set()
+    try:
+        with backend.run_transaction():
+            cursor = backend.cursor()
+            cursor.execute("set local statement_timeout = '10s'")
+            cursor.execute(
+                "select array_agg(oid) from pg_catalog.pg_class where relkind in ('r', 'p', 'f', 'm', 'v')"
+                " and relnamespace not in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)"
+            )
+            before = cursor.fetchone() or (None,)
+            for file in tried:
+                backend.run(file, file.sql)
+                backend.run(file, backend.record_sql(file, "apply"))
+                cursor.execute(
+                    "select distinct l.relation::regclass::text, upper(trim(regexp_replace("
+                    "replace(l.mode, 'Lock', ''), '([A-Z])', ' \\1', 'g')))"
+                    " from pg_catalog.pg_locks as l where l.pid = pg_backend_pid() and l.relation = any(%s)"
+                    " order by 1, 2",
+                    before,
+                )
+                for table, mode in cursor.fetchall():
+                    if (table, mode) not in seen:
+                        seen.add((table, mode))
+                        locks.append(TableLock(file.id, table, mode, _BLOCKS.get(mode, "nothing")))  # type: ignore[arg-type]
+            raise _Undone
+    except _Undone:
+        return locks
+
+
+def _script(backend: Backend, chosen: list[MigrationFile], operation: Operation) -> str:
+    parts: list[str] = []
+    for transactional, group in groupby(chosen, key=lambda file: file.transactional or operation == "rollback"):
+        together = list(group)
+        if transactional:
+            parts += ["begin;", backend.settings_sql()]
+            parts += [_file_script(backend, file, operation) for file in together]
+            parts += ["commit;"]
+        else:
+            for file in together:
+                parts += [backend.settings_sql().replace("set local ", "set "), file.sql.strip()]
+                parts += ["begin;", backend.settings_sql(), backend.record_sql(file, operation), "commit;"]
+    return "\n\n".join(parts) + "\n" if parts else ""
+
+
+def _file_script(backend: Backend, file: MigrationFile, operation: Operation) -> str:
+    record = backend.record_sql(file, operation)
+    if operation == "apply":
+        return f"{file.sql.strip()}\n\n{record}"
+    return f"{record}\n\n{(file.rollback_sql or '').strip()}"

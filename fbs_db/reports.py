@@ -1,0 +1,233 @@
+"""What the functions of fbs-db answer: frozen rows that print as plain values."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from fbs_db.errors import MigrationError
+
+Operation = Literal["apply", "rollback", "accept"]
+State = Literal["applied", "pending", "edited", "missing"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One file applied, undone or accepted.
+
+    Attributes:
+        migration_id: the file, without its ending.
+        operation: what was done with it.
+        seconds: how long it took.
+    """
+
+    migration_id: str
+    operation: Operation
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What goes on while a run lasts.
+
+    Attributes:
+        kind: ``begin`` and ``end`` of a file, or ``wait`` with a text.
+        migration_id: the file; empty for ``wait``.
+        seconds: how long the file took; 0 before its end.
+        text: what is waited for, or done besides.
+    """
+
+    kind: Literal["begin", "end", "wait"]
+    migration_id: str = ""
+    seconds: float = 0
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class MigrateReport:
+    """What a run did.
+
+    Attributes:
+        database: the database, as a URL without password.
+        schema: the schema.
+        steps: the files, in the order they were done in; empty where nothing was to be done.
+        current: the last file in force, or an empty string.
+        seconds: how long all of it took.
+    """
+
+    database: str
+    schema: str
+    steps: tuple[Step, ...]
+    current: str
+    seconds: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as plain values, as ``--json`` prints it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class TableLock:
+    """A lock that a file takes on a table that is there before it.
+
+    Attributes:
+        migration_id: the file.
+        table: the table, with its schema where that is not the one migrated.
+        mode: PostgreSQL's name of the lock, such as ``SHARE ROW EXCLUSIVE``.
+        blocks: what others cannot do meanwhile: nothing, ddl, writes, or everything.
+    """
+
+    migration_id: str
+    table: str
+    mode: str
+    blocks: Literal["nothing", "ddl", "writes", "everything"]
+
+
+@dataclass(frozen=True)
+class DryRunReport:
+    """What a run would do.
+
+    Attributes:
+        database: the database, as a URL without password.
+        schema: the schema.
+        pending: the files, in order.
+        sql: exactly what would be sent; psql runs it too.
+        locks: locks on tables that exist already, found by running the files in a
+            transaction that was rolled back.
+        untried: files that run outside a transaction, and those after them.
+    """
+
+    database: str
+    schema: str
+    pending: tuple[str, ...]
+    sql: str
+    locks: tuple[TableLock, ...]
+    untried: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as plain values, as ``--json`` prints it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class MigrationStatus:
+    """One migration, as the files and the history have it.
+
+    Attributes:
+        migration_id: the file, without its ending.
+        component: what it belongs to; empty where the file is missing.
+        state: ``applied``, ``pending``, ``edited`` (applied, but reads otherwise
+            now) or ``missing`` (applied, but there is no file).
+        applied_at: when; None while pending.
+        applied_by: database role; empty while pending.
+        fbs_db_version: version that applied it; empty while pending.
+        checksum: SHA-256 of the file as it is; empty where it is missing.
+        applied_checksum: SHA-256 of the file as it was applied; empty while pending.
+    """
+
+    migration_id: str
+    component: str
+    state: State
+    applied_at: datetime | None = None
+    applied_by: str = ""
+    fbs_db_version: str = ""
+    checksum: str = ""
+    applied_checksum: str = ""
+
+
+@dataclass(frozen=True)
+class StatusReport:
+    """What is in force in a database, and what is not.
+
+    Attributes:
+        database: the database, as a URL without password.
+        schema: the schema.
+        migrations: every migration, in the order of application.
+        problems: what stops `migrate`: edited and missing files.
+    """
+
+    database: str
+    schema: str
+    migrations: tuple[MigrationStatus, ...]
+    problems: tuple[MigrationError, ...] = field(default=())
+
+    @property
+    def pending(self) -> tuple[str, ...]:
+        """The files that are still to be applied."""
+        return tuple(row.migration_id for row in self.migrations if row.state == "pending")
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as plain values, as ``--json`` prints it."""
+        return {
+            "database": self.database,
+            "schema": self.schema,
+            "pending": list(self.pending),
+            "migrations": [asdict(row) for row in self.migrations],
+            "problems": [error.as_dict() for error in self.problems],
+        }
+
+
+@dataclass(frozen=True)
+class Table:
+    """One of FBS's tables.
+
+    Attributes:
+        name: its name.
+        component: the part of FBS it belongs to.
+        rows: how many; an estimate for large tables.
+        exact: whether `rows` was counted.
+        size: bytes on disk, indexes included.
+        comment: what it holds.
+    """
+
+    name: str
+    component: str
+    rows: int
+    exact: bool
+    size: int
+    comment: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """The row as plain values, as ``--json`` prints it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table: name, type, whether it may be empty, default, comment."""
+
+    name: str
+    type: str
+    nullable: bool
+    default: str
+    comment: str
+
+
+@dataclass(frozen=True)
+class TableDescription:
+    """A table in full.
+
+    Attributes:
+        name: its name.
+        component: the part of FBS it belongs to.
+        comment: what it holds.
+        columns: in their order.
+        constraints: name and definition of each.
+        indexes: name and definition of each.
+        triggers: name and definition of each.
+        referenced_by: what points at it: table, and the rule on delete.
+    """
+
+    name: str
+    component: str
+    comment: str
+    columns: tuple[Column, ...]
+    constraints: tuple[tuple[str, str], ...]
+    indexes: tuple[tuple[str, str], ...]
+    triggers: tuple[tuple[str, str], ...]
+    referenced_by: tuple[tuple[str, str], ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The description as plain values, as ``--json`` prints it."""
+        return asdict(self)

@@ -1,0 +1,120 @@
+"""A connection ready for work in one schema: our own, or one the caller lent."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import Connection, pq, sql
+from psycopg.rows import tuple_row
+
+from fbs_db import config
+from fbs_db.connection import check_server, connected, raise_if_lost, resolve
+from fbs_db.errors import TargetError, UsageError
+
+logger = logging.getLogger("fbs_db")
+_LEVELS = {"WARNING": logging.WARNING, "NOTICE": logging.INFO, "INFO": logging.INFO}
+
+Database = str | Connection | None
+
+
+@dataclass(frozen=True)
+class Session:
+    """A connection, the schema in which it works, and what the configuration adds.
+
+    Attributes:
+        connection: in autocommit, or in a transaction of the caller's.
+        schema: a schema that exists.
+        user_table: the host's user table as configured, or an empty string.
+    """
+
+    connection: Connection
+    schema: str
+    user_table: str
+
+    def cursor(self) -> psycopg.Cursor[tuple[Any, ...]]:
+        """A cursor that answers tuples, whatever the caller's connection prefers."""
+        return self.connection.cursor(row_factory=tuple_row)
+
+    @property
+    def quoted_schema(self) -> str:
+        """The schema's name as it stands in SQL."""
+        return sql.Identifier(self.schema).as_string(self.connection)
+
+
+@contextmanager
+def session(
+    database: Database, schema: str | None, *, start: bool = False, application: str = "fbs-db"
+) -> Iterator[Session]:
+    """Connect, or borrow the caller's connection and give it back as it was.
+
+    Parameters:
+        database: connection string, open connection, or None to look it up.
+        schema: where FBS's tables are; None for the configured one, or ``public``.
+        start: whether an embedded server may be created where there is none.
+        application: name under which the server lists a connection of our own.
+
+    Raises:
+        ConnectionFailed, ConnectionLost, UnsupportedServer, EmbeddedServerError:
+            there is no fit connection.
+        TargetError: there is no such schema.
+        UsageError: the connection lent is closed, or its transaction failed.
+    """
+    settings = config.read()
+    schema = schema or settings.schema or "public"
+    if "\0" in schema:
+        raise UsageError("The name of a schema holds no NUL character.")
+    with ExitStack() as stack:
+        if isinstance(database, Connection):
+            connection = stack.enter_context(_borrowed(database))
+        else:
+            connection = stack.enter_context(connected(resolve(database, settings.url, start=start), application))
+        stack.enter_context(_notices_logged(connection))
+        at = Session(connection, schema, settings.user_table or "")
+        _require_schema(at)
+        yield at
+
+
+@contextmanager
+def _borrowed(connection: Connection) -> Iterator[Connection]:
+    if connection.closed:
+        raise UsageError("The connection is closed.", hint="Pass an open one.")
+    status = connection.info.transaction_status
+    if status is pq.TransactionStatus.INERROR:
+        raise UsageError("The connection's transaction has failed.", hint="Roll it back first.")
+    check_server(connection)
+    autocommit = connection.autocommit
+    if status is pq.TransactionStatus.IDLE:
+        connection.autocommit = True
+    try:
+        yield connection
+    except psycopg.OperationalError as error:
+        raise_if_lost(connection, error)
+        raise
+    finally:
+        if status is pq.TransactionStatus.IDLE and not connection.closed:
+            connection.autocommit = autocommit
+
+
+@contextmanager
+def _notices_logged(connection: Connection) -> Iterator[None]:
+    def log(notice: psycopg.errors.Diagnostic) -> None:
+        level = _LEVELS.get(notice.severity_nonlocalized or "", logging.DEBUG)
+        logger.log(level, "PostgreSQL: %s", notice.message_primary)
+
+    connection.add_notice_handler(log)
+    try:
+        yield
+    finally:
+        connection.remove_notice_handler(log)
+
+
+def _require_schema(at: Session) -> None:
+    if at.cursor().execute("select to_regnamespace(%s)", (at.quoted_schema,)).fetchone() == (None,):
+        raise TargetError(
+            f"There is no schema {at.schema}.", hint=f"Create it first: create schema {at.quoted_schema};"
+        )

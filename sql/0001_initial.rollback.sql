@@ -1,0 +1,10 @@
+-- 0001_initial: back to before it. The history goes too, so every other file has
+-- to be rolled back first.
+
+drop function fbs_touch();
+drop function fbs_keep();
+drop function fbs_require_user_table(regclass);
+drop domain fbs_user_id;
+drop function fbs_key_type(regclass);
+drop table fbs_migration_log;
+drop table fbs_migrations;

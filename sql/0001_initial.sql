@@ -1,0 +1,181 @@
+-- 0001_initial: what every other file stands on. The history of applied files,
+-- the type of every column that holds a user's key, and the functions that keep
+-- the times of last change.
+--
+-- component: base
+
+create table fbs_migrations (
+    migration_id text not null,
+    checksum text not null,
+    applied_at timestamptz not null default clock_timestamp(),
+    applied_by text not null default session_user,
+    fbs_db_version text not null,
+    constraint fbs_migrations_pkey primary key (migration_id)
+);
+
+comment on table fbs_migrations is
+'The files of FBS''s schema that are in force in this database, one row each.';
+comment on column fbs_migrations.migration_id is
+'Name of the file without its ending, such as 0003_msme_models.';
+comment on column fbs_migrations.checksum is
+'SHA-256 of the file as it was applied; a file that reads otherwise today was edited.';
+comment on column fbs_migrations.applied_at is
+'When the file was applied.';
+comment on column fbs_migrations.applied_by is
+'Database role that applied it.';
+comment on column fbs_migrations.fbs_db_version is
+'Version of fbs-db that applied it.';
+
+create table fbs_migration_log (
+    id bigint generated always as identity,
+    migration_id text not null,
+    operation text not null,
+    checksum text not null,
+    logged_at timestamptz not null default clock_timestamp(),
+    logged_by text not null default session_user,
+    client_address inet default inet_client_addr(),
+    fbs_db_version text not null,
+    constraint fbs_migration_log_pkey primary key (id),
+    constraint fbs_migration_log_operation_check
+    check (operation in ('apply', 'rollback', 'accept'))
+);
+
+comment on table fbs_migration_log is
+'Everything fbs-db ever did to FBS''s schema here, oldest first. Rows are only added.';
+comment on column fbs_migration_log.id is
+'Number that gives the order.';
+comment on column fbs_migration_log.migration_id is
+'Name of the file it was done with.';
+comment on column fbs_migration_log.operation is
+'What was done: apply (file run), rollback (file undone), accept (an edited file taken as applied).';
+comment on column fbs_migration_log.checksum is
+'SHA-256 of the file at that time.';
+comment on column fbs_migration_log.logged_at is
+'When it was done.';
+comment on column fbs_migration_log.logged_by is
+'Database role that did it.';
+comment on column fbs_migration_log.client_address is
+'Network address it was done from; empty for a connection on the same machine.';
+comment on column fbs_migration_log.fbs_db_version is
+'Version of fbs-db that did it.';
+
+create function fbs_key_type(host_table regclass)
+returns text
+language plpgsql
+stable
+set search_path from current
+as $$
+declare
+    key_type text;
+begin
+    select format_type(a.atttypid, a.atttypmod)
+    into key_type
+    from pg_index as i
+    inner join pg_attribute as a on i.indrelid = a.attrelid and i.indkey[0] = a.attnum
+    where i.indrelid = host_table and i.indisprimary and i.indnkeyatts = 1;
+
+    if key_type is null then
+        raise exception 'table % has no primary key of one column', host_table
+            using errcode = 'FB001',
+                hint = 'Name a table whose primary key is a single column.';
+    end if;
+    return key_type;
+end;
+$$;
+
+comment on function fbs_key_type(regclass) is
+'Type of the single-column primary key of a host''s table, such as integer or uuid. Error FB001 where there is none.';
+
+-- The host's user table is named by the setting fbs.user_table when this file runs
+-- (fbs-db migrate --user-table); its rows are linked later, by fbs-db attach.
+do $$
+declare
+    user_table text := nullif(current_setting('fbs.user_table', true), '');
+begin
+    execute format(
+        'create domain fbs_user_id as %s',
+        case when user_table is null then 'bigint' else fbs_key_type(user_table::regclass) end
+    );
+end;
+$$;
+
+comment on domain fbs_user_id is
+'Key of a user in the host''s user table, in the type that table uses.';
+
+create function fbs_require_user_table(user_table regclass)
+returns void
+language plpgsql
+stable
+set search_path from current
+as $$
+declare
+    wanted text := fbs_key_type(user_table);
+    present text;
+begin
+    select format_type(t.typbasetype, t.typtypmod)
+    into strict present
+    from pg_type as t
+    where t.oid = 'fbs_user_id'::regtype;
+
+    if present <> wanted
+        and not (present in ('smallint', 'integer', 'bigint') and wanted in ('smallint', 'integer', 'bigint'))
+        and not (present ~ '^(text|character varying)' and wanted ~ '^(text|character varying)')
+    then
+        raise exception 'user columns hold %, but the key of % is %', present, user_table, wanted
+            using errcode = 'FB002',
+                hint = 'The type is chosen when 0001_initial is applied: roll back to nothing and migrate again with this user table.';
+    end if;
+end;
+$$;
+
+comment on function fbs_require_user_table(regclass) is
+'Does nothing where FBS''s user columns can point at this user table; error FB002 where the types differ, FB001 where it has no single-column key.';
+
+-- Two triggers keep a time of last change. "Touch" moves it on with every update.
+-- "Keep" fires first (triggers go by name) and only where the statement sets the
+-- column itself: to its present value, say, to leave it as it was. It cannot tell
+-- "touch" but through the row, so it leaves -infinity as a mark.
+create function fbs_keep()
+returns trigger
+language plpgsql
+set search_path from current
+as $$
+begin
+    case tg_argv[0]
+        when 'updated_at' then new.updated_at := '-infinity';
+        when 'last_updated' then new.last_updated := '-infinity';
+        when 'last_checked' then new.last_checked := '-infinity';
+        when 'last_verified' then new.last_verified := '-infinity';
+        when 'last_used' then new.last_used := '-infinity';
+    end case;
+    return new;
+end;
+$$;
+
+comment on function fbs_keep() is
+'Trigger: marks a time of last change that the writer sets to its present value, so that fbs_touch leaves it.';
+
+create function fbs_touch()
+returns trigger
+language plpgsql
+set search_path from current
+as $$
+begin
+    case tg_argv[0]
+        when 'updated_at' then
+            new.updated_at := case new.updated_at when '-infinity' then old.updated_at else now() end;
+        when 'last_updated' then
+            new.last_updated := case new.last_updated when '-infinity' then old.last_updated else now() end;
+        when 'last_checked' then
+            new.last_checked := case new.last_checked when '-infinity' then old.last_checked else now() end;
+        when 'last_verified' then
+            new.last_verified := case new.last_verified when '-infinity' then old.last_verified else now() end;
+        when 'last_used' then
+            new.last_used := case new.last_used when '-infinity' then old.last_used else now() end;
+    end case;
+    return new;
+end;
+$$;
+
+comment on function fbs_touch() is
+'Trigger: sets the time of last change named by its argument, unless the writer set it.';

@@ -1,0 +1,4 @@
+-- 0002_approval_system: back to before it. The rows go with the tables.
+
+drop table fbs_approval_responses;
+drop table fbs_approval_requests;
