@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -30,12 +30,11 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Answer in JS
 class _Group(click.Group):
     """Errors become one message and an exit code; no command ends in a traceback."""
 
-    def main(self, *args: Any, **kwargs: Any) -> Any:
+    def main(self, args: Sequence[str] | None = None, **kwargs: Any) -> Any:  # type: ignore[override]
         try:
-            return super().main(*args, **kwargs)
+            return super().main(args, **kwargs)
         except FbsDbError as error:
-            as_json = "--json" in sys.argv
-            if as_json:
+            if "--json" in (sys.argv if args is None else args):
                 _print_json({"error": error.as_dict()})
             _complain(error.message, error.hint)
             sys.exit(error.exit_code)

