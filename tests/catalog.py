@@ -16,8 +16,8 @@ from psycopg.rows import tuple_row
 
 _QUERIES = {
     "relation": """
-        select c.relname, concat_ws(' ', c.relkind, c.relpersistence) || coalesce(array_to_string(c.reloptions, ','), '')
-            || coalesce(c.relacl::text, '') || c.relrowsecurity || pg_get_userbyid(c.relowner)
+        select c.relname, concat_ws(' ', c.relkind, c.relpersistence, c.reloptions, c.relacl, c.relrowsecurity,
+            pg_get_userbyid(c.relowner))
         from pg_class as c where c.relnamespace = %(schema)s::regnamespace and c.relkind <> 'i'""",
     "column": """
         select c.relname || '.' || a.attnum || ' ' || a.attname,
@@ -47,7 +47,7 @@ _QUERIES = {
         from pg_type where typnamespace = %(schema)s::regnamespace and typtype in ('d', 'e')""",
     "comment": """
         select pg_describe_object(classoid, objoid, objsubid), description from pg_description
-        where (pg_identify_object(classoid, objoid, objsubid)).schema = %(schema)s""",
+        where (pg_identify_object(classoid, objoid, objsubid)).schema = quote_ident(%(name)s)""",
 }
 
 
@@ -58,7 +58,7 @@ def catalog(connection: psycopg.Connection, schema: str = "public") -> dict[str,
         quoted = sql.Identifier(schema).as_string(connection)
         cursor.execute("select set_config('search_path', %s, true)", (quoted,))
         for kind, query in _QUERIES.items():
-            for name, definition in cursor.execute(query, {"schema": quoted}):
+            for name, definition in cursor.execute(query, {"schema": quoted, "name": schema}):
                 text = definition.replace(f"{schema}.", "").replace(f'"{schema}".', "")
                 found[f"{kind} {name.replace(f'{schema}.', '')}"] = text.replace(f"'{schema}', ", "'SCHEMA', ")
     return found
