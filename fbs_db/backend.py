@@ -55,7 +55,7 @@ class Applied:
     fbs_db_version: str
 
 
-class Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]
+class Backend(PostgresqlPsycopgBackend):
     """Applies and undoes files over an open connection, in one schema.
 
     Parameters:
@@ -68,6 +68,7 @@ class Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]
 
     migration_table = "fbs_migrations"
     log_table = "fbs_migration_log"
+    schema: str
 
     def __init__(
         self,
@@ -97,7 +98,7 @@ class Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]
         """Nothing: the history is made by the first file."""
 
     def cursor(self) -> psycopg.Cursor[tuple[Any, ...]]:
-        return self.connection.cursor(row_factory=tuple_row)
+        return self._given.cursor(row_factory=tuple_row)
 
     def begin(self) -> None:
         super().begin()
@@ -317,8 +318,11 @@ def _failure(migration_id: str, suffix: str, text: str, done: int, error: psycop
     """The exception that says where a file failed, why, and what to do."""
     diag = error.diag
     parts = list(statements(text))
-    start, statement = parts[done] if done < len(parts) else (0, "")
-    position = int(diag.statement_position) - 1 if diag.statement_position else start
+    if diag.statement_position:  # a syntax error stops the whole text before it begins
+        position = int(diag.statement_position) - 1
+        statement = next((part for start, part in reversed(parts) if start <= position), "")
+    else:
+        position, statement = parts[done] if done < len(parts) else (0, "")
     line = text.count("\n", 0, position) + 1
     said = [diag.message_primary or str(error).strip()]
     said += [

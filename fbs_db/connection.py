@@ -80,7 +80,7 @@ def shown(where: str | Connection) -> str:
     """A connection string as a URL without its password, fit to be printed."""
     if isinstance(where, Connection):
         info = where.info
-        user, host, port, name = info.user, info.host, info.port, info.dbname
+        user, host, port, name = info.user, info.host, str(info.port), info.dbname
     else:
         options = {**_environment(), **conninfo.conninfo_to_dict(where)}
         user, host, port, name = (str(options.get(key) or "") for key in ("user", "host", "port", "dbname"))

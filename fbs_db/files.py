@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from yoyo.exceptions import BadMigration
-from yoyo.migrations import Migration, MigrationList, parse_metadata_from_sql_comments, topological_sort
+from yoyo.migrations import Migration, parse_metadata_from_sql_comments
+from yoyo.topologicalsort import CycleError, topological_sort
 
 from fbs_db.errors import BadMigrationFiles, UsageError
 
@@ -52,7 +52,8 @@ class MigrationFile(Migration):
         self.checksum = hashlib.sha256(self.sql.encode()).hexdigest()
         directives, _, _ = parse_metadata_from_sql_comments(self.sql)
         self.depends_on = directives.get("depends", "").split()
-        self.transactional = directives.get("transactional", "true").strip().lower() != "false"
+        self.marked_transactional = directives.get("transactional", "true").strip().lower()
+        self.transactional = self.marked_transactional == "true"
         component = _COMPONENT.search(self.sql)
         self.component = component[1] if component else ""
         self.creates = [
@@ -110,9 +111,12 @@ def load(directory: Path | None = None) -> list[MigrationFile]:
             )
         file._depends = {by_id[name] for name in file.depends_on}
     try:
-        return list(topological_sort(MigrationList(files)))
-    except BadMigration as error:
-        raise BadMigrationFiles(f"{error}.", hint="Correct the lines '-- depends:'.") from error
+        return list(topological_sort(files, {file: file.depends for file in files}))
+    except CycleError as error:
+        circle = ", ".join(file.id for file in error.args[1])
+        raise BadMigrationFiles(
+            f"Circular dependencies among {circle}, in {directory}.", hint="Correct their lines '-- depends:'."
+        ) from error
 
 
 def find(files: list[MigrationFile], name: str) -> MigrationFile:
@@ -166,6 +170,10 @@ def _read(path: Path) -> MigrationFile:
         file = MigrationFile(path)
     except (OSError, UnicodeDecodeError) as error:
         raise BadMigrationFiles(f"{path} cannot be read: {error}") from error
+    if file.marked_transactional not in ("true", "false"):
+        raise BadMigrationFiles(
+            f"{path.name}: '-- transactional: {file.marked_transactional}' is neither true nor false."
+        )
     if not file.transactional and len(list(statements(file.sql))) != 1:
         raise BadMigrationFiles(
             f"{path.name} is '-- transactional: false' and does not hold exactly one statement.",

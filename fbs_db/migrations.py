@@ -103,6 +103,7 @@ def migrate(
             with backend.lock(wait):
                 pending = _pending(every, wanted, backend.history())
                 _refuse_taken_names(at, every, pending)
+                _refuse_no_transaction(backend, pending)
                 steps = _run(backend, pending, "apply", progress)
         elif backend.user_table:
             _require_user_table(at, backend.user_table)
@@ -431,7 +432,7 @@ def _refuse_unfit(at: Session) -> None:
 
 def _refuse_taken_names(at: Session, known: list[MigrationFile], pending: list[MigrationFile]) -> None:
     ours = {name for file in known if file not in pending for _, name in file.creates}
-    names = [name for file in pending for _, name in file.creates if name not in ours]
+    names = [name for file in pending if file.transactional for _, name in file.creates if name not in ours]
     rows = (
         at.cursor()
         .execute(
@@ -455,6 +456,15 @@ def _refuse_taken_names(at: Session, known: list[MigrationFile], pending: list[M
         raise NameTaken(
             f"Schema {at.schema} holds already, not made by fbs-db: " + ", ".join(row[0] for row in rows) + ".",
             hint="Rename or drop them, or choose another schema with --schema. Nothing was changed.",
+        )
+
+
+def _refuse_no_transaction(backend: Backend, pending: list[MigrationFile]) -> None:
+    alone = [file.id for file in pending if not file.transactional]
+    if alone and backend.in_callers_transaction:
+        raise UsageError(
+            f"{alone[0]} runs outside a transaction, and the connection is in one.",
+            hint="Commit or roll back first. Nothing was changed.",
         )
 
 

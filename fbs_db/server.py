@@ -182,7 +182,7 @@ def _postmaster(data: Path) -> Any:
 
     try:
         info = PostmasterInfo.read_from_pgdata(data)
-        if info is None or not info.is_running():
+        if info is None or info.process is None or not info.is_running():
             return None
         # After a restart of the machine the number may be another program's.
         if "postgres" not in info.process.name():

@@ -22,7 +22,7 @@ ON_DELETE = {"CASCADE": "c", "SET_NULL": "n"}
 
 
 def rows(connection: psycopg.Connection, query: str) -> list[tuple[Any, ...]]:
-    return connection.execute(query).fetchall()  # type: ignore[call-overload,no-any-return]
+    return connection.execute(query).fetchall()
 
 
 def expected_default(column: dict[str, Any]) -> str | None:
@@ -255,7 +255,7 @@ def required_values(table: dict[str, Any], number: int = 1) -> dict[str, Any]:
 
 def insert(connection: psycopg.Connection, table: str, values: dict[str, Any]) -> int:
     columns = ", ".join(f'"{name}"' for name in values)
-    row = connection.execute(  # type: ignore[call-overload]
+    row = connection.execute(
         f"insert into {table} ({columns}) values ({', '.join(['%s'] * len(values))}) returning id"
         if values
         else f"insert into {table} default values returning id",
@@ -297,14 +297,14 @@ def test_time_of_change_moves_on_unless_the_writer_sets_it(
         return rows(installed, f"select {column} from {table} where id = {number}")[0][0]
 
     first = value()
-    installed.execute(f"update {table} set id = id")  # type: ignore[call-overload]
+    installed.execute(f"update {table} set id = id")
     moved = value()
     assert moved > first
     installed.commit()
 
-    installed.execute(f"update {table} set {column} = '2001-02-03 04:05:06.789+00'")  # type: ignore[call-overload]
+    installed.execute(f"update {table} set {column} = '2001-02-03 04:05:06.789+00'")
     assert value().isoformat().startswith("2001-02-03T04:05:06.789")
-    installed.execute(f"update {table} set id = id, {column} = {column}")  # type: ignore[call-overload]
+    installed.execute(f"update {table} set id = id, {column} = {column}")
     assert value().isoformat().startswith("2001-02-03T04:05:06.789"), "kept, as the statement sets it"
 
 
@@ -333,7 +333,7 @@ def test_values_that_no_form_offers_are_accepted(installed: psycopg.Connection) 
     ],
 )
 def test_user_columns_take_the_type_of_the_users_key(empty: psycopg.Connection, key: str, made: str) -> None:
-    empty.execute(f'create schema people; create table people."User" ("Id" {key} primary key)')  # type: ignore[call-overload]
+    empty.execute(f'create schema people; create table people."User" ("Id" {key} primary key)')
     empty.commit()
     fbs_db.migrate(url_of(empty), user_table='people."User"')
     found = rows(empty, "select format_type(typbasetype, typtypmod) from pg_type where typname = 'fbs_user_id'")
