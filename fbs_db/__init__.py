@@ -10,10 +10,10 @@ Every error is an `FbsDbError`; the module `fbs_db.errors` has the whole tree.
 
 __version__ = "0.1.0"
 
+from fbs_db.catalog import describe, tables
 from fbs_db.errors import FbsDbError
 from fbs_db.migrations import accept, migrate, rollback, status
 from fbs_db.reports import DryRunReport, MigrateReport, StatusReport
-from fbs_db.tables import describe, tables
 
 __all__ = [
     "DryRunReport",

@@ -77,9 +77,9 @@ def start() -> str:
         return str(info.get_uri())
     _refuse_other_version(data)
     try:
-        data.parent.mkdir(exist_ok=True)
+        data.mkdir(parents=True, exist_ok=True)
         with _directories_stay_private(data, Path(str(package.__file__))), _quiet():
-            return str(package.get_server(data, cleanup_mode=None).get_uri())
+            return str(package.PostgresServer(data.resolve(), cleanup_mode=None).get_uri())
     except (OSError, subprocess.SubprocessError, AssertionError) as error:
         log = data / "log"
         raise EmbeddedServerError(
