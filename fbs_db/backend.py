@@ -103,6 +103,12 @@ class Backend(PostgresqlPsycopgBackend):
     def begin(self) -> None:
         super().begin()
         self.cursor().execute(self.settings_sql())
+        # A server that works for a killed client notices, and frees the lock, within a
+        # second. Servers on Windows cannot look, and refuse the setting.
+        self.cursor().execute(
+            "select set_config('client_connection_check_interval', '1s', true)"
+            " where version() !~* 'windows|mingw|visual c'"
+        )
 
     def rollback(self) -> None:
         if self.connection.closed or self.connection.broken:
@@ -132,6 +138,16 @@ class Backend(PostgresqlPsycopgBackend):
                 ).format(table)
             )
             return [Applied(**row) for row in cursor]
+
+    def elsewhere(self) -> list[str]:
+        """Other schemas of the database in which FBS is installed."""
+        rows = self.cursor().execute(
+            "select n.nspname from pg_catalog.pg_class as c"
+            " inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid"
+            " where c.relname = %s and c.relkind = 'r' and n.nspname <> %s order by 1",
+            (self.migration_table, self.schema),
+        )
+        return [name for (name,) in rows]
 
     def record_sql(self, file: MigrationFile, operation: str) -> str:
         """The statements that write down that a file was applied, undone or accepted."""

@@ -193,6 +193,8 @@ def status(database: str | None, schema: str | None, as_json: bool) -> None:
         pending = len(report.pending)
         if pending:
             click.echo(f"{_files(pending)} pending. Apply with: fbs-db migrate")
+            for name in report.elsewhere:
+                click.echo(f"FBS is installed in schema {name} too. To see it: fbs-db status --schema {name}")
         elif not report.problems:
             _done("Everything is applied.")
     for problem in report.problems:

@@ -236,7 +236,8 @@ def status(database: Database = None, *, schema: str | None = None, directory: P
     """
     known = files.load(directory)
     with session(database, schema, application="fbs-db status") as at:
-        history = _backend(at, None, _silent).history()
+        backend = _backend(at, None, _silent)
+        history = backend.history()
         applied = {row.migration_id: row for row in history}
         ids = {file.id for file in known}
         rows = [_status_row(file, applied.get(file.id)) for file in known]
@@ -246,6 +247,7 @@ def status(database: Database = None, *, schema: str | None = None, directory: P
             schema=at.schema,
             migrations=tuple(rows),
             problems=tuple(_problems(known, history)),
+            elsewhere=tuple(backend.elsewhere()),
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
 
@@ -145,12 +145,14 @@ class StatusReport:
         schema: the schema.
         migrations: every migration, in the order of application.
         problems: what stops `migrate`: edited and missing files.
+        elsewhere: other schemas of the database in which FBS is installed.
     """
 
     database: str
     schema: str
     migrations: tuple[MigrationStatus, ...]
-    problems: tuple[MigrationError, ...] = field(default=())
+    problems: tuple[MigrationError, ...]
+    elsewhere: tuple[str, ...]
 
     @property
     def pending(self) -> tuple[str, ...]:
@@ -165,6 +167,7 @@ class StatusReport:
             "pending": list(self.pending),
             "migrations": [asdict(row) for row in self.migrations],
             "problems": [error.as_dict() for error in self.problems],
+            "elsewhere": list(self.elsewhere),
         }
 
 

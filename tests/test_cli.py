@@ -67,6 +67,9 @@ def test_status(empty: psycopg.Connection) -> None:
     assert result.exit_code == 0
     assert "0003_msme_models        msme        applied" in result.stdout
     assert "8 files pending. Apply with: fbs-db migrate" in result.stdout
+    empty.execute("create schema elsewhere")
+    empty.commit()
+    assert "installed in schema public too" in on(empty, "status", "--schema", "elsewhere").stdout
     on(empty, "migrate")
     assert "Everything is applied." in on(empty, "status").stdout
     assert answer(on(empty, "status", "--json"))["pending"] == []
