@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,12 +17,12 @@ from typing import Any
 
 import psycopg
 from psycopg import Connection, generators, pq, sql
-from psycopg.rows import dict_row, tuple_row
+from psycopg.rows import tuple_row
 from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 
 from fbs_db import __version__
-from fbs_db.connection import raise_if_lost
-from fbs_db.errors import FbsDbError, LockTimeout, MigrationFailed, MissingRollback, ServerOutOfResources, TargetError
+from fbs_db.connection import from_server, raise_if_lost
+from fbs_db.errors import FbsDbError, LockTimeout, MigrationFailed, MissingRollback, NameTaken
 from fbs_db.files import MigrationFile, statements
 
 _POLL_SECONDS = 0.1
@@ -123,21 +123,22 @@ class Backend(PostgresqlPsycopgBackend):
 
     def history(self) -> list[Applied]:
         """What ``fbs_migrations`` says is in force, in the order of application."""
+        fields = list(Applied.__dataclass_fields__)
+        found = self._ask(
+            "select c.relkind = 'r' and fields <@ array(select attname::text from pg_catalog.pg_attribute"
+            " where attrelid = c.oid) from (values (%s::text[])) as v (fields), pg_catalog.pg_class as c"
+            " inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid"
+            " where c.relname = %s and n.nspname = %s",
+            (fields, self.migration_table, self.schema),
+        )
+        if found is None:
+            return []
+        if not found:
+            raise name_taken(self.schema, [self.migration_table])
+        columns = sql.SQL(", ").join(map(sql.Identifier, fields))
         table = sql.Identifier(self.schema, self.migration_table)
-        with self.connection.cursor(row_factory=dict_row) as cursor:
-            cursor.execute(
-                "select from pg_catalog.pg_class where relname = %s and relnamespace = to_regnamespace(%s)",
-                (self.migration_table, sql.Identifier(self.schema).as_string(self.connection)),
-            )
-            if cursor.fetchone() is None:
-                return []
-            cursor.execute(
-                sql.SQL(
-                    "select migration_id, checksum, applied_at, applied_by, fbs_db_version"
-                    " from {} order by applied_at, migration_id"
-                ).format(table)
-            )
-            return [Applied(**row) for row in cursor]
+        query = sql.SQL("select {} from {} order by applied_at, migration_id").format(columns, table)
+        return [Applied(*row) for row in self.cursor().execute(query)]
 
     def elsewhere(self) -> list[str]:
         """Other schemas of the database in which FBS is installed."""
@@ -312,8 +313,8 @@ class Backend(PostgresqlPsycopgBackend):
         key = self.lock_key % 2**64
         return f"classid = {key >> 32} and objid = {key & 0xFFFFFFFF}"
 
-    def _ask(self, query: str) -> Any:
-        row = self.cursor().execute(query).fetchone()
+    def _ask(self, query: str, parameters: Sequence[object] = ()) -> Any:
+        row = self.cursor().execute(query, parameters or None).fetchone()
         return row[0] if row else None
 
     def _holder(self) -> str:
@@ -328,6 +329,14 @@ class Backend(PostgresqlPsycopgBackend):
             )
             or ""
         )
+
+
+def name_taken(schema: str, names: Sequence[str]) -> NameTaken:
+    """The error for what is there already under names that are FBS's."""
+    return NameTaken(
+        f"Schema {schema} holds already, not made by fbs-db: {', '.join(names)}.",
+        hint="Rename or drop them, or choose another schema with --schema. Nothing was changed.",
+    )
 
 
 def _failure(migration_id: str, suffix: str, text: str, done: int, error: psycopg.Error) -> FbsDbError:
@@ -345,21 +354,14 @@ def _failure(migration_id: str, suffix: str, text: str, done: int, error: psycop
         f"{name}: {value}" for name, value in (("detail", diag.message_detail), ("context", diag.context)) if value
     ]
     message = f"{migration_id}{suffix}, line {line}: " + "\n  ".join(said)
-    hint = diag.message_hint or ""
-    sqlstate = error.sqlstate or ""
-    if isinstance(error, psycopg.errors.LockNotAvailable | psycopg.errors.DeadlockDetected):
-        return LockTimeout(message, hint="Somebody holds a table that this file changes. Nothing was changed.")
-    if isinstance(error, psycopg.errors.InsufficientPrivilege):
-        return TargetError(message, hint=hint or "Migrate as a role that may do this. Nothing was changed.")
-    if sqlstate.startswith("53"):
-        return ServerOutOfResources(message, hint=hint or "Make room on the server and type the same again.")
-    if sqlstate.startswith("FB"):
-        return TargetError(message, hint=hint)
+    known = from_server(error, message)
+    if known:
+        return known
     return MigrationFailed(
         message,
-        hint=hint or "Nothing was changed. Correct the file, then type the same again.",
+        hint=diag.message_hint or "Nothing was changed. Correct the file, then type the same again.",
         migration_id=migration_id,
         line=line,
         statement=statement,
-        sqlstate=sqlstate,
+        sqlstate=error.sqlstate or "",
     )

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -34,21 +34,21 @@ class _Group(click.Group):
         try:
             return super().main(args, **kwargs)
         except FbsDbError as error:
-            if "--json" in (sys.argv if args is None else args):
-                _print_json({"error": error.as_dict()})
-            _complain(error.message, error.hint)
-            sys.exit(error.exit_code)
+            failure = error
         except KeyboardInterrupt:
             _complain("Interrupted. What was not committed is undone.")
             sys.exit(130)
         except Exception as error:
             if _verbose():
                 raise
-            _complain(
+            failure = FbsDbError(
                 f"Unexpected: {type(error).__name__}: {' '.join(str(error).split())}",
-                "With -v there is more to see. What was not committed is undone.",
+                hint="With -v there is more to see. What was not committed is undone.",
             )
-            sys.exit(2)
+        if "--json" in (sys.argv if args is None else args):
+            _print_json({"error": failure.as_dict()})
+        _complain(failure.message, failure.hint)
+        sys.exit(failure.exit_code)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -119,7 +119,7 @@ def migrate(
         schema=schema,
         user_table=user_table,
         wait=wait,
-        progress=_quiet if as_json else _show_progress("applied"),
+        progress=_quiet if as_json else _show_progress,
     )
     if as_json:
         _print_json(report.as_dict())
@@ -162,7 +162,7 @@ def rollback(
         to=to,
         everything=everything,
         schema=schema,
-        progress=_quiet if as_json else _show_progress("undone"),
+        progress=_quiet if as_json else _show_progress,
     )
     if as_json:
         _print_json(report.as_dict())
@@ -340,15 +340,11 @@ def _show_server(as_json: bool) -> None:
         click.echo(f"None here; its data would be in {now.data}")
 
 
-def _show_progress(done: str) -> Callable[[Progress], None]:
-    def show(progress: Progress) -> None:
-        if progress.kind == "wait":
-            click.secho(f"  {progress.text}", fg="yellow", err=True)
-        elif progress.kind == "end":
-            mark = click.style(done, fg="green")
-            click.echo(f"  {progress.migration_id:<24} {mark} {progress.seconds * 1000:7.0f} ms")
-
-    return show
+def _show_progress(progress: Progress) -> None:
+    if progress.kind == "wait":
+        click.secho(f"  {progress.text}", fg="yellow", err=True)
+    elif progress.kind == "end":
+        click.echo(f"  {progress.migration_id:<24} {progress.seconds * 1000:6.0f} ms")
 
 
 def _quiet(progress: Progress) -> None:

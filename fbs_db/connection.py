@@ -16,11 +16,23 @@ import psycopg
 from psycopg import Connection, conninfo
 from psycopg.rows import tuple_row
 
-from fbs_db.errors import ConnectionFailed, ConnectionLost, PoolerRefused, UnsupportedServer, UsageError
+from fbs_db.errors import (
+    ConnectionFailed,
+    ConnectionLost,
+    FbsDbError,
+    LockTimeout,
+    PoolerRefused,
+    ServerError,
+    ServerOutOfResources,
+    TargetError,
+    UnsupportedServer,
+    UsageError,
+)
 
 #: The oldest server that is tested.
 OLDEST_SERVER = 15
 
+_LIKE = "Write it like postgresql://user@host:5432/database"
 _LIBPQ_VARIABLES = ("PGSERVICE", "PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE")
 _CONNECT_HINTS = (
     (r"could not translate host name|[Nn]ame or service not known", "Check the host's name."),
@@ -62,17 +74,28 @@ def resolve(database: str | None = None, configured: str | None = None, *, start
 
 
 def _checked(text: str, source: str) -> str:
-    hint = "Write it like postgresql://user@host:5432/database"
+    """The text, if libpq can read it. What is wrong with it is told without quoting
+    it: where a password holds a character that should be encoded, any part may be it."""
+    text = text.strip()
     scheme = re.match(r"([\w+.-]+)://", text)
     if scheme and scheme[1] not in ("postgresql", "postgres"):
-        raise UsageError(f"The URL from {source} begins with {scheme[1]}://; fbs-db speaks to PostgreSQL.", hint=hint)
+        raise UsageError(f"The URL from {source} begins with {scheme[1]}://; fbs-db speaks to PostgreSQL.", hint=_LIKE)
+    fault = "" if text else "it is empty"
     try:
-        conninfo.conninfo_to_dict(text)
-    except psycopg.ProgrammingError as error:
-        reason = re.sub(r'"[^"]*[@:=][^"]*"', "it", str(error).strip())  # may quote the password
-        raise UsageError(f"The connection string from {source} is malformed: {reason}.", hint=hint) from None
-    if not text.strip():
-        raise UsageError(f"The connection string from {source} is empty.", hint=hint)
+        options = {key: str(value) for key, value in conninfo.conninfo_to_dict(text).items()}
+    except psycopg.ProgrammingError:
+        options = {}
+        fault = fault or "libpq cannot read it"
+    if any(not re.fullmatch(r"\d{1,5}", port) or int(port) > 65535 for port in options.get("port", "1").split(",")):
+        fault = "its port is not a number up to 65535"
+    if scheme:
+        authority, _, rest = re.sub(r"[/?#]", "\0", text[scheme.end() :], count=1).partition("\0")
+        if authority.count("@") > 1 or "@" in rest:
+            fault = "it has an @ too many; in a password write %40 for @, %2F for /, %3F for ?"
+    if any("password=" in value for key, value in options.items() if key != "password"):
+        fault = "its password is not where one is looked for"
+    if fault:
+        raise UsageError(f"The connection string from {source} is malformed: {fault}.", hint=_LIKE) from None
     return text
 
 
@@ -115,9 +138,6 @@ def connected(where: str, application: str = "fbs-db") -> Iterator[Connection]:
     try:
         check_server(connection)
         yield connection
-    except psycopg.OperationalError as error:
-        raise_if_lost(connection, error)
-        raise
     finally:
         connection.close()
 
@@ -135,7 +155,7 @@ def _open(where: str, application: str) -> Connection:
         defaults["connect_timeout"] = "10"
     try:
         return psycopg.connect(conninfo.make_conninfo("", **{**defaults, **options}), autocommit=True)
-    except psycopg.OperationalError as error:
+    except psycopg.Error as error:
         reason = " ".join(dict.fromkeys(line.strip() for line in str(error).splitlines() if line.strip()))
         hint = next((hint for pattern, hint in _CONNECT_HINTS if re.search(pattern, reason)), "")
         raise ConnectionFailed(f"No connection to {shown(where)}: {reason}", hint=hint) from error
@@ -155,6 +175,16 @@ def check_server(connection: Connection) -> None:
         )
 
 
+@contextmanager
+def errors_of_server(connection: Connection) -> Iterator[None]:
+    """Errors of psycopg leave the block as our own, each with its cause."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise_if_lost(connection, error)
+        raise (from_server(error) or ServerError(" ".join(str(error).split()))) from error
+
+
 def raise_if_lost(connection: Connection, error: BaseException) -> None:
     """Turn an error into `ConnectionLost` where the connection is gone."""
     if connection.closed or connection.broken:
@@ -165,12 +195,37 @@ def raise_if_lost(connection: Connection, error: BaseException) -> None:
         ) from error
 
 
+def from_server(error: psycopg.Error, message: str = "") -> FbsDbError | None:
+    """Our exception for an error of the server's that is nobody's bug; else None.
+
+    Parameters:
+        error: what psycopg raised.
+        message: what to say; by default the server's own words.
+    """
+    message = message or " ".join(str(error).split())
+    hint = error.diag.message_hint or ""
+    sqlstate = error.sqlstate or ""
+    if sqlstate in ("55P03", "40P01"):
+        return LockTimeout(message, hint="Somebody holds what this changes. Nothing was changed; try again later.")
+    if sqlstate == "42501":
+        return TargetError(message, hint=hint or "Connect as a role that may do this. Nothing was changed.")
+    if sqlstate == "25006":
+        return TargetError(message, hint="Transactions are read-only here: see default_transaction_read_only.")
+    if sqlstate.startswith("53"):
+        return ServerOutOfResources(
+            message, hint=f"{hint} Nothing was changed: make room, then type the same again.".strip()
+        )
+    if sqlstate.startswith("FB"):
+        return TargetError(message, hint=hint)
+    return None
+
+
 def refuse_transaction_pooler(connection: Connection) -> None:
     """Refuse a connection whose session is not one server session.
 
     A pooler shows itself by a backend number that is not the server's. One that
-    pools sessions is fine. One that pools transactions hands the server session
-    of an idle client to the next, which two more clients bring to light.
+    pools sessions is fine. One that pools transactions gives the next one another
+    server session, or ours to the next client: a few clients bring that to light.
 
     Raises:
         PoolerRefused: the session is shared between clients.
@@ -185,7 +240,7 @@ def refuse_transaction_pooler(connection: Connection) -> None:
         for _ in range(3):
             other = psycopg.connect(where)  # holds its server session: not in autocommit
             held.append(other)
-            if _server_pid(other) == server_pid:
+            if _server_pid(other) == server_pid or _server_pid(connection) != server_pid:
                 raise _pooler()
     except psycopg.Error as error:
         if "statement pooling" in str(error):

@@ -77,6 +77,10 @@ class ServerOutOfResources(FbsDbError):
     """The server's disk or memory is full."""
 
 
+class ServerError(FbsDbError):
+    """PostgreSQL refused something that should work: the message is its own."""
+
+
 # --- The schema or its files are at fault: exit code 1 ----------------------
 
 

@@ -24,6 +24,7 @@ _CREATES = re.compile(
     r"(?:concurrently\s+)?(?:if\s+not\s+exists\s+)?(?P<name>fbs_\w+)",
     re.MULTILINE | re.IGNORECASE,
 )
+_KEYS = re.compile(r"^\s*constraint\s+(fbs_\w+)\s+(?:primary\s+key|unique)\b", re.MULTILINE | re.IGNORECASE)
 # What may hold a semicolon that ends no statement, and the semicolon itself.
 _PIECE = re.compile(
     r"--[^\n]*|/\*|\b[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|(\$(?:[A-Za-z_]\w*)?\$).*?\1|;",
@@ -59,6 +60,7 @@ class MigrationFile(Migration):
         self.creates = [
             (re.sub(r"\s+", " ", m["kind"].lower()), m["name"].lower()) for m in _CREATES.finditer(self.sql)
         ]
+        self.creates += [("index", name.lower()) for name in _KEYS.findall(self.sql)]
         self.steps = []  # what yoyo takes for "loaded": the text is run as a whole
         self.hash = self.checksum
 

@@ -11,18 +11,18 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
+import psycopg
 from psycopg import sql
 
 from fbs_db import files
-from fbs_db.backend import Applied, Backend
-from fbs_db.connection import refuse_transaction_pooler, shown
+from fbs_db.backend import Applied, Backend, name_taken
+from fbs_db.connection import raise_if_lost, refuse_transaction_pooler, shown
 from fbs_db.errors import (
     EditedMigration,
     LockTimeout,
     MigrationError,
     MissingMigration,
     MissingRollback,
-    NameTaken,
     PoolerRefused,
     TargetError,
     UnsupportedServer,
@@ -71,10 +71,10 @@ def migrate(
     """Apply what is pending.
 
     Parameters:
-        database: connection string, or an open connection, which is given back as it
-            was: where it is in a transaction, that stays open and decides. None looks
-            at ``DATABASE_URL``, libpq's variables, ``fbs-db.toml``, and at last
-            starts the embedded server.
+        database: connection string, or an open connection. On one in autocommit a run
+            commits; on any other it is part of the caller's transaction, which stays
+            open and decides. None looks at ``DATABASE_URL``, libpq's variables,
+            ``fbs-db.toml``, and at last starts the embedded server.
         to: last file to apply, by name or the start of it; None for all.
         schema: where the tables go; it must exist. None for the configured one, or
             ``public``.
@@ -98,15 +98,15 @@ def migrate(
     with session(database, schema, start=True, application="fbs-db migrate") as at:
         backend = _backend(at, user_table, progress)
         steps: list[Step] = []
-        if _pending(every, wanted, backend.history()):
+        pending = _pending(every, wanted, backend.history())
+        _require_user_table(backend, every, pending)
+        if pending:
             _refuse_unfit(at)
             with backend.lock(wait):
                 pending = _pending(every, wanted, backend.history())
                 _refuse_taken_names(at, every, pending)
                 _refuse_no_transaction(backend, pending)
                 steps = _run(backend, pending, "apply", progress)
-        elif backend.user_table:
-            _require_user_table(at, backend.user_table)
         return _report(at, backend, steps, started)
 
 
@@ -136,6 +136,7 @@ def plan(
     with session(database, schema, start=True, application="fbs-db migrate --dry-run") as at:
         backend = _backend(at, user_table, _silent)
         pending = _pending(every, wanted, backend.history())
+        _require_user_table(backend, every, pending)
         tried: list[MigrationFile] = []
         locks: list[TableLock] = []
         if pending:
@@ -147,8 +148,6 @@ def plan(
                         break
                     tried.append(file)
                 locks = _try(backend, tried)
-        elif backend.user_table:
-            _require_user_table(at, backend.user_table)
         return DryRunReport(
             database=shown(at.connection),
             schema=at.schema,
@@ -389,41 +388,52 @@ def _backend(at: Session, user_table: str | None, progress: Callable[[Progress],
 
 def _qualified(at: Session, table: str) -> str:
     """A table as ``schema.table``, found as the connection's role would find it."""
-    row = (
-        at.cursor()
-        .execute(
-            """
-        select case when relkind in ('r', 'p') then format('%%I.%%I', n.nspname, c.relname) else '' end
+    hint = "Name the host's user table, with its schema where it has one: --user-table accounts_user"
+    if "\0" in table:
+        raise UsageError("The name of a table holds no NUL character.", hint=hint)
+    query = """
+        select case when c.relkind in ('r', 'p') then format('%%I.%%I', n.nspname, c.relname) end
         from pg_catalog.pg_class as c
         inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
-        where c.oid = coalesce(to_regclass(%s), to_regclass(%s))
-        """,
-            (table, f"{at.quoted_schema}.{table}"),
+        where c.oid = coalesce(
+            to_regclass(%(table)s),
+            case when cardinality(parse_ident(%(table)s)) = 1 then to_regclass(%(here)s) end
         )
-        .fetchone()
-    )
-    name: str | None = row[0] if row else None
-    if name:
-        return name
-    raise TargetError(
-        f"There is no table {table} here." if name is None else f"{table} is not a table.",
-        hint="Name the host's user table, with its schema where it has one: --user-table accounts_user",
-    )
+        """
+    try:
+        with at.connection.transaction():
+            row = at.cursor().execute(query, {"table": table, "here": f"{at.quoted_schema}.{table}"}).fetchone()
+    except psycopg.Error as error:
+        raise_if_lost(at.connection, error)
+        raise TargetError(f"{table} is not the name of a table: {error.diag.message_primary}.", hint=hint) from error
+    if row is None:
+        raise TargetError(f"There is no table {table} here.", hint=hint)
+    if row[0] is None:
+        raise TargetError(f"{table} is not a table.", hint=hint)
+    return str(row[0])
 
 
-def _require_user_table(at: Session, user_table: str) -> None:
-    with Backend(at.connection, at.schema).run_transaction():
-        at.cursor().execute("select fbs_require_user_table(%s::regclass)", (user_table,))
+def _require_user_table(backend: Backend, every: list[MigrationFile], pending: list[MigrationFile]) -> None:
+    """Where user columns have their type already, it has to suit the user table."""
+    if backend.user_table and every[0] not in pending:
+        with backend.run_transaction():
+            backend.cursor().execute("select fbs_require_user_table(%s::regclass)", (backend.user_table,))
 
 
 def _refuse_unfit(at: Session) -> None:
     refuse_transaction_pooler(at.connection)
-    role, standby, may_create = at.cursor().execute(
-        "select current_user, pg_is_in_recovery(), has_schema_privilege(to_regnamespace(%s), 'create')",
+    role, standby, read_only, may_create = at.cursor().execute(
+        "select current_user, pg_is_in_recovery(), current_setting('transaction_read_only')::boolean,"
+        " has_schema_privilege(to_regnamespace(%s), 'create')",
         (at.quoted_schema,),
-    ).fetchone() or ("", False, False)
+    ).fetchone() or ("", False, False, False)
     if standby:
         raise UnsupportedServer("This server is a standby, which is read-only.", hint="Migrate its primary.")
+    if read_only:
+        raise TargetError(
+            "Transactions are read-only on this connection.",
+            hint="See default_transaction_read_only, which the database, the role or the connection sets.",
+        )
     if not may_create:
         grant = sql.SQL("grant create on schema {} to {};").format(sql.Identifier(at.schema), sql.Identifier(role))
         raise TargetError(
@@ -455,10 +465,7 @@ def _refuse_taken_names(at: Session, known: list[MigrationFile], pending: list[M
         .fetchall()
     )
     if rows:
-        raise NameTaken(
-            f"Schema {at.schema} holds already, not made by fbs-db: " + ", ".join(row[0] for row in rows) + ".",
-            hint="Rename or drop them, or choose another schema with --schema. Nothing was changed.",
-        )
+        raise name_taken(at.schema, [name for (name,) in rows])
 
 
 def _refuse_no_transaction(backend: Backend, pending: list[MigrationFile]) -> None:

@@ -13,7 +13,7 @@ from psycopg import Connection, pq, sql
 from psycopg.rows import tuple_row
 
 from fbs_db import config
-from fbs_db.connection import check_server, connected, raise_if_lost, resolve
+from fbs_db.connection import check_server, connected, errors_of_server, resolve
 from fbs_db.errors import TargetError, UsageError
 
 logger = logging.getLogger("fbs_db")
@@ -68,12 +68,15 @@ def session(
     schema = schema or settings.schema or "public"
     if "\0" in schema:
         raise UsageError("The name of a schema holds no NUL character.")
+    if schema.startswith("pg_") or schema in ("information_schema", "$user"):
+        raise UsageError(f"{schema} is PostgreSQL's own name.", hint="Choose another schema.")
     with ExitStack() as stack:
         if isinstance(database, Connection):
             connection = stack.enter_context(_borrowed(database))
         else:
             connection = stack.enter_context(connected(resolve(database, settings.url, start=start), application))
         stack.enter_context(_notices_logged(connection))
+        stack.enter_context(errors_of_server(connection))
         at = Session(connection, schema, settings.user_table or "")
         _require_schema(at)
         yield at
@@ -87,17 +90,9 @@ def _borrowed(connection: Connection) -> Iterator[Connection]:
     if status is pq.TransactionStatus.INERROR:
         raise UsageError("The connection's transaction has failed.", hint="Roll it back first.")
     check_server(connection)
-    autocommit = connection.autocommit
-    if status is pq.TransactionStatus.IDLE:
-        connection.autocommit = True
-    try:
-        yield connection
-    except psycopg.OperationalError as error:
-        raise_if_lost(connection, error)
-        raise
-    finally:
-        if status is pq.TransactionStatus.IDLE and not connection.closed:
-            connection.autocommit = autocommit
+    if not connection.autocommit:
+        connection.execute("select")  # as with any statement, the caller's transaction begins
+    yield connection
 
 
 @contextmanager
@@ -114,7 +109,8 @@ def _notices_logged(connection: Connection) -> Iterator[None]:
 
 
 def _require_schema(at: Session) -> None:
-    if at.cursor().execute("select to_regnamespace(%s)", (at.quoted_schema,)).fetchone() == (None,):
+    found = at.cursor().execute("select from pg_catalog.pg_namespace where nspname::text = %s", (at.schema,))
+    if found.fetchone() is None:
         raise TargetError(
             f"There is no schema {at.schema}.", hint=f"Create it first: create schema {at.quoted_schema};"
         )

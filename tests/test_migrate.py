@@ -184,14 +184,14 @@ def test_a_statement_that_fails_is_named_and_nothing_stays(
 
 
 def test_the_callers_connection_is_given_back_as_it_was(empty: psycopg.Connection) -> None:
+    empty.autocommit = True
     empty.row_factory = dict_row  # type: ignore[assignment]
     empty.execute("set search_path = pg_catalog")
     empty.execute("set lock_timeout = '7s'")
-    empty.commit()
     assert len(fbs_db.migrate(empty).steps) == len(ALL)
     assert fbs_db.status(empty).pending == ()
     assert len(fbs_db.tables(empty)) == 51
-    assert not empty.autocommit
+    assert empty.autocommit
     assert empty.info.transaction_status is psycopg.pq.TransactionStatus.IDLE
     empty.row_factory = psycopg.rows.tuple_row
     settings = empty.execute("select current_setting('search_path'), current_setting('lock_timeout')")
@@ -202,6 +202,7 @@ def test_the_callers_connection_is_given_back_as_it_was(empty: psycopg.Connectio
 
 def test_in_a_callers_transaction_the_caller_decides(empty: psycopg.Connection, second: Connect) -> None:
     other = second(empty)
+    fbs_db.migrate(empty, to="0001")  # not in autocommit: this begins the caller's transaction
     empty.execute("set local search_path = pg_catalog")
     fbs_db.migrate(empty)
     assert catalog(other) == {}
@@ -358,14 +359,14 @@ def test_a_file_outside_transactions_stands_alone(installed: psycopg.Connection,
     plan = migrations.plan(url_of(installed), directory=sql_copy)
     assert plan.untried == ("0098_index", "0099_bad")
     assert "begin;\n\n" in plan.sql.split("concurrently")[1]
+    installed.autocommit = True
     with pytest.raises(MigrationFailed, match="0099_bad"):
         fbs_db.migrate(installed, directory=sql_copy)
     assert fbs_db.status(installed, directory=sql_copy).pending == ("0099_bad",)
     assert "index fbs_kpis_name_idx" in catalog(installed)
     assert installed.execute("show search_path").fetchone() == ('"$user", public',)
-    installed.rollback()
     fbs_db.rollback(installed, to="0097", directory=sql_copy)
-    installed.execute("begin")
+    installed.autocommit = False
     with pytest.raises(UsageError, match="0098_index runs outside a transaction"):
         fbs_db.migrate(installed, to="0098", directory=sql_copy)
 
