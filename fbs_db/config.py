@@ -14,11 +14,6 @@ from pathlib import Path
 
 from fbs_db.errors import UsageError
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 FILE_NAME = "fbs-db.toml"
 
 
@@ -47,10 +42,14 @@ def read(directory: Path | None = None) -> DatabaseConfig:
         UsageError: the file is not to be read, or says what nobody understands.
     """
     path = (directory or Path.cwd()) / FILE_NAME
+    if not path.exists():
+        return DatabaseConfig()
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return DatabaseConfig()
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{path} cannot be read: {error}", hint="Correct it, or move it away.") from error
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
 from yoyo.migrations import Migration, parse_metadata_from_sql_comments
@@ -43,7 +44,7 @@ class MigrationFile(Migration):
         component: what the header says it belongs to, such as ``msme``.
         depends: the files that come before it.
         transactional: whether it runs in the transaction of its run.
-        creates: kind and name of each object it makes, in order.
+        creates: kind and name of each object it makes; keys count as indexes.
     """
 
     def __init__(self, path: Path) -> None:
@@ -57,12 +58,13 @@ class MigrationFile(Migration):
         self.transactional = self.marked_transactional == "true"
         component = _COMPONENT.search(self.sql)
         self.component = component[1] if component else ""
-        self.creates = [
-            (re.sub(r"\s+", " ", m["kind"].lower()), m["name"].lower()) for m in _CREATES.finditer(self.sql)
-        ]
-        self.creates += [("index", name.lower()) for name in _KEYS.findall(self.sql)]
         self.steps = []  # what yoyo takes for "loaded": the text is run as a whole
         self.hash = self.checksum
+
+    @cached_property
+    def creates(self) -> list[tuple[str, str]]:
+        made = [(re.sub(r"\s+", " ", m["kind"].lower()), m["name"].lower()) for m in _CREATES.finditer(self.sql)]
+        return made + [("index", name.lower()) for name in _KEYS.findall(self.sql)]
 
     @property
     def rollback_sql(self) -> str | None:
