@@ -6,5 +6,6 @@ drop function fbs_keep();
 drop function fbs_require_user_table(regclass);
 drop domain fbs_user_id;
 drop function fbs_key_type(regclass);
+drop function fbs_key_column(regclass);
 drop table fbs_migration_log;
 drop table fbs_migrations;

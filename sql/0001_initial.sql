@@ -59,32 +59,46 @@ comment on column fbs_migration_log.client_address is
 comment on column fbs_migration_log.fbs_db_version is
 'Version of fbs-db that did it.';
 
-create function fbs_key_type(host_table regclass)
-returns text
+create function fbs_key_column(host_table regclass)
+returns name
 language plpgsql
 stable
 set search_path from current
 as $$
 declare
-    key_type text;
+    key name;
 begin
-    select format_type(a.atttypid, a.atttypmod)
-    into key_type
+    select a.attname
+    into key
     from pg_index as i
     inner join pg_attribute as a on i.indrelid = a.attrelid and i.indkey[0] = a.attnum
     where i.indrelid = host_table and i.indisprimary and i.indnkeyatts = 1;
 
-    if key_type is null then
+    if key is null then
         raise exception 'table % has no primary key of one column', host_table
             using errcode = 'FB001',
                 hint = 'Name a table whose primary key is a single column.';
     end if;
-    return key_type;
+    return key;
 end;
 $$;
 
+comment on function fbs_key_column(regclass) is
+'The single primary key column of a host''s table. Error FB001 where there is none.';
+
+create function fbs_key_type(host_table regclass)
+returns text
+language sql
+stable
+set search_path from current
+as $$
+    select format_type(a.atttypid, a.atttypmod)
+    from pg_attribute as a
+    where a.attrelid = host_table and a.attname = fbs_key_column(host_table);
+$$;
+
 comment on function fbs_key_type(regclass) is
-'Type of the single-column primary key of a host''s table, such as integer or uuid. Error FB001 where there is none.';
+'Type of the single primary key column of a host''s table, such as integer or uuid. Error FB001 where there is none.';
 
 -- The host's user table is named by the setting fbs.user_table when this file runs
 -- (fbs-db migrate --user-table); its rows are linked later, by fbs-db attach.

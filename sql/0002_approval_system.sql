@@ -28,6 +28,10 @@ on fbs_approval_requests (approver_id, status);
 create index fbs_approval_requests_solution_name_status_idx
 on fbs_approval_requests (solution_name, status);
 
+-- For the clean-up that follows the deletion of a host's record.
+create index fbs_approval_requests_request_data_record_idx
+on fbs_approval_requests ((request_data ->> 'model_name'), (request_data ->> 'record_id'));
+
 create trigger fbs_approval_requests_keep_updated_at
 before update of updated_at on fbs_approval_requests
 for each row

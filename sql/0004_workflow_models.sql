@@ -39,10 +39,14 @@ for each row
 when (new.updated_at = old.updated_at)
 execute function fbs_keep('updated_at');
 
+-- What the deletion of another row empties here is no change of this one.
 create trigger fbs_workflow_definitions_touch
 before update on fbs_workflow_definitions
 for each row
-when (new.updated_at = old.updated_at or new.updated_at = '-infinity')
+when (
+    (new.updated_at = old.updated_at or new.updated_at = '-infinity')
+    and not (pg_trigger_depth() > 0 and old.created_by_id is not null and new.created_by_id is null)
+)
 execute function fbs_touch('updated_at');
 
 comment on table fbs_workflow_definitions is
@@ -165,6 +169,10 @@ on fbs_workflow_instances (workflow_definition_id);
 
 create index fbs_workflow_instances_current_step_id_idx
 on fbs_workflow_instances (current_step_id);
+
+-- For the clean-up that follows the deletion of a host's record.
+create index fbs_workflow_instances_workflow_data_record_idx
+on fbs_workflow_instances ((workflow_data ->> 'model_name'), (workflow_data ->> 'record_id'));
 
 comment on table fbs_workflow_instances is
 'Single runs of a workflow and how far each has come. By default unfinished ones are cancelled when the host''s record they are about is deleted, if its table is attached.';

@@ -27,10 +27,14 @@ for each row
 when (new.updated_at = old.updated_at)
 execute function fbs_keep('updated_at');
 
+-- What the deletion of another row empties here is no change of this one.
 create trigger fbs_dashboards_touch
 before update on fbs_dashboards
 for each row
-when (new.updated_at = old.updated_at or new.updated_at = '-infinity')
+when (
+    (new.updated_at = old.updated_at or new.updated_at = '-infinity')
+    and not (pg_trigger_depth() > 0 and old.created_by_id is not null and new.created_by_id is null)
+)
 execute function fbs_touch('updated_at');
 
 comment on table fbs_dashboards is
@@ -84,10 +88,14 @@ for each row
 when (new.updated_at = old.updated_at)
 execute function fbs_keep('updated_at');
 
+-- What the deletion of another row empties here is no change of this one.
 create trigger fbs_reports_touch
 before update on fbs_reports
 for each row
-when (new.updated_at = old.updated_at or new.updated_at = '-infinity')
+when (
+    (new.updated_at = old.updated_at or new.updated_at = '-infinity')
+    and not (pg_trigger_depth() > 0 and old.created_by_id is not null and new.created_by_id is null)
+)
 execute function fbs_touch('updated_at');
 
 comment on table fbs_reports is
@@ -147,10 +155,14 @@ for each row
 when (new.updated_at = old.updated_at)
 execute function fbs_keep('updated_at');
 
+-- What the deletion of another row empties here is no change of this one.
 create trigger fbs_kpis_touch
 before update on fbs_kpis
 for each row
-when (new.updated_at = old.updated_at or new.updated_at = '-infinity')
+when (
+    (new.updated_at = old.updated_at or new.updated_at = '-infinity')
+    and not (pg_trigger_depth() > 0 and old.created_by_id is not null and new.created_by_id is null)
+)
 execute function fbs_touch('updated_at');
 
 comment on table fbs_kpis is
@@ -209,10 +221,14 @@ for each row
 when (new.updated_at = old.updated_at)
 execute function fbs_keep('updated_at');
 
+-- What the deletion of another row empties here is no change of this one.
 create trigger fbs_charts_touch
 before update on fbs_charts
 for each row
-when (new.updated_at = old.updated_at or new.updated_at = '-infinity')
+when (
+    (new.updated_at = old.updated_at or new.updated_at = '-infinity')
+    and not (pg_trigger_depth() > 0 and old.created_by_id is not null and new.created_by_id is null)
+)
 execute function fbs_touch('updated_at');
 
 comment on table fbs_charts is

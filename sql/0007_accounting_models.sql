@@ -44,10 +44,14 @@ for each row
 when (new.updated_at = old.updated_at)
 execute function fbs_keep('updated_at');
 
+-- What the deletion of another row empties here is no change of this one.
 create trigger fbs_app_cashentry_touch
 before update on fbs_app_cashentry
 for each row
-when (new.updated_at = old.updated_at or new.updated_at = '-infinity')
+when (
+    (new.updated_at = old.updated_at or new.updated_at = '-infinity')
+    and not (pg_trigger_depth() > 0 and old.created_by_id is not null and new.created_by_id is null)
+)
 execute function fbs_touch('updated_at');
 
 comment on table fbs_app_cashentry is
@@ -132,10 +136,14 @@ for each row
 when (new.updated_at = old.updated_at)
 execute function fbs_keep('updated_at');
 
+-- What the deletion of another row empties here is no change of this one.
 create trigger fbs_app_incomeexpense_touch
 before update on fbs_app_incomeexpense
 for each row
-when (new.updated_at = old.updated_at or new.updated_at = '-infinity')
+when (
+    (new.updated_at = old.updated_at or new.updated_at = '-infinity')
+    and not (pg_trigger_depth() > 0 and old.created_by_id is not null and new.created_by_id is null)
+)
 execute function fbs_touch('updated_at');
 
 comment on table fbs_app_incomeexpense is
@@ -277,10 +285,14 @@ for each row
 when (new.updated_at = old.updated_at)
 execute function fbs_keep('updated_at');
 
+-- What the deletion of another row empties here is no change of this one.
 create trigger fbs_app_taxcalculation_touch
 before update on fbs_app_taxcalculation
 for each row
-when (new.updated_at = old.updated_at or new.updated_at = '-infinity')
+when (
+    (new.updated_at = old.updated_at or new.updated_at = '-infinity')
+    and not (pg_trigger_depth() > 0 and old.created_by_id is not null and new.created_by_id is null)
+)
 execute function fbs_touch('updated_at');
 
 comment on table fbs_app_taxcalculation is

@@ -1,5 +1,11 @@
 -- 0010_document_models: back to before it. The rows go with the tables.
 
+drop trigger fbs_dms_file_attachment_queue_files on fbs_dms_file_attachment;
+drop function fbs_file_done(bigint, text);
+drop function fbs_claim_files(integer);
+drop function fbs_queue_files();
+drop table fbs_file_deletions;
+
 alter table fbs_dms_document_workflow
 drop constraint fbs_dms_document_workflow_current_step_id_fkey;
 

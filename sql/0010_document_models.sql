@@ -149,6 +149,10 @@ create table fbs_dms_file_attachment (
     constraint fbs_dms_file_attachment_pkey primary key (id)
 );
 
+-- Whether a file is still named by another row is asked before it is removed.
+create index fbs_dms_file_attachment_file_idx
+on fbs_dms_file_attachment (file);
+
 create index fbs_dms_file_attachment_company_id_created_at_idx
 on fbs_dms_file_attachment (company_id, created_at);
 
@@ -259,16 +263,30 @@ on fbs_dms_document (attachment_id);
 create index fbs_dms_document_approved_by_id_idx
 on fbs_dms_document (approved_by_id);
 
+-- For the clean-up that follows the deletion of a host's record.
+create index fbs_dms_document_metadata_record_idx
+on fbs_dms_document ((metadata ->> 'model_name'), (metadata ->> 'record_id'));
+
 create trigger fbs_dms_document_keep_updated_at
 before update of updated_at on fbs_dms_document
 for each row
 when (new.updated_at = old.updated_at)
 execute function fbs_keep('updated_at');
 
+-- What the deletion of another row empties here is no change of this one.
 create trigger fbs_dms_document_touch
 before update on fbs_dms_document
 for each row
-when (new.updated_at = old.updated_at or new.updated_at = '-infinity')
+when (
+    (new.updated_at = old.updated_at or new.updated_at = '-infinity')
+    and not (
+        pg_trigger_depth() > 0
+        and (
+            (old.attachment_id is not null and new.attachment_id is null)
+            or (old.approved_by_id is not null and new.approved_by_id is null)
+        )
+    )
+)
 execute function fbs_touch('updated_at');
 
 comment on table fbs_dms_document is
@@ -443,3 +461,109 @@ alter table fbs_dms_document_workflow
 add constraint fbs_dms_document_workflow_current_step_id_fkey
 foreign key (current_step_id) references fbs_dms_document_approval (id)
 on delete set null deferrable initially deferred;
+
+create table fbs_file_deletions (
+    id bigint generated always as identity,
+    file text not null,
+    queued_at timestamptz not null default now(),
+    attempts integer not null default 0,
+    next_attempt_at timestamptz not null default now(),
+    error text,
+    constraint fbs_file_deletions_pkey primary key (id)
+);
+
+create index fbs_file_deletions_next_attempt_at_idx
+on fbs_file_deletions (next_attempt_at);
+
+comment on table fbs_file_deletions is
+'Stored files whose attachment was deleted, waiting to be removed from storage. Done with: fbs-db files purge';
+comment on column fbs_file_deletions.id is
+'Number that gives the order.';
+comment on column fbs_file_deletions.file is
+'Where the file is, below the root of the storage.';
+comment on column fbs_file_deletions.queued_at is
+'When its attachment was deleted.';
+comment on column fbs_file_deletions.attempts is
+'How often its removal was tried and failed.';
+comment on column fbs_file_deletions.next_attempt_at is
+'When it is due; each failure doubles the wait, up to an hour.';
+comment on column fbs_file_deletions.error is
+'What went wrong last; empty where nothing did yet.';
+
+-- It may run inside the deletion of a host's user, which it must not fail.
+create function fbs_queue_files()
+returns trigger
+language plpgsql
+security definer
+set search_path from current
+set row_security = off
+as $$
+declare
+    files text[];
+begin
+    select array_agg(distinct o.file::text) into files from old_rows as o where o.file <> '';
+    begin
+        insert into fbs_file_deletions (file)
+        select file from unnest(files) as file;
+    exception when others or assert_failure then
+        raise warning 'files of deleted attachments could not be noted for removal (%: %): %', sqlstate, sqlerrm, files;
+    end;
+    return null;
+end;
+$$;
+
+revoke execute on function fbs_queue_files() from public;
+
+comment on function fbs_queue_files() is
+'Trigger: notes the files of deleted attachments for removal from storage. Where it cannot, a warning names them; the deletion succeeds.';
+
+create trigger fbs_dms_file_attachment_queue_files
+after delete on fbs_dms_file_attachment
+referencing old table as old_rows
+for each statement
+execute function fbs_queue_files();
+
+create function fbs_claim_files(batch integer default 100)
+returns table (id bigint, file text)
+language plpgsql
+set search_path from current
+as $$
+#variable_conflict use_column
+begin
+    delete from fbs_file_deletions as d
+    where exists (select from fbs_dms_file_attachment as a where a.file = d.file);
+
+    return query
+    select d.id, d.file
+    from fbs_file_deletions as d
+    where d.next_attempt_at <= clock_timestamp()
+    order by d.id
+    limit batch
+    for update skip locked;
+end;
+$$;
+
+comment on function fbs_claim_files(integer) is
+'Files that are due for removal, locked for this transaction; several workers share them. Files that another attachment names are taken off the list.';
+
+create function fbs_file_done(file_id bigint, failure text default null)
+returns void
+language plpgsql
+set search_path from current
+as $$
+begin
+    if failure is null then
+        delete from fbs_file_deletions as d where d.id = file_id;
+    else
+        update fbs_file_deletions as d
+        set
+            attempts = d.attempts + 1,
+            error = failure,
+            next_attempt_at = clock_timestamp() + least(interval '1 hour', interval '1 second' * 2 ^ least(d.attempts, 20))
+        where d.id = file_id;
+    end if;
+end;
+$$;
+
+comment on function fbs_file_done(bigint, text) is
+'Notes that a claimed file was removed, or why it could not be.';

@@ -5,6 +5,670 @@ CREATE DOMAIN fbs_user_id AS bigint;
 
 COMMENT ON DOMAIN fbs_user_id IS 'Key of a user in the host''s user table, in the type that table uses.';
 
+CREATE FUNCTION fbs_apply_rules(model text, keys text[], new_keys text[] DEFAULT NULL::text[], one_rule text DEFAULT NULL::text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+declare
+    rule record;
+    held text[];
+    held_new text[];
+    passing text[];
+    touched bigint;
+    total bigint := 0;
+    deferred text;
+begin
+    for rule in
+        select r.table_name, r.key_type, r.action, r.clean_sql, r.move_sql
+        from fbs_cleanup_rules as r
+        where
+            r.clean_sql is not null
+            and (r.model_name is null or r.model_name = model)
+            and (one_rule is null or r.rule_name = one_rule)
+        order by r.rule_name
+    loop
+        held := fbs_usable_keys(keys, rule.key_type);
+        held_new := new_keys;
+        if held = '{}' then
+            continue;
+        elsif new_keys is null then
+            execute rule.clean_sql using model, held;
+            get diagnostics touched = row_count;
+        else
+            if cardinality(held) < cardinality(keys) then
+                select array_agg(p.old_key), array_agg(p.new_key)
+                into held, held_new
+                from unnest(keys, new_keys) as p (old_key, new_key)
+                where p.old_key = any(held);
+            end if;
+            begin
+                execute rule.move_sql using model, held, held_new;
+                get diagnostics touched = row_count;
+            exception when unique_violation then
+                -- Keys that shift or swap meet each other half way: go by keys that nobody has.
+                passing := array(
+                    select case rule.key_type
+                        when 'smallint' then (-32768 + n)::text
+                        when 'integer' then (-2147483648 + n)::text
+                        when 'bigint' then (-9223372036854775808 + n)::text
+                        when 'uuid' then gen_random_uuid()::text
+                        else 'fbs moves ' || n
+                    end
+                    from generate_series(1, cardinality(held)) as n
+                );
+                execute rule.move_sql using model, held, passing;
+                execute rule.move_sql using model, passing, held_new;
+                get diagnostics touched = row_count;
+            end;
+        end if;
+        total := total + touched;
+
+        -- A deferred foreign key would fail at commit, where nothing could catch it.
+        if touched > 0 then
+            select string_agg(format('%I.%I', n.nspname, c.conname), ', ')
+            into deferred
+            from pg_trigger as t
+            inner join pg_constraint as c on t.tgconstraint = c.oid
+            inner join pg_namespace as n on c.connamespace = n.oid
+            where
+                t.tgrelid = to_regclass(rule.table_name)
+                and t.tginitdeferred
+                and (c.confrelid = t.tgrelid or rule.action <> 'delete');
+            if deferred is not null then
+                execute format('set constraints %s immediate', deferred);
+                execute format('set constraints %s deferred', deferred);
+            end if;
+        end if;
+    end loop;
+    return total;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_apply_rules(model text, keys text[], new_keys text[], one_rule text) IS 'Applies the rules, or one of them, to rows that point at these keys of a model; with new keys, lets those rows follow. Returns how many rows were touched.';
+
+CREATE FUNCTION fbs_attach_host(host_table regclass, model_name text, key_column text DEFAULT NULL::text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    SET lock_timeout TO '3s'
+    AS $_$
+declare
+    key text := coalesce(key_column, fbs_key_column(host_table));
+    key_type text;
+    kind "char";
+    known boolean;
+    wanted record;
+    arguments text;
+    missing boolean := false;
+begin
+    select c.relkind, format_type(a.atttypid, null)
+    into kind, key_type
+    from pg_class as c
+    left join pg_attribute as a on c.oid = a.attrelid and a.attname = key and a.attnum > 0 and not a.attisdropped
+    where c.oid = host_table;
+    if kind not in ('r', 'p') then
+        raise exception '% is not a table', host_table using errcode = 'FB020';
+    elsif key_type is null then
+        raise exception 'table % has no column %', host_table, key using errcode = 'FB020';
+    elsif key_type !~ '^(smallint|integer|bigint|uuid|text|character varying)$' then
+        raise exception 'column % of % is of type %', key, host_table, key_type
+            using errcode = 'FB020', hint = 'Keys are integers, uuids or texts.';
+    elsif coalesce(model_name, '') = '' then
+        raise exception 'a host table needs the name of its model'
+            using errcode = 'FB020', hint = 'It is what FBS''s rows hold as model_name, such as tenants.tenant.';
+    end if;
+
+    delete from fbs_hosts as h
+    where h.model_name = fbs_attach_host.model_name and not exists (select from pg_class as c where c.oid = h.host_table);
+    known := exists (select from fbs_hosts as h where h.host_table = fbs_attach_host.host_table);
+    if exists (
+        select from fbs_hosts as h
+        where h.model_name = fbs_attach_host.model_name and h.host_table <> fbs_attach_host.host_table
+    ) then
+        raise exception 'model % is attached already, to another table', model_name
+            using errcode = 'FB022', hint = 'Detach that first: select fbs_detach_host(''...'');';
+    end if;
+    insert into fbs_hosts (host_table, model_name, key_column)
+    values (host_table, model_name, key)
+    on conflict on constraint fbs_hosts_pkey do update
+    set model_name = excluded.model_name, key_column = excluded.key_column;
+
+    arguments := format('(%L, %L)', model_name, key);
+    for wanted in
+        select t.relid, d.name, d.definition
+        from (
+            select host_table as relid, true as is_root, kind = 'p' as partitioned
+            union all
+            select p.relid, false, true
+            from pg_partition_tree(host_table) as p
+            where p.isleaf and p.relid <> host_table
+        ) as t
+        cross join lateral (
+            values
+            (
+                t.is_root, 'fbs_cleanup_delete',
+                'after delete on %s referencing old table as old_rows for each statement'
+                ' execute function fbs_cleanup' || arguments
+            ),
+            (
+                true, 'fbs_cleanup_truncate',
+                'after truncate on %s for each statement execute function fbs_cleanup' || arguments
+            ),
+            (
+                t.is_root, 'fbs_cleanup_key',
+                format(
+                    case when t.partitioned then 'before' else 'after' end
+                    || ' update of %1$I on %%s for each row when (old.%1$I is distinct from new.%1$I)'
+                    ' execute function fbs_cleanup', key
+                ) || arguments
+            ),
+            (
+                true, 'fbs_cleanup_keys',
+                format('after update of %I on %%s for each statement execute function fbs_cleanup', key) || arguments
+            ),
+            (
+                t.is_root and t.partitioned, 'fbs_cleanup_mark',
+                'before delete or update on %s for each statement execute function fbs_mark_statement' || arguments
+            ),
+            (
+                t.is_root and t.partitioned, 'fbs_cleanup_unmark',
+                'after delete or update on %s for each statement execute function fbs_mark_statement' || arguments
+            ),
+            -- New partitions get this one by themselves.
+            (
+                t.is_root and t.partitioned, 'fbs_cleanup_row',
+                format(
+                    'after delete on %%s for each row when (current_setting(''fbs.statement'', true)'
+                    ' is distinct from pg_trigger_depth() || %L) execute function fbs_cleanup', '/' || model_name
+                ) || arguments
+            )
+        ) as d (applies, name, definition)
+        where
+            d.applies
+            and not exists (
+                select from pg_trigger as g
+                where
+                    g.tgrelid = t.relid
+                    and g.tgname = d.name
+                    and g.tgargs = convert_to(model_name, 'UTF8') || '\x00'::bytea || convert_to(key, 'UTF8') || '\x00'::bytea
+            )
+    loop
+        execute format('create or replace trigger %I ' || wanted.definition, wanted.name, wanted.relid::regclass);
+        missing := true;
+    end loop;
+
+    -- Triggers that were lost may have missed something.
+    if known and missing then
+        insert into fbs_cleanup_queue (model_name, operation) values (model_name, 'sweep');
+    end if;
+end;
+$_$;
+
+COMMENT ON FUNCTION fbs_attach_host(host_table regclass, model_name text, key_column text) IS 'Attaches a host''s table: from then on deleting its rows cleans up the FBS rows that point at them. Again does no harm, and mends triggers that are missing. Errors FB001, FB020, FB022.';
+
+CREATE FUNCTION fbs_attach_users(user_table regclass, repair boolean DEFAULT false) RETURNS TABLE(table_name text, column_name text, on_delete text, orphans bigint, validated boolean)
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+begin
+    perform fbs_link_users(user_table);
+    return query
+    with checked as materialized (
+        select u.table_name, u.column_name, fbs_check_user_column(u.table_name, u.column_name, repair) as orphans
+        from fbs_user_columns as u
+    )
+    select c.table_name, c.column_name, u.on_delete, c.orphans, repair or c.orphans = 0
+    from checked as c
+    inner join fbs_user_columns as u on c.table_name = u.table_name and c.column_name = u.column_name
+    order by c.table_name, c.column_name;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_attach_users(user_table regclass, repair boolean) IS 'Ties FBS''s user columns to the host''s user table, and checks the rows that are there; what was tied before stays. Returns a row for each column with its orphans: rows whose user is gone, repaired when asked. One transaction; on large tables fbs-db attach users takes shorter locks.';
+
+CREATE FUNCTION fbs_check_setting() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+begin
+    if new.choices is not null then
+        if new.value is null or new.value <> all(new.choices) then
+            raise exception 'setting % takes %, not %',
+                new.name, array_to_string(new.choices, ', '), coalesce(quote_literal(new.value), 'nothing')
+                using errcode = 'FB010';
+        end if;
+    elsif new.value is null then
+        if new.name not like 'keep\_%' then
+            raise exception 'setting % takes a whole number, not nothing', new.name
+                using errcode = 'FB010';
+        end if;
+    elsif new.value !~ '^[0-9]{1,18}$' or new.value::bigint not between new.minimum and new.maximum then
+        raise exception 'setting % takes a whole number from % to %, not %',
+            new.name, new.minimum, new.maximum, quote_literal(new.value)
+            using errcode = 'FB010';
+    end if;
+    return new;
+end;
+$_$;
+
+COMMENT ON FUNCTION fbs_check_setting() IS 'Trigger: refuses a value that a setting cannot have, with error FB010.';
+
+CREATE FUNCTION fbs_check_user_column(table_name text, column_name text, repair boolean DEFAULT false) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    SET lock_timeout TO '3s'
+    AS $$
+declare
+    link record;
+    orphaned text;
+    orphans bigint;
+begin
+    select u.*
+    into link
+    from fbs_user_columns as u
+    where u.table_name = fbs_check_user_column.table_name and u.column_name = fbs_check_user_column.column_name;
+    if link.user_table is null then
+        raise exception 'column %.% is tied to no user table', table_name, column_name
+            using errcode = 'FB004',
+                hint = 'Attach users first: select * from fbs_attach_users(''auth_user'');';
+    elsif link.validated then
+        return 0;
+    end if;
+
+    orphaned := format(
+        '%I is not null and not exists (select from %s as host where host.%I = fbs.%I)',
+        link.column_name, link.user_table, fbs_key_column(link.user_table), link.column_name
+    );
+    if repair and link.on_delete = 'cascade' then
+        execute format('delete from %s as fbs where %s', link.table_id, orphaned);
+        get diagnostics orphans = row_count;
+    elsif repair then
+        execute format('update %s as fbs set %I = null where %s', link.table_id, link.column_name, orphaned);
+        get diagnostics orphans = row_count;
+    else
+        execute format('select count(*) from %s as fbs where %s', link.table_id, orphaned) into orphans;
+    end if;
+    if repair or orphans = 0 then
+        execute format('alter table %s validate constraint %I', link.table_id, link.constraint_name);
+    end if;
+    return orphans;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_check_user_column(table_name text, column_name text, repair boolean) IS 'Counts the rows of a user column whose user is gone. With repair they are deleted or emptied, by the column''s own rule. Where none is left, all rows are known to be right from then on. Error FB004 where users are not attached.';
+
+CREATE FUNCTION fbs_claim_files(batch integer DEFAULT 100) RETURNS TABLE(id bigint, file text)
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+begin
+    delete from fbs_file_deletions as d
+    where exists (select from fbs_dms_file_attachment as a where a.file = d.file);
+
+    return query
+    select d.id, d.file
+    from fbs_file_deletions as d
+    where d.next_attempt_at <= clock_timestamp()
+    order by d.id
+    limit batch
+    for update skip locked;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_claim_files(batch integer) IS 'Files that are due for removal, locked for this transaction; several workers share them. Files that another attachment names are taken off the list.';
+
+CREATE FUNCTION fbs_clean(model text, keys text[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+declare
+    rule record;
+    state text;
+    said text;
+begin
+    if keys is null or keys = '{}' then
+        return;
+    elsif fbs_cleanup_mode() = 'queue'
+        or cardinality(keys) > coalesce(fbs_setting('cleanup_threshold')::integer, 5000)
+    then
+        perform fbs_queue_cleanup(model, keys, null, null, null);
+        return;
+    end if;
+
+    begin
+        perform fbs_apply_rules(model, keys);
+        return;
+    exception when others or assert_failure or query_canceled then
+        get stacked diagnostics state = returned_sqlstate, said = message_text;
+        -- After a lock, a deadlock or a timeout, rule by rule would only wait again.
+        if state in ('55P03', '40P01', '40001', '57014') then
+            raise;
+        end if;
+    end;
+
+    for rule in
+        select r.rule_name
+        from fbs_cleanup_rules as r
+        where r.clean_sql is not null and (r.model_name is null or r.model_name = model)
+        order by r.rule_name
+    loop
+        begin
+            perform fbs_apply_rules(model, keys, null, rule.rule_name);
+        exception when others or assert_failure or query_canceled then
+            get stacked diagnostics state = returned_sqlstate, said = message_text;
+            if fbs_users_cancel(state) then
+                raise;
+            end if;
+            perform fbs_queue_cleanup(model, keys, rule.rule_name, state, said);
+        end;
+    end loop;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_clean(model text, keys text[]) IS 'Cleans up after the rows of a model that had these keys: at once, or through the queue. A rule that fails is queued alone.';
+
+CREATE FUNCTION fbs_cleanup() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    SET lock_timeout TO '100ms'
+    SET row_security TO 'off'
+    AS $$
+declare
+    model text := tg_argv[0];
+    key_column text := tg_argv[1];
+    keys text[];
+    new_keys text[];
+    state text;
+    said text;
+begin
+    begin
+        if fbs_cleanup_mode() = 'off' then
+            return null;
+        end if;
+        perform set_config('lock_timeout', coalesce(fbs_setting('cleanup_lock_timeout'), '100'), true);
+        if tg_op = 'TRUNCATE' then
+            perform fbs_clean(model, fbs_orphan_keys(model));
+        elsif tg_op = 'UPDATE' and tg_level = 'ROW' then
+            keys := array[to_jsonb(old) ->> key_column];
+            new_keys := array[to_jsonb(new) ->> key_column];
+            insert into fbs_cleanup_queue (model_name, operation, keys, new_keys) values (model, 'move', keys, new_keys);
+        elsif tg_op = 'UPDATE' then
+            perform fbs_move(model);
+        elsif tg_level = 'ROW' then
+            keys := array[to_jsonb(old) ->> key_column];
+            perform fbs_clean(model, fbs_missing_keys(model, keys));
+        else
+            execute format('select array_agg(o.%I::text) from old_rows as o', key_column) into keys;
+            perform fbs_clean(model, keys);
+        end if;
+        return case tg_when when 'BEFORE' then new end;
+    exception when others or assert_failure or query_canceled then
+        get stacked diagnostics state = returned_sqlstate, said = message_text;
+        -- As in fbs_users_cancel, which may be what is missing.
+        if state = '57014'
+            and not (
+                current_setting('statement_timeout') <> '0'
+                and clock_timestamp() >= statement_timestamp() + current_setting('statement_timeout')::interval
+            )
+        then
+            raise;
+        end if;
+    end;
+
+    begin
+        if tg_op = 'UPDATE' and tg_level = 'STATEMENT' then
+            update fbs_cleanup_queue
+            set sqlstate = state, error = said
+            where transaction_id = pg_current_xact_id() and model_name = model and operation = 'move';
+        else
+            -- Where the key column was renamed, which rows went is not known.
+            insert into fbs_cleanup_queue (model_name, operation, keys, new_keys, sqlstate, error)
+            values (
+                model,
+                case when keys is null then 'sweep' when tg_op = 'UPDATE' then 'move' else 'delete' end,
+                coalesce(keys, '{}'), new_keys, state, said
+            );
+        end if;
+    exception when others or assert_failure or query_canceled then
+        if sqlstate = '57014' then
+            raise;
+        end if;
+        raise warning 'FBS could not clean up after % of %, keys % % (%: %), nor queue it (%: %)',
+            lower(tg_op), model, keys, new_keys, state, said, sqlstate, sqlerrm
+            using hint = 'When FBS is mended: fbs-db cleanup sweep';
+    end;
+    return case tg_when when 'BEFORE' then new end;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_cleanup() IS 'Trigger on a host''s table: cleans up FBS''s rows by the rules. What fails is queued, or told in a warning; the host''s statement succeeds.';
+
+CREATE FUNCTION fbs_cleanup_mode() RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    select coalesce(nullif(current_setting('fbs.cleanup', true), ''), fbs_setting('cleanup'), 'on');
+$$;
+
+COMMENT ON FUNCTION fbs_cleanup_mode() IS 'Whether clean-up is on, off or left to a worker: as the session says (set fbs.cleanup = ...), else as the settings say.';
+
+CREATE FUNCTION fbs_compile_rule() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+declare
+    target regclass := to_regclass(new.table_name);
+    column_name text;
+    assigned text;
+    key text;
+    rows_of_model text;
+    touched text;
+begin
+    new.key_type := null;
+    new.clean_sql := null;
+    new.move_sql := null;
+    new.find_sql := null;
+    if target is null and new.table_name ~ '^fbs_' then
+        return new; -- a component that is not installed here
+    elsif target is null then
+        raise exception 'rule %: there is no table %', new.rule_name, new.table_name
+            using errcode = 'FB021', hint = 'Name it with its schema.';
+    end if;
+
+    for column_name in
+        select named.column_name
+        from (
+            select new.json_column
+            union all
+            select new.key_column where new.json_column is null
+            union all
+            select new.model_column where new.json_column is null
+            union all
+            select jsonb_object_keys(coalesce(new.only_if, '{}') || coalesce(new.unless, '{}'))
+            union all
+            select jsonb_object_keys(coalesce(new.set_columns, '{}'))
+        ) as named (column_name)
+        where
+            named.column_name is not null
+            and not exists (
+                select from pg_attribute as a
+                where a.attrelid = target and a.attname = named.column_name and a.attnum > 0 and not a.attisdropped
+            )
+    loop
+        raise exception 'rule %: table % has no column %', new.rule_name, new.table_name, column_name
+            using errcode = 'FB021';
+    end loop;
+
+    select case when new.json_column is null then format_type(a.atttypid, null) else 'text' end
+    into new.key_type
+    from pg_attribute as a
+    where
+        a.attrelid = target
+        and a.attname = coalesce(new.json_column, new.key_column)
+        and (new.json_column is null or a.atttypid = 'jsonb'::regtype);
+    if new.key_type is null or new.key_type !~ '^(smallint|integer|bigint|uuid|text|character varying)$' then
+        raise exception 'rule %: column % of % is %', new.rule_name, coalesce(new.json_column, new.key_column),
+            new.table_name, coalesce('of type ' || new.key_type, 'not of type jsonb')
+            using errcode = 'FB021', hint = 'Keys are integers, uuids or texts; records are named in jsonb.';
+    end if;
+    if new.action = 'set null' and new.json_column is not null then
+        raise exception 'rule %: set null is for a key in a column', new.rule_name using errcode = 'FB021';
+    end if;
+
+    key := case
+        when new.json_column is null then format('t.%I', new.key_column)
+        else format('(t.%I ->> %L)', new.json_column, new.key_column)
+    end;
+    rows_of_model := case
+        when new.model_column is null then format('$1 = %L', new.model_name)
+        when new.json_column is null then format('t.%I = $1', new.model_column)
+        else format('(t.%I ->> %L) = $1', new.json_column, new.model_column)
+    end;
+    select concat_ws(
+        ' and ',
+        rows_of_model,
+        (
+            select string_agg(format('t.%I::text = any (%L)', name, array(select jsonb_array_elements_text(v))), ' and ')
+            from jsonb_each(new.only_if) as o (name, v)
+        ),
+        (
+            select string_agg(
+                format('t.%I::text = any (%L) is not true', name, array(select jsonb_array_elements_text(v))), ' and '
+            )
+            from jsonb_each(new.unless) as u (name, v)
+        )
+    )
+    into touched;
+    assigned := case new.action
+        when 'set null' then format('%I = null', new.key_column)
+        when 'set columns' then (
+            select string_agg(format('%I = %L', name, v), ', ') from jsonb_each_text(new.set_columns) as s (name, v)
+        )
+    end;
+
+    new.clean_sql := case
+        when new.action = 'delete' then format('delete from %s as t', new.table_name)
+        else format('update %s as t set %s', new.table_name, assigned)
+    end || format(' where %s and %s = any ($2::%s[])', touched, key, new.key_type);
+    new.find_sql := format('select array_agg(distinct %s::text) from %s as t where %s', key, new.table_name, touched);
+    new.move_sql := case
+        when new.json_column is null then
+            format('update %s as t set %I = m.new_key', new.table_name, new.key_column)
+        else
+            format(
+                'update %1$s as t set %2$I = jsonb_set(t.%2$I, array[%3$L], case jsonb_typeof(t.%2$I -> %3$L)'
+                ' when ''number'' then m.new_key::jsonb else to_jsonb(m.new_key) end)',
+                new.table_name, new.json_column, new.key_column
+            )
+    end || format(
+        ' from unnest($2::%1$s[], $3::%1$s[]) as m (old_key, new_key) where %2$s and %3$s = m.old_key',
+        new.key_type, rows_of_model, key
+    );
+
+    -- No row has no key: this finds out what is wrong with types and privileges.
+    execute new.clean_sql using coalesce(new.model_name, ''), '{}'::text[];
+    execute new.move_sql using coalesce(new.model_name, ''), '{}'::text[], '{}'::text[];
+    return new;
+exception
+    when sqlstate 'FB021' then
+        raise;
+    when others then
+        raise exception 'rule %: %', new.rule_name, sqlerrm using errcode = 'FB021';
+end;
+$_$;
+
+COMMENT ON FUNCTION fbs_compile_rule() IS 'Trigger: checks a rule against its table and writes the statements that carry it out. Error FB021 says what is wrong with it.';
+
+CREATE FUNCTION fbs_count_expired(what text) RETURNS bigint
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+declare
+    kept record;
+    expired bigint := 0;
+begin
+    select r.* into kept from fbs_retention as r where r.name = what;
+    if kept.name is null then
+        raise exception 'nothing called % is kept for a time', what
+            using errcode = 'FB030', hint = 'See: select name from fbs_retention;';
+    elsif kept.days is not null then
+        execute format('select count(*) from %s where %I < $1 and %s', kept.table_id, kept.time_column, kept.only_if)
+        into expired
+        using kept.cutoff;
+    end if;
+    return expired;
+end;
+$_$;
+
+COMMENT ON FUNCTION fbs_count_expired(what text) IS 'How many rows fbs_purge would remove, by a name from fbs_retention. Error FB030 for any other name.';
+
+CREATE FUNCTION fbs_detach_host(host_table regclass) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    SET lock_timeout TO '3s'
+    AS $$
+declare
+    ours record;
+begin
+    for ours in
+        select g.tgrelid, g.tgname
+        from pg_trigger as g
+        where
+            g.tgrelid in (
+                select host_table
+                union all
+                select p.relid from pg_partition_tree(host_table) as p
+            )
+            and g.tgname ~ '^fbs_cleanup_'
+            and g.tgparentid = 0
+    loop
+        execute format('drop trigger %I on %s', ours.tgname, ours.tgrelid::regclass);
+    end loop;
+    delete from fbs_hosts as h where h.host_table = fbs_detach_host.host_table;
+    return found;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_detach_host(host_table regclass) IS 'Detaches a host''s table: its triggers go, FBS''s rows stay. False where it was not attached.';
+
+CREATE FUNCTION fbs_detach_users() RETURNS SETOF regclass
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    SET lock_timeout TO '3s'
+    AS $$
+declare
+    link record;
+begin
+    for link in select u.* from fbs_user_columns as u where u.user_table is not null loop
+        execute format('alter table %s drop constraint %I', link.table_id, link.constraint_name);
+        return next link.table_id;
+    end loop;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_detach_users() IS 'Unties FBS''s user columns from the user table; their values stay. Returns the tables untied.';
+
+CREATE FUNCTION fbs_file_done(file_id bigint, failure text DEFAULT NULL::text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+begin
+    if failure is null then
+        delete from fbs_file_deletions as d where d.id = file_id;
+    else
+        update fbs_file_deletions as d
+        set
+            attempts = d.attempts + 1,
+            error = failure,
+            next_attempt_at = clock_timestamp() + least(interval '1 hour', interval '1 second' * 2 ^ least(d.attempts, 20))
+        where d.id = file_id;
+    end if;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_file_done(file_id bigint, failure text) IS 'Notes that a claimed file was removed, or why it could not be.';
+
 CREATE FUNCTION fbs_keep() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
@@ -23,29 +687,232 @@ $$;
 
 COMMENT ON FUNCTION fbs_keep() IS 'Trigger: marks a time of last change that the writer sets to its present value, so that fbs_touch leaves it.';
 
-CREATE FUNCTION fbs_key_type(host_table regclass) RETURNS text
+CREATE FUNCTION fbs_key_column(host_table regclass) RETURNS name
     LANGUAGE plpgsql STABLE
     SET search_path TO 'public', 'pg_temp'
     AS $$
 declare
-    key_type text;
+    key name;
 begin
-    select format_type(a.atttypid, a.atttypmod)
-    into key_type
+    select a.attname
+    into key
     from pg_index as i
     inner join pg_attribute as a on i.indrelid = a.attrelid and i.indkey[0] = a.attnum
     where i.indrelid = host_table and i.indisprimary and i.indnkeyatts = 1;
 
-    if key_type is null then
+    if key is null then
         raise exception 'table % has no primary key of one column', host_table
             using errcode = 'FB001',
                 hint = 'Name a table whose primary key is a single column.';
     end if;
-    return key_type;
+    return key;
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_key_type(host_table regclass) IS 'Type of the single-column primary key of a host''s table, such as integer or uuid. Error FB001 where there is none.';
+COMMENT ON FUNCTION fbs_key_column(host_table regclass) IS 'The single primary key column of a host''s table. Error FB001 where there is none.';
+
+CREATE FUNCTION fbs_key_type(host_table regclass) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    select format_type(a.atttypid, a.atttypmod)
+    from pg_attribute as a
+    where a.attrelid = host_table and a.attname = fbs_key_column(host_table);
+$$;
+
+COMMENT ON FUNCTION fbs_key_type(host_table regclass) IS 'Type of the single primary key column of a host''s table, such as integer or uuid. Error FB001 where there is none.';
+
+CREATE FUNCTION fbs_link_users(user_table regclass) RETURNS SETOF regclass
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    SET lock_timeout TO '3s'
+    AS $$
+declare
+    link record;
+begin
+    perform fbs_require_user_table(user_table);
+    for link in select u.* from fbs_user_columns as u loop
+        if link.user_table <> fbs_link_users.user_table then
+            raise exception 'users are attached to %, not to %', link.user_table, fbs_link_users.user_table
+                using errcode = 'FB003',
+                    hint = 'Detach them first: select fbs_detach_users();';
+        elsif link.user_table is null then
+            execute format(
+                'alter table %s add constraint %I foreign key (%I) references %s (%I) on delete %s'
+                ' deferrable initially deferred not valid',
+                link.table_id, link.constraint_name, link.column_name,
+                fbs_link_users.user_table, fbs_key_column(fbs_link_users.user_table), link.on_delete
+            );
+            return next link.table_id;
+        end if;
+    end loop;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_link_users(user_table regclass) IS 'Ties every user column to the host''s user table by a foreign key with its rule. It holds for new rows and for deletions; rows that are there are not looked at. Locks the user table for a moment. Returns the tables tied now. Errors FB001 to FB003.';
+
+CREATE FUNCTION fbs_mark_statement() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+begin
+    perform set_config(
+        'fbs.statement',
+        case tg_when when 'BEFORE' then (pg_trigger_depth() - 1) || '/' || tg_argv[0] else '' end,
+        true
+    );
+    return null;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_mark_statement() IS 'Trigger on a partitioned host table: lets the partitions know that a statement on the whole table takes care of their rows.';
+
+CREATE FUNCTION fbs_missing_keys(model text, keys text[]) RETURNS text[]
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+declare
+    host record;
+    missing text[];
+begin
+    select h.host_table, h.key_column, format_type(a.atttypid, null) as key_type
+    into host
+    from fbs_hosts as h
+    inner join pg_attribute as a on a.attrelid = h.host_table and a.attname = h.key_column
+    where h.model_name = model;
+    if host.key_type is null then
+        return keys;
+    end if;
+    execute format(
+        'select array_agg(key) from unnest($1) as key'
+        ' where not exists (select from %s as host where host.%I = key::%s)',
+        host.host_table, host.key_column, host.key_type
+    ) into missing using fbs_usable_keys(keys, host.key_type);
+    return coalesce(missing, '{}');
+end;
+$_$;
+
+COMMENT ON FUNCTION fbs_missing_keys(model text, keys text[]) IS 'Those of the keys that no row of the model''s host table has now; all of them where no table is attached.';
+
+CREATE FUNCTION fbs_move(model text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+declare
+    moves record;
+begin
+    select array_agg(p.old_key) as old_keys, array_agg(p.new_key) as new_keys, array_agg(distinct q.id) as ids
+    into moves
+    from fbs_cleanup_queue as q
+    cross join unnest(q.keys, q.new_keys) as p (old_key, new_key)
+    where
+        q.transaction_id = pg_current_xact_id()
+        and q.model_name = model
+        and q.operation = 'move'
+        and q.sqlstate is null;
+    if moves.ids is not null
+        and fbs_cleanup_mode() <> 'queue'
+        and cardinality(moves.old_keys) <= coalesce(fbs_setting('cleanup_threshold')::integer, 5000)
+    then
+        perform fbs_apply_rules(model, moves.old_keys, moves.new_keys);
+        delete from fbs_cleanup_queue where id = any(moves.ids);
+    end if;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_move(model text) IS 'Lets rows follow the keys that this transaction changed in a model''s host table.';
+
+CREATE FUNCTION fbs_orphan_keys(model text) RETURNS text[]
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+declare
+    rule record;
+    found text[];
+    keys text[] := '{}';
+begin
+    if not exists (
+        select from fbs_hosts as h inner join pg_class as c on h.host_table = c.oid where h.model_name = model
+    ) then
+        return keys;
+    end if;
+    for rule in
+        select r.find_sql
+        from fbs_cleanup_rules as r
+        where r.find_sql is not null and (r.model_name is null or r.model_name = model)
+    loop
+        execute rule.find_sql into found using model;
+        keys := keys || found;
+    end loop;
+    return fbs_missing_keys(model, array(select distinct key from unnest(keys) as key));
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_orphan_keys(model text) IS 'Keys that rows hold which the rules would touch, and that no row of the model''s host table has; none where the table is not attached, or gone.';
+
+CREATE FUNCTION fbs_purge(what text, after_id bigint DEFAULT 0, batch integer DEFAULT 5000) RETURNS TABLE(removed bigint, last_id bigint)
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    SET lock_timeout TO '2s'
+    AS $_$
+declare
+    kept record;
+begin
+    select r.* into kept from fbs_retention as r where r.name = what;
+    if kept.name is null then
+        raise exception 'nothing called % is kept for a time', what
+            using errcode = 'FB030', hint = 'See: select name from fbs_retention;';
+    end if;
+    removed := 0;
+    if kept.days is not null then
+        execute format(
+            'with expired as ('
+            ' select id from %1$s where id > $1 and %2$I < $2 and %3$s order by id limit $3 for update skip locked'
+            '), gone as ('
+            ' delete from %1$s where id in (select id from expired) returning id'
+            ') select count(*), max(id) from gone',
+            kept.table_id, kept.time_column, kept.only_if
+        )
+        into removed, last_id
+        using after_id, kept.cutoff, batch;
+    end if;
+    return next;
+end;
+$_$;
+
+COMMENT ON FUNCTION fbs_purge(what text, after_id bigint, batch integer) IS 'Removes one batch of rows that are past their time, by a name from fbs_retention. Go on from last_id until it is empty; each call is a transaction of its own and passes over rows in use. Error FB030 for any other name.';
+
+CREATE FUNCTION fbs_queue_cleanup(model text, keys text[], one_rule text, state text, said text) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    insert into fbs_cleanup_queue (model_name, operation, keys, rule_name, sqlstate, error)
+    select model, 'delete', keys[part.start:part.start + 999], one_rule, state, said
+    from generate_series(1, cardinality(keys), 1000) as part (start);
+$$;
+
+COMMENT ON FUNCTION fbs_queue_cleanup(model text, keys text[], one_rule text, state text, said text) IS 'Notes for a worker that rows of a model went, a thousand keys a row.';
+
+CREATE FUNCTION fbs_queue_files() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+declare
+    files text[];
+begin
+    select array_agg(distinct o.file::text) into files from old_rows as o where o.file <> '';
+    begin
+        insert into fbs_file_deletions (file)
+        select file from unnest(files) as file;
+    exception when others or assert_failure then
+        raise warning 'files of deleted attachments could not be noted for removal (%: %): %', sqlstate, sqlerrm, files;
+    end;
+    return null;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_queue_files() IS 'Trigger: notes the files of deleted attachments for removal from storage. Where it cannot, a warning names them; the deletion succeeds.';
 
 CREATE FUNCTION fbs_require_user_table(user_table regclass) RETURNS void
     LANGUAGE plpgsql STABLE
@@ -73,6 +940,137 @@ $$;
 
 COMMENT ON FUNCTION fbs_require_user_table(user_table regclass) IS 'Does nothing where FBS''s user columns can point at this user table; error FB002 where the types differ, FB001 where it has no single-column key.';
 
+CREATE FUNCTION fbs_retry_cleanup(batch integer DEFAULT 1000, due_only boolean DEFAULT false) RETURNS TABLE(done bigint, failed bigint, waiting bigint)
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+declare
+    job record;
+    one bigint[];
+    state text;
+    said text;
+begin
+    done := 0;
+    failed := 0;
+    for job in
+        with due as (
+            select q.id, q.model_name, q.operation, q.rule_name
+            from fbs_cleanup_queue as q
+            where not due_only or q.next_attempt_at <= clock_timestamp()
+            order by q.id
+            limit batch
+            for update skip locked
+        )
+        select array_agg(d.id order by d.id) as ids
+        from due as d
+        group by d.model_name, d.operation, d.rule_name, case when d.operation = 'move' then d.id end
+        order by min(d.id)
+    loop
+        begin
+            perform fbs_run_queued(job.ids);
+            done := done + cardinality(job.ids);
+            continue;
+        exception when others or assert_failure or query_canceled then
+            get stacked diagnostics state = returned_sqlstate;
+            if fbs_users_cancel(state) then
+                raise;
+            end if;
+        end;
+        -- One that cannot be done shall not hold up the others.
+        for one in select array[id] from unnest(job.ids) as id loop
+            begin
+                perform fbs_run_queued(one);
+                done := done + 1;
+            exception when others or assert_failure or query_canceled then
+                get stacked diagnostics state = returned_sqlstate, said = message_text;
+                if fbs_users_cancel(state) then
+                    raise;
+                end if;
+                update fbs_cleanup_queue
+                set
+                    attempts = attempts + 1,
+                    sqlstate = state,
+                    error = said,
+                    next_attempt_at = clock_timestamp() + least(interval '1 hour', interval '1 second' * 2 ^ least(attempts, 20))
+                where id = one[1];
+                failed := failed + 1;
+            end;
+        end loop;
+    end loop;
+    select count(*) into waiting from fbs_cleanup_queue;
+    return next;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_retry_cleanup(batch integer, due_only boolean) IS 'Does up to so many queued clean-ups, by default whether they are due or not; several workers share them. What fails again waits longer. Returns how many were done, failed, and are waiting.';
+
+CREATE FUNCTION fbs_run_queued(ids bigint[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+declare
+    job record;
+begin
+    select
+        min(q.model_name) as model, min(q.operation) as operation, min(q.rule_name) as rule_name,
+        array_agg(p.old_key) filter (where p.old_key is not null) as old_keys,
+        array_agg(p.new_key) filter (where p.old_key is not null) as new_keys
+    into job
+    from fbs_cleanup_queue as q
+    left join lateral unnest(q.keys, q.new_keys) as p (old_key, new_key) on true
+    where q.id = any(ids);
+
+    if job.operation = 'sweep' then
+        perform fbs_apply_rules(job.model, fbs_orphan_keys(job.model));
+    elsif job.operation = 'move' then
+        -- Rows follow where the host row went, unless it went away since.
+        perform fbs_apply_rules(job.model, job.old_keys, job.new_keys);
+        perform fbs_apply_rules(job.model, fbs_missing_keys(job.model, job.new_keys));
+    else
+        perform fbs_apply_rules(job.model, fbs_missing_keys(job.model, job.old_keys), null, job.rule_name);
+    end if;
+    delete from fbs_cleanup_queue where id = any(ids);
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_run_queued(ids bigint[]) IS 'Does queued clean-ups of one kind together, and takes them off the queue. Keys that are back in the host''s table are left alone.';
+
+CREATE FUNCTION fbs_setting(setting text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    select value from fbs_settings where name = setting;
+$$;
+
+COMMENT ON FUNCTION fbs_setting(setting text) IS 'Value of a setting; nothing where there is no such setting, or it is empty.';
+
+CREATE FUNCTION fbs_sweep_orphans(only_model text DEFAULT NULL::text) RETURNS TABLE(model_name text, orphans bigint, touched bigint)
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+    host record;
+    keys text[];
+begin
+    for host in
+        select h.model_name
+        from fbs_hosts as h
+        where only_model is null or h.model_name = only_model
+        order by h.model_name
+    loop
+        keys := fbs_orphan_keys(host.model_name);
+        model_name := host.model_name;
+        orphans := cardinality(keys);
+        touched := fbs_apply_rules(host.model_name, keys);
+        return next;
+    end loop;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_sweep_orphans(only_model text) IS 'Finds rows that point at host rows which are gone, and applies the rules to them. Returns for each attached model the keys found missing and the rows touched.';
+
 CREATE FUNCTION fbs_touch() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
@@ -95,6 +1093,47 @@ end;
 $$;
 
 COMMENT ON FUNCTION fbs_touch() IS 'Trigger: sets the time of last change named by its argument, unless the writer set it.';
+
+CREATE FUNCTION fbs_usable_keys(keys text[], key_type text) RETURNS text[]
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+    select case
+        when key_type ~ '^(text|character)' then keys
+        when key_type = 'uuid' then array(
+            select key
+            from unnest(keys) as key
+            where key ~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
+        )
+        else array(
+            select key
+            from unnest(keys) as key
+            where case
+                when key !~ '^(0|-?[1-9][0-9]{0,18})$' then false
+                when key_type = 'smallint' then key::numeric between -32768 and 32767
+                when key_type = 'integer' then key::numeric between -2147483648 and 2147483647
+                else key::numeric between -9223372036854775808 and 9223372036854775807
+            end
+        )
+    end;
+$_$;
+
+COMMENT ON FUNCTION fbs_usable_keys(keys text[], key_type text) IS 'Those of the keys, given as text, that a column of this type can hold, written as it would write them.';
+
+CREATE FUNCTION fbs_users_cancel(state text) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    -- A statement timeout bears the same code as a user's cancel; its time is up, though.
+    select
+        state = '57014'
+        and not (
+            current_setting('statement_timeout') <> '0'
+            and clock_timestamp() >= statement_timestamp() + current_setting('statement_timeout')::interval
+        );
+$$;
+
+COMMENT ON FUNCTION fbs_users_cancel(state text) IS 'Whether an error that was caught is a user''s cancel, which has to go on, and not a statement timeout.';
 
 CREATE TABLE fbs_app_basicledger (
     id bigint NOT NULL,
@@ -610,6 +1649,110 @@ ALTER TABLE fbs_charts ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE TABLE fbs_cleanup_queue (
+    id bigint NOT NULL,
+    model_name text NOT NULL,
+    operation text NOT NULL,
+    keys text[] DEFAULT '{}'::text[] NOT NULL,
+    new_keys text[],
+    rule_name text,
+    transaction_id xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    queued_at timestamp with time zone DEFAULT now() NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    next_attempt_at timestamp with time zone DEFAULT now() NOT NULL,
+    sqlstate text,
+    error text,
+    CONSTRAINT fbs_cleanup_queue_operation_check CHECK ((operation = ANY (ARRAY['delete'::text, 'move'::text, 'sweep'::text])))
+);
+
+COMMENT ON TABLE fbs_cleanup_queue IS 'Clean-ups that wait: those that failed, with the reason, and those left to a worker. Done with: fbs-db cleanup retry';
+
+COMMENT ON COLUMN fbs_cleanup_queue.id IS 'Number that gives the order.';
+
+COMMENT ON COLUMN fbs_cleanup_queue.model_name IS 'Model whose rows went.';
+
+COMMENT ON COLUMN fbs_cleanup_queue.operation IS 'What happened to them: delete (they went), move (their keys changed), sweep (which ones is not known: all are looked at).';
+
+COMMENT ON COLUMN fbs_cleanup_queue.keys IS 'Their keys, as text.';
+
+COMMENT ON COLUMN fbs_cleanup_queue.new_keys IS 'Their new keys, where they moved, in the same order.';
+
+COMMENT ON COLUMN fbs_cleanup_queue.rule_name IS 'The one rule that is still to be applied; empty for all.';
+
+COMMENT ON COLUMN fbs_cleanup_queue.transaction_id IS 'Transaction that queued it.';
+
+COMMENT ON COLUMN fbs_cleanup_queue.queued_at IS 'When it was queued.';
+
+COMMENT ON COLUMN fbs_cleanup_queue.attempts IS 'How often it was tried since.';
+
+COMMENT ON COLUMN fbs_cleanup_queue.next_attempt_at IS 'When it is due; each failure doubles the wait, up to an hour.';
+
+COMMENT ON COLUMN fbs_cleanup_queue.sqlstate IS 'PostgreSQL''s code of the last failure; empty where none happened yet.';
+
+COMMENT ON COLUMN fbs_cleanup_queue.error IS 'What went wrong last; empty where nothing did yet.';
+
+ALTER TABLE fbs_cleanup_queue ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME fbs_cleanup_queue_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE fbs_cleanup_rules (
+    rule_name text NOT NULL,
+    table_name text NOT NULL,
+    json_column text,
+    model_column text,
+    key_column text NOT NULL,
+    model_name text,
+    only_if jsonb,
+    unless jsonb,
+    action text NOT NULL,
+    set_columns jsonb,
+    description text NOT NULL,
+    key_type text,
+    clean_sql text,
+    move_sql text,
+    find_sql text,
+    CONSTRAINT fbs_cleanup_rules_action_check CHECK ((action = ANY (ARRAY['delete'::text, 'set null'::text, 'set columns'::text]))),
+    CONSTRAINT fbs_cleanup_rules_model_check CHECK (((model_column IS NOT NULL) OR (model_name IS NOT NULL))),
+    CONSTRAINT fbs_cleanup_rules_set_columns_check CHECK (((action = 'set columns'::text) = (set_columns IS NOT NULL)))
+);
+
+COMMENT ON TABLE fbs_cleanup_rules IS 'What is done with rows that point at a host row that is deleted. FBS''s own rules, and any the host adds.';
+
+COMMENT ON COLUMN fbs_cleanup_rules.rule_name IS 'Name of the rule.';
+
+COMMENT ON COLUMN fbs_cleanup_rules.table_name IS 'Table whose rows point at host rows; one of the host''s with its schema.';
+
+COMMENT ON COLUMN fbs_cleanup_rules.json_column IS 'JSON column in which the record is named; empty where columns name it.';
+
+COMMENT ON COLUMN fbs_cleanup_rules.model_column IS 'Column, or entry of the JSON, that names the model; empty where all rows point at one model.';
+
+COMMENT ON COLUMN fbs_cleanup_rules.key_column IS 'Column, or entry of the JSON, that holds the key of the host row.';
+
+COMMENT ON COLUMN fbs_cleanup_rules.model_name IS 'The one model the rule is for; empty for all.';
+
+COMMENT ON COLUMN fbs_cleanup_rules.only_if IS 'Only rows whose columns have one of these values are touched, such as {"status": ["pending"]}.';
+
+COMMENT ON COLUMN fbs_cleanup_rules.unless IS 'Rows whose columns have one of these values are left alone, such as {"state": ["archived"]}.';
+
+COMMENT ON COLUMN fbs_cleanup_rules.action IS 'What is done: delete (the row), set null (its key), set columns (to given values).';
+
+COMMENT ON COLUMN fbs_cleanup_rules.set_columns IS 'The values that set columns gives, such as {"status": "cancelled"}; "now" stands for the present time.';
+
+COMMENT ON COLUMN fbs_cleanup_rules.description IS 'What the rule is for.';
+
+COMMENT ON COLUMN fbs_cleanup_rules.key_type IS 'Type of the key; filled in by the database. Empty, as the statements are, where there is no such table: the rule rests.';
+
+COMMENT ON COLUMN fbs_cleanup_rules.clean_sql IS 'Statement that applies the rule to given keys ($2) of a model ($1); filled in by the database.';
+
+COMMENT ON COLUMN fbs_cleanup_rules.move_sql IS 'Statement that lets rows follow from old keys ($2) to new ones ($3); filled in by the database.';
+
+COMMENT ON COLUMN fbs_cleanup_rules.find_sql IS 'Statement that finds the keys the rule''s rows hold; filled in by the database.';
 
 CREATE TABLE fbs_compliance_rules (
     id bigint NOT NULL,
@@ -1145,6 +2288,38 @@ ALTER TABLE fbs_dms_file_attachment ALTER COLUMN id ADD GENERATED BY DEFAULT AS 
     CACHE 1
 );
 
+CREATE TABLE fbs_file_deletions (
+    id bigint NOT NULL,
+    file text NOT NULL,
+    queued_at timestamp with time zone DEFAULT now() NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    next_attempt_at timestamp with time zone DEFAULT now() NOT NULL,
+    error text
+);
+
+COMMENT ON TABLE fbs_file_deletions IS 'Stored files whose attachment was deleted, waiting to be removed from storage. Done with: fbs-db files purge';
+
+COMMENT ON COLUMN fbs_file_deletions.id IS 'Number that gives the order.';
+
+COMMENT ON COLUMN fbs_file_deletions.file IS 'Where the file is, below the root of the storage.';
+
+COMMENT ON COLUMN fbs_file_deletions.queued_at IS 'When its attachment was deleted.';
+
+COMMENT ON COLUMN fbs_file_deletions.attempts IS 'How often its removal was tried and failed.';
+
+COMMENT ON COLUMN fbs_file_deletions.next_attempt_at IS 'When it is due; each failure doubles the wait, up to an hour.';
+
+COMMENT ON COLUMN fbs_file_deletions.error IS 'What went wrong last; empty where nothing did yet.';
+
+ALTER TABLE fbs_file_deletions ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME fbs_file_deletions_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE fbs_handshakes (
     id bigint NOT NULL,
     handshake_id character varying(100) NOT NULL,
@@ -1182,6 +2357,23 @@ ALTER TABLE fbs_handshakes ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY 
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE TABLE fbs_hosts (
+    host_table regclass NOT NULL,
+    model_name text NOT NULL,
+    key_column text NOT NULL,
+    attached_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+COMMENT ON TABLE fbs_hosts IS 'The host''s tables that FBS''s rows may point at. Added by fbs_attach_host, removed by fbs_detach_host.';
+
+COMMENT ON COLUMN fbs_hosts.host_table IS 'The table; it stays the same one when it is renamed.';
+
+COMMENT ON COLUMN fbs_hosts.model_name IS 'Name by which FBS''s rows point at it, such as tenants.tenant.';
+
+COMMENT ON COLUMN fbs_hosts.key_column IS 'Its key, which FBS''s rows hold as record_id.';
+
+COMMENT ON COLUMN fbs_hosts.attached_at IS 'When it was attached.';
 
 CREATE TABLE fbs_kpis (
     id bigint NOT NULL,
@@ -2129,6 +3321,56 @@ ALTER TABLE fbs_request_logs ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTIT
     CACHE 1
 );
 
+CREATE TABLE fbs_settings (
+    name text NOT NULL,
+    value text,
+    description text NOT NULL,
+    choices text[],
+    minimum bigint,
+    maximum bigint,
+    CONSTRAINT fbs_settings_kind_check CHECK (((choices IS NULL) <> ((minimum IS NULL) OR (maximum IS NULL))))
+);
+
+COMMENT ON TABLE fbs_settings IS 'What can be adjusted in FBS''s database. Change a value with: update fbs_settings set value = ... where name = ...';
+
+COMMENT ON COLUMN fbs_settings.name IS 'Name of the setting.';
+
+COMMENT ON COLUMN fbs_settings.value IS 'Its value, checked when it is set; empty switches off what it governs, where the description says so.';
+
+COMMENT ON COLUMN fbs_settings.description IS 'What it does, in which unit, and what is usual.';
+
+COMMENT ON COLUMN fbs_settings.choices IS 'The values it can have; empty for a number.';
+
+COMMENT ON COLUMN fbs_settings.minimum IS 'Smallest number it can have; empty where it is chosen from a list.';
+
+COMMENT ON COLUMN fbs_settings.maximum IS 'Largest number it can have; empty where it is chosen from a list.';
+
+CREATE VIEW fbs_retention AS
+ SELECT kept.name,
+    (c.oid)::regclass AS table_id,
+    kept.time_column,
+    kept.only_if,
+    (s.value)::integer AS days,
+    (now() - (((s.value)::integer)::double precision * '1 day'::interval)) AS cutoff
+   FROM (((( VALUES ('request_logs'::text,'fbs_request_logs'::text,'timestamp'::text,'true'::text), ('cache_entries'::text,'fbs_cache_entries'::text,'expires_at'::text,'true'::text), ('handshakes'::text,'fbs_handshakes'::text,'expires_at'::text,'true'::text), ('tokens'::text,'fbs_token_mappings'::text,'expires_at'::text,'true'::text), ('notifications'::text,'fbs_notifications'::text,'created_at'::text,'is_read'::text), ('activity_logs'::text,'fbs_user_activity_logs'::text,'timestamp'::text,'true'::text), ('audit_trails'::text,'fbs_audit_trails'::text,'timestamp'::text,'true'::text)) kept(name, table_name, time_column, only_if)
+     JOIN pg_class home ON ((home.oid = ('fbs_settings'::regclass)::oid)))
+     JOIN pg_class c ON (((kept.table_name = c.relname) AND (home.relnamespace = c.relnamespace))))
+     LEFT JOIN fbs_settings s ON ((s.name = ('keep_'::text || kept.name))));
+
+COMMENT ON VIEW fbs_retention IS 'Rows that are kept for a time only: logs, and what has expired. The times are settings (keep_...).';
+
+COMMENT ON COLUMN fbs_retention.name IS 'What is kept.';
+
+COMMENT ON COLUMN fbs_retention.table_id IS 'The table it is in.';
+
+COMMENT ON COLUMN fbs_retention.time_column IS 'The time it is kept from.';
+
+COMMENT ON COLUMN fbs_retention.only_if IS 'What has to be true as well for a row to be removed.';
+
+COMMENT ON COLUMN fbs_retention.days IS 'How many days it is kept; empty for ever.';
+
+COMMENT ON COLUMN fbs_retention.cutoff IS 'Rows from before this time are removed; empty where none are.';
+
 CREATE TABLE fbs_token_mappings (
     id bigint NOT NULL,
     user_id fbs_user_id NOT NULL,
@@ -2204,6 +3446,36 @@ ALTER TABLE fbs_user_activity_logs ALTER COLUMN id ADD GENERATED BY DEFAULT AS I
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE VIEW fbs_user_columns AS
+ SELECT (c.oid)::regclass AS table_id,
+    listed.table_name,
+    listed.column_name,
+    listed.on_delete,
+    COALESCE(link.conname, ((((listed.table_name || '_'::text) || listed.column_name) || '_fkey'::text))::name) AS constraint_name,
+    (link.confrelid)::regclass AS user_table,
+    COALESCE(link.convalidated, false) AS validated
+   FROM ((((( VALUES ('fbs_approval_requests'::text,'requester_id'::text,'cascade'::text), ('fbs_approval_requests'::text,'approver_id'::text,'cascade'::text), ('fbs_approval_responses'::text,'responder_id'::text,'cascade'::text), ('fbs_workflow_definitions'::text,'created_by_id'::text,'set null'::text), ('fbs_workflow_instances'::text,'current_user_id'::text,'set null'::text), ('fbs_workflow_steps'::text,'assigned_user_id'::text,'set null'::text), ('fbs_workflow_execution_logs'::text,'executed_by_id'::text,'set null'::text), ('fbs_dashboards'::text,'created_by_id'::text,'set null'::text), ('fbs_reports'::text,'created_by_id'::text,'set null'::text), ('fbs_kpis'::text,'created_by_id'::text,'set null'::text), ('fbs_charts'::text,'created_by_id'::text,'set null'::text), ('fbs_app_cashentry'::text,'created_by_id'::text,'set null'::text), ('fbs_app_incomeexpense'::text,'created_by_id'::text,'set null'::text), ('fbs_app_basicledger'::text,'created_by_id'::text,'set null'::text), ('fbs_app_taxcalculation'::text,'created_by_id'::text,'set null'::text), ('fbs_token_mappings'::text,'user_id'::text,'cascade'::text), ('fbs_request_logs'::text,'user_id'::text,'set null'::text), ('fbs_notifications'::text,'user_id'::text,'cascade'::text), ('fbs_dms_document'::text,'created_by_id'::text,'cascade'::text), ('fbs_dms_document'::text,'approved_by_id'::text,'set null'::text), ('fbs_dms_file_attachment'::text,'uploaded_by_id'::text,'cascade'::text), ('fbs_dms_document_approval'::text,'approver_id'::text,'cascade'::text)) listed(table_name, column_name, on_delete)
+     JOIN pg_class home ON ((home.oid = ('fbs_migrations'::regclass)::oid)))
+     JOIN pg_class c ON (((listed.table_name = c.relname) AND (home.relnamespace = c.relnamespace))))
+     JOIN pg_attribute a ON (((c.oid = a.attrelid) AND (listed.column_name = a.attname) AND (NOT a.attisdropped))))
+     LEFT JOIN pg_constraint link ON (((a.attrelid = link.conrelid) AND (link.contype = 'f'::"char") AND (link.conkey = ARRAY[a.attnum]))));
+
+COMMENT ON VIEW fbs_user_columns IS 'FBS''s columns that hold a user''s key, and the user table each is tied to.';
+
+COMMENT ON COLUMN fbs_user_columns.table_id IS 'The table, as PostgreSQL identifies it.';
+
+COMMENT ON COLUMN fbs_user_columns.table_name IS 'Name of the table.';
+
+COMMENT ON COLUMN fbs_user_columns.column_name IS 'Name of the column.';
+
+COMMENT ON COLUMN fbs_user_columns.on_delete IS 'What happens to the row when its user is deleted: cascade (it goes too) or set null (the column is emptied).';
+
+COMMENT ON COLUMN fbs_user_columns.constraint_name IS 'Name of the foreign key that ties it, or would.';
+
+COMMENT ON COLUMN fbs_user_columns.user_table IS 'The host''s user table the column is tied to; empty while it is not.';
+
+COMMENT ON COLUMN fbs_user_columns.validated IS 'Whether every row of the table is known to point at a user that exists.';
 
 CREATE TABLE fbs_workflow_definitions (
     id bigint NOT NULL,
@@ -2464,6 +3736,12 @@ ALTER TABLE ONLY fbs_cache_entries
 ALTER TABLE ONLY fbs_charts
     ADD CONSTRAINT fbs_charts_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY fbs_cleanup_queue
+    ADD CONSTRAINT fbs_cleanup_queue_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY fbs_cleanup_rules
+    ADD CONSTRAINT fbs_cleanup_rules_pkey PRIMARY KEY (rule_name);
+
 ALTER TABLE ONLY fbs_compliance_rules
     ADD CONSTRAINT fbs_compliance_rules_pkey PRIMARY KEY (id);
 
@@ -2530,11 +3808,20 @@ ALTER TABLE ONLY fbs_dms_document_workflow
 ALTER TABLE ONLY fbs_dms_file_attachment
     ADD CONSTRAINT fbs_dms_file_attachment_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY fbs_file_deletions
+    ADD CONSTRAINT fbs_file_deletions_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY fbs_handshakes
     ADD CONSTRAINT fbs_handshakes_handshake_id_key UNIQUE (handshake_id);
 
 ALTER TABLE ONLY fbs_handshakes
     ADD CONSTRAINT fbs_handshakes_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY fbs_hosts
+    ADD CONSTRAINT fbs_hosts_model_name_key UNIQUE (model_name);
+
+ALTER TABLE ONLY fbs_hosts
+    ADD CONSTRAINT fbs_hosts_pkey PRIMARY KEY (host_table);
 
 ALTER TABLE ONLY fbs_kpis
     ADD CONSTRAINT fbs_kpis_pkey PRIMARY KEY (id);
@@ -2632,6 +3919,9 @@ ALTER TABLE ONLY fbs_reports
 ALTER TABLE ONLY fbs_request_logs
     ADD CONSTRAINT fbs_request_logs_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY fbs_settings
+    ADD CONSTRAINT fbs_settings_pkey PRIMARY KEY (name);
+
 ALTER TABLE ONLY fbs_token_mappings
     ADD CONSTRAINT fbs_token_mappings_pkey PRIMARY KEY (id);
 
@@ -2698,6 +3988,8 @@ CREATE INDEX fbs_app_taxcalculation_payment_status_due_date_idx ON fbs_app_taxca
 
 CREATE INDEX fbs_approval_requests_approver_id_status_idx ON fbs_approval_requests USING btree (approver_id, status);
 
+CREATE INDEX fbs_approval_requests_request_data_record_idx ON fbs_approval_requests USING btree (((request_data ->> 'model_name'::text)), ((request_data ->> 'record_id'::text)));
+
 CREATE INDEX fbs_approval_requests_requester_id_status_idx ON fbs_approval_requests USING btree (requester_id, status);
 
 CREATE INDEX fbs_approval_requests_solution_name_status_idx ON fbs_approval_requests USING btree (solution_name, status);
@@ -2715,6 +4007,8 @@ CREATE INDEX fbs_cache_entries_database_name_expires_at_idx ON fbs_cache_entries
 CREATE INDEX fbs_cache_entries_expires_at_idx ON fbs_cache_entries USING btree (expires_at);
 
 CREATE INDEX fbs_charts_created_by_id_idx ON fbs_charts USING btree (created_by_id);
+
+CREATE INDEX fbs_cleanup_queue_next_attempt_at_idx ON fbs_cleanup_queue USING btree (next_attempt_at);
 
 CREATE INDEX fbs_custom_fields_database_name_model_name_idx ON fbs_custom_fields USING btree (database_name, model_name);
 
@@ -2746,6 +4040,8 @@ CREATE INDEX fbs_dms_document_document_type_id_category_id_idx ON fbs_dms_docume
 
 CREATE INDEX fbs_dms_document_expiry_date_idx ON fbs_dms_document USING btree (expiry_date);
 
+CREATE INDEX fbs_dms_document_metadata_record_idx ON fbs_dms_document USING btree (((metadata ->> 'model_name'::text)), ((metadata ->> 'record_id'::text)));
+
 CREATE INDEX fbs_dms_document_solution_db_company_id_idx ON fbs_dms_document USING btree (solution_db, company_id);
 
 CREATE INDEX fbs_dms_document_tags_documenttag_id_idx ON fbs_dms_document_tags USING btree (documenttag_id);
@@ -2756,9 +4052,13 @@ CREATE INDEX fbs_dms_file_attachment_company_id_created_at_idx ON fbs_dms_file_a
 
 CREATE INDEX fbs_dms_file_attachment_company_id_solution_db_idx ON fbs_dms_file_attachment USING btree (company_id, solution_db);
 
+CREATE INDEX fbs_dms_file_attachment_file_idx ON fbs_dms_file_attachment USING btree (file);
+
 CREATE INDEX fbs_dms_file_attachment_mime_type_idx ON fbs_dms_file_attachment USING btree (mime_type);
 
 CREATE INDEX fbs_dms_file_attachment_uploaded_by_id_created_at_idx ON fbs_dms_file_attachment USING btree (uploaded_by_id, created_at);
+
+CREATE INDEX fbs_file_deletions_next_attempt_at_idx ON fbs_file_deletions USING btree (next_attempt_at);
 
 CREATE INDEX fbs_handshakes_expires_at_idx ON fbs_handshakes USING btree (expires_at);
 
@@ -2828,6 +4128,8 @@ CREATE INDEX fbs_workflow_instances_solution_name_business_id_idx ON fbs_workflo
 
 CREATE INDEX fbs_workflow_instances_solution_name_status_idx ON fbs_workflow_instances USING btree (solution_name, status);
 
+CREATE INDEX fbs_workflow_instances_workflow_data_record_idx ON fbs_workflow_instances USING btree (((workflow_data ->> 'model_name'::text)), ((workflow_data ->> 'record_id'::text)));
+
 CREATE INDEX fbs_workflow_instances_workflow_definition_id_idx ON fbs_workflow_instances USING btree (workflow_definition_id);
 
 CREATE INDEX fbs_workflow_steps_assigned_user_id_idx ON fbs_workflow_steps USING btree (assigned_user_id);
@@ -2838,15 +4140,15 @@ CREATE INDEX fbs_workflow_transitions_to_step_id_idx ON fbs_workflow_transitions
 
 CREATE TRIGGER fbs_app_cashentry_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_app_cashentry FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
-CREATE TRIGGER fbs_app_cashentry_touch BEFORE UPDATE ON fbs_app_cashentry FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_app_cashentry_touch BEFORE UPDATE ON fbs_app_cashentry FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (old.created_by_id IS NOT NULL) AND (new.created_by_id IS NULL))))) EXECUTE FUNCTION fbs_touch('updated_at');
 
 CREATE TRIGGER fbs_app_incomeexpense_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_app_incomeexpense FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
-CREATE TRIGGER fbs_app_incomeexpense_touch BEFORE UPDATE ON fbs_app_incomeexpense FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_app_incomeexpense_touch BEFORE UPDATE ON fbs_app_incomeexpense FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (old.created_by_id IS NOT NULL) AND (new.created_by_id IS NULL))))) EXECUTE FUNCTION fbs_touch('updated_at');
 
 CREATE TRIGGER fbs_app_taxcalculation_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_app_taxcalculation FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
-CREATE TRIGGER fbs_app_taxcalculation_touch BEFORE UPDATE ON fbs_app_taxcalculation FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_app_taxcalculation_touch BEFORE UPDATE ON fbs_app_taxcalculation FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (old.created_by_id IS NOT NULL) AND (new.created_by_id IS NULL))))) EXECUTE FUNCTION fbs_touch('updated_at');
 
 CREATE TRIGGER fbs_approval_requests_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_approval_requests FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
@@ -2858,7 +4160,9 @@ CREATE TRIGGER fbs_business_rules_touch BEFORE UPDATE ON fbs_business_rules FOR 
 
 CREATE TRIGGER fbs_charts_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_charts FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
-CREATE TRIGGER fbs_charts_touch BEFORE UPDATE ON fbs_charts FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_charts_touch BEFORE UPDATE ON fbs_charts FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (old.created_by_id IS NOT NULL) AND (new.created_by_id IS NULL))))) EXECUTE FUNCTION fbs_touch('updated_at');
+
+CREATE TRIGGER fbs_cleanup_rules_compile BEFORE INSERT OR UPDATE ON fbs_cleanup_rules FOR EACH ROW EXECUTE FUNCTION fbs_compile_rule();
 
 CREATE TRIGGER fbs_compliance_rules_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_compliance_rules FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
@@ -2870,7 +4174,7 @@ CREATE TRIGGER fbs_custom_fields_touch BEFORE UPDATE ON fbs_custom_fields FOR EA
 
 CREATE TRIGGER fbs_dashboards_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_dashboards FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
-CREATE TRIGGER fbs_dashboards_touch BEFORE UPDATE ON fbs_dashboards FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_dashboards_touch BEFORE UPDATE ON fbs_dashboards FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (old.created_by_id IS NOT NULL) AND (new.created_by_id IS NULL))))) EXECUTE FUNCTION fbs_touch('updated_at');
 
 CREATE TRIGGER fbs_dms_document_approval_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_dms_document_approval FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
@@ -2882,13 +4186,15 @@ CREATE TRIGGER fbs_dms_document_category_touch BEFORE UPDATE ON fbs_dms_document
 
 CREATE TRIGGER fbs_dms_document_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_dms_document FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
-CREATE TRIGGER fbs_dms_document_touch BEFORE UPDATE ON fbs_dms_document FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_dms_document_touch BEFORE UPDATE ON fbs_dms_document FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (((old.attachment_id IS NOT NULL) AND (new.attachment_id IS NULL)) OR ((old.approved_by_id IS NOT NULL) AND (new.approved_by_id IS NULL))))))) EXECUTE FUNCTION fbs_touch('updated_at');
 
 CREATE TRIGGER fbs_dms_document_type_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_dms_document_type FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
 CREATE TRIGGER fbs_dms_document_type_touch BEFORE UPDATE ON fbs_dms_document_type FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('updated_at');
 
 CREATE TRIGGER fbs_dms_file_attachment_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_dms_file_attachment FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
+
+CREATE TRIGGER fbs_dms_file_attachment_queue_files AFTER DELETE ON fbs_dms_file_attachment REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION fbs_queue_files();
 
 CREATE TRIGGER fbs_dms_file_attachment_touch BEFORE UPDATE ON fbs_dms_file_attachment FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('updated_at');
 
@@ -2898,7 +4204,7 @@ CREATE TRIGGER fbs_handshakes_touch BEFORE UPDATE ON fbs_handshakes FOR EACH ROW
 
 CREATE TRIGGER fbs_kpis_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_kpis FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
-CREATE TRIGGER fbs_kpis_touch BEFORE UPDATE ON fbs_kpis FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_kpis_touch BEFORE UPDATE ON fbs_kpis FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (old.created_by_id IS NOT NULL) AND (new.created_by_id IS NULL))))) EXECUTE FUNCTION fbs_touch('updated_at');
 
 CREATE TRIGGER fbs_license_manager_feature_usage_keep_last_updated BEFORE UPDATE OF last_updated ON fbs_license_manager_feature_usage FOR EACH ROW WHEN ((new.last_updated = old.last_updated)) EXECUTE FUNCTION fbs_keep('last_updated');
 
@@ -2942,11 +4248,13 @@ CREATE TRIGGER fbs_report_schedules_touch BEFORE UPDATE ON fbs_report_schedules 
 
 CREATE TRIGGER fbs_reports_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_reports FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
-CREATE TRIGGER fbs_reports_touch BEFORE UPDATE ON fbs_reports FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_reports_touch BEFORE UPDATE ON fbs_reports FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (old.created_by_id IS NOT NULL) AND (new.created_by_id IS NULL))))) EXECUTE FUNCTION fbs_touch('updated_at');
+
+CREATE TRIGGER fbs_settings_check BEFORE INSERT OR UPDATE ON fbs_settings FOR EACH ROW EXECUTE FUNCTION fbs_check_setting();
 
 CREATE TRIGGER fbs_workflow_definitions_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_workflow_definitions FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
-CREATE TRIGGER fbs_workflow_definitions_touch BEFORE UPDATE ON fbs_workflow_definitions FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_workflow_definitions_touch BEFORE UPDATE ON fbs_workflow_definitions FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (old.created_by_id IS NOT NULL) AND (new.created_by_id IS NULL))))) EXECUTE FUNCTION fbs_touch('updated_at');
 
 ALTER TABLE ONLY fbs_approval_responses
     ADD CONSTRAINT fbs_approval_responses_approval_request_id_fkey FOREIGN KEY (approval_request_id) REFERENCES fbs_approval_requests(id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED;

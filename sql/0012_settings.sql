@@ -1,0 +1,121 @@
+-- 0012_settings: what a host can adjust, each with its description and its limits.
+--
+-- component: base
+-- depends: 0001_initial
+
+create table fbs_settings (
+    name text not null,
+    value text,
+    description text not null,
+    choices text[],
+    minimum bigint,
+    maximum bigint,
+    constraint fbs_settings_pkey primary key (name),
+    constraint fbs_settings_kind_check check ((choices is null) <> (minimum is null or maximum is null))
+);
+
+comment on table fbs_settings is
+'What can be adjusted in FBS''s database. Change a value with: update fbs_settings set value = ... where name = ...';
+comment on column fbs_settings.name is
+'Name of the setting.';
+comment on column fbs_settings.value is
+'Its value, checked when it is set; empty switches off what it governs, where the description says so.';
+comment on column fbs_settings.description is
+'What it does, in which unit, and what is usual.';
+comment on column fbs_settings.choices is
+'The values it can have; empty for a number.';
+comment on column fbs_settings.minimum is
+'Smallest number it can have; empty where it is chosen from a list.';
+comment on column fbs_settings.maximum is
+'Largest number it can have; empty where it is chosen from a list.';
+
+create function fbs_check_setting()
+returns trigger
+language plpgsql
+set search_path from current
+as $$
+begin
+    if new.choices is not null then
+        if new.value is null or new.value <> all(new.choices) then
+            raise exception 'setting % takes %, not %',
+                new.name, array_to_string(new.choices, ', '), coalesce(quote_literal(new.value), 'nothing')
+                using errcode = 'FB010';
+        end if;
+    elsif new.value is null then
+        if new.name not like 'keep\_%' then
+            raise exception 'setting % takes a whole number, not nothing', new.name
+                using errcode = 'FB010';
+        end if;
+    elsif new.value !~ '^[0-9]{1,18}$' or new.value::bigint not between new.minimum and new.maximum then
+        raise exception 'setting % takes a whole number from % to %, not %',
+            new.name, new.minimum, new.maximum, quote_literal(new.value)
+            using errcode = 'FB010';
+    end if;
+    return new;
+end;
+$$;
+
+comment on function fbs_check_setting() is
+'Trigger: refuses a value that a setting cannot have, with error FB010.';
+
+create trigger fbs_settings_check
+before insert or update on fbs_settings
+for each row
+execute function fbs_check_setting();
+
+insert into fbs_settings (name, value, choices, description) values
+(
+    'cleanup', 'on', '{on,queue,off}',
+    'What happens to FBS''s rows when a host row they point at is deleted: on cleans them up at once, queue notes it '
+    'for a worker, off leaves them. For one session: set fbs.cleanup = ''off'''
+);
+
+insert into fbs_settings (name, value, minimum, maximum, description) values
+(
+    'cleanup_threshold', '5000', 1, 1000000,
+    'Host rows in one statement above which clean-up is left to a worker.'
+),
+(
+    'cleanup_lock_timeout', '100', 1, 60000,
+    'Milliseconds that clean-up inside a host''s statement waits for a lock before it is left to a worker.'
+),
+(
+    'keep_request_logs', '90', 0, 36500,
+    'Days that request logs are kept; empty keeps them for ever.'
+),
+(
+    'keep_cache_entries', '0', 0, 36500,
+    'Days that cache entries are kept after they expired; empty keeps them for ever.'
+),
+(
+    'keep_handshakes', '30', 0, 36500,
+    'Days that handshakes are kept after they expired; empty keeps them for ever.'
+),
+(
+    'keep_tokens', '30', 0, 36500,
+    'Days that tokens are kept after they expired; those without an end stay. Empty keeps all for ever.'
+),
+(
+    'keep_notifications', '90', 0, 36500,
+    'Days that notifications are kept once they are read; unread ones stay. Empty keeps all for ever.'
+),
+(
+    'keep_activity_logs', '365', 0, 36500,
+    'Days that user activity is kept; empty keeps it for ever.'
+),
+(
+    'keep_audit_trails', null, 0, 36500,
+    'Days that audit trails are kept; empty, as they are legal evidence, keeps them for ever.'
+);
+
+create function fbs_setting(setting text)
+returns text
+language sql
+stable
+set search_path from current
+as $$
+    select value from fbs_settings where name = setting;
+$$;
+
+comment on function fbs_setting(text) is
+'Value of a setting; nothing where there is no such setting, or it is empty.';

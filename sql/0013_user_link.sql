@@ -1,0 +1,181 @@
+-- 0013_user_link: FBS's user columns, tied to the host's user table.
+--
+-- component: base
+-- depends: 0001_initial
+
+create view fbs_user_columns as
+select
+    c.oid::regclass as table_id,
+    listed.table_name,
+    listed.column_name,
+    listed.on_delete,
+    coalesce(link.conname, listed.table_name || '_' || listed.column_name || '_fkey') as constraint_name,
+    link.confrelid::regclass as user_table,
+    coalesce(link.convalidated, false) as validated
+from (
+    values
+    ('fbs_approval_requests', 'requester_id', 'cascade'),
+    ('fbs_approval_requests', 'approver_id', 'cascade'),
+    ('fbs_approval_responses', 'responder_id', 'cascade'),
+    ('fbs_workflow_definitions', 'created_by_id', 'set null'),
+    ('fbs_workflow_instances', 'current_user_id', 'set null'),
+    ('fbs_workflow_steps', 'assigned_user_id', 'set null'),
+    ('fbs_workflow_execution_logs', 'executed_by_id', 'set null'),
+    ('fbs_dashboards', 'created_by_id', 'set null'),
+    ('fbs_reports', 'created_by_id', 'set null'),
+    ('fbs_kpis', 'created_by_id', 'set null'),
+    ('fbs_charts', 'created_by_id', 'set null'),
+    ('fbs_app_cashentry', 'created_by_id', 'set null'),
+    ('fbs_app_incomeexpense', 'created_by_id', 'set null'),
+    ('fbs_app_basicledger', 'created_by_id', 'set null'),
+    ('fbs_app_taxcalculation', 'created_by_id', 'set null'),
+    ('fbs_token_mappings', 'user_id', 'cascade'),
+    ('fbs_request_logs', 'user_id', 'set null'),
+    ('fbs_notifications', 'user_id', 'cascade'),
+    ('fbs_dms_document', 'created_by_id', 'cascade'),
+    ('fbs_dms_document', 'approved_by_id', 'set null'),
+    ('fbs_dms_file_attachment', 'uploaded_by_id', 'cascade'),
+    ('fbs_dms_document_approval', 'approver_id', 'cascade')
+) as listed (table_name, column_name, on_delete)
+-- A view has no search_path of its own; the schema is the one of this table.
+inner join pg_class as home on home.oid = 'fbs_migrations'::regclass
+inner join pg_class as c on listed.table_name = c.relname and home.relnamespace = c.relnamespace
+inner join pg_attribute as a on c.oid = a.attrelid and listed.column_name = a.attname and not a.attisdropped
+left join pg_constraint as link
+    on a.attrelid = link.conrelid and link.contype = 'f' and link.conkey = array[a.attnum];
+
+comment on view fbs_user_columns is
+'FBS''s columns that hold a user''s key, and the user table each is tied to.';
+comment on column fbs_user_columns.table_id is
+'The table, as PostgreSQL identifies it.';
+comment on column fbs_user_columns.table_name is
+'Name of the table.';
+comment on column fbs_user_columns.column_name is
+'Name of the column.';
+comment on column fbs_user_columns.on_delete is
+'What happens to the row when its user is deleted: cascade (it goes too) or set null (the column is emptied).';
+comment on column fbs_user_columns.constraint_name is
+'Name of the foreign key that ties it, or would.';
+comment on column fbs_user_columns.user_table is
+'The host''s user table the column is tied to; empty while it is not.';
+comment on column fbs_user_columns.validated is
+'Whether every row of the table is known to point at a user that exists.';
+
+create function fbs_link_users(user_table regclass)
+returns setof regclass
+language plpgsql
+set search_path from current
+set lock_timeout = '3s'
+as $$
+declare
+    link record;
+begin
+    perform fbs_require_user_table(user_table);
+    for link in select u.* from fbs_user_columns as u loop
+        if link.user_table <> fbs_link_users.user_table then
+            raise exception 'users are attached to %, not to %', link.user_table, fbs_link_users.user_table
+                using errcode = 'FB003',
+                    hint = 'Detach them first: select fbs_detach_users();';
+        elsif link.user_table is null then
+            execute format(
+                'alter table %s add constraint %I foreign key (%I) references %s (%I) on delete %s'
+                ' deferrable initially deferred not valid',
+                link.table_id, link.constraint_name, link.column_name,
+                fbs_link_users.user_table, fbs_key_column(fbs_link_users.user_table), link.on_delete
+            );
+            return next link.table_id;
+        end if;
+    end loop;
+end;
+$$;
+
+comment on function fbs_link_users(regclass) is
+'Ties every user column to the host''s user table by a foreign key with its rule. It holds for new rows and for deletions; rows that are there are not looked at. Locks the user table for a moment. Returns the tables tied now. Errors FB001 to FB003.';
+
+create function fbs_check_user_column(table_name text, column_name text, repair boolean default false)
+returns bigint
+language plpgsql
+set search_path from current
+set lock_timeout = '3s'
+as $$
+declare
+    link record;
+    orphaned text;
+    orphans bigint;
+begin
+    select u.*
+    into link
+    from fbs_user_columns as u
+    where u.table_name = fbs_check_user_column.table_name and u.column_name = fbs_check_user_column.column_name;
+    if link.user_table is null then
+        raise exception 'column %.% is tied to no user table', table_name, column_name
+            using errcode = 'FB004',
+                hint = 'Attach users first: select * from fbs_attach_users(''auth_user'');';
+    elsif link.validated then
+        return 0;
+    end if;
+
+    orphaned := format(
+        '%I is not null and not exists (select from %s as host where host.%I = fbs.%I)',
+        link.column_name, link.user_table, fbs_key_column(link.user_table), link.column_name
+    );
+    if repair and link.on_delete = 'cascade' then
+        execute format('delete from %s as fbs where %s', link.table_id, orphaned);
+        get diagnostics orphans = row_count;
+    elsif repair then
+        execute format('update %s as fbs set %I = null where %s', link.table_id, link.column_name, orphaned);
+        get diagnostics orphans = row_count;
+    else
+        execute format('select count(*) from %s as fbs where %s', link.table_id, orphaned) into orphans;
+    end if;
+    if repair or orphans = 0 then
+        execute format('alter table %s validate constraint %I', link.table_id, link.constraint_name);
+    end if;
+    return orphans;
+end;
+$$;
+
+comment on function fbs_check_user_column(text, text, boolean) is
+'Counts the rows of a user column whose user is gone. With repair they are deleted or emptied, by the column''s own rule. Where none is left, all rows are known to be right from then on. Error FB004 where users are not attached.';
+
+create function fbs_attach_users(user_table regclass, repair boolean default false)
+returns table (table_name text, column_name text, on_delete text, orphans bigint, validated boolean)
+language plpgsql
+set search_path from current
+as $$
+#variable_conflict use_column
+begin
+    perform fbs_link_users(user_table);
+    return query
+    with checked as materialized (
+        select u.table_name, u.column_name, fbs_check_user_column(u.table_name, u.column_name, repair) as orphans
+        from fbs_user_columns as u
+    )
+    select c.table_name, c.column_name, u.on_delete, c.orphans, repair or c.orphans = 0
+    from checked as c
+    inner join fbs_user_columns as u on c.table_name = u.table_name and c.column_name = u.column_name
+    order by c.table_name, c.column_name;
+end;
+$$;
+
+comment on function fbs_attach_users(regclass, boolean) is
+'Ties FBS''s user columns to the host''s user table, and checks the rows that are there; what was tied before stays. Returns a row for each column with its orphans: rows whose user is gone, repaired when asked. One transaction; on large tables fbs-db attach users takes shorter locks.';
+
+create function fbs_detach_users()
+returns setof regclass
+language plpgsql
+set search_path from current
+set lock_timeout = '3s'
+as $$
+declare
+    link record;
+begin
+    for link in select u.* from fbs_user_columns as u where u.user_table is not null loop
+        execute format('alter table %s drop constraint %I', link.table_id, link.constraint_name);
+        return next link.table_id;
+    end loop;
+end;
+$$;
+
+comment on function fbs_detach_users() is
+'Unties FBS''s user columns from the user table; their values stay. Returns the tables untied.';

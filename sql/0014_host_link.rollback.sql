@@ -1,0 +1,27 @@
+-- 0014_host_link: back to before it. Host tables are detached; what waits in the
+-- queue, and rules the host added, are lost.
+
+select fbs_detach_host(h.host_table)
+from fbs_hosts as h
+inner join pg_class as c on h.host_table = c.oid;
+
+drop function fbs_retry_cleanup(integer, boolean);
+drop function fbs_run_queued(bigint[]);
+drop function fbs_sweep_orphans(text);
+drop function fbs_detach_host(regclass);
+drop function fbs_attach_host(regclass, text, text);
+drop function fbs_mark_statement();
+drop function fbs_cleanup();
+drop function fbs_move(text);
+drop function fbs_clean(text, text[]);
+drop function fbs_users_cancel(text);
+drop function fbs_queue_cleanup(text, text[], text, text, text);
+drop function fbs_orphan_keys(text);
+drop function fbs_missing_keys(text, text[]);
+drop function fbs_apply_rules(text, text[], text[], text);
+drop function fbs_cleanup_mode();
+drop table fbs_cleanup_rules;
+drop function fbs_compile_rule();
+drop function fbs_usable_keys(text[], text);
+drop table fbs_cleanup_queue;
+drop table fbs_hosts;

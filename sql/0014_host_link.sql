@@ -1,0 +1,969 @@
+-- 0014_host_link: what happens to FBS's rows when a host row they point at goes.
+-- A host attaches its tables; rules say what is done; what cannot be done at once
+-- waits in a queue. The host's statement succeeds whatever becomes of FBS.
+--
+-- component: base
+-- depends: 0012_settings
+
+create table fbs_hosts (
+    host_table regclass not null,
+    model_name text not null,
+    key_column text not null,
+    attached_at timestamptz not null default now(),
+    constraint fbs_hosts_pkey primary key (host_table),
+    constraint fbs_hosts_model_name_key unique (model_name)
+);
+
+comment on table fbs_hosts is
+'The host''s tables that FBS''s rows may point at. Added by fbs_attach_host, removed by fbs_detach_host.';
+comment on column fbs_hosts.host_table is
+'The table; it stays the same one when it is renamed.';
+comment on column fbs_hosts.model_name is
+'Name by which FBS''s rows point at it, such as tenants.tenant.';
+comment on column fbs_hosts.key_column is
+'Its key, which FBS''s rows hold as record_id.';
+comment on column fbs_hosts.attached_at is
+'When it was attached.';
+
+create table fbs_cleanup_rules (
+    rule_name text not null,
+    table_name text not null,
+    json_column text,
+    model_column text,
+    key_column text not null,
+    model_name text,
+    only_if jsonb,
+    unless jsonb,
+    action text not null,
+    set_columns jsonb,
+    description text not null,
+    key_type text,
+    clean_sql text,
+    move_sql text,
+    find_sql text,
+    constraint fbs_cleanup_rules_pkey primary key (rule_name),
+    constraint fbs_cleanup_rules_model_check check (model_column is not null or model_name is not null),
+    constraint fbs_cleanup_rules_action_check check (action in ('delete', 'set null', 'set columns')),
+    constraint fbs_cleanup_rules_set_columns_check check ((action = 'set columns') = (set_columns is not null))
+);
+
+comment on table fbs_cleanup_rules is
+'What is done with rows that point at a host row that is deleted. FBS''s own rules, and any the host adds.';
+comment on column fbs_cleanup_rules.rule_name is
+'Name of the rule.';
+comment on column fbs_cleanup_rules.table_name is
+'Table whose rows point at host rows; one of the host''s with its schema.';
+comment on column fbs_cleanup_rules.json_column is
+'JSON column in which the record is named; empty where columns name it.';
+comment on column fbs_cleanup_rules.model_column is
+'Column, or entry of the JSON, that names the model; empty where all rows point at one model.';
+comment on column fbs_cleanup_rules.key_column is
+'Column, or entry of the JSON, that holds the key of the host row.';
+comment on column fbs_cleanup_rules.model_name is
+'The one model the rule is for; empty for all.';
+comment on column fbs_cleanup_rules.only_if is
+'Only rows whose columns have one of these values are touched, such as {"status": ["pending"]}.';
+comment on column fbs_cleanup_rules.unless is
+'Rows whose columns have one of these values are left alone, such as {"state": ["archived"]}.';
+comment on column fbs_cleanup_rules.action is
+'What is done: delete (the row), set null (its key), set columns (to given values).';
+comment on column fbs_cleanup_rules.set_columns is
+'The values that set columns gives, such as {"status": "cancelled"}; "now" stands for the present time.';
+comment on column fbs_cleanup_rules.description is
+'What the rule is for.';
+comment on column fbs_cleanup_rules.key_type is
+'Type of the key; filled in by the database. Empty, as the statements are, where there is no such table: the rule rests.';
+comment on column fbs_cleanup_rules.clean_sql is
+'Statement that applies the rule to given keys ($2) of a model ($1); filled in by the database.';
+comment on column fbs_cleanup_rules.move_sql is
+'Statement that lets rows follow from old keys ($2) to new ones ($3); filled in by the database.';
+comment on column fbs_cleanup_rules.find_sql is
+'Statement that finds the keys the rule''s rows hold; filled in by the database.';
+
+create table fbs_cleanup_queue (
+    id bigint generated always as identity,
+    model_name text not null,
+    operation text not null,
+    keys text[] not null default '{}',
+    new_keys text[],
+    rule_name text,
+    transaction_id xid8 not null default pg_current_xact_id(),
+    queued_at timestamptz not null default now(),
+    attempts integer not null default 0,
+    next_attempt_at timestamptz not null default now(),
+    sqlstate text,
+    error text,
+    constraint fbs_cleanup_queue_pkey primary key (id),
+    constraint fbs_cleanup_queue_operation_check check (operation in ('delete', 'move', 'sweep'))
+);
+
+create index fbs_cleanup_queue_next_attempt_at_idx
+on fbs_cleanup_queue (next_attempt_at);
+
+comment on table fbs_cleanup_queue is
+'Clean-ups that wait: those that failed, with the reason, and those left to a worker. Done with: fbs-db cleanup retry';
+comment on column fbs_cleanup_queue.id is
+'Number that gives the order.';
+comment on column fbs_cleanup_queue.model_name is
+'Model whose rows went.';
+comment on column fbs_cleanup_queue.operation is
+'What happened to them: delete (they went), move (their keys changed), sweep (which ones is not known: all are looked at).';
+comment on column fbs_cleanup_queue.keys is
+'Their keys, as text.';
+comment on column fbs_cleanup_queue.new_keys is
+'Their new keys, where they moved, in the same order.';
+comment on column fbs_cleanup_queue.rule_name is
+'The one rule that is still to be applied; empty for all.';
+comment on column fbs_cleanup_queue.transaction_id is
+'Transaction that queued it.';
+comment on column fbs_cleanup_queue.queued_at is
+'When it was queued.';
+comment on column fbs_cleanup_queue.attempts is
+'How often it was tried since.';
+comment on column fbs_cleanup_queue.next_attempt_at is
+'When it is due; each failure doubles the wait, up to an hour.';
+comment on column fbs_cleanup_queue.sqlstate is
+'PostgreSQL''s code of the last failure; empty where none happened yet.';
+comment on column fbs_cleanup_queue.error is
+'What went wrong last; empty where nothing did yet.';
+
+create function fbs_usable_keys(keys text[], key_type text)
+returns text[]
+language sql
+immutable
+set search_path from current
+as $$
+    select case
+        when key_type ~ '^(text|character)' then keys
+        when key_type = 'uuid' then array(
+            select key
+            from unnest(keys) as key
+            where key ~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
+        )
+        else array(
+            select key
+            from unnest(keys) as key
+            where case
+                when key !~ '^(0|-?[1-9][0-9]{0,18})$' then false
+                when key_type = 'smallint' then key::numeric between -32768 and 32767
+                when key_type = 'integer' then key::numeric between -2147483648 and 2147483647
+                else key::numeric between -9223372036854775808 and 9223372036854775807
+            end
+        )
+    end;
+$$;
+
+comment on function fbs_usable_keys(text[], text) is
+'Those of the keys, given as text, that a column of this type can hold, written as it would write them.';
+
+create function fbs_compile_rule()
+returns trigger
+language plpgsql
+set search_path from current
+as $$
+declare
+    target regclass := to_regclass(new.table_name);
+    column_name text;
+    assigned text;
+    key text;
+    rows_of_model text;
+    touched text;
+begin
+    new.key_type := null;
+    new.clean_sql := null;
+    new.move_sql := null;
+    new.find_sql := null;
+    if target is null and new.table_name ~ '^fbs_' then
+        return new; -- a component that is not installed here
+    elsif target is null then
+        raise exception 'rule %: there is no table %', new.rule_name, new.table_name
+            using errcode = 'FB021', hint = 'Name it with its schema.';
+    end if;
+
+    for column_name in
+        select named.column_name
+        from (
+            select new.json_column
+            union all
+            select new.key_column where new.json_column is null
+            union all
+            select new.model_column where new.json_column is null
+            union all
+            select jsonb_object_keys(coalesce(new.only_if, '{}') || coalesce(new.unless, '{}'))
+            union all
+            select jsonb_object_keys(coalesce(new.set_columns, '{}'))
+        ) as named (column_name)
+        where
+            named.column_name is not null
+            and not exists (
+                select from pg_attribute as a
+                where a.attrelid = target and a.attname = named.column_name and a.attnum > 0 and not a.attisdropped
+            )
+    loop
+        raise exception 'rule %: table % has no column %', new.rule_name, new.table_name, column_name
+            using errcode = 'FB021';
+    end loop;
+
+    select case when new.json_column is null then format_type(a.atttypid, null) else 'text' end
+    into new.key_type
+    from pg_attribute as a
+    where
+        a.attrelid = target
+        and a.attname = coalesce(new.json_column, new.key_column)
+        and (new.json_column is null or a.atttypid = 'jsonb'::regtype);
+    if new.key_type is null or new.key_type !~ '^(smallint|integer|bigint|uuid|text|character varying)$' then
+        raise exception 'rule %: column % of % is %', new.rule_name, coalesce(new.json_column, new.key_column),
+            new.table_name, coalesce('of type ' || new.key_type, 'not of type jsonb')
+            using errcode = 'FB021', hint = 'Keys are integers, uuids or texts; records are named in jsonb.';
+    end if;
+    if new.action = 'set null' and new.json_column is not null then
+        raise exception 'rule %: set null is for a key in a column', new.rule_name using errcode = 'FB021';
+    end if;
+
+    key := case
+        when new.json_column is null then format('t.%I', new.key_column)
+        else format('(t.%I ->> %L)', new.json_column, new.key_column)
+    end;
+    rows_of_model := case
+        when new.model_column is null then format('$1 = %L', new.model_name)
+        when new.json_column is null then format('t.%I = $1', new.model_column)
+        else format('(t.%I ->> %L) = $1', new.json_column, new.model_column)
+    end;
+    select concat_ws(
+        ' and ',
+        rows_of_model,
+        (
+            select string_agg(format('t.%I::text = any (%L)', name, array(select jsonb_array_elements_text(v))), ' and ')
+            from jsonb_each(new.only_if) as o (name, v)
+        ),
+        (
+            select string_agg(
+                format('t.%I::text = any (%L) is not true', name, array(select jsonb_array_elements_text(v))), ' and '
+            )
+            from jsonb_each(new.unless) as u (name, v)
+        )
+    )
+    into touched;
+    assigned := case new.action
+        when 'set null' then format('%I = null', new.key_column)
+        when 'set columns' then (
+            select string_agg(format('%I = %L', name, v), ', ') from jsonb_each_text(new.set_columns) as s (name, v)
+        )
+    end;
+
+    new.clean_sql := case
+        when new.action = 'delete' then format('delete from %s as t', new.table_name)
+        else format('update %s as t set %s', new.table_name, assigned)
+    end || format(' where %s and %s = any ($2::%s[])', touched, key, new.key_type);
+    new.find_sql := format('select array_agg(distinct %s::text) from %s as t where %s', key, new.table_name, touched);
+    new.move_sql := case
+        when new.json_column is null then
+            format('update %s as t set %I = m.new_key', new.table_name, new.key_column)
+        else
+            format(
+                'update %1$s as t set %2$I = jsonb_set(t.%2$I, array[%3$L], case jsonb_typeof(t.%2$I -> %3$L)'
+                ' when ''number'' then m.new_key::jsonb else to_jsonb(m.new_key) end)',
+                new.table_name, new.json_column, new.key_column
+            )
+    end || format(
+        ' from unnest($2::%1$s[], $3::%1$s[]) as m (old_key, new_key) where %2$s and %3$s = m.old_key',
+        new.key_type, rows_of_model, key
+    );
+
+    -- No row has no key: this finds out what is wrong with types and privileges.
+    execute new.clean_sql using coalesce(new.model_name, ''), '{}'::text[];
+    execute new.move_sql using coalesce(new.model_name, ''), '{}'::text[], '{}'::text[];
+    return new;
+exception
+    when sqlstate 'FB021' then
+        raise;
+    when others then
+        raise exception 'rule %: %', new.rule_name, sqlerrm using errcode = 'FB021';
+end;
+$$;
+
+comment on function fbs_compile_rule() is
+'Trigger: checks a rule against its table and writes the statements that carry it out. Error FB021 says what is wrong with it.';
+
+create trigger fbs_cleanup_rules_compile
+before insert or update on fbs_cleanup_rules
+for each row
+execute function fbs_compile_rule();
+
+insert into fbs_cleanup_rules
+(rule_name, table_name, json_column, model_column, key_column, only_if, unless, action, set_columns, description)
+values
+(
+    'custom_fields', 'fbs_custom_fields', null, 'model_name', 'record_id', null, null,
+    'delete', null,
+    'Custom fields of a record go with it.'
+),
+(
+    'approval_requests', 'fbs_approval_requests', 'request_data', 'model_name', 'record_id',
+    '{"status": ["pending"]}', null,
+    'set columns', '{"status": "cancelled"}',
+    'Pending approval requests about a record are cancelled; decided ones stay as they are.'
+),
+(
+    'workflow_instances', 'fbs_workflow_instances', 'workflow_data', 'model_name', 'record_id',
+    null, '{"status": ["completed", "cancelled", "failed"]}',
+    'set columns', '{"status": "cancelled", "completed_at": "now"}',
+    'Unfinished workflows about a record are cancelled.'
+),
+(
+    'documents', 'fbs_dms_document', 'metadata', 'model_name', 'record_id',
+    null, '{"state": ["archived"]}',
+    'set columns', '{"state": "archived"}',
+    'Documents of a record are archived.'
+);
+
+create function fbs_cleanup_mode()
+returns text
+language sql
+stable
+set search_path from current
+as $$
+    select coalesce(nullif(current_setting('fbs.cleanup', true), ''), fbs_setting('cleanup'), 'on');
+$$;
+
+comment on function fbs_cleanup_mode() is
+'Whether clean-up is on, off or left to a worker: as the session says (set fbs.cleanup = ...), else as the settings say.';
+
+create function fbs_apply_rules(model text, keys text[], new_keys text[] default null, one_rule text default null)
+returns bigint
+language plpgsql
+set search_path from current
+as $$
+declare
+    rule record;
+    held text[];
+    held_new text[];
+    passing text[];
+    touched bigint;
+    total bigint := 0;
+    deferred text;
+begin
+    for rule in
+        select r.table_name, r.key_type, r.action, r.clean_sql, r.move_sql
+        from fbs_cleanup_rules as r
+        where
+            r.clean_sql is not null
+            and (r.model_name is null or r.model_name = model)
+            and (one_rule is null or r.rule_name = one_rule)
+        order by r.rule_name
+    loop
+        held := fbs_usable_keys(keys, rule.key_type);
+        held_new := new_keys;
+        if held = '{}' then
+            continue;
+        elsif new_keys is null then
+            execute rule.clean_sql using model, held;
+            get diagnostics touched = row_count;
+        else
+            if cardinality(held) < cardinality(keys) then
+                select array_agg(p.old_key), array_agg(p.new_key)
+                into held, held_new
+                from unnest(keys, new_keys) as p (old_key, new_key)
+                where p.old_key = any(held);
+            end if;
+            begin
+                execute rule.move_sql using model, held, held_new;
+                get diagnostics touched = row_count;
+            exception when unique_violation then
+                -- Keys that shift or swap meet each other half way: go by keys that nobody has.
+                passing := array(
+                    select case rule.key_type
+                        when 'smallint' then (-32768 + n)::text
+                        when 'integer' then (-2147483648 + n)::text
+                        when 'bigint' then (-9223372036854775808 + n)::text
+                        when 'uuid' then gen_random_uuid()::text
+                        else 'fbs moves ' || n
+                    end
+                    from generate_series(1, cardinality(held)) as n
+                );
+                execute rule.move_sql using model, held, passing;
+                execute rule.move_sql using model, passing, held_new;
+                get diagnostics touched = row_count;
+            end;
+        end if;
+        total := total + touched;
+
+        -- A deferred foreign key would fail at commit, where nothing could catch it.
+        if touched > 0 then
+            select string_agg(format('%I.%I', n.nspname, c.conname), ', ')
+            into deferred
+            from pg_trigger as t
+            inner join pg_constraint as c on t.tgconstraint = c.oid
+            inner join pg_namespace as n on c.connamespace = n.oid
+            where
+                t.tgrelid = to_regclass(rule.table_name)
+                and t.tginitdeferred
+                and (c.confrelid = t.tgrelid or rule.action <> 'delete');
+            if deferred is not null then
+                execute format('set constraints %s immediate', deferred);
+                execute format('set constraints %s deferred', deferred);
+            end if;
+        end if;
+    end loop;
+    return total;
+end;
+$$;
+
+comment on function fbs_apply_rules(text, text[], text[], text) is
+'Applies the rules, or one of them, to rows that point at these keys of a model; with new keys, lets those rows follow. Returns how many rows were touched.';
+
+create function fbs_missing_keys(model text, keys text[])
+returns text[]
+language plpgsql
+stable
+set search_path from current
+as $$
+declare
+    host record;
+    missing text[];
+begin
+    select h.host_table, h.key_column, format_type(a.atttypid, null) as key_type
+    into host
+    from fbs_hosts as h
+    inner join pg_attribute as a on a.attrelid = h.host_table and a.attname = h.key_column
+    where h.model_name = model;
+    if host.key_type is null then
+        return keys;
+    end if;
+    execute format(
+        'select array_agg(key) from unnest($1) as key'
+        ' where not exists (select from %s as host where host.%I = key::%s)',
+        host.host_table, host.key_column, host.key_type
+    ) into missing using fbs_usable_keys(keys, host.key_type);
+    return coalesce(missing, '{}');
+end;
+$$;
+
+comment on function fbs_missing_keys(text, text[]) is
+'Those of the keys that no row of the model''s host table has now; all of them where no table is attached.';
+
+create function fbs_orphan_keys(model text)
+returns text[]
+language plpgsql
+stable
+set search_path from current
+as $$
+declare
+    rule record;
+    found text[];
+    keys text[] := '{}';
+begin
+    if not exists (
+        select from fbs_hosts as h inner join pg_class as c on h.host_table = c.oid where h.model_name = model
+    ) then
+        return keys;
+    end if;
+    for rule in
+        select r.find_sql
+        from fbs_cleanup_rules as r
+        where r.find_sql is not null and (r.model_name is null or r.model_name = model)
+    loop
+        execute rule.find_sql into found using model;
+        keys := keys || found;
+    end loop;
+    return fbs_missing_keys(model, array(select distinct key from unnest(keys) as key));
+end;
+$$;
+
+comment on function fbs_orphan_keys(text) is
+'Keys that rows hold which the rules would touch, and that no row of the model''s host table has; none where the table is not attached, or gone.';
+
+create function fbs_queue_cleanup(model text, keys text[], one_rule text, state text, said text)
+returns void
+language sql
+set search_path from current
+as $$
+    insert into fbs_cleanup_queue (model_name, operation, keys, rule_name, sqlstate, error)
+    select model, 'delete', keys[part.start:part.start + 999], one_rule, state, said
+    from generate_series(1, cardinality(keys), 1000) as part (start);
+$$;
+
+comment on function fbs_queue_cleanup(text, text[], text, text, text) is
+'Notes for a worker that rows of a model went, a thousand keys a row.';
+
+create function fbs_users_cancel(state text)
+returns boolean
+language sql
+stable
+set search_path from current
+as $$
+    -- A statement timeout bears the same code as a user's cancel; its time is up, though.
+    select
+        state = '57014'
+        and not (
+            current_setting('statement_timeout') <> '0'
+            and clock_timestamp() >= statement_timestamp() + current_setting('statement_timeout')::interval
+        );
+$$;
+
+comment on function fbs_users_cancel(text) is
+'Whether an error that was caught is a user''s cancel, which has to go on, and not a statement timeout.';
+
+create function fbs_clean(model text, keys text[])
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    rule record;
+    state text;
+    said text;
+begin
+    if keys is null or keys = '{}' then
+        return;
+    elsif fbs_cleanup_mode() = 'queue'
+        or cardinality(keys) > coalesce(fbs_setting('cleanup_threshold')::integer, 5000)
+    then
+        perform fbs_queue_cleanup(model, keys, null, null, null);
+        return;
+    end if;
+
+    begin
+        perform fbs_apply_rules(model, keys);
+        return;
+    exception when others or assert_failure or query_canceled then
+        get stacked diagnostics state = returned_sqlstate, said = message_text;
+        -- After a lock, a deadlock or a timeout, rule by rule would only wait again.
+        if state in ('55P03', '40P01', '40001', '57014') then
+            raise;
+        end if;
+    end;
+
+    for rule in
+        select r.rule_name
+        from fbs_cleanup_rules as r
+        where r.clean_sql is not null and (r.model_name is null or r.model_name = model)
+        order by r.rule_name
+    loop
+        begin
+            perform fbs_apply_rules(model, keys, null, rule.rule_name);
+        exception when others or assert_failure or query_canceled then
+            get stacked diagnostics state = returned_sqlstate, said = message_text;
+            if fbs_users_cancel(state) then
+                raise;
+            end if;
+            perform fbs_queue_cleanup(model, keys, rule.rule_name, state, said);
+        end;
+    end loop;
+end;
+$$;
+
+comment on function fbs_clean(text, text[]) is
+'Cleans up after the rows of a model that had these keys: at once, or through the queue. A rule that fails is queued alone.';
+
+create function fbs_move(model text)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    moves record;
+begin
+    select array_agg(p.old_key) as old_keys, array_agg(p.new_key) as new_keys, array_agg(distinct q.id) as ids
+    into moves
+    from fbs_cleanup_queue as q
+    cross join unnest(q.keys, q.new_keys) as p (old_key, new_key)
+    where
+        q.transaction_id = pg_current_xact_id()
+        and q.model_name = model
+        and q.operation = 'move'
+        and q.sqlstate is null;
+    if moves.ids is not null
+        and fbs_cleanup_mode() <> 'queue'
+        and cardinality(moves.old_keys) <= coalesce(fbs_setting('cleanup_threshold')::integer, 5000)
+    then
+        perform fbs_apply_rules(model, moves.old_keys, moves.new_keys);
+        delete from fbs_cleanup_queue where id = any(moves.ids);
+    end if;
+end;
+$$;
+
+comment on function fbs_move(text) is
+'Lets rows follow the keys that this transaction changed in a model''s host table.';
+
+-- Everything a host's statement does to FBS goes through here, and nothing that fails
+-- in here fails the statement. No variable has the type of a table, as that would fail
+-- outside every block when the table is gone.
+create function fbs_cleanup()
+returns trigger
+language plpgsql
+security definer
+set search_path from current
+set lock_timeout = '100ms'
+set row_security = off
+as $$
+declare
+    model text := tg_argv[0];
+    key_column text := tg_argv[1];
+    keys text[];
+    new_keys text[];
+    state text;
+    said text;
+begin
+    begin
+        if fbs_cleanup_mode() = 'off' then
+            return null;
+        end if;
+        perform set_config('lock_timeout', coalesce(fbs_setting('cleanup_lock_timeout'), '100'), true);
+        if tg_op = 'TRUNCATE' then
+            perform fbs_clean(model, fbs_orphan_keys(model));
+        elsif tg_op = 'UPDATE' and tg_level = 'ROW' then
+            keys := array[to_jsonb(old) ->> key_column];
+            new_keys := array[to_jsonb(new) ->> key_column];
+            insert into fbs_cleanup_queue (model_name, operation, keys, new_keys) values (model, 'move', keys, new_keys);
+        elsif tg_op = 'UPDATE' then
+            perform fbs_move(model);
+        elsif tg_level = 'ROW' then
+            keys := array[to_jsonb(old) ->> key_column];
+            perform fbs_clean(model, fbs_missing_keys(model, keys));
+        else
+            execute format('select array_agg(o.%I::text) from old_rows as o', key_column) into keys;
+            perform fbs_clean(model, keys);
+        end if;
+        return case tg_when when 'BEFORE' then new end;
+    exception when others or assert_failure or query_canceled then
+        get stacked diagnostics state = returned_sqlstate, said = message_text;
+        -- As in fbs_users_cancel, which may be what is missing.
+        if state = '57014'
+            and not (
+                current_setting('statement_timeout') <> '0'
+                and clock_timestamp() >= statement_timestamp() + current_setting('statement_timeout')::interval
+            )
+        then
+            raise;
+        end if;
+    end;
+
+    begin
+        if tg_op = 'UPDATE' and tg_level = 'STATEMENT' then
+            update fbs_cleanup_queue
+            set sqlstate = state, error = said
+            where transaction_id = pg_current_xact_id() and model_name = model and operation = 'move';
+        else
+            -- Where the key column was renamed, which rows went is not known.
+            insert into fbs_cleanup_queue (model_name, operation, keys, new_keys, sqlstate, error)
+            values (
+                model,
+                case when keys is null then 'sweep' when tg_op = 'UPDATE' then 'move' else 'delete' end,
+                coalesce(keys, '{}'), new_keys, state, said
+            );
+        end if;
+    exception when others or assert_failure or query_canceled then
+        if sqlstate = '57014' then
+            raise;
+        end if;
+        raise warning 'FBS could not clean up after % of %, keys % % (%: %), nor queue it (%: %)',
+            lower(tg_op), model, keys, new_keys, state, said, sqlstate, sqlerrm
+            using hint = 'When FBS is mended: fbs-db cleanup sweep';
+    end;
+    return case tg_when when 'BEFORE' then new end;
+end;
+$$;
+
+revoke execute on function fbs_cleanup() from public;
+
+comment on function fbs_cleanup() is
+'Trigger on a host''s table: cleans up FBS''s rows by the rules. What fails is queued, or told in a warning; the host''s statement succeeds.';
+
+create function fbs_mark_statement()
+returns trigger
+language plpgsql
+set search_path from current
+as $$
+begin
+    perform set_config(
+        'fbs.statement',
+        case tg_when when 'BEFORE' then (pg_trigger_depth() - 1) || '/' || tg_argv[0] else '' end,
+        true
+    );
+    return null;
+end;
+$$;
+
+comment on function fbs_mark_statement() is
+'Trigger on a partitioned host table: lets the partitions know that a statement on the whole table takes care of their rows.';
+
+create function fbs_attach_host(host_table regclass, model_name text, key_column text default null)
+returns void
+language plpgsql
+set search_path from current
+set lock_timeout = '3s'
+as $$
+declare
+    key text := coalesce(key_column, fbs_key_column(host_table));
+    key_type text;
+    kind "char";
+    known boolean;
+    wanted record;
+    arguments text;
+    missing boolean := false;
+begin
+    select c.relkind, format_type(a.atttypid, null)
+    into kind, key_type
+    from pg_class as c
+    left join pg_attribute as a on c.oid = a.attrelid and a.attname = key and a.attnum > 0 and not a.attisdropped
+    where c.oid = host_table;
+    if kind not in ('r', 'p') then
+        raise exception '% is not a table', host_table using errcode = 'FB020';
+    elsif key_type is null then
+        raise exception 'table % has no column %', host_table, key using errcode = 'FB020';
+    elsif key_type !~ '^(smallint|integer|bigint|uuid|text|character varying)$' then
+        raise exception 'column % of % is of type %', key, host_table, key_type
+            using errcode = 'FB020', hint = 'Keys are integers, uuids or texts.';
+    elsif coalesce(model_name, '') = '' then
+        raise exception 'a host table needs the name of its model'
+            using errcode = 'FB020', hint = 'It is what FBS''s rows hold as model_name, such as tenants.tenant.';
+    end if;
+
+    delete from fbs_hosts as h
+    where h.model_name = fbs_attach_host.model_name and not exists (select from pg_class as c where c.oid = h.host_table);
+    known := exists (select from fbs_hosts as h where h.host_table = fbs_attach_host.host_table);
+    if exists (
+        select from fbs_hosts as h
+        where h.model_name = fbs_attach_host.model_name and h.host_table <> fbs_attach_host.host_table
+    ) then
+        raise exception 'model % is attached already, to another table', model_name
+            using errcode = 'FB022', hint = 'Detach that first: select fbs_detach_host(''...'');';
+    end if;
+    insert into fbs_hosts (host_table, model_name, key_column)
+    values (host_table, model_name, key)
+    on conflict on constraint fbs_hosts_pkey do update
+    set model_name = excluded.model_name, key_column = excluded.key_column;
+
+    arguments := format('(%L, %L)', model_name, key);
+    for wanted in
+        select t.relid, d.name, d.definition
+        from (
+            select host_table as relid, true as is_root, kind = 'p' as partitioned
+            union all
+            select p.relid, false, true
+            from pg_partition_tree(host_table) as p
+            where p.isleaf and p.relid <> host_table
+        ) as t
+        cross join lateral (
+            values
+            (
+                t.is_root, 'fbs_cleanup_delete',
+                'after delete on %s referencing old table as old_rows for each statement'
+                ' execute function fbs_cleanup' || arguments
+            ),
+            (
+                true, 'fbs_cleanup_truncate',
+                'after truncate on %s for each statement execute function fbs_cleanup' || arguments
+            ),
+            (
+                t.is_root, 'fbs_cleanup_key',
+                format(
+                    case when t.partitioned then 'before' else 'after' end
+                    || ' update of %1$I on %%s for each row when (old.%1$I is distinct from new.%1$I)'
+                    ' execute function fbs_cleanup', key
+                ) || arguments
+            ),
+            (
+                true, 'fbs_cleanup_keys',
+                format('after update of %I on %%s for each statement execute function fbs_cleanup', key) || arguments
+            ),
+            (
+                t.is_root and t.partitioned, 'fbs_cleanup_mark',
+                'before delete or update on %s for each statement execute function fbs_mark_statement' || arguments
+            ),
+            (
+                t.is_root and t.partitioned, 'fbs_cleanup_unmark',
+                'after delete or update on %s for each statement execute function fbs_mark_statement' || arguments
+            ),
+            -- New partitions get this one by themselves.
+            (
+                t.is_root and t.partitioned, 'fbs_cleanup_row',
+                format(
+                    'after delete on %%s for each row when (current_setting(''fbs.statement'', true)'
+                    ' is distinct from pg_trigger_depth() || %L) execute function fbs_cleanup', '/' || model_name
+                ) || arguments
+            )
+        ) as d (applies, name, definition)
+        where
+            d.applies
+            and not exists (
+                select from pg_trigger as g
+                where
+                    g.tgrelid = t.relid
+                    and g.tgname = d.name
+                    and g.tgargs = convert_to(model_name, 'UTF8') || '\x00'::bytea || convert_to(key, 'UTF8') || '\x00'::bytea
+            )
+    loop
+        execute format('create or replace trigger %I ' || wanted.definition, wanted.name, wanted.relid::regclass);
+        missing := true;
+    end loop;
+
+    -- Triggers that were lost may have missed something.
+    if known and missing then
+        insert into fbs_cleanup_queue (model_name, operation) values (model_name, 'sweep');
+    end if;
+end;
+$$;
+
+comment on function fbs_attach_host(regclass, text, text) is
+'Attaches a host''s table: from then on deleting its rows cleans up the FBS rows that point at them. Again does no harm, and mends triggers that are missing. Errors FB001, FB020, FB022.';
+
+create function fbs_detach_host(host_table regclass)
+returns boolean
+language plpgsql
+set search_path from current
+set lock_timeout = '3s'
+as $$
+declare
+    ours record;
+begin
+    for ours in
+        select g.tgrelid, g.tgname
+        from pg_trigger as g
+        where
+            g.tgrelid in (
+                select host_table
+                union all
+                select p.relid from pg_partition_tree(host_table) as p
+            )
+            and g.tgname ~ '^fbs_cleanup_'
+            and g.tgparentid = 0
+    loop
+        execute format('drop trigger %I on %s', ours.tgname, ours.tgrelid::regclass);
+    end loop;
+    delete from fbs_hosts as h where h.host_table = fbs_detach_host.host_table;
+    return found;
+end;
+$$;
+
+comment on function fbs_detach_host(regclass) is
+'Detaches a host''s table: its triggers go, FBS''s rows stay. False where it was not attached.';
+
+create function fbs_sweep_orphans(only_model text default null)
+returns table (model_name text, orphans bigint, touched bigint)
+language plpgsql
+set search_path from current
+as $$
+#variable_conflict use_column
+declare
+    host record;
+    keys text[];
+begin
+    for host in
+        select h.model_name
+        from fbs_hosts as h
+        where only_model is null or h.model_name = only_model
+        order by h.model_name
+    loop
+        keys := fbs_orphan_keys(host.model_name);
+        model_name := host.model_name;
+        orphans := cardinality(keys);
+        touched := fbs_apply_rules(host.model_name, keys);
+        return next;
+    end loop;
+end;
+$$;
+
+comment on function fbs_sweep_orphans(text) is
+'Finds rows that point at host rows which are gone, and applies the rules to them. Returns for each attached model the keys found missing and the rows touched.';
+
+create function fbs_run_queued(ids bigint[])
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    job record;
+begin
+    select
+        min(q.model_name) as model, min(q.operation) as operation, min(q.rule_name) as rule_name,
+        array_agg(p.old_key) filter (where p.old_key is not null) as old_keys,
+        array_agg(p.new_key) filter (where p.old_key is not null) as new_keys
+    into job
+    from fbs_cleanup_queue as q
+    left join lateral unnest(q.keys, q.new_keys) as p (old_key, new_key) on true
+    where q.id = any(ids);
+
+    if job.operation = 'sweep' then
+        perform fbs_apply_rules(job.model, fbs_orphan_keys(job.model));
+    elsif job.operation = 'move' then
+        -- Rows follow where the host row went, unless it went away since.
+        perform fbs_apply_rules(job.model, job.old_keys, job.new_keys);
+        perform fbs_apply_rules(job.model, fbs_missing_keys(job.model, job.new_keys));
+    else
+        perform fbs_apply_rules(job.model, fbs_missing_keys(job.model, job.old_keys), null, job.rule_name);
+    end if;
+    delete from fbs_cleanup_queue where id = any(ids);
+end;
+$$;
+
+comment on function fbs_run_queued(bigint[]) is
+'Does queued clean-ups of one kind together, and takes them off the queue. Keys that are back in the host''s table are left alone.';
+
+create function fbs_retry_cleanup(batch integer default 1000, due_only boolean default false)
+returns table (done bigint, failed bigint, waiting bigint)
+language plpgsql
+set search_path from current
+set row_security = off
+as $$
+declare
+    job record;
+    one bigint[];
+    state text;
+    said text;
+begin
+    done := 0;
+    failed := 0;
+    for job in
+        with due as (
+            select q.id, q.model_name, q.operation, q.rule_name
+            from fbs_cleanup_queue as q
+            where not due_only or q.next_attempt_at <= clock_timestamp()
+            order by q.id
+            limit batch
+            for update skip locked
+        )
+        select array_agg(d.id order by d.id) as ids
+        from due as d
+        group by d.model_name, d.operation, d.rule_name, case when d.operation = 'move' then d.id end
+        order by min(d.id)
+    loop
+        begin
+            perform fbs_run_queued(job.ids);
+            done := done + cardinality(job.ids);
+            continue;
+        exception when others or assert_failure or query_canceled then
+            get stacked diagnostics state = returned_sqlstate;
+            if fbs_users_cancel(state) then
+                raise;
+            end if;
+        end;
+        -- One that cannot be done shall not hold up the others.
+        for one in select array[id] from unnest(job.ids) as id loop
+            begin
+                perform fbs_run_queued(one);
+                done := done + 1;
+            exception when others or assert_failure or query_canceled then
+                get stacked diagnostics state = returned_sqlstate, said = message_text;
+                if fbs_users_cancel(state) then
+                    raise;
+                end if;
+                update fbs_cleanup_queue
+                set
+                    attempts = attempts + 1,
+                    sqlstate = state,
+                    error = said,
+                    next_attempt_at = clock_timestamp() + least(interval '1 hour', interval '1 second' * 2 ^ least(attempts, 20))
+                where id = one[1];
+                failed := failed + 1;
+            end;
+        end loop;
+    end loop;
+    select count(*) into waiting from fbs_cleanup_queue;
+    return next;
+end;
+$$;
+
+comment on function fbs_retry_cleanup(integer, boolean) is
+'Does up to so many queued clean-ups, by default whether they are due or not; several workers share them. What fails again waits longer. Returns how many were done, failed, and are waiting.';
