@@ -1,85 +1,36 @@
-"""The command ``fbs-db``."""
+"""Commands that apply, undo and show the schema."""
 
 from __future__ import annotations
 
-import gc
-import json
-import logging
 import os
 import shutil
 import subprocess
 import sys
 import textwrap
-from collections.abc import Sequence
 from typing import Any
 
 import click
 
 import fbs_db
 from fbs_db import connection, files, migrations, server
-from fbs_db.errors import FbsDbError, UsageError
-from fbs_db.reports import MigrationStatus, Progress, TableDescription
+from fbs_db.cli.base import (
+    columns,
+    complain,
+    count_of_files,
+    done,
+    json_option,
+    main,
+    print_json,
+    quiet,
+    schema_option,
+    show_progress,
+    size_of,
+    wrapped,
+)
+from fbs_db.errors import UsageError
+from fbs_db.reports import MigrationStatus, TableDescription
 
 _STATE_COLORS = {"applied": "green", "pending": "yellow", "edited": "red", "missing": "red"}
-
-schema_option = click.option(
-    "--schema", metavar="S", help="Schema of FBS's tables; public where nothing else is configured."
-)
-json_option = click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for programs.")
-
-
-class _Group(click.Group):
-    """Errors become one message and an exit code; no command ends in a traceback."""
-
-    def main(self, args: Sequence[str] | None = None, **kwargs: Any) -> Any:  # type: ignore[override]
-        gc.freeze()  # or the interpreter's end looks through all that was imported: 30 ms
-        try:
-            return super().main(args, **kwargs)
-        except FbsDbError as error:
-            failure = error
-        except KeyboardInterrupt:
-            _complain("Interrupted. What was not committed is undone.")
-            sys.exit(130)
-        except Exception as error:
-            if _verbose():
-                raise
-            failure = FbsDbError(
-                f"Unexpected: {type(error).__name__}: {' '.join(str(error).split())}",
-                hint="With -v there is more to see. What was not committed is undone.",
-            )
-        if "--json" in (sys.argv if args is None else args):
-            _print_json({"error": failure.as_dict()})
-        _complain(failure.message, failure.hint)
-        sys.exit(failure.exit_code)
-
-
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.option(
-    "--database",
-    metavar="URL",
-    help="PostgreSQL to work on. By default DATABASE_URL, PGHOST and its kin, fbs-db.toml, or the embedded server.",
-)
-@click.option("-v", "--verbose", count=True, help="Tell more: the server's notices; twice: everything.")
-@click.option("--no-color", is_flag=True, help="No colours, as with NO_COLOR.")
-@click.version_option(fbs_db.__version__, prog_name="fbs-db")
-@click.pass_context
-def main(context: click.Context, database: str | None, verbose: int, no_color: bool) -> None:
-    """FBS's schema in PostgreSQL: apply it, look at it, undo it.
-
-    \b
-    fbs-db migrate                              everything, on the embedded server
-    fbs-db --database URL migrate               on a database of yours
-    fbs-db migrate --user-table auth_user       with the type of your users' keys
-    fbs-db psql                                 look around
-
-    Exit codes: 0 done; 1 the schema or its files are at fault; 2 it could not be done.
-    """
-    context.obj = database
-    if no_color or os.environ.get("NO_COLOR"):
-        context.color = False
-    level = [logging.WARNING, logging.INFO, logging.DEBUG][min(verbose, 2)]
-    logging.basicConfig(level=level, format="%(message)s", stream=sys.stderr)
-    logging.getLogger("fbs_db").setLevel(level)
 
 
 @main.command()
@@ -121,13 +72,13 @@ def migrate(
         schema=schema,
         user_table=user_table,
         wait=wait,
-        progress=_quiet if as_json else _show_progress,
+        progress=quiet if as_json else show_progress,
     )
     if as_json:
-        _print_json(report.as_dict())
+        print_json(report.as_dict())
     elif report.steps:
         where = f"{report.database}, schema {report.schema}"
-        _done(f"{_files(len(report.steps))} applied in {report.seconds:.2f} s to {where}.")
+        done(f"{count_of_files(len(report.steps))} applied in {report.seconds:.2f} s to {where}.")
     else:
         click.echo(f"Nothing to do: {report.current} is in force in {report.database}, schema {report.schema}.")
 
@@ -164,13 +115,13 @@ def rollback(
         to=to,
         everything=everything,
         schema=schema,
-        progress=_quiet if as_json else _show_progress,
+        progress=quiet if as_json else show_progress,
     )
     if as_json:
-        _print_json(report.as_dict())
+        print_json(report.as_dict())
     elif report.steps:
         left = f"{report.current} is now the last." if report.current else "Nothing of FBS is left."
-        _done(f"{_files(len(report.steps))} undone in {report.seconds:.2f} s. {left}")
+        done(f"{count_of_files(len(report.steps))} undone in {report.seconds:.2f} s. {left}")
     else:
         click.echo(f"Nothing to undo in {report.database}, schema {report.schema}.")
 
@@ -186,7 +137,7 @@ def status(database: str | None, schema: str | None, as_json: bool) -> None:
     """
     report = fbs_db.status(database, schema=schema)
     if as_json:
-        _print_json(report.as_dict())
+        print_json(report.as_dict())
     else:
         click.echo(f"{report.database}, schema {report.schema}")
         width = max(len(row.migration_id) for row in report.migrations)
@@ -194,13 +145,13 @@ def status(database: str | None, schema: str | None, as_json: bool) -> None:
             click.echo(_status_line(row, width))
         pending = len(report.pending)
         if pending:
-            click.echo(f"{_files(pending)} pending. Apply with: fbs-db migrate")
+            click.echo(f"{count_of_files(pending)} pending. Apply with: fbs-db migrate")
             for name in report.elsewhere:
                 click.echo(f"FBS is installed in schema {name} too. To see it: fbs-db status --schema {name}")
         elif not report.problems:
-            _done("Everything is applied.")
+            done("Everything is applied.")
     for problem in report.problems:
-        _complain(problem.message, problem.hint)
+        complain(problem.message, problem.hint)
     if report.problems:
         sys.exit(1)
 
@@ -217,9 +168,9 @@ def accept(database: str | None, ids: tuple[str, ...], schema: str | None, as_js
     """
     report = fbs_db.accept(ids, database, schema=schema)
     if as_json:
-        _print_json(report.as_dict())
+        print_json(report.as_dict())
     elif report.steps:
-        _done("Accepted: " + ", ".join(step.migration_id for step in report.steps) + ".")
+        done("Accepted: " + ", ".join(step.migration_id for step in report.steps) + ".")
     else:
         click.echo("Nothing to accept: the files are as they were applied.")
 
@@ -232,7 +183,7 @@ def tables(database: str | None, schema: str | None, as_json: bool) -> None:
     """FBS's tables: rows, size on disk, and what they hold."""
     rows = fbs_db.tables(database, schema=schema)
     if as_json:
-        _print_json([row.as_dict() for row in rows])
+        print_json([row.as_dict() for row in rows])
         return
     if not rows:
         click.echo("There are no FBS tables here. Make them with: fbs-db migrate")
@@ -244,8 +195,8 @@ def tables(database: str | None, schema: str | None, as_json: bool) -> None:
             component = row.component
             click.secho(component, bold=True)
         count = f"{row.rows:,}" if row.exact else f"~{row.rows:,}"
-        line = f"  {row.name:<{width}}  {count:>9} rows  {_size(row.size):>8}  "
-        click.echo(line + textwrap.shorten(row.comment, max(30, _columns() - len(line)), placeholder=" ..."))
+        line = f"  {row.name:<{width}}  {count:>9} rows  {size_of(row.size):>8}  "
+        click.echo(line + textwrap.shorten(row.comment, max(30, columns() - len(line)), placeholder=" ..."))
 
 
 @main.command()
@@ -257,7 +208,7 @@ def describe(database: str | None, table: str, schema: str | None, as_json: bool
     """One table in full: columns, keys, indexes, triggers, comments."""
     description = fbs_db.describe(table, database, schema=schema)
     if as_json:
-        _print_json(description.as_dict())
+        print_json(description.as_dict())
     else:
         _show_description(description)
 
@@ -299,63 +250,9 @@ def psql(database: str | None, arguments: tuple[str, ...], schema: str | None) -
     os.execve(program, [program, "-d", conninfo.make_conninfo("", **options), *arguments], environment)
 
 
-@main.group("server")
-def server_group() -> None:
-    """The embedded PostgreSQL server, with its data in .fbs-db/."""
-
-
-@server_group.command("start")
-@json_option
-def server_start(as_json: bool) -> None:
-    """Start it, making its data where there are none yet."""
-    server.start()
-    _show_server(as_json)
-
-
-@server_group.command("stop")
-@json_option
-def server_stop(as_json: bool) -> None:
-    """Stop it; its data stay."""
-    server.stop()
-    _show_server(as_json)
-
-
-@server_group.command("status")
-@json_option
-def server_status(as_json: bool) -> None:
-    """Whether it runs, and where its data are."""
-    _show_server(as_json)
-
-
-# --- what is shown
-
-
-def _show_server(as_json: bool) -> None:
-    now = server.status()
-    if as_json:
-        _print_json(now.as_dict())
-    elif now.running:
-        click.echo(f"Running: {now.url} (process {now.pid}, PostgreSQL {now.version}, data in {now.data})")
-    elif now.version:
-        click.echo(f"Stopped; data of PostgreSQL {now.version} in {now.data}")
-    else:
-        click.echo(f"None here; its data would be in {now.data}")
-
-
-def _show_progress(progress: Progress) -> None:
-    if progress.kind == "wait":
-        click.secho(f"  {progress.text}", fg="yellow", err=True)
-    elif progress.kind == "end":
-        click.echo(f"  {progress.migration_id:<24} {progress.seconds * 1000:6.0f} ms")
-
-
-def _quiet(progress: Progress) -> None:
-    pass
-
-
 def _show_plan(plan: fbs_db.DryRunReport, as_json: bool) -> None:
     if as_json:
-        _print_json(plan.as_dict())
+        print_json(plan.as_dict())
         return
     click.echo(f"-- Dry run on {plan.database}, schema {plan.schema}: nothing is changed.")
     if not plan.pending:
@@ -375,7 +272,7 @@ def _show_plan(plan: fbs_db.DryRunReport, as_json: bool) -> None:
 def _show_description(table: TableDescription) -> None:
     click.secho(f"{table.name}", bold=True, nl=False)
     click.echo(f" ({table.component})")
-    click.echo(_wrapped(table.comment, "  "))
+    click.echo(wrapped(table.comment, "  "))
     click.echo()
     names = max(len(column.name) for column in table.columns)
     types = max(len(column.type) for column in table.columns)
@@ -384,7 +281,7 @@ def _show_description(table: TableDescription) -> None:
         if column.default:
             facts += f" default {column.default}" if "identity" not in column.default else f" {column.default}"
         click.echo(f"  {click.style(f'{column.name:<{names}}', fg='cyan')}  {column.type:<{types}}  {facts.strip()}")
-        click.echo(_wrapped(column.comment, " " * (names + 4)))
+        click.echo(wrapped(column.comment, " " * (names + 4)))
     for title, pairs in (
         ("Constraints", table.constraints),
         ("Indexes", table.indexes),
@@ -394,7 +291,7 @@ def _show_description(table: TableDescription) -> None:
         if pairs:
             click.secho(f"\n{title}", bold=True)
             for name, definition in pairs:
-                click.echo(f"  {name}\n{_wrapped(definition, '      ')}")
+                click.echo(f"  {name}\n{wrapped(definition, '      ')}")
 
 
 def _status_line(row: MigrationStatus, width: int) -> str:
@@ -434,44 +331,3 @@ def _psql() -> str:
 def _major(program: Any) -> int:
     said = subprocess.run([str(program), "--version"], check=False, capture_output=True, text=True).stdout
     return next((int(word.split(".")[0]) for word in said.split() if word[0].isdigit()), 0)
-
-
-def _files(count: int) -> str:
-    return "1 file" if count == 1 else f"{count} files"
-
-
-def _size(size: float) -> str:
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 10240 or unit == "GB":
-            break
-        size /= 1024
-    return f"{size:.0f} {unit}"
-
-
-def _columns() -> int:
-    return shutil.get_terminal_size((120, 24)).columns
-
-
-def _wrapped(text: str, indent: str) -> str:
-    return textwrap.fill(text, max(40, _columns()), initial_indent=indent, subsequent_indent=indent)
-
-
-def _print_json(value: object) -> None:
-    click.echo(json.dumps(value, indent=2, default=str))
-
-
-def _done(text: str) -> None:
-    click.secho(text, fg="green")
-
-
-def _complain(message: str, hint: str = "") -> None:
-    click.echo(click.style("Error: ", fg="red", bold=True) + message, err=True)
-    if hint:
-        click.echo(hint, err=True)
-
-
-def _verbose() -> bool:
-    return logging.getLogger("fbs_db").getEffectiveLevel() <= logging.INFO
-
-
-__all__ = ["main"]
