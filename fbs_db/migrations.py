@@ -11,12 +11,11 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
-import psycopg
 from psycopg import sql
 
 from fbs_db import files
 from fbs_db.backend import Applied, Backend, name_taken
-from fbs_db.connection import raise_if_lost, refuse_transaction_pooler, shown
+from fbs_db.connection import refuse_transaction_pooler, shown
 from fbs_db.errors import (
     EditedMigration,
     LockTimeout,
@@ -29,6 +28,7 @@ from fbs_db.errors import (
     UsageError,
 )
 from fbs_db.files import MigrationFile
+from fbs_db.hosts import link_users, users_attached
 from fbs_db.reports import (
     DryRunReport,
     MigrateReport,
@@ -39,12 +39,15 @@ from fbs_db.reports import (
     StatusReport,
     Step,
     TableLock,
+    UserColumn,
+    silent,
 )
 from fbs_db.session import Database, Session, session
 
 #: How long another migration is waited for, in seconds.
 LOCK_WAIT = 60.0
 _TRIES = 5
+_USER_LINK = "0013_user_link"
 _BLOCKS = {
     "ACCESS EXCLUSIVE": "everything",
     "EXCLUSIVE": "writes",
@@ -52,10 +55,6 @@ _BLOCKS = {
     "SHARE": "writes",
     "SHARE UPDATE EXCLUSIVE": "ddl",
 }
-
-
-def _silent(progress: Progress) -> None:
-    pass
 
 
 def migrate(
@@ -66,7 +65,7 @@ def migrate(
     user_table: str | None = None,
     wait: float = LOCK_WAIT,
     directory: Path | None = None,
-    progress: Callable[[Progress], None] = _silent,
+    progress: Callable[[Progress], None] = silent,
 ) -> MigrateReport:
     """Apply what is pending.
 
@@ -107,7 +106,8 @@ def migrate(
                 _refuse_taken_names(at, every, pending)
                 _refuse_no_transaction(backend, pending)
                 steps = _run(backend, pending, "apply", progress)
-        return _report(at, backend, steps, started)
+        users = _attach_users(at, backend, wait, progress)
+        return _report(at, backend, steps, started, users)
 
 
 def plan(
@@ -134,7 +134,7 @@ def plan(
     every = files.load(directory)
     wanted = _up_to(every, to)
     with session(database, schema, start=True, application="fbs-db migrate --dry-run") as at:
-        backend = _backend(at, user_table, _silent)
+        backend = _backend(at, user_table, silent)
         pending = _pending(every, wanted, backend.history())
         _require_user_table(backend, every, pending)
         tried: list[MigrationFile] = []
@@ -147,12 +147,12 @@ def plan(
                     if not file.transactional:
                         break
                     tried.append(file)
-                locks = _try(backend, tried)
+                locks = _try(at, backend, tried)
         return DryRunReport(
             database=shown(at.connection),
             schema=at.schema,
             pending=tuple(file.id for file in pending),
-            sql=_script(backend, pending, "apply"),
+            sql=_script(backend, pending, "apply") + _users_script(at, backend, every, pending),
             locks=tuple(locks),
             untried=tuple(file.id for file in pending if file not in tried),
         )
@@ -166,7 +166,7 @@ def rollback(
     schema: str | None = None,
     wait: float = LOCK_WAIT,
     directory: Path | None = None,
-    progress: Callable[[Progress], None] = _silent,
+    progress: Callable[[Progress], None] = silent,
 ) -> MigrateReport:
     """Undo the last file, all after one, or everything. The rows of dropped tables go.
 
@@ -210,7 +210,7 @@ def rollback_plan(
     """
     known = files.load(directory)
     with session(database, schema, application="fbs-db rollback --dry-run") as at:
-        backend = _backend(at, None, _silent)
+        backend = _backend(at, None, silent)
         undone = _to_undo(known, backend.history(), to, everything)
         return DryRunReport(
             database=shown(at.connection),
@@ -235,7 +235,7 @@ def status(database: Database = None, *, schema: str | None = None, directory: P
     """
     known = files.load(directory)
     with session(database, schema, application="fbs-db status") as at:
-        backend = _backend(at, None, _silent)
+        backend = _backend(at, None, silent)
         history = backend.history()
         applied = {row.migration_id: row for row in history}
         ids = {file.id for file in known}
@@ -276,7 +276,7 @@ def accept(
     known = files.load(directory)
     chosen = [files.find(known, name) for name in names]
     with session(database, schema, application="fbs-db accept") as at:
-        backend = _backend(at, None, _silent)
+        backend = _backend(at, None, silent)
         _refuse_unfit(at)
         with backend.lock(wait):
             applied = {row.migration_id: row for row in backend.history()}
@@ -381,36 +381,9 @@ def _backend(at: Session, user_table: str | None, progress: Callable[[Progress],
     return Backend(
         at.connection,
         at.schema,
-        user_table=_qualified(at, name) if name else "",
+        user_table=at.table(name) if name else "",
         said=lambda text: progress(Progress("wait", text=text)),
     )
-
-
-def _qualified(at: Session, table: str) -> str:
-    """A table as ``schema.table``, found as the connection's role would find it."""
-    hint = "Name the host's user table, with its schema where it has one: --user-table accounts_user"
-    if "\0" in table:
-        raise UsageError("The name of a table holds no NUL character.", hint=hint)
-    query = """
-        select case when c.relkind in ('r', 'p') then format('%%I.%%I', n.nspname, c.relname) end
-        from pg_catalog.pg_class as c
-        inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
-        where c.oid = coalesce(
-            to_regclass(%(table)s),
-            case when cardinality(parse_ident(%(table)s)) = 1 then to_regclass(%(here)s) end
-        )
-        """
-    try:
-        with at.connection.transaction():
-            row = at.cursor().execute(query, {"table": table, "here": f"{at.quoted_schema}.{table}"}).fetchone()
-    except psycopg.Error as error:
-        raise_if_lost(at.connection, error)
-        raise TargetError(f"{table} is not the name of a table: {error.diag.message_primary}.", hint=hint) from error
-    if row is None:
-        raise TargetError(f"There is no table {table} here.", hint=hint)
-    if row[0] is None:
-        raise TargetError(f"{table} is not a table.", hint=hint)
-    return str(row[0])
 
 
 def _require_user_table(backend: Backend, every: list[MigrationFile], pending: list[MigrationFile]) -> None:
@@ -418,6 +391,15 @@ def _require_user_table(backend: Backend, every: list[MigrationFile], pending: l
     if backend.user_table and every[0] not in pending:
         with backend.run_transaction():
             backend.cursor().execute("select fbs_require_user_table(%s::regclass)", (backend.user_table,))
+
+
+def _attach_users(at: Session, backend: Backend, wait: float, progress: Callable[[Progress], None]) -> list[UserColumn]:
+    """Tie user columns to the user table, where one is named and they are not yet."""
+    linkable = any(row.migration_id == _USER_LINK for row in backend.history())
+    if not backend.user_table or not linkable or users_attached(at, backend.user_table):
+        return []
+    with backend.lock(wait):
+        return link_users(at, backend.user_table, False, progress)
 
 
 def _refuse_unfit(at: Session) -> None:
@@ -522,7 +504,9 @@ def _run_one(backend: Backend, file: MigrationFile, operation: Operation, progre
     return step
 
 
-def _report(at: Session, backend: Backend, steps: list[Step], started: float) -> MigrateReport:
+def _report(
+    at: Session, backend: Backend, steps: list[Step], started: float, users: Sequence[UserColumn] = ()
+) -> MigrateReport:
     history = backend.history()
     return MigrateReport(
         database=shown(at.connection),
@@ -530,6 +514,7 @@ def _report(at: Session, backend: Backend, steps: list[Step], started: float) ->
         steps=tuple(steps),
         current=max((row.migration_id for row in history), default=""),
         seconds=time.monotonic() - started,
+        users=tuple(users),
     )
 
 
@@ -540,9 +525,8 @@ class _Undone(Exception):
     """Ends a transaction that was only a trial."""
 
 
-def _try(backend: Backend, tried: list[MigrationFile]) -> list[TableLock]:
+def _try(at: Session, backend: Backend, tried: list[MigrationFile]) -> list[TableLock]:
     locks: list[TableLock] = []
-    seen: set[tuple[str, str]] = set()
     try:
         with backend.run_transaction():
             cursor = backend.cursor()
@@ -555,20 +539,40 @@ def _try(backend: Backend, tried: list[MigrationFile]) -> list[TableLock]:
             for file in tried:
                 backend.run(file, file.sql)
                 backend.run(file, backend.record_sql(file, "apply"))
-                cursor.execute(
-                    "select distinct l.relation::regclass::text, upper(trim(regexp_replace("
-                    "replace(l.mode, 'Lock', ''), '([A-Z])', ' \\1', 'g')))"
-                    " from pg_catalog.pg_locks as l where l.pid = pg_backend_pid() and l.relation = any(%s)"
-                    " order by 1, 2",
-                    before,
-                )
-                for table, mode in cursor.fetchall():
-                    if (table, mode) not in seen:
-                        seen.add((table, mode))
-                        locks.append(TableLock(file.id, table, mode, _BLOCKS.get(mode, "nothing")))  # type: ignore[arg-type]
+                locks += _new_locks(backend, before, file.id, locks)
+            if backend.user_table and any(file.id == _USER_LINK for file in tried):
+                at.call("fbs_link_users", backend.user_table)
+                locks += _new_locks(backend, before, "attach users", locks)
             raise _Undone
     except _Undone:
         return locks
+
+
+def _new_locks(backend: Backend, before: Sequence[object], what: str, known: list[TableLock]) -> list[TableLock]:
+    rows = backend.cursor().execute(
+        "select distinct l.relation::regclass::text, upper(trim(regexp_replace("
+        "replace(l.mode, 'Lock', ''), '([A-Z])', ' \\1', 'g')))"
+        " from pg_catalog.pg_locks as l where l.pid = pg_backend_pid() and l.relation = any(%s) order by 1, 2",
+        before,
+    )
+    seen = {(lock.table, lock.mode) for lock in known}
+    return [
+        TableLock(what, table, mode, _BLOCKS.get(mode, "nothing"))  # type: ignore[arg-type]
+        for table, mode in rows
+        if (table, mode) not in seen
+    ]
+
+
+def _users_script(at: Session, backend: Backend, every: list[MigrationFile], pending: list[MigrationFile]) -> str:
+    """What ties the user columns, after the files."""
+    linkable = any(file.id == _USER_LINK for file in every)
+    if not backend.user_table or not linkable:
+        return ""
+    if all(file.id != _USER_LINK for file in pending) and users_attached(at, backend.user_table):
+        return ""
+    function = sql.Identifier(at.schema, "fbs_attach_users")
+    query = sql.SQL("\nselect * from {}({});\n").format(function, sql.Literal(backend.user_table))
+    return query.as_string(at.connection)
 
 
 def _script(backend: Backend, chosen: list[MigrationFile], operation: Operation) -> str:

@@ -44,6 +44,33 @@ class Progress:
     text: str = ""
 
 
+def silent(progress: Progress) -> None:
+    """Tells nobody: what is called where nobody asked for progress."""
+
+
+@dataclass(frozen=True)
+class UserColumn:
+    """One of FBS's columns that hold a user's key.
+
+    Attributes:
+        table_name: the table.
+        column_name: the column.
+        on_delete: ``cascade`` or ``set null``: what becomes of the row with its user.
+        orphans: rows whose user is gone; repaired ones where that was asked for.
+        validated: whether every row is known to point at a user that exists.
+    """
+
+    table_name: str
+    column_name: str
+    on_delete: str
+    orphans: int
+    validated: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """The row as plain values, as ``--json`` prints it."""
+        return asdict(self)
+
+
 @dataclass(frozen=True)
 class MigrateReport:
     """What a run did.
@@ -54,6 +81,8 @@ class MigrateReport:
         steps: the files, in the order they were done in; empty where nothing was to be done.
         current: the last file in force, or an empty string.
         seconds: how long all of it took.
+        users: the user columns that were tied to the user table now; those with
+            orphans hold rows whose user is gone.
     """
 
     database: str
@@ -61,6 +90,7 @@ class MigrateReport:
     steps: tuple[Step, ...]
     current: str
     seconds: float
+    users: tuple[UserColumn, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """The report as plain values, as ``--json`` prints it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from psycopg import Connection, pq, sql
 from psycopg.rows import tuple_row
 
 from fbs_db import config
-from fbs_db.connection import check_server, connected, errors_of_server, resolve
+from fbs_db.connection import check_server, connected, errors_of_server, raise_if_lost, resolve
 from fbs_db.errors import TargetError, UsageError
 
 logger = logging.getLogger("fbs_db")
@@ -39,6 +39,62 @@ class Session:
     def cursor(self) -> psycopg.Cursor[tuple[Any, ...]]:
         """A cursor that answers tuples, whatever the caller's connection prefers."""
         return self.connection.cursor(row_factory=tuple_row)
+
+    def table(self, name: str) -> str:
+        """A host's table as ``schema.table``, found as the connection's role would find it.
+
+        Raises:
+            UsageError, TargetError: it is no name of a table, or of none here.
+        """
+        hint = "Name a table of the host's, with its schema where it has one, such as auth_user."
+        if "\0" in name:
+            raise UsageError("The name of a table holds no NUL character.", hint=hint)
+        query = """
+            select case when c.relkind in ('r', 'p') then format('%%I.%%I', n.nspname, c.relname) end
+            from pg_catalog.pg_class as c
+            inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
+            where c.oid = coalesce(
+                to_regclass(%(table)s),
+                case when cardinality(parse_ident(%(table)s)) = 1 then to_regclass(%(here)s) end
+            )
+            """
+        try:
+            with self.connection.transaction():
+                row = self.cursor().execute(query, {"table": name, "here": f"{self.quoted_schema}.{name}"}).fetchone()
+        except psycopg.Error as error:
+            raise_if_lost(self.connection, error)
+            raise TargetError(f"{name} is not the name of a table: {error.diag.message_primary}.", hint=hint) from error
+        if row is None:
+            raise TargetError(f"There is no table {name} here.", hint=hint)
+        if row[0] is None:
+            raise TargetError(f"{name} is not a table.", hint=hint)
+        return str(row[0])
+
+    def call(self, function: str, *arguments: object) -> list[tuple[Any, ...]]:
+        """The rows that one of FBS's functions answers."""
+        places = sql.SQL(", ").join([sql.Placeholder()] * len(arguments))
+        return self.select(sql.SQL("select * from {{fbs}}{}({})").format(sql.Identifier(function), places), *arguments)
+
+    def select(self, query: str | sql.Composed, *arguments: object) -> list[tuple[Any, ...]]:
+        """The rows of a query, in which {fbs} stands for the schema and a dot.
+
+        Raises:
+            TargetError: what it reads is not installed here.
+        """
+        text = query if isinstance(query, str) else query.as_string(self.connection)
+        schema = self.quoted_schema.replace("%", "%%") if arguments else self.quoted_schema
+        text = text.replace("{fbs}", f"{schema}.")
+        try:
+            return self.cursor().execute(text.encode(), arguments or None).fetchall()
+        except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction) as error:
+            missing = error.diag.message_primary
+            raise TargetError(
+                f"FBS is not whole in schema {self.schema}: {missing}.", hint="Type: fbs-db migrate"
+            ) from error
+
+    def translated(self) -> AbstractContextManager[None]:
+        """A block whose errors of psycopg's leave it as ours."""
+        return errors_of_server(self.connection)
 
     @property
     def quoted_schema(self) -> str:

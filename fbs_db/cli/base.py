@@ -16,7 +16,7 @@ import click
 
 import fbs_db
 from fbs_db.errors import FbsDbError
-from fbs_db.reports import Progress
+from fbs_db.reports import Progress, UserColumn
 
 schema_option = click.option(
     "--schema", metavar="S", help="Schema of FBS's tables; public where nothing else is configured."
@@ -83,6 +83,17 @@ def show_progress(progress: Progress) -> None:
         click.secho(f"  {progress.text}", fg="yellow", err=True)
     elif progress.kind == "end":
         click.echo(f"  {progress.migration_id:<24} {progress.seconds * 1000:6.0f} ms")
+
+
+def show_orphans(columns: Sequence[UserColumn], table: str) -> None:
+    """Tell which user columns hold rows without a user, and what to type."""
+    orphaned = [column for column in columns if column.orphans]
+    if orphaned:
+        rows = ", ".join(f"{column.table_name}.{column.column_name} ({column.orphans:,})" for column in orphaned)
+        complain(
+            f"Rows whose user is gone: {rows}.",
+            f"Delete or empty them, by each column's own rule: fbs-db attach users {table} --repair",
+        )
 
 
 def quiet(progress: Progress) -> None:

@@ -23,6 +23,7 @@ from fbs_db.cli.base import (
     print_json,
     quiet,
     schema_option,
+    show_orphans,
     show_progress,
     size_of,
     wrapped,
@@ -79,8 +80,11 @@ def migrate(
     elif report.steps:
         where = f"{report.database}, schema {report.schema}"
         done(f"{count_of_files(len(report.steps))} applied in {report.seconds:.2f} s to {where}.")
-    else:
+    elif not report.users:
         click.echo(f"Nothing to do: {report.current} is in force in {report.database}, schema {report.schema}.")
+    if report.users and not as_json:
+        done(f"{len(report.users)} user columns are tied to {user_table}.")
+        show_orphans(report.users, str(user_table))
 
 
 @main.command()

@@ -1,0 +1,323 @@
+"""Commands that tie FBS to its host, and keep it clean from then on."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from pathlib import Path
+
+import click
+
+from fbs_db import cleanup as cleanups
+from fbs_db import demo as demos
+from fbs_db import hosts, retention, storage
+from fbs_db import settings as adjusted
+from fbs_db.cli.base import (
+    complain,
+    done,
+    json_option,
+    main,
+    print_json,
+    quiet,
+    schema_option,
+    show_orphans,
+    show_progress,
+    wrapped,
+)
+
+
+@main.group()
+def attach() -> None:
+    """Tie FBS to the host's users, or to a table its rows point at."""
+
+
+@attach.command("users")
+@click.argument("table")
+@click.option("--repair", is_flag=True, help="Delete or empty rows whose user is gone, by each column's own rule.")
+@schema_option
+@json_option
+@click.pass_obj
+def attach_users(database: str | None, table: str, repair: bool, schema: str | None, as_json: bool) -> None:
+    """Tie FBS's user columns to the host's user TABLE, by foreign keys with their rules.
+
+    From then on deleting a user deletes, or empties out of, the rows of FBS. Locks on
+    the user table last for a moment; again does no harm. Exit code 1 where rows have no
+    user and --repair was not given.
+    """
+    columns = hosts.attach_users(
+        table, database, repair=repair, schema=schema, progress=quiet if as_json else show_progress
+    )
+    left = [column for column in columns if not column.validated]
+    if as_json:
+        print_json([column.as_dict() for column in columns])
+    else:
+        done(f"{len(columns)} columns are tied to {table}.")
+        for column in columns:
+            if column.orphans and column.validated:
+                click.echo(
+                    f"  {column.table_name}.{column.column_name}: {column.orphans:,} rows without a user repaired"
+                )
+        show_orphans(left, table)
+    if left:
+        sys.exit(1)
+
+
+@attach.command("host")
+@click.argument("table")
+@click.option("--model", required=True, metavar="NAME", help="Name FBS's rows point at it by, such as tenants.tenant.")
+@click.option("--key", metavar="COLUMN", help="Its key; the primary key where nothing is said.")
+@schema_option
+@json_option
+@click.pass_obj
+def attach_host(
+    database: str | None, table: str, model: str, key: str | None, schema: str | None, as_json: bool
+) -> None:
+    """Attach a TABLE of the host's: deleting its rows cleans up FBS's rows from then on.
+
+    Again does no harm, and puts back triggers that were lost.
+    """
+    host = hosts.attach_host(
+        table, model, database, key=key, schema=schema, progress=quiet if as_json else show_progress
+    )
+    if as_json:
+        print_json(host.as_dict())
+    else:
+        done(f"{host.table} is attached as {host.model_name}, by its key {host.key_column}.")
+
+
+@main.group()
+def detach() -> None:
+    """Take back what attach did; no row changes."""
+
+
+@detach.command("users")
+@schema_option
+@json_option
+@click.pass_obj
+def detach_users(database: str | None, schema: str | None, as_json: bool) -> None:
+    """Untie FBS's user columns from the user table."""
+    count = hosts.detach_users(database, schema=schema)
+    if as_json:
+        print_json({"detached": count})
+    else:
+        click.echo(f"{count} columns untied." if count else "Users were not attached.")
+
+
+@detach.command("host")
+@click.argument("table")
+@schema_option
+@json_option
+@click.pass_obj
+def detach_host(database: str | None, table: str, schema: str | None, as_json: bool) -> None:
+    """Take the triggers off a TABLE of the host's."""
+    was = hosts.detach_host(table, database, schema=schema)
+    if as_json:
+        print_json({"detached": was})
+    else:
+        click.echo(f"{table} is detached." if was else f"{table} was not attached.")
+
+
+@main.group()
+def cleanup() -> None:
+    """What becomes of FBS's rows when host rows go: state, repair, worker."""
+
+
+@cleanup.command("status")
+@schema_option
+@json_option
+@click.pass_obj
+def cleanup_status(database: str | None, schema: str | None, as_json: bool) -> None:
+    """Its mode, the tables attached, and the clean-ups that wait, with the reason."""
+    status = cleanups.cleanup_status(database, schema=schema)
+    if as_json:
+        print_json(status.as_dict())
+        return
+    click.echo(f"Clean-up is {status.mode}.")
+    click.echo("Attached:" if status.hosts else "No host table is attached.")
+    for host in status.hosts:
+        click.echo(f"  {host.table} as {host.model_name}, by {host.key_column}")
+    if not status.waiting:
+        done("Nothing waits.")
+        return
+    click.secho("Waiting:", fg="yellow")
+    for row in status.waiting:
+        rule = f", rule {row.rule_name}" if row.rule_name else ""
+        since = f"since {row.oldest:%Y-%m-%d %H:%M:%S}, tried {row.attempts} times"
+        click.echo(f"  {row.operation} of {row.keys:,} rows of {row.model_name}{rule}: {since}")
+        if row.error:
+            click.echo(wrapped(row.error, "      "))
+    click.echo("Do them: fbs-db cleanup retry")
+
+
+@cleanup.command("retry")
+@schema_option
+@json_option
+@click.pass_obj
+def cleanup_retry(database: str | None, schema: str | None, as_json: bool) -> None:
+    """Try everything that waits once more. Exit code 1 where something failed again."""
+    report = cleanups.retry_cleanup(database, schema=schema)
+    if as_json:
+        print_json(report.as_dict())
+    else:
+        click.echo(f"{report.done} done, {report.failed} failed, {report.waiting} waiting.")
+        if report.failed:
+            complain("Not all could be cleaned up.", "See why: fbs-db cleanup status")
+    if report.failed:
+        sys.exit(1)
+
+
+@cleanup.command("sweep")
+@click.option("--model", metavar="NAME", help="One model only, such as tenants.tenant.")
+@schema_option
+@json_option
+@click.pass_obj
+def cleanup_sweep(database: str | None, model: str | None, schema: str | None, as_json: bool) -> None:
+    """Find rows that point at host rows which are gone, and apply the rules to them."""
+    swept = cleanups.sweep_orphans(database, model=model, schema=schema)
+    if as_json:
+        print_json([row.as_dict() for row in swept])
+        return
+    if not swept:
+        click.echo("No host table is attached.")
+    for row in swept:
+        click.echo(f"  {row.model_name}: {row.orphans:,} gone, {row.touched:,} rows of FBS cleaned up")
+
+
+@cleanup.command("run")
+@click.option(
+    "--poll",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0.05),
+    default=1.0,
+    show_default=True,
+    help="How long to rest when nothing waits.",
+)
+@schema_option
+@click.pass_obj
+def cleanup_run(database: str | None, poll: float, schema: str | None) -> None:
+    """Do what waits as it comes, until stopped: a worker. Several share the work.
+
+    SIGTERM or Ctrl-C ends it after the batch at hand.
+    """
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    click.echo("Waiting for clean-ups.")
+    total = 0
+
+    def tell(report: cleanups.RetryReport) -> None:
+        nonlocal total
+        total += report.done
+        click.echo(f"{report.done} done, {report.failed} failed, {report.waiting} waiting.")
+
+    cleanups.run_cleanup(database, stop=stop, poll=poll, schema=schema, progress=tell)
+    click.echo(f"Stopped; {total} done in all.")
+
+
+@main.command()
+@click.argument("name", required=False)
+@click.argument("value", required=False)
+@schema_option
+@json_option
+@click.pass_obj
+def settings(database: str | None, name: str | None, value: str | None, schema: str | None, as_json: bool) -> None:
+    """Show the settings, or give the one called NAME another VALUE.
+
+    \b
+    fbs-db settings cleanup queue               clean-up is left to a worker
+    fbs-db settings keep_audit_trails 3650      audit trails go after ten years
+    fbs-db settings keep_audit_trails ''        ... or are kept for ever
+    """
+    if name is not None and value is not None:
+        rows = [adjusted.change_setting(name, value or None, database, schema=schema)]
+    else:
+        rows = [row for row in adjusted.list_settings(database, schema=schema) if name in (None, row.name)]
+        if not rows:
+            raise adjusted.unknown(str(name))
+    if as_json:
+        print_json([row.as_dict() for row in rows])
+        return
+    for row in rows:
+        shown = "(empty)" if row.value is None else row.value
+        click.echo(f"{click.style(row.name, bold=True)} = {shown}    ({row.allowed})")
+        click.echo(wrapped(row.description, "    "))
+
+
+@main.group()
+def files() -> None:
+    """Stored files of attachments that were deleted."""
+
+
+@files.command("purge")
+@click.option(
+    "--root",
+    required=True,
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Where the storage keeps its files, such as Django's MEDIA_ROOT.",
+)
+@schema_option
+@json_option
+@click.pass_obj
+def files_purge(database: str | None, root: Path, schema: str | None, as_json: bool) -> None:
+    """Remove the files that wait for it from below DIR, and from nowhere else.
+
+    Exit code 1 where some could not be removed; they wait.
+    """
+    report = storage.purge_files(storage.remover(root), database, schema=schema)
+    if as_json:
+        print_json(report.as_dict())
+    else:
+        click.echo(f"{len(report.removed)} files removed.")
+        for name, reason in report.failed:
+            complain(f"{name}: {reason}")
+    if report.failed:
+        sys.exit(1)
+
+
+@main.command()
+@click.argument("names", metavar="[NAME]...", nargs=-1)
+@click.option("--dry-run", is_flag=True, help="Only count.")
+@click.option(
+    "--batch", metavar="ROWS", type=click.IntRange(min=1), default=5000, show_default=True, help="Rows a transaction."
+)
+@schema_option
+@json_option
+@click.pass_obj
+def purge(
+    database: str | None, names: tuple[str, ...], dry_run: bool, batch: int, schema: str | None, as_json: bool
+) -> None:
+    """Remove logs and expired rows after their time: all kinds, or those NAMEd.
+
+    The times are settings (keep_...). It goes by batches, each a transaction.
+    """
+
+    def tell(name: str, rows: int) -> None:
+        if not as_json:
+            click.echo(f"  {name}: {rows:,} rows so far", err=True)
+
+    purged = retention.purge(names, database, dry_run=dry_run, batch=batch, schema=schema, progress=tell)
+    if as_json:
+        print_json([row.as_dict() for row in purged])
+        return
+    for row in purged:
+        if row.days is None:
+            click.echo(f"  {row.name}: kept for ever")
+        else:
+            verb = "would be removed" if dry_run else "removed"
+            click.echo(f"  {row.name}: {row.rows:,} rows from before {row.cutoff:%Y-%m-%d %H:%M} {verb}")
+
+
+@main.command()
+@json_option
+def demo(as_json: bool) -> None:
+    """Fill the embedded database with a small rentals host, and attach it."""
+    made = demos.fill()
+    if as_json:
+        print_json({"filled": made})
+    elif made:
+        done("A small rentals host is there, in the schema rentals, with FBS rows that point at it.")
+        click.echo("Look around: fbs-db psql      README shows what to try.")
+    else:
+        click.echo("The demo is there already, in the schema rentals.")

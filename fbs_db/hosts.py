@@ -1,0 +1,177 @@
+"""Tying FBS to the host: to its users, and to the tables its rows point at."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from psycopg import pq
+
+from fbs_db.backend import Backend
+from fbs_db.errors import LockTimeout
+from fbs_db.reports import Progress, UserColumn, silent
+from fbs_db.session import Database, Session, session
+
+_TRIES = 5
+
+
+@dataclass(frozen=True)
+class Host:
+    """One of the host's tables that FBS's rows may point at.
+
+    Attributes:
+        table: its name now; a number where it was dropped.
+        model_name: name by which FBS's rows point at it.
+        key_column: its key.
+    """
+
+    table: str
+    model_name: str
+    key_column: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """The row as plain values, as ``--json`` prints it."""
+        return asdict(self)
+
+
+def attach_users(
+    table: str,
+    database: Database = None,
+    *,
+    repair: bool = False,
+    schema: str | None = None,
+    progress: Callable[[Progress], None] = silent,
+) -> list[UserColumn]:
+    """Tie FBS's user columns to the host's user table, by foreign keys with their rules.
+
+    Again does no harm. Locks are short: the keys come first, without a look at the
+    rows; then each column is checked by itself.
+
+    Parameters:
+        table: the user table, such as ``auth_user``.
+        repair: delete or empty rows whose user is gone, by the column's own rule.
+        database, schema, progress: as for `fbs_db.migrate`.
+
+    Returns:
+        A row for each user column. Where orphans are left, new rows and deletions
+        follow the rule all the same.
+
+    Raises:
+        TargetError: no such table, no single-column key, a key of another type, or
+            another table is attached.
+        LockTimeout: a table is in use for longer than five tries.
+
+    Calls ``fbs_link_users`` and ``fbs_check_user_column``.
+    """
+    with session(database, schema, application="fbs-db attach users") as at:
+        users = at.table(table)
+        backend = Backend(at.connection, at.schema, said=lambda text: progress(Progress("wait", text=text)))
+        with backend.lock():
+            return link_users(at, users, repair, progress)
+
+
+def link_users(at: Session, users: str, repair: bool, progress: Callable[[Progress], None]) -> list[UserColumn]:
+    """What `attach_users` does once it holds the migration lock."""
+    _patiently(at, progress, "fbs_link_users", users)
+    columns = at.select("select table_name, column_name, on_delete from {fbs}fbs_user_columns order by 1, 2")
+    found: list[UserColumn] = []
+    for table, column, rule in columns:
+        orphans = _patiently(at, progress, "fbs_check_user_column", table, column, repair)[0][0]
+        found.append(UserColumn(table, column, rule, orphans, repair or orphans == 0))
+    return found
+
+
+def users_attached(at: Session, users: str) -> bool:
+    """Whether every user column is tied to this user table, whatever rows there are."""
+    query = "select coalesce(bool_and(user_table = %s::regclass), true) from {fbs}fbs_user_columns"
+    return at.select(query, users) == [(True,)]
+
+
+def detach_users(database: Database = None, *, schema: str | None = None) -> int:
+    """Untie FBS's user columns from the user table; their values stay.
+
+    Returns:
+        How many columns were untied.
+
+    Calls ``fbs_detach_users``.
+    """
+    with session(database, schema, application="fbs-db detach users") as at:
+        return len(_patiently(at, silent, "fbs_detach_users"))
+
+
+def attach_host(
+    table: str,
+    model: str,
+    database: Database = None,
+    *,
+    key: str | None = None,
+    schema: str | None = None,
+    progress: Callable[[Progress], None] = silent,
+) -> Host:
+    """Attach a host's table: from then on its deletions clean up FBS's rows.
+
+    Again does no harm, and puts back triggers that were lost.
+
+    Parameters:
+        table: the table, such as ``tenants_tenant``.
+        model: name by which FBS's rows point at it, such as ``tenants.tenant``.
+        key: its key column; None for the primary key.
+        database, schema, progress: as for `fbs_db.migrate`.
+
+    Raises:
+        TargetError: no such table or column, no fit key, or the model is attached to
+            another table.
+
+    Calls ``fbs_attach_host``.
+    """
+    with session(database, schema, application="fbs-db attach host") as at:
+        name = at.table(table)
+        _patiently(at, progress, "fbs_attach_host", name, model, key)
+        return next(host for host in hosts_of(at) if host.model_name == model)
+
+
+def detach_host(table: str, database: Database = None, *, schema: str | None = None) -> bool:
+    """Detach a host's table: its triggers go, FBS's rows stay.
+
+    Returns:
+        Whether it was attached.
+
+    Calls ``fbs_detach_host``.
+    """
+    with session(database, schema, application="fbs-db detach host") as at:
+        name = at.table(table)
+        return bool(_patiently(at, silent, "fbs_detach_host", name)[0][0])
+
+
+def list_hosts(database: Database = None, *, schema: str | None = None) -> list[Host]:
+    """The host's tables that are attached, by name of their model.
+
+    Reads ``fbs_hosts``.
+    """
+    with session(database, schema, application="fbs-db hosts") as at:
+        return hosts_of(at)
+
+
+def hosts_of(at: Session) -> list[Host]:
+    """What `list_hosts` answers, on a session that is there."""
+    rows = at.select("select host_table::text, model_name, key_column from {fbs}fbs_hosts order by model_name")
+    return [Host(*row) for row in rows]
+
+
+def _patiently(
+    at: Session, progress: Callable[[Progress], None], function: str, *arguments: object
+) -> list[tuple[Any, ...]]:
+    """Call again where a lock could not be had, unless a transaction of the caller's is at stake."""
+    alone = at.connection.info.transaction_status is pq.TransactionStatus.IDLE
+    for attempt in range(1, _TRIES + 1):
+        try:
+            with at.translated():
+                return at.call(function, *arguments)
+        except LockTimeout as error:
+            if attempt == _TRIES or not alone:
+                raise
+            progress(Progress("wait", text=f"{error.message}; trying again ({attempt} of {_TRIES - 1})"))
+            time.sleep(attempt)
+    raise AssertionError("unreachable")
