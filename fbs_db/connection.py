@@ -182,7 +182,7 @@ def errors_of_server(connection: Connection) -> Iterator[None]:
         yield
     except psycopg.Error as error:
         raise_if_lost(connection, error)
-        raise (from_server(error) or ServerError(" ".join(str(error).split()))) from error
+        raise (from_server(error) or ServerError(said_by(error), hint=error.diag.message_hint or "")) from error
 
 
 def raise_if_lost(connection: Connection, error: BaseException) -> None:
@@ -195,6 +195,12 @@ def raise_if_lost(connection: Connection, error: BaseException) -> None:
         ) from error
 
 
+def said_by(error: psycopg.Error) -> str:
+    """What the server said, in one line."""
+    parts = (error.diag.message_primary or str(error), error.diag.message_detail or "")
+    return " ".join(" ".join(parts).split())
+
+
 def from_server(error: psycopg.Error, message: str = "") -> FbsDbError | None:
     """Our exception for an error of the server's that is nobody's bug; else None.
 
@@ -202,7 +208,7 @@ def from_server(error: psycopg.Error, message: str = "") -> FbsDbError | None:
         error: what psycopg raised.
         message: what to say; by default the server's own words.
     """
-    message = message or " ".join(str(error).split())
+    message = message or said_by(error)
     hint = error.diag.message_hint or ""
     sqlstate = error.sqlstate or ""
     if sqlstate in ("55P03", "40P01"):

@@ -85,7 +85,7 @@ def link_users(at: Session, users: str, repair: bool, progress: Callable[[Progre
 
 def users_attached(at: Session, users: str) -> bool:
     """Whether every user column is tied to this user table, whatever rows there are."""
-    query = "select coalesce(bool_and(user_table = %s::regclass), true) from {fbs}fbs_user_columns"
+    query = "select coalesce(bool_and(user_table is not distinct from %s::regclass), true) from {fbs}fbs_user_columns"
     return at.select(query, users) == [(True,)]
 
 
