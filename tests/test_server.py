@@ -81,6 +81,25 @@ def test_stopped_it_is_started_again_with_its_data(here: Path) -> None:
     assert answer("server", "status", "--json")["running"]
 
 
+def test_the_demo_is_a_host_whose_deletions_clean_up(here: Path) -> None:
+    assert answer("demo", "--json") == {"filled": True}
+    assert run("demo").stdout.startswith("The demo is there already")
+    with psycopg.connect(run("url").stdout.strip()) as connection:
+        left = (
+            "select status from fbs_approval_requests where request_data ->> 'record_id' = '2' union all"
+            " select status from fbs_workflow_instances where workflow_data ->> 'record_id' = '2' union all"
+            " select state from fbs_dms_document where metadata ->> 'record_id' = '2' union all"
+            " select field_value from fbs_custom_fields where model_name = 'rentals.tenant' and record_id = 2"
+        )
+        assert connection.execute(left).fetchall() == [("pending",), ("active",), ("draft",), ("P051002",)]
+        connection.execute("delete from rentals.tenants where id = 2")
+        assert connection.execute(left).fetchall() == [("cancelled",), ("cancelled",), ("archived",)]
+        connection.execute("delete from rentals.locations")
+        assert connection.execute("select count(*) from fbs_custom_fields where model_name ~ 'room'").fetchone() == (0,)
+        connection.execute("delete from rentals.users where id = 2")
+        connection.rollback()
+
+
 def test_a_stale_process_number_does_not_stand_in_the_way(here: Path) -> None:
     run("server", "start")
     pid_file = here / ".fbs-db" / "data" / "postmaster.pid"
