@@ -133,7 +133,7 @@ def plan(
     """
     every = files.load(directory)
     wanted = _up_to(every, to)
-    with session(database, schema, start=True, application="fbs-db migrate --dry-run") as at:
+    with session(database, schema, application="fbs-db migrate --dry-run") as at:
         backend = _backend(at, user_table, silent)
         pending = _pending(every, wanted, backend.history())
         _require_user_table(backend, every, pending)

@@ -47,7 +47,7 @@ def answer(*arguments: str) -> Any:
 
 
 def test_nothing_is_made_unless_asked(tmp_path: Path) -> None:
-    for command in (["status"], ["tables"], ["url"], ["psql"], ["rollback"]):
+    for command in (["status"], ["tables"], ["url"], ["psql"], ["rollback"], ["migrate", "--dry-run"]):
         result = run(*command)
         assert result.exit_code == 2
         assert "No database is named, and there is no embedded server here." in result.stderr
