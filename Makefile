@@ -42,7 +42,7 @@ bench: $(VENV)/.dev ## Measure against peers; takes minutes
 
 clean: ## Stop the embedded server, delete its data and the virtual environment
 	@if [ -d .fbs-db ] && [ -x $(BIN)/fbs-db ]; then $(BIN)/fbs-db server stop; fi
-	rm -rf $(VENV) .fbs-db build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-hosts .fbs-db build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/.embedded: pyproject.toml
 	@$(call install,embedded)

@@ -496,13 +496,14 @@ returns trigger
 language plpgsql
 security definer
 set search_path from current
+set lock_timeout = '100ms'
 set row_security = off
 as $$
 declare
     files text[];
 begin
-    select array_agg(distinct o.file::text) into files from old_rows as o where o.file <> '';
     begin
+        select array_agg(distinct o.file::text) into files from old_rows as o where o.file <> '';
         insert into fbs_file_deletions (file)
         select file from unnest(files) as file;
     exception when others or assert_failure then

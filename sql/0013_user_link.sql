@@ -41,8 +41,9 @@ from (
 inner join pg_class as home on home.oid = 'fbs_migrations'::regclass
 inner join pg_class as c on listed.table_name = c.relname and home.relnamespace = c.relnamespace
 inner join pg_attribute as a on c.oid = a.attrelid and listed.column_name = a.attname and not a.attisdropped
+-- Where the user table is partitioned, each partition has a constraint beneath this one.
 left join pg_constraint as link
-    on a.attrelid = link.conrelid and link.contype = 'f' and link.conkey = array[a.attnum];
+    on a.attrelid = link.conrelid and link.contype = 'f' and link.conkey = array[a.attnum] and link.conparentid = 0;
 
 comment on view fbs_user_columns is
 'FBS''s columns that hold a user''s key, and the user table each is tied to.';
@@ -101,6 +102,7 @@ as $$
 declare
     link record;
     orphaned text;
+    kept text;
     orphans bigint;
 begin
     select u.*
@@ -123,7 +125,15 @@ begin
         execute format('delete from %s as fbs where %s', link.table_id, orphaned);
         get diagnostics orphans = row_count;
     elsif repair then
-        execute format('update %s as fbs set %I = null where %s', link.table_id, link.column_name, orphaned);
+        -- As when a user is deleted: this is no change of the row.
+        select string_agg(format(', %1$I = %1$I', a.attname), '')
+        into kept
+        from pg_attribute as a
+        where a.attrelid = link.table_id and a.attname in ('updated_at', 'last_updated') and not a.attisdropped;
+        execute format(
+            'update %s as fbs set %I = null%s where %s',
+            link.table_id, link.column_name, coalesce(kept, ''), orphaned
+        );
         get diagnostics orphans = row_count;
     else
         execute format('select count(*) from %s as fbs where %s', link.table_id, orphaned) into orphans;

@@ -14,9 +14,12 @@ declare
     held text[];
     held_new text[];
     passing text[];
+    moved text[] := '{}';
     touched bigint;
     total bigint := 0;
-    deferred text;
+    event integer;
+    found record;
+    deferred text := '';
 begin
     for rule in
         select r.table_name, r.key_type, r.action, r.clean_sql, r.move_sql
@@ -28,18 +31,23 @@ begin
         order by r.rule_name
     loop
         held := fbs_usable_keys(keys, rule.key_type);
-        held_new := new_keys;
         if held = '{}' then
             continue;
         elsif new_keys is null then
             execute rule.clean_sql using model, held;
             get diagnostics touched = row_count;
         else
-            if cardinality(held) < cardinality(keys) then
+            -- Rows of two rules follow once.
+            continue when rule.move_sql = any(moved);
+            moved := moved || rule.move_sql;
+            -- What cannot hold the new key stays.
+            held_new := fbs_usable_keys(new_keys, rule.key_type);
+            if cardinality(held) < cardinality(keys) or cardinality(held_new) < cardinality(keys) then
                 select array_agg(p.old_key), array_agg(p.new_key)
                 into held, held_new
                 from unnest(keys, new_keys) as p (old_key, new_key)
-                where p.old_key = any(held);
+                where p.old_key = any(held) and p.new_key = any(held_new);
+                continue when held is null;
             end if;
             begin
                 execute rule.move_sql using model, held, held_new;
@@ -62,24 +70,31 @@ begin
             end;
         end if;
         total := total + touched;
-
-        -- A deferred foreign key would fail at commit, where nothing could catch it.
+        -- What is deferred would fail at commit, where nothing could catch it.
         if touched > 0 then
-            select string_agg(format('%I.%I', n.nspname, c.conname), ', ')
-            into deferred
+            event := case when rule.action = 'delete' and new_keys is null then 8 else 16 end;
+            select
+                string_agg(format('%I.%I', n.nspname, c.conname), ', ') filter (where t.tginitdeferred) as names,
+                bool_or(
+                    c.confrelid = t.tgrelid
+                    and case event when 8 then c.confdeltype else c.confupdtype end in ('c', 'n', 'd')
+                ) as goes_on
+            into found
             from pg_trigger as t
             inner join pg_constraint as c on t.tgconstraint = c.oid
             inner join pg_namespace as n on c.connamespace = n.oid
-            where
-                t.tgrelid = to_regclass(rule.table_name)
-                and t.tginitdeferred
-                and (c.confrelid = t.tgrelid or rule.action <> 'delete');
-            if deferred is not null then
-                execute format('set constraints %s immediate', deferred);
-                execute format('set constraints %s deferred', deferred);
-            end if;
+            where t.tgrelid = to_regclass(rule.table_name) and t.tgtype & event > 0;
+            deferred := concat_ws(
+                ', ',
+                nullif(deferred, ''),
+                case when found.goes_on then fbs_deferred_constraints(rule.table_name, event) else found.names end
+            );
         end if;
     end loop;
+    if deferred <> '' then
+        execute format('set constraints %s immediate', deferred);
+        execute format('set constraints %s deferred', deferred);
+    end if;
     return total;
 end;
 $$;
@@ -189,6 +204,7 @@ begin
                 where
                     g.tgrelid = t.relid
                     and g.tgname = d.name
+                    and g.tgenabled <> 'D'
                     and g.tgargs = convert_to(model_name, 'UTF8') || '\x00'::bytea || convert_to(key, 'UTF8') || '\x00'::bytea
             )
     loop
@@ -203,7 +219,7 @@ begin
 end;
 $_$;
 
-COMMENT ON FUNCTION fbs_attach_host(host_table regclass, model_name text, key_column text) IS 'Attaches a host''s table: from then on deleting its rows cleans up the FBS rows that point at them. Again does no harm, and mends triggers that are missing. Errors FB001, FB020, FB022.';
+COMMENT ON FUNCTION fbs_attach_host(host_table regclass, model_name text, key_column text) IS 'Attaches a host''s table: from then on deleting its rows cleans up the FBS rows that point at them. Again does no harm, and mends triggers that are missing or disabled. Errors FB001, FB020, FB022.';
 
 CREATE FUNCTION fbs_attach_users(user_table regclass, repair boolean DEFAULT false) RETURNS TABLE(table_name text, column_name text, on_delete text, orphans bigint, validated boolean)
     LANGUAGE plpgsql
@@ -257,10 +273,11 @@ CREATE FUNCTION fbs_check_user_column(table_name text, column_name text, repair 
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
     SET lock_timeout TO '3s'
-    AS $$
+    AS $_$
 declare
     link record;
     orphaned text;
+    kept text;
     orphans bigint;
 begin
     select u.*
@@ -283,7 +300,15 @@ begin
         execute format('delete from %s as fbs where %s', link.table_id, orphaned);
         get diagnostics orphans = row_count;
     elsif repair then
-        execute format('update %s as fbs set %I = null where %s', link.table_id, link.column_name, orphaned);
+        -- As when a user is deleted: this is no change of the row.
+        select string_agg(format(', %1$I = %1$I', a.attname), '')
+        into kept
+        from pg_attribute as a
+        where a.attrelid = link.table_id and a.attname in ('updated_at', 'last_updated') and not a.attisdropped;
+        execute format(
+            'update %s as fbs set %I = null%s where %s',
+            link.table_id, link.column_name, coalesce(kept, ''), orphaned
+        );
         get diagnostics orphans = row_count;
     else
         execute format('select count(*) from %s as fbs where %s', link.table_id, orphaned) into orphans;
@@ -293,7 +318,7 @@ begin
     end if;
     return orphans;
 end;
-$$;
+$_$;
 
 COMMENT ON FUNCTION fbs_check_user_column(table_name text, column_name text, repair boolean) IS 'Counts the rows of a user column whose user is gone. With repair they are deleted or emptied, by the column''s own rule. Where none is left, all rows are known to be right from then on. Error FB004 where users are not attached.';
 
@@ -357,7 +382,7 @@ begin
             perform fbs_apply_rules(model, keys, null, rule.rule_name);
         exception when others or assert_failure or query_canceled then
             get stacked diagnostics state = returned_sqlstate, said = message_text;
-            if fbs_users_cancel(state) then
+            if fbs_users_cancel(state, said) then
                 raise;
             end if;
             perform fbs_queue_cleanup(model, keys, rule.rule_name, state, said);
@@ -383,23 +408,33 @@ declare
     said text;
 begin
     begin
+        -- Keys first: whatever fails after that, they are known.
+        if tg_level = 'ROW' then
+            if not to_jsonb(old) ? key_column then
+                raise exception 'column "%" does not exist', key_column using errcode = 'undefined_column';
+            end if;
+            keys := array[to_jsonb(old) ->> key_column];
+            if tg_op = 'UPDATE' then
+                new_keys := array[to_jsonb(new) ->> key_column];
+            end if;
+        elsif tg_op = 'DELETE' then
+            execute format('select array_agg(o.%I::text) from old_rows as o', key_column) into keys;
+        end if;
+
         if fbs_cleanup_mode() = 'off' then
-            return null;
+            return case tg_when when 'BEFORE' then new end;
         end if;
         perform set_config('lock_timeout', coalesce(fbs_setting('cleanup_lock_timeout'), '100'), true);
         if tg_op = 'TRUNCATE' then
             perform fbs_clean(model, fbs_orphan_keys(model));
         elsif tg_op = 'UPDATE' and tg_level = 'ROW' then
-            keys := array[to_jsonb(old) ->> key_column];
-            new_keys := array[to_jsonb(new) ->> key_column];
-            insert into fbs_cleanup_queue (model_name, operation, keys, new_keys) values (model, 'move', keys, new_keys);
+            insert into fbs_cleanup_queue (model_name, operation, keys, new_keys, next_attempt_at)
+            values (model, 'move', keys, new_keys, 'infinity');
         elsif tg_op = 'UPDATE' then
             perform fbs_move(model);
         elsif tg_level = 'ROW' then
-            keys := array[to_jsonb(old) ->> key_column];
             perform fbs_clean(model, fbs_missing_keys(model, keys));
         else
-            execute format('select array_agg(o.%I::text) from old_rows as o', key_column) into keys;
             perform fbs_clean(model, keys);
         end if;
         return case tg_when when 'BEFORE' then new end;
@@ -407,9 +442,12 @@ begin
         get stacked diagnostics state = returned_sqlstate, said = message_text;
         -- As in fbs_users_cancel, which may be what is missing.
         if state = '57014'
-            and not (
-                current_setting('statement_timeout') <> '0'
-                and clock_timestamp() >= statement_timestamp() + current_setting('statement_timeout')::interval
+            and said <> 'canceling statement due to statement timeout'
+            and (
+                said = 'canceling statement due to user request'
+                or current_setting('statement_timeout') = '0'
+                or clock_timestamp()
+                < statement_timestamp() + current_setting('statement_timeout')::interval - interval '100 milliseconds'
             )
         then
             raise;
@@ -418,20 +456,42 @@ begin
 
     begin
         if tg_op = 'UPDATE' and tg_level = 'STATEMENT' then
-            update fbs_cleanup_queue
-            set sqlstate = state, error = said
-            where transaction_id = pg_current_xact_id() and model_name = model and operation = 'move';
+            with noted as (
+                delete from fbs_cleanup_queue as q
+                where
+                    q.transaction_id = pg_current_xact_id()
+                    and q.model_name = model
+                    and q.operation = 'move'
+                    and q.next_attempt_at = 'infinity'
+                returning q.keys as old_keys, q.new_keys as later_keys
+            )
+
+            insert into fbs_cleanup_queue (model_name, operation, keys, new_keys, sqlstate, error)
+            select model, 'move', array_agg(p.old_key), array_agg(p.new_key), state, said
+            from noted as n
+            cross join unnest(n.old_keys, n.later_keys) as p (old_key, new_key)
+            having count(*) > 0;
         else
             -- Where the key column was renamed, which rows went is not known.
-            insert into fbs_cleanup_queue (model_name, operation, keys, new_keys, sqlstate, error)
+            insert into fbs_cleanup_queue (model_name, operation, keys, new_keys, next_attempt_at, sqlstate, error)
             values (
                 model,
                 case when keys is null then 'sweep' when tg_op = 'UPDATE' then 'move' else 'delete' end,
-                coalesce(keys, '{}'), new_keys, state, said
+                coalesce(keys, '{}'), new_keys,
+                case when new_keys is null then now() else 'infinity' end,
+                state, said
             );
         end if;
     exception when others or assert_failure or query_canceled then
-        if sqlstate = '57014' then
+        if sqlstate = '57014'
+            and sqlerrm <> 'canceling statement due to statement timeout'
+            and (
+                sqlerrm = 'canceling statement due to user request'
+                or current_setting('statement_timeout') = '0'
+                or clock_timestamp()
+                < statement_timestamp() + current_setting('statement_timeout')::interval - interval '100 milliseconds'
+            )
+        then
             raise;
         end if;
         raise warning 'FBS could not clean up after % of %, keys % % (%: %), nor queue it (%: %)',
@@ -554,12 +614,13 @@ begin
     new.find_sql := format('select array_agg(distinct %s::text) from %s as t where %s', key, new.table_name, touched);
     new.move_sql := case
         when new.json_column is null then
-            format('update %s as t set %I = m.new_key', new.table_name, new.key_column)
+            format('update %s as t set %I = m.new_key', target, new.key_column)
         else
             format(
-                'update %1$s as t set %2$I = jsonb_set(t.%2$I, array[%3$L], case jsonb_typeof(t.%2$I -> %3$L)'
-                ' when ''number'' then m.new_key::jsonb else to_jsonb(m.new_key) end)',
-                new.table_name, new.json_column, new.key_column
+                'update %1$s as t set %2$I = jsonb_set(t.%2$I, array[%3$L], case'
+                ' when jsonb_typeof(t.%2$I -> %3$L) = ''number'' and m.new_key ~ ''^(0|-?[1-9][0-9]*)$'''
+                ' then m.new_key::jsonb else to_jsonb(m.new_key) end)',
+                target, new.json_column, new.key_column
             )
     end || format(
         ' from unnest($2::%1$s[], $3::%1$s[]) as m (old_key, new_key) where %2$s and %3$s = m.old_key',
@@ -602,6 +663,30 @@ end;
 $_$;
 
 COMMENT ON FUNCTION fbs_count_expired(what text) IS 'How many rows fbs_purge would remove, by a name from fbs_retention. Error FB030 for any other name.';
+
+CREATE FUNCTION fbs_deferred_constraints(table_name text, event integer) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    with recursive reached (relid, event) as (
+        values (to_regclass(table_name)::oid, event)
+        union
+        select c.conrelid, case when r.event = 8 and c.confdeltype = 'c' then 8 else 16 end
+        from reached as r
+        inner join pg_trigger as t on r.relid = t.tgrelid and t.tgtype & r.event > 0
+        inner join pg_constraint as c on t.tgconstraint = c.oid and t.tgrelid = c.confrelid
+        where case r.event when 8 then c.confdeltype else c.confupdtype end in ('c', 'n', 'd')
+    )
+
+    select string_agg(distinct format('%I.%I', n.nspname, c.conname), ', ')
+    from reached as r
+    inner join pg_trigger as t on r.relid = t.tgrelid and t.tgtype & r.event > 0
+    inner join pg_constraint as c on t.tgconstraint = c.oid
+    inner join pg_namespace as n on c.connamespace = n.oid
+    where t.tginitdeferred;
+$$;
+
+COMMENT ON FUNCTION fbs_deferred_constraints(table_name text, event integer) IS 'Names of what is checked at commit when rows of a table are deleted (event 8, as in pg_trigger) or updated (16): its own foreign keys, uniqueness and triggers, and those of tables whose rows go along.';
 
 CREATE FUNCTION fbs_detach_host(host_table regclass) RETURNS boolean
     LANGUAGE plpgsql
@@ -770,6 +855,7 @@ COMMENT ON FUNCTION fbs_mark_statement() IS 'Trigger on a partitioned host table
 CREATE FUNCTION fbs_missing_keys(model text, keys text[]) RETURNS text[]
     LANGUAGE plpgsql STABLE
     SET search_path TO 'public', 'pg_temp'
+    SET row_security TO 'off'
     AS $_$
 declare
     host record;
@@ -778,10 +864,15 @@ begin
     select h.host_table, h.key_column, format_type(a.atttypid, null) as key_type
     into host
     from fbs_hosts as h
-    inner join pg_attribute as a on a.attrelid = h.host_table and a.attname = h.key_column
+    inner join pg_class as c on h.host_table = c.oid
+    left join pg_attribute as a
+        on c.oid = a.attrelid and h.key_column = a.attname and a.attnum > 0 and not a.attisdropped
     where h.model_name = model;
-    if host.key_type is null then
+    if host.host_table is null then
         return keys;
+    elsif host.key_type is null then
+        raise exception 'table % has no column % any more', host.host_table, host.key_column
+            using errcode = 'FB020', hint = 'Attach it again: select fbs_attach_host(...);';
     end if;
     execute format(
         'select array_agg(key) from unnest($1) as key'
@@ -792,7 +883,7 @@ begin
 end;
 $_$;
 
-COMMENT ON FUNCTION fbs_missing_keys(model text, keys text[]) IS 'Those of the keys that no row of the model''s host table has now; all of them where no table is attached.';
+COMMENT ON FUNCTION fbs_missing_keys(model text, keys text[]) IS 'Those of the keys that no row of the model''s host table has now; all of them where no table is attached, or it is gone. Error FB020 where its key column was renamed.';
 
 CREATE FUNCTION fbs_move(model text) RETURNS void
     LANGUAGE plpgsql
@@ -809,18 +900,25 @@ begin
         q.transaction_id = pg_current_xact_id()
         and q.model_name = model
         and q.operation = 'move'
-        and q.sqlstate is null;
-    if moves.ids is not null
-        and fbs_cleanup_mode() <> 'queue'
-        and cardinality(moves.old_keys) <= coalesce(fbs_setting('cleanup_threshold')::integer, 5000)
+        and q.next_attempt_at = 'infinity';
+    if moves.ids is null then
+        return;
+    end if;
+    delete from fbs_cleanup_queue where id = any(moves.ids);
+    if fbs_cleanup_mode() = 'queue'
+        or cardinality(moves.old_keys) > coalesce(fbs_setting('cleanup_threshold')::integer, 5000)
+        or exists (select from fbs_cleanup_queue as q where q.model_name = model and q.operation = 'move')
     then
+        -- In one, as keys may shift or swap; and none before those that wait already.
+        insert into fbs_cleanup_queue (model_name, operation, keys, new_keys)
+        values (model, 'move', moves.old_keys, moves.new_keys);
+    else
         perform fbs_apply_rules(model, moves.old_keys, moves.new_keys);
-        delete from fbs_cleanup_queue where id = any(moves.ids);
     end if;
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_move(model text) IS 'Lets rows follow the keys that this transaction changed in a model''s host table.';
+COMMENT ON FUNCTION fbs_move(model text) IS 'Lets rows follow the keys that a statement changed in a model''s host table: at once, or through the queue. The row triggers have noted them there, as due never.';
 
 CREATE FUNCTION fbs_orphan_keys(model text) RETURNS text[]
     LANGUAGE plpgsql STABLE
@@ -844,11 +942,19 @@ begin
         execute rule.find_sql into found using model;
         keys := keys || found;
     end loop;
-    return fbs_missing_keys(model, array(select distinct key from unnest(keys) as key));
+    -- Rows that still wait to follow a key are no orphans.
+    return fbs_missing_keys(
+        model,
+        array(
+            select key from unnest(keys) as key where key is not null
+            except
+            select unnest(q.keys) from fbs_cleanup_queue as q where q.model_name = model and q.operation = 'move'
+        )
+    );
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_orphan_keys(model text) IS 'Keys that rows hold which the rules would touch, and that no row of the model''s host table has; none where the table is not attached, or gone.';
+COMMENT ON FUNCTION fbs_orphan_keys(model text) IS 'Keys that rows hold which the rules would touch, and that no row of the model''s host table has, nor wait to follow to another; none where the table is not attached, or gone.';
 
 CREATE FUNCTION fbs_purge(what text, after_id bigint DEFAULT 0, batch integer DEFAULT 5000) RETURNS TABLE(removed bigint, last_id bigint)
     LANGUAGE plpgsql
@@ -896,13 +1002,14 @@ COMMENT ON FUNCTION fbs_queue_cleanup(model text, keys text[], one_rule text, st
 CREATE FUNCTION fbs_queue_files() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
+    SET lock_timeout TO '100ms'
     SET row_security TO 'off'
     AS $$
 declare
     files text[];
 begin
-    select array_agg(distinct o.file::text) into files from old_rows as o where o.file <> '';
     begin
+        select array_agg(distinct o.file::text) into files from old_rows as o where o.file <> '';
         insert into fbs_file_deletions (file)
         select file from unnest(files) as file;
     exception when others or assert_failure then
@@ -972,8 +1079,8 @@ begin
             done := done + cardinality(job.ids);
             continue;
         exception when others or assert_failure or query_canceled then
-            get stacked diagnostics state = returned_sqlstate;
-            if fbs_users_cancel(state) then
+            get stacked diagnostics state = returned_sqlstate, said = message_text;
+            if fbs_users_cancel(state, said) then
                 raise;
             end if;
         end;
@@ -984,7 +1091,7 @@ begin
                 done := done + 1;
             exception when others or assert_failure or query_canceled then
                 get stacked diagnostics state = returned_sqlstate, said = message_text;
-                if fbs_users_cancel(state) then
+                if fbs_users_cancel(state, said) then
                     raise;
                 end if;
                 update fbs_cleanup_queue
@@ -1021,16 +1128,38 @@ begin
     left join lateral unnest(q.keys, q.new_keys) as p (old_key, new_key) on true
     where q.id = any(ids);
 
+    -- Rows that wait to follow a key are not those of another that came to bear it.
+    if exists (
+        select from fbs_cleanup_queue as q
+        where
+            q.model_name = job.model
+            and q.operation = 'move'
+            and q.id < any(ids)
+            and (job.operation = 'move' or q.keys && job.old_keys)
+    ) then
+        raise exception 'an earlier change of keys of % waits', job.model using errcode = 'object_in_use';
+    end if;
+    delete from fbs_cleanup_queue where id = any(ids);
     if job.operation = 'sweep' then
         perform fbs_apply_rules(job.model, fbs_orphan_keys(job.model));
     elsif job.operation = 'move' then
-        -- Rows follow where the host row went, unless it went away since.
+        -- Rows follow where the host row went, unless it went away, or on, since.
         perform fbs_apply_rules(job.model, job.old_keys, job.new_keys);
-        perform fbs_apply_rules(job.model, fbs_missing_keys(job.model, job.new_keys));
+        perform fbs_apply_rules(
+            job.model,
+            fbs_missing_keys(
+                job.model,
+                array(
+                    select key from unnest(job.new_keys) as key
+                    except
+                    select unnest(q.keys) from fbs_cleanup_queue as q
+                    where q.model_name = job.model and q.operation = 'move'
+                )
+            )
+        );
     else
         perform fbs_apply_rules(job.model, fbs_missing_keys(job.model, job.old_keys), null, job.rule_name);
     end if;
-    delete from fbs_cleanup_queue where id = any(ids);
 end;
 $$;
 
@@ -1048,6 +1177,7 @@ COMMENT ON FUNCTION fbs_setting(setting text) IS 'Value of a setting; nothing wh
 CREATE FUNCTION fbs_sweep_orphans(only_model text DEFAULT NULL::text) RETURNS TABLE(model_name text, orphans bigint, touched bigint)
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
+    SET row_security TO 'off'
     AS $$
 #variable_conflict use_column
 declare
@@ -1120,20 +1250,25 @@ $_$;
 
 COMMENT ON FUNCTION fbs_usable_keys(keys text[], key_type text) IS 'Those of the keys, given as text, that a column of this type can hold, written as it would write them.';
 
-CREATE FUNCTION fbs_users_cancel(state text) RETURNS boolean
+CREATE FUNCTION fbs_users_cancel(state text, said text) RETURNS boolean
     LANGUAGE sql STABLE
     SET search_path TO 'public', 'pg_temp'
     AS $$
-    -- A statement timeout bears the same code as a user's cancel; its time is up, though.
+    -- A statement timeout bears the same code, and the server's language tells it by the
+    -- message. In others the clock does: its time is up, or nearly so, as it begins
+    -- before the statement's own time where a client sends parameters.
     select
         state = '57014'
-        and not (
-            current_setting('statement_timeout') <> '0'
-            and clock_timestamp() >= statement_timestamp() + current_setting('statement_timeout')::interval
+        and said <> 'canceling statement due to statement timeout'
+        and (
+            said = 'canceling statement due to user request'
+            or current_setting('statement_timeout') = '0'
+            or clock_timestamp()
+            < statement_timestamp() + current_setting('statement_timeout')::interval - interval '100 milliseconds'
         );
 $$;
 
-COMMENT ON FUNCTION fbs_users_cancel(state text) IS 'Whether an error that was caught is a user''s cancel, which has to go on, and not a statement timeout.';
+COMMENT ON FUNCTION fbs_users_cancel(state text, said text) IS 'Whether an error that was caught is a user''s cancel, which has to go on, and not a statement timeout.';
 
 CREATE TABLE fbs_app_basicledger (
     id bigint NOT NULL,
@@ -3459,7 +3594,7 @@ CREATE VIEW fbs_user_columns AS
      JOIN pg_class home ON ((home.oid = ('fbs_migrations'::regclass)::oid)))
      JOIN pg_class c ON (((listed.table_name = c.relname) AND (home.relnamespace = c.relnamespace))))
      JOIN pg_attribute a ON (((c.oid = a.attrelid) AND (listed.column_name = a.attname) AND (NOT a.attisdropped))))
-     LEFT JOIN pg_constraint link ON (((a.attrelid = link.conrelid) AND (link.contype = 'f'::"char") AND (link.conkey = ARRAY[a.attnum]))));
+     LEFT JOIN pg_constraint link ON (((a.attrelid = link.conrelid) AND (link.contype = 'f'::"char") AND (link.conkey = ARRAY[a.attnum]) AND (link.conparentid = (0)::oid))));
 
 COMMENT ON VIEW fbs_user_columns IS 'FBS''s columns that hold a user''s key, and the user table each is tied to.';
 
