@@ -27,7 +27,6 @@ Snapshot = dict[Row, dict[str, Any]]
 _numbers = count(1000)
 
 
-
 def add(connection: psycopg.Connection, table: str, **values: Any) -> Row:
     """A row of an FBS table that points at the first row, or user, where nothing else is said."""
     listed, number = BY_NAME[table], next(_numbers)

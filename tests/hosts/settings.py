@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import os
 from importlib.util import find_spec
+from typing import Any
 
 from psycopg import conninfo
 
-_where = conninfo.conninfo_to_dict(os.environ["DATABASE_URL"])
+
+def where(url: str) -> dict[str, Any]:
+    """How Django is told of a database."""
+    parts = conninfo.conninfo_to_dict(url)
+    return {"NAME": parts["dbname"], "USER": parts["user"], "HOST": parts["host"], "PORT": parts["port"]}
+
+
 # Django makes its own tables in the first of the schemas, and finds FBS's in any.
 _schemas = os.environ.get("HOST_SCHEMAS", "public")
 
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.postgresql",
-        "NAME": _where["dbname"],
-        "USER": _where["user"],
-        "HOST": _where["host"],
-        "PORT": _where["port"],
+        **where(os.environ["DATABASE_URL"]),
         "OPTIONS": {"options": f"-c search_path={_schemas}"},
     }
 }
 AUTH_USER_MODEL = os.environ.get("HOST_USER_MODEL", "auth.User")
-FBS_MANAGED = False
+FBS_MANAGED = bool(os.environ.get("HOST_FBS_MANAGED"))
 # Migrations of FBS's app are there where a test has written them.
 MIGRATION_MODULES = {"fbs": "fbs_migrations"} if find_spec("fbs_migrations") else {}
 
@@ -33,7 +37,8 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.admin",
     *(["tests.hosts.people"] if AUTH_USER_MODEL.startswith("people.") else []),
-    "tests.hosts.fbs",
+    *(["tests.hosts.rentals"] if os.environ.get("HOST_RENTALS") else []),
+    *(["tests.hosts.fbs"] if not os.environ.get("HOST_WITHOUT_FBS") else []),
 ]
 MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",

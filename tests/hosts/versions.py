@@ -1,0 +1,90 @@
+"""Versions of Django, each in a virtual environment that stays for the next run."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+PLACE = Path(__file__).parents[2] / ".venv-hosts"
+#: Oldest and newest Python of each Django; the tests take 3.10.
+PYTHONS = {"4.2": (10, 12), "5.2": (10, 14), "6.1": (12, 14)}
+#: Time for an installation by another process, and for one's own.
+PATIENCE = 300
+
+
+class Missing(Exception):
+    """No interpreter on this machine runs this Django."""
+
+
+class Failed(Exception):
+    """There is an interpreter, and the installation failed."""
+
+
+def python_with_django(version: str) -> Path:
+    """The interpreter of an environment that has this Django; made where it is missing."""
+    wanted = [f"django=={version}.*", "psycopg[binary]>=3.2"]
+    place = PLACE / version
+    python, done = place / "bin" / "python", place / "installed"
+    PLACE.mkdir(exist_ok=True)
+    with (PLACE / f"{version}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # goes with the process that holds it
+        if _read(done) == wanted and _works(python, version):
+            return python
+        shutil.rmtree(place, ignore_errors=True)
+        interpreter = _interpreter(version)
+        _run([interpreter, "-m", "venv", place])
+        _run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *wanted])
+        done.write_text("\n".join(wanted))
+    return python
+
+
+def _interpreter(version: str) -> Path:
+    for path in _interpreters(version):
+        # Debian's has no ensurepip without the package python3-venv.
+        if _succeeds([path, "-c", "import ensurepip, venv, ssl"]):
+            return path
+    oldest, newest = PYTHONS[version]
+    raise Missing(f"Django {version} takes Python 3.{oldest} to 3.{newest}: none is on the PATH or under ~/.pyenv")
+
+
+def _interpreters(version: str) -> Iterator[Path]:
+    oldest, newest = PYTHONS[version]
+    minors = range(oldest, newest + 1)
+    if sys.version_info[1] in minors:
+        yield Path(sys.executable)
+    for minor in minors:
+        if found := shutil.which(f"python3.{minor}"):
+            yield Path(found)
+        try:
+            yield from sorted(Path.home().glob(f".pyenv/versions/3.{minor}.*/bin/python"))
+        except PermissionError:
+            continue
+
+
+def _works(python: Path, version: str) -> bool:
+    """Whether an environment is whole still; its interpreter may have been removed."""
+    return _succeeds([python, "-c", f"import psycopg, django; assert django.__version__.startswith('{version}.')"])
+
+
+def _succeeds(command: list[str | Path]) -> bool:
+    try:
+        return subprocess.run(command, check=False, capture_output=True, timeout=60).returncode == 0
+    except OSError:
+        return False
+
+
+def _run(command: list[str | Path]) -> None:
+    try:
+        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=PATIENCE)
+    except subprocess.TimeoutExpired as error:
+        raise Failed(f"{' '.join(map(str, command))}: not done after {PATIENCE} s") from error
+    if done.returncode:
+        raise Failed(f"{' '.join(map(str, command))}\n{done.stdout}{done.stderr}")
+
+
+def _read(path: Path) -> list[str]:
+    return path.read_text().splitlines() if path.exists() else []
