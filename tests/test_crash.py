@@ -289,7 +289,7 @@ def test_a_full_disk_is_said_and_needs_no_help(pg18: Server, clean: dict[str, st
         watcher.execute("create table public.written (id int)")
         watcher.execute("drop table public.written")
         fill(disk / "filler", leave=300_000)
-        refused(migrating(server.url()), "No space left on device")
+        refused(migrating(server.url()), "Check free disk space")
         assert catalog(watcher) == before
         (disk / "filler").unlink()
         complete(server.url())

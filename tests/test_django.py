@@ -186,8 +186,8 @@ def test_inspectdb_reads_the_listed_fields(host: Host) -> None:
 def django_field(column: dict[str, Any], host: Host) -> str:
     if column.get("primary_key"):
         return "BigAutoField"
-    if is_user_key(column):
-        return {"integer": "IntegerField", "uuid": "UUIDField"}[host.key]
+    if is_user_key(column):  # inspectdb follows no foreign key into another schema
+        return {"integer": "ForeignKey", "uuid": "UUIDField"}[host.key]
     if "references" in column:
         return "OneToOneField" if column.get("unique") else "ForeignKey"
     return FIELDS[column["type"].partition("(")[0]]
