@@ -8,12 +8,24 @@
 Every error is an `FbsDbError`; the module `fbs_db.errors` has the whole tree.
 """
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fbs_db.reads import connect, connect_async
+    from fbs_db.reference import write_docs
+
 __version__ = "0.1.0"
 
+from fbs_db.adoption import AdoptReport, adopt
 from fbs_db.catalog import describe, tables
 from fbs_db.cleanup import cleanup_status, retry_cleanup, run_cleanup, sweep_orphans
 from fbs_db.errors import FbsDbError
+from fbs_db.health import CheckReport, Finding, check
 from fbs_db.hosts import attach_host, attach_users, detach_host, detach_users, list_hosts
+from fbs_db.mending import RepairReport, repair
 from fbs_db.migrations import accept, migrate, rollback, status
 from fbs_db.reports import DryRunReport, MigrateReport, StatusReport
 from fbs_db.retention import purge
@@ -21,16 +33,24 @@ from fbs_db.settings import change_setting, list_settings
 from fbs_db.storage import purge_files, remover
 
 __all__ = [
+    "AdoptReport",
+    "CheckReport",
     "DryRunReport",
     "FbsDbError",
+    "Finding",
     "MigrateReport",
+    "RepairReport",
     "StatusReport",
     "__version__",
     "accept",
+    "adopt",
     "attach_host",
     "attach_users",
     "change_setting",
+    "check",
     "cleanup_status",
+    "connect",
+    "connect_async",
     "describe",
     "detach_host",
     "detach_users",
@@ -40,10 +60,21 @@ __all__ = [
     "purge",
     "purge_files",
     "remover",
+    "repair",
     "retry_cleanup",
     "rollback",
     "run_cleanup",
     "status",
     "sweep_orphans",
     "tables",
+    "write_docs",
 ]
+
+#: What takes a while to import is, when it is asked for.
+_LATER = {"connect": "fbs_db.reads", "connect_async": "fbs_db.reads", "write_docs": "fbs_db.reference"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module 'fbs_db' has no attribute {name!r}")
+    return getattr(import_module(_LATER[name]), name)

@@ -151,7 +151,7 @@ class Backend(PostgresqlPsycopgBackend):
         return [name for (name,) in rows]
 
     def record_sql(self, file: MigrationFile, operation: str) -> str:
-        """The statements that write down that a file was applied, undone or accepted."""
+        """The statements that write down that a file was applied, adopted, undone or accepted."""
         values = {
             "table": sql.Identifier(self.migration_table),
             "log": sql.Identifier(self.log_table),
@@ -160,9 +160,10 @@ class Backend(PostgresqlPsycopgBackend):
             "operation": sql.Literal(operation),
             "version": sql.Literal(__version__),
         }
+        insert = "insert into {table} (migration_id, checksum, fbs_db_version) values ({id}, {checksum}, {version});\n"
         change = {
-            "apply": "insert into {table} (migration_id, checksum, fbs_db_version)"
-            " values ({id}, {checksum}, {version});\n",
+            "apply": insert,
+            "adopt": insert,
             "rollback": "delete from {table} where migration_id = {id};\n",
             "accept": "update {table} set checksum = {checksum} where migration_id = {id};\n",
         }[operation]
@@ -335,7 +336,8 @@ def name_taken(schema: str, names: Sequence[str]) -> NameTaken:
     """The error for what is there already under names that are FBS's."""
     return NameTaken(
         f"Schema {schema} holds already, not made by fbs-db: {', '.join(names)}.",
-        hint="Rename or drop them, or choose another schema with --schema. Nothing was changed.",
+        hint="Rename or drop them, or choose another schema with --schema; where Django made FBS's tables, type:"
+        " fbs-db adopt\nNothing was changed.",
     )
 
 

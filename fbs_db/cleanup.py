@@ -75,11 +75,15 @@ class RetryReport:
 
 @dataclass(frozen=True)
 class Swept:
-    """What a sweep found for a model: keys that are gone, and the rows it touched."""
+    """What a sweep found for a model: keys that are gone, and the rows it touched.
+
+    Where it could not be swept, both are None and ``error`` says why.
+    """
 
     model_name: str
-    orphans: int
-    touched: int
+    orphans: int | None
+    touched: int | None
+    error: str | None
 
     def as_dict(self) -> dict[str, Any]:
         """The row as plain values, as ``--json`` prints it."""

@@ -10,10 +10,11 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import quote
 
 import psycopg
-from psycopg import Connection, conninfo
+from psycopg import AsyncConnection, Connection, conninfo
 from psycopg.rows import tuple_row
 
 from fbs_db.errors import (
@@ -134,7 +135,7 @@ def connected(where: str, application: str = "fbs-db") -> Iterator[Connection]:
         ConnectionLost: it broke while it was used.
         UnsupportedServer: the server is older than PostgreSQL 15.
     """
-    connection = _open(where, application)
+    connection = connect_to(where, application)
     try:
         check_server(connection)
         yield connection
@@ -142,9 +143,8 @@ def connected(where: str, application: str = "fbs-db") -> Iterator[Connection]:
         connection.close()
 
 
-def _open(where: str, application: str) -> Connection:
-    options = conninfo.conninfo_to_dict(where)
-    # A dead peer is noticed in seconds, not in the hours that systems allow by default.
+def settled(where: str, application: str) -> str:
+    """A connection string with the defaults that suit us: a dead peer is noticed in seconds, not in hours."""
     defaults = {
         "fallback_application_name": application,
         "keepalives_idle": "5",
@@ -153,12 +153,26 @@ def _open(where: str, application: str) -> Connection:
     }
     if "PGCONNECT_TIMEOUT" not in os.environ:
         defaults["connect_timeout"] = "10"
+    return conninfo.make_conninfo("", **{**defaults, **conninfo.conninfo_to_dict(where)})
+
+
+def connect_to(where: str, application: str) -> Connection:
+    """A connection of our own, in autocommit, for the caller to close.
+
+    Raises:
+        ConnectionFailed: there is no way in.
+    """
     try:
-        return psycopg.connect(conninfo.make_conninfo("", **{**defaults, **options}), autocommit=True)
+        return psycopg.connect(settled(where, application), autocommit=True)
     except psycopg.Error as error:
-        reason = " ".join(dict.fromkeys(line.strip() for line in str(error).splitlines() if line.strip()))
-        hint = next((hint for pattern, hint in _CONNECT_HINTS if re.search(pattern, reason)), "")
-        raise ConnectionFailed(f"No connection to {shown(where)}: {reason}", hint=hint) from error
+        raise no_connection(where, error) from error
+
+
+def no_connection(where: str, error: psycopg.Error) -> ConnectionFailed:
+    """What to say where psycopg could not connect."""
+    reason = " ".join(dict.fromkeys(line.strip() for line in str(error).splitlines() if line.strip()))
+    hint = next((hint for pattern, hint in _CONNECT_HINTS if re.search(pattern, reason)), "")
+    return ConnectionFailed(f"No connection to {shown(where)}: {reason}", hint=hint)
 
 
 def check_server(connection: Connection) -> None:
@@ -185,7 +199,7 @@ def errors_of_server(connection: Connection) -> Iterator[None]:
         raise (from_server(error) or ServerError(said_by(error), hint=error.diag.message_hint or "")) from error
 
 
-def raise_if_lost(connection: Connection, error: BaseException) -> None:
+def raise_if_lost(connection: Connection[Any] | AsyncConnection[Any], error: BaseException) -> None:
     """Turn an error into `ConnectionLost` where the connection is gone."""
     if connection.closed or connection.broken:
         reason = " ".join(str(error).split())

@@ -140,3 +140,17 @@ class MigrationFailed(MigrationError):
             "statement": self.statement,
             "sqlstate": self.sqlstate,
         }
+
+
+class AdoptionRefused(FbsDbError):
+    """The tables that are there differ in a way that could lose data, or takes a decision.
+
+    Attributes:
+        report: the plan, with what stops it: an `fbs_db.AdoptReport`.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str = "", report: Any = None) -> None:
+        super().__init__(message, hint=hint)
+        self.report = report

@@ -100,7 +100,7 @@ def migrate(
         pending = _pending(every, wanted, backend.history())
         _require_user_table(backend, every, pending)
         if pending:
-            _refuse_unfit(at)
+            refuse_unfit(at)
             with backend.lock(wait):
                 pending = _pending(every, wanted, backend.history())
                 _refuse_taken_names(at, every, pending)
@@ -140,7 +140,7 @@ def plan(
         tried: list[MigrationFile] = []
         locks: list[TableLock] = []
         if pending:
-            _refuse_unfit(at)
+            refuse_unfit(at)
             with backend.lock(wait):
                 _refuse_taken_names(at, every, pending)
                 for file in pending:
@@ -188,7 +188,7 @@ def rollback(
         backend = _backend(at, None, progress)
         steps: list[Step] = []
         if _to_undo(known, backend.history(), to, everything):
-            _refuse_unfit(at)
+            refuse_unfit(at)
             with backend.lock(wait):
                 undone = _to_undo(known, backend.history(), to, everything)
                 steps = _run(backend, undone, "rollback", progress)
@@ -277,7 +277,7 @@ def accept(
     chosen = [files.find(known, name) for name in names]
     with session(database, schema, application="fbs-db accept") as at:
         backend = _backend(at, None, silent)
-        _refuse_unfit(at)
+        refuse_unfit(at)
         with backend.lock(wait):
             applied = {row.migration_id: row for row in backend.history()}
             if foreign := [file.id for file in chosen if file.id not in applied]:
@@ -402,7 +402,8 @@ def _attach_users(at: Session, backend: Backend, wait: float, progress: Callable
         return link_users(at, backend.user_table, False, progress)
 
 
-def _refuse_unfit(at: Session) -> None:
+def refuse_unfit(at: Session) -> None:
+    """Stop where nothing could be changed: a standby, a read-only connection, no privilege, a pooler."""
     refuse_transaction_pooler(at.connection)
     role, standby, read_only, may_create = at.cursor().execute(
         "select current_user, pg_is_in_recovery(), current_setting('transaction_read_only')::boolean,"

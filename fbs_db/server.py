@@ -82,9 +82,11 @@ def start() -> str:
             return str(package.PostgresServer(data.resolve(), cleanup_mode=None).get_uri())
     except (OSError, subprocess.SubprocessError, AssertionError) as error:
         log = data / "log"
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
+        said = next((line for line in reversed(lines[-20:]) if "FATAL" in line), str(error))
         raise EmbeddedServerError(
-            f"The embedded server did not start on {data}: {error}",
-            hint=f"Its log may tell why: {log}" if log.exists() else "",
+            f"The embedded server did not start on {data}: {said}",
+            hint=f"Its log may tell more: {log}" if lines else "",
         ) from error
 
 

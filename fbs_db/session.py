@@ -70,6 +70,15 @@ class Session:
             raise TargetError(f"{name} is not a table.", hint=hint)
         return str(row[0])
 
+    def may(self, privilege: str, table: str) -> bool:
+        """Whether one of FBS's tables is there and the role may, say, ``select`` from it."""
+        query = (
+            "select has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, %s)"
+            " from pg_catalog.pg_class as c inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid"
+            " where n.nspname = %s and c.relname = %s"
+        )
+        return self.select(query, privilege, self.schema, table) == [(True,)]
+
     def call(self, function: str, *arguments: object) -> list[tuple[Any, ...]]:
         """The rows that one of FBS's functions answers."""
         places = sql.SQL(", ").join([sql.Placeholder()] * len(arguments))

@@ -37,7 +37,7 @@ create table fbs_migration_log (
     fbs_db_version text not null,
     constraint fbs_migration_log_pkey primary key (id),
     constraint fbs_migration_log_operation_check
-    check (operation in ('apply', 'rollback', 'accept'))
+    check (operation in ('apply', 'rollback', 'accept', 'adopt'))
 );
 
 comment on table fbs_migration_log is
@@ -47,7 +47,7 @@ comment on column fbs_migration_log.id is
 comment on column fbs_migration_log.migration_id is
 'Name of the file it was done with.';
 comment on column fbs_migration_log.operation is
-'What was done: apply (file run), rollback (file undone), accept (an edited file taken as applied).';
+'What was done: apply (file run), rollback (file undone), accept (an edited file taken as applied), adopt (tables that something else made were brought to what the file makes).';
 comment on column fbs_migration_log.checksum is
 'SHA-256 of the file at that time.';
 comment on column fbs_migration_log.logged_at is

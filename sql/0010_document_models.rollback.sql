@@ -1,5 +1,6 @@
 -- 0010_document_models: back to before it. The rows go with the tables.
 
+drop trigger fbs_dms_file_attachment_queue_all_files on fbs_dms_file_attachment;
 drop trigger fbs_dms_file_attachment_queue_files on fbs_dms_file_attachment;
 drop function fbs_file_done(bigint, text);
 drop function fbs_claim_files(integer);

@@ -503,10 +503,26 @@ declare
     files text[];
 begin
     begin
-        select array_agg(distinct o.file::text) into files from old_rows as o where o.file <> '';
+        if tg_op = 'TRUNCATE' then
+            select array_agg(distinct a.file::text) into files from fbs_dms_file_attachment as a where a.file <> '';
+        else
+            select array_agg(distinct o.file::text) into files from old_rows as o where o.file <> '';
+        end if;
         insert into fbs_file_deletions (file)
         select file from unnest(files) as file;
-    exception when others or assert_failure then
+    exception when others or assert_failure or query_canceled then
+        -- A user's cancel goes on; a statement timeout, which bears the same code, does not.
+        if sqlstate = '57014'
+            and sqlerrm <> 'canceling statement due to statement timeout'
+            and (
+                sqlerrm = 'canceling statement due to user request'
+                or current_setting('statement_timeout') = '0'
+                or clock_timestamp()
+                < statement_timestamp() + current_setting('statement_timeout')::interval - interval '100 milliseconds'
+            )
+        then
+            raise;
+        end if;
         raise warning 'files of deleted attachments could not be noted for removal (%: %): %', sqlstate, sqlerrm, files;
     end;
     return null;
@@ -521,6 +537,11 @@ comment on function fbs_queue_files() is
 create trigger fbs_dms_file_attachment_queue_files
 after delete on fbs_dms_file_attachment
 referencing old table as old_rows
+for each statement
+execute function fbs_queue_files();
+
+create trigger fbs_dms_file_attachment_queue_all_files
+before truncate on fbs_dms_file_attachment
 for each statement
 execute function fbs_queue_files();
 

@@ -6,6 +6,7 @@
 create table fbs_settings (
     name text not null,
     value text,
+    initial_value text,
     description text not null,
     choices text[],
     minimum bigint,
@@ -20,6 +21,8 @@ comment on column fbs_settings.name is
 'Name of the setting.';
 comment on column fbs_settings.value is
 'Its value, checked when it is set; empty switches off what it governs, where the description says so.';
+comment on column fbs_settings.initial_value is
+'The value it is installed with; empty where that is nothing.';
 comment on column fbs_settings.description is
 'What it does, in which unit, and what is usual.';
 comment on column fbs_settings.choices is
@@ -107,6 +110,10 @@ insert into fbs_settings (name, value, minimum, maximum, description) values
     'keep_audit_trails', null, 0, 36500,
     'Days that audit trails are kept; empty, as they are legal evidence, keeps them for ever.'
 );
+
+update fbs_settings
+set initial_value = value
+where true;
 
 create function fbs_setting(setting text)
 returns text

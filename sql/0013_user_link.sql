@@ -87,11 +87,16 @@ begin
             return next link.table_id;
         end if;
     end loop;
+exception
+    when object_in_use then
+        raise exception 'users cannot be attached: this transaction changed rows of FBS that are checked when it commits'
+            using errcode = 'FB005',
+                hint = 'Commit first, or check them now: set constraints all immediate;';
 end;
 $$;
 
 comment on function fbs_link_users(regclass) is
-'Ties every user column to the host''s user table by a foreign key with its rule. It holds for new rows and for deletions; rows that are there are not looked at. Locks the user table for a moment. Returns the tables tied now. Errors FB001 to FB003.';
+'Ties every user column to the host''s user table by a foreign key with its rule. It holds for new rows and for deletions; rows that are there are not looked at. Locks the user table for a moment. Returns the tables tied now. Errors FB001 to FB003 and FB005.';
 
 create function fbs_check_user_column(table_name text, column_name text, repair boolean default false)
 returns bigint

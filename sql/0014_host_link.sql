@@ -135,6 +135,9 @@ set search_path from current
 as $$
     select case
         when key_type ~ '^(text|character)' then keys
+        -- Plain numbers, the usual case, are looked at all at once: ten times as fast.
+        when key_type in ('integer', 'bigint')
+            and keys::text ~ '^{[1-9][0-9]{0,8}(,[1-9][0-9]{0,8})*}$' then keys
         when key_type = 'uuid' then array(
             select key
             from unnest(keys) as key
@@ -163,6 +166,7 @@ set search_path from current
 as $$
 declare
     target regclass := to_regclass(new.table_name);
+    ours boolean := new.table_name ~ '^fbs_';
     column_name text;
     assigned text;
     key text;
@@ -173,7 +177,7 @@ begin
     new.clean_sql := null;
     new.move_sql := null;
     new.find_sql := null;
-    if target is null and new.table_name ~ '^fbs_' then
+    if target is null and ours then
         return new; -- a component that is not installed here
     elsif target is null then
         raise exception 'rule %: there is no table %', new.rule_name, new.table_name
@@ -244,6 +248,13 @@ begin
         )
     )
     into touched;
+    if new.action = 'set columns' and new.only_if is null and new.unless is null then
+        -- Rows that it has been applied to are done with.
+        select concat_ws(' and ', touched, '(' || string_agg(format('t.%I::text is distinct from %L', name, v), ' or ') || ')')
+        into touched
+        from jsonb_each_text(new.set_columns) as s (name, v)
+        where v is distinct from 'now';
+    end if;
     assigned := case new.action
         when 'set null' then format('%I = null', new.key_column)
         when 'set columns' then (
@@ -254,7 +265,15 @@ begin
     new.clean_sql := case
         when new.action = 'delete' then format('delete from %s as t', new.table_name)
         else format('update %s as t set %s', new.table_name, assigned)
-    end || format(' where %s and %s = any ($2::%s[])', touched, key, new.key_type);
+    end || format(
+        -- An index serves FBS's own tables, and the planner need not look at every key.
+        -- Without one a constant list is quicker, as PostgreSQL hashes it.
+        case
+            when ours then ' where %1$s and %2$s = any ((select $2::%3$s[])::%3$s[])'
+            else ' where %1$s and %2$s = any ($2::%3$s[])'
+        end,
+        touched, key, new.key_type
+    );
     new.find_sql := format('select array_agg(distinct %s::text) from %s as t where %s', key, new.table_name, touched);
     new.move_sql := case
         when new.json_column is null then
@@ -371,11 +390,19 @@ declare
     touched bigint;
     total bigint := 0;
     event integer;
+    written smallint[];
     found record;
     deferred text := '';
 begin
     for rule in
-        select r.table_name, r.key_type, r.action, r.clean_sql, r.move_sql
+        select
+            r.table_name, r.key_type, r.action, r.clean_sql, r.move_sql,
+            -- A key that is not written is not checked; what a host's own triggers write is not known.
+            case
+                when r.table_name !~ '^fbs_' then null
+                when new_keys is not null or r.action = 'set null' then array[coalesce(r.json_column, r.key_column)]
+                when r.action = 'set columns' then array(select jsonb_object_keys(r.set_columns))
+            end as written
         from fbs_cleanup_rules as r
         where
             r.clean_sql is not null
@@ -426,8 +453,14 @@ begin
         -- What is deferred would fail at commit, where nothing could catch it.
         if touched > 0 then
             event := case when rule.action = 'delete' and new_keys is null then 8 else 16 end;
+            written := array(
+                select a.attnum
+                from pg_attribute as a
+                where a.attrelid = to_regclass(rule.table_name) and a.attname = any(rule.written)
+            );
             select
-                string_agg(format('%I.%I', n.nspname, c.conname), ', ') filter (where t.tginitdeferred) as names,
+                string_agg(format('%s.%I', c.connamespace::regnamespace, c.conname), ', ')
+                filter (where t.tginitdeferred) as names,
                 bool_or(
                     c.confrelid = t.tgrelid
                     and case event when 8 then c.confdeltype else c.confupdtype end in ('c', 'n', 'd')
@@ -435,8 +468,15 @@ begin
             into found
             from pg_trigger as t
             inner join pg_constraint as c on t.tgconstraint = c.oid
-            inner join pg_namespace as n on c.connamespace = n.oid
-            where t.tgrelid = to_regclass(rule.table_name) and t.tgtype & event > 0;
+            where
+                t.tgrelid = to_regclass(rule.table_name)
+                and t.tgtype & event > 0
+                and (
+                    rule.written is null
+                    or c.contype <> 'f'
+                    or c.conrelid = t.tgrelid and c.conkey && written
+                    or c.confrelid = t.tgrelid and c.confkey && written
+                );
             deferred := concat_ws(
                 ', ',
                 nullif(deferred, ''),
@@ -793,6 +833,94 @@ $$;
 comment on function fbs_mark_statement() is
 'Trigger on a partitioned host table: lets the partitions know that a statement on the whole table takes care of their rows.';
 
+create function fbs_host_triggers(host_table regclass, model_name text, key_column text)
+returns table (table_id regclass, trigger_name text, definition text, present boolean)
+language sql
+stable
+set search_path from current
+as $$
+    with host as (
+        select
+            c.relkind = 'p' as partitioned,
+            format('(%L, %L)', model_name, key_column) as arguments
+        from pg_class as c
+        where c.oid = host_table
+    ),
+
+    places as (
+        select host_table as relid, true as is_root, h.partitioned, h.arguments
+        from host as h
+        union all
+        select p.relid, false, true, h.arguments
+        from host as h
+        cross join pg_partition_tree(host_table) as p
+        where p.isleaf and p.relid <> host_table
+    ),
+
+    wanted as (
+        select t.relid, d.name, d.definition
+        from places as t
+        cross join lateral (
+            values
+            (
+                t.is_root, 'fbs_cleanup_delete',
+                'after delete on %s referencing old table as old_rows for each statement'
+                ' execute function fbs_cleanup' || t.arguments
+            ),
+            (
+                true, 'fbs_cleanup_truncate',
+                'after truncate on %s for each statement execute function fbs_cleanup' || t.arguments
+            ),
+            (
+                t.is_root, 'fbs_cleanup_key',
+                format(
+                    case when t.partitioned then 'before' else 'after' end
+                    || ' update of %1$I on %%s for each row when (old.%1$I is distinct from new.%1$I)'
+                    ' execute function fbs_cleanup', key_column
+                ) || t.arguments
+            ),
+            (
+                true, 'fbs_cleanup_keys',
+                format('after update of %I on %%s for each statement execute function fbs_cleanup', key_column)
+                || t.arguments
+            ),
+            (
+                t.is_root and t.partitioned, 'fbs_cleanup_mark',
+                'before delete or update on %s for each statement execute function fbs_mark_statement' || t.arguments
+            ),
+            (
+                t.is_root and t.partitioned, 'fbs_cleanup_unmark',
+                'after delete or update on %s for each statement execute function fbs_mark_statement' || t.arguments
+            ),
+            -- New partitions get this one by themselves.
+            (
+                t.is_root and t.partitioned, 'fbs_cleanup_row',
+                format(
+                    'after delete on %%s for each row when (current_setting(''fbs.statement'', true)'
+                    ' is distinct from pg_trigger_depth() || %L) execute function fbs_cleanup', '/' || model_name
+                ) || t.arguments
+            )
+        ) as d (applies, name, definition)
+        where d.applies
+    )
+
+    select
+        w.relid, w.name, w.definition,
+        exists (
+            select from pg_trigger as g
+            where
+                g.tgrelid = w.relid
+                and g.tgname = w.name
+                and g.tgenabled <> 'D'
+                and g.tgargs
+                = convert_to(model_name, 'UTF8') || '\x00'::bytea || convert_to(key_column, 'UTF8') || '\x00'::bytea
+        )
+    from wanted as w;
+$$;
+
+comment on function fbs_host_triggers(regclass, text, text) is
+'The triggers that an attached host table and its partitions bear: how each is made, and whether it is there and enabled.';
+
 create function fbs_attach_host(host_table regclass, model_name text, key_column text default null)
 returns void
 language plpgsql
@@ -805,7 +933,6 @@ declare
     kind "char";
     known boolean;
     wanted record;
-    arguments text;
     missing boolean := false;
 begin
     select c.relkind, format_type(a.atttypid, null)
@@ -840,68 +967,8 @@ begin
     on conflict on constraint fbs_hosts_pkey do update
     set model_name = excluded.model_name, key_column = excluded.key_column;
 
-    arguments := format('(%L, %L)', model_name, key);
-    for wanted in
-        select t.relid, d.name, d.definition
-        from (
-            select host_table as relid, true as is_root, kind = 'p' as partitioned
-            union all
-            select p.relid, false, true
-            from pg_partition_tree(host_table) as p
-            where p.isleaf and p.relid <> host_table
-        ) as t
-        cross join lateral (
-            values
-            (
-                t.is_root, 'fbs_cleanup_delete',
-                'after delete on %s referencing old table as old_rows for each statement'
-                ' execute function fbs_cleanup' || arguments
-            ),
-            (
-                true, 'fbs_cleanup_truncate',
-                'after truncate on %s for each statement execute function fbs_cleanup' || arguments
-            ),
-            (
-                t.is_root, 'fbs_cleanup_key',
-                format(
-                    case when t.partitioned then 'before' else 'after' end
-                    || ' update of %1$I on %%s for each row when (old.%1$I is distinct from new.%1$I)'
-                    ' execute function fbs_cleanup', key
-                ) || arguments
-            ),
-            (
-                true, 'fbs_cleanup_keys',
-                format('after update of %I on %%s for each statement execute function fbs_cleanup', key) || arguments
-            ),
-            (
-                t.is_root and t.partitioned, 'fbs_cleanup_mark',
-                'before delete or update on %s for each statement execute function fbs_mark_statement' || arguments
-            ),
-            (
-                t.is_root and t.partitioned, 'fbs_cleanup_unmark',
-                'after delete or update on %s for each statement execute function fbs_mark_statement' || arguments
-            ),
-            -- New partitions get this one by themselves.
-            (
-                t.is_root and t.partitioned, 'fbs_cleanup_row',
-                format(
-                    'after delete on %%s for each row when (current_setting(''fbs.statement'', true)'
-                    ' is distinct from pg_trigger_depth() || %L) execute function fbs_cleanup', '/' || model_name
-                ) || arguments
-            )
-        ) as d (applies, name, definition)
-        where
-            d.applies
-            and not exists (
-                select from pg_trigger as g
-                where
-                    g.tgrelid = t.relid
-                    and g.tgname = d.name
-                    and g.tgenabled <> 'D'
-                    and g.tgargs = convert_to(model_name, 'UTF8') || '\x00'::bytea || convert_to(key, 'UTF8') || '\x00'::bytea
-            )
-    loop
-        execute format('create or replace trigger %I ' || wanted.definition, wanted.name, wanted.relid::regclass);
+    for wanted in select t.* from fbs_host_triggers(host_table, model_name, key) as t where not t.present loop
+        execute format('create or replace trigger %I ' || wanted.definition, wanted.trigger_name, wanted.table_id);
         missing := true;
     end loop;
 
@@ -947,7 +1014,7 @@ comment on function fbs_detach_host(regclass) is
 'Detaches a host''s table: its triggers go, FBS''s rows stay. False where it was not attached.';
 
 create function fbs_sweep_orphans(only_model text default null)
-returns table (model_name text, orphans bigint, touched bigint)
+returns table (model_name text, orphans bigint, touched bigint, error text)
 language plpgsql
 set search_path from current
 set row_security = off
@@ -963,17 +1030,25 @@ begin
         where only_model is null or h.model_name = only_model
         order by h.model_name
     loop
-        keys := fbs_orphan_keys(host.model_name);
         model_name := host.model_name;
-        orphans := cardinality(keys);
-        touched := fbs_apply_rules(host.model_name, keys);
+        orphans := null;
+        touched := null;
+        error := null;
+        -- One model that cannot be swept shall not hold up the others.
+        begin
+            keys := fbs_orphan_keys(host.model_name);
+            orphans := cardinality(keys);
+            touched := fbs_apply_rules(host.model_name, keys);
+        exception when others or assert_failure then
+            error := sqlerrm;
+        end;
         return next;
     end loop;
 end;
 $$;
 
 comment on function fbs_sweep_orphans(text) is
-'Finds rows that point at host rows which are gone, and applies the rules to them. Returns for each attached model the keys found missing and the rows touched.';
+'Finds rows that point at host rows which are gone, and applies the rules to them. Returns for each attached model the keys found missing and the rows touched, or what went wrong.';
 
 create function fbs_run_queued(ids bigint[])
 returns void
@@ -1048,7 +1123,11 @@ begin
         with due as (
             select q.id, q.model_name, q.operation, q.rule_name
             from fbs_cleanup_queue as q
-            where not due_only or q.next_attempt_at <= clock_timestamp()
+            where
+                not due_only
+                or q.next_attempt_at <= clock_timestamp()
+                -- Noted by a row trigger whose statement is over: the statement's own trigger is lost.
+                or (q.next_attempt_at = 'infinity' and q.transaction_id is distinct from pg_current_xact_id_if_assigned())
             order by q.id
             limit batch
             for update skip locked

@@ -89,3 +89,14 @@ cross join fbs_dms_document_category as c;
 insert into fbs_notifications (title, message, user_id)
 select 'Lease of ' || t.name || ' ends soon', 'In thirty days.', 1 + t.id % 3
 from rentals.tenants as t;
+
+insert into fbs_app_cashentry
+(business_id, entry_date, entry_type, amount, description, category, payment_method, vendor_customer)
+select
+    'rentals', day::date, 'income', 400 + 25 * t.id, 'Rent of ' || t.name, 'rent', 'bank_transfer', t.name
+from rentals.tenants as t
+cross join generate_series(timestamp '2026-01-05', timestamp '2026-03-05', interval '1 month') as day
+union all
+select
+    'rentals', day::date, 'expense', 610, 'Cleaning of the houses', 'cleaning', 'cash', 'Brightside'
+from generate_series(timestamp '2026-01-31', timestamp '2026-03-31', interval '1 month') as day;

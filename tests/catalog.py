@@ -53,13 +53,15 @@ _QUERIES = {
 
 def catalog(connection: psycopg.Connection, schema: str = "public") -> dict[str, str]:
     """Every object of a schema: its kind and name, and how it is defined."""
+    from fbs_db.snapshot import settled  # the hosts of other versions have no fbs_db
+
     found: dict[str, str] = {}
     with connection.transaction(), connection.cursor(row_factory=tuple_row) as cursor:
         quoted = sql.Identifier(schema).as_string(connection)
         cursor.execute("select set_config('search_path', %s, true)", (quoted,))
         for kind, query in _QUERIES.items():
             for name, definition in cursor.execute(query, {"schema": quoted, "name": schema}):
-                text = definition.replace(f"{schema}.", "").replace(f'"{schema}".', "")
+                text = settled(definition).replace(f"{schema}.", "").replace(f'"{schema}".', "")
                 found[f"{kind} {name.replace(f'{schema}.', '')}"] = text.replace(f"'{schema}', ", "'SCHEMA', ")
     return found
 

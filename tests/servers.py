@@ -94,6 +94,31 @@ def running(binaries: Path, major: int, *, base: str | None = None, settings: st
             "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\nmax_connections = 150\n"
             f"shared_buffers = 64MB\nautovacuum = off\n{settings}\n"
         )
+    with _started(binaries, major, directory, port, user) as server:
+        yield server
+
+
+@contextmanager
+def standby_of(primary: Server) -> Iterator[Server]:
+    """A streaming standby of a running server."""
+    directory = Path(tempfile.mkdtemp(prefix="fbs-db-", dir=_memory()))
+    user = _system_user()
+    if user:
+        shutil.chown(directory, user)
+    source = f"host={primary.host} port={primary.port} user=postgres"
+    words = ["-R", "-c", "fast", "-X", "stream"]
+    command = [str(primary.bin / "pg_basebackup"), "-D", str(directory / "data"), "-d", source, *words]
+    subprocess.run(command, check=True, capture_output=True, user=user, cwd="/")
+    port = _free_port()
+    with (directory / "data" / "postgresql.conf").open("a") as file:
+        file.write(f"port = {port}\nunix_socket_directories = '{directory}'\n")
+    with _started(primary.bin, primary.major, directory, port, user) as server:
+        yield server
+
+
+@contextmanager
+def _started(binaries: Path, major: int, directory: Path, port: int, user: str | None) -> Iterator[Server]:
+    data = directory / "data"
     log = (directory / "log").open("wb")
     process = subprocess.Popen(
         [binaries / "postgres", "-D", data], stdout=log, stderr=log, stdin=subprocess.DEVNULL, user=user, cwd="/"

@@ -304,6 +304,21 @@ def test_a_user_table_that_does_not_fit_is_refused(db: psycopg.Connection, table
     assert caught.value.diag.message_hint
 
 
+def test_attaching_users_amid_rows_that_wait_to_be_checked_says_so(db: psycopg.Connection) -> None:
+    make_users(db)
+    add(db, "fbs_workflow_definitions")
+    add(db, "fbs_workflow_instances")
+    db.commit()
+    add(db, "fbs_workflow_instances", workflow_definition_id=1)
+    with pytest.raises(psycopg.Error, match="checked when it commits") as caught:
+        attach_users(db, "auth_user")
+    assert caught.value.sqlstate == "FB005"
+    db.rollback()
+    add(db, "fbs_workflow_instances", workflow_definition_id=1)
+    db.execute("set constraints all immediate")
+    assert len(attach_users(db, "auth_user")) == 22
+
+
 def test_checking_a_column_that_is_tied_to_nothing_says_so(db: psycopg.Connection) -> None:
     with pytest.raises(psycopg.Error, match="tied to no user table") as caught:
         db.execute("select fbs_check_user_column('fbs_kpis', 'created_by_id')")
@@ -1141,7 +1156,7 @@ def test_rows_that_name_no_record_are_no_orphans(everywhere: psycopg.Connection,
     everywhere.execute(NOTES.format(key_type="text") + "; update notes set key = null")
     add_rule(everywhere, key_column="key", model_column="model", action="set null")
     add(everywhere, "fbs_dms_document", metadata={"model_name": MODEL})
-    assert rows(everywhere, "select * from fbs_sweep_orphans()") == [(MODEL, 0, 0)]
+    assert rows(everywhere, "select * from fbs_sweep_orphans()") == [(MODEL, 0, 0, None)]
     everywhere.execute("truncate locations")
     assert queued(everywhere) == []
 
@@ -1277,9 +1292,9 @@ def test_switched_off_nothing_is_cleaned_nor_queued_and_the_sweep_finds_it(
     assert queued(everywhere) == []
     everywhere.execute("reset fbs.cleanup")
     before = snapshot(everywhere)
-    assert rows(everywhere, "select * from fbs_sweep_orphans()") == [(MODEL, 1, len(expected))]
+    assert rows(everywhere, "select * from fbs_sweep_orphans()") == [(MODEL, 1, len(expected), None)]
     assert changes(before, snapshot(everywhere)) == expected
-    assert rows(everywhere, "select * from fbs_sweep_orphans()") == [(MODEL, 0, 0)]
+    assert rows(everywhere, "select * from fbs_sweep_orphans()") == [(MODEL, 0, 0, None)]
 
 
 def test_the_sweep_finds_exactly_the_orphans(everywhere: psycopg.Connection) -> None:
@@ -1301,6 +1316,48 @@ def test_the_sweep_finds_exactly_the_orphans(everywhere: psycopg.Connection) -> 
     found = effect(everywhere, "select fbs_sweep_orphans('a.long')")
     assert found == expected.pop("a.long")
     assert effect(everywhere, "select fbs_sweep_orphans()") == merged(expected.values())
+
+
+def test_one_model_that_cannot_be_swept_does_not_hold_up_the_others(db: psycopg.Connection) -> None:
+    for model in ("a.first", "b.second"):
+        make_host(db, table=model.replace(".", "_"), model=model)
+        expected = point(db, model, 99, every=False)
+    db.execute("alter table a_first rename column id to number")
+    db.commit()
+    before = snapshot(db)
+    swept = rows(db, "select * from fbs_sweep_orphans()")
+    assert swept == [
+        ("a.first", None, None, "table a_first has no column id any more"),
+        ("b.second", 1, len(expected), None),
+    ]
+    assert changes(before, snapshot(db)) == expected
+
+
+def test_what_a_rule_has_set_is_no_orphan_any_more(db: psycopg.Connection) -> None:
+    make_host(db)
+    db.execute(NOTES.format(key_type="text") + "; alter table notes add done timestamptz, add said jsonb")
+    add_rule(
+        db,
+        key_column="key",
+        model_column="model",
+        action="set columns",
+        set_columns={"state": "gone", "said": {"a": 1}, "done": "now"},
+    )
+    db.execute("update notes set model = %s, key = '99'", [MODEL])
+    db.commit()
+    [(_, orphans, touched, _)] = rows(db, "select * from fbs_sweep_orphans()")
+    assert (orphans, touched) == (1, rows(db, "select count(*) from notes")[0][0])
+    assert rows(db, "select * from fbs_sweep_orphans()") == [(MODEL, 0, 0, None)]
+
+
+def test_the_worker_does_moves_whose_statement_trigger_is_lost(db: psycopg.Connection) -> None:
+    make_host(db)
+    point(db, MODEL, 1)
+    db.execute("drop trigger fbs_cleanup_keys on locations; update locations set id = 77 where id = 1")
+    assert rows(db, "select done from fbs_retry_cleanup(1000, true)") == [(0,)]  # this transaction may go on
+    db.commit()
+    assert rows(db, "select done from fbs_retry_cleanup(1000, true)") == [(1,)]
+    assert rows(db, "select count(*) from fbs_custom_fields where record_id = 77") == [(1,)]
 
 
 def test_a_retry_leaves_alone_what_is_back(everywhere: psycopg.Connection) -> None:
@@ -1417,7 +1474,26 @@ def test_no_file_is_claimed_before_the_deletion_has_committed(installed: psycopg
 def test_truncated_attachments_queue_their_files(installed: psycopg.Connection) -> None:
     attachments(installed, ["a", "b"])
     installed.execute("truncate fbs_dms_file_attachment cascade")
-    assert files_waiting(installed) == []  # TRUNCATE is for whole tables: which rows went is not known
+    assert files_waiting(installed) == ["a", "b"]
+    installed.rollback()
+    assert files_waiting(installed) == []
+
+
+def test_a_statement_timeout_in_the_queueing_of_files_does_not_fail_the_deletion(installed: psycopg.Connection) -> None:
+    attachments(installed, ["a", "b"])
+    installed.execute(
+        "create function slow() returns trigger language plpgsql as 'begin perform pg_sleep(3); return new; end';"
+        "create trigger slow before insert on fbs_file_deletions for each row execute function slow();"
+    )
+    installed.commit()
+    said: list[str] = []
+    installed.add_notice_handler(lambda notice: said.append(str(notice.message_primary)))
+    installed.execute("set statement_timeout = 60")
+    installed.execute("delete from fbs_dms_file_attachment where file = 'a'")
+    installed.commit()
+    assert len(said) == 1
+    assert "{a}" in said[0]
+    assert rows(installed, "select file from fbs_dms_file_attachment") == [("b",)]
 
 
 def test_a_file_that_another_attachment_names_is_not_claimed(installed_everywhere: psycopg.Connection) -> None:

@@ -23,6 +23,8 @@ from tests.test_cleanup import add, attach, seed
 from tests.test_migrate import Connect
 from tests.test_schema import rows
 
+pytestmark = pytest.mark.exhaustive
+
 # Shrinking takes minutes: HYPOTHESIS_PROFILE=search makes a failure short, and looks further.
 settings.register_profile("ci", derandomize=True, max_examples=150, phases=[Phase.explicit, Phase.generate])
 settings.register_profile("search", max_examples=3000)
@@ -487,7 +489,7 @@ class Machine:
     def _sweep(self, _: Sweep) -> None:
         lifted = self.rules.lifted
         self.lift(True)
-        self.connection.execute("select fbs_sweep_orphans()")
+        assert rows(self.connection, "select error from fbs_sweep_orphans() where error is not null") == []
         self.rules.sweep(self.world)
         self.lift(lifted)
 
@@ -634,7 +636,7 @@ def test_writers_and_deleters_at_once(installed: psycopg.Connection, second: Con
 
     last = second(installed)
     assert rows(last, "select failed, waiting from fbs_retry_cleanup(1000000)") == [(0, 0)]
-    last.execute("select fbs_sweep_orphans()")
+    assert rows(last, "select error from fbs_sweep_orphans() where error is not null") == []
     assert rows(last, "select orphans, touched from fbs_sweep_orphans()") == [(0, 0)]
     living = {key for (key,) in rows(last, "select id from locations")}
     found = {

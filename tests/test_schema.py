@@ -186,7 +186,7 @@ def test_names_follow_the_scheme(installed: psycopg.Connection) -> None:
             assert name.endswith(("_idx", "_key", "_pkey")), name
     everything = catalog(installed)
     triggers = [name.split(".")[1] for name in everything if name.startswith("trigger ")]
-    assert all(re.fullmatch(r"fbs_\w+_(touch|keep_\w+|check|compile|queue_files)", name) for name in triggers)
+    assert all(re.fullmatch(r"fbs_\w+_(touch|keep_\w+|check|compile|queue_(all_)?files)", name) for name in triggers)
     assert all(name.split(" ")[1].startswith("fbs_") for name in everything if not name.startswith("comment "))
 
 

@@ -173,8 +173,14 @@ def test_cleanup_status_retry_and_sweep(host: psycopg.Connection) -> None:
     assert on(host, "cleanup", "retry").stdout == "1 done, 0 failed, 0 waiting.\n"
     assert value(host, "select count(*) from fbs_custom_fields") == 7
     host.execute("set fbs.cleanup = 'off'; delete from tenants where id <= 5")
-    assert answer(on(host, "cleanup", "sweep", "--json")) == [{"model_name": "tenant", "orphans": 2, "touched": 2}]
+    assert answer(on(host, "cleanup", "sweep", "--json")) == [
+        {"model_name": "tenant", "orphans": 2, "touched": 2, "error": None}
+    ]
     assert value(host, "select count(*) from fbs_custom_fields") == 5
+    host.execute("alter table tenants rename column id to number")
+    unswept = on(host, "cleanup", "sweep")
+    assert unswept.exit_code == 1
+    assert unswept.stdout == "  tenant: table tenants has no column id any more\n"
 
 
 def test_retry_goes_by_batches_through_all(host: psycopg.Connection) -> None:

@@ -173,15 +173,20 @@ def cleanup_retry(database: str | None, schema: str | None, as_json: bool) -> No
 @json_option
 @click.pass_obj
 def cleanup_sweep(database: str | None, model: str | None, schema: str | None, as_json: bool) -> None:
-    """Find rows that point at host rows which are gone, and apply the rules to them."""
+    """Find rows that point at host rows which are gone, and apply the rules to them.
+
+    Exit code 1 where a model could not be swept.
+    """
     swept = cleanups.sweep_orphans(database, model=model, schema=schema)
     if as_json:
         print_json([row.as_dict() for row in swept])
-        return
-    if not swept:
+    elif not swept:
         click.echo("No host table is attached.")
-    for row in swept:
-        click.echo(f"  {row.model_name}: {row.orphans:,} gone, {row.touched:,} rows of FBS cleaned up")
+    else:
+        for row in swept:
+            click.echo(f"  {row.model_name}: {row.error or f'{row.orphans:,} gone, {row.touched:,} rows cleaned up'}")
+    if any(row.error for row in swept):
+        sys.exit(1)
 
 
 @cleanup.command("run")

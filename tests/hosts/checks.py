@@ -11,7 +11,6 @@ from django.db import connection, models, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
-import fbs_db
 from tests.hosts.fbs.models import MODELS
 from tests.hosts.rows import USER, full, new_user, required, written
 
@@ -197,6 +196,8 @@ class _Undone(Exception):
 
 
 def migrate() -> None:
+    import fbs_db  # which hosts of other versions of Django do not have
+
     connection.ensure_connection()
     report = fbs_db.migrate(connection.connection, schema=SCHEMA, user_table=USER._meta.db_table)
     assert report.steps

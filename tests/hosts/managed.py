@@ -8,6 +8,8 @@ __all__ = [
     "DATABASES",
     "DEFAULT_AUTO_FIELD",
     "FBS_MANAGED",
+    "FBS_RELEASE",
+    "FBS_SHORT_KEYS",
     "INSTALLED_APPS",
     "MIGRATION_MODULES",
     "SECRET_KEY",
@@ -15,4 +17,6 @@ __all__ = [
 ]
 
 FBS_MANAGED = True
+FBS_RELEASE = None
+FBS_SHORT_KEYS = False
 INSTALLED_APPS = ["tests.hosts.fbs"]

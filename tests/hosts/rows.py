@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import uuid
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
@@ -12,7 +13,8 @@ from django.contrib.auth import get_user_model
 from django.db import models
 
 USER = get_user_model()
-_numbers = itertools.count(1)
+#: Where there are rows already, further on.
+_numbers = itertools.count(int(os.environ.get("HOST_FIRST_NUMBER", "1")))
 
 
 def sample(field: Any) -> Any:

@@ -27,6 +27,8 @@ DATABASES = {
 }
 AUTH_USER_MODEL = os.environ.get("HOST_USER_MODEL", "auth.User")
 FBS_MANAGED = bool(os.environ.get("HOST_FBS_MANAGED"))
+FBS_RELEASE = os.environ.get("HOST_FBS_RELEASE")
+FBS_SHORT_KEYS = bool(os.environ.get("HOST_FBS_SHORT_KEYS"))
 # Migrations of FBS's app are there where a test has written them.
 MIGRATION_MODULES = {"fbs": "fbs_migrations"} if find_spec("fbs_migrations") else {}
 

@@ -1,4 +1,4 @@
-"""FBS's models as the list has them, built from it."""
+"""FBS's models as the list has them, built from it; or as a release of FBS has them."""
 
 from __future__ import annotations
 
@@ -12,19 +12,24 @@ from django.utils import timezone
 from tests.catalog import is_user_key, listed_tables
 from tests.hosts import FIELDS
 
-_TABLES = listed_tables()
+#: None for the list itself; 2.0.2 lacks a table, and 2.0.6 has other names for some.
+_RELEASE: str | None = settings.FBS_RELEASE
+_TABLES = [table for table in listed_tables() if _RELEASE != "2.0.2" or table["fbs"] == "2.0.2"]
+_KEY = models.AutoField if settings.FBS_SHORT_KEYS else models.BigAutoField
 _NAMES = {table["table"]: table["model"].split(".")[1] for table in _TABLES}
 
 
-def _field(column: dict[str, Any]) -> tuple[str, Any]:
+def _field(column: dict[str, Any], former: dict[str, str]) -> tuple[str, Any]:
     name = column["name"]
     kind, _, size = column["type"].rstrip(")").partition("(")
     options: dict[str, Any] = {key: column[key] for key in ("null", "unique") if key in column}
+    if name in former:
+        options["db_column"] = former[name]
     if "default" in column:
         default = column["default"]
         options["default"] = timezone.now if default == "now" else type(default) if default in ({}, []) else default
     if column.get("primary_key"):
-        return name, models.BigAutoField(primary_key=True)
+        return name, _KEY(primary_key=True)
     if is_user_key(column) and not apps.is_installed("django.contrib.auth"):
         return name, models.BigIntegerField(db_index=True, **options)
     if "references" in column:
@@ -42,14 +47,16 @@ def _field(column: dict[str, Any]) -> tuple[str, Any]:
 
 
 def _model(table: dict[str, Any]) -> Any:
+    old = _RELEASE == "2.0.6"
     meta = {
-        "db_table": table["table"],
+        "db_table": table.get("name_in_2_0_4_to_2_0_6", table["table"]) if old else table["table"],
         "managed": settings.FBS_MANAGED,
         "ordering": table["ordering"],
         "unique_together": table["unique_together"],
         "indexes": [models.Index(fields=columns) for columns in table["indexes"]],
     }
-    body = dict(_field(column) for column in table["columns"])
+    former = table.get("columns_in_2_0_4_to_2_0_6", {}) if old else {}
+    body = dict(_field(column, former) for column in table["columns"])
     body |= {"__module__": __name__, "Meta": type("Meta", (), meta)}
     return type(_NAMES[table["table"]], (models.Model,), body)
 

@@ -1,0 +1,339 @@
+"""Making a schema managed whose tables something else made, such as Django."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+import psycopg
+from psycopg import sql
+
+from fbs_db import files, health, snapshot
+from fbs_db.adoption import found as reading
+from fbs_db.adoption.found import Found
+from fbs_db.adoption.tables import fit
+from fbs_db.adoption.work import Change, Fit, UserTable
+from fbs_db.backend import Backend
+from fbs_db.connection import from_server, raise_if_lost, said_by, shown
+from fbs_db.errors import AdoptionRefused, LockTimeout, PoolerRefused, ServerError, TargetError
+from fbs_db.health import CheckReport, Finding
+from fbs_db.migrations import LOCK_WAIT, refuse_unfit
+from fbs_db.reports import Progress, silent
+from fbs_db.session import Database, Session, session
+from fbs_db.snapshot import Key, Object
+
+_TRIES = 5
+_UNCHECKED = "set local check_function_bodies = off;"
+
+
+@dataclass(frozen=True)
+class AdoptedTable:
+    """One of the tables that FBS is to have.
+
+    Attributes:
+        name: as it is to be called.
+        present: as it is called; empty where it is missing and will be made.
+        matching: how many of its columns, defaults, keys, indexes and so on are right as they are.
+        renamed, added, changed, dropped: how many of them will be.
+        stops: how many things about it stop the adoption.
+    """
+
+    name: str
+    present: str
+    matching: int
+    renamed: int
+    added: int
+    changed: int
+    dropped: int
+    stops: int
+
+    @property
+    def state(self) -> Literal["matches", "adapts", "missing", "stops"]:
+        """What there is to do about it, in a word."""
+        if self.stops:
+            return "stops"
+        if not self.present:
+            return "missing"
+        return "adapts" if self.renamed + self.added + self.changed + self.dropped else "matches"
+
+
+@dataclass(frozen=True)
+class AdoptReport:
+    """What is, or was, done to make a schema managed.
+
+    Attributes:
+        database: the database, as a URL without password.
+        schema: the schema.
+        user_table: the host's user table; empty where none is named and no key points at one.
+        tables: every table that FBS is to have.
+        changes: all that is done, in that order.
+        stops: what could lose data, or takes a decision: nothing is done while there is any.
+        kept: what is not FBS's and stays, such as the host's own columns and indexes.
+        script: the same as SQL, as psql runs it too; empty where something stops it.
+        adopted: whether it was done.
+        check: what `fbs_db.check` found before it was made final; None where it was not done.
+    """
+
+    database: str
+    schema: str
+    user_table: str
+    tables: tuple[AdoptedTable, ...]
+    changes: tuple[Change, ...]
+    stops: tuple[Finding, ...]
+    kept: tuple[Finding, ...]
+    script: str
+    adopted: bool = False
+    check: CheckReport | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as plain values, as ``--json`` prints it."""
+        values = asdict(replace(self, check=None))
+        tables = [{**asdict(table), "state": table.state} for table in self.tables]
+        return values | {"tables": tables, "check": self.check.as_dict() if self.check else None}
+
+
+def adopt(
+    database: Database = None,
+    *,
+    schema: str | None = None,
+    user_table: str | None = None,
+    apply: bool = False,
+    wait: float = LOCK_WAIT,
+    progress: Callable[[Progress], None] = silent,
+) -> AdoptReport:
+    """Take over FBS's tables that something else made, such as Django's ``migrate``.
+
+    All rows stay. What FBS lacks is added, names become those of the files, what is
+    redundant goes; then the history says that every file is applied. One transaction:
+    all of it, or nothing. Without ``apply`` the plan alone, which only reads.
+
+    Parameters:
+        database, schema, wait, progress: as for `fbs_db.migrate`; no server is created.
+        user_table: the host's user table; None for the configured one, or that at which the
+            keys of user columns point.
+        apply: do it.
+
+    Raises:
+        AdoptionRefused: something stops it, each thing named; only with ``apply``.
+        TargetError: the schema is managed already, or holds nothing of FBS.
+        LockTimeout: a table is in use for longer than five tries, or a migration is going on.
+        FbsDbError: see `fbs_db.errors`. Nothing was changed then.
+
+    Reads the catalogs; rows where something is stricter than what is there.
+    """
+    with session(database, schema, application="fbs-db adopt") as at:
+        backend = Backend(at.connection, at.schema, said=lambda text: progress(Progress("wait", text=text)))
+        _refuse(at, backend)
+        refuse_unfit(at)
+        name = user_table if user_table is not None else at.user_table
+        users = at.table(name) if name else ""
+        with health.reading(at):
+            plan = _plan(at, backend, users)
+        if not apply:
+            return plan
+        _refuse_stopped(plan)
+        with backend.lock(wait):
+            _refuse(at, backend)
+            return _patiently(at, backend, users, progress)
+
+
+def _refuse(at: Session, backend: Backend) -> None:
+    """Refuse a schema that is managed."""
+    if history := backend.history():
+        raise TargetError(
+            f"Schema {at.schema} is managed already:"
+            f" fbs-db {history[0].fbs_db_version} recorded its files on {history[0].applied_at:%Y-%m-%d %H:%M}.",
+            hint="Look whether it is whole: fbs-db check. Bring it back where it is not: fbs-db repair",
+        )
+
+
+def _refuse_stopped(plan: AdoptReport) -> None:
+    """Refuse where something stops it."""
+    if plan.stops:
+        said = "1 thing stops it:" if len(plan.stops) == 1 else f"{len(plan.stops)} things stop it:"
+        text = "\n".join([said, *map(_told, plan.stops)])
+        raise AdoptionRefused(text, hint="Nothing was changed. Put it right, then type the same again.", report=plan)
+
+
+def _told(finding: Finding) -> str:
+    """A finding in a line or two."""
+    said = f"  {finding.kind} {finding.object}: {finding.problem}"
+    for label, text in ((": ", finding.found), (", expected ", finding.expected)):
+        said += f"{label}{text}" if text and "\n" not in text else ""
+    return f"{said}\n    {finding.mend}" if finding.mend else said
+
+
+# --- the plan
+
+
+def _plan(at: Session, backend: Backend, user_table: str) -> AdoptReport:
+    objects = _objects(at)
+    there = reading.read(at, objects)
+    if not there.tables:
+        raise TargetError(
+            f"There is no table of FBS in schema {at.schema}.",
+            hint="Make them: fbs-db migrate. Or name the schema in which they are: --schema",
+        )
+    users = _user_table(at, there, objects, user_table)
+    fitted = fit(at, objects, there, users)
+    backend.user_table = users.name if users else ""
+    changes = (*fitted.changes, *_records(backend), *_links(at, users))
+    return AdoptReport(
+        database=shown(at.connection),
+        schema=at.schema,
+        user_table=backend.user_table,
+        tables=tuple(_table(name, there, fitted, changes) for kind, name in objects if kind == "table"),
+        changes=changes,
+        stops=fitted.stops,
+        kept=fitted.kept,
+        script="" if fitted.stops else _script(at, backend, there, changes),
+    )
+
+
+def _objects(at: Session) -> Mapping[Key, Object]:
+    return snapshot.expected((file.id for file in files.load()), at.connection.info.server_version)
+
+
+def _table(name: str, there: Found, fitted: Fit, changes: tuple[Change, ...]) -> AdoptedTable:
+    done = [
+        change.action
+        for change in changes
+        if change.table == name
+        for _ in (change.statements if change.kind == "comment" else "1")
+    ]
+    return AdoptedTable(
+        name=name,
+        present=there.tables[name].present if name in there.tables else "",
+        matching=fitted.matching.get(name, 0),
+        renamed=done.count("rename"),
+        added=done.count("add"),
+        changed=done.count("change"),
+        dropped=done.count("drop"),
+        stops=sum(stop.object.partition(".")[0] == name for stop in fitted.stops),
+    )
+
+
+def _user_table(at: Session, there: Found, objects: Mapping[Key, Object], named: str) -> UserTable | None:
+    """The user table that is named; else the one at which the keys of user columns point.
+
+    Raises:
+        TargetError: its key is not a single column.
+    """
+    name = named
+    if not name:
+        of_users = {name for (kind, name), it in objects.items() if kind == "column" and it.definition == "fbs_user_id"}
+        targets = {
+            key.target
+            for key in there.constraints
+            if key.kind == "f" and len(key.columns) == 1 and f"{key.table}.{key.columns[0]}" in of_users
+        }
+        if len(targets) != 1:
+            return None
+        name = targets.pop()
+    keys = at.select(
+        "select c.oid::bigint, a.attname::text, format_type(a.atttypid, a.atttypmod)"
+        " from pg_catalog.pg_class as c"
+        " left join pg_catalog.pg_index as i on c.oid = i.indrelid and i.indisprimary and i.indnkeyatts = 1"
+        " left join pg_catalog.pg_attribute as a on c.oid = a.attrelid and i.indkey[0] = a.attnum"
+        " where c.oid = %s::regclass",
+        name,
+    )
+    oid, key, key_type = keys[0]
+    if key is None:
+        raise TargetError(
+            f"The user table {name} has no primary key of one column.",
+            hint="Name the table whose primary key FBS's user columns hold: --user-table",
+        )
+    return UserTable(name, oid, key, key_type)
+
+
+def _records(backend: Backend) -> Iterator[Change]:
+    for file in files.load():
+        yield Change("", "add", "migration", file.id, "", (backend.record_sql(file, "adopt"),))
+
+
+def _links(at: Session, users: UserTable | None) -> Iterator[Change]:
+    if users:
+        name = sql.Literal(users.name).as_string(at.connection)
+        statement = f"select * from fbs_attach_users({name});"
+        yield Change("", "add", "users", users.name, "its rules on delete", (statement,))
+
+
+def _script(at: Session, backend: Backend, there: Found, changes: tuple[Change, ...]) -> str:
+    """What is sent, to be read, or run by psql."""
+    parts = ["begin;", backend.settings_sql(), _UNCHECKED, _lock(at, there)]
+    parts += [statement for change in changes for statement in change.statements]
+    return "\n\n".join([*parts, "commit;"]) + "\n"
+
+
+def _lock(at: Session, there: Found) -> str:
+    """All locks at once, before any work: also those of tables at which keys point that are dropped."""
+    names = [
+        sql.Identifier(at.schema, table.present).as_string(at.connection)
+        for table in there.tables.values()
+        if table.definition == "table"
+    ]
+    may_lock = "select has_table_privilege(%s::oid, 'update, delete, truncate')"
+    targets = {(key.target_oid, key.target) for key in there.constraints if key.target}
+    ours = {table.oid for table in there.tables.values()}
+    names += sorted(name for oid, name in targets if oid not in ours and at.select(may_lock, oid) == [(True,)])
+    return f"lock table {', '.join(names)} in access exclusive mode;"
+
+
+# --- doing it
+
+
+def _patiently(at: Session, backend: Backend, users: str, progress: Callable[[Progress], None]) -> AdoptReport:
+    tries = 1 if backend.in_callers_transaction else _TRIES
+    for attempt in range(1, tries + 1):
+        try:
+            return _do(at, backend, users, progress)
+        except LockTimeout as error:
+            if attempt == tries:
+                raise
+            progress(Progress("wait", text=f"{error.message}; trying again ({attempt} of {tries - 1})"))
+            time.sleep(attempt)
+    raise AssertionError("unreachable")
+
+
+def _do(at: Session, backend: Backend, users: str, progress: Callable[[Progress], None]) -> AdoptReport:
+    with backend.run_transaction(), at.translated(), _bodies_unchecked(at):
+        if not backend.holds_lock():
+            raise PoolerRefused("The server session changed under way.", hint="Adopt over a direct connection.")
+        at.cursor().execute(_lock(at, reading.read(at, _objects(at))).encode())
+        plan = _plan(at, backend, users)  # anew: what it is based on can change no more
+        _refuse_stopped(plan)
+        for change in plan.changes:
+            progress(Progress("wait", text=f"{change.kind} {change.object}"))
+            _run(at, change)
+        progress(Progress("wait", text="check"))
+        found = health.check(at.connection, schema=at.schema)
+        kept = {(one.kind, one.object) for one in plan.kept}
+        if left := [one for one in found.findings if one.severity != "note" and (one.kind, one.object) not in kept]:
+            text = "\n".join(["It would not be whole afterwards:", *map(_told, left)])
+            raise AdoptionRefused(text, hint="Nothing was changed.", report=replace(plan, check=found))
+        return replace(plan, adopted=True, check=found)
+
+
+def _run(at: Session, change: Change) -> None:
+    """Run a change; on failure say which it was."""
+    for statement in change.statements:
+        try:
+            at.cursor().execute(statement.encode())
+        except psycopg.Error as error:
+            raise_if_lost(at.connection, error)
+            message = f"{change.kind} {change.object}: {said_by(error)}"
+            hint = " ".join(filter(None, (error.diag.message_hint, "Nothing was changed.")))
+            raise (from_server(error, message) or ServerError(message, hint=hint)) from error
+
+
+@contextmanager
+def _bodies_unchecked(at: Session) -> Iterator[None]:
+    """What the body of a function calls may come after it."""
+    ((before,),) = at.select("select current_setting('check_function_bodies')")
+    at.cursor().execute(_UNCHECKED)
+    yield
+    at.cursor().execute("select set_config('check_function_bodies', %s, true)", [before])

@@ -1,0 +1,135 @@
+"""What brings tables that something else made to the shape that the files give them.
+
+Everything is found out by reading. What could lose data, or cannot be decided here, is a
+stop; all else becomes statements, in an order in which they run.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+from fbs_db import snapshot
+from fbs_db.adoption import values
+from fbs_db.adoption.columns import columns
+from fbs_db.adoption.found import Found
+from fbs_db.adoption.indexes import indexes
+from fbs_db.adoption.keys import keys
+from fbs_db.adoption.work import FUNCTIONS, INDEXES, LINKS, RENAMED, REST, TABLES, TYPED, Change, Fit, UserTable, Work
+from fbs_db.session import Session
+from fbs_db.snapshot import Key, Object
+
+
+def fit(at: Session, objects: Mapping[Key, Object], there: Found, users: UserTable | None) -> Fit:
+    """Find out what is to be done.
+
+    Parameters:
+        objects: all that the files make.
+        there: the tables as they are.
+        users: the host's user table, where it is known.
+
+    Reads the catalogs, and rows where a column or key is stricter than what is there.
+    """
+    work = Work(at, objects, there, users)
+    _tables(work)
+    _domain(work)
+    for part in (columns, keys, indexes):
+        for name in there.tables:
+            part(work, name)
+    _rest(work)
+    changes = tuple(change for phase in sorted(work.changes) for change in work.changes[phase])
+    return Fit(changes, tuple(work.stops), tuple(work.kept), dict(work.matching))
+
+
+def _tables(work: Work) -> None:
+    for it in [it for it in work.objects.values() if it.kind == "table"]:
+        table = work.there.tables.get(it.name)
+        if table is None:
+            work.make(TABLES, it, reason="it is missing")
+            continue
+        if table.present != it.name:
+            statement = f"alter table {work.quoted[table.present]} rename to {it.name};"
+            work.change(RENAMED, "rename", "table", it.name, statement, reason=f"it was {table.present}")
+        if table.definition != it.definition:
+            work.stop("table", it.name, "of another kind", table.definition, it.definition)
+        elif not table.alike:
+            found = "a table with other columns"
+            work.stop("table", it.name, "the name is taken", found, None, "Rename it or drop it.")
+        elif not table.ours:
+            work.stop("table", it.name, "belongs to somebody else", table.owner, None, "Connect as that role.")
+        else:
+            work.match(it.name)
+    for table in work.there.doubled:
+        both = f"{table.name} and {table.present} are both there"
+        mend = "Bring the rows together in one of them, and drop the other."
+        work.stop("table", table.name, "there twice", both, "one of them", mend)
+    for table in work.there.strangers:
+        work.keep("table", table.present, "it bears a former name of FBS's, but not its columns")
+    _names(work)
+
+
+def _names(work: Work) -> None:
+    """What bears a name of FBS's and is something else."""
+    named = {name.rpartition(".")[2] for kind, name in work.objects if kind in ("view", "index", "constraint")}
+    for name, what in work.there.relations.items():
+        if name in named and not (what == "view" and ("view", name) in work.objects):
+            work.stop(
+                "table",
+                name,
+                "the name is taken",
+                f"{'an' if what == 'index' else 'a'} {what}",
+                None,
+                "Rename it or drop it.",
+            )
+    for kind in ("view", "function"):
+        for it in [it for it in work.objects.values() if it.kind == kind]:
+            there = work.found.get(it.key)
+            if there and there.definition != it.definition:
+                work.stop(kind, it.name, "the name is taken", there.definition, None, f"drop {kind} {it.name};")
+
+
+def _domain(work: Work) -> None:
+    """The type of user columns: what they hold, or the wider of that and the user table's key."""
+    columns = [column for name, column in work.there.columns.items() if name in work.user_columns]
+    types = {column.type for column in columns} - {"fbs_user_id"} | ({work.users.type} if work.users else set())
+    wanted = work.objects["domain", "fbs_user_id"]
+    if wanted.key in work.found:
+        query = (
+            "select format_type(y.typbasetype, y.typtypmod) from pg_catalog.pg_type as y"
+            " inner join pg_catalog.pg_namespace as n on y.typnamespace = n.oid"
+            " where n.nspname = %s and y.typname = %s"
+        )
+        work.base = str(work.at.select(query, work.at.schema, wanted.name)[0][0])
+        if types and values.widest({*types, work.base}) != work.base:
+            work.stop("domain", wanted.name, "of another type", work.base, ", ".join(sorted(types)))
+        return
+    # Where they do not agree, the user table decides, and each column that differs is told of.
+    work.base = values.widest(types) or (work.users.type if work.users else sorted(types)[0])
+    work.change(TYPED, "add", "domain", wanted.name, f"create domain {wanted.name} as {work.base};")
+
+
+def _rest(work: Work) -> None:
+    comments: dict[str, list[str]] = defaultdict(list)
+    for it in work.objects.values():
+        there = work.found.get(it.key)
+        if it.kind not in ("function", "statistics", "view", "trigger", "comment", "setting", "rule"):
+            missing = snapshot.implied(it.key, work.objects)
+            if missing and missing[0][0] == "table" and missing[0][1] not in work.there.tables:
+                _of_missing(work, it)
+        elif there and there.definition == it.definition:
+            work.match(it.name.removeprefix("column ").removeprefix("table ").partition(".")[0])
+        elif it.kind == "comment":
+            comments[it.name.partition(" ")[2].partition(".")[0]] += work.making(it)
+        else:
+            work.make(FUNCTIONS if it.kind == "function" else REST, it, there)
+    for name, statements in comments.items():
+        table = name if name in work.there.tables else ""
+        work.changes[REST].append(Change(table, "add", "comment", name, "", tuple(statements)))
+
+
+def _of_missing(work: Work, it: Object) -> None:
+    """What a table that is made has besides its columns and keys."""
+    if it.kind == "index":
+        work.make(INDEXES, it)
+    elif it.kind == "constraint" and it.definition.startswith("FOREIGN KEY"):
+        work.make(LINKS, it)

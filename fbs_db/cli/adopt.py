@@ -1,0 +1,100 @@
+"""The command that makes a schema managed whose tables something else made."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+import fbs_db
+from fbs_db.adoption import AdoptedTable, AdoptReport
+from fbs_db.cli.base import complain, done, json_option, main, print_json, quiet, schema_option, verbose
+from fbs_db.cli.health import show_finding
+from fbs_db.errors import AdoptionRefused
+from fbs_db.reports import Progress
+
+_STATE_COLOURS = {"matches": "green", "adapts": "yellow", "missing": "yellow", "stops": "red"}
+
+
+@main.command("adopt")
+@click.option("--apply", "apply_", is_flag=True, help="Do it: all of it, or nothing.")
+@click.option("--user-table", metavar="T", help="The host's user table; by default the one the keys point at.")
+@schema_option
+@json_option
+@click.pass_obj
+def adopt(database: str | None, apply_: bool, user_table: str | None, schema: str | None, as_json: bool) -> None:
+    """Make FBS's tables managed that Django made, and keep every row.
+
+    Shows the plan, table by table: what matches, what is renamed, added, changed, or
+    dropped as redundant, and what stops it. With -v or --json its statements, too. With
+    --apply it is done, in one transaction, and checked before that is final.
+
+    Exit codes: 0 it can be done, or was; 1 something stops it; 2 it could not look.
+    """
+    try:
+        report = fbs_db.adopt(
+            database,
+            schema=schema,
+            user_table=user_table,
+            apply=apply_,
+            progress=quiet if as_json else _show_progress,
+        )
+        refusal = None
+    except AdoptionRefused as error:
+        report, refusal = error.report, error
+    if as_json:
+        print_json(report.as_dict())
+    else:
+        _show(report)
+    if refusal:
+        # What the plan has shown need not be said twice.
+        complain("It was not adopted." if report.stops else refusal.message, refusal.hint)
+    elif not as_json:
+        _conclude(report)
+    if report.stops or refusal:
+        sys.exit(1)
+
+
+def _show(report: AdoptReport) -> None:
+    for table in report.tables:
+        _show_table(table)
+    for change in report.changes:
+        if change.action == "drop":
+            click.echo(f"dropped: {change.kind} {change.object}: {change.reason}")
+    for finding in (*report.kept, *report.stops):
+        show_finding(finding)
+    if verbose() and report.script:
+        click.echo(report.script)
+
+
+def _show_table(table: AdoptedTable) -> None:
+    counts = {
+        "match": table.matching,
+        "renamed": table.renamed,
+        "added": table.added,
+        "changed": table.changed,
+        "dropped": table.dropped,
+        "stop it": table.stops,
+    }
+    said = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    was = f"now {table.present}; " if table.present not in ("", table.name) else ""
+    state = click.style(f"{table.state:<8}", fg=_STATE_COLOURS[table.state])
+    click.echo(f"{table.name:<42} {state} {was}{said if table.present else 'is made, empty'}")
+
+
+def _conclude(report: AdoptReport) -> None:
+    users = f"its users are in {report.user_table}" if report.user_table else "tied to no user table"
+    where = f"schema {report.schema} of {report.database}, {users}"
+    if report.adopted:
+        done(f"Adopted, and healthy: {where}.")
+    elif report.stops:
+        click.echo(f"{len(report.stops)} of these stop it: {where}. Nothing was changed.")
+    else:
+        again = f" --user-table {report.user_table}" if report.user_table else ""
+        done(f"It can be adopted: {where}.")
+        click.echo(f"Nothing was changed. Do it: fbs-db adopt{again} --apply")
+
+
+def _show_progress(progress: Progress) -> None:
+    if "trying again" in progress.text or "waiting for" in progress.text:
+        click.secho(f"  {progress.text}", fg="yellow", err=True)

@@ -1,0 +1,30 @@
+"""The command that writes the schema reference."""
+
+from __future__ import annotations
+
+import click
+
+from fbs_db.cli.base import done, main, schema_option
+
+
+@main.command()
+@click.option("--html", "file", required=True, metavar="FILE", help="Where to write it; - for standard output.")
+@schema_option
+@click.pass_obj
+def docs(database: str | None, file: str, schema: str | None) -> None:
+    """Write the reference of the schema as it is here: one HTML page, to be opened as a file.
+
+    \b
+    fbs-db docs --html schema.html
+
+    Tables with columns, keys, what happens on a deletion, and a picture of the whole;
+    views, functions, settings. It has a search box and needs no network.
+    """
+    from fbs_db import reference
+
+    if file == "-":
+        page = reference.html_page(database, schema=schema)
+        click.echo(page.encode(), nl=False)
+        return
+    path = reference.write_docs(file, database, schema=schema)
+    done(f"Written: {path}")

@@ -1,0 +1,112 @@
+"""Commands that tell whether the schema is whole, and mend it."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from fbs_db import health, mending
+from fbs_db.cli.base import done, json_option, main, print_json, quiet, schema_option, wrapped
+from fbs_db.health import CheckReport, Finding
+from fbs_db.mending import RepairReport
+from fbs_db.reports import Progress
+
+_COLOURS = {"error": "red", "warning": "yellow", "note": "blue"}
+
+
+@main.command("check")
+@click.option("--only", metavar="KIND", multiple=True, help="Look for these only, such as index; may be given again.")
+@click.option("--data", is_flag=True, help="Look at the rows, too. Reads whole tables.")
+@schema_option
+@json_option
+@click.pass_obj
+def check(database: str | None, only: tuple[str, ...], data: bool, schema: str | None, as_json: bool) -> None:
+    """Is the schema whole? What is missing, changed or waiting, and what mends it.
+
+    Reads only. Exit codes: 0 healthy, which notes do not change; 1 there are findings;
+    2 it could not look.
+    """
+    report = health.check(database, schema=schema, only=only, data=data, progress=quiet if as_json else _show_table)
+    if as_json:
+        print_json(report.as_dict())
+    else:
+        show_findings(report)
+    if not report.healthy:
+        sys.exit(1)
+
+
+def show_findings(report: CheckReport) -> None:
+    """Each finding with what mends it, and how many there are."""
+    for finding in report.findings:
+        show_finding(finding)
+    severities = [finding.severity for finding in report.findings]
+    counts = {severity: severities.count(severity) for severity in severities}
+    said = ", ".join(f"{count} {severity}{'s' if count > 1 else ''}" for severity, count in counts.items())
+    where = f"{report.objects:,} objects compared in schema {report.schema} of {report.database}"
+    if report.healthy:
+        done(f"Healthy{f', with {said}' if said else ''}: {where}.")
+    else:
+        click.echo(f"{said}: {where}.")
+
+
+def show_finding(finding: Finding) -> None:
+    severity = click.style(finding.severity, fg=_COLOURS[finding.severity], bold=finding.severity == "error")
+    click.echo(f"{severity}: {finding.kind} {finding.object}: {finding.problem}")
+    for name, text in (("found", finding.found), ("expected", finding.expected)):
+        if text and "\n" in text:
+            click.echo(f"  {name}: a text of {len(text.splitlines())} lines (see --json)")
+        elif text:
+            click.echo(wrapped(f"{name}: {text}", "  "))
+    if finding.mend:
+        click.echo(f"  mend:  {finding.mend}")
+
+
+def _show_table(progress: Progress) -> None:
+    if sys.stderr.isatty():
+        click.echo(f"\r\033[K{progress.text} ...", err=True, nl=False)
+
+
+@main.command("repair")
+@click.option("--apply", "apply_", is_flag=True, help="Run the repairs that lose no data.")
+@schema_option
+@json_option
+@click.pass_obj
+def repair(database: str | None, apply_: bool, schema: str | None, as_json: bool) -> None:
+    """Show, or with --apply run, what brings a drifted schema back without losing data.
+
+    Statements that could lose something are shown for you to decide, and never run.
+    Exit codes: 0 nothing is left to repair; 1 something is; 2 it could not be done.
+    """
+    report = mending.repair(database, schema=schema, apply=apply_, progress=quiet if as_json else _show_repair)
+    if as_json:
+        print_json(report.as_dict())
+    else:
+        _show_mends(report, apply_)
+    if not report.check.healthy:
+        sys.exit(1)
+
+
+def _show_mends(report: RepairReport, applied: bool) -> None:
+    for mend in report.mends:
+        click.echo(f"-- {mend.kind} {mend.object}: {mend.problem}{'; mended' if mend.done else ''}")
+        if mend.reason:
+            click.secho(f"-- {'Failed' if mend.safe else 'For you to decide'}: {mend.reason}", fg="yellow")
+        for statement in mend.statements if not mend.done else ():
+            click.echo(statement if mend.safe else "\n".join(f"-- {line}" for line in statement.splitlines()))
+    if not report.mends:
+        done("There is nothing to repair.")
+    elif not applied:
+        click.echo("Nothing was changed. Run what is not commented out: fbs-db repair --apply")
+    left = [finding for finding in report.check.findings if finding.severity != "note"]
+    if applied and report.mends and not left:
+        done(f"{len(report.mends)} repaired; the schema is whole.")
+    elif applied and left:
+        click.echo(f"{len(left)} findings are left: fbs-db check")
+    elif any(finding.mend != health.REPAIR for finding in left):
+        click.echo("Other findings are not a matter of repair: fbs-db check")
+
+
+def _show_repair(progress: Progress) -> None:
+    if sys.stderr.isatty() or "trying again" in progress.text:
+        click.echo(f"{progress.text} ...", err=True)

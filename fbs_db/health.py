@@ -1,0 +1,261 @@
+"""Whether the schema is whole: what is missing, changed, waiting, and what mends it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import psycopg
+from psycopg import pq
+
+from fbs_db import files, snapshot
+from fbs_db.connection import raise_if_lost, shown
+from fbs_db.errors import TargetError, UsageError
+from fbs_db.reports import Progress, silent
+from fbs_db.session import Database, Session, session
+from fbs_db.snapshot import Key, Object
+
+Severity = Literal["error", "warning", "note"]
+
+#: What a finding can be about, to choose from with ``only``.
+KINDS = (
+    "migration",
+    *snapshot.KINDS,
+    "users",
+    "user key",
+    "host",
+    "clean-up",
+    "file",
+    "rows",
+    "privilege",
+)
+
+#: What mends a finding that `fbs_db.repair` takes on.
+REPAIR = "fbs-db repair"
+#: Something of FBS's that a host may well remove: no function depends on it.
+_LESS = ("comment", "setting", "rule")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is not as it should be.
+
+    Attributes:
+        severity: ``error``: FBS needs it; ``warning``: look at it; ``note``: nothing needs to be done.
+        kind: what it is about, one of `KINDS`.
+        object: which one, such as ``fbs_kpis.target_value``.
+        problem: ``missing``, ``changed``, ``not of FBS``, ``disabled``, ...
+        found: what is there; None where nothing is.
+        expected: what should be; None where that goes without saying.
+        mend: the command, of a shell or (with a semicolon) of psql, that mends it; may be empty.
+    """
+
+    severity: Severity
+    kind: str
+    object: str
+    problem: str
+    found: str | None = None
+    expected: str | None = None
+    mend: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The finding as plain values, as ``--json`` prints it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What a check found.
+
+    Attributes:
+        database: the database, as a URL without password.
+        schema: the schema.
+        objects: how many objects were compared with what they should be.
+        findings: errors first.
+    """
+
+    database: str
+    schema: str
+    objects: int
+    findings: tuple[Finding, ...]
+
+    @property
+    def healthy(self) -> bool:
+        """Whether there is nothing but notes."""
+        return all(finding.severity == "note" for finding in self.findings)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as plain values, as ``--json`` prints it."""
+        return {"healthy": self.healthy, **asdict(self)}
+
+
+def check(
+    database: Database = None,
+    *,
+    schema: str | None = None,
+    only: Sequence[str] = (),
+    data: bool = False,
+    progress: Callable[[Progress], None] = silent,
+) -> CheckReport:
+    """Compare the schema with what the applied files make of it, and ask how FBS fares.
+
+    Reads only, in one snapshot; works on a standby, and for a role that may read nothing
+    but the catalogs: what it may not see is a note.
+
+    Parameters:
+        database, schema: as for `fbs_db.migrate`; no server is created.
+        only: kinds of findings to look for, of `KINDS`; all by default.
+        data: also look at the rows: orphans, values off the lists, negative amounts,
+            ledgers that are not balanced. Reads whole tables.
+        progress: called for each table that is read.
+
+    Raises:
+        UsageError: there is no such kind.
+        LockTimeout: a table is locked by somebody, such as a migration, for longer than 3 s.
+
+    Reads the catalogs, ``fbs_migrations``, ``fbs_health`` and ``fbs_check_rows``.
+    """
+    if unknown := sorted(set(only) - set(KINDS)):
+        raise UsageError(
+            f"There is nothing to check called {', '.join(unknown)}.", hint=f"There are: {', '.join(KINDS)}."
+        )
+    with session(database, schema, application="fbs-db check") as at, reading(at):
+        found = snapshot.read(at)
+        findings, applied = _history(at, found)
+        objects: Mapping[Key, Object] = {}
+        if applied:
+            objects = snapshot.expected(applied, at.connection.info.server_version)
+            findings += compare(objects, found | snapshot.read_rows(at, objects))
+            findings += _asked(at, "fbs_health", found)
+            if data:
+                findings += _data(at, found, progress)
+        unique = {(one.kind, one.object, one.problem): one for one in reversed(findings)}
+        chosen = [one for one in unique.values() if not only or one.kind in only]
+        chosen.sort(
+            key=lambda one: (("error", "warning", "note").index(one.severity), KINDS.index(one.kind), one.object)
+        )
+        return CheckReport(shown(at.connection), at.schema, len(objects), tuple(chosen))
+
+
+def compare(objects: Mapping[Key, Object], found: Mapping[Key, Object]) -> Iterator[Finding]:
+    """What differs between the objects that should be there and those that are."""
+    gone = _gone(objects, found)
+    for key, wanted in objects.items():
+        there = found.get(key)
+        severity: Severity = "warning" if wanted.kind in _LESS else "error"
+        if there is None:
+            if key in gone:
+                yield Finding(severity, *key, "missing", None, wanted.definition, REPAIR)
+        elif there.definition != wanted.definition:
+            yield Finding(severity, *key, "changed", there.definition, wanted.definition, REPAIR)
+        elif there.state:
+            yield Finding("warning" if wanted.kind == "constraint" else severity, *key, there.state, mend=REPAIR)
+    for key, there in found.items():
+        if key not in objects and not any(need not in objects for need in snapshot.implied(key, found)):
+            yield _foreign(there, found)
+
+
+def _gone(objects: Mapping[Key, Object], found: Mapping[Key, Object]) -> set[Key]:
+    """What is missing by itself, and not because what it is part of is."""
+    missing = {key for key in objects if key not in found}
+    return {
+        key
+        for key in missing
+        if not any(need in missing for need in (*objects[key].needs, *snapshot.implied(key, objects)))
+    }
+
+
+def _foreign(there: Object, found: Mapping[Key, Object]) -> Finding:
+    """Something on FBS's tables, or with its prefix, that FBS did not make."""
+    severity: Severity = "note"
+    text, mend = there.definition, ""
+    if there.kind == "not null":
+        severity, mend = "error", REPAIR
+    elif there.kind == "column" and ("not null", there.name) in found and ("default", there.name) not in found:
+        severity, text = "error", f"{text}, not null and without a default: FBS cannot add rows"
+    elif there.kind == "constraint":
+        severity = "warning"
+    return Finding(severity, there.kind, there.name, "not of FBS", text, None, mend)
+
+
+def _history(at: Session, found: Mapping[Key, Object]) -> tuple[list[Finding], list[str]]:
+    """What is pending, edited or without a file; and the names of the files applied."""
+    known = files.load()
+    names = ("migration_id", "checksum", "fbs_db_version")
+    readable = all(("column", f"fbs_migrations.{name}") in found for name in names)
+    if readable and not at.may("select", "fbs_migrations"):
+        said = "every file of which something is there counts as applied"
+        note = Finding("note", "privilege", "fbs_migrations", "not looked at", said)
+        return [note], [file.id for file in known if _made(file, found)]
+    if not readable:
+        # Damaged, which the comparison tells; or never made by fbs-db.
+        if applied := [file.id for file in known if ("function", "fbs_touch()") in found and _made(file, found)]:
+            return [], applied
+        there, mend = "nothing of FBS", "fbs-db migrate"
+        if any(kind == "table" for kind, _ in found):
+            there, mend = "tables of FBS that fbs-db did not make", "fbs-db adopt"
+        return [Finding("error", "migration", at.schema, "not installed", there, None, mend)], []
+    history = at.select("select migration_id, checksum, fbs_db_version from {fbs}fbs_migrations order by 1")
+    checksums = {file.id: file.checksum for file in known}
+    applied = [name for name, _, _ in history]
+    findings = [
+        Finding("error", "migration", name, "pending", mend="fbs-db migrate")
+        for name in checksums
+        if name not in applied
+    ]
+    for name, checksum, version in history:
+        if name not in checksums:
+            mend = f"pip install 'fbs-db>={version}'"
+            findings.append(Finding("error", "migration", name, "no file", f"fbs-db {version} applied it", None, mend))
+        elif checksum != checksums[name]:
+            texts = (f"a file with sha256 {checksums[name]}", f"{checksum}, as it was applied")
+            findings.append(Finding("error", "migration", name, "edited", *texts, f"fbs-db accept {name}"))
+    return findings, applied
+
+
+def _made(file: files.MigrationFile, found: Mapping[Key, Object]) -> bool:
+    """Whether something that the file makes is there."""
+    wanted = {key for key in snapshot.expected([file.id], 180000) if key[0] in ("table", "function", "view")}
+    return bool(wanted & found.keys())
+
+
+def _asked(at: Session, function: str, found: Mapping[Key, Object], *arguments: str) -> Iterator[Finding]:
+    """What one of FBS's own functions finds; where it cannot answer, that."""
+    if not any(kind == "function" and name.startswith(f"{function}(") for kind, name in found):
+        return  # which is told of
+    try:
+        with at.connection.transaction():
+            rows = at.call(function, *arguments)
+    except psycopg.errors.InsufficientPrivilege as error:
+        note = f"{error.diag.message_primary}"
+        yield Finding("note", "privilege", " ".join((function, *arguments)), "not looked at", note)
+        return
+    except (psycopg.Error, TargetError) as error:
+        raise_if_lost(at.connection, error)
+        yield Finding("note", "function", " ".join((function, *arguments)), "could not answer", _said(error))
+        return
+    for row in rows:
+        yield Finding(*row)
+
+
+def _said(error: psycopg.Error | TargetError) -> str:
+    return (error.diag.message_primary if isinstance(error, psycopg.Error) else error.message) or str(error)
+
+
+def _data(at: Session, found: Mapping[Key, Object], progress: Callable[[Progress], None]) -> Iterator[Finding]:
+    for name in sorted(name for kind, name in found if kind == "table"):
+        progress(Progress("wait", text=f"rows of {name}"))
+        yield from _asked(at, "fbs_check_rows", found, name)
+
+
+@contextmanager
+def reading(at: Session) -> Iterator[None]:
+    """One snapshot that cannot write, unless the caller's transaction is under way."""
+    alone = at.connection.info.transaction_status is pq.TransactionStatus.IDLE
+    with at.connection.transaction():
+        if alone:
+            at.connection.execute("set transaction isolation level repeatable read, read only")
+            at.connection.execute("set local lock_timeout = '3s'")
+        yield

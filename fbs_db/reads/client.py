@@ -1,0 +1,98 @@
+"""Where reading begins: a connection, and the groups of reads on it."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any
+
+import psycopg
+from psycopg import AsyncConnection, Connection
+
+from fbs_db import config
+from fbs_db.connection import check_server, connect_to, no_connection, resolve, settled
+from fbs_db.reads.groups import AsyncGroups, Groups
+from fbs_db.reads.runner import AsyncRunner, AsyncSource, Runner, Source
+
+_READ_ONLY = "set default_transaction_read_only = on"
+
+
+class Reader(Groups):
+    """All that can be read, on one source; to be used in ``with``."""
+
+    def __init__(self, source: Source, schema: str, owned: Connection[Any] | None = None) -> None:
+        super().__init__(Runner(source, schema))
+        self._owned = owned
+
+    def close(self) -> None:
+        """Close the connection, where it is our own."""
+        if self._owned is not None:
+            self._owned.close()
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.close()
+
+
+class AsyncReader(AsyncGroups):
+    """All that can be read, without blocking; to be used in ``async with``."""
+
+    def __init__(self, source: AsyncSource | str | None, schema: str) -> None:
+        self._asked = source
+        self._schema = schema
+        self._owned: AsyncConnection[Any] | None = None
+        if source is not None and not isinstance(source, str):
+            super().__init__(AsyncRunner(source, schema))
+
+    async def close(self) -> None:
+        """Close the connection, where it is our own."""
+        if self._owned is not None:
+            await self._owned.close()
+
+    async def __aenter__(self) -> AsyncReader:
+        if self._asked is None or isinstance(self._asked, str):
+            where = resolve(self._asked, config.read().url, start=False)
+            try:
+                self._owned = await AsyncConnection.connect(settled(where, "fbs-db reader"), autocommit=True)
+            except psycopg.Error as error:
+                raise no_connection(where, error) from error
+            await self._owned.execute(_READ_ONLY)
+            super().__init__(AsyncRunner(self._owned, self._schema))
+        return self
+
+    async def __aexit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        await self.close()
+
+
+def connect(database: str | Source | None = None, *, schema: str | None = None) -> Reader:
+    """Read FBS.
+
+    Parameters:
+        database: connection string, which may name several hosts and prefer a standby
+            (``target_session_attrs=prefer-standby``); None to look it up as the commands do;
+            or an open connection, a psycopg pool, or Django's ``connection``, which stay open.
+        schema: where FBS's tables are; None for the configured one, or ``public``.
+
+    Returns:
+        A reader. A connection of our own is read-only, and each call a transaction.
+
+    Raises:
+        ConnectionFailed, UnsupportedServer: there is no fit connection.
+    """
+    settings = config.read()
+    schema = schema or settings.schema or "public"
+    if database is None or isinstance(database, str):
+        connection = connect_to(resolve(database, settings.url, start=False), "fbs-db reader")
+        check_server(connection)
+        connection.execute(_READ_ONLY)
+        return Reader(connection, schema, connection)
+    return Reader(database, schema)
+
+
+def connect_async(database: str | AsyncSource | None = None, *, schema: str | None = None) -> AsyncReader:
+    """Read FBS without blocking; the connection is made by ``async with``.
+
+    Parameters and errors are those of `connect`.
+    """
+    return AsyncReader(database, schema or config.read().schema or "public")

@@ -1,0 +1,238 @@
+"""Running reads: on a connection of our own or the caller's, a pool, or Django's connection."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
+from typing import Any, Protocol, TypeVar
+
+import psycopg
+from psycopg import AsyncConnection, Connection, pq
+from psycopg.rows import tuple_row
+
+from fbs_db.connection import from_server, raise_if_lost, said_by
+from fbs_db.errors import ServerError, TargetError, UsageError
+from fbs_db.reads.query import Page, Query, Read, page
+
+R = TypeVar("R", bound=Any)
+_UNFIT = (pq.TransactionStatus.INERROR, pq.TransactionStatus.UNKNOWN)  # in a failed transaction, or closed
+_MISSING = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction, psycopg.errors.InvalidSchemaName)
+
+
+class Pool(Protocol):
+    """A pool of connections, such as psycopg_pool's."""
+
+    def connection(self) -> AbstractContextManager[Connection[Any]]: ...
+
+
+class AsyncPool(Protocol):
+    """A pool of asynchronous connections, such as psycopg_pool's."""
+
+    def connection(self) -> AbstractAsyncContextManager[AsyncConnection[Any]]: ...
+
+
+class DjangoConnection(Protocol):
+    """Django's wrapper, such as ``django.db.connection``."""
+
+    vendor: str
+
+    def cursor(self) -> Any: ...
+    def chunked_cursor(self) -> Any: ...
+
+
+Source = Connection[Any] | Pool | DjangoConnection
+AsyncSource = AsyncConnection[Any] | AsyncPool
+
+
+class Runner:
+    """Runs queries, one after the other."""
+
+    def __init__(self, source: Source, schema: str) -> None:
+        self.source = source
+        self.schema = schema
+
+    def rows(self, query: Query[R]) -> list[R]:
+        with self._cursor() as cursor:
+            cursor.execute(query.text, query.parameters)
+            found = list(map(query.row._make, cursor.fetchall()))
+            if not found:
+                for one in query.doubtful:
+                    cursor.execute(one.text, (one.value,))
+                    if cursor.fetchone() is None:
+                        raise one.refusal()
+            return found
+
+    def page(self, read: Read[R], query: Query[R], limit: int | None) -> Page[R]:
+        return page(read, self.rows(query), limit)
+
+    def one(self, query: Query[R]) -> R | None:
+        found = self.rows(query)
+        return found[0] if found else None
+
+    def scalar(self, query: Query[Any]) -> Any:
+        with self._cursor() as cursor:
+            cursor.execute(query.text, query.parameters)
+            row = cursor.fetchone()
+            return row[0] if row else None
+
+    def stream(self, query: Query[R]) -> Iterator[R]:
+        """Row after row from a cursor of the server's, a thousand at a time."""
+        make = query.row._make
+        with self._cursor(chunked=True) as cursor:
+            cursor.execute(query.text, query.parameters)
+            while rows := cursor.fetchmany(1000):
+                yield from map(make, rows)
+
+    def _cursor(self, *, chunked: bool = False) -> AbstractContextManager[Any]:
+        source = self.source
+        if isinstance(source, Connection):
+            return _on_chunked(source) if chunked else _On(source)
+        if hasattr(source, "vendor"):
+            return _on_django(source, chunked)
+        return _on_pool(source, chunked)
+
+
+class AsyncRunner:
+    """Runs queries, one after the other, and lets others run meanwhile."""
+
+    def __init__(self, source: AsyncSource, schema: str) -> None:
+        self.source = source
+        self.schema = schema
+
+    async def rows(self, query: Query[R]) -> list[R]:
+        async with self._cursor() as cursor:
+            await cursor.execute(query.text, query.parameters)
+            found = list(map(query.row._make, await cursor.fetchall()))
+            if not found:
+                for one in query.doubtful:
+                    await cursor.execute(one.text, (one.value,))
+                    if await cursor.fetchone() is None:
+                        raise one.refusal()
+            return found
+
+    async def page(self, read: Read[R], query: Query[R], limit: int | None) -> Page[R]:
+        return page(read, await self.rows(query), limit)
+
+    async def one(self, query: Query[R]) -> R | None:
+        found = await self.rows(query)
+        return found[0] if found else None
+
+    async def scalar(self, query: Query[Any]) -> Any:
+        async with self._cursor() as cursor:
+            await cursor.execute(query.text, query.parameters)
+            row = await cursor.fetchone()
+            return row[0] if row else None
+
+    async def stream(self, query: Query[R]) -> AsyncIterator[R]:
+        """Row after row from a cursor of the server's, a thousand at a time."""
+        make = query.row._make
+        async with self._cursor(chunked=True) as cursor:
+            await cursor.execute(query.text, query.parameters)
+            while rows := await cursor.fetchmany(1000):
+                for row in rows:
+                    yield make(row)
+
+    def _cursor(self, *, chunked: bool = False) -> AbstractAsyncContextManager[Any]:
+        source = self.source
+        if isinstance(source, AsyncConnection):
+            return _on_async_chunked(source) if chunked else _On(source)
+        return _on_async_pool(source, chunked)
+
+
+class _On:
+    """A cursor on a connection, waiting or not; what goes wrong is told as our errors. Every call is in one."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: Connection[Any] | AsyncConnection[Any]) -> None:
+        if connection.pgconn.transaction_status in _UNFIT:
+            _refuse(connection)
+        self._connection = connection
+
+    def __enter__(self) -> Any:
+        return self._connection.cursor(row_factory=tuple_row)
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, psycopg.Error):
+            raise_if_lost(self._connection, error)
+            raise _translated(error) from error
+
+    async def __aenter__(self) -> Any:
+        return self.__enter__()
+
+    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self.__exit__(kind, error, trace)
+
+
+@contextmanager
+def _on_chunked(connection: Connection[Any]) -> Iterator[Any]:
+    with _On(connection), connection.transaction(), connection.cursor("fbs_stream", row_factory=tuple_row) as cursor:
+        yield cursor
+
+
+@asynccontextmanager
+async def _on_async_chunked(connection: AsyncConnection[Any]) -> AsyncIterator[Any]:
+    async with (
+        _On(connection),
+        connection.transaction(),
+        connection.cursor("fbs_stream", row_factory=tuple_row) as cursor,
+    ):
+        yield cursor
+
+
+@contextmanager
+def _on_pool(pool: Pool, chunked: bool) -> Iterator[Any]:
+    with pool.connection() as connection, _on_chunked(connection) if chunked else _On(connection) as cursor:
+        yield cursor
+
+
+@asynccontextmanager
+async def _on_async_pool(pool: AsyncPool, chunked: bool) -> AsyncIterator[Any]:
+    async with (
+        pool.connection() as connection,
+        _on_async_chunked(connection) if chunked else _On(connection) as cursor,
+    ):
+        yield cursor
+
+
+@contextmanager
+def _on_django(source: Any, chunked: bool) -> Iterator[Any]:
+    from django.db import DatabaseError
+
+    if source.vendor != "postgresql":
+        raise UsageError(
+            f"This is a connection to {source.vendor}; FBS is in PostgreSQL.", hint="Pass connections[NAME]."
+        )
+    try:
+        if chunked:
+            from django.db import transaction
+
+            with transaction.atomic(using=source.alias), source.chunked_cursor() as cursor:
+                yield cursor
+        else:
+            with source.cursor() as cursor:
+                yield cursor
+    except DatabaseError as error:
+        cause = error.__cause__
+        if isinstance(cause, psycopg.Error):
+            raise _translated(cause) from error
+        raise ServerError(str(error).strip().partition("\n")[0]) from error  # psycopg2 speaks for itself
+
+
+def _refuse(connection: Connection[Any] | AsyncConnection[Any]) -> None:
+    if connection.closed:
+        raise UsageError("The connection is closed.", hint="Pass an open one.")
+    raise UsageError("The connection's transaction has failed.", hint="Roll it back first.")
+
+
+def _translated(error: psycopg.Error) -> Exception:
+    if isinstance(error, _MISSING):
+        return TargetError(
+            f"What this reads is not installed here: {error.diag.message_primary}.",
+            hint="Type: fbs-db migrate. Is FBS in another schema, or its component in another database?",
+        )
+    if error.sqlstate == "FB040":  # an argument that a function of ours refuses
+        return UsageError(said_by(error), hint=error.diag.message_hint or "")
+    if isinstance(error, psycopg.errors.DataError):
+        return UsageError(f"PostgreSQL cannot take a value: {error.diag.message_primary or error}.")
+    return from_server(error) or ServerError(said_by(error), hint=error.diag.message_hint or "")

@@ -1,0 +1,380 @@
+-- 0016_health: what is not as it should be, as far as SQL can know it. What should be
+-- there at all is known to the package: fbs-db check.
+--
+-- component: base
+-- depends: 0014_host_link
+
+create function fbs_health()
+returns table (
+    severity text,
+    kind text,
+    object text,
+    problem text,
+    found text,
+    expected text,
+    mend text
+)
+language plpgsql
+stable
+set search_path from current
+as $$
+#variable_conflict use_column
+declare
+    here oid := (select c.relnamespace from pg_class as c where c.oid = 'fbs_migrations'::regclass);
+    unseen text;
+    users regclass;
+    host record;
+begin
+    select string_agg(t.name, ', ')
+    into unseen
+    from unnest('{fbs_hosts,fbs_cleanup_queue,fbs_cleanup_rules,fbs_settings,fbs_file_deletions}'::text[]) as t (name)
+    inner join pg_class as c on t.name = c.relname and c.relnamespace = here
+    where not has_table_privilege(c.oid, 'select');
+
+    return query
+    select
+        'error', 'trigger', c.relname || '.' || g.tgname, 'disabled', null, null,
+        format('alter table %s enable trigger %I;', c.oid::regclass, g.tgname)
+    from pg_class as c
+    inner join pg_trigger as g on c.oid = g.tgrelid
+    where c.relnamespace = here and c.relname ~ '^fbs_' and g.tgname ~ '^fbs_' and g.tgenabled in ('D', 'R')
+    union all
+    select
+        'error', 'index', t.relname || '.' || c.relname, 'invalid', null, null,
+        format('reindex index concurrently %s;', c.oid::regclass)
+    from pg_class as t
+    inner join pg_index as i on t.oid = i.indrelid
+    inner join pg_class as c on i.indexrelid = c.oid
+    where t.relnamespace = here and t.relname ~ '^fbs_' and not (i.indisvalid and i.indisready)
+    union all
+    select
+        'warning', 'constraint', t.relname || '.' || k.conname, 'not validated', null, null,
+        format('alter table %s validate constraint %I;', t.oid::regclass, k.conname)
+    from pg_class as t
+    inner join pg_constraint as k on t.oid = k.conrelid
+    where
+        t.relnamespace = here
+        and t.relname ~ '^fbs_'
+        and not k.convalidated
+        and not exists (
+            select from fbs_user_columns as u
+            where u.table_id = t.oid and u.constraint_name = k.conname and u.user_table is not null
+        )
+    order by 2, 3;
+
+    select u.user_table into users from fbs_user_columns as u where u.user_table is not null limit 1;
+    if users is null then
+        return query
+        select
+            'note', 'users', 'fbs_user_columns', 'not attached',
+            'no user column is tied to a user table', 'foreign keys with their ON DELETE rules',
+            'fbs-db attach users TABLE'
+        where exists (select from fbs_user_columns as u);
+    else
+        return query
+        select
+            case when u.user_table is null then 'error' else 'warning' end,
+            'user key', u.table_name || '.' || u.column_name,
+            case when u.user_table is null then 'missing' else 'not validated' end,
+            case
+                when u.user_table is null then 'tied to no user table'
+                else 'there may be rows whose user is gone'
+            end,
+            'tied to ' || users,
+            case
+                when u.user_table is null then format('fbs-db attach users %s', users)
+                else format('fbs-db attach users %s --repair', users)
+            end
+        from fbs_user_columns as u
+        where u.user_table is null or not u.validated
+        order by u.table_name, u.column_name;
+        return query
+        select
+            'error', 'user key', u.table_name || '.' || u.column_name, 'changed',
+            lower(substring(pg_get_constraintdef(k.oid) from 'ON DELETE ([A-Z ]*[A-Z])')),
+            u.on_delete, format('alter table %s drop constraint %I; then: fbs-db attach users %s', u.table_id, k.conname, users)
+        from fbs_user_columns as u
+        inner join pg_constraint as k on u.table_id = k.conrelid and u.constraint_name = k.conname
+        where u.user_table is not null and k.confdeltype <> case u.on_delete when 'cascade' then 'c' else 'n' end
+        order by u.table_name, u.column_name;
+    end if;
+
+    if unseen is not null then
+        return query values (
+            'note', 'privilege', unseen, 'not looked at', 'no privilege to read', null,
+            format('grant select on %s to %I;', unseen, current_user)
+        );
+    end if;
+
+    if has_table_privilege('fbs_hosts', 'select') then
+        for host in
+            select h.host_table, h.model_name, h.key_column, c.oid is not null as is_there, a.attnum is not null as has_key
+            from fbs_hosts as h
+            left join pg_class as c on h.host_table = c.oid
+            left join pg_attribute as a
+                on c.oid = a.attrelid and h.key_column = a.attname and a.attnum > 0 and not a.attisdropped
+            order by h.model_name
+        loop
+            if not host.is_there then
+                return query values (
+                    'warning', 'host', host.model_name, 'table gone', 'its table was dropped', null,
+                    format('delete from fbs_hosts where model_name = %L;', host.model_name)
+                );
+            elsif not host.has_key then
+                return query values (
+                    'error', 'host', host.model_name, 'key renamed',
+                    format('%s has no column %s', host.host_table, host.key_column), null,
+                    format('fbs-db attach host %s --model %s', host.host_table, host.model_name)
+                );
+            else
+                return query
+                select
+                    'error', 'host', host.model_name, 'trigger missing',
+                    format('%s is missing or disabled on %s', string_agg(t.trigger_name, ', '), t.table_id), null,
+                    format('fbs-db attach host %s --model %s', host.host_table, host.model_name)
+                from fbs_host_triggers(host.host_table, host.model_name, host.key_column) as t
+                where not t.present
+                group by t.table_id;
+            end if;
+        end loop;
+    end if;
+
+    if has_table_privilege('fbs_cleanup_queue', 'select') then
+        return query
+        select
+            'warning', 'clean-up', concat_ws(', rule ', q.model_name, q.rule_name),
+            case when max(q.attempts) > 0 or count(q.error) > 0 then 'failed' else 'waiting' end,
+            format('%s of %s rows since %s', q.operation, sum(cardinality(q.keys)), min(q.queued_at)::timestamp (0))
+            || coalesce(': ' || (array_agg(q.error order by q.id desc) filter (where q.error is not null))[1], ''),
+            null, 'fbs-db cleanup retry'
+        from fbs_cleanup_queue as q
+        where q.error is not null or q.queued_at < now() - interval '1 hour'
+        group by q.model_name, q.rule_name, q.operation
+        order by 3;
+    end if;
+
+    if to_regclass('fbs_file_deletions') is not null and has_table_privilege('fbs_file_deletions', 'select') then
+        return query
+        select
+            'warning', 'file', d.file, 'not removed', format('%s after %s tries', d.error, d.attempts), null,
+            'fbs-db files purge --root DIR'
+        from fbs_file_deletions as d
+        where d.error is not null
+        order by d.id
+        limit 10;
+    end if;
+
+    if has_table_privilege('fbs_cleanup_rules', 'select') then
+        return query
+        select
+            'error', 'rule', r.rule_name, 'resting', 'it was added before its table was there', null,
+            format('update fbs_cleanup_rules set description = description where rule_name = %L;', r.rule_name)
+        from fbs_cleanup_rules as r
+        where r.clean_sql is null and to_regclass(r.table_name) is not null
+        order by r.rule_name;
+    end if;
+
+    if has_table_privilege('fbs_settings', 'select') then
+        return query
+        select
+            'note', 'setting', 'cleanup', 'off', 'FBS''s rows stay when the host rows they point at go', null,
+            'fbs-db settings cleanup on'
+        from fbs_settings as s
+        where s.name = 'cleanup' and s.value = 'off';
+    end if;
+end;
+$$;
+
+comment on function fbs_health() is
+'What is not as it should be: disabled triggers, invalid indexes, keys not validated, users and host tables, clean-ups and files that wait. No row is good news; notes need nothing to be done. What is missing or changed altogether, and what is pending: fbs-db check';
+
+create view fbs_choices as
+select
+    listed.table_name,
+    listed.column_name,
+    listed.choices
+from (
+    values
+    ('fbs_request_logs', 'method', '{GET,POST,PUT,PATCH,DELETE}'::text[]),
+    ('fbs_business_rules', 'rule_type', '{validation,calculation,workflow,compliance}'),
+    ('fbs_handshakes', 'status', '{pending,active,expired,revoked}'),
+    ('fbs_notifications', 'notification_type', '{info,success,warning,error,alert}'),
+    ('fbs_notifications', 'priority', '{low,medium,high,critical}'),
+    ('fbs_approval_requests', 'approval_type', '{workflow,document,purchase,expense,other}'),
+    ('fbs_approval_requests', 'status', '{pending,approved,rejected,cancelled}'),
+    ('fbs_approval_responses', 'response', '{approve,reject,request_changes}'),
+    ('fbs_custom_fields', 'field_type', '{char,text,integer,float,boolean,date,datetime,json,choice}'),
+    ('fbs_msme_setup_wizard', 'status', '{not_started,in_progress,completed,paused}'),
+    ('fbs_msme_kpis', 'kpi_type', '{financial,operational,customer,growth,compliance}'),
+    ('fbs_msme_compliance', 'compliance_type', '{tax,regulatory,financial,operational}'),
+    ('fbs_msme_compliance', 'status', '{compliant,non_compliant,at_risk,pending}'),
+    ('fbs_msme_marketing', 'campaign_type', '{digital,traditional,social_media,email,content}'),
+    ('fbs_msme_templates', 'business_type', '{retail,manufacturing,services,restaurant,consulting,ecommerce,other}'),
+    ('fbs_odoo_models', 'model_type', '{base,business,system,custom}'),
+    ('fbs_discovery_sessions', 'status', '{running,completed,failed,cancelled}'),
+    (
+        'fbs_workflow_definitions',
+        'workflow_type',
+        '{approval,onboarding,order_processing,payment_collection,inventory_management,compliance,custom}'
+    ),
+    ('fbs_workflow_instances', 'status', '{draft,active,paused,completed,cancelled,failed}'),
+    ('fbs_workflow_steps', 'step_type', '{task,approval,notification,decision,integration,manual}'),
+    ('fbs_workflow_transitions', 'transition_type', '{automatic,conditional,manual,timeout}'),
+    ('fbs_dashboards', 'dashboard_type', '{msme,financial,operational,compliance,custom}'),
+    ('fbs_reports', 'report_type', '{sales,financial,inventory,compliance,operational,custom}'),
+    ('fbs_reports', 'output_format', '{pdf,excel,csv,json,html}'),
+    ('fbs_kpis', 'kpi_type', '{financial,operational,customer,employee,compliance,growth}'),
+    ('fbs_kpis', 'frequency', '{real_time,hourly,daily,weekly,monthly,quarterly,annually}'),
+    ('fbs_charts', 'chart_type', '{line,bar,pie,area,scatter,table,gauge,metric}'),
+    ('fbs_compliance_rules', 'compliance_type', '{tax,regulatory,audit,financial,operational}'),
+    ('fbs_compliance_rules', 'check_frequency', '{daily,weekly,monthly,quarterly,yearly}'),
+    ('fbs_audit_trails', 'record_type', '{sale,purchase,payment,inventory,user,system}'),
+    ('fbs_audit_trails', 'action', '{create,update,delete,view,export,import}'),
+    ('fbs_report_schedules', 'frequency', '{daily,weekly,monthly,quarterly,yearly}'),
+    ('fbs_recurring_transactions', 'transaction_type', '{income,expense,payment,receipt}'),
+    ('fbs_recurring_transactions', 'frequency', '{daily,weekly,monthly,quarterly,yearly}'),
+    ('fbs_app_cashentry', 'entry_type', '{income,expense,transfer,adjustment}'),
+    ('fbs_app_cashentry', 'payment_method', '{cash,bank_transfer,check,credit_card,debit_card,mobile_payment,other}'),
+    ('fbs_app_incomeexpense', 'transaction_type', '{income,expense}'),
+    ('fbs_app_incomeexpense', 'payment_status', '{pending,partial,paid,overdue,cancelled}'),
+    ('fbs_app_basicledger', 'account_type', '{asset,liability,equity,income,expense}'),
+    ('fbs_app_taxcalculation', 'tax_type', '{income_tax,sales_tax,payroll_tax,property_tax,other}'),
+    ('fbs_app_taxcalculation', 'payment_status', '{pending,partial,paid,overdue}'),
+    ('fbs_dms_document', 'state', '{draft,pending,approved,rejected,archived}'),
+    ('fbs_dms_document', 'confidentiality_level', '{public,internal,confidential}'),
+    ('fbs_dms_document_workflow', 'status', '{active,completed,cancelled,failed}'),
+    ('fbs_dms_document_approval', 'status', '{pending,approved,rejected,skipped}'),
+    ('fbs_license_manager_solution_license', 'license_type', '{trial,basic,professional,enterprise}'),
+    ('fbs_license_manager_solution_license', 'status', '{active,expired,suspended,trial_expired}'),
+    ('fbs_license_manager_solution_license', 'source', '{embedded,external,file,environment}'),
+    (
+        'fbs_workflow_execution_logs',
+        'action',
+        '{workflow_started,step_completed,step_failed,transition_executed,'
+        'workflow_completed,workflow_cancelled,workflow_paused,workflow_resumed}'
+    )
+) as listed (table_name, column_name, choices);
+
+comment on view fbs_choices is
+'What FBS''s forms offer for a column. Its services write other values too, so nothing refuses them; fbs-db check --data counts them.';
+comment on column fbs_choices.table_name is
+'Table; it may belong to a component that is not installed here.';
+comment on column fbs_choices.column_name is
+'Column.';
+comment on column fbs_choices.choices is
+'The values offered, in the order of the forms.';
+
+create function fbs_check_rows(of_table text)
+returns table (
+    severity text,
+    kind text,
+    object text,
+    problem text,
+    found text,
+    expected text,
+    mend text
+)
+language plpgsql
+stable
+set search_path from current
+as $$
+#variable_conflict use_column
+declare
+    looked record;
+    said text;
+begin
+    for looked in
+        select c.column_name, c.choices from fbs_choices as c where c.table_name = of_table order by c.column_name
+    loop
+        execute format(
+            'select string_agg(format(''%%s (%%s)'', v.value, v.rows), '', '' order by v.rows desc, v.value)'
+            ' from (select left(%1$I, 40) as value, count(*) as rows from %2$I'
+            ' where %1$I <> all ($1) group by left(%1$I, 40) order by 2 desc, 1 limit 10) as v',
+            looked.column_name, of_table
+        ) into said using looked.choices;
+        return query
+        select
+            'warning', 'rows', of_table || '.' || looked.column_name, 'value off the list', said,
+            array_to_string(looked.choices, ', '),
+            format(
+                'select * from %I where %I <> all (%L);', of_table, looked.column_name, looked.choices
+            )
+        where said is not null;
+    end loop;
+
+    for looked in
+        select a.column_name
+        from (
+            values
+            ('fbs_msme_setup_wizard', '{progress}'::text[]),
+            ('fbs_msme_marketing', '{budget}'),
+            ('fbs_recurring_transactions', '{amount}'),
+            ('fbs_app_cashentry', '{amount,tax_amount,tax_rate}'),
+            ('fbs_app_incomeexpense', '{amount,tax_amount,tax_rate}'),
+            ('fbs_app_basicledger', '{debit_amount,credit_amount}'),
+            ('fbs_app_taxcalculation', '{taxable_amount,tax_rate,tax_amount,deductions,net_tax_amount,payment_amount}')
+        ) as n (table_name, column_names)
+        cross join lateral unnest(n.column_names) as a (column_name)
+        where n.table_name = of_table
+        order by a.column_name
+    loop
+        execute format(
+            'select format(''%%s rows, the lowest %%s'', count(*), min(%1$I)) from %2$I where %1$I < 0 having count(*) > 0',
+            looked.column_name, of_table
+        ) into said;
+        return query
+        select
+            'warning', 'rows', of_table || '.' || looked.column_name, 'negative amount', said, 'none below 0',
+            format('select * from %I where %I < 0;', of_table, looked.column_name)
+        where said is not null;
+    end loop;
+
+    if of_table = 'fbs_app_basicledger' then
+        return query execute
+            'select ''warning'', ''rows'', ''fbs_app_basicledger'', ''ledger not balanced'','
+            ' format(''business %s: debit %s, credit %s'', b.business_id, sum(b.debit_amount), sum(b.credit_amount)),'
+            ' ''debit equals credit'','
+            ' format(''select * from fbs_app_basicledger where business_id = %L;'', b.business_id)'
+            ' from fbs_app_basicledger as b group by b.business_id'
+            ' having sum(b.debit_amount) <> sum(b.credit_amount) order by b.business_id';
+    end if;
+
+    for looked in
+        select u.column_name, u.user_table
+        from fbs_user_columns as u
+        where u.table_name = of_table and u.user_table is not null and not u.validated
+        order by u.column_name
+    loop
+        execute format(
+            'select nullif(count(*), 0) || '' rows whose user is gone'' from %1$I as fbs where fbs.%2$I is not null'
+            ' and not exists (select from %3$s as host where host.%4$I = fbs.%2$I)',
+            of_table, looked.column_name, looked.user_table, fbs_key_column(looked.user_table)
+        ) into said;
+        return query
+        select
+            'warning', 'rows', of_table || '.' || looked.column_name, 'orphans', said, 'every user is there',
+            format('fbs-db attach users %s --repair', looked.user_table)
+        where said is not null;
+    end loop;
+
+    if of_table = 'fbs_hosts' then
+        for looked in
+            select h.model_name, h.host_table, h.key_column
+            from fbs_hosts as h
+            inner join pg_attribute as a on h.host_table = a.attrelid and h.key_column = a.attname
+            order by h.model_name
+        loop
+            said := nullif(cardinality(fbs_orphan_keys(looked.model_name)), 0)
+                || ' keys that rows of FBS hold are not in ' || looked.host_table;
+            return query
+            select
+                'warning', 'rows', looked.model_name, 'orphans', said, 'every host row is there',
+                format('fbs-db cleanup sweep --model %s', looked.model_name)
+            where said is not null;
+        end loop;
+    end if;
+end;
+$$;
+
+comment on function fbs_check_rows(text) is
+'What is odd about the rows of one of FBS''s tables: values that no form offers, negative amounts, ledgers that are not balanced, users that are gone; of fbs_hosts, rows that point at host rows which are gone. Reads the whole table.';

@@ -1,0 +1,3 @@
+-- 0027_suite_views: back to before it.
+
+drop function fbs_suite_deadlines(text, date, date, bigint, date);

@@ -1,0 +1,158 @@
+-- 0027_suite_views: what is read across the suite, whichever of its components are
+-- installed here: deadlines.
+--
+-- component: base
+-- depends: 0001_initial
+
+create function fbs_suite_deadlines(
+    solution_name text,
+    since date default null,
+    until date default null,
+    page_size bigint default null,
+    on_date date default current_date
+)
+returns table (
+    due_date date,
+    days_left integer,
+    is_overdue boolean,
+    kind text,
+    title text,
+    status text,
+    amount numeric,
+    table_name text,
+    record_id bigint
+)
+language plpgsql
+stable
+set search_path from current
+as $$
+declare
+    parts text[] := '{}';
+begin
+    if to_regclass('fbs_msme_compliance') is not null then
+        parts := parts || '
+            select
+                c.due_date, ''compliance'', c.compliance_type::text, c.status::text, null::numeric,
+                ''fbs_msme_compliance'', c.id
+            from fbs_msme_compliance as c
+            where
+                c.solution_name = $1 and c.due_date between $2 and $3
+                and c.actual_completion_date is null and c.status <> ''compliant'''::text;
+    end if;
+    if to_regclass('fbs_compliance_rules') is not null then
+        parts := parts || '
+            select
+                p.due_date, ''compliance_check'', r.name::text, r.check_frequency::text, null::numeric,
+                ''fbs_compliance_rules'', r.id
+            from fbs_compliance_rules as r
+            cross join lateral (
+                select
+                    case r.check_frequency
+                        when ''daily'' then $4
+                        when ''weekly'' then (date_trunc(''week'', $4::timestamp) + interval ''6 days'')::date
+                        when ''monthly'' then (date_trunc(''month'', $4::timestamp) + interval ''1 month'')::date - 1
+                        when ''quarterly'' then (date_trunc(''quarter'', $4::timestamp) + interval ''3 months'')::date - 1
+                        when ''yearly'' then (date_trunc(''year'', $4::timestamp) + interval ''1 year'')::date - 1
+                    end as due_date
+            ) as p
+            where r.solution_name = $1 and r.active and p.due_date between $2 and $3'::text;
+    end if;
+    if to_regclass('fbs_report_schedules') is not null then
+        parts := parts || '
+            select
+                s.next_run::date, ''report'', s.name::text, s.frequency::text, null::numeric,
+                ''fbs_report_schedules'', s.id
+            from fbs_report_schedules as s
+            where s.solution_name = $1 and s.active and s.next_run::date between $2 and $3'::text;
+    end if;
+    if to_regclass('fbs_recurring_transactions') is not null
+        and to_regprocedure('fbs_next_recurrence(date, text, date, date)') is not null
+    then
+        parts := parts || '
+            select
+                n.due_date, ''recurring'', t.name::text, t.transaction_type::text, t.amount,
+                ''fbs_recurring_transactions'', t.id
+            from fbs_recurring_transactions as t
+            cross join lateral (
+                select fbs_next_recurrence(t.start_date, t.frequency, t.end_date, $4) as due_date
+            ) as n
+            where t.solution_name = $1 and t.active and n.due_date between $2 and $3'::text;
+    end if;
+    if to_regclass('fbs_app_incomeexpense') is not null then
+        parts := parts || '
+            select
+                t.due_date,
+                case t.transaction_type when ''income'' then ''receivable'' else ''payable'' end,
+                concat_ws('': '', nullif(t.vendor_customer, ''''), t.description), t.payment_status::text, t.amount,
+                ''fbs_app_incomeexpense'', t.id
+            from fbs_app_incomeexpense as t
+            where
+                t.business_id = $1 and t.due_date between $2 and $3
+                and t.transaction_type in (''income'', ''expense'')
+                and t.payment_status not in (''paid'', ''cancelled'')'::text;
+    end if;
+    if to_regclass('fbs_app_taxcalculation') is not null then
+        parts := parts || '
+            select
+                t.due_date, ''tax'',
+                t.tax_type || '' '' || t.tax_period_start || '' - '' || t.tax_period_end, t.payment_status::text,
+                t.net_tax_amount - coalesce(t.payment_amount, 0),
+                ''fbs_app_taxcalculation'', t.id
+            from fbs_app_taxcalculation as t
+            where
+                t.business_id = $1 and t.due_date between $2 and $3
+                and t.payment_status <> ''paid'' and t.net_tax_amount > coalesce(t.payment_amount, 0)'::text;
+    end if;
+    if to_regclass('fbs_dms_document') is not null then
+        parts := parts || '
+            select
+                d.expiry_date, ''document'', d.title::text, d.state::text, null::numeric,
+                ''fbs_dms_document'', d.id
+            from fbs_dms_document as d
+            where d.company_id = $1 and d.expiry_date between $2 and $3 and d.state <> ''archived'''::text;
+    end if;
+    if to_regclass('fbs_license_manager_solution_license') is not null then
+        parts := parts || '
+            select
+                l.expiry_date::date, ''license'', l.license_type::text, l.status::text, null::numeric,
+                ''fbs_license_manager_solution_license'', l.id
+            from fbs_license_manager_solution_license as l
+            where l.solution_name = $1 and l.expiry_date::date between $2 and $3'::text;
+    end if;
+    if parts = '{}' then
+        return;
+    end if;
+
+    return query execute format(
+        '
+        select
+            d.due_date,
+            d.due_date - $4,
+            d.due_date < $4,
+            d.kind,
+            d.title,
+            d.status,
+            d.amount,
+            d.table_name,
+            d.record_id
+        from (%s) as d (due_date, kind, title, status, amount, table_name, record_id)
+        where isfinite(d.due_date)
+        order by d.due_date, d.kind, d.record_id
+        limit $5',
+        array_to_string(parts, ' union all ')
+    )
+    using solution_name, coalesce(since, '-infinity'), coalesce(until, on_date + 30), on_date, page_size;
+end;
+$$;
+
+comment on function fbs_suite_deadlines(text, date, date, bigint, date) is
+'What a solution has to see to by a day from since (null: whatever is open, however late) until until (by default 30 days after on_date), both included; the earliest first, at most page_size of them. It reads what is installed in this database and leaves out the rest; a business or company goes by its solution''s name. kind is one of:
+compliance: a duty (fbs_msme_compliance) neither met nor judged compliant.
+compliance_check: the last day of the day, week (to Sunday), month, quarter or year, around on_date, in which a rule in force (fbs_compliance_rules) is to be checked; whether it was is not recorded.
+report: a report scheduled to be produced (fbs_report_schedules).
+recurring: the next day, from on_date on, of a payment or receipt that comes back (fbs_recurring_transactions).
+receivable, payable: income or expense (fbs_app_incomeexpense) neither paid nor cancelled, by its due date.
+tax: tax (fbs_app_taxcalculation) of which something is to be paid; amount is what.
+document: the last valid day of a document (fbs_dms_document) that is not archived.
+license: the last day of the solution''s licence (fbs_license_manager_solution_license).
+days_left counts from on_date (by default today): 0 on the day itself, below 0, and is_overdue, after it. status is the record''s own (the frequency of checks and reports, the kind of a recurring transaction). amount is in the business''s own currency, null where no money is due. Times count for their day in the session''s time zone.';

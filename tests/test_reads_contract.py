@@ -1,0 +1,419 @@
+"""What holds for every read: sync and async agree, types are true, pages go on, bad input is refused."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import subprocess
+import sys
+import types
+import typing
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+import fbs_db
+from fbs_db.errors import ConnectionFailed, TargetError, UsageError
+from fbs_db.reads import groups, rows
+from fbs_db.reads.query import Page
+from tests.conftest import url_of
+from tests.servers import Server
+from tests.test_cleanup import seed
+
+UTC = timezone.utc
+#: Arguments of functions, by name, that the seeded rows answer to; others go by their type.
+KNOWN: dict[str, Any] = {"on_date": date(2026, 3, 1), "zone": "UTC", "metadata": {"model_name": "a"}}
+BY_TYPE: dict[Any, Any] = {
+    int: 1,
+    str: "a",
+    bool: True,
+    float: 1.5,
+    Decimal: Decimal(1),
+    date: date(2026, 1, 1),
+    datetime: datetime(2026, 1, 1, tzinfo=UTC),
+    timedelta: timedelta(days=1),
+}
+
+
+#: All that can be read, to be looked at and not to be run.
+GROUPS: Any = groups.Groups(None)  # type: ignore[arg-type]
+
+
+def reads() -> list[tuple[str, str]]:
+    """Group and name of each method that reads."""
+    found = []
+    for group, reader in vars(GROUPS).items():
+        found += [(group, name) for name, _ in inspect.getmembers(reader, inspect.ismethod) if name[0] != "_"]
+    return found
+
+
+PAGES = [(group, name) for group, name in reads() if name.startswith("stream_")]
+
+
+def hints(group: str, name: str) -> dict[str, Any]:
+    method = getattr(getattr(GROUPS, group), name)
+    return typing.get_type_hints(method, vars(groups) | {"rows": rows})
+
+
+def sample(group: str, name: str) -> dict[str, Any]:
+    """A value for each parameter that has no default."""
+    method = getattr(getattr(GROUPS, group), name)
+    chosen = {}
+    of = hints(group, name)
+    for parameter in inspect.signature(method).parameters.values():
+        if parameter.default is inspect.Parameter.empty:
+            kind = of[parameter.name]
+            kind = typing.get_args(kind)[0] if isinstance(kind, types.UnionType) else kind
+            value = [1] if typing.get_origin(kind) is list else BY_TYPE.get(kind, 1)
+            chosen[parameter.name] = KNOWN.get(parameter.name, value)
+    return chosen
+
+
+@pytest.fixture
+def filled(installed: psycopg.Connection) -> psycopg.Connection:
+    """A row in every table, and in some three of a kind."""
+    seed(installed)
+    for table in ("fbs_notifications", "fbs_approval_requests", "fbs_request_logs", "fbs_audit_trails"):
+        columns = installed.execute(
+            "select string_agg(quote_ident(attname), ', ') from pg_attribute"
+            " where attrelid = %s::regclass and attnum > 1 and not attisdropped",
+            [table],
+        ).fetchone()
+        assert columns is not None
+        installed.execute(
+            f"insert into {table} ({columns[0]}) select {columns[0]} from {table}, generate_series(1, 5)".encode()
+        )
+    installed.commit()
+    return installed
+
+
+@pytest.mark.parametrize(("group", "name"), reads(), ids=lambda part: part)
+def test_every_read_answers_alike_sync_and_async_and_as_typed(
+    filled: psycopg.Connection, group: str, name: str
+) -> None:
+    arguments = sample(group, name)
+    with fbs_db.connect(filled) as fbs:
+        answer = getattr(getattr(fbs, group), name)(**arguments)
+        answer = list(answer) if name.startswith("stream_") else answer
+    filled.rollback()
+
+    async def read() -> Any:
+        async with fbs_db.connect_async(url_of(filled)) as other:
+            method = getattr(getattr(other, group), name)
+            if name.startswith("stream_"):
+                return [row async for row in method(**arguments)]
+            return await method(**arguments)
+
+    assert timeless(asyncio.run(read())) == timeless(answer)
+    result = hints(group, name)["return"]
+    if isinstance(answer, Page | list):
+        for row in answer:
+            typed(row)
+    elif answer is not None and hasattr(answer, "_fields"):
+        typed(answer)
+    else:
+        assert answer is None or fits(answer, result)
+
+
+def timeless(answer: Any) -> Any:
+    """Without what goes on between two looks: ages, and the present time."""
+    if isinstance(answer, Page | list):
+        return [timeless(row) for row in answer]
+    if hasattr(answer, "_fields"):
+        return tuple(value.days if isinstance(value, timedelta) else value for value in answer)
+    return answer
+
+
+def typed(row: Any) -> None:
+    """Each value is of its field's type."""
+    for field, of in typing.get_type_hints(type(row)).items():
+        assert fits(getattr(row, field), of), f"{type(row).__name__}.{field} is {getattr(row, field)!r}, not {of}"
+    assert row.as_dict() == dict(zip(row._fields, row, strict=True))
+    assert all(field in str(row) for field in row._fields)
+
+
+def fits(value: object, of: Any) -> bool:
+    if of is Any:
+        return True
+    if isinstance(of, types.UnionType) or typing.get_origin(of) is typing.Union:
+        return any(fits(value, one) for one in typing.get_args(of))
+    if typing.get_origin(of) is list:
+        return isinstance(value, list) and all(fits(one, typing.get_args(of)[0] | None) for one in value)
+    if of is float:
+        return isinstance(value, float | int)
+    return isinstance(value, of)
+
+
+def test_every_view_and_its_columns_and_every_function_has_a_comment(installed: psycopg.Connection) -> None:
+    bare = installed.execute(
+        "select c.relname || coalesce('.' || a.attname, '') from pg_class as c left join pg_attribute as a"
+        " on c.oid = a.attrelid and a.attnum > 0 where c.relnamespace = 'public'::regnamespace and c.relkind = 'v'"
+        " and (col_description(c.oid, coalesce(a.attnum, 0)) is null or obj_description(c.oid, 'pg_class') is null)"
+        " union all select oid::regprocedure::text from pg_proc where pronamespace = 'public'::regnamespace"
+        " and obj_description(oid, 'pg_proc') is null"
+    ).fetchall()
+    assert bare == []
+
+
+SECRETS = {
+    "fbs_odoo_databases": "password",
+    "fbs_token_mappings": "token",
+    "fbs_handshakes": "secret_key",
+    "fbs_license_manager_solution_license": "license_key",
+}
+
+
+def test_no_read_shows_a_secret(filled: psycopg.Connection) -> None:
+    for table, column in SECRETS.items():
+        filled.execute(f"update {table} set {column} = 'sesame'".encode())
+    with fbs_db.connect(filled) as fbs:
+        for group, name in reads():
+            answer = getattr(getattr(fbs, group), name)(**sample(group, name))
+            shown = repr(list(answer) if isinstance(answer, Iterator) else answer)
+            assert "sesame" not in shown, f"{group}.{name}"
+
+
+# --- pages
+
+
+@pytest.mark.parametrize(("group", "name"), PAGES, ids=lambda part: part)
+def test_pages_one_after_the_other_are_all_rows_in_order(filled: psycopg.Connection, group: str, name: str) -> None:
+    with fbs_db.connect(url_of(filled)) as fbs:
+        every = list(getattr(getattr(fbs, group), name)())
+        method = getattr(getattr(fbs, group), name.removeprefix("stream_"))
+        page = method(limit=2)
+        paged = list(page)
+        while page.next:
+            assert len(page) == 2
+            page = method(after=page.next, limit=2)
+            paged += page
+        assert timeless(paged) == timeless(every)
+        assert method(limit=len(every) or 1).next is None
+
+
+def test_pages_go_on_past_ties_and_nulls(installed: psycopg.Connection) -> None:
+    """Three users and nobody, two types, two priorities: counts are ordered by columns that tie and may be null."""
+    installed.execute(
+        "insert into fbs_notifications (title, message, user_id, notification_type, priority)"
+        " select 't', 'm', nullif(n % 4, 0), case when n % 2 = 0 then 'info' else 'alert' end,"
+        " case when n % 3 = 0 then 'low' else 'high' end from generate_series(1, 60) as n"
+    )
+    with fbs_db.connect(installed) as fbs:
+        every = list(fbs.notifications.stream_counts())
+        for limit in (1, 2, 3, 5):
+            page = fbs.notifications.counts(limit=limit)
+            paged = list(page)
+            while page.next:
+                page = fbs.notifications.counts(after=page.next, limit=limit)
+                paged += page
+            assert paged == every
+    assert any(row.user_id is None for row in every)
+
+
+def test_past_the_end_there_is_nothing(filled: psycopg.Connection) -> None:
+    with fbs_db.connect(filled) as fbs:
+        page = fbs.approvals.requests(limit=1)
+        filled.execute("delete from fbs_approval_requests where id < %s", [page[0].id])
+        beyond = fbs.approvals.requests(after=page.next)
+        assert (list(beyond), beyond.next, str(beyond)) == ([], None, "(no rows)")
+
+
+@pytest.mark.parametrize("after", ["", "x", "W10", "bm8gcGxhY2U", "[]", "\x00", "eyJhIjoxfQ", "W1siaW50IiwgIngiXV0"])
+def test_what_is_no_place_is_refused(filled: psycopg.Connection, after: str) -> None:
+    with fbs_db.connect(filled) as fbs, pytest.raises(UsageError, match="is no place in these rows"):
+        fbs.approvals.requests(after=after)
+
+
+# --- filters and bad input
+
+
+def test_filters_combine(filled: psycopg.Connection) -> None:
+    with fbs_db.connect(filled) as fbs:
+        [first, *_] = fbs.approvals.requests()
+        both = fbs.approvals.requests(status=first.status, requester_id=first.requester_id, limit=500)
+        assert first in both
+        assert list(fbs.approvals.requests(status=first.status, requester_id=987)) == []
+        assert list(fbs.approvals.requests(since=datetime(2100, 1, 1, tzinfo=UTC))) == []
+        assert len(fbs.approvals.requests(until=datetime(2100, 1, 1, tzinfo=UTC))) == 6
+
+
+@pytest.mark.parametrize("text", ["it's", '"quoted"', "100%", "%s", "\\", "'; drop table x; --", "名前", "a" * 5000])
+def test_any_text_is_only_a_text(filled: psycopg.Connection, text: str) -> None:
+    filled.execute("update fbs_approval_requests set request_data = %s", [json.dumps({"model_name": text})])
+    with fbs_db.connect(filled) as fbs:
+        assert len(fbs.approvals.requests(model_name=text)) == 6
+        assert list(fbs.approvals.requests(solution_name=text)) == []
+
+
+def test_bad_input_is_refused_with_what_is_wrong(filled: psycopg.Connection) -> None:
+    with fbs_db.connect(filled) as fbs:
+        with pytest.raises(UsageError, match="solution_name holds a NUL character"):
+            fbs.approvals.requests(solution_name="a\0b")
+        with pytest.raises(UsageError, match="since is a time without a time zone"):
+            fbs.approvals.requests(since=datetime(2026, 1, 1))
+        for limit in (0, -1):
+            with pytest.raises(UsageError, match="at least one row"):
+                fbs.approvals.requests(limit=limit)
+        with pytest.raises(UsageError, match="cannot take a value"), filled.transaction():
+            fbs.approvals.requests(id="seven")  # type: ignore[arg-type]
+        with pytest.raises(UsageError, match="status pendng"):
+            fbs.approvals.requests(status="pendng")
+        assert list(fbs.approvals.requests(status="rejected")) == []  # one of the list, though no row has it
+
+
+def test_nothing_for_an_argument_that_is_needed_is_null(filled: psycopg.Connection) -> None:
+    with fbs_db.connect(filled) as fbs:
+        assert fbs.operations.token_owner(None) is None  # type: ignore[arg-type]
+        state = fbs.bi.kpi_state(1, None)  # type: ignore[arg-type]
+        assert state is not None
+        assert state.state == "unknown"
+
+
+# --- where it reads
+
+
+def test_on_a_callers_connection_everything_stays_the_callers(filled: psycopg.Connection) -> None:
+    filled.execute("delete from fbs_approval_requests")
+    with fbs_db.connect(filled) as fbs:
+        assert list(fbs.approvals.requests()) == []  # sees what the transaction did
+    assert not filled.closed
+    filled.rollback()
+    with fbs_db.connect(filled) as fbs:
+        assert len(fbs.approvals.requests()) == 6
+
+
+def test_our_own_connection_cannot_write(filled: psycopg.Connection) -> None:
+    with fbs_db.connect(url_of(filled)) as fbs:
+        assert fbs._owned is not None
+        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+            fbs._owned.execute("delete from fbs_approval_requests")
+        connection = fbs._owned
+    assert connection.closed
+    with pytest.raises(UsageError, match="closed"):
+        fbs.approvals.requests()
+
+
+def test_on_a_pool(filled: psycopg.Connection) -> None:
+    pool = pytest.importorskip("psycopg_pool")
+    with pool.ConnectionPool(url_of(filled), min_size=1, open=True) as connections, fbs_db.connect(connections) as fbs:
+        assert len(fbs.approvals.requests()) == 6
+        assert len(list(fbs.approvals.stream_requests())) == 6
+
+    async def read() -> int:
+        others = pool.AsyncConnectionPool(url_of(filled), min_size=1, open=False)
+        async with others, fbs_db.connect_async(others) as fbs:
+            return len(await fbs.approvals.requests())
+
+    assert asyncio.run(read()) == 6
+
+
+DJANGO = """
+import sys
+from django.conf import settings
+settings.configure(DATABASES={"default": {"ENGINE": "django.db.backends.postgresql", "NAME": sys.argv[1],
+    "USER": "postgres", "HOST": sys.argv[2], "PORT": sys.argv[3]}}, USE_TZ=True, TIME_ZONE="Africa/Nairobi")
+import django
+django.setup()
+from django.db import connection, transaction
+import fbs_db
+from fbs_db.errors import UsageError
+with fbs_db.connect(connection) as fbs:
+    page = fbs.approvals.requests(limit=2)
+    assert len(page) == 2 and page.next
+    assert len(list(fbs.approvals.stream_requests())) == 6
+    assert page[0].created_at.tzinfo
+    with transaction.atomic():
+        connection.cursor().execute("delete from fbs_approval_requests where id > 1")
+        assert len(fbs.approvals.requests()) == 1
+        transaction.set_rollback(True)
+    assert len(fbs.approvals.requests()) == 6
+    try:
+        fbs.approvals.requests(id="seven")
+    except UsageError as error:
+        assert "cannot take a value" in str(error), error
+    else:
+        raise SystemExit("not refused")
+print("read")
+"""
+
+
+def test_on_djangos_connection(filled: psycopg.Connection) -> None:
+    info = filled.info
+    words = [sys.executable, "-W", "error", "-c", DJANGO, info.dbname, info.host, str(info.port)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("read\n", "")
+
+
+def test_a_prefer_standby_string_reads_from_the_standby(filled: psycopg.Connection, pg18: Server) -> None:
+    from tests.servers import standby_of
+
+    with standby_of(pg18) as standby:
+        hosts, ports = f"{pg18.host},{standby.host}", f"{pg18.port},{standby.port}"
+        url = f"host={hosts} port={ports} user=postgres dbname={filled.info.dbname} target_session_attrs=prefer-standby"
+        with fbs_db.connect(url) as fbs:
+            assert fbs._owned is not None
+            assert fbs._owned.execute("select pg_is_in_recovery()").fetchone() == (True,)
+            assert len(fbs.approvals.requests()) == 6
+            assert len(list(fbs.approvals.stream_requests())) == 6
+
+
+def test_what_is_not_installed_is_told(empty: psycopg.Connection) -> None:
+    with fbs_db.connect(empty) as fbs, pytest.raises(TargetError, match="not installed here"):
+        fbs.approvals.requests()
+    with pytest.raises(ConnectionFailed):
+        fbs_db.connect("postgresql://nobody@127.0.0.1:1/none")
+
+
+@pytest.mark.parametrize("schema", ["fbs", 'odd "Schema" 100%'])
+def test_in_any_schema(empty: psycopg.Connection, schema: str) -> None:
+    empty.execute(sql.SQL("create schema {}").format(sql.Identifier(schema)))
+    empty.commit()
+    fbs_db.migrate(url_of(empty), schema=schema)
+    with fbs_db.connect(url_of(empty), schema=schema) as fbs:
+        for group, name in reads():
+            answer = getattr(getattr(fbs, group), name)(**sample(group, name))
+            if isinstance(answer, Iterator):
+                assert list(answer) == []
+
+
+# --- rows
+
+
+def test_rows_read_well(filled: psycopg.Connection) -> None:
+    with fbs_db.connect(filled) as fbs:
+        page = fbs.notifications.counts()
+        [row] = page
+    lines = str(page).splitlines()
+    assert lines[0].split()[:2] == ["user_id", "notification_type"]
+    assert lines[-1] == "(1 row)"
+    assert len(lines) == 3
+    assert str(row).splitlines()[0].strip() == "user_id"  # nobody in particular
+    assert str(row).splitlines()[3].split() == ["notifications", "6"]
+    assert page.as_dicts() == [row.as_dict()]
+    with pytest.raises(AttributeError):
+        row.user_id = 3  # type: ignore[misc]
+
+
+def test_a_dataframe_where_pandas_is(filled: psycopg.Connection) -> None:
+    pandas = pytest.importorskip("pandas")
+    with fbs_db.connect(filled) as fbs:
+        frame = fbs.approvals.requests(limit=3).dataframe()
+    assert isinstance(frame, pandas.DataFrame)
+    assert list(frame.columns) == list(rows.ApprovalsRequests._fields)
+    assert len(frame) == 3
+
+
+def test_a_long_stream_comes_in_parts(filled: psycopg.Connection) -> None:
+    filled.execute("insert into fbs_notifications (title, message) select 't', 'm' from generate_series(1, 2500)")
+    with fbs_db.connect(filled) as fbs:
+        stream = fbs.notifications.stream_inbox()
+        first = next(stream)
+        rest = sum(1 for _ in stream)
+    assert first.title
+    assert rest + 1 == 2500 + 6
