@@ -33,6 +33,7 @@ _SETTINGS = {
     "idle_in_transaction_session_timeout": "0",
     "client_min_messages": "notice",
     "fbs.user_table": "{user_table}",
+    "fbs.user_key_type": "{user_key_type}",
 }
 
 
@@ -63,6 +64,7 @@ class Backend(PostgresqlPsycopgBackend):
             caller's, which then stays open.
         schema: where the tables are, or will be.
         user_table: the host's user table as ``schema.table``, quoted as needed.
+        user_key_type: type of user columns where no user table is named.
         said: told what is being waited for.
     """
 
@@ -76,11 +78,13 @@ class Backend(PostgresqlPsycopgBackend):
         schema: str,
         *,
         user_table: str = "",
+        user_key_type: str = "",
         said: Callable[[str], None] = lambda text: None,
     ) -> None:
         self._given = connection
         self.schema = schema
         self.user_table = user_table
+        self.user_key_type = user_key_type
         self.said = said
         super().__init__(None, self.migration_table)
         self.in_callers_transaction = connection.info.transaction_status is pq.TransactionStatus.INTRANS
@@ -175,7 +179,11 @@ class Backend(PostgresqlPsycopgBackend):
 
     def settings_sql(self) -> str:
         """What every transaction of a run sets, for itself alone."""
-        values = {"schema": sql.Identifier(self.schema), "user_table": sql.Literal(self.user_table)}
+        values = {
+            "schema": sql.Identifier(self.schema),
+            "user_table": sql.Literal(self.user_table),
+            "user_key_type": sql.Literal(self.user_key_type),
+        }
         lines = [f"set local {name} = {value};" for name, value in _SETTINGS.items()]
         return sql.SQL("\n".join(lines)).format(**values).as_string(self.connection)
 

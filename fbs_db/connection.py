@@ -1,7 +1,7 @@
 """Which database, and a connection to it.
 
-In order: what the caller names, ``DATABASE_URL``, libpq's own variables, the
-project's ``fbs-db.toml``, and where none of them is set the embedded server.
+In order: what the caller names, ``DATABASE_URL``, libpq's own variables, what the
+project configures, and where none of them is set the embedded server.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import psycopg
 from psycopg import AsyncConnection, Connection, conninfo
 from psycopg.rows import tuple_row
 
+from fbs_db import config
+from fbs_db.config import DEFAULT, Config, DatabaseConfig
 from fbs_db.errors import (
     ConnectionFailed,
     ConnectionLost,
@@ -49,32 +51,39 @@ _CONNECT_HINTS = (
 )
 
 
-def resolve(database: str | None = None, configured: str | None = None, *, start: bool = False) -> str:
-    """The connection string to use.
+def resolve(database: str | None = None, *, start: bool = False) -> tuple[str, DatabaseConfig]:
+    """The connection string to use, and what the project says of that database.
 
     Parameters:
-        database: URL or libpq keywords; None to look at the environment.
-        configured: what ``fbs-db.toml`` names, for where the environment says nothing.
+        database: a configured database's name, or URL or libpq keywords; None to look at
+            the environment.
         start: whether an embedded server may be created where there is none.
 
     Raises:
-        UsageError: what is named is no connection string for PostgreSQL.
+        UsageError: what is named is no connection string for PostgreSQL, nor a database
+            of the project's.
         EmbeddedServerError: nothing is named, and there is no embedded server.
     """
+    known = config.read()
+    place = known.default
+    if database is not None and database not in known.databases:
+        return _checked(database, "the argument", known), place
     if database is not None:
-        return _checked(database, "the argument")
+        place = known.databases[database]
+    if (place.name != DEFAULT or known.definite) and (named := place.connection_string()):
+        return _checked(named, f"{known.source}, database {place.name}"), place
     if url := os.environ.get("DATABASE_URL"):
-        return _checked(url, "DATABASE_URL")
+        return _checked(url, "DATABASE_URL"), place
     if any(os.environ.get(name) for name in _LIBPQ_VARIABLES):
-        return ""
-    if configured:
-        return _checked(configured, "fbs-db.toml")
+        return "", place
+    if configured := place.connection_string():
+        return _checked(configured, f"{known.source}, database {place.name}"), place
     from fbs_db import server
 
-    return server.start() if start else server.running()
+    return server.start() if start else server.running(), place
 
 
-def _checked(text: str, source: str) -> str:
+def _checked(text: str, source: str, known: Config | None = None) -> str:
     """The text, if libpq can read it. What is wrong with it is told without quoting
     it: where a password holds a character that should be encoded, any part may be it."""
     text = text.strip()
@@ -96,7 +105,8 @@ def _checked(text: str, source: str) -> str:
     if any("password=" in value for key, value in options.items() if key != "password"):
         fault = "its password is not where one is looked for"
     if fault:
-        raise UsageError(f"The connection string from {source} is malformed: {fault}.", hint=_LIKE) from None
+        names = f", or name a configured database: {', '.join(known.databases)}" if known and known.source else ""
+        raise UsageError(f"The connection string from {source} is malformed: {fault}.", hint=_LIKE + names) from None
     return text
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from yoyo.migrations import Migration, parse_metadata_from_sql_comments
 from yoyo.topologicalsort import CycleError, topological_sort
 
+from fbs_db.config import BASE
 from fbs_db.errors import BadMigrationFiles, UsageError
 
 _FILE_NAME = re.compile(r"\d{4}_[a-z0-9_]+\.sql")
@@ -121,6 +122,11 @@ def load(directory: Path | None = None) -> list[MigrationFile]:
         raise BadMigrationFiles(
             f"Circular dependencies among {circle}, in {directory}.", hint="Correct their lines '-- depends:'."
         ) from error
+
+
+def components(directory: Path | None = None) -> list[str]:
+    """What FBS consists of, besides the base that each database has, in the order of the files."""
+    return [name for name in dict.fromkeys(file.component for file in load(directory)) if name != BASE]
 
 
 def find(files: list[MigrationFile], name: str) -> MigrationFile:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import psycopg
 from psycopg import pq
 
-from fbs_db import files, snapshot
+from fbs_db import config, files, snapshot
 from fbs_db.connection import raise_if_lost, shown
 from fbs_db.errors import TargetError, UsageError
 from fbs_db.reports import Progress, silent
@@ -22,6 +22,7 @@ Severity = Literal["error", "warning", "note"]
 #: What a finding can be about, to choose from with ``only``.
 KINDS = (
     "migration",
+    "component",
     *snapshot.KINDS,
     "users",
     "user key",
@@ -199,12 +200,14 @@ def _history(at: Session, found: Mapping[Key, Object]) -> tuple[list[Finding], l
         return [Finding("error", "migration", at.schema, "not installed", there, None, mend)], []
     history = at.select("select migration_id, checksum, fbs_db_version from {fbs}fbs_migrations order by 1")
     checksums = {file.id: file.checksum for file in known}
+    components = {file.id: file.component for file in known}
     applied = [name for name, _, _ in history]
     findings = [
         Finding("error", "migration", name, "pending", mend="fbs-db migrate")
-        for name in checksums
-        if name not in applied
+        for name, component in components.items()
+        if name not in applied and at.place.holds(component)
     ]
+    findings += _misplaced(at, [file for file in known if file.id in applied])
     for name, checksum, version in history:
         if name not in checksums:
             mend = f"pip install 'fbs-db>={version}'"
@@ -213,6 +216,14 @@ def _history(at: Session, found: Mapping[Key, Object]) -> tuple[list[Finding], l
             texts = (f"a file with sha256 {checksums[name]}", f"{checksum}, as it was applied")
             findings.append(Finding("error", "migration", name, "edited", *texts, f"fbs-db accept {name}"))
     return findings, applied
+
+
+def _misplaced(at: Session, applied: Sequence[files.MigrationFile]) -> Iterator[Finding]:
+    """Components that are installed here and placed in another database."""
+    for component in dict.fromkeys(file.component for file in applied if not at.place.holds(file.component)):
+        home = next(place.name for place in config.read().databases.values() if place.holds(component))
+        mend = f"fbs-db placement move {component} --to {home}"
+        yield Finding("warning", "component", component, "misplaced", "is here", f"in database {home}", mend)
 
 
 def _made(file: files.MigrationFile, found: Mapping[Key, Object]) -> bool:

@@ -67,13 +67,13 @@ def migrate(
     directory: Path | None = None,
     progress: Callable[[Progress], None] = silent,
 ) -> MigrateReport:
-    """Apply what is pending.
+    """Apply what is pending of the components that the project places in this database.
 
     Parameters:
-        database: connection string, or an open connection. On one in autocommit a run
-            commits; on any other it is part of the caller's transaction, which stays
-            open and decides. None looks at ``DATABASE_URL``, libpq's variables,
-            ``fbs-db.toml``, and at last starts the embedded server.
+        database: name of a configured database, connection string, or an open connection.
+            On one in autocommit a run commits; on any other it is part of the caller's
+            transaction, which stays open and decides. None looks at ``DATABASE_URL``,
+            libpq's variables, ``fbs-db.toml``, and at last starts the embedded server.
         to: last file to apply, by name or the start of it; None for all.
         schema: where the tables go; it must exist. None for the configured one, or
             ``public``.
@@ -97,12 +97,12 @@ def migrate(
     with session(database, schema, start=True, application="fbs-db migrate") as at:
         backend = _backend(at, user_table, progress)
         steps: list[Step] = []
-        pending = _pending(every, wanted, backend.history())
+        pending = _pending(at, every, wanted, backend.history())
         _require_user_table(backend, every, pending)
         if pending:
             refuse_unfit(at)
             with backend.lock(wait):
-                pending = _pending(every, wanted, backend.history())
+                pending = _pending(at, every, wanted, backend.history())
                 _refuse_taken_names(at, every, pending)
                 _refuse_no_transaction(backend, pending)
                 steps = _run(backend, pending, "apply", progress)
@@ -135,7 +135,7 @@ def plan(
     wanted = _up_to(every, to)
     with session(database, schema, application="fbs-db migrate --dry-run") as at:
         backend = _backend(at, user_table, silent)
-        pending = _pending(every, wanted, backend.history())
+        pending = _pending(at, every, wanted, backend.history())
         _require_user_table(backend, every, pending)
         tried: list[MigrationFile] = []
         locks: list[TableLock] = []
@@ -239,7 +239,11 @@ def status(database: Database = None, *, schema: str | None = None, directory: P
         history = backend.history()
         applied = {row.migration_id: row for row in history}
         ids = {file.id for file in known}
-        rows = [_status_row(file, applied.get(file.id)) for file in known]
+        rows = [
+            _status_row(file, applied.get(file.id))
+            for file in known
+            if file.id in applied or at.place.holds(file.component)
+        ]
         rows += [_status_row(None, row) for row in history if row.migration_id not in ids]
         return StatusReport(
             database=shown(at.connection),
@@ -296,11 +300,13 @@ def _up_to(known: list[MigrationFile], to: str | None) -> list[MigrationFile]:
     return known if to is None else known[: known.index(files.find(known, to)) + 1]
 
 
-def _pending(every: list[MigrationFile], wanted: list[MigrationFile], history: list[Applied]) -> list[MigrationFile]:
+def _pending(
+    at: Session, every: list[MigrationFile], wanted: list[MigrationFile], history: list[Applied]
+) -> list[MigrationFile]:
     for problem in _problems(every, history):
         raise problem
     applied = {row.migration_id for row in history}
-    return [file for file in wanted if file.id not in applied]
+    return [file for file in wanted if file.id not in applied and at.place.holds(file.component)]
 
 
 def _to_undo(
@@ -377,11 +383,12 @@ def _status_row(file: MigrationFile | None, row: Applied | None) -> MigrationSta
 
 
 def _backend(at: Session, user_table: str | None, progress: Callable[[Progress], None]) -> Backend:
-    name = user_table if user_table is not None else at.user_table
+    name = user_table if user_table is not None else at.place.user_table
     return Backend(
         at.connection,
         at.schema,
         user_table=at.table(name) if name else "",
+        user_key_type=at.place.user_key_type or "",
         said=lambda text: progress(Progress("wait", text=text)),
     )
 

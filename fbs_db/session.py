@@ -13,6 +13,7 @@ from psycopg import Connection, pq, sql
 from psycopg.rows import tuple_row
 
 from fbs_db import config
+from fbs_db.config import DatabaseConfig
 from fbs_db.connection import check_server, connected, errors_of_server, raise_if_lost, resolve
 from fbs_db.errors import TargetError, UsageError
 
@@ -29,12 +30,12 @@ class Session:
     Attributes:
         connection: in autocommit, or in a transaction of the caller's.
         schema: a schema that exists.
-        user_table: the host's user table as configured, or an empty string.
+        place: what the project says of this database.
     """
 
     connection: Connection
     schema: str
-    user_table: str
+    place: DatabaseConfig
 
     def cursor(self) -> psycopg.Cursor[tuple[Any, ...]]:
         """A cursor that answers tuples, whatever the caller's connection prefers."""
@@ -118,7 +119,8 @@ def session(
     """Connect, or borrow the caller's connection and give it back as it was.
 
     Parameters:
-        database: connection string, open connection, or None to look it up.
+        database: name of a configured database, connection string, open connection, or
+            None to look it up.
         schema: where FBS's tables are; None for the configured one, or ``public``.
         start: whether an embedded server may be created where there is none.
         application: name under which the server lists a connection of our own.
@@ -129,8 +131,11 @@ def session(
         TargetError: there is no such schema.
         UsageError: the connection lent is closed, or its transaction failed.
     """
-    settings = config.read()
-    schema = schema or settings.schema or "public"
+    if isinstance(database, Connection):
+        place = config.read().default
+    else:
+        where, place = resolve(database, start=start)
+    schema = schema or place.schema or "public"
     if "\0" in schema:
         raise UsageError("The name of a schema holds no NUL character.")
     if schema.startswith("pg_") or schema in ("information_schema", "$user"):
@@ -139,10 +144,10 @@ def session(
         if isinstance(database, Connection):
             connection = stack.enter_context(_borrowed(database))
         else:
-            connection = stack.enter_context(connected(resolve(database, settings.url, start=start), application))
+            connection = stack.enter_context(connected(where, application))
         stack.enter_context(_notices_logged(connection))
         stack.enter_context(errors_of_server(connection))
-        at = Session(connection, schema, settings.user_table or "")
+        at = Session(connection, schema, place)
         _require_schema(at)
         yield at
 

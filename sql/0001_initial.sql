@@ -101,14 +101,23 @@ comment on function fbs_key_type(regclass) is
 'Type of the single primary key column of a host''s table, such as integer or uuid. Error FB001 where there is none.';
 
 -- The host's user table is named by the setting fbs.user_table when this file runs
--- (fbs-db migrate --user-table); its rows are linked later, by fbs-db attach.
+-- (fbs-db migrate --user-table); its rows are linked later, by fbs-db attach. Where it
+-- is in another database, fbs.user_key_type names the type of its key.
 do $$
 declare
     user_table text := nullif(current_setting('fbs.user_table', true), '');
+    key_type text := coalesce(nullif(current_setting('fbs.user_key_type', true), ''), 'bigint');
 begin
+    if user_table is not null then
+        key_type := fbs_key_type(user_table::regclass);
+    elsif key_type !~ '^(smallint|integer|bigint|uuid|text|(varchar|character varying)(\([0-9]+\))?)$' then
+        raise exception 'users cannot have keys of type %', key_type
+            using errcode = 'FB002',
+                hint = 'Keys are integers (smallint, integer, bigint), uuid, text or varchar.';
+    end if;
     execute format(
         'create domain fbs_user_id as %s',
-        case when user_table is null then 'bigint' else fbs_key_type(user_table::regclass) end
+        key_type
     );
 end;
 $$;

@@ -172,13 +172,13 @@ def test_the_first_that_names_a_database_is_taken(monkeypatch: pytest.MonkeyPatc
         (b'[databases.default]\nurl = "\xff"\n', "cannot be read: "),
         (b'[databases.default]\nuri = "postgresql://h/d"\n', "does not know: databases.default.uri"),
         (b'[database]\nurl = "postgresql://h/d"\n', "does not know: database"),
-        (b'[databases.other]\nurl = "postgresql://h/d"\n', "does not know: databases.other"),
+        (b"databases.other = 1\n", "does not know: databases.other"),
         (b"[databases.default]\nurl = 5432\n", "databases.default.url is not a text"),
         (b'[databases.default]\nschema = ""\n', "databases.default.schema is not a text"),
         (b'databases = "postgresql://h/d"\n', "does not know: databases"),
         (b'[databases]\ndefault = "postgresql://h/d"\n', "does not know: databases"),
-        (b'[databases.default]\nurl = "mysql://h/d"\n', "from fbs-db.toml begins with mysql://"),
-        (b'[databases.default]\nurl = "postgresql://h:1:2/d"\n', "from fbs-db.toml is malformed"),
+        (b'[databases.default]\nurl = "mysql://h/d"\n', "fbs-db.toml, database default begins with mysql://"),
+        (b'[databases.default]\nurl = "postgresql://h:1:2/d"\n', "fbs-db.toml, database default is malformed"),
     ],
 )
 def test_settings_file_that_is_not_understood(content: bytes, says: str) -> None:

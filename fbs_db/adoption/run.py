@@ -128,7 +128,7 @@ def adopt(
         backend = Backend(at.connection, at.schema, said=lambda text: progress(Progress("wait", text=text)))
         _refuse(at, backend)
         refuse_unfit(at)
-        name = user_table if user_table is not None else at.user_table
+        name = user_table if user_table is not None else at.place.user_table
         users = at.table(name) if name else ""
         with health.reading(at):
             plan = _plan(at, backend, users)

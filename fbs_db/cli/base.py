@@ -9,18 +9,20 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
 
 import fbs_db
-from fbs_db.errors import FbsDbError
+from fbs_db import config
+from fbs_db.errors import FbsDbError, UsageError
 from fbs_db.reports import Progress, UserColumn
 
 schema_option = click.option(
     "--schema", metavar="S", help="Schema of FBS's tables; public where nothing else is configured."
 )
+all_option = click.option("--all", "all_", is_flag=True, help="On each database that the project configures.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for programs.")
 
 
@@ -53,7 +55,8 @@ class _Group(click.Group):
 @click.option(
     "--database",
     metavar="URL",
-    help="PostgreSQL to work on. By default DATABASE_URL, PGHOST and its kin, fbs-db.toml, or the embedded server.",
+    help="PostgreSQL to work on, or the name of a configured database. By default DATABASE_URL, PGHOST and its kin,"
+    " fbs-db.toml, or the embedded server.",
 )
 @click.option("-v", "--verbose", count=True, help="Tell more: the server's notices; twice: everything.")
 @click.option("--no-color", is_flag=True, help="No colours, as with NO_COLOR.")
@@ -76,6 +79,33 @@ def main(context: click.Context, database: str | None, verbose: int, no_color: b
     level = [logging.WARNING, logging.INFO, logging.DEBUG][min(verbose, 2)]
     logging.basicConfig(level=level, format="%(message)s", stream=sys.stderr)
     logging.getLogger("fbs_db").setLevel(level)
+
+
+def on_each(database: str | None, all_: bool, as_json: bool, work: Callable[[str | None], tuple[Any, int]]) -> None:
+    """Do a command's work on one database or on all, and end with the worst exit code.
+
+    Parameters:
+        work: takes a database; returns what JSON shows, and the exit code.
+    """
+    if not all_:
+        answer, worst = work(database)
+    else:
+        if database is not None:
+            raise UsageError("Either one --database, or --all: not both.")
+        answer, worst = {}, 0
+        for name in config.read().databases:
+            if not as_json:
+                click.secho(f"{name}:", bold=True)
+            try:
+                answer[name], code = work(name)
+            except FbsDbError as error:
+                answer[name], code = {"error": error.as_dict()}, error.exit_code
+                complain(f"{name}: {error.message}", error.hint)
+            worst = max(worst, code)
+    if as_json:
+        print_json(answer)
+    if worst:
+        sys.exit(worst)
 
 
 def show_progress(progress: Progress) -> None:

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import click
 
 from fbs_db import health, mending
-from fbs_db.cli.base import done, json_option, main, print_json, quiet, schema_option, wrapped
+from fbs_db.cli.base import (
+    all_option,
+    done,
+    json_option,
+    main,
+    on_each,
+    print_json,
+    quiet,
+    schema_option,
+    wrapped,
+)
 from fbs_db.health import CheckReport, Finding
 from fbs_db.mending import RepairReport
 from fbs_db.reports import Progress
@@ -19,21 +30,25 @@ _COLOURS = {"error": "red", "warning": "yellow", "note": "blue"}
 @click.option("--only", metavar="KIND", multiple=True, help="Look for these only, such as index; may be given again.")
 @click.option("--data", is_flag=True, help="Look at the rows, too. Reads whole tables.")
 @schema_option
+@all_option
 @json_option
 @click.pass_obj
-def check(database: str | None, only: tuple[str, ...], data: bool, schema: str | None, as_json: bool) -> None:
+def check(
+    database: str | None, only: tuple[str, ...], data: bool, schema: str | None, all_: bool, as_json: bool
+) -> None:
     """Is the schema whole? What is missing, changed or waiting, and what mends it.
 
     Reads only. Exit codes: 0 healthy, which notes do not change; 1 there are findings;
     2 it could not look.
     """
-    report = health.check(database, schema=schema, only=only, data=data, progress=quiet if as_json else _show_table)
-    if as_json:
-        print_json(report.as_dict())
-    else:
-        show_findings(report)
-    if not report.healthy:
-        sys.exit(1)
+
+    def work(database: str | None) -> tuple[Any, int]:
+        report = health.check(database, schema=schema, only=only, data=data, progress=quiet if as_json else _show_table)
+        if not as_json:
+            show_findings(report)
+        return report.as_dict(), 0 if report.healthy else 1
+
+    on_each(database, all_, as_json, work)
 
 
 def show_findings(report: CheckReport) -> None:

@@ -14,12 +14,14 @@ import click
 import fbs_db
 from fbs_db import connection, files, migrations, server
 from fbs_db.cli.base import (
+    all_option,
     columns,
     complain,
     count_of_files,
     done,
     json_option,
     main,
+    on_each,
     print_json,
     quiet,
     schema_option,
@@ -47,6 +49,7 @@ _STATE_COLORS = {"applied": "green", "pending": "yellow", "edited": "red", "miss
     show_default=True,
     help="How long to wait for another migration.",
 )
+@all_option
 @json_option
 @click.pass_obj
 def migrate(
@@ -56,6 +59,7 @@ def migrate(
     schema: str | None,
     user_table: str | None,
     wait: float,
+    all_: bool,
     as_json: bool,
 ) -> None:
     """Apply what is pending: all of it, or nothing.
@@ -63,28 +67,26 @@ def migrate(
     The dry run prints a script that psql runs as it is. To learn the locks it runs the
     files in a transaction that it rolls back, at most 10 seconds a statement.
     """
-    if dry_run:
-        plan = migrations.plan(database, to=to, schema=schema, user_table=user_table, wait=wait)
-        _show_plan(plan, as_json)
-        return
-    report = fbs_db.migrate(
-        database,
-        to=to,
-        schema=schema,
-        user_table=user_table,
-        wait=wait,
-        progress=quiet if as_json else show_progress,
-    )
-    if as_json:
-        print_json(report.as_dict())
-    elif report.steps:
-        where = f"{report.database}, schema {report.schema}"
-        done(f"{count_of_files(len(report.steps))} applied in {report.seconds:.2f} s to {where}.")
-    elif not report.users:
-        click.echo(f"Nothing to do: {report.current} is in force in {report.database}, schema {report.schema}.")
-    if report.users and not as_json:
-        done(f"{len(report.users)} user columns are tied to {user_table}.")
-        show_orphans(report.users, str(user_table))
+
+    def work(database: str | None) -> tuple[Any, int]:
+        if dry_run:
+            plan = migrations.plan(database, to=to, schema=schema, user_table=user_table, wait=wait)
+            if not as_json:
+                _show_plan(plan)
+            return plan.as_dict(), 0
+        report = fbs_db.migrate(
+            database,
+            to=to,
+            schema=schema,
+            user_table=user_table,
+            wait=wait,
+            progress=quiet if as_json else show_progress,
+        )
+        if not as_json:
+            _show_applied(report, user_table)
+        return report.as_dict(), 0
+
+    on_each(database, all_, as_json, work)
 
 
 @main.command()
@@ -110,7 +112,10 @@ def rollback(
     """
     plan = migrations.rollback_plan(database, to=to, everything=everything, schema=schema)
     if dry_run:
-        _show_plan(plan, as_json)
+        if as_json:
+            print_json(plan.as_dict())
+        else:
+            _show_plan(plan)
         return
     if not yes:
         _confirm_loss(database, schema, plan.pending)
@@ -132,32 +137,24 @@ def rollback(
 
 @main.command()
 @schema_option
+@all_option
 @json_option
 @click.pass_obj
-def status(database: str | None, schema: str | None, as_json: bool) -> None:
+def status(database: str | None, schema: str | None, all_: bool, as_json: bool) -> None:
     """What is applied, pending, edited since, or missing.
 
     Exit code 1 where an applied file was edited or is missing.
     """
-    report = fbs_db.status(database, schema=schema)
-    if as_json:
-        print_json(report.as_dict())
-    else:
-        click.echo(f"{report.database}, schema {report.schema}")
-        width = max(len(row.migration_id) for row in report.migrations)
-        for row in report.migrations:
-            click.echo(_status_line(row, width))
-        pending = len(report.pending)
-        if pending:
-            click.echo(f"{count_of_files(pending)} pending. Apply with: fbs-db migrate")
-            for name in report.elsewhere:
-                click.echo(f"FBS is installed in schema {name} too. To see it: fbs-db status --schema {name}")
-        elif not report.problems:
-            done("Everything is applied.")
-    for problem in report.problems:
-        complain(problem.message, problem.hint)
-    if report.problems:
-        sys.exit(1)
+
+    def work(database: str | None) -> tuple[Any, int]:
+        report = fbs_db.status(database, schema=schema)
+        if not as_json:
+            _show_status(report)
+        for problem in report.problems:
+            complain(problem.message, problem.hint)
+        return report.as_dict(), 1 if report.problems else 0
+
+    on_each(database, all_, as_json, work)
 
 
 @main.command()
@@ -221,9 +218,7 @@ def describe(database: str | None, table: str, schema: str | None, as_json: bool
 @click.pass_obj
 def url(database: str | None) -> None:
     """The database that would be worked on, without its password."""
-    from fbs_db import config
-
-    click.echo(connection.shown(connection.resolve(database, config.read().url)))
+    click.echo(connection.shown(connection.resolve(database)[0]))
 
 
 @main.command(context_settings={"ignore_unknown_options": True})
@@ -238,14 +233,12 @@ def psql(database: str | None, arguments: tuple[str, ...], schema: str | None) -
     """
     from psycopg import conninfo
 
-    from fbs_db import config
-
-    settings = config.read()
-    options = conninfo.conninfo_to_dict(connection.resolve(database, settings.url))
+    where, place = connection.resolve(database)
+    options = conninfo.conninfo_to_dict(where)
     environment = dict(os.environ)
     if password := options.pop("password", None):
         environment["PGPASSWORD"] = str(password)
-    schema = schema or settings.schema
+    schema = schema or place.schema
     if schema and schema != "public":
         quoted = '"' + schema.replace('"', '""').replace("\\", "\\\\").replace(" ", "\\ ") + '"'
         environment["PGOPTIONS"] = f"{environment.get('PGOPTIONS', '')} -c search_path={quoted}".strip()
@@ -254,10 +247,18 @@ def psql(database: str | None, arguments: tuple[str, ...], schema: str | None) -
     os.execve(program, [program, "-d", conninfo.make_conninfo("", **options), *arguments], environment)
 
 
-def _show_plan(plan: fbs_db.DryRunReport, as_json: bool) -> None:
-    if as_json:
-        print_json(plan.as_dict())
-        return
+def _show_applied(report: fbs_db.MigrateReport, user_table: str | None) -> None:
+    where = f"{report.database}, schema {report.schema}"
+    if report.steps:
+        done(f"{count_of_files(len(report.steps))} applied in {report.seconds:.2f} s to {where}.")
+    elif not report.users:
+        click.echo(f"Nothing to do: {report.current} is in force in {where}.")
+    if report.users:
+        done(f"{len(report.users)} user columns are tied to {user_table}.")
+        show_orphans(report.users, str(user_table))
+
+
+def _show_plan(plan: fbs_db.DryRunReport) -> None:
     click.echo(f"-- Dry run on {plan.database}, schema {plan.schema}: nothing is changed.")
     if not plan.pending:
         click.echo("-- Nothing to do.")
@@ -296,6 +297,19 @@ def _show_description(table: TableDescription) -> None:
             click.secho(f"\n{title}", bold=True)
             for name, definition in pairs:
                 click.echo(f"  {name}\n{wrapped(definition, '      ')}")
+
+
+def _show_status(report: fbs_db.StatusReport) -> None:
+    click.echo(f"{report.database}, schema {report.schema}")
+    width = max(len(row.migration_id) for row in report.migrations)
+    for row in report.migrations:
+        click.echo(_status_line(row, width))
+    if pending := len(report.pending):
+        click.echo(f"{count_of_files(pending)} pending. Apply with: fbs-db migrate")
+        for name in report.elsewhere:
+            click.echo(f"FBS is installed in schema {name} too. To see it: fbs-db status --schema {name}")
+    elif not report.problems:
+        done("Everything is applied.")
 
 
 def _status_line(row: MigrationStatus, width: int) -> str:

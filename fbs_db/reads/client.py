@@ -38,12 +38,12 @@ class Reader(Groups):
 class AsyncReader(AsyncGroups):
     """All that can be read, without blocking; to be used in ``async with``."""
 
-    def __init__(self, source: AsyncSource | str | None, schema: str) -> None:
+    def __init__(self, source: AsyncSource | str | None, schema: str | None) -> None:
         self._asked = source
         self._schema = schema
         self._owned: AsyncConnection[Any] | None = None
         if source is not None and not isinstance(source, str):
-            super().__init__(AsyncRunner(source, schema))
+            super().__init__(AsyncRunner(source, schema or config.read().default.schema or "public"))
 
     async def close(self) -> None:
         """Close the connection, where it is our own."""
@@ -52,13 +52,13 @@ class AsyncReader(AsyncGroups):
 
     async def __aenter__(self) -> AsyncReader:
         if self._asked is None or isinstance(self._asked, str):
-            where = resolve(self._asked, config.read().url, start=False)
+            where, place = resolve(self._asked)
             try:
                 self._owned = await AsyncConnection.connect(settled(where, "fbs-db reader"), autocommit=True)
             except psycopg.Error as error:
                 raise no_connection(where, error) from error
             await self._owned.execute(_READ_ONLY)
-            super().__init__(AsyncRunner(self._owned, self._schema))
+            super().__init__(AsyncRunner(self._owned, self._schema or place.schema or "public"))
         return self
 
     async def __aexit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
@@ -69,7 +69,7 @@ def connect(database: str | Source | None = None, *, schema: str | None = None) 
     """Read FBS.
 
     Parameters:
-        database: connection string, which may name several hosts and prefer a standby
+        database: name of a configured database; connection string, which may name several hosts and prefer a standby
             (``target_session_attrs=prefer-standby``); None to look it up as the commands do;
             or an open connection, a psycopg pool, or Django's ``connection``, which stay open.
         schema: where FBS's tables are; None for the configured one, or ``public``.
@@ -80,14 +80,13 @@ def connect(database: str | Source | None = None, *, schema: str | None = None) 
     Raises:
         ConnectionFailed, UnsupportedServer: there is no fit connection.
     """
-    settings = config.read()
-    schema = schema or settings.schema or "public"
     if database is None or isinstance(database, str):
-        connection = connect_to(resolve(database, settings.url, start=False), "fbs-db reader")
+        where, place = resolve(database)
+        connection = connect_to(where, "fbs-db reader")
         check_server(connection)
         connection.execute(_READ_ONLY)
-        return Reader(connection, schema, connection)
-    return Reader(database, schema)
+        return Reader(connection, schema or place.schema or "public", connection)
+    return Reader(database, schema or config.read().default.schema or "public")
 
 
 def connect_async(database: str | AsyncSource | None = None, *, schema: str | None = None) -> AsyncReader:
@@ -95,4 +94,4 @@ def connect_async(database: str | AsyncSource | None = None, *, schema: str | No
 
     Parameters and errors are those of `connect`.
     """
-    return AsyncReader(database, schema or config.read().schema or "public")
+    return AsyncReader(database, schema)
