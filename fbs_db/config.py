@@ -85,7 +85,7 @@ class Config:
     """All databases of a project.
 
     Attributes:
-        databases: by name; "default" always is among them.
+        databases: by name.
         source: what says so, such as a path; empty where nothing does.
         definite: whether it goes before the environment, as Django's settings do.
     """
@@ -96,6 +96,18 @@ class Config:
 
     @property
     def default(self) -> DatabaseConfig:
+        """The database that is meant where none is named: the one called default, or the only one.
+
+        Raises:
+            UsageError: there are several, and none is called so.
+        """
+        if len(self.databases) == 1:
+            return next(iter(self.databases.values()))
+        if DEFAULT not in self.databases:
+            raise UsageError(
+                f"{self.source} configures {', '.join(self.databases)}, and none of them is called {DEFAULT}.",
+                hint="Say which: --database NAME",
+            )
         return self.databases[DEFAULT]
 
     def named(self, name: str) -> DatabaseConfig:
@@ -143,6 +155,11 @@ def read(directory: Path | None = None) -> Config:
     return Config()
 
 
+def of_lent_connection() -> DatabaseConfig:
+    """What holds for a connection that the caller has opened."""
+    return read().databases.get(DEFAULT, DatabaseConfig())
+
+
 def parse(content: Mapping[str, Any], source: str) -> Config:
     """The databases that a project's file, or its Django settings, tell of.
 
@@ -169,10 +186,12 @@ def parse(content: Mapping[str, Any], source: str) -> Config:
             hint=f"It knows tables like [databases.default] with the keys {', '.join(_KEYS)}.",
         )
     databases = {name: _database(name, table, source) for name, table in said.items()}
-    databases = {DEFAULT: databases.pop(DEFAULT, DatabaseConfig()), **databases}
-    if len(databases) > 1 or databases[DEFAULT].components is not None:
-        databases = _placed(databases, source, implied=DEFAULT not in said)
-    return Config(databases, source)
+    if all(database.components is not None for database in databases.values()):
+        # Where nothing else is said, the one that needs no name holds the rest.
+        databases = {DEFAULT: DatabaseConfig(), **databases}
+    if len(databases) > 1 or databases[next(iter(databases))].components is not None:
+        databases = _placed(databases, source)
+    return Config({name: place for name, place in databases.items() if name in said or place.components != ()}, source)
 
 
 def _database(name: str, table: Mapping[str, Any], source: str) -> DatabaseConfig:
@@ -196,7 +215,7 @@ def _database(name: str, table: Mapping[str, Any], source: str) -> DatabaseConfi
     return DatabaseConfig(name, **values, components=None if components is None else tuple(components))
 
 
-def _placed(databases: dict[str, DatabaseConfig], source: str, *, implied: bool) -> dict[str, DatabaseConfig]:
+def _placed(databases: dict[str, DatabaseConfig], source: str) -> dict[str, DatabaseConfig]:
     """Each component in the one database it lives in, or an error that says what is wrong."""
     from fbs_db import files
 
@@ -215,8 +234,6 @@ def _placed(databases: dict[str, DatabaseConfig], source: str, *, implied: bool)
                     hint="Name it in one of them. To carry its rows over: fbs-db placement move",
                 )
     open_ended = [name for name, database in databases.items() if database.components is None]
-    if implied and len(open_ended) > 1:
-        open_ended.remove(DEFAULT)
     if len(open_ended) > 1:
         raise UsageError(
             f"{source}: {' and '.join(open_ended)} both say nothing of components, so which of them holds the rest"

@@ -185,7 +185,7 @@ def rollback(
     started = time.monotonic()
     known = files.load(directory)
     with session(database, schema, application="fbs-db rollback") as at:
-        backend = _backend(at, None, progress)
+        backend = _backend(at, "", progress)
         steps: list[Step] = []
         if _to_undo(known, backend.history(), to, everything):
             refuse_unfit(at)
@@ -210,7 +210,7 @@ def rollback_plan(
     """
     known = files.load(directory)
     with session(database, schema, application="fbs-db rollback --dry-run") as at:
-        backend = _backend(at, None, silent)
+        backend = _backend(at, "", silent)
         undone = _to_undo(known, backend.history(), to, everything)
         return DryRunReport(
             database=shown(at.connection),
@@ -235,7 +235,7 @@ def status(database: Database = None, *, schema: str | None = None, directory: P
     """
     known = files.load(directory)
     with session(database, schema, application="fbs-db status") as at:
-        backend = _backend(at, None, silent)
+        backend = _backend(at, "", silent)
         history = backend.history()
         applied = {row.migration_id: row for row in history}
         ids = {file.id for file in known}
@@ -280,7 +280,7 @@ def accept(
     known = files.load(directory)
     chosen = [files.find(known, name) for name in names]
     with session(database, schema, application="fbs-db accept") as at:
-        backend = _backend(at, None, silent)
+        backend = _backend(at, "", silent)
         refuse_unfit(at)
         with backend.lock(wait):
             applied = {row.migration_id: row for row in backend.history()}

@@ -132,7 +132,7 @@ def session(
         UsageError: the connection lent is closed, or its transaction failed.
     """
     if isinstance(database, Connection):
-        place = config.read().default
+        place = config.of_lent_connection()
     else:
         where, place = resolve(database, start=start)
     schema = schema or place.schema or "public"

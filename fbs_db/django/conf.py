@@ -9,6 +9,7 @@ FBS_DB = {
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -43,6 +44,15 @@ def setting() -> Mapping[str, Any]:
     return said
 
 
+def said_of(key: str) -> Any:
+    """What the dictionary holds under a key; None where it holds nothing.
+
+    Raises:
+        UsageError: it makes no sense.
+    """
+    return setting().get(key)
+
+
 def read() -> Config:
     """The databases that the settings tell of, each as Django connects to it.
 
@@ -51,26 +61,33 @@ def read() -> Config:
     Raises:
         UsageError: the settings say what makes no sense.
     """
-    from django.db import connections
+    known = {alias: _with_users(replace(place, url=connection_string(alias))) for alias, place in placement().items()}
+    return Config(known, SOURCE, definite=True)
 
-    tables = setting().get("DATABASES", {config.DEFAULT: {}})
+
+def placement() -> Mapping[str, DatabaseConfig]:
+    """What the settings place where, before anything is asked of Django's connections.
+
+    Raises:
+        UsageError: the settings say what makes no sense.
+    """
+    from django.conf import settings
+
+    tables = said_of("DATABASES") or {config.DEFAULT: {}}
     if not isinstance(tables, Mapping) or not all(isinstance(table, Mapping) for table in tables.values()):
         raise UsageError(f"{SOURCE}: DATABASES is not a dictionary of dictionaries.", hint='Like {"default": {}}.')
-    if unknown := [alias for alias in tables if alias not in connections.settings]:
+    if unknown := [alias for alias in tables if alias not in settings.DATABASES]:
         raise UsageError(
             f"{SOURCE}: DATABASES names {', '.join(unknown)}, which Django's DATABASES does not.",
-            hint=f"There are: {', '.join(connections.settings)}.",
+            hint=f"There are: {', '.join(settings.DATABASES)}.",
         )
+    # How to connect is Django's to say.
     said = {
-        alias: {**{key.lower(): value for key, value in table.items()}, "url": connection_string(alias)}
+        alias: {**{key.lower(): value for key, value in table.items()}, "service": alias}
         for alias, table in tables.items()
     }
-    known = config.parse({"databases": said}, SOURCE)
-    return Config(
-        {alias: _with_users(place) if alias in tables else place for alias, place in known.databases.items()},
-        SOURCE,
-        definite=True,
-    )
+    places = config.parse({"databases": said}, SOURCE).databases
+    return {alias: replace(place, service=None) for alias, place in places.items()}
 
 
 def read_from_command(directory: Path) -> Config:
@@ -117,6 +134,15 @@ def connection_string(alias: str) -> str:
     return conninfo.make_conninfo("", **given)
 
 
+def quoted(table: str, alias: str) -> str:
+    """A table's name as it stands in SQL."""
+    from django.db import connections
+
+    if re.fullmatch(r"[a-z_][a-z0-9_]*", table):
+        return table
+    return str(connections[alias].ops.quote_name(table))
+
+
 def _with_users(place: DatabaseConfig) -> DatabaseConfig:
     """With the user table where Django keeps it here, and always with the type of its key."""
     from django.apps import apps
@@ -129,6 +155,6 @@ def _with_users(place: DatabaseConfig) -> DatabaseConfig:
     here = router.allow_migrate_model(place.name, users)
     return replace(
         place,
-        user_table=place.user_table or (users._meta.db_table if here else None),
+        user_table=place.user_table or (quoted(users._meta.db_table, place.name) if here else None),
         user_key_type=place.user_key_type or users._meta.pk.rel_db_type(connections[place.name]),
     )

@@ -43,7 +43,7 @@ class AsyncReader(AsyncGroups):
         self._schema = schema
         self._owned: AsyncConnection[Any] | None = None
         if source is not None and not isinstance(source, str):
-            super().__init__(AsyncRunner(source, schema or config.read().default.schema or "public"))
+            super().__init__(AsyncRunner(source, schema or config.of_lent_connection().schema or "public"))
 
     async def close(self) -> None:
         """Close the connection, where it is our own."""
@@ -86,7 +86,7 @@ def connect(database: str | Source | None = None, *, schema: str | None = None) 
         check_server(connection)
         connection.execute(_READ_ONLY)
         return Reader(connection, schema or place.schema or "public", connection)
-    return Reader(database, schema or config.read().default.schema or "public")
+    return Reader(database, schema or config.of_lent_connection().schema or "public")
 
 
 def connect_async(database: str | AsyncSource | None = None, *, schema: str | None = None) -> AsyncReader:

@@ -1,0 +1,35 @@
+"""The app itself: what it takes part in."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from django.apps import AppConfig
+from django.core.checks import Tags, register
+from django.db import router
+from django.db.models.signals import post_migrate, pre_migrate
+
+from fbs_db import config
+from fbs_db.django import checks, conf, install, receivers
+from fbs_db.django.router import Router
+from fbs_db.errors import UsageError
+
+
+class FbsDbConfig(AppConfig):  # type: ignore[misc]
+    """FBS's schema, kept up to date by ``manage.py migrate`` and looked after by ``manage.py check``."""
+
+    name = "fbs_db.django"
+    label = "fbs_db"
+    verbose_name = "FBS's database"
+
+    def ready(self) -> None:
+        config.provider = conf.read
+        if not any(isinstance(one, Router) for one in router.routers):
+            router.routers.append(Router())
+        pre_migrate.connect(install.before_migrations, sender=self)
+        post_migrate.connect(install.after_migrations, sender=self)
+        register(checks.settings)
+        register(checks.databases, Tags.database)
+        with suppress(UsageError):  # which the checks tell of
+            if conf.said_of("SIGNALS") is False:
+                receivers.disconnect()

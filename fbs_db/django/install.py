@@ -1,0 +1,137 @@
+"""What ``manage.py migrate`` does for FBS: its files before the host's migrations, its ties after them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.apps import AppConfig
+from django.core.management.base import CommandError
+from django.core.management.color import color_style
+from django.db import connections
+
+import fbs_db
+from fbs_db.config import DatabaseConfig
+from fbs_db.django import conf
+from fbs_db.django.hosts import HostModel, host_models
+from fbs_db.errors import FbsDbError
+from fbs_db.reports import Progress
+
+
+def before_migrations(sender: AppConfig, using: str, verbosity: int = 1, stdout: Any = None, **_: Any) -> None:
+    """Receives ``pre_migrate``: applies FBS's files that are pending in this database.
+
+    Before the host's migrations, so that those may use FBS's tables, and Django finds
+    them there where the host has FBS's models.
+    """
+    if place_of(using) is None:
+        return
+    tell = _teller(verbosity, stdout)
+    with as_command_errors(using):
+        report = fbs_db.migrate(using, user_table="", progress=lambda progress: _show(progress, tell))
+        if report.steps:
+            tell(f"  {len(report.steps)} files of FBS applied to {using}, schema {report.schema}.")
+
+
+def after_migrations(sender: AppConfig, using: str, verbosity: int = 1, stdout: Any = None, **options: Any) -> None:
+    """Receives ``post_migrate``: ties FBS to the users and to the host's tables that are there now."""
+    place = place_of(using)
+    if place is None or "plan" not in options:  # as from flush, which changes no table
+        return
+    tell = _teller(verbosity, stdout)
+    there = set(_tables(using))
+    with as_command_errors(using):
+        if place.user_table and _bare(place.user_table) in there:
+            report = fbs_db.migrate(using, progress=lambda progress: _show(progress, tell))
+            if report.users:
+                tell(f"  {len(report.users)} user columns of FBS tied to {place.user_table}.")
+            for column in report.users:
+                if column.orphans:
+                    tell(f"  {column.table_name}.{column.column_name}: the user of {column.orphans:,} rows is gone.")
+        fresh = unattached(using)
+        for host in host_models():
+            if host.lives_in(using) and host.model._meta.db_table in there:
+                # Again, too: it puts back what was lost, as where a migration made the table anew.
+                fbs_db.attach_host(host.table(using), host.model_name, using, key=host.key)
+                if host in fresh:
+                    tell(f"  {host.model._meta.db_table} attached to FBS as {host.model_name}.")
+
+
+def place_of(alias: str) -> DatabaseConfig | None:
+    """What FBS_DB says of a database; None where FBS has no part in it.
+
+    Raises:
+        CommandError: FBS_DB makes no sense.
+    """
+    with as_command_errors(alias):
+        place = conf.read().databases.get(alias)
+    return place
+
+
+def planned(alias: str) -> list[str]:
+    """What ``migrate`` would do for FBS in this database, a line each. Changes nothing."""
+    place = place_of(alias)
+    if place is None:
+        return []
+    with as_command_errors(alias):
+        pending = fbs_db.status(alias).pending
+        return [
+            *(f"Apply {name}" for name in pending),
+            *(f"Attach {host.model._meta.label} as {host.model_name}" for host in unattached(alias, bool(pending))),
+        ]
+
+
+def unattached(alias: str, fresh: bool = False) -> list[HostModel]:
+    """The host's models of this database that FBS does not know, or by another name or key.
+
+    Parameters:
+        alias: the database.
+        fresh: whether FBS is not installed there yet, so that none is attached.
+    """
+    wanted = [host for host in host_models() if host.lives_in(alias)]
+    if fresh or not wanted:
+        return wanted
+    attached = {(host.model_name, host.key_column) for host in fbs_db.list_hosts(alias)}
+    return [host for host in wanted if (host.model_name, host.key) not in attached]
+
+
+@contextmanager
+def as_command_errors(alias: str) -> Iterator[None]:
+    """Errors of ours leave the block as Django's, which ``manage.py`` prints without a traceback."""
+    try:
+        yield
+    except FbsDbError as error:
+        raise CommandError(f"FBS in database {alias}: {error}", returncode=error.exit_code) from error
+
+
+def _tables(alias: str) -> list[str]:
+    with connections[alias].cursor() as cursor:
+        return list(connections[alias].introspection.table_names(cursor))
+
+
+def _bare(table: str) -> str:
+    return table.rpartition(".")[2].strip('"')
+
+
+def _teller(verbosity: int, stdout: Any) -> Any:
+    if verbosity < 1:
+        return lambda text: None
+    if stdout is None:
+        return print
+    headed: list[str] = []
+
+    def tell(text: str) -> None:
+        if not headed:
+            headed.append(text)
+            stdout.write(color_style().MIGRATE_HEADING("FBS:"))
+        stdout.write(text)
+
+    return tell
+
+
+def _show(progress: Progress, tell: Any) -> None:
+    if progress.kind == "end":
+        tell(f"  Applying {progress.migration_id}... OK")
+    elif progress.kind == "wait":
+        tell(f"  {progress.text}")

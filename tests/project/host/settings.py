@@ -1,0 +1,44 @@
+"""A rentals business: users of its own, locations, rooms, tenants and leases, and FBS.
+
+What differs from test to test comes from the environment.
+"""
+
+import json
+import os
+import sys
+
+if os.environ.get("HOST_PSYCOPG2"):
+    # Where psycopg 3 is installed, Django takes it; a host may have its reasons not to.
+    import psycopg
+
+    sys.modules["psycopg"] = None
+    import django.db.backends.postgresql.psycopg_any  # noqa: F401
+
+    sys.modules["psycopg"] = psycopg
+
+
+def _database(said: dict) -> dict:
+    return {"ENGINE": "django.db.backends.postgresql", "TEST": {}, **said}
+
+
+DATABASES = {alias: _database(said) for alias, said in json.loads(os.environ["HOST_DATABASES"]).items()}
+DATABASE_ROUTERS = ["host.routers.Rentals"] if "rentals" in DATABASES else []
+AUTH_USER_MODEL = os.environ.get("HOST_USER_MODEL", "accounts.Person")
+INSTALLED_APPS = [
+    "django.contrib.contenttypes",
+    "django.contrib.auth",
+    "accounts",
+    "rentals",
+    *json.loads(os.environ.get("HOST_APPS", '["fbs_db.django"]')),
+]
+MIGRATION_MODULES = json.loads(os.environ.get("HOST_MIGRATION_MODULES", "{}"))
+if "HOST_FBS_DB" in os.environ:
+    FBS_DB = json.loads(os.environ["HOST_FBS_DB"])
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+SECRET_KEY = "of no host"
+USE_TZ = True
+LOGGING = {
+    "version": 1,
+    "handlers": {"console": {"class": "logging.StreamHandler"}},
+    "loggers": {"fbs_db": {"handlers": ["console"], "level": "INFO"}},
+}
