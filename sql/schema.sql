@@ -631,6 +631,7 @@ declare
     key_type text;
     kind "char";
     known boolean;
+    former text;
     wanted record;
     missing boolean := false;
 begin
@@ -661,6 +662,13 @@ begin
         raise exception 'model % is attached already, to another table', model_name
             using errcode = 'FB022', hint = 'Detach that first: select fbs_detach_host(''...'');';
     end if;
+    select h.model_name
+    into former
+    from fbs_hosts as h
+    where h.host_table = fbs_attach_host.host_table and h.model_name <> fbs_attach_host.model_name;
+    if former is not null then
+        perform fbs_rename_model(former, model_name);
+    end if;
     insert into fbs_hosts (host_table, model_name, key_column)
     values (host_table, model_name, key)
     on conflict on constraint fbs_hosts_pkey do update
@@ -678,7 +686,7 @@ begin
 end;
 $_$;
 
-COMMENT ON FUNCTION fbs_attach_host(host_table regclass, model_name text, key_column text) IS 'Attaches a host''s table: from then on deleting its rows cleans up the FBS rows that point at them. Again does no harm, and mends triggers that are missing or disabled. Errors FB001, FB020, FB022.';
+COMMENT ON FUNCTION fbs_attach_host(host_table regclass, model_name text, key_column text) IS 'Attaches a host''s table: from then on deleting its rows cleans up the FBS rows that point at them. Again does no harm, and mends triggers that are missing or disabled; under another model name, those rows get that name. Errors FB001, FB020, FB022.';
 
 CREATE FUNCTION fbs_attach_users(user_table regclass, repair boolean DEFAULT false) RETURNS TABLE(table_name text, column_name text, on_delete text, orphans bigint, validated boolean)
     LANGUAGE plpgsql
@@ -2837,6 +2845,40 @@ end;
 $$;
 
 COMMENT ON FUNCTION fbs_queue_files() IS 'Trigger: notes the files of deleted attachments for removal from storage. Where it cannot, a warning names them; the deletion succeeds.';
+
+CREATE FUNCTION fbs_rename_model(old_name text, new_name text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+declare
+    place record;
+    touched bigint;
+    total bigint := 0;
+begin
+    for place in
+        select distinct r.table_name, r.json_column, r.model_column
+        from fbs_cleanup_rules as r
+        where r.clean_sql is not null and r.model_column is not null
+    loop
+        execute format(
+            case
+                when place.json_column is null then 'update %1$s set %3$I = $2 where %3$I = $1'
+                else
+                    'update %1$s set %2$I = jsonb_set(%2$I, array[%3$L], to_jsonb($2))'
+                    ' where (%2$I ->> %3$L) = $1'
+            end,
+            place.table_name, place.json_column, place.model_column
+        ) using old_name, new_name;
+        get diagnostics touched = row_count;
+        total := total + touched;
+    end loop;
+    update fbs_cleanup_rules set model_name = new_name where model_name = old_name;
+    update fbs_cleanup_queue set model_name = new_name where model_name = old_name;
+    return total;
+end;
+$_$;
+
+COMMENT ON FUNCTION fbs_rename_model(old_name text, new_name text) IS 'Lets the rows that point at a model by its old name do so by the new one, in every table that a rule is for; and the rules and clean-ups of that model. Returns how many rows were changed.';
 
 CREATE FUNCTION fbs_require_user_table(user_table regclass) RETURNS void
     LANGUAGE plpgsql STABLE

@@ -12,6 +12,8 @@ from pathlib import Path
 PLACE = Path(__file__).parents[2] / ".venv-hosts"
 #: Oldest and newest Python of each Django; the tests take 3.10.
 PYTHONS = {"4.2": (10, 12), "5.2": (10, 14), "6.1": (12, 14)}
+#: What fbs-db needs, and what hosts use besides.
+WANTED = ["click>=8.1", "yoyo-migrations>=9,<10", "psycopg2-binary>=2.9.9", "pytest-django>=4.9", "pytest-xdist>=3.6"]
 #: Time for an installation by another process, and for one's own.
 PATIENCE = 300
 
@@ -26,7 +28,7 @@ class Failed(Exception):
 
 def python_with_django(version: str) -> Path:
     """The interpreter of an environment that has this Django; made where it is missing."""
-    wanted = [f"django=={version}.*", "psycopg[binary]>=3.2"]
+    wanted = [f"django=={version}.*", "psycopg[binary]>=3.2", *WANTED]
     place = PLACE / version
     python, done = place / "bin" / "python", place / "installed"
     PLACE.mkdir(exist_ok=True)

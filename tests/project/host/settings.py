@@ -12,13 +12,14 @@ if os.environ.get("HOST_PSYCOPG2"):
     import psycopg
 
     sys.modules["psycopg"] = None
-    import django.db.backends.postgresql.psycopg_any  # noqa: F401
+    import django.db.backends.postgresql.base  # noqa: F401
 
     sys.modules["psycopg"] = psycopg
 
 
 def _database(said: dict) -> dict:
-    return {"ENGINE": "django.db.backends.postgresql", "TEST": {}, **said}
+    test = {"MIGRATE": "HOST_WITHOUT_MIGRATIONS" not in os.environ}
+    return {"ENGINE": "django.db.backends.postgresql", "TEST": test, **said}
 
 
 DATABASES = {alias: _database(said) for alias, said in json.loads(os.environ["HOST_DATABASES"]).items()}
@@ -27,11 +28,10 @@ AUTH_USER_MODEL = os.environ.get("HOST_USER_MODEL", "accounts.Person")
 INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.auth",
-    "accounts",
+    *(["accounts"] if AUTH_USER_MODEL.startswith("accounts.") else []),
     "rentals",
     *json.loads(os.environ.get("HOST_APPS", '["fbs_db.django"]')),
 ]
-MIGRATION_MODULES = json.loads(os.environ.get("HOST_MIGRATION_MODULES", "{}"))
 if "HOST_FBS_DB" in os.environ:
     FBS_DB = json.loads(os.environ["HOST_FBS_DB"])
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

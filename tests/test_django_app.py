@@ -1,0 +1,447 @@
+"""A rentals business runs a real Django project, and FBS with it: ``tests/project``."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from tests.catalog import listed_tables
+from tests.hosts.versions import PYTHONS, Failed, Missing, python_with_django
+from tests.servers import Server
+
+ROOT = Path(__file__).parents[1]
+VERSIONS = list(PYTHONS)
+HOSTS: dict[str, Any] = {"HOSTS": {"rentals.Tenant": {}, "rentals.Room": {}}}
+_numbers = count(1)
+
+
+@dataclass(frozen=True)
+class Project:
+    """A copy of the project, with databases of its own.
+
+    Attributes:
+        directory: where it is.
+        python: an interpreter that has its Django.
+        server: where its databases are.
+        databases: name of each, by alias.
+        environment: what its settings take from there.
+    """
+
+    directory: Path
+    python: Path
+    server: Server
+    databases: dict[str, str]
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def having(self, **environment: Any) -> Project:
+        """The same with other settings: ``fbs_db=``, ``apps=``, ..."""
+        texts = {
+            f"HOST_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
+            for name, value in environment.items()
+        }
+        return replace(self, environment={**self.environment, **texts})
+
+    def manage(self, *words: str, code: int = 0) -> str:
+        """What ``manage.py`` prints, ended with this exit code. Warnings are errors."""
+        return self.run("-W", "error", "manage.py", *words, code=code)
+
+    def do(self, text: str) -> str:
+        """What a piece of Python prints, in the project."""
+        return self.run("-W", "error", "-c", f"import django\ndjango.setup()\nfrom rentals.deeds import *\n{text}")
+
+    def run(self, *words: str, code: int = 0) -> str:
+        done = subprocess.run(
+            [self.python, *words],
+            cwd=self.directory,
+            check=False,
+            capture_output=True,
+            text=True,
+            env={**self._environment(), **self.environment},
+        )
+        printed = done.stdout + done.stderr
+        assert done.returncode == code, printed
+        assert "Traceback" not in printed or code == 0, printed
+        return printed
+
+    def _environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+        said = {
+            alias: {"NAME": name, "USER": "postgres", "HOST": self.server.host, "PORT": str(self.server.port)}
+            for alias, name in self.databases.items()
+        }
+        return kept | {
+            "DJANGO_SETTINGS_MODULE": "host.settings",
+            "HOST_DATABASES": json.dumps(said),
+            "HOST_FBS_DB": json.dumps(HOSTS),
+            "PYTHONPATH": f"{self.directory}{os.pathsep}{ROOT}",
+        }
+
+    def select(self, query: str, alias: str = "default") -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.server.url(self.databases[alias]), autocommit=True) as connection:
+            cursor = connection.execute(query.encode())
+            return cursor.fetchall() if cursor.description else []
+
+
+@pytest.fixture
+def make(pg18: Server, tmp_path: Path) -> Iterator[Callable[..., Project]]:
+    """Makes a project for a version of Django, with a fresh database for each alias."""
+    names: list[str] = []
+
+    def project(version: str, *aliases: str) -> Project:
+        try:
+            python = python_with_django(version)
+        except (Missing, Failed) as error:
+            if os.environ.get("FBS_DB_TEST_EVERYTHING"):
+                pytest.fail(str(error))
+            pytest.skip(str(error))
+        directory = tmp_path / "project"
+        shutil.copytree(ROOT / "tests" / "project", directory, ignore=shutil.ignore_patterns("__pycache__"))
+        databases = {alias: f"host_{os.getpid()}_{next(_numbers)}_{alias}" for alias in ("default", *aliases)}
+        names.extend(databases.values())
+        with closing(psycopg.connect(pg18.url(), autocommit=True)) as connection:
+            for name in databases.values():
+                connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+        return Project(directory, python, pg18, databases)
+
+    yield project
+    with closing(psycopg.connect(pg18.url(), autocommit=True)) as connection:
+        for name in [
+            *names,
+            *(f"test_{name}{ending}" for name in names for ending in ("", "_1", "_2", "_gw0", "_gw1")),
+        ]:
+            drop = sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name))
+            connection.execute(drop)
+
+
+@pytest.fixture(params=VERSIONS)
+def project(request: pytest.FixtureRequest, make: Callable[..., Project]) -> Project:
+    """The project on each version of Django."""
+    return make(request.param)
+
+
+@pytest.fixture
+def newest(make: Callable[..., Project]) -> Project:
+    """The project on the Django of these tests' own Python."""
+    return make("5.2")
+
+
+# --- through the host's life
+
+
+def test_migrate_installs_and_ties_everything(project: Project) -> None:
+    plan = project.manage("migrate", "--plan")
+    assert "Apply 0001_initial" in plan
+    assert "Attach rentals.Tenant as rentals.tenant" in plan
+    project.manage("migrate", "--check", code=1)
+    assert project.select("select to_regclass('fbs_migrations')") == [(None,)], "neither changes anything"
+
+    printed = project.manage("migrate")
+    assert "Applying 0001_initial... OK" in printed
+    assert "22 user columns of FBS tied to accounts_person." in printed
+    assert "rentals_room attached to FBS as rentals.room." in printed
+    assert project.select("select format_type(typbasetype, null) from pg_type where typname = 'fbs_user_id'") == [
+        ("uuid",)
+    ]
+    assert project.manage("check", "--database", "default") == "System check identified no issues (0 silenced).\n"
+    project.do("let_and_give_up()")
+
+    again = project.manage("migrate")
+    assert "FBS" not in again
+    project.manage("migrate", "--check")
+    assert "Apply 0001_initial" not in project.manage("migrate", "--plan")
+
+
+def test_a_host_that_was_there_before(project: Project) -> None:
+    project.having(apps=[]).manage("migrate")
+    project.having(apps=[]).run(
+        "-c", "import django; django.setup()\nfrom rentals.models import Location as L\nL(name='old').save()"
+    )
+    before = project.select("select * from rentals_location")
+    project.manage("migrate")
+    assert project.select("select * from rentals_location") == before
+    project.manage("fbs_check")
+
+
+def test_users_with_integer_keys(project: Project) -> None:
+    integer = project.having(user_model="auth.User")
+    integer.manage("migrate")
+    integer.do("let_and_give_up()")
+    assert project.select("select format_type(typbasetype, null) from pg_type where typname = 'fbs_user_id'") == [
+        ("integer",)
+    ]
+    integer.manage("fbs_check")
+
+
+def test_the_name_of_a_model_and_of_its_table_and_key_change(project: Project) -> None:
+    project.manage("migrate")
+    project.do("let(1)")
+    models = project.directory / "rentals" / "models.py"
+    models.write_text(
+        models.read_text()
+        .replace("class Tenant(", "class Renter(")
+        .replace("ForeignKey(Tenant", "ForeignKey(Renter")
+        .replace("    id = models.UUIDField(", "    number = models.UUIDField(")
+    )
+    (project.directory / "rentals" / "migrations" / "0002_renter.py").write_text(
+        "from django.db import migrations\n\n\n"
+        "class Migration(migrations.Migration):\n"
+        '    dependencies = [("rentals", "0001_initial")]\n'
+        "    operations = [\n"
+        '        migrations.RenameModel("Tenant", "Renter"),\n'
+        '        migrations.RenameField("Renter", "id", "number"),\n'
+        "    ]\n"
+    )
+    renamed = project.having(fbs_db={"HOSTS": {"rentals.Renter": {}, "rentals.Room": {}}})
+    assert "No changes detected" in renamed.manage("makemigrations", "--check", "--dry-run")
+    assert "rentals_renter attached to FBS as rentals.renter." in renamed.manage("migrate")
+    assert project.select("select request_data ->> 'model_name' from fbs_approval_requests") == [("rentals.renter",)]
+    renamed.do("let(2)\nTenant.objects.all().delete()\nassert set(fbs_rows()[0].values()) == {'cancelled'}")
+    renamed.manage("fbs_check")
+
+
+def test_the_app_goes_and_the_host_stays(project: Project) -> None:
+    project.manage("migrate")
+    project.do("let(1)")
+    before = project.select("select * from accounts_person, rentals_tenant, rentals_lease")
+    bare = project.having(apps=[])
+    bare.run(
+        "-m", "fbs_db", "--database", project.server.url(project.databases["default"]), "rollback", "--all", "--yes"
+    )
+    ours = "select relname from pg_class where relname ~ '^fbs_' union select tgname from pg_trigger where tgname ~ '^fbs_'"
+    assert project.select(ours) == []
+    assert project.select("select * from accounts_person, rentals_tenant, rentals_lease") == before
+    bare.manage("migrate", "--check")
+    bare.manage("check")
+    bare.run(
+        "-c",
+        "import django; django.setup()\nfrom rentals.models import *\nTenant.objects.all().delete()\n"
+        "from accounts.models import Person\nPerson.objects.all().delete()",
+    )
+
+
+# --- the host's tests
+
+
+@pytest.mark.parametrize("options", [[], ["--parallel", "2"], ["--keepdb"]], ids=["one", "parallel", "kept"])
+def test_djangos_test_runner(project: Project, options: list[str]) -> None:
+    for _ in range(2 if "--keepdb" in options else 1):
+        assert "Ran 5 tests" in project.manage("test", "rentals", *options)
+
+
+def test_djangos_test_runner_without_migrations(project: Project) -> None:
+    bare = project.having(without_migrations="yes")
+    assert "Ran 5 tests" in bare.manage("test", "rentals")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [[], ["--nomigrations"], ["--reuse-db"], ["-n", "2"]],
+    ids=["with-migrations", "without", "reused", "parallel"],
+)
+def test_pytest_django(project: Project, options: list[str]) -> None:
+    for _ in range(2 if "--reuse-db" in options else 1):
+        printed = project.run("-m", "pytest", "-q", "-p", "no:cacheprovider", *options, "rentals/tests.py")
+        assert "5 passed" in printed
+
+
+# --- FBS's own models beside it
+
+
+@pytest.fixture
+def with_fbs(project: Project) -> Project:
+    """The project with FBS's app, whose models Django takes for its own."""
+    return project.having(apps=["fbs_app", "fbs_db.django"], fbs_db={**HOSTS, "SIGNALS": False})
+
+
+def test_django_neither_makes_nor_drops_our_tables(with_fbs: Project) -> None:
+    with_fbs.manage("migrate", "--run-syncdb")
+    with_fbs.manage("fbs_check")
+    with_fbs.manage("migrate", "--run-syncdb")
+    assert "No changes detected" in with_fbs.manage("makemigrations", "--check", "--dry-run", "rentals", "accounts")
+    with_fbs.manage("makemigrations", "fbs_app")
+    with_fbs.manage("migrate")
+    with_fbs.manage("migrate", "fbs_app", "zero")
+    with_fbs.manage("fbs_check")
+    assert "Ran 5 tests" in with_fbs.manage("test", "rentals")
+
+
+def test_fbs_models_work_on(with_fbs: Project) -> None:
+    with_fbs.manage("migrate")
+    with_fbs.do(
+        "from fbs_app.models import *\n"
+        "user, tenant, location = let(1)\n"
+        "row = ApprovalRequest.objects.get()\n"
+        "assert row.requester == user and row.request_data['record_id'] == str(tenant.pk)\n"
+        "row.title = 'other'; row.save(); row.refresh_from_db(); assert row.title == 'other'\n"
+        "CustomField.objects.update_or_create(model_name='a.b', record_id=1, field_name='x', database_name='',"
+        " defaults={'field_value': 'y'})\n"
+        "assert CustomField.objects.filter(model_name='a.b').delete()[0] == 1\n"
+        "user.delete(); assert not ApprovalRequest.objects.exists()"
+    )
+
+
+def test_rows_are_dumped_loaded_and_flushed(with_fbs: Project) -> None:
+    with_fbs.manage("migrate")
+    with_fbs.do("let(1); let(2)")
+    every = "select count(*), min(title), max(title) from fbs_approval_requests"
+    before = with_fbs.select(every)
+    with_fbs.manage("dumpdata", "--output", "all.json", "--exclude", "contenttypes", "--exclude", "auth.permission")
+    with_fbs.manage("flush", "--no-input")
+    assert with_fbs.select(every) == [(0, None, None)]
+    with_fbs.manage("fbs_check")
+    with_fbs.manage("loaddata", "all.json")
+    assert with_fbs.select(every) == before
+    with_fbs.manage("fbs_check")
+    printed = with_fbs.manage("inspectdb", "fbs_approval_requests")
+    assert "db_table = 'fbs_approval_requests'" in printed
+
+
+# --- switches
+
+
+def test_receivers_of_fbs_are_switched_off(project: Project) -> None:
+    with_them = project.having(apps=["fbs_db.django", "fbs_app"])
+    with_them.manage("migrate")
+    assert "(fbs_db.W004) fbs_app.signals" in with_them.manage("check")
+    failing = (
+        "from django.db.utils import ProgrammingError as E\ntry:\n    let(9)[0].delete()\nexcept E:\n    print('fails')"
+    )
+    assert "fails" in with_them.do(failing)
+    for apps in (["fbs_db.django", "fbs_app"], ["fbs_app", "fbs_db.django"]):
+        with_them.manage("flush", "--no-input")
+        without = project.having(apps=apps, fbs_db={**HOSTS, "SIGNALS": False})
+        printed = without.do("let_and_give_up()")
+        assert "Switched off, as the database does their work: cleanup_on_delete of fbs_app.signals" in printed
+        assert "W004" not in without.manage("check")
+
+
+@pytest.mark.parametrize(
+    ("said", "says"),
+    [
+        ([], "FBS_DB in Django's settings says what fbs-db does not know: []"),
+        ({"HOST": {}}, "does not know: HOST."),
+        ({"HOSTS": ["rentals.Tenant"]}, "HOSTS is not a dictionary of dictionaries"),
+        ({"HOSTS": {"rentals.Tennant": {}}}, "HOSTS: rentals.Tennant: App 'rentals' doesn't have a 'Tennant' model."),
+        ({"HOSTS": {"Tenant": {}}}, "Name a model as app_label.Model, such as tenants.Tenant"),
+        ({"HOSTS": {"rentals.Tenant": {"key": "id"}}}, "has the unknown key."),
+        ({"HOSTS": {"rentals.Tenant": {"KEY": "nr"}}}, "has no field named 'nr'"),
+        (
+            {"HOSTS": {"rentals.Tenant": {}, "rentals.Room": {"MODEL_NAME": "rentals.tenant"}}},
+            "two models with one MODEL_NAME",
+        ),
+        ({"DATABASES": {"elsewhere": {}}}, "names elsewhere, which Django's DATABASES does not"),
+        ({"DATABASES": {"default": {"COMPONENTS": ["msme"]}}}, "no database holds approvals"),
+        ({"DATABASES": {"default": {"TABLES": "x"}}}, "does not know: databases.default.tables"),
+    ],
+)
+def test_settings_that_make_no_sense(newest: Project, said: Any, says: str) -> None:
+    bad = newest.having(fbs_db=said)
+    assert says in (printed := bad.manage("check", code=1))
+    assert "(fbs_db.E00" in printed
+    assert says in bad.manage("migrate", code=1)
+    assert bad.select("select to_regclass('django_migrations')") == [(None,)]
+
+
+def test_what_is_damaged_is_told_with_id_and_hint(newest: Project) -> None:
+    newest.manage("migrate")
+    newest.select("drop index fbs_approval_responses_responder_id_idx")
+    newest.select("alter table rentals_room disable trigger fbs_cleanup_delete")
+    newest.select("alter table fbs_kpis alter name drop not null")
+    printed = newest.manage("check", "--database", "default", code=1)
+    for said in (
+        "(fbs_db.E110) FBS in default: index fbs_approval_responses.fbs_approval_responses_responder_id_idx: missing",
+        "HINT: fbs-db repair",
+        "(fbs_db.E107)",
+        "(fbs_db.E122) FBS in default: host rentals.room: trigger missing",
+    ):
+        assert said in printed
+    assert newest.manage("check") == "System check identified no issues (0 silenced).\n", "nobody asked for databases"
+    newest.manage("migrate")  # which no finding stops
+    assert "E122" not in newest.manage("check", "--database", "default", code=1), "and which puts triggers back"
+    answer = json.loads(newest.manage("fbs_check", "--json", "--only", "index", code=1))
+    assert [finding["kind"] for finding in answer["findings"]] == ["index"]
+
+
+def test_pending_files_are_a_warning(newest: Project) -> None:
+    printed = newest.manage("check", "--database", "default")
+    assert "(fbs_db.W101) FBS in default: migration public: not installed" in printed
+    assert "HINT: manage.py migrate --database default" in printed
+
+
+def test_a_host_model_that_is_not_attached_is_told(newest: Project) -> None:
+    newest.having(fbs_db={}).manage("migrate")
+    printed = newest.manage("check", "--database", "default")
+    assert "(fbs_db.W122) FBS in default: rentals.Tenant is not attached." in printed
+    assert "Attach rentals.Room as rentals.room" in newest.manage("migrate", "--plan")
+
+
+def test_clean_up_by_command(newest: Project) -> None:
+    newest.manage("migrate")
+    newest.select("update fbs_settings set value = 'queue' where name = 'cleanup'")
+    newest.do("let(1)[1].delete(); assert set(fbs_rows()[0].values()) == {'pending'}")
+    assert json.loads(newest.manage("fbs_cleanup", "status", "--json"))["waiting"][0]["keys"] == 1
+    newest.manage("fbs_cleanup", "retry")
+    newest.do("assert set(fbs_rows()[0].values()) == {'cancelled'}")
+    newest.manage("fbs_cleanup", "sweep")
+    newest.manage("fbs_cleanup", "elsewhere", code=2)
+
+
+# --- drivers and databases
+
+
+def test_a_host_on_psycopg2(project: Project) -> None:
+    older = project.having(psycopg2="yes")
+    assert "psycopg2" in older.do(
+        "from django.db.backends.postgresql.psycopg_any import errors\nprint(errors.__name__)"
+    )
+    older.manage("migrate")
+    older.do("let_and_give_up()")
+    older.manage("check", "--database", "default")
+    assert "Ran 5 tests" in older.manage("test", "rentals")
+
+
+def test_a_database_that_is_not_there(newest: Project) -> None:
+    gone = replace(newest, databases={"default": "nowhere_at_all"})
+    printed = gone.manage("fbs_check", code=2)
+    assert 'database "nowhere_at_all" does not exist' in printed
+    assert "could not be looked at" in gone.manage("check", "--database", "default")
+
+
+def test_the_suite_in_a_database_of_its_own(make: Callable[..., Project]) -> None:
+    """Users and rentals in the host's databases, FBS's components in two more."""
+    project = make("5.2", "licences").having(
+        fbs_db={**HOSTS, "DATABASES": {"default": {}, "licences": {"COMPONENTS": ["licensing"]}}}
+    )
+    for alias in ("default", "licences"):
+        project.manage("migrate", "--database", alias)
+        project.manage("check", "--database", alias)
+    there = {name for (name,) in project.select("select relname::text from pg_class where relkind = 'r'", "licences")}
+    listed = {table["table"]: table["component"] for table in listed_tables()}
+    assert {listed[name] for name in there & set(listed)} == {"licensing"}
+    here = {name for (name,) in project.select("select relname::text from pg_class where relkind = 'r'")}
+    assert {listed[name] for name in here & set(listed)} == set(listed.values()) - {"licensing"}
+    assert project.select(
+        "select format_type(typbasetype, null) from pg_type where typname = 'fbs_user_id'", "licences"
+    ) == [("uuid",)]
+    project.manage("fbs_check", "--all")
+    project.do("let_and_give_up()")
+
+
+def test_the_command_reads_djangos_settings(newest: Project) -> None:
+    newest.manage("migrate")
+    assert newest.databases["default"] in newest.run("-m", "fbs_db", "url")
+    newest.run("-m", "fbs_db", "check")
+    broken = newest.having(apps=["nowhere"])
+    assert "the host cannot be loaded: ModuleNotFoundError" in broken.run("-m", "fbs_db", "url", code=2)
