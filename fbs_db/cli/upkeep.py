@@ -207,7 +207,8 @@ def cleanup_run(database: str | None, poll: float, schema: str | None) -> None:
     """
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        # From a thread: this one may be just inside stop.wait(), and holds the lock that set() wants.
+        signal.signal(number, lambda *_: threading.Thread(target=stop.set, daemon=True).start())
     click.echo("Waiting for clean-ups.")
     total = 0
 
