@@ -156,7 +156,7 @@ def read(directory: Path | None = None) -> Config:
 
 
 def of_lent_connection() -> DatabaseConfig:
-    """What holds for a connection that the caller has opened."""
+    """What holds for a connection, or a connection string, that is the caller's own."""
     return read().databases.get(DEFAULT, DatabaseConfig())
 
 

@@ -51,12 +51,12 @@ _CONNECT_HINTS = (
 )
 
 
-def resolve(database: str | None = None, *, start: bool = False) -> tuple[str, DatabaseConfig]:
+def resolve(database: str | DatabaseConfig | None = None, *, start: bool = False) -> tuple[str, DatabaseConfig]:
     """The connection string to use, and what the project says of that database.
 
     Parameters:
-        database: a configured database's name, or URL or libpq keywords; None to look at
-            the environment.
+        database: a configured database or its name, or URL or libpq keywords; None to look
+            at the environment.
         start: whether an embedded server may be created where there is none.
 
     Raises:
@@ -65,11 +65,14 @@ def resolve(database: str | None = None, *, start: bool = False) -> tuple[str, D
         EmbeddedServerError: nothing is named, and there is no embedded server.
     """
     known = config.read()
-    place = known.default
-    if database is not None and database not in known.databases:
-        return _checked(database, "the argument", known), place
-    if database is not None:
+    if isinstance(database, DatabaseConfig):
+        place = database
+    elif database is None:
+        place = known.default
+    elif database in known.databases:
         place = known.databases[database]
+    else:
+        return _checked(database, "the argument", known), config.of_lent_connection()
     if (place.name != DEFAULT or known.definite) and (named := place.connection_string()):
         return _checked(named, f"{known.source}, database {place.name}"), place
     if url := os.environ.get("DATABASE_URL"):

@@ -20,7 +20,7 @@ from fbs_db.errors import TargetError, UsageError
 logger = logging.getLogger("fbs_db")
 _LEVELS = {"WARNING": logging.WARNING, "NOTICE": logging.INFO, "INFO": logging.INFO}
 
-Database = str | Connection | None
+Database = str | DatabaseConfig | Connection | None
 
 
 @dataclass(frozen=True)
@@ -119,8 +119,8 @@ def session(
     """Connect, or borrow the caller's connection and give it back as it was.
 
     Parameters:
-        database: name of a configured database, connection string, open connection, or
-            None to look it up.
+        database: a configured database or its name, connection string, open connection,
+            or None to look it up.
         schema: where FBS's tables are; None for the configured one, or ``public``.
         start: whether an embedded server may be created where there is none.
         application: name under which the server lists a connection of our own.
