@@ -27,6 +27,8 @@ from fbs_db.health import CheckReport, Finding, check
 from fbs_db.hosts import attach_host, attach_users, detach_host, detach_users, list_hosts
 from fbs_db.mending import RepairReport, repair
 from fbs_db.migrations import accept, migrate, rollback, status
+from fbs_db.moving import MoveReport, drop_moved, move
+from fbs_db.places import PlacedTable, placement
 from fbs_db.reports import DryRunReport, MigrateReport, StatusReport
 from fbs_db.retention import purge
 from fbs_db.settings import change_setting, list_settings
@@ -39,6 +41,8 @@ __all__ = [
     "FbsDbError",
     "Finding",
     "MigrateReport",
+    "MoveReport",
+    "PlacedTable",
     "RepairReport",
     "StatusReport",
     "__version__",
@@ -54,9 +58,12 @@ __all__ = [
     "describe",
     "detach_host",
     "detach_users",
+    "drop_moved",
     "list_hosts",
     "list_settings",
     "migrate",
+    "move",
+    "placement",
     "purge",
     "purge_files",
     "remover",

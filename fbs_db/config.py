@@ -17,6 +17,7 @@ user_key_type = "uuid"
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -124,6 +125,7 @@ class Config:
         return self.databases[name]
 
 
+_KEY_TYPES = r"smallint|integer|bigint|uuid|text|(varchar|character varying)(\(\d+\))?"
 #: What may be said of a database; all of it is text but for the components.
 _KEYS = tuple(known.name for known in fields(DatabaseConfig) if known.name not in ("name", "reason"))
 
@@ -194,6 +196,35 @@ def parse(content: Mapping[str, Any], source: str) -> Config:
     return Config({name: place for name, place in databases.items() if name in said or place.components != ()}, source)
 
 
+def rewrite_components(component: str, source: str, target: str, directory: Path | None = None) -> None:
+    """Place a component in another database, in the file that the project keeps.
+
+    Comments and order stay; the file is replaced at once, or not at all.
+
+    Parameters:
+        component: what moves.
+        source: name of the database that holds it.
+        target: name of the database that is to hold it.
+        directory: where the file is; by default the current directory.
+    """
+    import tomlkit
+
+    directory = directory or Path.cwd()
+    path = directory / FILE_NAME
+    document: Any = tomlkit.parse((path if path.exists() else directory / "pyproject.toml").read_text(encoding="utf-8"))
+    said = document if path.exists() else document["tool"]["fbs-db"]
+    path = path if path.exists() else directory / "pyproject.toml"
+    if component in (listed := said["databases"].get(source, {}).get("components", [])):
+        listed.remove(component)
+    if "components" in (table := said["databases"].get(target, {})):
+        table["components"].append(component)
+    parse(said.unwrap(), str(path))
+    written = path.with_name(f".{path.name}.new")
+    written.write_text(tomlkit.dumps(document), encoding="utf-8")
+    written.chmod(path.stat().st_mode)
+    written.replace(path)
+
+
 def _database(name: str, table: Mapping[str, Any], source: str) -> DatabaseConfig:
     where = f"{source}: databases.{name}"
     for key, value in table.items():
@@ -202,6 +233,11 @@ def _database(name: str, table: Mapping[str, Any], source: str) -> DatabaseConfi
                 raise UsageError(f"{where}.components is not a list of texts.", hint='Like components = ["msme", "bi"]')
         elif not isinstance(value, str) or not value:
             raise UsageError(f"{where}.{key} is not a text.", hint=f'Write it like {key} = "..."')
+    if not re.fullmatch(_KEY_TYPES, table.get("user_key_type", "bigint")):
+        raise UsageError(
+            f"{where}.user_key_type is {table['user_key_type']!r}.",
+            hint="Keys are smallint, integer, bigint, uuid, text or varchar(N).",
+        )
     ways = [key for key in ("url", "env", "service") if key in table]
     if len(ways) > 1:
         raise UsageError(f"{where} says {' and '.join(ways)}: one of them is enough.", hint="Keep one.")

@@ -154,3 +154,9 @@ class AdoptionRefused(FbsDbError):
     def __init__(self, message: str, *, hint: str = "", report: Any = None) -> None:
         super().__init__(message, hint=hint)
         self.report = report
+
+
+class MoveRefused(FbsDbError):
+    """A component cannot be moved: rows would be lost, or not be the same."""
+
+    exit_code = 1

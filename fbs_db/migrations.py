@@ -48,6 +48,7 @@ from fbs_db.session import Database, Session, session
 LOCK_WAIT = 60.0
 _TRIES = 5
 _USER_LINK = "0013_user_link"
+_HOST_LINK = "0014_host_link"
 _BLOCKS = {
     "ACCESS EXCLUSIVE": "everything",
     "EXCLUSIVE": "writes",
@@ -106,6 +107,8 @@ def migrate(
                 _refuse_taken_names(at, every, pending)
                 _refuse_no_transaction(backend, pending)
                 steps = _run(backend, pending, "apply", progress)
+                if any(row.migration_id == _HOST_LINK for row in backend.history()):
+                    at.call("fbs_wake_rules")  # those for tables of components that came later
         users = _attach_users(at, backend, wait, progress)
         return _report(at, backend, steps, started, users)
 

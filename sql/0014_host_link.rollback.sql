@@ -23,6 +23,7 @@ drop function fbs_missing_keys(text, text[]);
 drop function fbs_apply_rules(text, text[], text[], text);
 drop function fbs_deferred_constraints(text, integer);
 drop function fbs_cleanup_mode();
+drop function fbs_wake_rules();
 drop table fbs_cleanup_rules;
 drop function fbs_compile_rule();
 drop function fbs_usable_keys(text[], text);

@@ -337,6 +337,24 @@ values
     'Documents of a record are archived.'
 );
 
+create function fbs_wake_rules()
+returns bigint
+language sql
+set search_path from current
+as $$
+    with woken as (
+        update fbs_cleanup_rules
+        set description = description
+        where clean_sql is null and to_regclass(table_name) is not null
+        returning rule_name
+    )
+
+    select count(*) from woken;
+$$;
+
+comment on function fbs_wake_rules() is
+'Compiles the rules that rest although their table is there by now. Returns how many.';
+
 create function fbs_cleanup_mode()
 returns text
 language sql

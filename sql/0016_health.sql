@@ -168,7 +168,7 @@ begin
         return query
         select
             'error', 'rule', r.rule_name, 'resting', 'it was added before its table was there', null,
-            format('update fbs_cleanup_rules set description = description where rule_name = %L;', r.rule_name)
+            'select fbs_wake_rules();'
         from fbs_cleanup_rules as r
         where r.clean_sql is null and to_regclass(r.table_name) is not null
         order by r.rule_name;

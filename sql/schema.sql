@@ -2085,7 +2085,7 @@ begin
         return query
         select
             'error', 'rule', r.rule_name, 'resting', 'it was added before its table was there', null,
-            format('update fbs_cleanup_rules set description = description where rule_name = %L;', r.rule_name)
+            'select fbs_wake_rules();'
         from fbs_cleanup_rules as r
         where r.clean_sql is null and to_regclass(r.table_name) is not null
         order by r.rule_name;
@@ -3304,6 +3304,22 @@ CREATE FUNCTION fbs_users_cancel(state text, said text) RETURNS boolean
 $$;
 
 COMMENT ON FUNCTION fbs_users_cancel(state text, said text) IS 'Whether an error that was caught is a user''s cancel, which has to go on, and not a statement timeout.';
+
+CREATE FUNCTION fbs_wake_rules() RETURNS bigint
+    LANGUAGE sql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    with woken as (
+        update fbs_cleanup_rules
+        set description = description
+        where clean_sql is null and to_regclass(table_name) is not null
+        returning rule_name
+    )
+
+    select count(*) from woken;
+$$;
+
+COMMENT ON FUNCTION fbs_wake_rules() IS 'Compiles the rules that rest although their table is there by now. Returns how many.';
 
 CREATE TABLE fbs_app_basicledger (
     id bigint NOT NULL,

@@ -180,7 +180,7 @@ def _plan(at: Session, backend: Backend, user_table: str) -> AdoptReport:
     users = _user_table(at, there, objects, user_table)
     fitted = fit(at, objects, there, users)
     backend.user_table = users.name if users else ""
-    changes = (*fitted.changes, *_records(backend), *_links(at, users))
+    changes = (*fitted.changes, *_records(at, backend), *_links(at, users))
     return AdoptReport(
         database=shown(at.connection),
         schema=at.schema,
@@ -194,7 +194,12 @@ def _plan(at: Session, backend: Backend, user_table: str) -> AdoptReport:
 
 
 def _objects(at: Session) -> Mapping[Key, Object]:
-    return snapshot.expected((file.id for file in files.load()), at.connection.info.server_version)
+    return snapshot.expected((file.id for file in _files(at)), at.connection.info.server_version)
+
+
+def _files(at: Session) -> list[files.MigrationFile]:
+    """The files whose components the project places in this database."""
+    return [file for file in files.load() if at.place.holds(file.component)]
 
 
 def _table(name: str, there: Found, fitted: Fit, changes: tuple[Change, ...]) -> AdoptedTable:
@@ -250,8 +255,8 @@ def _user_table(at: Session, there: Found, objects: Mapping[Key, Object], named:
     return UserTable(name, oid, key, key_type)
 
 
-def _records(backend: Backend) -> Iterator[Change]:
-    for file in files.load():
+def _records(at: Session, backend: Backend) -> Iterator[Change]:
+    for file in _files(at):
         yield Change("", "add", "migration", file.id, "", (backend.record_sql(file, "adopt"),))
 
 

@@ -1,0 +1,114 @@
+"""Commands that tell where each table lives, and let a component live elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from itertools import groupby
+
+import click
+
+from fbs_db import config, moving, places
+from fbs_db.cli.base import done, json_option, main, print_json, quiet
+from fbs_db.errors import UsageError
+from fbs_db.moving import MovedTable, MoveReport
+from fbs_db.reports import Progress
+from fbs_db.session import session
+
+
+@main.group("placement", invoke_without_command=True)
+@json_option
+@click.pass_context
+def placement(context: click.Context, as_json: bool) -> None:
+    """Where each table lives, and why; nothing is connected to.
+
+    The project says it in fbs-db.toml, in pyproject.toml, or in Django's settings.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    rows = places.placement()
+    if as_json:
+        print_json([row.as_dict() for row in rows])
+        return
+    for (component, database), group in groupby(rows, key=lambda row: (row.component, row.database)):
+        tables = list(group)
+        where = f"{tables[0].location}, schema {tables[0].schema}"
+        click.echo(f"{click.style(component, bold=True)} in {click.style(database, bold=True)}: {where}")
+        click.echo(f"  as {tables[0].reason}")
+        for row in tables:
+            click.echo(f"    {row.table}")
+
+
+@placement.command("move")
+@click.argument("component")
+@click.option("--to", required=True, metavar="NAME", help="The configured database it goes to.")
+@click.option("--dry-run", is_flag=True, help="Only look: what would be moved, and how many rows.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+def move(component: str, to: str, dry_run: bool, yes: bool, as_json: bool) -> None:
+    """Move a COMPONENT, such as licensing, with its rows to another database.
+
+    Rows are copied in one snapshot and compared before anything is final; who writes
+    meanwhile waits. Then the configuration names the new place, and the old tables are
+    kept apart until they are dropped: fbs-db placement drop. Broken off, it is finished
+    by typing the same again.
+    """
+    plan = moving.move(component, to, dry_run=True)
+    if dry_run:
+        _show(plan, as_json)
+        return
+    if not yes and any(table.rows for table in plan.tables):
+        _ask(f"This moves {_counted(plan.tables)} from {plan.source} to {plan.target}; writers wait until it is done.")
+    _show(moving.move(component, to, progress=quiet if as_json else _tell), as_json)
+
+
+@placement.command("drop")
+@click.argument("component")
+@click.option("--from", "source", required=True, metavar="NAME", help="The configured database it was moved from.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+def drop(component: str, source: str, yes: bool, as_json: bool) -> None:
+    """Drop the old tables of a COMPONENT that a move has kept."""
+    with session(config.read().named(source), None, application="fbs-db placement drop") as at:
+        kept = moving.kept_tables(at, component)
+    if not yes:
+        _ask(f"This drops {_counted(kept)} in schema {moving.kept_schema(component)} of {source}.")
+    dropped = moving.drop_moved(component, source)
+    if as_json:
+        print_json([table.as_dict() for table in dropped])
+    else:
+        done(f"{len(dropped)} tables dropped in {source}.")
+
+
+def _show(report: MoveReport, as_json: bool) -> None:
+    if as_json:
+        print_json(report.as_dict())
+        return
+    for table in report.tables:
+        click.echo(f"  {table.table:<42} {table.rows:>12,} rows  {'equal' if table.checksum else ''}".rstrip())
+    if not report.done:
+        click.echo(
+            f"{_counted(report.tables)} would move from {report.source} to {report.target}. Nothing was changed."
+        )
+        return
+    done(f"{report.component} lives in {report.target} now.")
+    click.echo(
+        f"The old tables are kept in schema {report.kept} of {report.source}."
+        f" Drop them: fbs-db placement drop {report.component} --from {report.source}"
+    )
+    if report.change:
+        click.secho(report.change, fg="yellow")
+
+
+def _counted(tables: tuple[MovedTable, ...] | list[MovedTable]) -> str:
+    return f"{len(tables)} tables with {sum(table.rows for table in tables):,} rows"
+
+
+def _ask(message: str) -> None:
+    if not sys.stdin.isatty():
+        raise UsageError(message, hint="To do it all the same, add --yes. Nothing was changed.")
+    click.confirm(f"{message} Go on?", abort=True)
+
+
+def _tell(progress: Progress) -> None:
+    if progress.kind == "wait":
+        click.echo(f"  {progress.text}", err=True)
