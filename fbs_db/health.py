@@ -122,7 +122,15 @@ def check(
         raise UsageError(
             f"There is nothing to check called {', '.join(unknown)}.", hint=f"There are: {', '.join(KINDS)}."
         )
-    with session(database, schema, application="fbs-db check") as at, reading(at):
+    with session(database, schema, application="fbs-db check") as at:
+        return check_at(at, only=only, data=data, progress=progress)
+
+
+def check_at(
+    at: Session, *, only: Sequence[str] = (), data: bool = False, progress: Callable[[Progress], None] = silent
+) -> CheckReport:
+    """What `check` answers, on a session that is there."""
+    with reading(at):
         found = snapshot.read(at)
         findings, applied = _history(at, found)
         objects: Mapping[Key, Object] = {}

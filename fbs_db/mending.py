@@ -89,7 +89,7 @@ def repair(
     Reads what `fbs_db.check` reads.
     """
     with session(database, schema, application="fbs-db repair") as at:
-        report = health.check(at.connection, schema=at.schema)
+        report = health.check_at(at)
         planned = _plan(at, report)
         if not apply:
             return RepairReport(tuple(planned), report)
@@ -103,7 +103,7 @@ def repair(
             while fresh := [mend for mend in planned if (mend.kind, mend.object, mend.problem) not in results]:
                 for mend in fresh:
                     results[mend.kind, mend.object, mend.problem] = _apply(at, mend, progress) if mend.safe else mend
-                report = health.check(at.connection, schema=at.schema)
+                report = health.check_at(at)
                 planned = _plan(at, report)
         return RepairReport(tuple(results.values()), report)
 

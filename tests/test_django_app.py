@@ -217,7 +217,7 @@ def test_the_app_goes_and_the_host_stays(project: Project) -> None:
     bare.run(
         "-m", "fbs_db", "--database", project.server.url(project.databases["default"]), "rollback", "--all", "--yes"
     )
-    ours = "select relname from pg_class where relname ~ '^fbs_' union select tgname from pg_trigger where tgname ~ 'fbs_'"
+    ours = "select relname from pg_class where relname ~ '^fbs_' union select tgname from pg_trigger where tgname ~ 'fbs'"
     assert project.select(ours) == []
     assert project.select("select * from accounts_person, rentals_tenant, rentals_lease") == before
     bare.manage("migrate", "--check")

@@ -315,7 +315,7 @@ def _do(at: Session, backend: Backend, users: str, progress: Callable[[Progress]
             progress(Progress("wait", text=f"{change.kind} {change.object}"))
             _run(at, change)
         progress(Progress("wait", text="check"))
-        found = health.check(at.connection, schema=at.schema)
+        found = health.check_at(at)
         kept = {(one.kind, one.object) for one in plan.kept}
         if left := [one for one in found.findings if one.severity != "note" and (one.kind, one.object) not in kept]:
             text = "\n".join(["It would not be whole afterwards:", *map(_told, left)])
