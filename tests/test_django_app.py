@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import psycopg
@@ -82,7 +84,7 @@ class Project:
             for alias, name in self.databases.items()
         }
         return kept | {
-            "DJANGO_SETTINGS_MODULE": "host.settings",
+            "DJANGO_SETTINGS_MODULE": f"{'host' if self.directory.name == 'project' else self.directory.name}.settings",
             "HOST_DATABASES": json.dumps(said),
             "HOST_FBS_DB": json.dumps(HOSTS),
             "PYTHONPATH": f"{self.directory}{os.pathsep}{ROOT}",
@@ -217,7 +219,9 @@ def test_the_app_goes_and_the_host_stays(project: Project) -> None:
     bare.run(
         "-m", "fbs_db", "--database", project.server.url(project.databases["default"]), "rollback", "--all", "--yes"
     )
-    ours = "select relname from pg_class where relname ~ '^fbs_' union select tgname from pg_trigger where tgname ~ 'fbs'"
+    ours = (
+        "select relname from pg_class where relname ~ '^fbs_' union select tgname from pg_trigger where tgname ~ 'fbs'"
+    )
     assert project.select(ours) == []
     assert project.select("select * from accounts_person, rentals_tenant, rentals_lease") == before
     bare.manage("migrate", "--check")
@@ -443,3 +447,38 @@ def test_the_command_reads_djangos_settings(newest: Project) -> None:
     newest.run("-m", "fbs_db", "check")
     broken = newest.having(apps=["nowhere"])
     assert "the host cannot be loaded: ModuleNotFoundError" in broken.run("-m", "fbs_db", "url", code=2)
+
+
+def test_the_chapter_of_readme_to_the_letter(make: Callable[..., Project], tmp_path: Path) -> None:
+    project = replace(make("5.2"), directory=tmp_path / "new")
+    chapter = (
+        (ROOT / "README.md").read_text(encoding="utf-8").partition("## In a Django host\n")[2].partition("\n## ")[0]
+    )
+    settings = dedent(re.search(r"^ *```python\n(.*?)```", chapter, re.DOTALL | re.MULTILINE)[1])  # type: ignore[index]
+    commands = re.findall(r"^\d\. `python (.*)`$", chapter, re.MULTILINE)
+    assert len(re.findall(r"^\d\. ", chapter, re.MULTILINE)) < 10
+
+    new = replace(project, directory=tmp_path)
+    new.run("-m", "django", "startproject", "new", "--settings", "")
+    for app, model in (("tenants", "Tenant"), ("rentals", "Room")):
+        project.run("manage.py", "startapp", app)
+        (project.directory / app / "models.py").write_text(
+            f"from django.db import models\n\n\nclass {model}(models.Model):\n    name = models.TextField()\n"
+        )
+    with (project.directory / "new" / "settings.py").open("a") as file:
+        file.write(
+            "import json, os\n"
+            'DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql",'
+            ' **json.loads(os.environ["HOST_DATABASES"])["default"]}}\n'
+            'INSTALLED_APPS += ["tenants", "rentals"]\n' + settings
+        )
+    project.run("manage.py", "makemigrations", "tenants", "rentals")
+    printed = [project.run(*command.split()) for command in commands]
+    for said in (
+        "  22 user columns of FBS tied to auth_user.",
+        "  tenants_tenant attached to FBS as tenants.tenant.",
+        "  rentals_room attached to FBS as rentals.room.",
+    ):
+        assert said in printed[0]
+        assert said in chapter
+    assert printed[1] == "System check identified no issues (0 silenced).\n"
