@@ -138,6 +138,7 @@ def check_at(
             objects = snapshot.expected(applied, at.connection.info.server_version)
             findings += compare(objects, found | snapshot.read_rows(at, objects))
             findings += _asked(at, "fbs_health", found)
+            findings += _targets(at, found)
             if data:
                 findings += _data(at, found, progress)
         unique = {(one.kind, one.object, one.problem): one for one in reversed(findings)}
@@ -261,6 +262,31 @@ def _asked(at: Session, function: str, found: Mapping[Key, Object], *arguments: 
 
 def _said(error: psycopg.Error | TargetError) -> str:
     return (error.diag.message_primary if isinstance(error, psycopg.Error) else error.message) or str(error)
+
+
+def _targets(at: Session, found: Mapping[Key, Object]) -> Iterator[Finding]:
+    """Other databases that clean-ups are noted for, and the project does not know; or the other way round."""
+    known = config.read().databases
+    readable = all(at.may("select", name) for name in ("fbs_cleanup_targets", "fbs_hosts", "fbs_cleanup_queue"))
+    if at.place.name not in known or not readable:
+        return
+    hosts = at.select("select host_table::text, model_name from {fbs}fbs_hosts order by model_name")
+    noted = {
+        target
+        for (target,) in at.select(
+            "select target from {fbs}fbs_cleanup_targets"
+            " union select target from {fbs}fbs_cleanup_queue where target is not null"
+        )
+    }
+    wanted = {place.name for place in known.values() if place.components != () and place.name != at.place.name}
+    named = f"--database {at.place.name} " if len(known) > 1 else ""
+    for target in sorted(noted - set(known)):
+        mend = "; ".join(f"fbs-db {named}attach host {table} --model {model}" for table, model in hosts)
+        yield Finding("error", "clean-up", target, "unknown database", "clean-ups are noted for it", mend=mend)
+    for target in sorted(wanted - noted) if hosts else ():
+        table, model = hosts[0]
+        mend = f"fbs-db {named}attach host {table} --model {model}"
+        yield Finding("error", "clean-up", target, "not told", "it holds rows of FBS", "clean-ups noted for it", mend)
 
 
 def _data(at: Session, found: Mapping[Key, Object], progress: Callable[[Progress], None]) -> Iterator[Finding]:

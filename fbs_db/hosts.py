@@ -9,7 +9,9 @@ from typing import Any
 
 from psycopg import pq
 
+from fbs_db import config
 from fbs_db.backend import Backend
+from fbs_db.config import DatabaseConfig
 from fbs_db.errors import LockTimeout
 from fbs_db.reports import Progress, UserColumn, silent
 from fbs_db.session import Database, Session, session
@@ -112,7 +114,10 @@ def attach_host(
 ) -> Host:
     """Attach a host's table: from then on its deletions clean up FBS's rows.
 
-    Again does no harm, and puts back triggers that were lost.
+    Again does no harm, and puts back triggers that were lost. Under another model name,
+    FBS's rows get that name. Where components live in other databases, what happens to
+    the table's rows is queued for them; a database that holds nothing of FBS gets the
+    queue and what it needs.
 
     Parameters:
         table: the table, such as ``tenants_tenant``.
@@ -124,12 +129,35 @@ def attach_host(
         TargetError: no such table or column, no fit key, or the model is attached to
             another table.
 
-    Calls ``fbs_attach_host``.
+    Calls ``fbs_attach_host``, ``fbs_set_cleanup_targets`` and ``fbs_rename_model``.
     """
     with session(database, schema, application="fbs-db attach host") as at:
         name = at.table(table)
+        if at.place.components == ():
+            _install_base(at)
+        others = _other_databases(at)
+        former = at.select("select model_name from {fbs}fbs_hosts where host_table = %s::regclass", name)
+        for other in others if former not in ([], [(model,)]) else ():
+            # Before it is renamed here: broken off in between, the next try finds the old name again.
+            with session(other, None, application="fbs-db attach host") as there:
+                there.call("fbs_rename_model", former[0][0], model)
+        at.call("fbs_set_cleanup_targets", [other.name for other in others])
         _patiently(at, progress, "fbs_attach_host", name, model, key)
         return next(host for host in hosts_of(at) if host.model_name == model)
+
+
+def _install_base(at: Session) -> None:
+    """What a host's database needs that holds no component: the base, with its queue."""
+    from fbs_db import migrations
+
+    migrations.migrate(at.place, schema=at.schema)
+
+
+def _other_databases(at: Session) -> list[DatabaseConfig]:
+    """The configured databases whose rows of FBS may point at host rows of this one."""
+    return [
+        place for place in config.read().databases.values() if place.components != () and place.name != at.place.name
+    ]
 
 
 def detach_host(table: str, database: Database = None, *, schema: str | None = None) -> bool:

@@ -86,7 +86,7 @@ class Session:
         return self.select(sql.SQL("select * from {{fbs}}{}({})").format(sql.Identifier(function), places), *arguments)
 
     def select(self, query: str | sql.Composed, *arguments: object) -> list[tuple[Any, ...]]:
-        """The rows of a query, in which {fbs} stands for the schema and a dot.
+        """The rows of a statement, in which {fbs} stands for the schema and a dot; none where it gives none.
 
         Raises:
             TargetError: what it reads is not installed here.
@@ -95,7 +95,8 @@ class Session:
         schema = self.quoted_schema.replace("%", "%%") if arguments else self.quoted_schema
         text = text.replace("{fbs}", f"{schema}.")
         try:
-            return self.cursor().execute(text.encode(), arguments or None).fetchall()
+            cursor = self.cursor().execute(text.encode(), arguments or None)
+            return cursor.fetchall() if cursor.description else []
         except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction) as error:
             missing = error.diag.message_primary
             raise TargetError(

@@ -87,6 +87,8 @@ create table fbs_cleanup_queue (
     keys text[] not null default '{}',
     new_keys text[],
     rule_name text,
+    target text,
+    ticket uuid,
     transaction_id xid8 not null default pg_current_xact_id(),
     queued_at timestamptz not null default now(),
     attempts integer not null default 0,
@@ -94,7 +96,8 @@ create table fbs_cleanup_queue (
     sqlstate text,
     error text,
     constraint fbs_cleanup_queue_pkey primary key (id),
-    constraint fbs_cleanup_queue_operation_check check (operation in ('delete', 'move', 'sweep'))
+    constraint fbs_cleanup_queue_operation_check check (operation in ('delete', 'move', 'sweep')),
+    constraint fbs_cleanup_queue_target_check check ((target is null) = (ticket is null))
 );
 
 create index fbs_cleanup_queue_next_attempt_at_idx
@@ -114,6 +117,10 @@ comment on column fbs_cleanup_queue.new_keys is
 'Their new keys, where they moved, in the same order.';
 comment on column fbs_cleanup_queue.rule_name is
 'The one rule that is still to be applied; empty for all.';
+comment on column fbs_cleanup_queue.target is
+'The other database it is for, by the name the project gives it; empty for this one.';
+comment on column fbs_cleanup_queue.ticket is
+'By which the other database knows it again, so that it is done once; empty for this one.';
 comment on column fbs_cleanup_queue.transaction_id is
 'Transaction that queued it.';
 comment on column fbs_cleanup_queue.queued_at is
@@ -126,6 +133,35 @@ comment on column fbs_cleanup_queue.sqlstate is
 'PostgreSQL''s code of the last failure; empty where none happened yet.';
 comment on column fbs_cleanup_queue.error is
 'What went wrong last; empty where nothing did yet.';
+
+create table fbs_cleanup_targets (
+    target text not null,
+    added_at timestamptz not null default now(),
+    constraint fbs_cleanup_targets_pkey primary key (target)
+);
+
+comment on table fbs_cleanup_targets is
+'Other databases that hold rows of FBS which may point at this one''s host rows. What happens here is noted for each of them, and carried there by: fbs-db cleanup run';
+comment on column fbs_cleanup_targets.target is
+'Name that the project gives the database.';
+comment on column fbs_cleanup_targets.added_at is
+'When it was added.';
+
+create table fbs_cleanup_received (
+    ticket uuid not null,
+    source text not null,
+    received_at timestamptz not null default now(),
+    constraint fbs_cleanup_received_pkey primary key (ticket)
+);
+
+comment on table fbs_cleanup_received is
+'Clean-ups that came from other databases and are done, until those have taken note: what comes twice is done once.';
+comment on column fbs_cleanup_received.ticket is
+'The clean-up, as the database it came from knows it.';
+comment on column fbs_cleanup_received.source is
+'Name that the project gives that database.';
+comment on column fbs_cleanup_received.received_at is
+'When it was done.';
 
 create function fbs_usable_keys(keys text[], key_type text)
 returns text[]
@@ -550,22 +586,18 @@ $$;
 comment on function fbs_missing_keys(text, text[]) is
 'Those of the keys that no row of the model''s host table has now; all of them where no table is attached, or it is gone. Error FB020 where its key column was renamed.';
 
-create function fbs_orphan_keys(model text)
+create function fbs_held_keys(model text)
 returns text[]
 language plpgsql
 stable
 set search_path from current
+set row_security = off
 as $$
 declare
     rule record;
     found text[];
     keys text[] := '{}';
 begin
-    if not exists (
-        select from fbs_hosts as h inner join pg_class as c on h.host_table = c.oid where h.model_name = model
-    ) then
-        return keys;
-    end if;
     for rule in
         select r.find_sql
         from fbs_cleanup_rules as r
@@ -574,16 +606,52 @@ begin
         execute rule.find_sql into found using model;
         keys := keys || found;
     end loop;
-    -- Rows that still wait to follow a key are no orphans.
-    return fbs_missing_keys(
-        model,
-        array(
-            select key from unnest(keys) as key where key is not null
-            except
-            select unnest(q.keys) from fbs_cleanup_queue as q where q.model_name = model and q.operation = 'move'
-        )
-    );
+    return array(select distinct key from unnest(keys) as key where key is not null);
 end;
+$$;
+
+comment on function fbs_held_keys(text) is
+'Keys of a model that rows hold which the rules would touch.';
+
+create function fbs_moving_keys(model text, target text default null)
+returns setof text
+language sql
+stable
+set search_path from current
+as $$
+    select unnest(q.keys)
+    from fbs_cleanup_queue as q
+    where
+        q.model_name = model
+        and q.operation = 'move'
+        and q.target is not distinct from fbs_moving_keys.target;
+$$;
+
+comment on function fbs_moving_keys(text, text) is
+'Keys of a model that rows here, or in another database, still wait to follow to others.';
+
+create function fbs_orphan_keys(model text)
+returns text[]
+language sql
+stable
+set search_path from current
+set row_security = off
+as $$
+    -- Rows that still wait to follow a key are no orphans.
+    select case
+        when exists (
+            select from fbs_hosts as h inner join pg_class as c on h.host_table = c.oid where h.model_name = model
+        )
+            then fbs_missing_keys(
+                model,
+                array(
+                    select unnest(fbs_held_keys(model))
+                    except
+                    select fbs_moving_keys(model)
+                )
+            )
+        else '{}'
+    end;
 $$;
 
 comment on function fbs_orphan_keys(text) is
@@ -601,6 +669,28 @@ $$;
 
 comment on function fbs_queue_cleanup(text, text[], text, text, text) is
 'Notes for a worker that rows of a model went, a thousand keys a row.';
+
+create function fbs_note_for_targets(model text, operation text, keys text[] default '{}', new_keys text[] default null)
+returns void
+language sql
+set search_path from current
+as $$
+    insert into fbs_cleanup_queue (model_name, operation, keys, new_keys, target, ticket)
+    select model, operation, part.keys, new_keys, t.target, gen_random_uuid()
+    from fbs_cleanup_targets as t
+    cross join lateral (
+        -- Keys that shift or swap stay together.
+        select keys
+        where new_keys is not null or keys = '{}'
+        union all
+        select keys[start:start + 999]
+        from generate_series(1, cardinality(keys), 1000) as start
+        where new_keys is null
+    ) as part (keys);
+$$;
+
+comment on function fbs_note_for_targets(text, text, text[], text[]) is
+'Notes for each other database what happened to rows of a model, a thousand keys a row.';
 
 create function fbs_users_cancel(state text, said text)
 returns boolean
@@ -677,42 +767,53 @@ $$;
 comment on function fbs_clean(text, text[]) is
 'Cleans up after the rows of a model that had these keys: at once, or through the queue. A rule that fails is queued alone.';
 
-create function fbs_move(model text)
+create function fbs_noted_moves(model text, out old_keys text[], out new_keys text[])
+language sql
+set search_path from current
+as $$
+    with noted as (
+        delete from fbs_cleanup_queue as q
+        where
+            q.transaction_id = pg_current_xact_id()
+            and q.model_name = model
+            and q.operation = 'move'
+            and q.next_attempt_at = 'infinity'
+            and q.target is null
+        returning q.keys, q.new_keys
+    )
+
+    select array_agg(p.old_key), array_agg(p.new_key)
+    from noted as n
+    cross join unnest(n.keys, n.new_keys) as p (old_key, new_key);
+$$;
+
+comment on function fbs_noted_moves(text) is
+'Keys that a statement changed in a model''s host table, old and new. The row triggers have noted them in the queue, as due never; they are taken off it.';
+
+create function fbs_move(model text, keys text[], new_keys text[])
 returns void
 language plpgsql
 set search_path from current
 as $$
-declare
-    moves record;
 begin
-    select array_agg(p.old_key) as old_keys, array_agg(p.new_key) as new_keys, array_agg(distinct q.id) as ids
-    into moves
-    from fbs_cleanup_queue as q
-    cross join unnest(q.keys, q.new_keys) as p (old_key, new_key)
-    where
-        q.transaction_id = pg_current_xact_id()
-        and q.model_name = model
-        and q.operation = 'move'
-        and q.next_attempt_at = 'infinity';
-    if moves.ids is null then
+    if keys is null then
         return;
     end if;
-    delete from fbs_cleanup_queue where id = any(moves.ids);
     if fbs_cleanup_mode() = 'queue'
-        or cardinality(moves.old_keys) > coalesce(fbs_setting('cleanup_threshold')::integer, 5000)
-        or exists (select from fbs_cleanup_queue as q where q.model_name = model and q.operation = 'move')
+        or cardinality(keys) > coalesce(fbs_setting('cleanup_threshold')::integer, 5000)
+        or exists (select from fbs_moving_keys(model))
     then
         -- In one, as keys may shift or swap; and none before those that wait already.
         insert into fbs_cleanup_queue (model_name, operation, keys, new_keys)
-        values (model, 'move', moves.old_keys, moves.new_keys);
+        values (model, 'move', keys, new_keys);
     else
-        perform fbs_apply_rules(model, moves.old_keys, moves.new_keys);
+        perform fbs_apply_rules(model, keys, new_keys);
     end if;
 end;
 $$;
 
-comment on function fbs_move(text) is
-'Lets rows follow the keys that a statement changed in a model''s host table: at once, or through the queue. The row triggers have noted them there, as due never.';
+comment on function fbs_move(text, text[], text[]) is
+'Lets rows follow the keys that a statement changed in a model''s host table: at once, or through the queue.';
 
 -- Everything a host's statement does to FBS goes through here, and nothing that fails
 -- in here fails the statement. No variable has the type of a table, as that would fail
@@ -730,100 +831,112 @@ declare
     key_column text := tg_argv[1];
     keys text[];
     new_keys text[];
+    step text;
+    failed_state text;
+    failed text;
     state text;
     said text;
 begin
-    begin
-        -- Keys first: whatever fails after that, they are known.
-        if tg_level = 'ROW' then
-            if not to_jsonb(old) ? key_column then
-                raise exception 'column "%" does not exist', key_column using errcode = 'undefined_column';
+    foreach step in array '{clean up,queue it,tell other databases}'::text[] loop
+        continue when step = 'queue it' and failed_state is null;
+        begin
+            if step = 'clean up' then
+                -- Keys first: whatever fails after that, they are known.
+                if tg_level = 'ROW' then
+                    if not to_jsonb(old) ? key_column then
+                        raise exception 'column "%" does not exist', key_column using errcode = 'undefined_column';
+                    end if;
+                    keys := array[to_jsonb(old) ->> key_column];
+                    if tg_op = 'UPDATE' then
+                        new_keys := array[to_jsonb(new) ->> key_column];
+                    end if;
+                elsif tg_op = 'DELETE' then
+                    execute format('select array_agg(o.%I::text) from old_rows as o', key_column) into keys;
+                end if;
+
+                if fbs_cleanup_mode() = 'off' then
+                    exit;
+                end if;
+                perform set_config('lock_timeout', coalesce(fbs_setting('cleanup_lock_timeout'), '100'), true);
+                if tg_op = 'TRUNCATE' then
+                    perform fbs_clean(model, fbs_orphan_keys(model));
+                elsif tg_op = 'UPDATE' and tg_level = 'ROW' then
+                    insert into fbs_cleanup_queue (model_name, operation, keys, new_keys, next_attempt_at)
+                    values (model, 'move', keys, new_keys, 'infinity');
+                elsif tg_op = 'UPDATE' then
+                    select m.old_keys, m.new_keys into keys, new_keys from fbs_noted_moves(model) as m;
+                    perform fbs_move(model, keys, new_keys);
+                elsif tg_level = 'ROW' then
+                    perform fbs_clean(model, fbs_missing_keys(model, keys));
+                else
+                    perform fbs_clean(model, keys);
+                end if;
+            elsif step = 'queue it' then
+                if tg_op = 'UPDATE' and tg_level = 'STATEMENT' then
+                    -- As in fbs_noted_moves, which may be what is missing.
+                    with noted as (
+                        delete from fbs_cleanup_queue as q
+                        where
+                            q.transaction_id = pg_current_xact_id()
+                            and q.model_name = model
+                            and q.operation = 'move'
+                            and q.next_attempt_at = 'infinity'
+                            and q.target is null
+                        returning q.keys as old_keys, q.new_keys as later_keys
+                    )
+
+                    insert into fbs_cleanup_queue (model_name, operation, keys, new_keys, sqlstate, error)
+                    select model, 'move', array_agg(p.old_key), array_agg(p.new_key), failed_state, failed
+                    from noted as n
+                    cross join unnest(n.old_keys, n.later_keys) as p (old_key, new_key)
+                    having count(*) > 0;
+                else
+                    -- Where the key column was renamed, which rows went is not known.
+                    insert into fbs_cleanup_queue (model_name, operation, keys, new_keys, next_attempt_at, sqlstate, error)
+                    values (
+                        model,
+                        case when keys is null then 'sweep' when tg_op = 'UPDATE' then 'move' else 'delete' end,
+                        coalesce(keys, '{}'), new_keys,
+                        case when new_keys is null then now() else 'infinity' end,
+                        failed_state, failed
+                    );
+                end if;
+            elsif exists (select from fbs_cleanup_targets) and (tg_op <> 'UPDATE' or tg_level = 'STATEMENT') then
+                if keys is not null then
+                    perform fbs_note_for_targets(model, case tg_op when 'UPDATE' then 'move' else 'delete' end, keys, new_keys);
+                elsif tg_op = 'TRUNCATE' or failed_state is not null then
+                    perform fbs_note_for_targets(model, 'sweep');
+                end if;
             end if;
-            keys := array[to_jsonb(old) ->> key_column];
-            if tg_op = 'UPDATE' then
-                new_keys := array[to_jsonb(new) ->> key_column];
+        exception when others or assert_failure or query_canceled then
+            get stacked diagnostics state = returned_sqlstate, said = message_text;
+            -- As in fbs_users_cancel, which may be what is missing.
+            if state = '57014'
+                and said <> 'canceling statement due to statement timeout'
+                and (
+                    said = 'canceling statement due to user request'
+                    or current_setting('statement_timeout') = '0'
+                    or clock_timestamp()
+                    < statement_timestamp() + current_setting('statement_timeout')::interval - interval '100 milliseconds'
+                )
+            then
+                raise;
             end if;
-        elsif tg_op = 'DELETE' then
-            execute format('select array_agg(o.%I::text) from old_rows as o', key_column) into keys;
-        end if;
-
-        if fbs_cleanup_mode() = 'off' then
-            return case tg_when when 'BEFORE' then new end;
-        end if;
-        perform set_config('lock_timeout', coalesce(fbs_setting('cleanup_lock_timeout'), '100'), true);
-        if tg_op = 'TRUNCATE' then
-            perform fbs_clean(model, fbs_orphan_keys(model));
-        elsif tg_op = 'UPDATE' and tg_level = 'ROW' then
-            insert into fbs_cleanup_queue (model_name, operation, keys, new_keys, next_attempt_at)
-            values (model, 'move', keys, new_keys, 'infinity');
-        elsif tg_op = 'UPDATE' then
-            perform fbs_move(model);
-        elsif tg_level = 'ROW' then
-            perform fbs_clean(model, fbs_missing_keys(model, keys));
-        else
-            perform fbs_clean(model, keys);
-        end if;
-        return case tg_when when 'BEFORE' then new end;
-    exception when others or assert_failure or query_canceled then
-        get stacked diagnostics state = returned_sqlstate, said = message_text;
-        -- As in fbs_users_cancel, which may be what is missing.
-        if state = '57014'
-            and said <> 'canceling statement due to statement timeout'
-            and (
-                said = 'canceling statement due to user request'
-                or current_setting('statement_timeout') = '0'
-                or clock_timestamp()
-                < statement_timestamp() + current_setting('statement_timeout')::interval - interval '100 milliseconds'
-            )
-        then
-            raise;
-        end if;
-    end;
-
-    begin
-        if tg_op = 'UPDATE' and tg_level = 'STATEMENT' then
-            with noted as (
-                delete from fbs_cleanup_queue as q
-                where
-                    q.transaction_id = pg_current_xact_id()
-                    and q.model_name = model
-                    and q.operation = 'move'
-                    and q.next_attempt_at = 'infinity'
-                returning q.keys as old_keys, q.new_keys as later_keys
-            )
-
-            insert into fbs_cleanup_queue (model_name, operation, keys, new_keys, sqlstate, error)
-            select model, 'move', array_agg(p.old_key), array_agg(p.new_key), state, said
-            from noted as n
-            cross join unnest(n.old_keys, n.later_keys) as p (old_key, new_key)
-            having count(*) > 0;
-        else
-            -- Where the key column was renamed, which rows went is not known.
-            insert into fbs_cleanup_queue (model_name, operation, keys, new_keys, next_attempt_at, sqlstate, error)
-            values (
-                model,
-                case when keys is null then 'sweep' when tg_op = 'UPDATE' then 'move' else 'delete' end,
-                coalesce(keys, '{}'), new_keys,
-                case when new_keys is null then now() else 'infinity' end,
-                state, said
-            );
-        end if;
-    exception when others or assert_failure or query_canceled then
-        if sqlstate = '57014'
-            and sqlerrm <> 'canceling statement due to statement timeout'
-            and (
-                sqlerrm = 'canceling statement due to user request'
-                or current_setting('statement_timeout') = '0'
-                or clock_timestamp()
-                < statement_timestamp() + current_setting('statement_timeout')::interval - interval '100 milliseconds'
-            )
-        then
-            raise;
-        end if;
-        raise warning 'FBS could not clean up after % of %, keys % % (%: %), nor queue it (%: %)',
-            lower(tg_op), model, keys, new_keys, state, said, sqlstate, sqlerrm
-            using hint = 'When FBS is mended: fbs-db cleanup sweep';
-    end;
+            if step = 'clean up' then
+                failed_state := state;
+                failed := said;
+            else
+                raise warning 'FBS could not % after % of %, keys % % (%: %)%',
+                    case step when 'queue it' then 'clean up' else step end,
+                    lower(tg_op), model, keys, new_keys,
+                    case step when 'queue it' then failed_state else state end,
+                    case step when 'queue it' then failed else said end,
+                    case step when 'queue it' then format(', nor queue it (%s: %s)', state, said) else '' end
+                    using hint = 'When FBS is mended: fbs-db cleanup sweep';
+                exit;
+            end if;
+        end;
+    end loop;
     return case tg_when when 'BEFORE' then new end;
 end;
 $$;
@@ -1037,6 +1150,7 @@ begin
     -- Triggers that were lost may have missed something.
     if known and missing then
         insert into fbs_cleanup_queue (model_name, operation) values (model_name, 'sweep');
+        perform fbs_note_for_targets(model_name, 'sweep');
     end if;
 end;
 $$;
@@ -1135,6 +1249,7 @@ begin
         where
             q.model_name = job.model
             and q.operation = 'move'
+            and q.target is null
             and q.id < any(ids)
             and (job.operation = 'move' or q.keys && job.old_keys)
     ) then
@@ -1153,8 +1268,7 @@ begin
                 array(
                     select key from unnest(job.new_keys) as key
                     except
-                    select unnest(q.keys) from fbs_cleanup_queue as q
-                    where q.model_name = job.model and q.operation = 'move'
+                    select fbs_moving_keys(job.model)
                 )
             )
         );
@@ -1166,6 +1280,23 @@ $$;
 
 comment on function fbs_run_queued(bigint[]) is
 'Does queued clean-ups of one kind together, and takes them off the queue. Keys that are back in the host''s table are left alone.';
+
+create function fbs_put_off(ids bigint[], state text, said text)
+returns void
+language sql
+set search_path from current
+as $$
+    update fbs_cleanup_queue
+    set
+        attempts = attempts + 1,
+        sqlstate = state,
+        error = said,
+        next_attempt_at = clock_timestamp() + least(interval '1 hour', interval '1 second' * 2 ^ least(attempts, 20))
+    where id = any(ids);
+$$;
+
+comment on function fbs_put_off(bigint[], text, text) is
+'Notes that queued clean-ups failed, and lets each wait longer: twice as long each time, up to an hour.';
 
 create function fbs_retry_cleanup(batch integer default 1000, due_only boolean default false)
 returns table (done bigint, failed bigint, waiting bigint)
@@ -1186,10 +1317,16 @@ begin
             select q.id, q.model_name, q.operation, q.rule_name
             from fbs_cleanup_queue as q
             where
-                not due_only
-                or q.next_attempt_at <= clock_timestamp()
-                -- Noted by a row trigger whose statement is over: the statement's own trigger is lost.
-                or (q.next_attempt_at = 'infinity' and q.transaction_id is distinct from pg_current_xact_id_if_assigned())
+                q.target is null
+                and (
+                    not due_only
+                    or q.next_attempt_at <= clock_timestamp()
+                    -- Noted by a row trigger whose statement is over: the statement's own trigger is lost.
+                    or (
+                        q.next_attempt_at = 'infinity'
+                        and q.transaction_id is distinct from pg_current_xact_id_if_assigned()
+                    )
+                )
             order by q.id
             limit batch
             for update skip locked
@@ -1219,21 +1356,139 @@ begin
                 if fbs_users_cancel(state, said) then
                     raise;
                 end if;
-                update fbs_cleanup_queue
-                set
-                    attempts = attempts + 1,
-                    sqlstate = state,
-                    error = said,
-                    next_attempt_at = clock_timestamp() + least(interval '1 hour', interval '1 second' * 2 ^ least(attempts, 20))
-                where id = one[1];
+                perform fbs_put_off(one, state, said);
                 failed := failed + 1;
             end;
         end loop;
     end loop;
-    select count(*) into waiting from fbs_cleanup_queue;
+    select count(*) into waiting from fbs_cleanup_queue where target is null;
     return next;
 end;
 $$;
 
 comment on function fbs_retry_cleanup(integer, boolean) is
 'Does up to so many queued clean-ups, by default whether they are due or not; several workers share them. What fails again waits longer. Returns how many were done, failed, and are waiting.';
+
+create function fbs_claim_cleanup(target text, batch integer default 1000, due_only boolean default false)
+returns table (
+    id bigint,
+    ticket uuid,
+    model_name text,
+    operation text,
+    keys text[],
+    new_keys text[],
+    gone text[]
+)
+language plpgsql
+set search_path from current
+set row_security = off
+as $$
+#variable_conflict use_column
+begin
+    -- One carrier for each database: what follows something could overtake it else.
+    if not pg_try_advisory_xact_lock(hashtextextended('fbs-db carries to ' || fbs_claim_cleanup.target, 0)) then
+        return;
+    end if;
+    return query
+    with claimed as materialized (
+        select q.*
+        from fbs_cleanup_queue as q
+        where
+            q.target = fbs_claim_cleanup.target
+            and (not due_only or q.next_attempt_at <= clock_timestamp())
+            -- Rows that wait to follow a key are not those of another that came to bear it.
+            and not exists (
+                select from fbs_cleanup_queue as earlier
+                where
+                    earlier.target = q.target
+                    and earlier.model_name = q.model_name
+                    and earlier.operation = 'move'
+                    and earlier.id < q.id
+                    and (q.operation <> 'delete' or earlier.keys && q.keys)
+            )
+        order by q.id
+        limit batch
+        for update
+    )
+
+    select
+        c.id, c.ticket, c.model_name, c.operation, c.keys, c.new_keys,
+        case c.operation
+            when 'delete' then fbs_missing_keys(c.model_name, c.keys)
+            -- Rows follow where the host row went, unless it went away, or on, since.
+            when 'move' then fbs_missing_keys(
+                c.model_name,
+                array(
+                    select unnest(c.new_keys)
+                    except
+                    select unnest(later.keys)
+                    from fbs_cleanup_queue as later
+                    where
+                        later.target = c.target
+                        and later.model_name = c.model_name
+                        and later.operation = 'move'
+                        and later.id > c.id
+                )
+            )
+        end
+    from claimed as c
+    order by c.id;
+end;
+$$;
+
+comment on function fbs_claim_cleanup(text, integer, boolean) is
+'Clean-ups that are to be carried to another database, in their order, locked until the transaction ends. gone are the keys that no host row has now; where all keys are to be looked at (sweep), it is empty. Nothing while somebody else carries there.';
+
+create function fbs_receive_cleanup(
+    source text, ticket uuid, model text, keys text[], new_keys text[], gone text[]
+)
+returns bigint
+language plpgsql
+set search_path from current
+set lock_timeout = '3s'
+set row_security = off
+as $$
+declare
+    total bigint := 0;
+begin
+    insert into fbs_cleanup_received (ticket, source)
+    values (fbs_receive_cleanup.ticket, fbs_receive_cleanup.source)
+    on conflict do nothing;
+    if not found then
+        return null;
+    end if;
+    if new_keys is not null then
+        total := fbs_apply_rules(model, keys, new_keys);
+    end if;
+    return total + fbs_apply_rules(model, gone);
+end;
+$$;
+
+comment on function fbs_receive_cleanup(text, uuid, text, text[], text[], text[]) is
+'Does a clean-up that came from another database, and notes that it is done; nothing, and no number of rows, where it was done before.';
+
+create function fbs_set_cleanup_targets(targets text[])
+returns void
+language sql
+set search_path from current
+as $$
+    delete from fbs_cleanup_targets as t
+    where t.target <> all(targets);
+
+    -- What happened while it was none of them is not known.
+    with added as (
+        insert into fbs_cleanup_targets (target)
+        select target from unnest(targets) as target
+        on conflict do nothing
+        returning target
+    )
+
+    insert into fbs_cleanup_queue (model_name, operation, target, ticket)
+    select h.model_name, 'sweep', a.target, gen_random_uuid()
+    from added as a
+    cross join fbs_hosts as h
+    order by a.target, h.model_name;
+$$;
+
+comment on function fbs_set_cleanup_targets(text[]) is
+'Sets which other databases hold rows that may point at this one''s host rows. For new ones each attached model is swept.';

@@ -27,7 +27,7 @@ declare
 begin
     select string_agg(t.name, ', ')
     into unseen
-    from unnest('{fbs_hosts,fbs_cleanup_queue,fbs_cleanup_rules,fbs_settings,fbs_file_deletions}'::text[]) as t (name)
+    from unnest('{fbs_hosts,fbs_cleanup_queue,fbs_cleanup_targets,fbs_cleanup_rules,fbs_settings,fbs_file_deletions}'::text[]) as t (name)
     inner join pg_class as c on t.name = c.relname and c.relnamespace = here
     where not has_table_privilege(c.oid, 'select');
 
@@ -142,14 +142,14 @@ begin
     if has_table_privilege('fbs_cleanup_queue', 'select') then
         return query
         select
-            'warning', 'clean-up', concat_ws(', rule ', q.model_name, q.rule_name),
+            'warning', 'clean-up', concat_ws(', ', q.model_name, 'rule ' || q.rule_name, 'in database ' || q.target),
             case when max(q.attempts) > 0 or count(q.error) > 0 then 'failed' else 'waiting' end,
             format('%s of %s rows since %s', q.operation, sum(cardinality(q.keys)), min(q.queued_at)::timestamp (0))
             || coalesce(': ' || (array_agg(q.error order by q.id desc) filter (where q.error is not null))[1], ''),
             null, 'fbs-db cleanup retry'
         from fbs_cleanup_queue as q
         where q.error is not null or q.queued_at < now() - interval '1 hour'
-        group by q.model_name, q.rule_name, q.operation
+        group by q.model_name, q.rule_name, q.operation, q.target
         order by 3;
     end if;
 

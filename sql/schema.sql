@@ -682,6 +682,7 @@ begin
     -- Triggers that were lost may have missed something.
     if known and missing then
         insert into fbs_cleanup_queue (model_name, operation) values (model_name, 'sweep');
+        perform fbs_note_for_targets(model_name, 'sweep');
     end if;
 end;
 $_$;
@@ -991,6 +992,66 @@ $_$;
 
 COMMENT ON FUNCTION fbs_check_user_column(table_name text, column_name text, repair boolean) IS 'Counts the rows of a user column whose user is gone. With repair they are deleted or emptied, by the column''s own rule. Where none is left, all rows are known to be right from then on. Error FB004 where users are not attached.';
 
+CREATE FUNCTION fbs_claim_cleanup(target text, batch integer DEFAULT 1000, due_only boolean DEFAULT false) RETURNS TABLE(id bigint, ticket uuid, model_name text, operation text, keys text[], new_keys text[], gone text[])
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+#variable_conflict use_column
+begin
+    -- One carrier for each database: what follows something could overtake it else.
+    if not pg_try_advisory_xact_lock(hashtextextended('fbs-db carries to ' || fbs_claim_cleanup.target, 0)) then
+        return;
+    end if;
+    return query
+    with claimed as materialized (
+        select q.*
+        from fbs_cleanup_queue as q
+        where
+            q.target = fbs_claim_cleanup.target
+            and (not due_only or q.next_attempt_at <= clock_timestamp())
+            -- Rows that wait to follow a key are not those of another that came to bear it.
+            and not exists (
+                select from fbs_cleanup_queue as earlier
+                where
+                    earlier.target = q.target
+                    and earlier.model_name = q.model_name
+                    and earlier.operation = 'move'
+                    and earlier.id < q.id
+                    and (q.operation <> 'delete' or earlier.keys && q.keys)
+            )
+        order by q.id
+        limit batch
+        for update
+    )
+
+    select
+        c.id, c.ticket, c.model_name, c.operation, c.keys, c.new_keys,
+        case c.operation
+            when 'delete' then fbs_missing_keys(c.model_name, c.keys)
+            -- Rows follow where the host row went, unless it went away, or on, since.
+            when 'move' then fbs_missing_keys(
+                c.model_name,
+                array(
+                    select unnest(c.new_keys)
+                    except
+                    select unnest(later.keys)
+                    from fbs_cleanup_queue as later
+                    where
+                        later.target = c.target
+                        and later.model_name = c.model_name
+                        and later.operation = 'move'
+                        and later.id > c.id
+                )
+            )
+        end
+    from claimed as c
+    order by c.id;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_claim_cleanup(target text, batch integer, due_only boolean) IS 'Clean-ups that are to be carried to another database, in their order, locked until the transaction ends. gone are the keys that no host row has now; where all keys are to be looked at (sweep), it is empty. Nothing while somebody else carries there.';
+
 CREATE FUNCTION fbs_claim_files(batch integer DEFAULT 100) RETURNS TABLE(id bigint, file text)
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
@@ -1073,100 +1134,112 @@ declare
     key_column text := tg_argv[1];
     keys text[];
     new_keys text[];
+    step text;
+    failed_state text;
+    failed text;
     state text;
     said text;
 begin
-    begin
-        -- Keys first: whatever fails after that, they are known.
-        if tg_level = 'ROW' then
-            if not to_jsonb(old) ? key_column then
-                raise exception 'column "%" does not exist', key_column using errcode = 'undefined_column';
+    foreach step in array '{clean up,queue it,tell other databases}'::text[] loop
+        continue when step = 'queue it' and failed_state is null;
+        begin
+            if step = 'clean up' then
+                -- Keys first: whatever fails after that, they are known.
+                if tg_level = 'ROW' then
+                    if not to_jsonb(old) ? key_column then
+                        raise exception 'column "%" does not exist', key_column using errcode = 'undefined_column';
+                    end if;
+                    keys := array[to_jsonb(old) ->> key_column];
+                    if tg_op = 'UPDATE' then
+                        new_keys := array[to_jsonb(new) ->> key_column];
+                    end if;
+                elsif tg_op = 'DELETE' then
+                    execute format('select array_agg(o.%I::text) from old_rows as o', key_column) into keys;
+                end if;
+
+                if fbs_cleanup_mode() = 'off' then
+                    exit;
+                end if;
+                perform set_config('lock_timeout', coalesce(fbs_setting('cleanup_lock_timeout'), '100'), true);
+                if tg_op = 'TRUNCATE' then
+                    perform fbs_clean(model, fbs_orphan_keys(model));
+                elsif tg_op = 'UPDATE' and tg_level = 'ROW' then
+                    insert into fbs_cleanup_queue (model_name, operation, keys, new_keys, next_attempt_at)
+                    values (model, 'move', keys, new_keys, 'infinity');
+                elsif tg_op = 'UPDATE' then
+                    select m.old_keys, m.new_keys into keys, new_keys from fbs_noted_moves(model) as m;
+                    perform fbs_move(model, keys, new_keys);
+                elsif tg_level = 'ROW' then
+                    perform fbs_clean(model, fbs_missing_keys(model, keys));
+                else
+                    perform fbs_clean(model, keys);
+                end if;
+            elsif step = 'queue it' then
+                if tg_op = 'UPDATE' and tg_level = 'STATEMENT' then
+                    -- As in fbs_noted_moves, which may be what is missing.
+                    with noted as (
+                        delete from fbs_cleanup_queue as q
+                        where
+                            q.transaction_id = pg_current_xact_id()
+                            and q.model_name = model
+                            and q.operation = 'move'
+                            and q.next_attempt_at = 'infinity'
+                            and q.target is null
+                        returning q.keys as old_keys, q.new_keys as later_keys
+                    )
+
+                    insert into fbs_cleanup_queue (model_name, operation, keys, new_keys, sqlstate, error)
+                    select model, 'move', array_agg(p.old_key), array_agg(p.new_key), failed_state, failed
+                    from noted as n
+                    cross join unnest(n.old_keys, n.later_keys) as p (old_key, new_key)
+                    having count(*) > 0;
+                else
+                    -- Where the key column was renamed, which rows went is not known.
+                    insert into fbs_cleanup_queue (model_name, operation, keys, new_keys, next_attempt_at, sqlstate, error)
+                    values (
+                        model,
+                        case when keys is null then 'sweep' when tg_op = 'UPDATE' then 'move' else 'delete' end,
+                        coalesce(keys, '{}'), new_keys,
+                        case when new_keys is null then now() else 'infinity' end,
+                        failed_state, failed
+                    );
+                end if;
+            elsif exists (select from fbs_cleanup_targets) and (tg_op <> 'UPDATE' or tg_level = 'STATEMENT') then
+                if keys is not null then
+                    perform fbs_note_for_targets(model, case tg_op when 'UPDATE' then 'move' else 'delete' end, keys, new_keys);
+                elsif tg_op = 'TRUNCATE' or failed_state is not null then
+                    perform fbs_note_for_targets(model, 'sweep');
+                end if;
             end if;
-            keys := array[to_jsonb(old) ->> key_column];
-            if tg_op = 'UPDATE' then
-                new_keys := array[to_jsonb(new) ->> key_column];
+        exception when others or assert_failure or query_canceled then
+            get stacked diagnostics state = returned_sqlstate, said = message_text;
+            -- As in fbs_users_cancel, which may be what is missing.
+            if state = '57014'
+                and said <> 'canceling statement due to statement timeout'
+                and (
+                    said = 'canceling statement due to user request'
+                    or current_setting('statement_timeout') = '0'
+                    or clock_timestamp()
+                    < statement_timestamp() + current_setting('statement_timeout')::interval - interval '100 milliseconds'
+                )
+            then
+                raise;
             end if;
-        elsif tg_op = 'DELETE' then
-            execute format('select array_agg(o.%I::text) from old_rows as o', key_column) into keys;
-        end if;
-
-        if fbs_cleanup_mode() = 'off' then
-            return case tg_when when 'BEFORE' then new end;
-        end if;
-        perform set_config('lock_timeout', coalesce(fbs_setting('cleanup_lock_timeout'), '100'), true);
-        if tg_op = 'TRUNCATE' then
-            perform fbs_clean(model, fbs_orphan_keys(model));
-        elsif tg_op = 'UPDATE' and tg_level = 'ROW' then
-            insert into fbs_cleanup_queue (model_name, operation, keys, new_keys, next_attempt_at)
-            values (model, 'move', keys, new_keys, 'infinity');
-        elsif tg_op = 'UPDATE' then
-            perform fbs_move(model);
-        elsif tg_level = 'ROW' then
-            perform fbs_clean(model, fbs_missing_keys(model, keys));
-        else
-            perform fbs_clean(model, keys);
-        end if;
-        return case tg_when when 'BEFORE' then new end;
-    exception when others or assert_failure or query_canceled then
-        get stacked diagnostics state = returned_sqlstate, said = message_text;
-        -- As in fbs_users_cancel, which may be what is missing.
-        if state = '57014'
-            and said <> 'canceling statement due to statement timeout'
-            and (
-                said = 'canceling statement due to user request'
-                or current_setting('statement_timeout') = '0'
-                or clock_timestamp()
-                < statement_timestamp() + current_setting('statement_timeout')::interval - interval '100 milliseconds'
-            )
-        then
-            raise;
-        end if;
-    end;
-
-    begin
-        if tg_op = 'UPDATE' and tg_level = 'STATEMENT' then
-            with noted as (
-                delete from fbs_cleanup_queue as q
-                where
-                    q.transaction_id = pg_current_xact_id()
-                    and q.model_name = model
-                    and q.operation = 'move'
-                    and q.next_attempt_at = 'infinity'
-                returning q.keys as old_keys, q.new_keys as later_keys
-            )
-
-            insert into fbs_cleanup_queue (model_name, operation, keys, new_keys, sqlstate, error)
-            select model, 'move', array_agg(p.old_key), array_agg(p.new_key), state, said
-            from noted as n
-            cross join unnest(n.old_keys, n.later_keys) as p (old_key, new_key)
-            having count(*) > 0;
-        else
-            -- Where the key column was renamed, which rows went is not known.
-            insert into fbs_cleanup_queue (model_name, operation, keys, new_keys, next_attempt_at, sqlstate, error)
-            values (
-                model,
-                case when keys is null then 'sweep' when tg_op = 'UPDATE' then 'move' else 'delete' end,
-                coalesce(keys, '{}'), new_keys,
-                case when new_keys is null then now() else 'infinity' end,
-                state, said
-            );
-        end if;
-    exception when others or assert_failure or query_canceled then
-        if sqlstate = '57014'
-            and sqlerrm <> 'canceling statement due to statement timeout'
-            and (
-                sqlerrm = 'canceling statement due to user request'
-                or current_setting('statement_timeout') = '0'
-                or clock_timestamp()
-                < statement_timestamp() + current_setting('statement_timeout')::interval - interval '100 milliseconds'
-            )
-        then
-            raise;
-        end if;
-        raise warning 'FBS could not clean up after % of %, keys % % (%: %), nor queue it (%: %)',
-            lower(tg_op), model, keys, new_keys, state, said, sqlstate, sqlerrm
-            using hint = 'When FBS is mended: fbs-db cleanup sweep';
-    end;
+            if step = 'clean up' then
+                failed_state := state;
+                failed := said;
+            else
+                raise warning 'FBS could not % after % of %, keys % % (%: %)%',
+                    case step when 'queue it' then 'clean up' else step end,
+                    lower(tg_op), model, keys, new_keys,
+                    case step when 'queue it' then failed_state else state end,
+                    case step when 'queue it' then failed else said end,
+                    case step when 'queue it' then format(', nor queue it (%s: %s)', state, said) else '' end
+                    using hint = 'When FBS is mended: fbs-db cleanup sweep';
+                exit;
+            end if;
+        end;
+    end loop;
     return case tg_when when 'BEFORE' then new end;
 end;
 $$;
@@ -1944,7 +2017,7 @@ declare
 begin
     select string_agg(t.name, ', ')
     into unseen
-    from unnest('{fbs_hosts,fbs_cleanup_queue,fbs_cleanup_rules,fbs_settings,fbs_file_deletions}'::text[]) as t (name)
+    from unnest('{fbs_hosts,fbs_cleanup_queue,fbs_cleanup_targets,fbs_cleanup_rules,fbs_settings,fbs_file_deletions}'::text[]) as t (name)
     inner join pg_class as c on t.name = c.relname and c.relnamespace = here
     where not has_table_privilege(c.oid, 'select');
 
@@ -2059,14 +2132,14 @@ begin
     if has_table_privilege('fbs_cleanup_queue', 'select') then
         return query
         select
-            'warning', 'clean-up', concat_ws(', rule ', q.model_name, q.rule_name),
+            'warning', 'clean-up', concat_ws(', ', q.model_name, 'rule ' || q.rule_name, 'in database ' || q.target),
             case when max(q.attempts) > 0 or count(q.error) > 0 then 'failed' else 'waiting' end,
             format('%s of %s rows since %s', q.operation, sum(cardinality(q.keys)), min(q.queued_at)::timestamp (0))
             || coalesce(': ' || (array_agg(q.error order by q.id desc) filter (where q.error is not null))[1], ''),
             null, 'fbs-db cleanup retry'
         from fbs_cleanup_queue as q
         where q.error is not null or q.queued_at < now() - interval '1 hour'
-        group by q.model_name, q.rule_name, q.operation
+        group by q.model_name, q.rule_name, q.operation, q.target
         order by 3;
     end if;
 
@@ -2103,6 +2176,30 @@ end;
 $$;
 
 COMMENT ON FUNCTION fbs_health() IS 'What is not as it should be: disabled triggers, invalid indexes, keys not validated, users and host tables, clean-ups and files that wait. No row is good news; notes need nothing to be done. What is missing or changed altogether, and what is pending: fbs-db check';
+
+CREATE FUNCTION fbs_held_keys(model text) RETURNS text[]
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+declare
+    rule record;
+    found text[];
+    keys text[] := '{}';
+begin
+    for rule in
+        select r.find_sql
+        from fbs_cleanup_rules as r
+        where r.find_sql is not null and (r.model_name is null or r.model_name = model)
+    loop
+        execute rule.find_sql into found using model;
+        keys := keys || found;
+    end loop;
+    return array(select distinct key from unnest(keys) as key where key is not null);
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_held_keys(model text) IS 'Keys of a model that rows hold which the rules would touch.';
 
 CREATE FUNCTION fbs_host_triggers(host_table regclass, model_name text, key_column text) RETURNS TABLE(table_id regclass, trigger_name text, definition text, present boolean)
     LANGUAGE sql STABLE
@@ -2428,40 +2525,42 @@ $_$;
 
 COMMENT ON FUNCTION fbs_missing_keys(model text, keys text[]) IS 'Those of the keys that no row of the model''s host table has now; all of them where no table is attached, or it is gone. Error FB020 where its key column was renamed.';
 
-CREATE FUNCTION fbs_move(model text) RETURNS void
+CREATE FUNCTION fbs_move(model text, keys text[], new_keys text[]) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
     AS $$
-declare
-    moves record;
 begin
-    select array_agg(p.old_key) as old_keys, array_agg(p.new_key) as new_keys, array_agg(distinct q.id) as ids
-    into moves
-    from fbs_cleanup_queue as q
-    cross join unnest(q.keys, q.new_keys) as p (old_key, new_key)
-    where
-        q.transaction_id = pg_current_xact_id()
-        and q.model_name = model
-        and q.operation = 'move'
-        and q.next_attempt_at = 'infinity';
-    if moves.ids is null then
+    if keys is null then
         return;
     end if;
-    delete from fbs_cleanup_queue where id = any(moves.ids);
     if fbs_cleanup_mode() = 'queue'
-        or cardinality(moves.old_keys) > coalesce(fbs_setting('cleanup_threshold')::integer, 5000)
-        or exists (select from fbs_cleanup_queue as q where q.model_name = model and q.operation = 'move')
+        or cardinality(keys) > coalesce(fbs_setting('cleanup_threshold')::integer, 5000)
+        or exists (select from fbs_moving_keys(model))
     then
         -- In one, as keys may shift or swap; and none before those that wait already.
         insert into fbs_cleanup_queue (model_name, operation, keys, new_keys)
-        values (model, 'move', moves.old_keys, moves.new_keys);
+        values (model, 'move', keys, new_keys);
     else
-        perform fbs_apply_rules(model, moves.old_keys, moves.new_keys);
+        perform fbs_apply_rules(model, keys, new_keys);
     end if;
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_move(model text) IS 'Lets rows follow the keys that a statement changed in a model''s host table: at once, or through the queue. The row triggers have noted them there, as due never.';
+COMMENT ON FUNCTION fbs_move(model text, keys text[], new_keys text[]) IS 'Lets rows follow the keys that a statement changed in a model''s host table: at once, or through the queue.';
+
+CREATE FUNCTION fbs_moving_keys(model text, target text DEFAULT NULL::text) RETURNS SETOF text
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    select unnest(q.keys)
+    from fbs_cleanup_queue as q
+    where
+        q.model_name = model
+        and q.operation = 'move'
+        and q.target is not distinct from fbs_moving_keys.target;
+$$;
+
+COMMENT ON FUNCTION fbs_moving_keys(model text, target text) IS 'Keys of a model that rows here, or in another database, still wait to follow to others.';
 
 CREATE FUNCTION fbs_msme_analytics_summary(solution_name text, since date DEFAULT NULL::date, until date DEFAULT NULL::date) RETURNS TABLE(metric_name text, period text, metric_type text, measurements bigint, first_date date, last_date date, latest_value numeric, previous_value numeric, change numeric, change_percent numeric, minimum numeric, maximum numeric, average numeric, total numeric)
     LANGUAGE sql STABLE
@@ -2539,6 +2638,48 @@ end;
 $$;
 
 COMMENT ON FUNCTION fbs_next_recurrence(first_date date, frequency text, last_date date, on_date date) IS 'First day, on or after on_date, of what comes back from first_date on: daily, weekly, monthly, quarterly or yearly. A month too short for the day takes its last day, and later months the day itself again: 31 January, 28 or 29 February, 31 March. Null after last_date, for any other frequency, and where a day is missing or infinite.';
+
+CREATE FUNCTION fbs_note_for_targets(model text, operation text, keys text[] DEFAULT '{}'::text[], new_keys text[] DEFAULT NULL::text[]) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    insert into fbs_cleanup_queue (model_name, operation, keys, new_keys, target, ticket)
+    select model, operation, part.keys, new_keys, t.target, gen_random_uuid()
+    from fbs_cleanup_targets as t
+    cross join lateral (
+        -- Keys that shift or swap stay together.
+        select keys
+        where new_keys is not null or keys = '{}'
+        union all
+        select keys[start:start + 999]
+        from generate_series(1, cardinality(keys), 1000) as start
+        where new_keys is null
+    ) as part (keys);
+$$;
+
+COMMENT ON FUNCTION fbs_note_for_targets(model text, operation text, keys text[], new_keys text[]) IS 'Notes for each other database what happened to rows of a model, a thousand keys a row.';
+
+CREATE FUNCTION fbs_noted_moves(model text, OUT old_keys text[], OUT new_keys text[]) RETURNS record
+    LANGUAGE sql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    with noted as (
+        delete from fbs_cleanup_queue as q
+        where
+            q.transaction_id = pg_current_xact_id()
+            and q.model_name = model
+            and q.operation = 'move'
+            and q.next_attempt_at = 'infinity'
+            and q.target is null
+        returning q.keys, q.new_keys
+    )
+
+    select array_agg(p.old_key), array_agg(p.new_key)
+    from noted as n
+    cross join unnest(n.keys, n.new_keys) as p (old_key, new_key);
+$$;
+
+COMMENT ON FUNCTION fbs_noted_moves(model text, OUT old_keys text[], OUT new_keys text[]) IS 'Keys that a statement changed in a model''s host table, old and new. The row triggers have noted them in the queue, as due never; they are taken off it.';
 
 CREATE FUNCTION fbs_operations_cached(key text, at timestamp with time zone DEFAULT now()) RETURNS jsonb
     LANGUAGE sql STABLE
@@ -2717,37 +2858,25 @@ $$;
 COMMENT ON FUNCTION fbs_operations_verified_handshake(handshake_id text, secret_key text, at timestamp with time zone) IS 'The handshake of that name if it is valid and the secret is its own. No row otherwise, also for no secret or a blank one; which of the reasons it was is not told.';
 
 CREATE FUNCTION fbs_orphan_keys(model text) RETURNS text[]
-    LANGUAGE plpgsql STABLE
+    LANGUAGE sql STABLE
     SET search_path TO 'public', 'pg_temp'
+    SET row_security TO 'off'
     AS $$
-declare
-    rule record;
-    found text[];
-    keys text[] := '{}';
-begin
-    if not exists (
-        select from fbs_hosts as h inner join pg_class as c on h.host_table = c.oid where h.model_name = model
-    ) then
-        return keys;
-    end if;
-    for rule in
-        select r.find_sql
-        from fbs_cleanup_rules as r
-        where r.find_sql is not null and (r.model_name is null or r.model_name = model)
-    loop
-        execute rule.find_sql into found using model;
-        keys := keys || found;
-    end loop;
     -- Rows that still wait to follow a key are no orphans.
-    return fbs_missing_keys(
-        model,
-        array(
-            select key from unnest(keys) as key where key is not null
-            except
-            select unnest(q.keys) from fbs_cleanup_queue as q where q.model_name = model and q.operation = 'move'
+    select case
+        when exists (
+            select from fbs_hosts as h inner join pg_class as c on h.host_table = c.oid where h.model_name = model
         )
-    );
-end;
+            then fbs_missing_keys(
+                model,
+                array(
+                    select unnest(fbs_held_keys(model))
+                    except
+                    select fbs_moving_keys(model)
+                )
+            )
+        else '{}'
+    end;
 $$;
 
 COMMENT ON FUNCTION fbs_orphan_keys(model text) IS 'Keys that rows hold which the rules would touch, and that no row of the model''s host table has, nor wait to follow to another; none where the table is not attached, or gone.';
@@ -2797,6 +2926,21 @@ $_$;
 
 COMMENT ON FUNCTION fbs_purge(what text, after_id bigint, batch integer) IS 'Removes one batch of rows that are past their time, by a name from fbs_retention. Go on from last_id until it is empty; each call is a transaction of its own and passes over rows in use. Error FB030 for any other name.';
 
+CREATE FUNCTION fbs_put_off(ids bigint[], state text, said text) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    update fbs_cleanup_queue
+    set
+        attempts = attempts + 1,
+        sqlstate = state,
+        error = said,
+        next_attempt_at = clock_timestamp() + least(interval '1 hour', interval '1 second' * 2 ^ least(attempts, 20))
+    where id = any(ids);
+$$;
+
+COMMENT ON FUNCTION fbs_put_off(ids bigint[], state text, said text) IS 'Notes that queued clean-ups failed, and lets each wait longer: twice as long each time, up to an hour.';
+
 CREATE FUNCTION fbs_queue_cleanup(model text, keys text[], one_rule text, state text, said text) RETURNS void
     LANGUAGE sql
     SET search_path TO 'public', 'pg_temp'
@@ -2845,6 +2989,30 @@ end;
 $$;
 
 COMMENT ON FUNCTION fbs_queue_files() IS 'Trigger: notes the files of deleted attachments for removal from storage. Where it cannot, a warning names them; the deletion succeeds.';
+
+CREATE FUNCTION fbs_receive_cleanup(source text, ticket uuid, model text, keys text[], new_keys text[], gone text[]) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    SET lock_timeout TO '3s'
+    SET row_security TO 'off'
+    AS $$
+declare
+    total bigint := 0;
+begin
+    insert into fbs_cleanup_received (ticket, source)
+    values (fbs_receive_cleanup.ticket, fbs_receive_cleanup.source)
+    on conflict do nothing;
+    if not found then
+        return null;
+    end if;
+    if new_keys is not null then
+        total := fbs_apply_rules(model, keys, new_keys);
+    end if;
+    return total + fbs_apply_rules(model, gone);
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_receive_cleanup(source text, ticket uuid, model text, keys text[], new_keys text[], gone text[]) IS 'Does a clean-up that came from another database, and notes that it is done; nothing, and no number of rows, where it was done before.';
 
 CREATE FUNCTION fbs_rename_model(old_name text, new_name text) RETURNS bigint
     LANGUAGE plpgsql
@@ -2924,10 +3092,16 @@ begin
             select q.id, q.model_name, q.operation, q.rule_name
             from fbs_cleanup_queue as q
             where
-                not due_only
-                or q.next_attempt_at <= clock_timestamp()
-                -- Noted by a row trigger whose statement is over: the statement's own trigger is lost.
-                or (q.next_attempt_at = 'infinity' and q.transaction_id is distinct from pg_current_xact_id_if_assigned())
+                q.target is null
+                and (
+                    not due_only
+                    or q.next_attempt_at <= clock_timestamp()
+                    -- Noted by a row trigger whose statement is over: the statement's own trigger is lost.
+                    or (
+                        q.next_attempt_at = 'infinity'
+                        and q.transaction_id is distinct from pg_current_xact_id_if_assigned()
+                    )
+                )
             order by q.id
             limit batch
             for update skip locked
@@ -2957,18 +3131,12 @@ begin
                 if fbs_users_cancel(state, said) then
                     raise;
                 end if;
-                update fbs_cleanup_queue
-                set
-                    attempts = attempts + 1,
-                    sqlstate = state,
-                    error = said,
-                    next_attempt_at = clock_timestamp() + least(interval '1 hour', interval '1 second' * 2 ^ least(attempts, 20))
-                where id = one[1];
+                perform fbs_put_off(one, state, said);
                 failed := failed + 1;
             end;
         end loop;
     end loop;
-    select count(*) into waiting from fbs_cleanup_queue;
+    select count(*) into waiting from fbs_cleanup_queue where target is null;
     return next;
 end;
 $$;
@@ -2997,6 +3165,7 @@ begin
         where
             q.model_name = job.model
             and q.operation = 'move'
+            and q.target is null
             and q.id < any(ids)
             and (job.operation = 'move' or q.keys && job.old_keys)
     ) then
@@ -3015,8 +3184,7 @@ begin
                 array(
                     select key from unnest(job.new_keys) as key
                     except
-                    select unnest(q.keys) from fbs_cleanup_queue as q
-                    where q.model_name = job.model and q.operation = 'move'
+                    select fbs_moving_keys(job.model)
                 )
             )
         );
@@ -3027,6 +3195,30 @@ end;
 $$;
 
 COMMENT ON FUNCTION fbs_run_queued(ids bigint[]) IS 'Does queued clean-ups of one kind together, and takes them off the queue. Keys that are back in the host''s table are left alone.';
+
+CREATE FUNCTION fbs_set_cleanup_targets(targets text[]) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    delete from fbs_cleanup_targets as t
+    where t.target <> all(targets);
+
+    -- What happened while it was none of them is not known.
+    with added as (
+        insert into fbs_cleanup_targets (target)
+        select target from unnest(targets) as target
+        on conflict do nothing
+        returning target
+    )
+
+    insert into fbs_cleanup_queue (model_name, operation, target, ticket)
+    select h.model_name, 'sweep', a.target, gen_random_uuid()
+    from added as a
+    cross join fbs_hosts as h
+    order by a.target, h.model_name;
+$$;
+
+COMMENT ON FUNCTION fbs_set_cleanup_targets(targets text[]) IS 'Sets which other databases hold rows that may point at this one''s host rows. For new ones each attached model is swept.';
 
 CREATE FUNCTION fbs_setting(setting text) RETURNS text
     LANGUAGE sql STABLE
@@ -4632,13 +4824,16 @@ CREATE TABLE fbs_cleanup_queue (
     keys text[] DEFAULT '{}'::text[] NOT NULL,
     new_keys text[],
     rule_name text,
+    target text,
+    ticket uuid,
     transaction_id xid8 DEFAULT pg_current_xact_id() NOT NULL,
     queued_at timestamp with time zone DEFAULT now() NOT NULL,
     attempts integer DEFAULT 0 NOT NULL,
     next_attempt_at timestamp with time zone DEFAULT now() NOT NULL,
     sqlstate text,
     error text,
-    CONSTRAINT fbs_cleanup_queue_operation_check CHECK ((operation = ANY (ARRAY['delete'::text, 'move'::text, 'sweep'::text])))
+    CONSTRAINT fbs_cleanup_queue_operation_check CHECK ((operation = ANY (ARRAY['delete'::text, 'move'::text, 'sweep'::text]))),
+    CONSTRAINT fbs_cleanup_queue_target_check CHECK (((target IS NULL) = (ticket IS NULL)))
 );
 
 COMMENT ON TABLE fbs_cleanup_queue IS 'Clean-ups that wait: those that failed, with the reason, and those left to a worker. Done with: fbs-db cleanup retry';
@@ -4654,6 +4849,10 @@ COMMENT ON COLUMN fbs_cleanup_queue.keys IS 'Their keys, as text.';
 COMMENT ON COLUMN fbs_cleanup_queue.new_keys IS 'Their new keys, where they moved, in the same order.';
 
 COMMENT ON COLUMN fbs_cleanup_queue.rule_name IS 'The one rule that is still to be applied; empty for all.';
+
+COMMENT ON COLUMN fbs_cleanup_queue.target IS 'The other database it is for, by the name the project gives it; empty for this one.';
+
+COMMENT ON COLUMN fbs_cleanup_queue.ticket IS 'By which the other database knows it again, so that it is done once; empty for this one.';
 
 COMMENT ON COLUMN fbs_cleanup_queue.transaction_id IS 'Transaction that queued it.';
 
@@ -4675,6 +4874,20 @@ ALTER TABLE fbs_cleanup_queue ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE TABLE fbs_cleanup_received (
+    ticket uuid NOT NULL,
+    source text NOT NULL,
+    received_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+COMMENT ON TABLE fbs_cleanup_received IS 'Clean-ups that came from other databases and are done, until those have taken note: what comes twice is done once.';
+
+COMMENT ON COLUMN fbs_cleanup_received.ticket IS 'The clean-up, as the database it came from knows it.';
+
+COMMENT ON COLUMN fbs_cleanup_received.source IS 'Name that the project gives that database.';
+
+COMMENT ON COLUMN fbs_cleanup_received.received_at IS 'When it was done.';
 
 CREATE TABLE fbs_cleanup_rules (
     rule_name text NOT NULL,
@@ -4728,6 +4941,17 @@ COMMENT ON COLUMN fbs_cleanup_rules.clean_sql IS 'Statement that applies the rul
 COMMENT ON COLUMN fbs_cleanup_rules.move_sql IS 'Statement that lets rows follow from old keys ($2) to new ones ($3); filled in by the database.';
 
 COMMENT ON COLUMN fbs_cleanup_rules.find_sql IS 'Statement that finds the keys the rule''s rows hold; filled in by the database.';
+
+CREATE TABLE fbs_cleanup_targets (
+    target text NOT NULL,
+    added_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+COMMENT ON TABLE fbs_cleanup_targets IS 'Other databases that hold rows of FBS which may point at this one''s host rows. What happens here is noted for each of them, and carried there by: fbs-db cleanup run';
+
+COMMENT ON COLUMN fbs_cleanup_targets.target IS 'Name that the project gives the database.';
+
+COMMENT ON COLUMN fbs_cleanup_targets.added_at IS 'When it was added.';
 
 CREATE VIEW fbs_compliance_audit_trail WITH (security_invoker='true') AS
  SELECT id,
@@ -8563,8 +8787,14 @@ ALTER TABLE ONLY fbs_charts
 ALTER TABLE ONLY fbs_cleanup_queue
     ADD CONSTRAINT fbs_cleanup_queue_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY fbs_cleanup_received
+    ADD CONSTRAINT fbs_cleanup_received_pkey PRIMARY KEY (ticket);
+
 ALTER TABLE ONLY fbs_cleanup_rules
     ADD CONSTRAINT fbs_cleanup_rules_pkey PRIMARY KEY (rule_name);
+
+ALTER TABLE ONLY fbs_cleanup_targets
+    ADD CONSTRAINT fbs_cleanup_targets_pkey PRIMARY KEY (target);
 
 ALTER TABLE ONLY fbs_compliance_rules
     ADD CONSTRAINT fbs_compliance_rules_pkey PRIMARY KEY (id);

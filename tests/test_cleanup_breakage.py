@@ -685,7 +685,8 @@ FUNCTIONS = {
     "fbs_usable_keys(text[], text)": (DELETE, "", ""),
     "fbs_missing_keys(text, text[])": ("delete from rentals.visits_low where id <= 3", "", ""),
     "fbs_orphan_keys(text)": ("truncate rentals.tenants", "", ""),
-    "fbs_move(text)": ("update rentals.tenants set id = id + 100 where id <= 3", "", ""),
+    "fbs_move(text, text[], text[])": ("update rentals.tenants set id = id + 100 where id <= 3", "", ""),
+    "fbs_noted_moves(text)": ("update rentals.tenants set id = id + 100 where id <= 3", "", ""),
     "fbs_queue_cleanup(text, text[], text, text, text)": (DELETE, "-c fbs.cleanup=queue", ""),
     "fbs_users_cancel(text, text)": (DELETE, "", BROKEN),
 }

@@ -174,7 +174,7 @@ def test_cleanup_status_retry_and_sweep(host: psycopg.Connection) -> None:
     assert value(host, "select count(*) from fbs_custom_fields") == 7
     host.execute("set fbs.cleanup = 'off'; delete from tenants where id <= 5")
     assert answer(on(host, "cleanup", "sweep", "--json")) == [
-        {"model_name": "tenant", "orphans": 2, "touched": 2, "error": None}
+        {"model_name": "tenant", "target": None, "orphans": 2, "touched": 2, "error": None}
     ]
     assert value(host, "select count(*) from fbs_custom_fields") == 5
     host.execute("alter table tenants rename column id to number")

@@ -143,6 +143,7 @@ def cleanup_status(database: str | None, schema: str | None, as_json: bool) -> N
     click.secho("Waiting:", fg="yellow")
     for row in status.waiting:
         rule = f", rule {row.rule_name}" if row.rule_name else ""
+        rule += f", in {row.target}" if row.target else ""
         since = f"since {row.oldest:%Y-%m-%d %H:%M:%S}, tried {row.attempts} times"
         click.echo(f"  {row.operation} of {row.keys:,} rows of {row.model_name}{rule}: {since}")
         if row.error:
@@ -155,7 +156,10 @@ def cleanup_status(database: str | None, schema: str | None, as_json: bool) -> N
 @json_option
 @click.pass_obj
 def cleanup_retry(database: str | None, schema: str | None, as_json: bool) -> None:
-    """Try everything that waits once more. Exit code 1 where something failed again."""
+    """Try everything that waits once more. Exit code 1 where something failed again.
+
+    Where several databases are configured and none is named, in each of them.
+    """
     report = cleanups.retry_cleanup(database, schema=schema)
     if as_json:
         print_json(report.as_dict())
@@ -175,7 +179,8 @@ def cleanup_retry(database: str | None, schema: str | None, as_json: bool) -> No
 def cleanup_sweep(database: str | None, model: str | None, schema: str | None, as_json: bool) -> None:
     """Find rows that point at host rows which are gone, and apply the rules to them.
 
-    Exit code 1 where a model could not be swept.
+    Where several databases are configured and none is named, in each of them. Exit code
+    1 where a model could not be swept.
     """
     swept = cleanups.sweep_orphans(database, model=model, schema=schema)
     if as_json:
@@ -184,7 +189,8 @@ def cleanup_sweep(database: str | None, model: str | None, schema: str | None, a
         click.echo("No host table is attached.")
     else:
         for row in swept:
-            click.echo(f"  {row.model_name}: {row.error or f'{row.orphans:,} gone, {row.touched:,} rows cleaned up'}")
+            name = f"{row.model_name} in {row.target}" if row.target else row.model_name
+            click.echo(f"  {name}: {row.error or f'{row.orphans:,} gone, {row.touched:,} rows cleaned up'}")
     if any(row.error for row in swept):
         sys.exit(1)
 
@@ -202,6 +208,9 @@ def cleanup_sweep(database: str | None, model: str | None, schema: str | None, a
 @click.pass_obj
 def cleanup_run(database: str | None, poll: float, schema: str | None) -> None:
     """Do what waits as it comes, until stopped: a worker. Several share the work.
+
+    Where several databases are configured and none is named, it works them all, and
+    carries over what waits in one for another.
 
     SIGTERM or Ctrl-C ends it after the batch at hand.
     """
