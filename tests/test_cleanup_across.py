@@ -23,6 +23,7 @@ from psycopg import sql
 
 import fbs_db
 from fbs_db.cli import main
+from fbs_db.session import Session
 from tests.servers import Server, find_binaries, running
 
 _numbers = count(1)
@@ -267,6 +268,29 @@ def test_a_target_that_nobody_knows_any_more(pair: Pair) -> None:
     assert pair.fields() == [2, 3, 4, 5, 6, 7, 8, 9], "the new name is swept"
     pair.host("delete from fbs_cleanup_queue where target = 'fbs'")
     assert "Healthy" in command("check", "--all")
+
+
+def test_who_dies_between_the_two_commits_does_nothing_twice(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    pair.fbs(COUNTED + "; insert into pointers values (1, 'first')")
+    pair.host("delete from tenants where id = 1")
+    real = Session.select
+
+    def die(at: Session, query: Any, *values: object) -> Any:
+        if "delete from {fbs}fbs_cleanup_queue" in str(query):
+            raise KeyboardInterrupt
+        return real(at, query, *values)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "select", die)
+        with pytest.raises(KeyboardInterrupt):
+            fbs_db.retry_cleanup()
+    assert pair.waiting() == 1
+    assert pair.fbs("select count(*) from fbs_cleanup_received") == [(1,)]
+    pair.fbs("insert into pointers values (1, 'of who knows whom')")
+    fbs_db.retry_cleanup()
+    assert pair.waiting() == 0
+    assert pair.fbs("select count(*) from applied") == [(1,)]
+    assert pair.fbs("select count(*) from fbs_cleanup_received") == [(0,)]
 
 
 # --- the worker
