@@ -26,7 +26,7 @@ def names_list(database: str | None, schema: str | None, as_json: bool) -> None:
         print_json([row.as_dict() for row in rows])
         return
     for row in rows:
-        state = f"taken by a {row.taken_by} of yours" if row.state == "taken" else row.state
+        state = f"taken by your {row.taken_by}" if row.state == "taken" else row.state
         click.echo(f"{row.later_name:<24} {row.table_name:<38} {click.style(state, fg=_COLOURS[row.state])}")
     if not rows:
         click.echo("No table is installed here that has a later name.")
