@@ -90,9 +90,7 @@ def _conclude(report: AdoptReport) -> None:
         done(f"Adopted, and healthy: {where}.")
         former = sorted(table.present for table in report.tables if table.present in FORMER)
         if former:
-            click.echo(
-                f"Code that goes on using {', '.join(former)} finds views of these names after: fbs-db names add"
-            )
+            click.echo(f"For code that goes on using {', '.join(former)} make views: fbs-db names add")
     elif report.stops:
         click.echo(f"{len(report.stops)} of these stop it: {where}. Nothing was changed.")
     else:

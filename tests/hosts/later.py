@@ -67,11 +67,12 @@ def rows_are_upserted() -> None:
 def conflicts_are_ignored() -> None:
     for model in VIEWS.values():
         for fields in _unique(model):
-            values, count = full(model), model.objects.count()
+            values = full(model)
             row = model.objects.create(**values)
-            model.objects.bulk_create([model(**_clashing(model, row, fields))], ignore_conflicts=True)
+            clashing, count = _clashing(model, row, fields), model.objects.count()
+            model.objects.bulk_create([model(**clashing)], ignore_conflicts=True)
             checks.assert_stored(row, values)
-            assert model.objects.count() == count + 1, model._meta.db_table
+            assert model.objects.count() == count, model._meta.db_table
 
 
 def rows_are_got_or_made() -> None:
@@ -79,6 +80,8 @@ def rows_are_got_or_made() -> None:
         values = full(model)
         keys = [f.name for f in written(model) if not isinstance(f, models.JSONField)]
         lookup = {name: values[name] for name in keys}
+        if not lookup:
+            continue  # lic_license_manager has nothing but a key
         made, is_new = model.objects.get_or_create(**lookup, defaults=values)
         assert is_new, model._meta.db_table
         assert model.objects.get_or_create(**lookup, defaults=values) == (made, False), model._meta.db_table
