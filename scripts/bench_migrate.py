@@ -23,8 +23,8 @@ import psycopg
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import fbs_db
-from fbs_db import files, migrations
+from fbs_db import migrations
+from fbs_db.files import sql_directory
 from tests.servers import Server, find_binaries, running
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -76,7 +76,7 @@ def commands(server: Server, work: Path) -> tuple[dict[str, Command], dict[str, 
 
     files = work / "files"
     files.mkdir()
-    for path in files.sql_directory().glob("[0-9]*.sql"):
+    for path in sql_directory().glob("[0-9]*.sql"):
         shutil.copy(path, files)
 
     # Written by Django itself, as an app that comes with its tables has them.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 
 
-class DMSDocumentTag(models.Model):
+class DMSDocumentTag(models.Model):  # type: ignore[misc]
     name = models.CharField(max_length=50, unique=True)
 
     class Meta:
@@ -13,7 +13,7 @@ class DMSDocumentTag(models.Model):
         db_table = "dms_document_tag"
 
 
-class DMSDocument(models.Model):
+class DMSDocument(models.Model):  # type: ignore[misc]
     title = models.CharField(max_length=255)
     tags = models.ManyToManyField(DMSDocumentTag, blank=True)
 
