@@ -45,9 +45,12 @@ def _fbs_clones(pytestconfig: pytest.Config, fbs_template_setup: Callable[[str],
     try:
         clones = Clones(server_of(pytestconfig), fbs_template_setup)
     except FbsDbError as error:
-        pytest.fail(f"There is no database with FBS to test on. {error}", pytrace=False)
-    with clones:
-        yield clones
+        said = str(error)
+    else:
+        with clones:
+            yield clones
+        return
+    pytest.fail(f"There is no database with FBS to test on. {said}", pytrace=False)
 
 
 @pytest.fixture
