@@ -47,13 +47,17 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
     _drop_all(server)
 
 
+@pytest.fixture(autouse=True)
+def _unled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of this run of pytest reaches those inside."""
+    for name in list(os.environ):
+        if name.startswith("PYTEST_") or name in ("FBS_DB_TEST_URL", "DJANGO_SETTINGS_MODULE"):
+            monkeypatch.delenv(name)
+
+
 @pytest.fixture
-def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Callable[..., pytest.RunResult]:
+def run(pytester: pytest.Pytester) -> Callable[..., pytest.RunResult]:
     """Runs pytest as a host does, whose warnings are errors."""
-    monkeypatch.delenv("FBS_DB_TEST_URL", raising=False)
-    monkeypatch.delenv("DJANGO_SETTINGS_MODULE", raising=False)
-    for name in [name for name in os.environ if name.startswith("PYTEST_")]:
-        monkeypatch.delenv(name)
 
     def run(*words: object, ok: bool = True) -> pytest.RunResult:
         result = pytester.runpytest_subprocess("-W", "error", "-p", "no:cacheprovider", "-s", *map(str, words))
