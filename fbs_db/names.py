@@ -5,8 +5,17 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from fbs_db.adoption.found import FORMER
 from fbs_db.backend import Backend
 from fbs_db.session import Database, Session, session
+
+#: Tables by later name, as ``fbs_later_names`` has them, for where no database is at hand.
+LATER = FORMER | {
+    "fbs_cash_entries": "fbs_app_cashentry",
+    "fbs_income_expenses": "fbs_app_incomeexpense",
+    "fbs_basic_ledgers": "fbs_app_basicledger",
+    "fbs_tax_calculations": "fbs_app_taxcalculation",
+}
 
 
 @dataclass(frozen=True)

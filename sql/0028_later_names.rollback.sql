@@ -2,7 +2,7 @@
 
 select fbs_drop_later_names();
 
-drop function fbs_drop_later_names();
+drop function fbs_drop_later_names(text[]);
 drop function fbs_add_later_names();
 drop function fbs_drop_later_name(regclass);
 drop view fbs_later_names;

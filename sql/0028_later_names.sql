@@ -236,7 +236,7 @@ $$;
 comment on function fbs_drop_later_name(regclass) is
 'Drops one of the views of fbs_later_names. Error FB051 where something stands on it.';
 
-create function fbs_drop_later_names()
+create function fbs_drop_later_names(of_tables text[] default null)
 returns setof text
 language plpgsql
 set search_path from current
@@ -244,12 +244,17 @@ as $$
 declare
     named record;
 begin
-    for named in select n.* from fbs_later_names as n where n.view_id is not null order by n.later_name loop
+    for named in
+        select n.*
+        from fbs_later_names as n
+        where n.view_id is not null and (of_tables is null or n.table_name = any(of_tables))
+        order by n.later_name
+    loop
         perform fbs_drop_later_name(named.view_id);
         return next named.later_name;
     end loop;
 end;
 $$;
 
-comment on function fbs_drop_later_names() is
-'Drops the views that fbs_add_later_names made, and nothing else; the tables and their rows stay. Returns the views dropped. Error FB051 where something stands on one.';
+comment on function fbs_drop_later_names(text[]) is
+'Drops the views that fbs_add_later_names made, all or those of the tables named, and nothing else; the tables and their rows stay. Returns the views dropped. Error FB051 where something stands on one.';

@@ -1983,21 +1983,26 @@ $$;
 
 COMMENT ON FUNCTION fbs_drop_later_name(view_id regclass) IS 'Drops one of the views of fbs_later_names. Error FB051 where something stands on it.';
 
-CREATE FUNCTION fbs_drop_later_names() RETURNS SETOF text
+CREATE FUNCTION fbs_drop_later_names(of_tables text[] DEFAULT NULL::text[]) RETURNS SETOF text
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
     AS $$
 declare
     named record;
 begin
-    for named in select n.* from fbs_later_names as n where n.view_id is not null order by n.later_name loop
+    for named in
+        select n.*
+        from fbs_later_names as n
+        where n.view_id is not null and (of_tables is null or n.table_name = any(of_tables))
+        order by n.later_name
+    loop
         perform fbs_drop_later_name(named.view_id);
         return next named.later_name;
     end loop;
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_drop_later_names() IS 'Drops the views that fbs_add_later_names made, and nothing else; the tables and their rows stay. Returns the views dropped. Error FB051 where something stands on one.';
+COMMENT ON FUNCTION fbs_drop_later_names(of_tables text[]) IS 'Drops the views that fbs_add_later_names made, all or those of the tables named, and nothing else; the tables and their rows stay. Returns the views dropped. Error FB051 where something stands on one.';
 
 CREATE FUNCTION fbs_file_done(file_id bigint, failure text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from psycopg import sql
 
 import fbs_db
-from fbs_db import health
+from fbs_db import health, names
 from fbs_db.cli import main
 from fbs_db.errors import AdoptionRefused, MigrationFailed, TargetError
 from tests.catalog import listed_tables
@@ -55,6 +55,11 @@ def findings(connection: psycopg.Connection) -> set[tuple[str, str, str, str]]:
 
 def states(connection: psycopg.Connection) -> dict[str, str]:
     return {row.later_name: row.state for row in fbs_db.list_later_names(url_of(connection))}
+
+
+def test_the_names_are_those_of_the_specification(installed: psycopg.Connection) -> None:
+    assert {row.later_name: row.table_name for row in fbs_db.list_later_names(url_of(installed))} == LATER
+    assert names.LATER == LATER
 
 
 def test_each_view_has_the_columns_of_its_table_under_the_listed_names(named: psycopg.Connection) -> None:

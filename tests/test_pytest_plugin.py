@@ -416,3 +416,44 @@ def test_beside_the_django_app_both_databases_have_fbs(
     test = pytester.path / "test_host.py"
     test.write_text(test.read_text().replace("select 1", "select from fbs_kpis"))
     run(*words).assert_outcomes(passed=5)
+
+
+@pytest.mark.usefixtures("django_project")
+@pytest.mark.parametrize("words", [[], ["--no-migrations"]], ids=str)
+def test_models_with_later_names_find_their_tables_in_a_test_database(
+    pytester: pytest.Pytester, run: Callable[..., pytest.RunResult], words: list[Any]
+) -> None:
+    settings = pytester.path / "host_settings.py"
+    apps = '"django.contrib.auth", "fbs_dms", "fbs_db.django"'
+    settings.write_text(
+        settings.read_text().replace('"django.contrib.auth"', apps) + '\nFBS_DB = {"LATER_NAMES": True}\n'
+    )
+    pytester.mkpydir("fbs_dms")
+    (pytester.path / "fbs_dms" / "models.py").write_text(
+        "from django.db import models\n"
+        "class Tag(models.Model):\n"
+        "    id = models.BigAutoField(primary_key=True)\n"
+        "    name = models.CharField(max_length=100, unique=True)\n"
+        "    class Meta:\n"
+        "        db_table = 'dms_document_tag'\n"
+    )
+    if not words:
+        environment = {**os.environ, "PYTHONPATH": f"{pytester.path}{os.pathsep}{ROOT}"}
+        command = [sys.executable, "-m", "django", "makemigrations", "fbs_dms"]
+        subprocess.run(command, check=True, capture_output=True, cwd=pytester.path, env=environment)
+        assert (pytester.path / "fbs_dms" / "migrations" / "0001_initial.py").exists()
+    (pytester.path / "test_host.py").write_text(
+        "import pytest\n"
+        "from django.core.management import call_command\n"
+        "from django.db import connection\n"
+        "from fbs_dms.models import Tag\n"
+        "@pytest.mark.django_db\n"
+        "def test_tag(capsys):\n"
+        "    tag = Tag.objects.create(name='lease')\n"
+        "    with connection.cursor() as cursor:\n"
+        "        cursor.execute('select id from fbs_dms_document_tag')\n"
+        "        assert cursor.fetchall() == [(tag.pk,)]\n"
+        "    call_command('dumpdata', 'fbs_dms')\n"
+        "    assert 'lease' in capsys.readouterr().out\n"
+    )
+    run(*words).assert_outcomes(passed=1)
