@@ -16,15 +16,16 @@ select
     wanted.definition,
     case when present.is_ours then present.oid end::regclass as view_id,
     case
-        when present.is_ours then
-            case
-                when
-                    present.column_list = wanted.column_list
-                    and present.options @> '{security_invoker=true}'
-                    and present.granted @> wanted.granted
-                    then 'current'
-                else 'out of date'
-            end
+        when present.is_ours
+            then
+                case
+                    when
+                        present.column_list = wanted.column_list
+                        and present.options @> '{security_invoker=true}'
+                        and present.granted @> wanted.granted
+                        then 'current'
+                    else 'out of date'
+                end
         when present.oid is not null or other_type.oid is not null then 'taken'
         else 'absent'
     end as state,
@@ -69,31 +70,32 @@ from (
 inner join pg_class as home on home.oid = 'fbs_migrations'::regclass
 inner join pg_class as c
     on listed.table_name = c.relname and home.relnamespace = c.relnamespace and c.relkind in ('r', 'p')
-cross join lateral (
-    select
-        format(
-            'select %s from %I',
-            string_agg(
-                format(
-                    case when listed.later_columns ? a.attname::text then '%I as %I' else '%I' end,
-                    a.attname, listed.later_columns ->> a.attname::text
+cross join
+    lateral (
+        select
+            format(
+                'select %s from %I',
+                string_agg(
+                    format(
+                        case when listed.later_columns ? a.attname::text then '%I as %I' else '%I' end,
+                        a.attname, listed.later_columns ->> a.attname::text
+                    ),
+                    ', ' order by a.attnum
                 ),
-                ', ' order by a.attnum
-            ),
-            listed.table_name
-        ) as definition,
-        array_agg(
-            row(coalesce(listed.later_columns ->> a.attname::text, a.attname), a.atttypid, a.atttypmod)::text
-            order by a.attnum
-        ) as column_list,
-        array(
-            select row(x.grantee, x.privilege_type)::text
-            from aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) as x
-            where x.privilege_type in ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
-        ) as granted
-    from pg_attribute as a
-    where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-) as wanted
+                listed.table_name
+            ) as definition,
+            array_agg(
+                row(coalesce(listed.later_columns ->> a.attname::text, a.attname), a.atttypid, a.atttypmod)::text
+                order by a.attnum
+            ) as column_list,
+            array(
+                select row(x.grantee, x.privilege_type)::text
+                from aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) as x
+                where x.privilege_type in ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
+            ) as granted
+        from pg_attribute as a
+        where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+    ) as wanted
 left join lateral (
     select
         other.oid,

@@ -40,8 +40,8 @@ class Router:
 
     def _home(self, model: Any) -> str | None:
         table = model._meta.db_table
-        if conf.said_of("LATER_NAMES"):
-            table = LATER.get(table, table)
+        if table in LATER and conf.said_of("LATER_NAMES"):
+            table = LATER[table]
         component = _components().get(table)
         if component is None:
             return None
