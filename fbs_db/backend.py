@@ -26,6 +26,10 @@ from fbs_db.errors import FbsDbError, LockTimeout, MigrationFailed, MissingRollb
 from fbs_db.files import MigrationFile, statements
 
 _POLL_SECONDS = 0.1
+_STANDS_ON_IT = (
+    "That is not of FBS, or one of the views of its later names. Drop it first (those: fbs-db names drop),"
+    " then type the same again. Nothing was changed."
+)
 _SETTINGS = {
     "search_path": "{schema}, pg_temp",
     "lock_timeout": "'3s'",
@@ -367,9 +371,11 @@ def _failure(migration_id: str, suffix: str, text: str, done: int, error: psycop
     known = from_server(error, message)
     if known:
         return known
+    # The server's own advice would be to drop, unseen, all that stands on it.
+    of_server = _STANDS_ON_IT if error.sqlstate == "2BP01" else diag.message_hint
     return MigrationFailed(
         message,
-        hint=diag.message_hint or "Nothing was changed. Correct the file, then type the same again.",
+        hint=of_server or "Nothing was changed. Correct the file, then type the same again.",
         migration_id=migration_id,
         line=line,
         statement=statement,

@@ -210,8 +210,11 @@ def _move(
                 for table in tables:
                     _copy(old, new, table, progress)
                 _refuse_unequal(new, tables, progress)
+            later = _drop_later_names(old, names)
             _keep(old, backend, ours, kept, target)
             new.call("fbs_wake_rules")
+            if later:
+                new.call("fbs_add_later_names")
     return tables
 
 
@@ -282,6 +285,12 @@ def _keep(old: Session, backend: Backend, ours: Sequence[MigrationFile], kept: s
         " where table_name = any(%s) returning 1) select count(*) from r",
         _tables(ours),
     )
+
+
+def _drop_later_names(old: Session, names: Sequence[str]) -> bool:
+    """The views of its later names go before the tables; whether there were any."""
+    known = old.select("select to_regclass(%s) is not null", f"{old.quoted_schema}.fbs_later_names")
+    return known == [(True,)] and bool(old.call("fbs_drop_later_names", list(names)))
 
 
 # --- what stops it

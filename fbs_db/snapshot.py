@@ -79,7 +79,11 @@ relations as materialized (
     select c.oid, c.relname, c.relkind, c.relpersistence, c.relrowsecurity, c.relforcerowsecurity, c.reloptions
     from pg_catalog.pg_class as c
     inner join place as p on c.relnamespace = p.oid
-    where c.relname ~ '^fbs_' and c.relkind in ('r', 'p', 'v', 'm', 'f')
+    where
+        c.relname ~ '^fbs_'
+        and c.relkind in ('r', 'p', 'v', 'm', 'f')
+        -- Those that a host asked for come and go; fbs_health tells of them.
+        and coalesce(obj_description(c.oid, 'pg_class'), '') !~ 'Made by fbs_add_later_names[(][)][.]$'
 ),
 
 tables as materialized (select * from relations where relkind in ('r', 'p', 'f')),

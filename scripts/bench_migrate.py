@@ -23,7 +23,8 @@ import psycopg
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import fbs_db
+from fbs_db import migrations
+from fbs_db.files import sql_directory
 from tests.servers import Server, find_binaries, running
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -70,12 +71,12 @@ class Command:
 def commands(server: Server, work: Path) -> tuple[dict[str, Command], dict[str, Command]]:
     """What makes the tables in an empty database; and what finds, or does, nothing."""
     script = work / "script.sql"
-    plan = fbs_db.migrations.plan(server.url())
+    plan = migrations.plan(server.url())
     script.write_text(plan.sql.removeprefix("begin;").removesuffix("commit;\n"))  # psql -1 sends both
 
     files = work / "files"
     files.mkdir()
-    for path in fbs_db.files.sql_directory().glob("[0-9]*.sql"):
+    for path in sql_directory().glob("[0-9]*.sql"):
         shutil.copy(path, files)
 
     # Written by Django itself, as an app that comes with its tables has them.

@@ -164,6 +164,23 @@ begin
         limit 10;
     end if;
 
+    if to_regclass('fbs_later_names') is not null and has_table_privilege('fbs_later_names', 'select') then
+        return query
+        select
+            case n.state when 'absent' then 'note' else 'warning' end,
+            'view', n.later_name, case n.state when 'absent' then 'missing' else n.state end,
+            case n.state
+                when 'absent' then 'other later names are there'
+                else 'it lacks a column, a right, or the option security_invoker'
+            end,
+            n.definition, 'fbs-db names add'
+        from fbs_later_names as n
+        where
+            n.state = 'out of date'
+            or (n.state = 'absent' and exists (select from fbs_later_names as o where o.view_id is not null))
+        order by n.later_name;
+    end if;
+
     if has_table_privilege('fbs_cleanup_rules', 'select') then
         return query
         select
@@ -186,7 +203,7 @@ end;
 $$;
 
 comment on function fbs_health() is
-'What is not as it should be: disabled triggers, invalid indexes, keys not validated, users and host tables, clean-ups and files that wait. No row is good news; notes need nothing to be done. What is missing or changed altogether, and what is pending: fbs-db check';
+'What is not as it should be: disabled triggers, invalid indexes, keys not validated, users and host tables, later names out of date, clean-ups and files that wait. No row is good news; notes need nothing to be done. What is missing or changed altogether, and what is pending: fbs-db check';
 
 create view fbs_choices as
 select

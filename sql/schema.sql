@@ -443,6 +443,78 @@ $$;
 
 COMMENT ON FUNCTION fbs_accounting_trial_balance(business_id text, on_date date) IS 'Trial balance of a business at the end of a day (by default today): each account''s debits and credits up to it, and what one side exceeds the other by, in the column of that side (0 in the other). In books that are right both columns add up to the same. An account without lines has no row. Cost: a sum over all lines of the business up to that day.';
 
+CREATE FUNCTION fbs_add_later_names() RETURNS SETOF text
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    SET lock_timeout TO '3s'
+    AS $$
+declare
+    taken text;
+    named record;
+    present record;
+begin
+    select string_agg(n.taken_by || ' ' || n.later_name, ', ' order by n.later_name)
+    into taken
+    from fbs_later_names as n
+    where n.state = 'taken';
+    if taken is not null then
+        raise exception 'FBS''s later names are taken in schema %: %', current_schema(), taken
+            using errcode = 'FB050',
+                hint = 'It stays as it is, and nothing was added. Rename it; where it is a table that Django made for FBS, adopt it before FBS is installed: fbs-db adopt';
+    end if;
+
+    for named in select n.* from fbs_later_names as n where n.state <> 'current' order by n.later_name loop
+        -- Whoever reads or writes through it needs the rights on the table, as without it.
+        begin
+            execute format(
+                'create or replace view %I with (security_invoker = true) as %s', named.later_name, named.definition
+            );
+        exception
+            -- A column has another name, place or type by now.
+            when invalid_table_definition then
+                perform fbs_drop_later_name(named.view_id);
+                execute format(
+                    'create view %I with (security_invoker = true) as %s', named.later_name, named.definition
+                );
+        end;
+        execute format(
+            'comment on view %I is %L', named.later_name,
+            concat_ws(
+                ' ', obj_description(named.table_id, 'pg_class'),
+                format('This is table %s under its later name. Made by fbs_add_later_names().', named.table_name)
+            )
+        );
+        for present in
+            select v.attname as column_name, col_description(named.table_id, t.attnum) as said
+            from (
+                select a.attnum, row_number() over (order by a.attnum) as place
+                from pg_attribute as a
+                where a.attrelid = named.table_id and a.attnum > 0 and not a.attisdropped
+            ) as t
+            inner join pg_attribute as v
+                on v.attrelid = format('%I', named.later_name)::regclass and t.place = v.attnum
+        loop
+            execute format(
+                'comment on column %I.%I is %L', named.later_name, present.column_name, present.said
+            );
+        end loop;
+        for present in
+            select
+                x.privilege_type,
+                case x.grantee when 0 then 'public' else quote_ident(pg_get_userbyid(x.grantee)) end as grantee
+            from pg_class as c
+            cross join aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) as x
+            where c.oid = named.table_id and x.privilege_type in ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
+        loop
+            execute format('grant %s on %I to %s', present.privilege_type, named.later_name, present.grantee);
+        end loop;
+        return next named.later_name;
+    end loop;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_add_later_names() IS 'Makes a view for each of fbs_later_names, through which the table is read and written under its later name: insert, update, delete, upsert and select for update. The reader''s own rights on the table count. Again does no harm: it adds what is missing and mends what is out of date. Returns the views made or mended. Error FB050 where a name is taken; nothing is added then.';
+
 CREATE FUNCTION fbs_apply_rules(model text, keys text[], new_keys text[] DEFAULT NULL::text[], one_rule text DEFAULT NULL::text) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
@@ -1964,6 +2036,47 @@ $$;
 
 COMMENT ON FUNCTION fbs_documents_storage_by_type(company_id text) IS 'What the files of a company take by format: how many, bytes, and their share of all its bytes in per cent (null where all are empty). The largest share first; no rows without files. Cost: all files of the company.';
 
+CREATE FUNCTION fbs_drop_later_name(view_id regclass) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    SET lock_timeout TO '3s'
+    AS $$
+declare
+    said text;
+begin
+    execute format('drop view %s', view_id);
+exception
+    when dependent_objects_still_exist then
+        get stacked diagnostics said = pg_exception_detail;
+        raise exception 'view % cannot be dropped, as something stands on it: %', view_id, said
+            using errcode = 'FB051',
+                hint = 'That is not of FBS. Drop it first, or let it stand on FBS''s table.';
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_drop_later_name(view_id regclass) IS 'Drops one of the views of fbs_later_names. Error FB051 where something stands on it.';
+
+CREATE FUNCTION fbs_drop_later_names(of_tables text[] DEFAULT NULL::text[]) RETURNS SETOF text
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+declare
+    named record;
+begin
+    for named in
+        select n.*
+        from fbs_later_names as n
+        where n.view_id is not null and (of_tables is null or n.table_name = any(of_tables))
+        order by n.later_name
+    loop
+        perform fbs_drop_later_name(named.view_id);
+        return next named.later_name;
+    end loop;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_drop_later_names(of_tables text[]) IS 'Drops the views that fbs_add_later_names made, all or those of the tables named, and nothing else; the tables and their rows stay. Returns the views dropped. Error FB051 where something stands on one.';
+
 CREATE FUNCTION fbs_file_done(file_id bigint, failure text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
@@ -2154,6 +2267,23 @@ begin
         limit 10;
     end if;
 
+    if to_regclass('fbs_later_names') is not null and has_table_privilege('fbs_later_names', 'select') then
+        return query
+        select
+            case n.state when 'absent' then 'note' else 'warning' end,
+            'view', n.later_name, case n.state when 'absent' then 'missing' else n.state end,
+            case n.state
+                when 'absent' then 'other later names are there'
+                else 'it lacks a column, a right, or the option security_invoker'
+            end,
+            n.definition, 'fbs-db names add'
+        from fbs_later_names as n
+        where
+            n.state = 'out of date'
+            or (n.state = 'absent' and exists (select from fbs_later_names as o where o.view_id is not null))
+        order by n.later_name;
+    end if;
+
     if has_table_privilege('fbs_cleanup_rules', 'select') then
         return query
         select
@@ -2175,7 +2305,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_health() IS 'What is not as it should be: disabled triggers, invalid indexes, keys not validated, users and host tables, clean-ups and files that wait. No row is good news; notes need nothing to be done. What is missing or changed altogether, and what is pending: fbs-db check';
+COMMENT ON FUNCTION fbs_health() IS 'What is not as it should be: disabled triggers, invalid indexes, keys not validated, users and host tables, later names out of date, clean-ups and files that wait. No row is good news; notes need nothing to be done. What is missing or changed altogether, and what is pending: fbs-db check';
 
 CREATE FUNCTION fbs_held_keys(model text) RETURNS text[]
     LANGUAGE plpgsql STABLE
@@ -6614,6 +6744,109 @@ ALTER TABLE fbs_kpis ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE fbs_migrations (
+    migration_id text NOT NULL,
+    checksum text NOT NULL,
+    applied_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    applied_by text DEFAULT SESSION_USER NOT NULL,
+    fbs_db_version text NOT NULL
+);
+
+COMMENT ON TABLE fbs_migrations IS 'The files of FBS''s schema that are in force in this database, one row each.';
+
+COMMENT ON COLUMN fbs_migrations.migration_id IS 'Name of the file without its ending, such as 0003_msme_models.';
+
+COMMENT ON COLUMN fbs_migrations.checksum IS 'SHA-256 of the file as it was applied; a file that reads otherwise today was edited.';
+
+COMMENT ON COLUMN fbs_migrations.applied_at IS 'When the file was applied.';
+
+COMMENT ON COLUMN fbs_migrations.applied_by IS 'Database role that applied it.';
+
+COMMENT ON COLUMN fbs_migrations.fbs_db_version IS 'Version of fbs-db that applied it.';
+
+CREATE VIEW fbs_later_names AS
+ SELECT listed.later_name,
+    (c.oid)::regclass AS table_id,
+    listed.table_name,
+    wanted.definition,
+    (
+        CASE
+            WHEN present.is_ours THEN present.oid
+            ELSE NULL::oid
+        END)::regclass AS view_id,
+        CASE
+            WHEN present.is_ours THEN
+            CASE
+                WHEN ((present.column_list = wanted.column_list) AND (present.options @> '{security_invoker=true}'::text[]) AND (present.granted @> wanted.granted)) THEN 'current'::text
+                ELSE 'out of date'::text
+            END
+            WHEN ((present.oid IS NOT NULL) OR (other_type.oid IS NOT NULL)) THEN 'taken'::text
+            ELSE 'absent'::text
+        END AS state,
+        CASE
+            WHEN present.is_ours THEN NULL::text
+            WHEN ((present.oid IS NULL) AND (other_type.oid IS NOT NULL)) THEN 'type'::text
+            ELSE
+            CASE present.relkind
+                WHEN 'r'::"char" THEN 'table'::text
+                WHEN 'p'::"char" THEN 'table'::text
+                WHEN 'v'::"char" THEN 'view'::text
+                WHEN 'm'::"char" THEN 'materialized view'::text
+                WHEN 'S'::"char" THEN 'sequence'::text
+                WHEN 'f'::"char" THEN 'foreign table'::text
+                WHEN 'c'::"char" THEN 'type'::text
+                WHEN 'i'::"char" THEN 'index'::text
+                WHEN 'I'::"char" THEN 'index'::text
+                ELSE NULL::text
+            END
+        END AS taken_by
+   FROM (((((( VALUES ('fbs_cash_entries'::text,'fbs_app_cashentry'::text,'{}'::jsonb), ('fbs_income_expenses'::text,'fbs_app_incomeexpense'::text,'{}'::jsonb), ('fbs_basic_ledgers'::text,'fbs_app_basicledger'::text,'{}'::jsonb), ('fbs_tax_calculations'::text,'fbs_app_taxcalculation'::text,'{}'::jsonb), ('dms_document_type'::text,'fbs_dms_document_type'::text,'{}'::jsonb), ('dms_document_category'::text,'fbs_dms_document_category'::text,'{}'::jsonb), ('dms_document_tag'::text,'fbs_dms_document_tag'::text,'{}'::jsonb), ('dms_document_tags'::text,'fbs_dms_document_tags'::text,'{"document_id": "dmsdocument_id", "documenttag_id": "dmsdocumenttag_id"}'::jsonb), ('dms_document'::text,'fbs_dms_document'::text,'{}'::jsonb), ('dms_file_attachment'::text,'fbs_dms_file_attachment'::text,'{}'::jsonb), ('dms_document_workflow'::text,'fbs_dms_document_workflow'::text,'{}'::jsonb), ('dms_document_approval'::text,'fbs_dms_document_approval'::text,'{}'::jsonb), ('lic_solution_license'::text,'fbs_license_manager_solution_license'::text,'{}'::jsonb), ('lic_feature_usage'::text,'fbs_license_manager_feature_usage'::text,'{}'::jsonb), ('lic_license_manager'::text,'fbs_license_manager_manager'::text,'{}'::jsonb)) listed(later_name, table_name, later_columns)
+     JOIN pg_class home ON ((home.oid = ('fbs_migrations'::regclass)::oid)))
+     JOIN pg_class c ON (((listed.table_name = c.relname) AND (home.relnamespace = c.relnamespace) AND (c.relkind = ANY (ARRAY['r'::"char", 'p'::"char"])))))
+     CROSS JOIN LATERAL ( SELECT format('select %s from %I'::text, string_agg(format(
+                CASE
+                    WHEN (listed.later_columns ? (a.attname)::text) THEN '%I as %I'::text
+                    ELSE '%I'::text
+                END, a.attname, (listed.later_columns ->> (a.attname)::text)), ', '::text ORDER BY a.attnum), listed.table_name) AS definition,
+            array_agg((ROW(COALESCE((listed.later_columns ->> (a.attname)::text), (a.attname)::text), a.atttypid, a.atttypmod))::text ORDER BY a.attnum) AS column_list,
+            ARRAY( SELECT (ROW(x.grantee, x.privilege_type))::text AS "row"
+                   FROM aclexplode(COALESCE(c.relacl, acldefault('r'::"char", c.relowner))) x(grantor, grantee, privilege_type, is_grantable)
+                  WHERE (x.privilege_type = ANY (ARRAY['SELECT'::text, 'INSERT'::text, 'UPDATE'::text, 'DELETE'::text]))) AS granted
+           FROM pg_attribute a
+          WHERE ((a.attrelid = c.oid) AND (a.attnum > 0) AND (NOT a.attisdropped))) wanted)
+     LEFT JOIN LATERAL ( SELECT other.oid,
+            other.relkind,
+            COALESCE(other.reloptions, '{}'::text[]) AS options,
+            ARRAY( SELECT (ROW(a.attname, a.atttypid, a.atttypmod))::text AS "row"
+                   FROM pg_attribute a
+                  WHERE ((a.attrelid = other.oid) AND (a.attnum > 0))
+                  ORDER BY a.attnum) AS column_list,
+            ARRAY( SELECT (ROW(x.grantee, x.privilege_type))::text AS "row"
+                   FROM aclexplode(COALESCE(other.relacl, acldefault('r'::"char", other.relowner))) x(grantor, grantee, privilege_type, is_grantable)) AS granted,
+            ((other.relkind = 'v'::"char") AND (obj_description(other.oid, 'pg_class'::name) ~~ '%Made by fbs\_add\_later\_names().'::text) AND (EXISTS ( SELECT
+                   FROM (pg_rewrite r
+                     JOIN pg_depend d ON (((r.oid = d.objid) AND (d.classid = ('pg_rewrite'::regclass)::oid))))
+                  WHERE ((r.ev_class = other.oid) AND (d.refclassid = ('pg_class'::regclass)::oid) AND (d.refobjid = c.oid))))) AS is_ours
+           FROM pg_class other
+          WHERE ((other.relname = listed.later_name) AND (other.relnamespace = c.relnamespace))) present ON (true))
+     LEFT JOIN pg_type other_type ON (((listed.later_name = other_type.typname) AND (c.relnamespace = other_type.typnamespace) AND (other_type.typrelid = (0)::oid))));
+
+COMMENT ON VIEW fbs_later_names IS 'Names that later releases of FBS (2.0.4 to 2.0.6) give to tables that are installed here, and how it stands with the views that bear them.';
+
+COMMENT ON COLUMN fbs_later_names.later_name IS 'The name.';
+
+COMMENT ON COLUMN fbs_later_names.table_id IS 'The table, as PostgreSQL identifies it.';
+
+COMMENT ON COLUMN fbs_later_names.table_name IS 'Name of the table.';
+
+COMMENT ON COLUMN fbs_later_names.definition IS 'What the view of that name shows: every column, under its later name where that is another.';
+
+COMMENT ON COLUMN fbs_later_names.view_id IS 'The view that fbs_add_later_names made; empty where there is none. It is known by its comment, and as it stands on the table.';
+
+COMMENT ON COLUMN fbs_later_names.state IS 'current, absent, taken (something bears the name that fbs_add_later_names did not make), or out of date (the view lacks a column, a right that a role has on the table, or that the reader''s own rights count).';
+
+COMMENT ON COLUMN fbs_later_names.taken_by IS 'What bears the name, such as table, where it is taken.';
+
 CREATE TABLE fbs_license_manager_feature_usage (
     id bigint NOT NULL,
     solution_name character varying(255) NOT NULL,
@@ -6864,26 +7097,6 @@ ALTER TABLE fbs_migration_log ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
-
-CREATE TABLE fbs_migrations (
-    migration_id text NOT NULL,
-    checksum text NOT NULL,
-    applied_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    applied_by text DEFAULT SESSION_USER NOT NULL,
-    fbs_db_version text NOT NULL
-);
-
-COMMENT ON TABLE fbs_migrations IS 'The files of FBS''s schema that are in force in this database, one row each.';
-
-COMMENT ON COLUMN fbs_migrations.migration_id IS 'Name of the file without its ending, such as 0003_msme_models.';
-
-COMMENT ON COLUMN fbs_migrations.checksum IS 'SHA-256 of the file as it was applied; a file that reads otherwise today was edited.';
-
-COMMENT ON COLUMN fbs_migrations.applied_at IS 'When the file was applied.';
-
-COMMENT ON COLUMN fbs_migrations.applied_by IS 'Database role that applied it.';
-
-COMMENT ON COLUMN fbs_migrations.fbs_db_version IS 'Version of fbs-db that applied it.';
 
 CREATE TABLE fbs_msme_analytics (
     id bigint NOT NULL,

@@ -12,6 +12,7 @@ import pytest
 from pytest_postgresql import factories
 
 import fbs_db
+from fbs_db import files
 from tests.servers import Server, find_binaries, running
 
 
@@ -79,7 +80,7 @@ def sql_copy(tmp_path: Path) -> Path:
     """A copy of the SQL files, to be edited and broken."""
     import shutil
 
-    return Path(shutil.copytree(fbs_db.files.sql_directory(), tmp_path / "sql"))
+    return Path(shutil.copytree(files.sql_directory(), tmp_path / "sql"))
 
 
 @pytest.fixture

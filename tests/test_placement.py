@@ -305,6 +305,22 @@ def test_users_go_and_rules_rest_after_a_move(two: tuple[str, str]) -> None:
     ]
 
 
+def test_later_names_go_along(two: tuple[str, str]) -> None:
+    old, new = two
+    fine("names", "add")
+    views = "select relname::text from pg_class where relkind = 'v' and relname ~ '^(dms|lic)_' order by 1"
+    named = select(old, views)
+    fine("placement", "move", "licensing", "--to", "licences", "--yes")
+    assert select(new, views) == [(name,) for (name,) in named if name.startswith("lic_")]
+    assert select(old, views) == [(name,) for (name,) in named if name.startswith("dms_")]
+    assert select(new, "select count(*) from lic_solution_license") == [(1000,)]
+    fine("check", "--all")
+    # Where none were asked for, none come.
+    fine("names", "drop")
+    fine("placement", "move", "dms", "--to", "licences", "--yes")
+    assert len(select(new, views)) == 3
+
+
 def test_every_component_can_move(two: tuple[str, str]) -> None:
     for component in COMPONENTS:
         fine("placement", "move", component, "--to", "licences", "--yes")

@@ -304,7 +304,8 @@ def _tables(at: Session, objects: Mapping[Key, Object]) -> tuple[dict[str, Table
         if present in FORMER and not table.alike:
             strangers.append(table)
         elif table.name in found:
-            doubled.append(table)
+            if definition != "view":  # which shows the table, or is the host's own; it stays
+                doubled.append(table)
         else:
             found[table.name] = table
     return found, doubled, strangers

@@ -8,6 +8,7 @@ import click
 
 import fbs_db
 from fbs_db.adoption import AdoptedTable, AdoptReport
+from fbs_db.adoption.found import FORMER
 from fbs_db.cli.base import complain, done, json_option, main, print_json, quiet, schema_option, verbose
 from fbs_db.cli.health import show_finding
 from fbs_db.errors import AdoptionRefused
@@ -87,6 +88,9 @@ def _conclude(report: AdoptReport) -> None:
     where = f"schema {report.schema} of {report.database}, {users}"
     if report.adopted:
         done(f"Adopted, and healthy: {where}.")
+        former = sorted(table.present for table in report.tables if table.present in FORMER)
+        if former:
+            click.echo(f"For code that goes on using {', '.join(former)} make views: fbs-db names add")
     elif report.stops:
         click.echo(f"{len(report.stops)} of these stop it: {where}. Nothing was changed.")
     else:

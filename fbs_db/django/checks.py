@@ -86,13 +86,18 @@ def settings(app_configs: Any, **_: Any) -> list[CheckMessage]:
 
 def databases(app_configs: Any, databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
     """The findings of ``fbs-db check`` in each of these databases, with what mends them."""
-    if _migrating.get():
+    if is_migrating():
         return []  # which would stop the very command that mends them
     try:
         known = conf.read()
     except UsageError:
         return []  # told above
     return [message for alias in databases or () if alias in known.databases for message in _of(alias)]
+
+
+def is_migrating() -> bool:
+    """Whether such a block is under way."""
+    return _migrating.get()
 
 
 @contextmanager

@@ -4,6 +4,7 @@ FBS_DB = {
     "DATABASES": {"default": {"SCHEMA": "fbs"}, "licences": {"COMPONENTS": ["licensing"]}},
     "HOSTS": {"tenants.Tenant": {}, "rentals.Room": {"KEY": "number"}},
     "SIGNALS": False,
+    "LATER_NAMES": True,
 }
 """
 
@@ -23,7 +24,7 @@ from fbs_db.config import Config, DatabaseConfig
 from fbs_db.errors import UsageError
 
 SOURCE = "FBS_DB in Django's settings"
-_KEYS = ("DATABASES", "HOSTS", "SIGNALS")
+_KEYS = ("DATABASES", "HOSTS", "SIGNALS", "LATER_NAMES")
 
 
 def setting() -> Mapping[str, Any]:

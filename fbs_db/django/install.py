@@ -32,6 +32,8 @@ def before_migrations(sender: AppConfig, using: str, verbosity: int = 1, stdout:
         report = fbs_db.migrate(using, user_table="", progress=lambda progress: _show(progress, tell))
         if report.steps:
             tell(f"  {len(report.steps)} files of FBS applied to {using}, schema {report.schema}.")
+        if conf.said_of("LATER_NAMES") and (made := fbs_db.add_later_names(using)):
+            tell(f"  {len(made)} views under FBS's later names: {', '.join(made)}.")
 
 
 def after_migrations(sender: AppConfig, using: str, verbosity: int = 1, stdout: Any = None, **options: Any) -> None:

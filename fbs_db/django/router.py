@@ -7,6 +7,8 @@ from typing import Any
 
 from fbs_db import files
 from fbs_db.django import conf
+from fbs_db.django.checks import is_migrating
+from fbs_db.names import LATER
 
 #: The apps of FBS, whose own migrations would make the tables that are the database's.
 APPS = ("fbs_app", "fbs_dms", "fbs_license_manager")
@@ -28,14 +30,19 @@ class Router:
     def allow_migrate(self, db: str, app_label: str, model_name: str | None = None, **hints: Any) -> bool | None:
         model = hints.get("model")
         home = self._home(model) if model is not None else None
-        if home is not None and model.__module__ != "__fake__":
-            return db == home  # what dumpdata, loaddata and flush ask
+        if model is not None and home is not None and model.__module__ != "__fake__":
+            # What dumpdata, loaddata and flush ask; also what makes a table for a model without migrations.
+            made_here = model._meta.db_table in LATER and is_migrating()
+            return db == home and not made_here
         if home is not None or (model is None and app_label in APPS):
             return False  # what FBS's own migrations would do
         return None
 
     def _home(self, model: Any) -> str | None:
-        component = _components().get(model._meta.db_table)
+        table = model._meta.db_table
+        if table in LATER and conf.said_of("LATER_NAMES"):
+            table = LATER[table]
+        component = _components().get(table)
         if component is None:
             return None
         return next(alias for alias, place in conf.placement().items() if place.holds(component))

@@ -111,6 +111,8 @@ def rows_are_deleted_one_by_one_and_by_queryset() -> None:
 def references_are_followed_in_one_query() -> None:
     for model in MODELS.values():
         names = [field.name for other, field in references() if other is model]
+        if not names:
+            continue
         values = full(model)
         row = model.objects.create(**values)
         with CaptureQueriesContext(connection) as queries:

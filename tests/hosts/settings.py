@@ -40,6 +40,7 @@ INSTALLED_APPS = [
     "django.contrib.admin",
     *(["tests.hosts.people"] if AUTH_USER_MODEL.startswith("people.") else []),
     *(["tests.hosts.rentals"] if os.environ.get("HOST_RENTALS") else []),
+    *(["tests.hosts.tagged"] if FBS_RELEASE == "later" else []),
     *(["tests.hosts.fbs"] if not os.environ.get("HOST_WITHOUT_FBS") else []),
 ]
 MIDDLEWARE = [
