@@ -568,7 +568,6 @@ select
     count(*) as entries,
     count(*) filter (where e.expires_at > now()) as live,
     count(*) filter (where e.expires_at <= now()) as expired,
-    sum(pg_column_size(e.value))::bigint as value_bytes,
     min(e.created_at) as oldest_at,
     min(e.expires_at) filter (where e.expires_at > now()) as next_expiry_at
 from fbs_cache_entries as e
@@ -584,8 +583,6 @@ comment on column fbs_operations_cache.live is
 'How many of them can still be used.';
 comment on column fbs_operations_cache.expired is
 'How many of them are too old to use and wait to be removed.';
-comment on column fbs_operations_cache.value_bytes is
-'Size of all the results as they are stored, in bytes.';
 comment on column fbs_operations_cache.oldest_at is
 'When the oldest of them was added.';
 comment on column fbs_operations_cache.next_expiry_at is

@@ -65,15 +65,6 @@ comment on function fbs_find_limit(jsonb, text) is
 create view fbs_licensing_licenses
 with (security_invoker = true)
 as
-with judged as (
-    select
-        l.*,
-        fbs_judge_license(l.status, l.license_type, l.expiry_date, current_date) as effective_status,
-        fbs_parse_json(l.features) as feature_list,
-        fbs_parse_json(l.limits) as limit_object
-    from fbs_license_manager_solution_license as l
-)
-
 select
     j.id,
     j.solution_name,
@@ -89,7 +80,15 @@ select
     j.source,
     j.created_at,
     j.updated_at
-from judged as j;
+-- No WITH: a view with one is not merged into the query, which then cannot go by an index.
+from (
+    select
+        l.*,
+        fbs_judge_license(l.status, l.license_type, l.expiry_date, current_date) as effective_status,
+        fbs_parse_json(l.features) as feature_list,
+        fbs_parse_json(l.limits) as limit_object
+    from fbs_license_manager_solution_license as l
+) as j;
 
 comment on view fbs_licensing_licenses is
 'Licence of each solution and how it stands today. The licence key is left out, as it is a secret.';
@@ -258,24 +257,20 @@ comment on function fbs_licensing_features(text, date) is
 create view fbs_licensing_usage
 with (security_invoker = true)
 as
-with limited as (
-    select
-        u.*,
-        fbs_find_limit(l.limits, u.feature_name) as usage_limit
-    from fbs_license_manager_feature_usage as u
-    left join fbs_licensing_licenses as l on u.solution_name = l.solution_name
-)
-
 select
     u.id,
     u.solution_name,
     u.feature_name,
     u.usage_count,
-    u.usage_limit,
-    case when u.usage_limit is not null then greatest(u.usage_limit - u.usage_count, 0) end as usage_left,
-    round(100 * u.usage_count / nullif(u.usage_limit, 0), 2) as used_percent,
+    m.usage_limit,
+    case when m.usage_limit is not null then greatest(m.usage_limit - u.usage_count, 0) end as usage_left,
+    round(100 * u.usage_count / nullif(m.usage_limit, 0), 2) as used_percent,
     u.last_updated
-from limited as u;
+from fbs_license_manager_feature_usage as u
+left join fbs_license_manager_solution_license as l on u.solution_name = l.solution_name
+cross join lateral (
+    select fbs_find_limit(fbs_parse_json(l.limits), u.feature_name) as usage_limit
+) as m;
 
 comment on view fbs_licensing_usage is
 'What each solution has used of each feature, beside the limit of its licence.';

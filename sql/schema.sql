@@ -6944,24 +6944,6 @@ ALTER TABLE fbs_license_manager_solution_license ALTER COLUMN id ADD GENERATED B
 );
 
 CREATE VIEW fbs_licensing_licenses WITH (security_invoker='true') AS
- WITH judged AS (
-         SELECT l.id,
-            l.solution_name,
-            l.solution_db,
-            l.license_type,
-            l.license_key,
-            l.expiry_date,
-            l.features,
-            l.limits,
-            l.status,
-            l.source,
-            l.created_at,
-            l.updated_at,
-            fbs_judge_license((l.status)::text, (l.license_type)::text, l.expiry_date, CURRENT_DATE) AS effective_status,
-            fbs_parse_json(l.features) AS feature_list,
-            fbs_parse_json(l.limits) AS limit_object
-           FROM fbs_license_manager_solution_license l
-        )
  SELECT id,
     solution_name,
     solution_db,
@@ -6985,7 +6967,22 @@ CREATE VIEW fbs_licensing_licenses WITH (security_invoker='true') AS
     source,
     created_at,
     updated_at
-   FROM judged j;
+   FROM ( SELECT l.id,
+            l.solution_name,
+            l.solution_db,
+            l.license_type,
+            l.license_key,
+            l.expiry_date,
+            l.features,
+            l.limits,
+            l.status,
+            l.source,
+            l.created_at,
+            l.updated_at,
+            fbs_judge_license((l.status)::text, (l.license_type)::text, l.expiry_date, CURRENT_DATE) AS effective_status,
+            fbs_parse_json(l.features) AS feature_list,
+            fbs_parse_json(l.limits) AS limit_object
+           FROM fbs_license_manager_solution_license l) j;
 
 COMMENT ON VIEW fbs_licensing_licenses IS 'Licence of each solution and how it stands today. The licence key is left out, as it is a secret.';
 
@@ -7018,28 +7015,20 @@ COMMENT ON COLUMN fbs_licensing_licenses.created_at IS 'When the licence was add
 COMMENT ON COLUMN fbs_licensing_licenses.updated_at IS 'When the licence last changed.';
 
 CREATE VIEW fbs_licensing_usage WITH (security_invoker='true') AS
- WITH limited AS (
-         SELECT u_1.id,
-            u_1.solution_name,
-            u_1.feature_name,
-            u_1.usage_count,
-            u_1.last_updated,
-            fbs_find_limit(l.limits, (u_1.feature_name)::text) AS usage_limit
-           FROM (fbs_license_manager_feature_usage u_1
-             LEFT JOIN fbs_licensing_licenses l ON (((u_1.solution_name)::text = (l.solution_name)::text)))
-        )
- SELECT id,
-    solution_name,
-    feature_name,
-    usage_count,
-    usage_limit,
+ SELECT u.id,
+    u.solution_name,
+    u.feature_name,
+    u.usage_count,
+    m.usage_limit,
         CASE
-            WHEN (usage_limit IS NOT NULL) THEN GREATEST((usage_limit - (usage_count)::numeric), (0)::numeric)
+            WHEN (m.usage_limit IS NOT NULL) THEN GREATEST((m.usage_limit - (u.usage_count)::numeric), (0)::numeric)
             ELSE NULL::numeric
         END AS usage_left,
-    round((((100 * usage_count))::numeric / NULLIF(usage_limit, (0)::numeric)), 2) AS used_percent,
-    last_updated
-   FROM limited u;
+    round((((100 * u.usage_count))::numeric / NULLIF(m.usage_limit, (0)::numeric)), 2) AS used_percent,
+    u.last_updated
+   FROM ((fbs_license_manager_feature_usage u
+     LEFT JOIN fbs_license_manager_solution_license l ON (((u.solution_name)::text = (l.solution_name)::text)))
+     CROSS JOIN LATERAL ( SELECT fbs_find_limit(fbs_parse_json(l.limits), (u.feature_name)::text) AS usage_limit) m);
 
 COMMENT ON VIEW fbs_licensing_usage IS 'What each solution has used of each feature, beside the limit of its licence.';
 
@@ -7991,7 +7980,6 @@ CREATE VIEW fbs_operations_cache WITH (security_invoker='true') AS
     count(*) AS entries,
     count(*) FILTER (WHERE (expires_at > now())) AS live,
     count(*) FILTER (WHERE (expires_at <= now())) AS expired,
-    sum(pg_column_size(value)) AS value_bytes,
     min(created_at) AS oldest_at,
     min(expires_at) FILTER (WHERE (expires_at > now())) AS next_expiry_at
    FROM fbs_cache_entries e
@@ -8006,8 +7994,6 @@ COMMENT ON COLUMN fbs_operations_cache.entries IS 'How many results are kept, ex
 COMMENT ON COLUMN fbs_operations_cache.live IS 'How many of them can still be used.';
 
 COMMENT ON COLUMN fbs_operations_cache.expired IS 'How many of them are too old to use and wait to be removed.';
-
-COMMENT ON COLUMN fbs_operations_cache.value_bytes IS 'Size of all the results as they are stored, in bytes.';
 
 COMMENT ON COLUMN fbs_operations_cache.oldest_at IS 'When the oldest of them was added.';
 
@@ -9311,7 +9297,7 @@ CREATE INDEX fbs_audit_trails_user_id_timestamp_id_idx ON fbs_audit_trails USING
 
 CREATE INDEX fbs_business_rules_model_name_priority_name_id_idx ON fbs_business_rules USING btree (model_name, priority, name, id);
 
-CREATE INDEX fbs_cache_entries_database_name_expires_at_idx ON fbs_cache_entries USING btree (database_name, expires_at);
+CREATE INDEX fbs_cache_entries_database_name_expires_at_idx ON fbs_cache_entries USING btree (database_name, expires_at) INCLUDE (created_at);
 
 CREATE INDEX fbs_cache_entries_expires_at_idx ON fbs_cache_entries USING btree (expires_at);
 
@@ -9333,11 +9319,17 @@ CREATE INDEX fbs_discovery_sessions_started_at_idx ON fbs_discovery_sessions USI
 
 CREATE INDEX fbs_dms_document_approval_approver_id_idx ON fbs_dms_document_approval USING btree (approver_id);
 
+CREATE INDEX fbs_dms_document_approval_pending_id_idx ON fbs_dms_document_approval USING btree (id) WHERE ((status)::text = 'pending'::text);
+
 CREATE INDEX fbs_dms_document_approval_status_approver_id_id_idx ON fbs_dms_document_approval USING btree (status, approver_id, id);
+
+CREATE INDEX fbs_dms_document_approved_by_id_created_at_id_idx ON fbs_dms_document USING btree (approved_by_id, created_at, id) WHERE (approved_by_id IS NOT NULL);
 
 CREATE INDEX fbs_dms_document_approved_by_id_idx ON fbs_dms_document USING btree (approved_by_id);
 
 CREATE INDEX fbs_dms_document_attachment_id_idx ON fbs_dms_document USING btree (attachment_id);
+
+CREATE INDEX fbs_dms_document_category_id_created_at_id_idx ON fbs_dms_document USING btree (category_id, created_at, id);
 
 CREATE INDEX fbs_dms_document_category_id_idx ON fbs_dms_document USING btree (category_id);
 
@@ -9370,6 +9362,8 @@ CREATE INDEX fbs_dms_document_tags_documenttag_id_idx ON fbs_dms_document_tags U
 CREATE INDEX fbs_dms_document_words_idx ON fbs_dms_document USING gin (fbs_split_words((((((name)::text || ' '::text) || (title)::text) || ' '::text) || description)));
 
 CREATE INDEX fbs_dms_document_workflow_current_step_id_idx ON fbs_dms_document_workflow USING btree (current_step_id);
+
+CREATE INDEX fbs_dms_document_workflow_open_id_idx ON fbs_dms_document_workflow USING btree (id) INCLUDE (document_id) WHERE ((status)::text <> ALL ((ARRAY['completed'::character varying, 'cancelled'::character varying, 'failed'::character varying])::text[]));
 
 CREATE INDEX fbs_dms_file_attachment_company_id_created_at_idx ON fbs_dms_file_attachment USING btree (company_id, created_at);
 

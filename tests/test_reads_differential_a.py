@@ -622,7 +622,6 @@ def operations_cached(w: World, key: str, at: datetime | None = None) -> Any:
 
 
 def operations_cache(w: World) -> list[Answer]:
-    size = dict(rows(w.connection, "select id, pg_column_size(value) from fbs_cache_entries"))
     found = []
     for (name,), entries in grouped(w("fbs_cache_entries"), "database_name").items():
         live = [e for e in entries if e.expires_at > w.now]
@@ -632,7 +631,6 @@ def operations_cache(w: World) -> list[Answer]:
                 "entries": len(entries),
                 "live": len(live),
                 "expired": len(entries) - len(live),
-                "value_bytes": sum(size[e.id] for e in entries),
                 "oldest_at": least(e.created_at for e in entries),
                 "next_expiry_at": least(e.expires_at for e in live),
             }

@@ -353,7 +353,6 @@ class OperationsCache(NamedTuple):
         entries: How many results are kept, expired ones included.
         live: How many of them can still be used.
         expired: How many of them are too old to use and wait to be removed.
-        value_bytes: Size of all the results as they are stored, in bytes.
         oldest_at: When the oldest of them was added.
         next_expiry_at: When the next of those still in use expires; empty when none is.
     """
@@ -362,7 +361,6 @@ class OperationsCache(NamedTuple):
     entries: int
     live: int
     expired: int
-    value_bytes: int
     oldest_at: datetime
     next_expiry_at: datetime | None
 
