@@ -66,28 +66,27 @@ create view fbs_licensing_licenses
 with (security_invoker = true)
 as
 select
-    j.id,
-    j.solution_name,
-    j.solution_db,
-    j.license_type,
-    j.status,
+    l.id,
+    l.solution_name,
+    l.solution_db,
+    l.license_type,
+    l.status,
     j.effective_status,
     j.effective_status = 'active' as is_valid,
-    j.expiry_date,
-    case when isfinite(j.expiry_date) then j.expiry_date::date - current_date end as days_left,
-    case jsonb_typeof(j.feature_list) when 'array' then j.feature_list else '[]' end as features,
-    case jsonb_typeof(j.limit_object) when 'object' then j.limit_object else '{}' end as limits,
-    j.source,
-    j.created_at,
-    j.updated_at
--- No WITH: a view with one is not merged into the query, which then cannot go by an index.
-from (
+    l.expiry_date,
+    case when isfinite(l.expiry_date) then l.expiry_date::date - current_date end as days_left,
+    case jsonb_typeof(j.features) when 'array' then j.features else '[]' end as features,
+    case jsonb_typeof(j.limits) when 'object' then j.limits else '{}' end as limits,
+    l.source,
+    l.created_at,
+    l.updated_at
+from fbs_license_manager_solution_license as l
+-- Not in a WITH: a view that has one is not merged into the query, which then cannot go by an index.
+cross join lateral (
     select
-        l.*,
         fbs_judge_license(l.status, l.license_type, l.expiry_date, current_date) as effective_status,
-        fbs_parse_json(l.features) as feature_list,
-        fbs_parse_json(l.limits) as limit_object
-    from fbs_license_manager_solution_license as l
+        fbs_parse_json(l.features) as features,
+        fbs_parse_json(l.limits) as limits
 ) as j;
 
 comment on view fbs_licensing_licenses is
@@ -268,7 +267,7 @@ select
     u.last_updated
 from fbs_license_manager_feature_usage as u
 left join fbs_license_manager_solution_license as l on u.solution_name = l.solution_name
-cross join lateral (
+cross join lateral ( -- noqa: ST05
     select fbs_find_limit(fbs_parse_json(l.limits), u.feature_name) as usage_limit
 ) as m;
 

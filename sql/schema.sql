@@ -6944,45 +6944,33 @@ ALTER TABLE fbs_license_manager_solution_license ALTER COLUMN id ADD GENERATED B
 );
 
 CREATE VIEW fbs_licensing_licenses WITH (security_invoker='true') AS
- SELECT id,
-    solution_name,
-    solution_db,
-    license_type,
-    status,
-    effective_status,
-    (effective_status = 'active'::text) AS is_valid,
-    expiry_date,
+ SELECT l.id,
+    l.solution_name,
+    l.solution_db,
+    l.license_type,
+    l.status,
+    j.effective_status,
+    (j.effective_status = 'active'::text) AS is_valid,
+    l.expiry_date,
         CASE
-            WHEN isfinite(expiry_date) THEN ((expiry_date)::date - CURRENT_DATE)
+            WHEN isfinite(l.expiry_date) THEN ((l.expiry_date)::date - CURRENT_DATE)
             ELSE NULL::integer
         END AS days_left,
-        CASE jsonb_typeof(feature_list)
-            WHEN 'array'::text THEN feature_list
+        CASE jsonb_typeof(j.features)
+            WHEN 'array'::text THEN j.features
             ELSE '[]'::jsonb
         END AS features,
-        CASE jsonb_typeof(limit_object)
-            WHEN 'object'::text THEN limit_object
+        CASE jsonb_typeof(j.limits)
+            WHEN 'object'::text THEN j.limits
             ELSE '{}'::jsonb
         END AS limits,
-    source,
-    created_at,
-    updated_at
-   FROM ( SELECT l.id,
-            l.solution_name,
-            l.solution_db,
-            l.license_type,
-            l.license_key,
-            l.expiry_date,
-            l.features,
-            l.limits,
-            l.status,
-            l.source,
-            l.created_at,
-            l.updated_at,
-            fbs_judge_license((l.status)::text, (l.license_type)::text, l.expiry_date, CURRENT_DATE) AS effective_status,
-            fbs_parse_json(l.features) AS feature_list,
-            fbs_parse_json(l.limits) AS limit_object
-           FROM fbs_license_manager_solution_license l) j;
+    l.source,
+    l.created_at,
+    l.updated_at
+   FROM (fbs_license_manager_solution_license l
+     CROSS JOIN LATERAL ( SELECT fbs_judge_license((l.status)::text, (l.license_type)::text, l.expiry_date, CURRENT_DATE) AS effective_status,
+            fbs_parse_json(l.features) AS features,
+            fbs_parse_json(l.limits) AS limits) j);
 
 COMMENT ON VIEW fbs_licensing_licenses IS 'Licence of each solution and how it stands today. The licence key is left out, as it is a secret.';
 
