@@ -82,7 +82,7 @@ select
     l.updated_at
 from fbs_license_manager_solution_license as l
 -- Not in a WITH: a view that has one is not merged into the query, which then cannot go by an index.
-cross join lateral (
+cross join lateral ( -- noqa: ST05
     select
         fbs_judge_license(l.status, l.license_type, l.expiry_date, current_date) as effective_status,
         fbs_parse_json(l.features) as features,
