@@ -160,6 +160,14 @@ def _other_databases(at: Session) -> list[DatabaseConfig]:
     ]
 
 
+def tell_targets() -> None:
+    """Let each configured database that has hosts attached know which others hold rows of FBS."""
+    for place in config.read().databases.values():
+        with session(place, None, application="fbs-db placement") as at:
+            if at.may("insert", "fbs_cleanup_targets") and hosts_of(at):
+                at.call("fbs_set_cleanup_targets", [other.name for other in _other_databases(at)])
+
+
 def detach_host(table: str, database: Database = None, *, schema: str | None = None) -> bool:
     """Detach a host's table: its triggers go, FBS's rows stay.
 

@@ -16,6 +16,7 @@ from fbs_db.config import Config, DatabaseConfig
 from fbs_db.connection import errors_of_server
 from fbs_db.errors import LockTimeout, MoveRefused, UsageError
 from fbs_db.files import MigrationFile
+from fbs_db.hosts import tell_targets
 from fbs_db.reports import Progress, silent
 from fbs_db.session import Session, session
 
@@ -133,6 +134,8 @@ def move(
                 )
             tables = _move(old, backend, ours, _holding(target, component), kept, progress)
     switched, change = (False, "") if dry_run else _switch(known, component, source, target)
+    if switched:
+        tell_targets()
     return MoveReport(component, source.name, target.name, tables, kept, switched, change, not dry_run)
 
 

@@ -128,15 +128,41 @@ def make(pg18: Server, tmp_path: Path) -> Iterator[Callable[..., Project]]:
 
 
 @pytest.fixture(params=VERSIONS)
-def project(request: pytest.FixtureRequest, make: Callable[..., Project]) -> Project:
+def version(request: pytest.FixtureRequest) -> str:
+    """Each version of Django."""
+    return str(request.param)
+
+
+@pytest.fixture
+def project(version: str, make: Callable[..., Project]) -> Project:
     """The project on each version of Django."""
-    return make(request.param)
+    return make(version)
 
 
 @pytest.fixture
 def newest(make: Callable[..., Project]) -> Project:
     """The project on the Django of these tests' own Python."""
     return make("5.2")
+
+
+def rename_tenant(project: Project) -> None:
+    """The model gets another name, and so do its table and its key."""
+    models = project.directory / "rentals" / "models.py"
+    models.write_text(
+        models.read_text()
+        .replace("class Tenant(", "class Renter(")
+        .replace("ForeignKey(Tenant", "ForeignKey(Renter")
+        .replace("    id = models.UUIDField(", "    number = models.UUIDField(")
+    )
+    (project.directory / "rentals" / "migrations" / "0002_renter.py").write_text(
+        "from django.db import migrations\n\n\n"
+        "class Migration(migrations.Migration):\n"
+        '    dependencies = [("rentals", "0001_initial")]\n'
+        "    operations = [\n"
+        '        migrations.RenameModel("Tenant", "Renter"),\n'
+        '        migrations.RenameField("Renter", "id", "number"),\n'
+        "    ]\n"
+    )
 
 
 # --- through the host's life
@@ -187,22 +213,7 @@ def test_users_with_integer_keys(project: Project) -> None:
 def test_the_name_of_a_model_and_of_its_table_and_key_change(project: Project) -> None:
     project.manage("migrate")
     project.do("let(1)")
-    models = project.directory / "rentals" / "models.py"
-    models.write_text(
-        models.read_text()
-        .replace("class Tenant(", "class Renter(")
-        .replace("ForeignKey(Tenant", "ForeignKey(Renter")
-        .replace("    id = models.UUIDField(", "    number = models.UUIDField(")
-    )
-    (project.directory / "rentals" / "migrations" / "0002_renter.py").write_text(
-        "from django.db import migrations\n\n\n"
-        "class Migration(migrations.Migration):\n"
-        '    dependencies = [("rentals", "0001_initial")]\n'
-        "    operations = [\n"
-        '        migrations.RenameModel("Tenant", "Renter"),\n'
-        '        migrations.RenameField("Renter", "id", "number"),\n'
-        "    ]\n"
-    )
+    rename_tenant(project)
     renamed = project.having(fbs_db={"HOSTS": {"rentals.Renter": {}, "rentals.Room": {}}})
     assert "No changes detected" in renamed.manage("makemigrations", "--check", "--dry-run")
     assert "rentals_renter attached to FBS as rentals.renter." in renamed.manage("migrate")
@@ -439,6 +450,55 @@ def test_the_suite_in_a_database_of_its_own(make: Callable[..., Project]) -> Non
     ) == [("uuid",)]
     project.manage("fbs_check", "--all")
     project.do("let_and_give_up()")
+
+
+def test_three_databases_through_a_hosts_life(version: str, make: Callable[..., Project]) -> None:
+    """Users and most of FBS in one, rentals in another, licences in a third."""
+    project = make(version, "rentals", "licences")
+    places = {"default": {}, "rentals": {"COMPONENTS": []}, "licences": {"COMPONENTS": ["licensing"]}}
+    three = project.having(fbs_db={**HOSTS, "DATABASES": places})
+
+    # A host that was there before FBS came.
+    for alias in project.databases:
+        project.having(apps=[]).manage("migrate", "--database", alias)
+    for alias in project.databases:
+        three.manage("migrate", "--database", alias)
+    for alias in project.databases:
+        assert "no issues" in three.manage("check", "--database", alias)
+    three.manage("fbs_check", "--all")
+    listed = {table["table"]: table["component"] for table in listed_tables()}
+    held = {
+        alias: {
+            listed[name] for (name,) in project.select("select relname::text from pg_class", alias) if name in listed
+        }
+        for alias in project.databases
+    }
+    assert held == {"default": set(listed.values()) - {"licensing"}, "rentals": set(), "licences": {"licensing"}}
+
+    three.do("let_and_give_up()")
+    for options in ([], ["--parallel", "2"]):
+        assert "OK (skipped=1)" in three.manage("test", "rentals", *options)
+    assert "OK (skipped=1)" in three.having(without_migrations="yes").manage("test", "rentals")
+
+    # A model gets another name.
+    three.do("let(1)")
+    rename_tenant(project)
+    renamed = three.having(fbs_db={"HOSTS": {"rentals.Renter": {}, "rentals.Room": {}}, "DATABASES": places})
+    for alias in project.databases:
+        renamed.manage("migrate", "--database", alias)
+    assert project.select("select request_data ->> 'model_name' from fbs_approval_requests") == [("rentals.renter",)]
+    renamed.do("Tenant.objects.all().delete()\nassert set(fbs_rows()[0].values()) == {'cancelled'}")
+    renamed.do("Person.objects.all().delete(); Location.objects.all().delete(); assert fbs_rows() == ({}, [])")
+    renamed.do("let_and_give_up()")
+    renamed.manage("fbs_check", "--all")
+
+    # The app goes, and the host stays.
+    for alias in project.databases:
+        url = project.server.url(project.databases[alias])
+        project.having(apps=[]).run("-m", "fbs_db", "--database", url, "rollback", "--all", "--yes")
+        assert project.select("select relname from pg_class where relname ~ '^fbs_'", alias) == []
+        project.having(apps=[]).manage("migrate", "--database", alias, "--check")
+    project.having(apps=[]).run("-c", "import django; django.setup()\nfrom rentals.models import *\nRenter().save()")
 
 
 def test_the_command_reads_djangos_settings(newest: Project) -> None:
