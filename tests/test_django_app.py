@@ -185,6 +185,8 @@ def test_migrate_installs_and_ties_everything(project: Project) -> None:
     assert project.manage("check", "--database", "default") == "System check identified no issues (0 silenced).\n"
     project.do("let_and_give_up()")
 
+    project.do("give_up_in_every_order()")
+
     again = project.manage("migrate")
     assert "FBS" not in again
     project.manage("migrate", "--check")

@@ -1,6 +1,7 @@
 """What the business does, and what becomes of FBS's rows."""
 
 import json
+from itertools import permutations
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -80,3 +81,15 @@ def let_and_give_up():
     assert fbs_rows() == ({}, [])
     for model in Person, Tenant, Location, Room, Lease:
         assert not model.objects.exists(), model
+
+
+def give_up_in_every_order():
+    """Whatever goes first, nothing of FBS is left that should not be, and everything else stays."""
+    kept = let(0)
+    for order in permutations(range(5)):
+        user, tenant, location = let(1)
+        rows = [user, tenant, location, Room.objects.get(location=location), Lease.objects.get(tenant=tenant)]
+        for place in order:
+            type(rows[place]).objects.filter(pk=rows[place].pk).delete()
+        assert fbs_rows() == ({"about tenant 0": "pending"}, [Room.objects.get().pk]), order
+    assert Person.objects.get() == kept[0]
