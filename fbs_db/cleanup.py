@@ -21,7 +21,14 @@ import psycopg
 
 from fbs_db import config
 from fbs_db.connection import raise_if_lost, said_by
-from fbs_db.errors import ConnectionFailed, ConnectionLost, FbsDbError, UsageError
+from fbs_db.errors import (
+    ConnectionFailed,
+    ConnectionLost,
+    FbsDbError,
+    LockTimeout,
+    ServerOutOfResources,
+    UsageError,
+)
 from fbs_db.hosts import Host, hosts_of
 from fbs_db.session import Database, Session, session
 
@@ -156,7 +163,7 @@ def retry_cleanup(database: Database = None, *, batch: int = 1000, schema: str |
     Calls ``fbs_retry_cleanup``, ``fbs_claim_cleanup`` and ``fbs_receive_cleanup``.
     """
     total = RetryReport(0, 0, 0)
-    with _reaching("fbs-db cleanup retry", schema) as reach:
+    with _reaching("fbs-db cleanup retry", database, schema) as reach:
         for at in _installed(database, reach):
             due, left = False, _waiting(at)
             while left > 0:
@@ -181,9 +188,9 @@ def sweep_orphans(database: Database = None, *, model: str | None = None, schema
     databases ``fbs_held_keys`` and ``fbs_apply_rules`` there.
     """
     swept: list[Swept] = []
-    with _reaching("fbs-db cleanup sweep", schema) as reach:
+    with _reaching("fbs-db cleanup sweep", database, schema) as reach:
         for at in _installed(database, reach):
-            for name in [host.model_name for host in hosts_of(at)] if model is None else [model]:
+            for name in (host.model_name for host in hosts_of(at) if model in (None, host.model_name)):
                 for _, *found in at.call("fbs_sweep_orphans", name):
                     swept.append(Swept(name, None, *found))
                 for target in _targets(at):
@@ -217,7 +224,7 @@ def run_cleanup(
     """
     pauses: dict[Database, float] = {}
     ready: dict[Database, float] = {}
-    with _reaching("fbs-db cleanup run", schema) as reach:
+    with _reaching("fbs-db cleanup run", database, schema) as reach:
         while not stop.is_set():
             busy = False
             for one in _databases(database):
@@ -230,7 +237,7 @@ def run_cleanup(
                         continue
                     report = _round(at, reach, batch, due_only=True)
                     pauses.pop(one, None)
-                except (ConnectionLost, ConnectionFailed) as error:
+                except (ConnectionLost, ConnectionFailed, LockTimeout, ServerOutOfResources) as error:
                     pause = pauses[one] = min(pauses.get(one, poll / 2) * 2, 60)
                     ready[one] = time.monotonic() + pause
                     logger.warning("%s Trying again in %.0f s.", error.message, pause)
@@ -247,15 +254,12 @@ def run_cleanup(
 
 def _round(at: Session, reach: Reach, batch: int, due_only: bool) -> RetryReport:
     """What waits here, and what waits for each other database."""
-    try:
+    with at.translated():
         done, failed, _ = at.call("fbs_retry_cleanup", batch, due_only)[0]
         for target in _targets(at):
             carried, left = _carry(at, reach, target, due_only)
             done, failed = done + carried, failed + left
         return RetryReport(done, failed, _waiting(at))
-    except psycopg.Error as error:
-        raise_if_lost(at.connection, error)
-        raise
 
 
 def _carry(at: Session, reach: Reach, target: str, due_only: bool) -> tuple[int, int]:
@@ -321,10 +325,7 @@ def _sweep_there(at: Session, reach: Reach, model: str, target: str) -> Swept:
 def _gone(at: Session, there: Session, model: str, target: str) -> list[str]:
     """Keys that rows there hold, of host rows that are gone here."""
     held = there.call("fbs_held_keys", model)[0][0]
-    query = (
-        "select {fbs}fbs_missing_keys(%s, array(select unnest(%s::text[]) except select {fbs}fbs_moving_keys(%s, %s)))"
-    )
-    return list(at.select(query, model, held, model, target)[0][0])
+    return list(at.call("fbs_gone_keys", model, held, target)[0][0])
 
 
 # --- what there is
@@ -356,21 +357,24 @@ def _has_queue(at: Session) -> bool:
 
 
 @contextmanager
-def _reaching(application: str, schema: str | None) -> Iterator[Reach]:
-    """Sessions that stay open until the end, one for each database; a broken one is opened anew."""
+def _reaching(application: str, asked: Database, schema: str | None) -> Iterator[Reach]:
+    """Sessions that stay open until the end, one for each database; a broken one is opened anew.
+
+    The schema is that of the database asked for; others have their own.
+    """
     opened: dict[Database, tuple[ExitStack, Session]] = {}
 
-    def reach(database: Database) -> Session:
-        if database in opened:
-            stack, at = opened[database]
+    def reach(one: Database) -> Session:
+        if one in opened:
+            stack, at = opened[one]
             if not at.connection.closed and not at.connection.broken:
                 return at
-            del opened[database]
+            del opened[one]
             with suppress(FbsDbError, psycopg.Error):
                 stack.close()
         stack = ExitStack()
-        at = stack.enter_context(session(database, schema, application=application))
-        opened[database] = (stack, at)
+        at = stack.enter_context(session(one, schema if one is asked else None, application=application))
+        opened[one] = (stack, at)
         return at
 
     try:

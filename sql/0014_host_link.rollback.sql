@@ -25,6 +25,7 @@ drop function fbs_users_cancel(text, text);
 drop function fbs_note_for_targets(text, text, text[], text[]);
 drop function fbs_queue_cleanup(text, text[], text, text, text);
 drop function fbs_orphan_keys(text);
+drop function fbs_gone_keys(text, text[], text);
 drop function fbs_moving_keys(text, text);
 drop function fbs_held_keys(text);
 drop function fbs_missing_keys(text, text[]);

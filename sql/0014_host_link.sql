@@ -630,7 +630,7 @@ $$;
 comment on function fbs_moving_keys(text, text) is
 'Keys of a model that rows here, or in another database, still wait to follow to others.';
 
-create function fbs_orphan_keys(model text)
+create function fbs_gone_keys(model text, held text[], target text default null)
 returns text[]
 language sql
 stable
@@ -645,13 +645,26 @@ as $$
             then fbs_missing_keys(
                 model,
                 array(
-                    select unnest(fbs_held_keys(model))
+                    select unnest(held)
                     except
-                    select fbs_moving_keys(model)
+                    select fbs_moving_keys(model, target)
                 )
             )
         else '{}'
     end;
+$$;
+
+comment on function fbs_gone_keys(text, text[], text) is
+'Those of the keys, held by rows here or in another database, that no row of the model''s host table has, nor wait to follow to another; none where the table is not attached, or gone.';
+
+create function fbs_orphan_keys(model text)
+returns text[]
+language sql
+stable
+set search_path from current
+set row_security = off
+as $$
+    select fbs_gone_keys(model, fbs_held_keys(model));
 $$;
 
 comment on function fbs_orphan_keys(text) is

@@ -2117,6 +2117,30 @@ $$;
 
 COMMENT ON FUNCTION fbs_find_limit(limits jsonb, feature_name text) IS 'How much of a feature the limits of a licence allow: a number, or the number called count in an object, as FBS writes either. Null for no limit: where none is named, it is -1, or it is not a number. 0 allows nothing.';
 
+CREATE FUNCTION fbs_gone_keys(model text, held text[], target text DEFAULT NULL::text) RETURNS text[]
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+    -- Rows that still wait to follow a key are no orphans.
+    select case
+        when exists (
+            select from fbs_hosts as h inner join pg_class as c on h.host_table = c.oid where h.model_name = model
+        )
+            then fbs_missing_keys(
+                model,
+                array(
+                    select unnest(held)
+                    except
+                    select fbs_moving_keys(model, target)
+                )
+            )
+        else '{}'
+    end;
+$$;
+
+COMMENT ON FUNCTION fbs_gone_keys(model text, held text[], target text) IS 'Those of the keys, held by rows here or in another database, that no row of the model''s host table has, nor wait to follow to another; none where the table is not attached, or gone.';
+
 CREATE FUNCTION fbs_health() RETURNS TABLE(severity text, kind text, object text, problem text, found text, expected text, mend text)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'public', 'pg_temp'
@@ -2992,21 +3016,7 @@ CREATE FUNCTION fbs_orphan_keys(model text) RETURNS text[]
     SET search_path TO 'public', 'pg_temp'
     SET row_security TO 'off'
     AS $$
-    -- Rows that still wait to follow a key are no orphans.
-    select case
-        when exists (
-            select from fbs_hosts as h inner join pg_class as c on h.host_table = c.oid where h.model_name = model
-        )
-            then fbs_missing_keys(
-                model,
-                array(
-                    select unnest(fbs_held_keys(model))
-                    except
-                    select fbs_moving_keys(model)
-                )
-            )
-        else '{}'
-    end;
+    select fbs_gone_keys(model, fbs_held_keys(model));
 $$;
 
 COMMENT ON FUNCTION fbs_orphan_keys(model text) IS 'Keys that rows hold which the rules would touch, and that no row of the model''s host table has, nor wait to follow to another; none where the table is not attached, or gone.';

@@ -189,6 +189,17 @@ def test_a_sweep_finds_what_nobody_noted(pair: Pair) -> None:
     assert "tenant in fbs: 0 gone, 0 rows cleaned up" in command("cleanup", "sweep")
 
 
+def test_rows_of_a_table_that_is_not_attached_are_no_orphans(pair: Pair) -> None:
+    pair.host("create table rooms (id bigint primary key)")
+    fbs_db.attach_host("rooms", "room", "host")
+    pair.host("select fbs_detach_host('tenants')")
+    pair.host("drop table tenants; select fbs_note_for_targets('tenant', 'sweep')")
+    fbs_db.retry_cleanup()
+    assert pair.waiting() == 0
+    assert fbs_db.sweep_orphans(model="tenant") == []
+    assert pair.fields() == list(range(1, 10))
+
+
 def test_many_rows_and_the_mode_of_queues(pair: Pair) -> None:
     pair.host("insert into tenants select generate_series(10, 7000)")
     pair.host("delete from tenants where id > 5")
