@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -14,10 +15,12 @@ from fbs_db import demo as demos
 from fbs_db import hosts, retention, storage
 from fbs_db import settings as adjusted
 from fbs_db.cli.base import (
+    all_option,
     complain,
     done,
     json_option,
     main,
+    on_each,
     print_json,
     quiet,
     schema_option,
@@ -125,14 +128,22 @@ def cleanup() -> None:
 
 @cleanup.command("status")
 @schema_option
+@all_option
 @json_option
 @click.pass_obj
-def cleanup_status(database: str | None, schema: str | None, as_json: bool) -> None:
+def cleanup_status(database: str | None, schema: str | None, all_: bool, as_json: bool) -> None:
     """Its mode, the tables attached, and the clean-ups that wait, with the reason."""
-    status = cleanups.cleanup_status(database, schema=schema)
-    if as_json:
-        print_json(status.as_dict())
-        return
+
+    def work(database: str | None) -> tuple[Any, int]:
+        status = cleanups.cleanup_status(database, schema=schema)
+        if not as_json:
+            _show_cleanup(status)
+        return status.as_dict(), 0
+
+    on_each(database, all_, as_json, work)
+
+
+def _show_cleanup(status: cleanups.CleanupStatus) -> None:
     click.echo(f"Clean-up is {status.mode}.")
     click.echo("Attached:" if status.hosts else "No host table is attached.")
     for host in status.hosts:
