@@ -23,6 +23,8 @@ from tests.catalog import listed_tables
 from tests.hosts.versions import PYTHONS, Failed, Missing, python_with_django
 from tests.servers import Server
 
+pytestmark = pytest.mark.exhaustive
+
 ROOT = Path(__file__).parents[1]
 VERSIONS = list(PYTHONS)
 HOSTS: dict[str, Any] = {"HOSTS": {"rentals.Tenant": {}, "rentals.Room": {}}}

@@ -26,6 +26,8 @@ from tests.catalog import is_user_key, listed_tables
 from tests.hosts.versions import PLACE, PYTHONS, Failed, Missing, python_with_django
 from tests.servers import Server
 
+pytestmark = pytest.mark.exhaustive
+
 ROOT = Path(__file__).parents[1]
 HOST_MODELS = {f"rentals.{name}": f"rentals_{name}" for name in ("location", "room", "tenant", "lease")}
 #: What a test expects of a time that the clean-up set.

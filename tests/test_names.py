@@ -21,6 +21,8 @@ from tests.catalog import listed_tables
 from tests.conftest import url_of
 from tests.hosts.versions import Failed, Missing, python_with_django
 
+pytestmark = pytest.mark.exhaustive
+
 ROOT = Path(__file__).parents[1]
 ACCOUNTING = {
     "fbs_cash_entries": "fbs_app_cashentry",

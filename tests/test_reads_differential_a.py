@@ -31,6 +31,8 @@ from fbs_db.reads.query import Page
 from tests.test_reads_contract import reads
 from tests.test_schema import rows
 
+pytestmark = pytest.mark.exhaustive
+
 T = TypeVar("T")
 UTC = timezone.utc
 SEEDS = range(10)

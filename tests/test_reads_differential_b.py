@@ -33,6 +33,8 @@ from fbs_db.reads.client import Reader
 from tests.reading import Rows
 from tests.test_reads_contract import reads
 
+pytestmark = pytest.mark.exhaustive
+
 UTC = timezone.utc
 GROUPS = ("compliance", "accounting", "discovery", "documents", "licensing", "suite")
 #: A time zone for each set of rows.
