@@ -267,7 +267,8 @@ def _said(error: psycopg.Error | TargetError) -> str:
 def _targets(at: Session, found: Mapping[Key, Object]) -> Iterator[Finding]:
     """Other databases that clean-ups are noted for, and the project does not know; or the other way round."""
     known = config.read().databases
-    readable = all(at.may("select", name) for name in ("fbs_cleanup_targets", "fbs_hosts", "fbs_cleanup_queue"))
+    columns = ("fbs_hosts.host_table", "fbs_hosts.model_name", "fbs_cleanup_targets.target", "fbs_cleanup_queue.target")
+    readable = all(("column", name) in found and at.may("select", name.partition(".")[0]) for name in columns)
     if at.place.name not in known or not readable:
         return
     hosts = at.select("select host_table::text, model_name from {fbs}fbs_hosts order by model_name")

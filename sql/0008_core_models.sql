@@ -213,7 +213,7 @@ create index fbs_cache_entries_expires_at_idx
 on fbs_cache_entries (expires_at);
 
 create index fbs_cache_entries_database_name_expires_at_idx
-on fbs_cache_entries (database_name, expires_at) include (created_at);
+on fbs_cache_entries (database_name, expires_at);
 
 comment on table fbs_cache_entries is
 'Results kept for a while so that they need not be fetched or worked out again. Nothing is lost when lines are deleted.';

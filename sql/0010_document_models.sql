@@ -254,14 +254,14 @@ on fbs_dms_document (expiry_date);
 create index fbs_dms_document_solution_db_company_id_idx
 on fbs_dms_document (solution_db, company_id);
 
-create index fbs_dms_document_category_id_idx
-on fbs_dms_document (category_id);
+create index fbs_dms_document_category_id_created_at_id_idx
+on fbs_dms_document (category_id, created_at, id);
 
 create index fbs_dms_document_attachment_id_idx
 on fbs_dms_document (attachment_id);
 
-create index fbs_dms_document_approved_by_id_idx
-on fbs_dms_document (approved_by_id);
+create index fbs_dms_document_approved_by_id_created_at_id_idx
+on fbs_dms_document (approved_by_id, created_at, id);
 
 -- For the clean-up that follows the deletion of a host's record.
 create index fbs_dms_document_metadata_record_idx

@@ -19,6 +19,7 @@ drop function fbs_custom_fields_typed(text, text);
 drop view fbs_notifications_alerts;
 drop view fbs_notifications_counts;
 drop view fbs_notifications_inbox;
+drop index fbs_cache_entries_database_name_created_at_expires_at_idx;
 drop index fbs_custom_fields_active_model_name_record_id_database_name_idx;
 drop index fbs_notifications_created_at_id_idx;
 drop index fbs_notifications_unread_created_at_id_idx;

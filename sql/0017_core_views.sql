@@ -24,6 +24,9 @@ create index fbs_notifications_created_at_id_idx
 on fbs_notifications (created_at, id)
 where notification_type = 'alert' and not is_read;
 
+create index fbs_cache_entries_database_name_created_at_expires_at_idx
+on fbs_cache_entries (database_name, created_at, expires_at);
+
 -- Records that have fields, for pages of them.
 create index fbs_custom_fields_active_model_name_record_id_database_name_idx
 on fbs_custom_fields (model_name, record_id, database_name)

@@ -55,23 +55,15 @@ create index fbs_dms_document_company_id_expiry_date_idx
 on fbs_dms_document (company_id, expiry_date)
 where expiry_date is not null and state <> 'archived';
 
-create index fbs_dms_document_category_id_created_at_id_idx
-on fbs_dms_document (category_id, created_at, id);
-
-create index fbs_dms_document_approved_by_id_created_at_id_idx
-on fbs_dms_document (approved_by_id, created_at, id)
-where approved_by_id is not null;
-
-create index fbs_dms_document_workflow_open_id_idx
-on fbs_dms_document_workflow (id) include (document_id)
+create index fbs_dms_document_workflow_open_document_id_id_idx
+on fbs_dms_document_workflow (document_id, id)
 where status not in ('completed', 'cancelled', 'failed');
 
 create index fbs_dms_document_approval_status_approver_id_id_idx
 on fbs_dms_document_approval (status, approver_id, id);
 
-create index fbs_dms_document_approval_pending_id_idx
-on fbs_dms_document_approval (id)
-where status = 'pending';
+create index fbs_dms_document_approval_status_id_idx
+on fbs_dms_document_approval (status, id);
 
 create view fbs_documents_categories
 with (security_invoker = true)

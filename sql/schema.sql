@@ -9295,7 +9295,9 @@ CREATE INDEX fbs_audit_trails_user_id_timestamp_id_idx ON fbs_audit_trails USING
 
 CREATE INDEX fbs_business_rules_model_name_priority_name_id_idx ON fbs_business_rules USING btree (model_name, priority, name, id);
 
-CREATE INDEX fbs_cache_entries_database_name_expires_at_idx ON fbs_cache_entries USING btree (database_name, expires_at) INCLUDE (created_at);
+CREATE INDEX fbs_cache_entries_database_name_created_at_expires_at_idx ON fbs_cache_entries USING btree (database_name, created_at, expires_at);
+
+CREATE INDEX fbs_cache_entries_database_name_expires_at_idx ON fbs_cache_entries USING btree (database_name, expires_at);
 
 CREATE INDEX fbs_cache_entries_expires_at_idx ON fbs_cache_entries USING btree (expires_at);
 
@@ -9317,19 +9319,15 @@ CREATE INDEX fbs_discovery_sessions_started_at_idx ON fbs_discovery_sessions USI
 
 CREATE INDEX fbs_dms_document_approval_approver_id_idx ON fbs_dms_document_approval USING btree (approver_id);
 
-CREATE INDEX fbs_dms_document_approval_pending_id_idx ON fbs_dms_document_approval USING btree (id) WHERE ((status)::text = 'pending'::text);
-
 CREATE INDEX fbs_dms_document_approval_status_approver_id_id_idx ON fbs_dms_document_approval USING btree (status, approver_id, id);
 
-CREATE INDEX fbs_dms_document_approved_by_id_created_at_id_idx ON fbs_dms_document USING btree (approved_by_id, created_at, id) WHERE (approved_by_id IS NOT NULL);
+CREATE INDEX fbs_dms_document_approval_status_id_idx ON fbs_dms_document_approval USING btree (status, id);
 
-CREATE INDEX fbs_dms_document_approved_by_id_idx ON fbs_dms_document USING btree (approved_by_id);
+CREATE INDEX fbs_dms_document_approved_by_id_created_at_id_idx ON fbs_dms_document USING btree (approved_by_id, created_at, id);
 
 CREATE INDEX fbs_dms_document_attachment_id_idx ON fbs_dms_document USING btree (attachment_id);
 
 CREATE INDEX fbs_dms_document_category_id_created_at_id_idx ON fbs_dms_document USING btree (category_id, created_at, id);
-
-CREATE INDEX fbs_dms_document_category_id_idx ON fbs_dms_document USING btree (category_id);
 
 CREATE INDEX fbs_dms_document_category_parent_id_idx ON fbs_dms_document_category USING btree (parent_id);
 
@@ -9361,7 +9359,7 @@ CREATE INDEX fbs_dms_document_words_idx ON fbs_dms_document USING gin (fbs_split
 
 CREATE INDEX fbs_dms_document_workflow_current_step_id_idx ON fbs_dms_document_workflow USING btree (current_step_id);
 
-CREATE INDEX fbs_dms_document_workflow_open_id_idx ON fbs_dms_document_workflow USING btree (id) INCLUDE (document_id) WHERE ((status)::text <> ALL ((ARRAY['completed'::character varying, 'cancelled'::character varying, 'failed'::character varying])::text[]));
+CREATE INDEX fbs_dms_document_workflow_open_document_id_id_idx ON fbs_dms_document_workflow USING btree (document_id, id) WHERE ((status)::text <> ALL ((ARRAY['completed'::character varying, 'cancelled'::character varying, 'failed'::character varying])::text[]));
 
 CREATE INDEX fbs_dms_file_attachment_company_id_created_at_idx ON fbs_dms_file_attachment USING btree (company_id, created_at);
 

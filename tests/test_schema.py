@@ -24,6 +24,8 @@ OWN_TABLES = {
     "fbs_hosts",
     "fbs_cleanup_rules",
     "fbs_cleanup_queue",
+    "fbs_cleanup_targets",
+    "fbs_cleanup_received",
     "fbs_file_deletions",
 }
 ON_DELETE = {"CASCADE": "c", "SET_NULL": "n"}
