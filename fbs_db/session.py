@@ -96,7 +96,7 @@ class Session:
         text = text.replace("{fbs}", f"{schema}.")
         try:
             cursor = self.cursor().execute(text.encode(), arguments or None)
-            return cursor.fetchall() if cursor.description else []
+            return [] if cursor.description is None else cursor.fetchall()
         except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction) as error:
             missing = error.diag.message_primary
             raise TargetError(
