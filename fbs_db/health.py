@@ -13,6 +13,7 @@ from psycopg import pq
 from fbs_db import config, files, snapshot
 from fbs_db.connection import raise_if_lost, shown
 from fbs_db.errors import TargetError, UsageError
+from fbs_db.hosts import may_hold_orphans
 from fbs_db.reports import Progress, silent
 from fbs_db.session import Database, Session, session
 from fbs_db.snapshot import Key, Object
@@ -279,7 +280,7 @@ def _targets(at: Session, found: Mapping[Key, Object]) -> Iterator[Finding]:
             " union select target from {fbs}fbs_cleanup_queue where target is not null"
         )
     }
-    wanted = {place.name for place in known.values() if place.components != () and place.name != at.place.name}
+    wanted = {place.name for place in known.values() if may_hold_orphans(place) and place.name != at.place.name}
     named = f"--database {at.place.name} " if len(known) > 1 else ""
     for target in sorted(noted - set(known)):
         mend = "; ".join(f"fbs-db {named}attach host {table} --model {model}" for table, model in hosts)

@@ -12,11 +12,13 @@ from psycopg import pq
 from fbs_db import config
 from fbs_db.backend import Backend
 from fbs_db.config import DatabaseConfig
-from fbs_db.errors import LockTimeout
+from fbs_db.errors import FbsDbError, LockTimeout, TargetError
 from fbs_db.reports import Progress, UserColumn, silent
 from fbs_db.session import Database, Session, session
 
 _TRIES = 5
+#: Components that hold tables for which FBS has rules of its own.
+RULED = ("core", "approvals", "workflow", "dms")
 
 
 @dataclass(frozen=True)
@@ -153,11 +155,28 @@ def _install_base(at: Session) -> None:
     migrations.migrate(at.place, schema=at.schema)
 
 
+def may_hold_orphans(place: DatabaseConfig) -> bool:
+    """Whether rules of FBS's own are for tables of a database."""
+    return any(place.holds(component) for component in RULED)
+
+
 def _other_databases(at: Session) -> list[DatabaseConfig]:
     """The configured databases whose rows of FBS may point at host rows of this one."""
-    return [
-        place for place in config.read().databases.values() if place.components != () and place.name != at.place.name
-    ]
+    others = [place for place in config.read().databases.values() if place.name != at.place.name]
+    return [place for place in others if may_hold_orphans(place) or _has_rules(place)]
+
+
+def _has_rules(place: DatabaseConfig) -> bool:
+    """Whether a host has added a rule there; it may have where that cannot be told now."""
+    try:
+        with session(place, None, application="fbs-db attach host") as there:
+            return there.select("select exists (select from {fbs}fbs_cleanup_rules where clean_sql is not null)") == [
+                (True,)
+            ]
+    except TargetError:  # FBS is not installed there yet
+        return False
+    except FbsDbError:
+        return True
 
 
 def tell_targets() -> None:

@@ -23,7 +23,9 @@ from psycopg import sql
 
 import fbs_db
 from fbs_db.cli import main
+from fbs_db.hosts import RULED
 from fbs_db.session import Session
+from tests.catalog import listed_tables
 from tests.servers import Server, find_binaries, running
 
 _numbers = count(1)
@@ -232,6 +234,34 @@ def test_partitions(pair: Pair) -> None:
     pair.host("delete from rooms_0; truncate rooms_1")
     fbs_db.retry_cleanup()
     assert pair.fields() == []
+
+
+def test_nothing_is_noted_for_a_database_without_rules(pair: Pair, pg18: Server) -> None:
+    assert set(RULED) == {
+        table["component"]
+        for table in listed_tables()
+        if [(table["table"],)]
+        == pair.fbs("select distinct table_name from fbs_cleanup_rules where table_name = %s", table["table"])
+    }
+    url = pg18.url(f"fbs_across_{os.getpid()}_{next(_numbers)}")
+    name = psycopg.conninfo.conninfo_to_dict(url)["dbname"]
+    with psycopg.connect(pg18.url(), autocommit=True) as connection:
+        connection.execute(sql.SQL("create database {}").format(sql.Identifier(str(name))))
+        with Path("fbs-db.toml").open("a") as file:
+            file.write(f'[databases.licences]\nurl = "{url}"\ncomponents = ["licensing"]\n')
+        fbs_db.migrate("licences")
+        fbs_db.attach_host("tenants", "tenant", "host")
+        assert pair.host("select target from fbs_cleanup_targets") == [("fbs",)]
+        assert "Healthy" in command("--database", "host", "check")
+        pair.on(
+            url,
+            "create table notes (tenant_id bigint);"
+            "insert into fbs_cleanup_rules (rule_name, table_name, key_column, model_name, action, description)"
+            " values ('notes', 'public.notes', 'tenant_id', 'tenant', 'delete', 'They go with their tenant.')",
+        )
+        fbs_db.attach_host("tenants", "tenant", "host")
+        assert pair.host("select target from fbs_cleanup_targets order by 1") == [("fbs",), ("licences",)]
+        connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(str(name))))
 
 
 # --- what goes wrong
