@@ -71,8 +71,8 @@ create table fbs_audit_trails (
 create index fbs_audit_trails_solution_name_record_type_timestamp_idx
 on fbs_audit_trails (solution_name, record_type, timestamp);
 
-create index fbs_audit_trails_solution_name_user_id_timestamp_idx
-on fbs_audit_trails (solution_name, user_id, timestamp);
+create index fbs_audit_trails_solution_name_user_id_timestamp_id_idx
+on fbs_audit_trails (solution_name, user_id, timestamp, id);
 
 comment on table fbs_audit_trails is
 'Audit trail: who did what to which business record and when. Entries stay when the record or the user they name is deleted.';
@@ -214,8 +214,8 @@ create table fbs_user_activity_logs (
     constraint fbs_user_activity_logs_pkey primary key (id)
 );
 
-create index fbs_user_activity_logs_solution_name_user_id_timestamp_idx
-on fbs_user_activity_logs (solution_name, user_id, timestamp);
+create index fbs_user_activity_logs_solution_name_user_id_timestamp_id_idx
+on fbs_user_activity_logs (solution_name, user_id, timestamp, id);
 
 create index fbs_user_activity_logs_solution_name_action_timestamp_idx
 on fbs_user_activity_logs (solution_name, action, timestamp);

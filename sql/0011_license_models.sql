@@ -72,8 +72,8 @@ create table fbs_license_manager_feature_usage (
     unique (solution_name, feature_name)
 );
 
-create index fbs_license_manager_feature_usage_feature_name_idx
-on fbs_license_manager_feature_usage (feature_name);
+create index fbs_license_manager_feature_usage_feature_solution_name_idx
+on fbs_license_manager_feature_usage (feature_name, solution_name);
 
 create trigger fbs_license_manager_feature_usage_keep_last_updated
 before update of last_updated on fbs_license_manager_feature_usage

@@ -135,11 +135,25 @@ begin
             d.amount,
             d.table_name,
             d.record_id
-        from (%s) as d (due_date, kind, title, status, amount, table_name, record_id)
-        where isfinite(d.due_date)
+        from (%s) as d
         order by d.due_date, d.kind, d.record_id
         limit $5',
-        array_to_string(parts, ' union all ')
+        (
+            -- Each part gives no more than a page: what is due first is found by its index.
+            select string_agg(
+                format(
+                    '
+                    (
+                        select p.*
+                        from (%s) as p (due_date, kind, title, status, amount, table_name, record_id)
+                        where isfinite(p.due_date)
+                        order by p.due_date, p.kind, p.record_id
+                        limit $5
+                    )', part
+                ), ' union all '
+            )
+            from unnest(parts) as part
+        )
     )
     using solution_name, coalesce(since, '-infinity'), coalesce(until, on_date + 30), on_date, page_size;
 end;

@@ -3509,11 +3509,25 @@ begin
             d.amount,
             d.table_name,
             d.record_id
-        from (%s) as d (due_date, kind, title, status, amount, table_name, record_id)
-        where isfinite(d.due_date)
+        from (%s) as d
         order by d.due_date, d.kind, d.record_id
         limit $5',
-        array_to_string(parts, ' union all ')
+        (
+            -- Each part gives no more than a page: what is due first is found by its index.
+            select string_agg(
+                format(
+                    '
+                    (
+                        select p.*
+                        from (%s) as p (due_date, kind, title, status, amount, table_name, record_id)
+                        where isfinite(p.due_date)
+                        order by p.due_date, p.kind, p.record_id
+                        limit $5
+                    )', part
+                ), ' union all '
+            )
+            from unnest(parts) as part
+        )
     )
     using solution_name, coalesce(since, '-infinity'), coalesce(until, on_date + 30), on_date, page_size;
 end;
@@ -9287,7 +9301,7 @@ CREATE INDEX fbs_audit_trails_solution_name_record_type_timestamp_idx ON fbs_aud
 
 CREATE INDEX fbs_audit_trails_solution_name_timestamp_id_idx ON fbs_audit_trails USING btree (solution_name, "timestamp", id);
 
-CREATE INDEX fbs_audit_trails_solution_name_user_id_timestamp_idx ON fbs_audit_trails USING btree (solution_name, user_id, "timestamp");
+CREATE INDEX fbs_audit_trails_solution_name_user_id_timestamp_id_idx ON fbs_audit_trails USING btree (solution_name, user_id, "timestamp", id);
 
 CREATE INDEX fbs_audit_trails_timestamp_id_idx ON fbs_audit_trails USING btree ("timestamp", id);
 
@@ -9379,7 +9393,7 @@ CREATE INDEX fbs_handshakes_solution_name_status_idx ON fbs_handshakes USING btr
 
 CREATE INDEX fbs_kpis_created_by_id_idx ON fbs_kpis USING btree (created_by_id);
 
-CREATE INDEX fbs_license_manager_feature_usage_feature_name_idx ON fbs_license_manager_feature_usage USING btree (feature_name);
+CREATE INDEX fbs_license_manager_feature_usage_feature_solution_name_idx ON fbs_license_manager_feature_usage USING btree (feature_name, solution_name);
 
 CREATE INDEX fbs_msme_analytics_date_id_idx ON fbs_msme_analytics USING btree (date, id);
 
@@ -9463,7 +9477,7 @@ CREATE INDEX fbs_user_activity_logs_solution_name_action_timestamp_idx ON fbs_us
 
 CREATE INDEX fbs_user_activity_logs_solution_name_timestamp_id_idx ON fbs_user_activity_logs USING btree (solution_name, "timestamp", id);
 
-CREATE INDEX fbs_user_activity_logs_solution_name_user_id_timestamp_idx ON fbs_user_activity_logs USING btree (solution_name, user_id, "timestamp");
+CREATE INDEX fbs_user_activity_logs_solution_name_user_id_timestamp_id_idx ON fbs_user_activity_logs USING btree (solution_name, user_id, "timestamp", id);
 
 CREATE INDEX fbs_user_activity_logs_timestamp_id_idx ON fbs_user_activity_logs USING btree ("timestamp", id);
 
