@@ -210,17 +210,17 @@ def rewrite_components(component: str, source: str, target: str, directory: Path
     import tomlkit
 
     directory = directory or Path.cwd()
-    path = directory / FILE_NAME
-    document: Any = tomlkit.parse((path if path.exists() else directory / "pyproject.toml").read_text(encoding="utf-8"))
-    said = document if path.exists() else document["tool"]["fbs-db"]
-    path = path if path.exists() else directory / "pyproject.toml"
+    own = directory / FILE_NAME
+    path = (own if own.exists() else directory / "pyproject.toml").resolve()  # what a link leads to is replaced
+    document: Any = tomlkit.parse(path.read_bytes().decode())
+    said = document if own.exists() else document["tool"]["fbs-db"]
     if component in (listed := said["databases"].get(source, {}).get("components", [])):
         listed.remove(component)
     if "components" in (table := said["databases"].get(target, {})):
         table["components"].append(component)
     parse(said.unwrap(), str(path))
     written = path.with_name(f".{path.name}.new")
-    written.write_text(tomlkit.dumps(document), encoding="utf-8")
+    written.write_bytes(tomlkit.dumps(document).encode())
     written.chmod(path.stat().st_mode)
     written.replace(path)
 

@@ -179,12 +179,27 @@ def _has_rules(place: DatabaseConfig) -> bool:
         return True
 
 
-def tell_targets() -> None:
-    """Let each configured database that has hosts attached know which others hold rows of FBS."""
+def tell_targets(moved_to: str = "") -> None:
+    """Let each configured database that has hosts attached know which others hold rows of FBS.
+
+    Parameters:
+        moved_to: a database to which rows have moved: what its own deletions, or those of
+            others, missed while they did is looked for.
+    """
     for place in config.read().databases.values():
         with session(place, None, application="fbs-db placement") as at:
-            if at.may("insert", "fbs_cleanup_targets") and hosts_of(at):
-                at.call("fbs_set_cleanup_targets", [other.name for other in _other_databases(at)])
+            if not at.may("insert", "fbs_cleanup_targets") or not hosts_of(at):
+                continue
+            others = [other.name for other in _other_databases(at)]
+            with at.connection.transaction():
+                if place.name == moved_to:
+                    at.select(
+                        "insert into {fbs}fbs_cleanup_queue (model_name, operation)"
+                        " select model_name, 'sweep' from {fbs}fbs_hosts"
+                    )
+                # One that is told of anew is swept.
+                at.call("fbs_set_cleanup_targets", [name for name in others if name != moved_to])
+                at.call("fbs_set_cleanup_targets", others)
 
 
 def detach_host(table: str, database: Database = None, *, schema: str | None = None) -> bool:

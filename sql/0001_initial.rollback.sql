@@ -1,6 +1,7 @@
 -- 0001_initial: back to before it. The history goes too, so every other file has
 -- to be rolled back first.
 
+drop function fbs_refuse_moved();
 drop function fbs_touch();
 drop function fbs_keep();
 drop function fbs_require_user_table(regclass);

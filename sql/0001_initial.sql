@@ -1,6 +1,6 @@
 -- 0001_initial: what every other file stands on. The history of applied files,
--- the type of every column that holds a user's key, and the functions that keep
--- the times of last change.
+-- the type of every column that holds a user's key, the functions that keep the
+-- times of last change, and what guards tables that move to another database.
 --
 -- component: base
 
@@ -202,3 +202,29 @@ $$;
 
 comment on function fbs_touch() is
 'Trigger: sets the time of last change named by its argument, unless the writer set it.';
+
+-- A component that moves is guarded by a trigger: unlike a lock or a table that is gone,
+-- it comes without waiting for those who still read.
+create function fbs_refuse_moved()
+returns trigger
+language plpgsql
+set search_path from current
+as $$
+declare
+    context text;
+begin
+    get diagnostics context = pg_context;
+
+    -- The host's users can be deleted all the same: the second line is then the statement
+    -- of a foreign key's own.
+    if context !~ '^[^\n]*\n[^\n]*(DELETE FROM|UPDATE) ONLY [^\n]* OPERATOR\(pg_catalog\.' then
+        raise exception 'table % moves to database %', tg_table_name, tg_argv[0]
+            using errcode = 'FB006',
+                hint = 'It is written there once the move is done. Where what lives: fbs-db placement';
+    end if;
+    return null;
+end;
+$$;
+
+comment on function fbs_refuse_moved() is
+'Trigger: refuses, with error FB006, to write a table that moves to the database named by its argument. Deletions of users go through.';

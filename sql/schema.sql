@@ -3154,6 +3154,28 @@ $$;
 
 COMMENT ON FUNCTION fbs_receive_cleanup(source text, ticket uuid, model text, keys text[], new_keys text[], gone text[]) IS 'Does a clean-up that came from another database, and notes that it is done; nothing, and no number of rows, where it was done before.';
 
+CREATE FUNCTION fbs_refuse_moved() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+declare
+    context text;
+begin
+    get diagnostics context = pg_context;
+
+    -- The host's users can be deleted all the same: the second line is then the statement
+    -- of a foreign key's own.
+    if context !~ '^[^\n]*\n[^\n]*(DELETE FROM|UPDATE) ONLY [^\n]* OPERATOR\(pg_catalog\.' then
+        raise exception 'table % moves to database %', tg_table_name, tg_argv[0]
+            using errcode = 'FB006',
+                hint = 'It is written there once the move is done. Where what lives: fbs-db placement';
+    end if;
+    return null;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_refuse_moved() IS 'Trigger: refuses, with error FB006, to write a table that moves to the database named by its argument. Deletions of users go through.';
+
 CREATE FUNCTION fbs_rename_model(old_name text, new_name text) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'

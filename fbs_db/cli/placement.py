@@ -9,8 +9,9 @@ import click
 
 from fbs_db import config, moving, places
 from fbs_db.cli.base import done, json_option, main, print_json, quiet
+from fbs_db.copying import MovedTable
 from fbs_db.errors import UsageError
-from fbs_db.moving import MovedTable, MoveReport
+from fbs_db.moving import MoveReport
 from fbs_db.reports import Progress
 from fbs_db.session import session
 
@@ -50,7 +51,8 @@ def move(component: str, to: str, dry_run: bool, yes: bool, as_json: bool) -> No
     Rows are copied in one snapshot and compared before anything is final; who writes
     meanwhile waits. Then the configuration names the new place, and the old tables are
     kept apart until they are dropped: fbs-db placement drop. Broken off, it is finished
-    by typing the same again.
+    by typing the same again; before the rows have arrived, --to with the database where
+    they are calls it off.
     """
     plan = moving.move(component, to, dry_run=True)
     if dry_run:
@@ -82,6 +84,10 @@ def drop(component: str, source: str, yes: bool, as_json: bool) -> None:
 def _show(report: MoveReport, as_json: bool) -> None:
     if as_json:
         print_json(report.as_dict())
+        return
+    if report.source == report.target:
+        would = "can be" if not report.done else "is"
+        done(f"The move of {report.component} {would} called off: it lives in {report.target}, as before.")
         return
     for table in report.tables:
         click.echo(f"  {table.table:<42} {table.rows:>12,} rows  {'equal' if table.checksum else ''}".rstrip())
