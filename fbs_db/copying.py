@@ -223,7 +223,8 @@ def guarded_for(old: Session, names: Sequence[str]) -> str:
     """The database that guarded tables move to; empty where none is guarded."""
     rows = old.select(
         "select convert_from(rtrim(tgargs, '\\x00'), getdatabaseencoding()) from pg_catalog.pg_trigger"
-        " where tgrelid in (select to_regclass(name) from unnest(%s::text[]) as name) and tgfoid = to_regproc(%s) limit 1",
+        " where tgrelid in (select to_regclass(name) from unnest(%s::text[]) as name)"
+        " and tgfoid = to_regproc(%s) limit 1",
         regclasses(old, names),
         f"{old.quoted_schema}.fbs_refuse_moved",
     )
