@@ -367,6 +367,21 @@ def test_a_whole_schema_whose_history_was_lost_gets_it_back(installed: psycopg.C
     assert (catalog(installed), fbs_db.status(installed).pending) == (before, ())
 
 
+def test_only_what_is_placed_here_is_adopted(old: Host) -> None:
+    Path("fbs-db.toml").write_text(
+        f'[databases.default]\nurl = "{old.url}"\n'
+        '[databases.licences]\nurl = "postgresql://127.0.0.1:1/d"\ncomponents = ["licensing"]\n'
+    )
+    licences = {name for name, table in LISTED.items() if table["component"] == "licensing"}
+    before = {name: text for name, text in old.catalog().items() if "license_manager" in name}
+    report = fbs_db.adopt("default", apply=True)
+    assert {table.name for table in report.tables} & set(LISTED) == set(LISTED) - licences
+    history = {name for (name,) in old.execute("select migration_id from fbs_migrations")}
+    assert history == {file.id for file in files.load() if file.component != "licensing"}
+    assert {name: text for name, text in old.catalog().items() if "license_manager" in name} == before
+    assert fbs_db.check("default").healthy
+
+
 def test_where_nothing_is_it_says_what_to_type(empty_everywhere: psycopg.Connection) -> None:
     with pytest.raises(TargetError, match=r"no table of FBS(.|\n)*fbs-db migrate"):
         fbs_db.adopt(url_of(empty_everywhere), apply=True)

@@ -456,6 +456,85 @@ def test_the_suite_in_a_database_of_its_own(make: Callable[..., Project]) -> Non
     project.do("let_and_give_up()")
 
 
+APPROVALS_APART = {"default": {}, "approvals": {"COMPONENTS": ["approvals"]}}
+ROUTING = """
+from django.apps import apps
+from django.db import migrations, models, router
+from django.db.migrations.state import ProjectState
+from fbs_app.models import ApprovalRequest, CustomField
+
+class Later(models.Model):
+    class Meta:
+        app_label, db_table = "rentals", "dms_document"
+
+class OfTheHosts(models.Model):
+    class Meta:
+        app_label, db_table = "rentals", "fbs_approval_responses"
+
+one, other = ApprovalRequest(), CustomField()
+assert router.db_for_read(ApprovalRequest) == router.db_for_write(ApprovalRequest) == "approvals"
+assert router.db_for_read(CustomField) == router.db_for_write(CustomField) == "default"
+assert router.db_for_write(OfTheHosts) == "approvals", "whichever app has the model"
+assert router.db_for_write(Room) == "default"
+assert router.db_for_write(Later) == "default"
+assert router.allow_relation(ApprovalRequest(), OfTheHosts()) is True
+assert not router.allow_relation(one, CustomField(pk=1)) or one._state.db == other._state.db
+
+def allowed(alias, model, label="fbs_app"):
+    return router.allow_migrate(alias, label, model_name=model._meta.model_name, model=model)
+
+historical = ProjectState.from_apps(apps).apps
+for alias in ("default", "approvals"):
+    assert allowed(alias, ApprovalRequest) is (alias == "approvals")
+    assert allowed(alias, OfTheHosts, "rentals") is (alias == "approvals")
+    assert allowed(alias, CustomField) is (alias == "default")
+    assert allowed(alias, historical.get_model("fbs_app", "ApprovalRequest")) is False
+    assert allowed(alias, Room, "rentals") and allowed(alias, historical.get_model("rentals", "Room"), "rentals")
+    for label in ("fbs_app", "fbs_dms", "fbs_license_manager"):
+        assert router.allow_migrate(alias, label) is False, "what RunPython and RunSQL ask"
+    assert router.allow_migrate(alias, "rentals") is True
+
+user = Person.objects.create(username="asks")
+user.save(using="approvals")  # this host has its users in both
+ApprovalRequest.objects.create(title="t", description="", approval_type="other", requester_id=user.pk)
+CustomField.objects.create(model_name="a.b", record_id=1, field_name="x", field_value="y")
+assert ApprovalRequest.objects.get()._state.db == "approvals" and CustomField.objects.get()._state.db == "default"
+"""
+
+
+def test_models_go_where_their_component_lives(version: str, make: Callable[..., Project]) -> None:
+    """FBS's app, its models in two databases; then all of them move into one."""
+    project = make(version, "approvals").having(
+        apps=["fbs_app", "fbs_db.django"], fbs_db={**HOSTS, "SIGNALS": False, "DATABASES": APPROVALS_APART}
+    )
+    for alias in project.databases:
+        project.manage("migrate", "--database", alias)
+    project.do(ROUTING)
+    placed, _ = json.JSONDecoder().raw_decode(project.run("-m", "fbs_db", "placement", "--json"))  # and what is logged
+    assert {row["component"] for row in placed if row["database"] == "approvals"} == {"approvals", "base"}
+    assert all("FBS_DB in Django's settings" in row["reason"] for row in placed if row["component"] != "base")
+    project.manage("dumpdata", "fbs_app", "--database", "approvals", "--output", "there.json")
+    project.manage("dumpdata", "fbs_app", "--output", "here.json")
+    dumped = {
+        name: {row["model"] for row in json.loads((project.directory / f"{name}.json").read_text())}
+        for name in ("there", "here")
+    }
+    assert dumped == {"there": {"fbs_app.approvalrequest"}, "here": {"fbs_app.customfield"}}
+
+    move = ("-m", "fbs_db", "placement", "move", "approvals", "--to", "default", "--yes")
+    printed = project.run(*move)
+    assert "let DATABASES place approvals in 'default'" in printed
+    assert project.select("select count(*) from fbs_approval_requests") == [(1,)]
+    assert "let DATABASES place" in project.run(*move), "as long as the settings say otherwise"
+    places = {"default": {}, "approvals": {"COMPONENTS": []}}
+    changed = project.having(fbs_db={**HOSTS, "SIGNALS": False, "DATABASES": places})
+    assert "lives in default already" in changed.run(*move, code=2)
+    changed.manage("fbs_check", "--all")
+    changed.do(
+        "from fbs_app.models import ApprovalRequest\nassert ApprovalRequest.objects.get()._state.db == 'default'"
+    )
+
+
 def test_three_databases_through_a_hosts_life(version: str, make: Callable[..., Project]) -> None:
     """Users and most of FBS in one, rentals in another, licences in a third."""
     project = make(version, "rentals", "licences")
