@@ -82,11 +82,12 @@ class MoveReport:
 def move(component: str, to: str, *, dry_run: bool = False, progress: Told = silent) -> MoveReport:
     """Move a component's tables, with their rows, to another configured database.
 
-    Its tables can be read meanwhile; who writes waits, and is refused once the rows are
-    there. They are copied in one snapshot and compared before anything is final. The old
-    tables are kept in a schema of their own, tied to nothing, until `drop_moved`. A move
-    that was broken off is finished by doing it again, or, where its rows are not known to
-    have arrived, called off by moving the component to where it is.
+    They are copied in one snapshot and compared before anything is final. Meanwhile they
+    can be read; who writes them, or deletes users, waits, and once the rows have arrived
+    only users can be deleted in the old place. The old tables are kept in a schema of
+    their own, tied to nothing, until `drop_moved`. A move that was broken off is finished
+    by doing it again, or, where its rows are not known to have arrived, called off by
+    moving the component to where it is.
 
     Parameters:
         component: what to move, such as ``licensing``.
@@ -101,6 +102,7 @@ def move(component: str, to: str, *, dry_run: bool = False, progress: Told = sil
             table; or copies were not equal. No row was changed.
         LockTimeout: a table is in use for longer than all tries; where the rows had been
             copied already, the message says so.
+        EditedMigration, MissingMigration: as for `fbs_db.migrate`, in the old place.
 
     Calls ``fbs_wake_rules``, and guards old tables with ``fbs_refuse_moved``.
     """
@@ -118,6 +120,8 @@ def move(component: str, to: str, *, dry_run: bool = False, progress: Told = sil
         copied_to = guarded_for(old, names) if _has_schema(old, kept) else ""
         copied = copied_to == to
         _refuse(old, component, target, names, copied_to)
+        for problem in migrations.status(source).problems:
+            raise problem  # what undoes a file has to fit what it has made
         tables = tuple(counted(old, name) for name in names) if dry_run or copied else ()
         if dry_run:
             if ours and not copied:

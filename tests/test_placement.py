@@ -532,6 +532,12 @@ def test_one_database_under_two_names(two: tuple[str, str]) -> None:
         refused("placement", "move", "licensing", "--to", "licences", *words, says="are the same schema", code=1)
 
 
+def test_an_edited_file_stops_it(two: tuple[str, str]) -> None:
+    select(two[0], "update fbs_migrations set checksum = 'other' where migration_id = '0011_license_models'")
+    refused("placement", "move", "licensing", "--to", "licences", "--yes", says="was edited after it was", code=1)
+    assert select(two[1], "select to_regclass('fbs_migrations')") == [(None,)]
+
+
 def test_users_that_are_not_there_stop_it(two: tuple[str, str]) -> None:
     old, new = two
     select(new, "create table people (id bigint primary key)")
