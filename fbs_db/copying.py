@@ -219,16 +219,20 @@ def guard_of(table: str) -> str:
     return f"{table}_moves"
 
 
-def guarded_for(old: Session, names: Sequence[str]) -> str:
-    """The database that guarded tables move to; empty where none is guarded."""
-    rows = old.select(
-        "select convert_from(rtrim(tgargs, '\\x00'), getdatabaseencoding()) from pg_catalog.pg_trigger"
-        " where tgrelid in (select to_regclass(name) from unnest(%s::text[]) as name)"
-        " and tgfoid = to_regproc(%s) limit 1",
-        regclasses(old, names),
-        f"{old.quoted_schema}.fbs_refuse_moved",
+def guards(at: Session) -> dict[str, str]:
+    """The tables that are guarded, each with the database that it moves to."""
+    rows = at.select(
+        "select c.relname, convert_from(rtrim(t.tgargs, '\\x00'), getdatabaseencoding())"
+        " from pg_catalog.pg_trigger as t inner join pg_catalog.pg_class as c on t.tgrelid = c.oid"
+        " where t.tgfoid = to_regproc(%s)",
+        f"{at.quoted_schema}.fbs_refuse_moved",
     )
-    return str(rows[0][0]) if rows else ""
+    return dict(rows)
+
+
+def guarded_for(at: Session, names: Sequence[str]) -> str:
+    """The database that some of these tables move to; empty where none is guarded."""
+    return next((target for name, target in guards(at).items() if name in names), "")
 
 
 # --- what there is

@@ -12,6 +12,7 @@ from psycopg import pq
 
 from fbs_db import config, files, snapshot
 from fbs_db.connection import raise_if_lost, shown
+from fbs_db.copying import guards
 from fbs_db.errors import TargetError, UsageError
 from fbs_db.hosts import may_hold_orphans
 from fbs_db.reports import Progress, silent
@@ -229,11 +230,19 @@ def _history(at: Session, found: Mapping[Key, Object]) -> tuple[list[Finding], l
 
 
 def _misplaced(at: Session, applied: Sequence[files.MigrationFile]) -> Iterator[Finding]:
-    """Components that are installed here and placed in another database."""
+    """Components that are installed here and placed in another database, or on their way."""
     for component in dict.fromkeys(file.component for file in applied if not at.place.holds(file.component)):
         home = next(place.name for place in config.read().databases.values() if place.holds(component))
         mend = f"fbs-db placement move {component} --to {home}"
         yield Finding("warning", "component", component, "misplaced", "is here", f"in database {home}", mend)
+    if not (moving := guards(at)):
+        return
+    on_its_way = {file.component: moving[name] for file in applied for _, name in file.creates if name in moving}
+    for component, goes_to in on_its_way.items():
+        if at.place.holds(component):
+            mend = f"fbs-db placement move {component} --to {goes_to}"
+            found = f"nobody can write its tables, which move to database {goes_to}"
+            yield Finding("error", "component", component, "its move is not finished", found, None, mend)
 
 
 def _made(file: files.MigrationFile, found: Mapping[Key, Object]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -456,6 +457,10 @@ def test_a_move_is_called_off(two: tuple[str, str]) -> None:
     assert die_at("guarded") == -signal.SIGKILL
     with pytest.raises(psycopg.DatabaseError, match="moves to database licences"):
         select(old, "insert into fbs_license_manager_solution_license (solution_name) values ('lost')")
+    found = run("check")
+    assert found.exit_code == 1
+    assert "error: component licensing: its move is not finished" in found.stdout
+    assert "mend:  fbs-db placement move licensing --to licences" in found.stdout
     assert "can be called off" in fine("placement", "move", "licensing", "--to", "default", "--dry-run")
     assert "is called off: it lives in default" in fine("placement", "move", "licensing", "--to", "default")
     select(old, "insert into fbs_license_manager_solution_license (solution_name) values ('kept')")
@@ -498,8 +503,9 @@ def test_what_stands_on_the_tables_stops_it(two: tuple[str, str], made: str, say
     if "trigger" in made:
         select(two[0], "create function mine() returns trigger language plpgsql as 'begin return null; end'")
     select(two[0], made.format(LICENCES[0]))
-    for words in (("--dry-run",), ("--yes",)):
-        refused("placement", "move", "licensing", "--to", "licences", *words, says=says.format(LICENCES[0]), code=1)
+    for dry_run in (True, False):
+        with pytest.raises(MoveRefused, match=re.escape(says.format(LICENCES[0]))):
+            fbs_db.move("licensing", "licences", dry_run=dry_run)
     assert select(two[1], "select to_regclass('fbs_migrations')") == [(None,)]
 
 
@@ -528,8 +534,9 @@ def test_rows_that_a_role_may_not_see_stop_it(two: tuple[str, str]) -> None:
 
 def test_one_database_under_two_names(two: tuple[str, str]) -> None:
     say(default={"url": two[0]}, licences={"url": two[0], "components": []})
-    for words in (("--dry-run",), ("--yes",)):
-        refused("placement", "move", "licensing", "--to", "licences", *words, says="are the same schema", code=1)
+    for dry_run in (True, False):
+        with pytest.raises(MoveRefused, match="are the same schema"):
+            fbs_db.move("licensing", "licences", dry_run=dry_run)
 
 
 def test_an_edited_file_stops_it(two: tuple[str, str]) -> None:
