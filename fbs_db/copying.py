@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg import sql
 
-from fbs_db.backend import Backend
 from fbs_db.connection import said_by
 from fbs_db.errors import LockTimeout, MoveRefused
 from fbs_db.reports import Progress
@@ -80,7 +79,7 @@ def copy_guarded(
         MoveRefused: there are other rows already, or copies are not equal.
         LockTimeout: somebody writes for longer than all tries.
     """
-    with old.translated(), new.translated(), Backend(new.connection, new.schema).lock(), new.connection.transaction():
+    with old.translated(), new.translated(), new.connection.transaction():
         new.connection.execute(_ALIKE.encode())
         new.connection.execute(_NOTICE_DEATH.encode())
         new.connection.execute("set local lock_timeout = '3s'")

@@ -265,7 +265,8 @@ def _copied(
             if _has_later_names(old, names):
                 new.call("fbs_add_later_names")
 
-        tables = patiently(lambda: copy_guarded(old, new, names, finish, progress), progress)
+        with Backend(new.connection, new.schema).lock():
+            tables = patiently(lambda: copy_guarded(old, new, names, finish, progress), progress)
     schema = sql.Identifier(kept_schema(component))
     said = f"FBS's tables as they were when they moved to database {target.name}. Drop them: fbs-db placement drop"
     with old.connection.transaction():
