@@ -391,16 +391,9 @@ def test_who_still_reads_the_old_tables_holds_up_only_their_end(
     select(new, "insert into fbs_license_manager_solution_license (solution_name) values ('new')")
     assert "placement move licensing --to licences" in run("--database", "default", "check").stdout
     refused("placement", "drop", "licensing", "--from", "default", "--yes", says="is not finished yet")
-    refused(
-        "placement",
-        "move",
-        "licensing",
-        "--to",
-        "default",
-        "--yes",
-        says="from default to licences is not finished",
-        code=1,
-    )
+    for dry_run in (True, False):
+        with pytest.raises(MoveRefused, match="from default to licences is not finished"):
+            fbs_db.move("licensing", "default", dry_run=dry_run)
     fine("placement", "move", "licensing", "--to", "licences", "--yes")
     assert len(rows_of(new, LICENCES[0])) == 1001
     assert len(rows_of(old, LICENCES[0], "fbs_moved_licensing")) == 1000
