@@ -12,12 +12,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
 import psycopg
+from psycopg import pq
 
 from fbs_db import config
 from fbs_db.connection import raise_if_lost, said_by
@@ -34,8 +36,12 @@ from fbs_db.session import Database, Session, session
 
 logger = logging.getLogger("fbs_db")
 
-#: So many clean-ups are carried to another database in one transaction of this one's.
+#: So many clean-ups are carried to another database in one transaction of this one's,
+#: and no further one is begun after so many seconds.
 _CARRIED = 100
+_SECONDS = 1.0
+#: Lock timeout, deadlock, serialization failure, statement timeout: one by one would only wait again.
+_WAITED = ("55P03", "40P01", "40001", "57014")
 
 Reach = Callable[[Database], Session]
 
@@ -128,7 +134,27 @@ class Job:
     operation: str
     keys: list[str]
     new_keys: list[str] | None
-    gone: list[str] | None
+
+
+@dataclass
+class _Rests:
+    """Who is left alone for a while, twice as long each time, up to a minute."""
+
+    first: float
+    length: dict[object, float] = field(default_factory=dict)
+    until: dict[object, float] = field(default_factory=dict)
+
+    def rests(self, who: object) -> bool:
+        return time.monotonic() < self.until.get(who, 0)
+
+    def begin(self, who: object) -> float:
+        length = self.length[who] = min(self.length.get(who, self.first / 2) * 2, max(self.first, 60))
+        self.until[who] = time.monotonic() + length
+        return length
+
+    def end(self, who: object) -> bool:
+        """Whether it had rested."""
+        return self.length.pop(who, None) is not None
 
 
 def cleanup_status(database: Database = None, *, schema: str | None = None) -> CleanupStatus:
@@ -156,23 +182,28 @@ def retry_cleanup(database: Database = None, *, batch: int = 1000, schema: str |
     """Try all that waits once more, whether it is due or not, here and in other databases.
 
     Parameters:
-        database: as for `fbs_db.migrate`; None for each configured one.
+        database: as for `fbs_db.migrate`; None for each configured one. On a connection in
+            a transaction, what is for other databases waits: it may be rolled back yet.
         schema: as for `fbs_db.migrate`.
         batch: entries of the queue a transaction.
 
-    Calls ``fbs_retry_cleanup``, ``fbs_claim_cleanup`` and ``fbs_receive_cleanup``.
+    Calls ``fbs_retry_cleanup``, ``fbs_claim_cleanup``, ``fbs_recheck_cleanup`` and, there,
+    ``fbs_receive_cleanup``.
     """
     total = RetryReport(0, 0, 0)
+    rests = _Rests(float("inf"))
     with _reaching("fbs-db cleanup retry", database, schema) as reach:
         for at in _installed(database, reach):
-            due, left = False, _waiting(at)
-            while left > 0:
-                report = _round(at, reach, batch, due)
-                due, left = True, left - report.done - report.failed
-                total = RetryReport(total.done + report.done, total.failed + report.failed, 0)
-                if report.done == 0:
-                    break
-            total = RetryReport(total.done, total.failed, total.waiting + _waiting(at))
+            with at.translated():
+                _make_due(at)
+                left = _waiting(at)
+                while left > 0:
+                    report = _round(at, reach, batch, rests)
+                    left -= report.done + report.failed
+                    total = RetryReport(total.done + report.done, total.failed + report.failed, 0)
+                    if report.done + report.failed == 0:
+                        break
+                total = RetryReport(total.done, total.failed, total.waiting + _waiting(at))
     return total
 
 
@@ -209,8 +240,9 @@ def run_cleanup(
 ) -> None:
     """Drain the queue until told to stop: a worker. Several share the work.
 
-    What fails waits twice as long each time, up to an hour. When a database goes away,
-    the worker waits for it to come back, and works the others meanwhile.
+    What fails waits twice as long each time, up to an hour. When a database goes away, or
+    another one takes nothing, that is left alone for up to a minute; the others are worked
+    meanwhile.
 
     Parameters:
         database: as for `fbs_db.migrate`; None for each configured one.
@@ -220,28 +252,35 @@ def run_cleanup(
         batch: entries a transaction.
         progress: called after each batch that did something.
 
-    Calls ``fbs_retry_cleanup``, ``fbs_claim_cleanup`` and ``fbs_receive_cleanup``.
+    Raises:
+        TargetError: FBS is not whole in the only database; where there are several, that
+            is logged, and the others are worked.
+
+    Calls ``fbs_retry_cleanup``, ``fbs_claim_cleanup``, ``fbs_recheck_cleanup`` and, there,
+    ``fbs_receive_cleanup``.
     """
-    pauses: dict[Database, float] = {}
-    ready: dict[Database, float] = {}
+    rests = _Rests(poll)
     with _reaching("fbs-db cleanup run", database, schema) as reach:
         while not stop.is_set():
             busy = False
-            for one in _databases(database):
-                if time.monotonic() < ready.get(one, 0) or stop.is_set():
+            databases = _databases(database)
+            for one in databases:
+                if rests.rests(one) or stop.is_set():
                     continue
                 try:
                     at = reach(one)
                     if one is not database and not _has_queue(at):
-                        ready[one] = time.monotonic() + 60
+                        rests.begin(one)
                         continue
-                    report = _round(at, reach, batch, due_only=True)
-                    pauses.pop(one, None)
-                except (ConnectionLost, ConnectionFailed, LockTimeout, ServerOutOfResources) as error:
-                    pause = pauses[one] = min(pauses.get(one, poll / 2) * 2, 60)
-                    ready[one] = time.monotonic() + pause
-                    logger.warning("%s Trying again in %.0f s.", error.message, pause)
+                    with at.translated():
+                        report = _round(at, reach, batch, rests)
+                except FbsDbError as error:
+                    passing = (ConnectionLost, ConnectionFailed, LockTimeout, ServerOutOfResources)
+                    if len(databases) == 1 and not isinstance(error, passing):
+                        raise
+                    logger.warning("%s Trying again in %.0f s.", error.message, rests.begin(one))
                     continue
+                rests.end(one)
                 if report.done or report.failed:
                     progress(report)
                 busy = busy or report.done > 0
@@ -252,80 +291,130 @@ def run_cleanup(
 # --- one round
 
 
-def _round(at: Session, reach: Reach, batch: int, due_only: bool) -> RetryReport:
-    """What waits here, and what waits for each other database."""
-    with at.translated():
-        done, failed, _ = at.call("fbs_retry_cleanup", batch, due_only)[0]
-        for target in _targets(at):
-            carried, left = _carry(at, reach, target, due_only)
+def _round(at: Session, reach: Reach, batch: int, rests: _Rests) -> RetryReport:
+    """What is due here, and what is due for each other database."""
+    done, failed, _ = at.call("fbs_retry_cleanup", batch, True)[0]
+    # In a transaction of the caller's nothing has happened yet that others may know of.
+    alone = at.connection.info.transaction_status is pq.TransactionStatus.IDLE
+    for target in _targets(at) if alone else ():
+        if not rests.rests((at, target)):
+            carried, left = _carry(at, reach, target, rests)
             done, failed = done + carried, failed + left
-        return RetryReport(done, failed, _waiting(at))
+    return RetryReport(done, failed, _waiting(at))
 
 
-def _carry(at: Session, reach: Reach, target: str, due_only: bool) -> tuple[int, int]:
-    """Carry what waits for another database there; how many were done, and failed."""
+def _carry(at: Session, reach: Reach, target: str, rests: _Rests) -> tuple[int, int]:
+    """Carry what is due for another database there; how many were done, and failed."""
+    trouble: psycopg.Error | FbsDbError | None = None
     done: list[int] = []
-    failed: list[int] = []
-    with at.connection.transaction():
-        jobs = [Job(*row) for row in at.call("fbs_claim_cleanup", target, _CARRIED, due_only)]
-        if not jobs:
-            return 0, 0
-        for job in jobs:
-            try:
-                _deliver(at, reach(config.read().named(target)), job)
-                done.append(job.id)
-            except (psycopg.Error, FbsDbError) as error:
-                at.connection.execute("select")  # or it is this side that is gone
-                away = isinstance(error, (ConnectionFailed, ConnectionLost, UsageError))
-                put_off = [one.id for one in jobs if one.id not in (*done, *failed)] if away else [job.id]
-                said = said_by(error) if isinstance(error, psycopg.Error) else error.message
-                at.call("fbs_put_off", put_off, getattr(error, "sqlstate", None), said)
-                failed += put_off
-                if away:
-                    logger.warning("Clean-ups for database %s wait: %s", target, said)
-                    break
-        at.select("delete from {fbs}fbs_cleanup_queue where id = any(%s)", done)
-    if done:
-        _forget(at, reach(config.read().named(target)))
-    return len(done), len(failed)
-
-
-def _deliver(at: Session, there: Session, job: Job) -> None:
-    gone = job.gone
+    failed = 0
+    if not at.select(
+        "select from {fbs}fbs_cleanup_queue where target = %s and next_attempt_at <= now() limit 1", target
+    ):
+        return 0, 0
     try:
-        if gone is None:
-            with at.connection.transaction():  # a savepoint
-                gone = _gone(at, there, job.model_name, there.place.name)
-        moved_to = job.new_keys if job.operation == "move" else None
-        there.call("fbs_receive_cleanup", at.place.name, job.ticket, job.model_name, job.keys, moved_to, gone)
+        reach(config.read().named(target))  # before a transaction is open here that could only wait
+    except FbsDbError as error:
+        trouble = error
+    with at.connection.transaction():
+        # Of what rows there hold, the latest here has to tell whether it is gone.
+        at.connection.execute("set transaction isolation level read committed")
+        groups = _groups([Job(*row) for row in at.call("fbs_claim_cleanup", target, _CARRIED, True)])
+        enough = time.monotonic() + _SECONDS
+        while groups and (trouble is not None or time.monotonic() < enough):
+            jobs = groups.pop(0)
+            ids = [job.id for job in jobs]
+            failure = trouble
+            if failure is None:
+                try:
+                    _deliver(at, reach(config.read().named(target)), jobs)
+                    done += ids
+                    continue
+                except (psycopg.Error, FbsDbError) as error:
+                    at.connection.execute("select")  # or it is this side that is gone
+                    failure = error
+            if isinstance(failure, (ConnectionFailed, ConnectionLost, UsageError)) or _state(failure) in _WAITED:
+                trouble = failure
+            elif len(jobs) > 1:
+                groups[:0] = [[job] for job in jobs]
+                continue
+            at.call("fbs_put_off", ids, _state(failure), _said(failure))
+            failed += len(ids)
+        if done:
+            at.select("delete from {fbs}fbs_cleanup_queue where id = any(%s)", done)
+    _tell_of(at, target, trouble, rests)
+    if done:
+        with suppress(FbsDbError, psycopg.Error):  # the next time will do
+            _forget(at, reach(config.read().named(target)))
+    return len(done), failed
+
+
+def _groups(jobs: list[Job]) -> list[list[Job]]:
+    """Deletions of a model go together, as no move is among what is claimed that they would have to wait for."""
+    kinds = groupby(sorted(jobs, key=_kind), _kind)
+    return sorted((list(group) for _, group in kinds), key=lambda group: group[0].id)
+
+
+def _kind(job: Job) -> tuple[str, str, int]:
+    return job.model_name, job.operation, 0 if job.operation == "delete" else job.id
+
+
+def _deliver(at: Session, there: Session, jobs: list[Job]) -> None:
+    """Do clean-ups of one kind there, and note that they are done, in one transaction of that database's."""
+    job = jobs[0]
+    try:
+        held = there.call("fbs_held_keys", job.model_name)[0][0] if job.operation == "sweep" else None
+        with at.connection.transaction():  # a savepoint
+            gone = at.call("fbs_recheck_cleanup", [job.id for job in jobs], held)[0][0]
+        source = at.call("fbs_source")[0][0]
+        tickets = [job.ticket for job in jobs]
+        there.call("fbs_receive_cleanup", source, tickets, job.model_name, job.keys, job.new_keys, gone)
     except psycopg.Error as error:
         raise_if_lost(there.connection, error)
         raise
 
 
+def _tell_of(at: Session, target: str, trouble: psycopg.Error | FbsDbError | None, rests: _Rests) -> None:
+    """A database that takes nothing rests; the log has a line when that begins, and when it is over."""
+    if trouble is None:
+        if rests.end((at, target)):
+            logger.info("Clean-ups are carried to database %s again.", target)
+        return
+    if (at, target) not in rests.length:
+        logger.warning("Clean-ups for database %s wait until it takes them: %s", target, _said(trouble))
+    rests.begin((at, target))
+
+
 def _forget(at: Session, there: Session) -> None:
     """Tickets are noted there until nothing here can bring them again."""
     query = "select ticket from {fbs}fbs_cleanup_received where source = %s"
-    noted = [ticket for (ticket,) in there.select(query, at.place.name)]
+    noted = [ticket for (ticket,) in there.select(query, at.call("fbs_source")[0][0])]
     waiting = at.select("select ticket from {fbs}fbs_cleanup_queue where ticket = any(%s)", noted)
     over = list(set(noted) - {ticket for (ticket,) in waiting})
     there.select("delete from {fbs}fbs_cleanup_received where ticket = any(%s)", over)
 
 
+def _state(error: psycopg.Error | FbsDbError) -> str | None:
+    return error.sqlstate if isinstance(error, psycopg.Error) else None
+
+
+def _said(error: psycopg.Error | FbsDbError) -> str:
+    return said_by(error) if isinstance(error, psycopg.Error) else error.message
+
+
 def _sweep_there(at: Session, reach: Reach, model: str, target: str) -> Swept:
+    if at.connection.info.transaction_status is not pq.TransactionStatus.IDLE:
+        said = "what a transaction deleted that may be rolled back yet is not to be cleaned up in another database"
+        return Swept(model, target, None, None, said)
     try:
         there = reach(config.read().named(target))
-        gone = _gone(at, there, model, target)
+        held = there.call("fbs_held_keys", model)[0][0]
+        at.call("fbs_await_writers", model)
+        gone = at.call("fbs_gone_keys", model, held, target)[0][0]
         touched = there.call("fbs_apply_rules", model, gone)[0][0]
         return Swept(model, target, len(gone), touched, None)
     except (psycopg.Error, FbsDbError) as error:
-        return Swept(model, target, None, None, said_by(error) if isinstance(error, psycopg.Error) else error.message)
-
-
-def _gone(at: Session, there: Session, model: str, target: str) -> list[str]:
-    """Keys that rows there hold, of host rows that are gone here."""
-    held = there.call("fbs_held_keys", model)[0][0]
-    return list(at.call("fbs_gone_keys", model, held, target)[0][0])
+        return Swept(model, target, None, None, _said(error))
 
 
 # --- what there is
@@ -343,12 +432,13 @@ def _installed(database: Database, reach: Reach) -> Iterator[Session]:
     for one in _databases(database):
         try:
             at = reach(one)
-        except ConnectionFailed as error:
+            wanted = one is database or _has_queue(at)
+        except FbsDbError as error:
             if one is database:
                 raise
             logger.warning("%s", error.message)
             continue
-        if one is database or _has_queue(at):
+        if wanted:
             yield at
 
 
@@ -395,3 +485,19 @@ def _targets(at: Session) -> list[str]:
 
 def _waiting(at: Session) -> int:
     return int(at.select("select count(*) from {fbs}fbs_cleanup_queue")[0][0])
+
+
+def _make_due(at: Session) -> None:
+    """Let what waits be tried now; what a worker has in hand, it tries."""
+    at.select(
+        """
+        update {fbs}fbs_cleanup_queue
+        set next_attempt_at = now()
+        where id in (
+            select id
+            from {fbs}fbs_cleanup_queue
+            where next_attempt_at > now() and next_attempt_at < 'infinity'
+            for update skip locked
+        )
+        """
+    )

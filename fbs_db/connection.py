@@ -163,6 +163,7 @@ def settled(where: str, application: str) -> str:
         "keepalives_idle": "5",
         "keepalives_interval": "2",
         "keepalives_count": "3",
+        "tcp_user_timeout": "11000",
     }
     if "PGCONNECT_TIMEOUT" not in os.environ:
         defaults["connect_timeout"] = "10"

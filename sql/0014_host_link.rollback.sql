@@ -6,8 +6,11 @@ from fbs_hosts as h
 inner join pg_class as c on h.host_table = c.oid;
 
 drop function fbs_set_cleanup_targets(text[]);
-drop function fbs_receive_cleanup(text, uuid, text, text[], text[], text[]);
+drop function fbs_receive_cleanup(text, uuid[], text, text[], text[], text[]);
+drop function fbs_recheck_cleanup(bigint[], text[]);
+drop function fbs_await_writers(text);
 drop function fbs_claim_cleanup(text, integer, boolean);
+drop function fbs_source();
 drop function fbs_retry_cleanup(integer, boolean);
 drop function fbs_put_off(bigint[], text, text);
 drop function fbs_run_queued(bigint[]);

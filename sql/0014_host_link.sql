@@ -102,6 +102,10 @@ create table fbs_cleanup_queue (
 
 create index fbs_cleanup_queue_next_attempt_at_idx
 on fbs_cleanup_queue (next_attempt_at);
+-- What happens later to a model's rows waits for its moves.
+create index fbs_cleanup_queue_model_name_id_idx
+on fbs_cleanup_queue (model_name, id)
+where operation = 'move';
 
 comment on table fbs_cleanup_queue is
 'Clean-ups that wait: those that failed, with the reason, and those left to a worker. Done with: fbs-db cleanup retry';
@@ -159,7 +163,7 @@ comment on table fbs_cleanup_received is
 comment on column fbs_cleanup_received.ticket is
 'The clean-up, as the database it came from knows it.';
 comment on column fbs_cleanup_received.source is
-'Name that the project gives that database.';
+'The database it came from, as fbs_source there answers.';
 comment on column fbs_cleanup_received.received_at is
 'When it was done.';
 
@@ -902,7 +906,8 @@ begin
                     select model, 'move', array_agg(p.old_key), array_agg(p.new_key), failed_state, failed
                     from noted as n
                     cross join unnest(n.old_keys, n.later_keys) as p (old_key, new_key)
-                    having count(*) > 0;
+                    having count(*) > 0
+                    returning fbs_cleanup_queue.keys, fbs_cleanup_queue.new_keys into keys, new_keys;
                 else
                     -- Where the key column was renamed, which rows went is not known.
                     insert into fbs_cleanup_queue (model_name, operation, keys, new_keys, next_attempt_at, sqlstate, error)
@@ -914,11 +919,15 @@ begin
                         failed_state, failed
                     );
                 end if;
-            elsif exists (select from fbs_cleanup_targets) and (tg_op <> 'UPDATE' or tg_level = 'STATEMENT') then
-                if keys is not null then
-                    perform fbs_note_for_targets(model, case tg_op when 'UPDATE' then 'move' else 'delete' end, keys, new_keys);
-                elsif tg_op = 'TRUNCATE' or failed_state is not null then
-                    perform fbs_note_for_targets(model, 'sweep');
+            elsif exists (select from fbs_cleanup_targets) then
+                if keys is null then
+                    if tg_op = 'TRUNCATE' or failed_state is not null and (tg_op <> 'UPDATE' or tg_level = 'ROW') then
+                        perform fbs_note_for_targets(model, 'sweep');
+                    end if;
+                elsif tg_op = 'DELETE' then
+                    perform fbs_note_for_targets(model, 'delete', keys);
+                elsif tg_level = 'STATEMENT' then
+                    perform fbs_note_for_targets(model, 'move', keys, new_keys);
                 end if;
             end if;
         exception when others or assert_failure or query_canceled then
@@ -1382,6 +1391,22 @@ $$;
 comment on function fbs_retry_cleanup(integer, boolean) is
 'Does up to so many queued clean-ups, by default whether they are due or not; several workers share them. What fails again waits longer. Returns how many were done, failed, and are waiting.';
 
+create function fbs_source()
+returns text
+language sql
+stable
+set search_path from current
+as $$
+    -- A copy of the database, restored elsewhere, is another source; one that is renamed is not.
+    select concat_ws('/', c.system_identifier, d.oid, current_schema())
+    from pg_control_system() as c
+    cross join pg_database as d
+    where d.datname = current_database();
+$$;
+
+comment on function fbs_source() is
+'What other databases know this one by: number of the cluster, number of the database, schema.';
+
 create function fbs_claim_cleanup(target text, batch integer default 1000, due_only boolean default false)
 returns table (
     id bigint,
@@ -1389,12 +1414,10 @@ returns table (
     model_name text,
     operation text,
     keys text[],
-    new_keys text[],
-    gone text[]
+    new_keys text[]
 )
 language plpgsql
 set search_path from current
-set row_security = off
 as $$
 #variable_conflict use_column
 begin
@@ -1403,57 +1426,132 @@ begin
         return;
     end if;
     return query
-    with claimed as materialized (
+    with first_moves as materialized (
+        select q.model_name, min(q.id) as id
+        from fbs_cleanup_queue as q
+        where q.operation = 'move' and q.target = fbs_claim_cleanup.target
+        group by q.model_name
+    ),
+
+    claimed as materialized (
         select q.*
         from fbs_cleanup_queue as q
+        left join first_moves as f on q.model_name = f.model_name
         where
             q.target = fbs_claim_cleanup.target
             and (not due_only or q.next_attempt_at <= clock_timestamp())
             -- Rows that wait to follow a key are not those of another that came to bear it.
-            and not exists (
-                select from fbs_cleanup_queue as earlier
-                where
-                    earlier.target = q.target
-                    and earlier.model_name = q.model_name
-                    and earlier.operation = 'move'
-                    and earlier.id < q.id
-                    and (q.operation <> 'delete' or earlier.keys && q.keys)
+            and (
+                f.id is null
+                or q.id <= f.id
+                or q.operation = 'delete'
+                and not exists (
+                    select from fbs_cleanup_queue as earlier
+                    where
+                        earlier.operation = 'move'
+                        and earlier.target = q.target
+                        and earlier.model_name = q.model_name
+                        and earlier.id < q.id
+                        and earlier.keys && q.keys
+                )
             )
         order by q.id
         limit batch
-        for update
+        for update of q skip locked
     )
 
-    select
-        c.id, c.ticket, c.model_name, c.operation, c.keys, c.new_keys,
-        case c.operation
-            when 'delete' then fbs_missing_keys(c.model_name, c.keys)
-            -- Rows follow where the host row went, unless it went away, or on, since.
-            when 'move' then fbs_missing_keys(
-                c.model_name,
-                array(
-                    select unnest(c.new_keys)
-                    except
-                    select unnest(later.keys)
-                    from fbs_cleanup_queue as later
-                    where
-                        later.target = c.target
-                        and later.model_name = c.model_name
-                        and later.operation = 'move'
-                        and later.id > c.id
-                )
-            )
-        end
+    select c.id, c.ticket, c.model_name, c.operation, c.keys, c.new_keys
     from claimed as c
     order by c.id;
 end;
 $$;
 
 comment on function fbs_claim_cleanup(text, integer, boolean) is
-'Clean-ups that are to be carried to another database, in their order, locked until the transaction ends. gone are the keys that no host row has now; where all keys are to be looked at (sweep), it is empty. Nothing while somebody else carries there.';
+'Clean-ups that are to be carried to another database, in their order, locked until the transaction ends. Nothing while somebody else carries there.';
+
+create function fbs_await_writers(model text)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    writers text[];
+    enough timestamptz := clock_timestamp() + interval '3 seconds';
+begin
+    select array_agg(l.virtualtransaction)
+    into writers
+    from fbs_hosts as h
+    cross join lateral (
+        select h.host_table as relid
+        union
+        select p.relid from pg_partition_tree(h.host_table) as p
+    ) as t
+    inner join pg_locks as l on t.relid = l.relation
+    where
+        h.model_name = model
+        and l.database = (select d.oid from pg_database as d where d.datname = current_database())
+        and l.mode in ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+        and l.granted
+        and l.pid is distinct from pg_backend_pid();
+    while exists (select from pg_locks as l where l.virtualtransaction = any(writers)) loop
+        if clock_timestamp() > enough then
+            raise exception 'a transaction that writes the table of % does not end', model
+                using errcode = 'lock_not_available', hint = 'What it adds is not to be taken for gone. Try again later.';
+        end if;
+        perform pg_sleep(0.01);
+    end loop;
+end;
+$$;
+
+comment on function fbs_await_writers(text) is
+'Waits, three seconds at most, until the transactions are over that write a model''s host table now: the rows they add may be pointed at in another database before they can be seen here.';
+
+create function fbs_recheck_cleanup(ids bigint[], held text[] default null)
+returns text[]
+language plpgsql
+set search_path from current
+set row_security = off
+as $$
+declare
+    job record;
+begin
+    select
+        min(q.model_name) as model, min(q.operation) as operation, min(q.target) as target, min(q.id) as id,
+        array_agg(k.key) filter (where k.key is not null) as keys
+    into job
+    from fbs_cleanup_queue as q
+    left join lateral unnest(coalesce(q.new_keys, q.keys)) as k (key) on true
+    where q.id = any(ids);
+
+    if job.operation = 'sweep' then
+        perform fbs_await_writers(job.model);
+        return fbs_gone_keys(job.model, held, job.target);
+    elsif job.operation = 'move' then
+        -- Rows follow where the host row went, unless it went away, or on, since.
+        return fbs_missing_keys(
+            job.model,
+            array(
+                select unnest(job.keys)
+                except
+                select unnest(later.keys)
+                from fbs_cleanup_queue as later
+                where
+                    later.operation = 'move'
+                    and later.target = job.target
+                    and later.model_name = job.model
+                    and later.id > job.id
+            )
+        );
+    end if;
+    return fbs_missing_keys(job.model, job.keys);
+end;
+$$;
+
+comment on function fbs_recheck_cleanup(bigint[], text[]) is
+'Which keys of clean-ups of one kind, that are to be carried to another database, no host row has now; where all keys are looked at (sweep), of those that rows there hold.';
 
 create function fbs_receive_cleanup(
-    source text, ticket uuid, model text, keys text[], new_keys text[], gone text[]
+    source text, tickets uuid[], model text, keys text[], new_keys text[], gone text[]
 )
 returns bigint
 language plpgsql
@@ -1462,13 +1560,19 @@ set lock_timeout = '3s'
 set row_security = off
 as $$
 declare
+    noted bigint;
     total bigint := 0;
 begin
     insert into fbs_cleanup_received (ticket, source)
-    values (fbs_receive_cleanup.ticket, fbs_receive_cleanup.source)
+    select ticket, fbs_receive_cleanup.source
+    from unnest(tickets) as ticket
     on conflict do nothing;
-    if not found then
-        return null;
+    get diagnostics noted = row_count;
+    if noted < cardinality(tickets) then
+        if cardinality(tickets) = 1 then
+            return null;
+        end if;
+        raise exception 'some of these clean-ups are done' using errcode = 'unique_violation';
     end if;
     if new_keys is not null then
         total := fbs_apply_rules(model, keys, new_keys);
@@ -1477,8 +1581,8 @@ begin
 end;
 $$;
 
-comment on function fbs_receive_cleanup(text, uuid, text, text[], text[], text[]) is
-'Does a clean-up that came from another database, and notes that it is done; nothing, and no number of rows, where it was done before.';
+comment on function fbs_receive_cleanup(text, uuid[], text, text[], text[], text[]) is
+'Does clean-ups of one kind that came from another database together, and notes that they are done. One that was done before is not done again, and there is no number of rows; among several it is an error: then they come one by one.';
 
 create function fbs_set_cleanup_targets(targets text[])
 returns void
