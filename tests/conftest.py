@@ -13,6 +13,7 @@ from pytest_postgresql import factories
 
 import fbs_db
 from fbs_db import files
+from tests.hosts.versions import Failed, Missing, python_with_django
 from tests.servers import Server, find_binaries, running
 
 
@@ -101,3 +102,15 @@ def url_of(connection: psycopg.Connection) -> str:
     """The connection string of a test's database, for another connection to it."""
     info = connection.info
     return f"postgresql://{info.user}@/{info.dbname}?host={info.host}&port={info.port}"
+
+
+def django_or_skip(version: str) -> Path:
+    """An interpreter with this Django. The test is skipped where none runs it, and where it cannot be installed."""
+    try:
+        return python_with_django(version)
+    except Missing as missing:
+        pytest.skip(str(missing))
+    except Failed as failed:
+        if os.environ.get("FBS_DB_TEST_EVERYTHING"):
+            pytest.fail(f"{failed}, and FBS_DB_TEST_EVERYTHING is set")
+        pytest.skip(str(failed))

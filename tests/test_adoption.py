@@ -23,8 +23,7 @@ from fbs_db.adoption import found as legacy
 from fbs_db.adoption import values
 from fbs_db.errors import AdoptionRefused, FbsDbError, LockTimeout, TargetError
 from tests.catalog import catalog, is_user_key, listed_tables
-from tests.conftest import url_of
-from tests.hosts.versions import Failed, Missing, python_with_django
+from tests.conftest import django_or_skip, url_of
 from tests.servers import Server
 from tests.test_cli import on, run
 
@@ -70,14 +69,7 @@ class Made:
         return "uuid" if self.user_model == "people.Person" else "integer"
 
     def python(self) -> str:
-        try:
-            return str(python_with_django(self.django)) if self.django else sys.executable
-        except Missing as missing:
-            pytest.skip(str(missing))
-        except Failed as failed:
-            if os.environ.get("FBS_DB_TEST_EVERYTHING"):
-                pytest.fail(f"{failed}, and FBS_DB_TEST_EVERYTHING is set")
-            pytest.skip(f"no Django {self.django}: {failed}")
+        return str(django_or_skip(self.django)) if self.django else sys.executable
 
     def run(self, url: str, *module: str, **settings: str) -> None:
         """Run a module of Python in the host."""

@@ -387,9 +387,7 @@ def test_rows_for_a_host_row_that_is_not_committed_yet_are_no_orphans(pair: Pair
     assert pair.fields() == [*range(1, 10), 50]
 
 
-def test_a_key_that_comes_back_while_another_is_carried_is_spared(
-    pair: Pair, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_key_that_comes_back_while_another_is_carried_is_spared(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     name = psycopg.conninfo.conninfo_to_dict(pair.here)["dbname"]
     pair.host(f"alter database {name} set default_transaction_isolation = 'repeatable read'")
     pair.host("update tenants set id = 100 where id = 1")

@@ -20,7 +20,8 @@ import pytest
 from psycopg import sql
 
 from tests.catalog import listed_tables
-from tests.hosts.versions import PYTHONS, Failed, Missing, python_with_django
+from tests.conftest import django_or_skip
+from tests.hosts.versions import PYTHONS
 from tests.servers import Server
 
 pytestmark = pytest.mark.exhaustive
@@ -104,12 +105,7 @@ def make(pg18: Server, tmp_path: Path) -> Iterator[Callable[..., Project]]:
     names: list[str] = []
 
     def project(version: str, *aliases: str) -> Project:
-        try:
-            python = python_with_django(version)
-        except (Missing, Failed) as error:
-            if os.environ.get("FBS_DB_TEST_EVERYTHING"):
-                pytest.fail(str(error))
-            pytest.skip(str(error))
+        python = django_or_skip(version)
         directory = tmp_path / "project"
         shutil.copytree(ROOT / "tests" / "project", directory, ignore=shutil.ignore_patterns("__pycache__"))
         databases = {alias: f"host_{os.getpid()}_{next(_numbers)}_{alias}" for alias in ("default", *aliases)}

@@ -18,8 +18,7 @@ from fbs_db import health, names
 from fbs_db.cli import main
 from fbs_db.errors import AdoptionRefused, MigrationFailed, TargetError
 from tests.catalog import listed_tables
-from tests.conftest import url_of
-from tests.hosts.versions import Failed, Missing, python_with_django
+from tests.conftest import django_or_skip, url_of
 
 pytestmark = pytest.mark.exhaustive
 
@@ -358,14 +357,7 @@ def test_the_commands_answer_in_words_and_in_json(installed: psycopg.Connection)
 def test_models_with_later_names_work_in_every_django(
     request: pytest.FixtureRequest, django: str, user_model: str, schema: str, database: str
 ) -> None:
-    try:
-        python = python_with_django(django)
-    except Missing as missing:
-        pytest.skip(str(missing))
-    except Failed as failed:
-        if os.environ.get("FBS_DB_TEST_EVERYTHING"):
-            raise
-        pytest.skip(str(failed))
+    python = django_or_skip(django)
     connection: psycopg.Connection = request.getfixturevalue(database)
     connection.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(schema)))
     connection.commit()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import pickle
 import subprocess
 import sys
 import types
@@ -12,6 +13,7 @@ import typing
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -22,7 +24,7 @@ import fbs_db
 from fbs_db.errors import ConnectionFailed, TargetError, UsageError
 from fbs_db.reads import groups, rows
 from fbs_db.reads.query import Page
-from tests.conftest import url_of
+from tests.conftest import django_or_skip, url_of
 from tests.servers import Server
 from tests.test_cleanup import seed
 
@@ -348,6 +350,51 @@ def test_on_djangos_connection(filled: psycopg.Connection) -> None:
     words = [sys.executable, "-W", "error", "-c", DJANGO, info.dbname, info.host, str(info.port)]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("read\n", "")
+
+
+#: Runs what it is given on Django's connection, and gives back the rows; its arguments say how Django is set up.
+DJANGO_READS = """
+import os, pickle, sys
+from django.conf import settings
+name, host, port, driver, zones = sys.argv[1:]
+if driver == "psycopg2":
+    sys.modules["psycopg"] = None  # as where it is not installed
+settings.configure(DATABASES={"default": {"ENGINE": "django.db.backends.postgresql", "NAME": name,
+    "USER": "postgres", "HOST": host, "PORT": port}}, USE_TZ=zones == "zones", TIME_ZONE="UTC")
+import django
+django.setup()
+from django.db import connection
+from django.db.backends.postgresql.psycopg_any import is_psycopg3
+assert is_psycopg3 == (driver == "psycopg")
+connection.ensure_connection()
+if driver == "psycopg2":
+    del sys.modules["psycopg"]
+import fbs_db
+answers = []
+with fbs_db.connect(connection) as fbs:
+    for group, name, arguments in pickle.load(sys.stdin.buffer):
+        answer = getattr(getattr(fbs, group), name)(**arguments)
+        answers.append(answer if isinstance(answer, tuple) or not hasattr(answer, "__iter__") else list(answer))
+pickle.dump(answers, sys.stdout.buffer)
+"""
+
+
+@pytest.mark.parametrize("zones", ["zones", "no zones"])
+@pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
+def test_every_read_answers_alike_on_djangos_connection(filled: psycopg.Connection, driver: str, zones: str) -> None:
+    python = django_or_skip("5.2")
+    info = filled.info
+    called = [(group, name, sample(group, name)) for group, name in reads()]
+    words = [str(python), "-W", "error", "-c", DJANGO_READS, info.dbname, info.host, str(info.port), driver, zones]
+    environment = {"PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run(words, input=pickle.dumps(called), capture_output=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr.decode()
+    with fbs_db.connect(url_of(filled)) as fbs:
+        for (group, name, arguments), there in zip(called, pickle.loads(done.stdout), strict=True):
+            answer = getattr(getattr(fbs, group), name)(**arguments)
+            if not isinstance(answer, tuple) and hasattr(answer, "__iter__"):
+                answer = list(answer)
+            assert timeless(there) == timeless(answer), f"{group}.{name}"
 
 
 def test_a_prefer_standby_string_reads_from_the_standby(filled: psycopg.Connection, pg18: Server) -> None:

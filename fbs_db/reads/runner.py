@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
+from datetime import timezone
 from typing import Any, Protocol, TypeVar
 
 import psycopg
-from psycopg import AsyncConnection, Connection, pq
+from psycopg import AsyncConnection, Connection, postgres, pq
 from psycopg.rows import tuple_row
+from psycopg.types.datetime import TimestamptzLoader
+from psycopg.types.json import JsonbLoader
+from psycopg.types.net import InetLoader
 
 from fbs_db.connection import from_server, raise_if_lost, said_by
 from fbs_db.errors import ServerError, TargetError, UsageError
@@ -208,15 +212,31 @@ def _on_django(source: Any, chunked: bool) -> Iterator[Any]:
             from django.db import transaction
 
             with transaction.atomic(using=source.alias), source.chunked_cursor() as cursor:
-                yield cursor
+                yield _loading(cursor)
         else:
             with source.cursor() as cursor:
-                yield cursor
+                yield _loading(cursor)
     except DatabaseError as error:
         cause = error.__cause__
         if isinstance(cause, psycopg.Error):
             raise _translated(cause) from error
         raise ServerError(str(error).strip().partition("\n")[0]) from error  # psycopg2 speaks for itself
+
+
+def _loading(cursor: Any) -> Any:
+    """A cursor of Django's that gives what rows hold; by itself it leaves JSON a text, and takes times' zones off."""
+    if hasattr(cursor, "adapters"):
+        for name, loader in (("jsonb", JsonbLoader), ("inet", InetLoader), ("timestamptz", TimestamptzLoader)):
+            cursor.adapters.register_loader(name, loader)
+        return cursor
+    from psycopg2.extensions import new_type, register_type
+
+    for name, loader in (("jsonb", JsonbLoader), ("inet", InetLoader)):
+        oid = postgres.types[name].oid
+        load = loader(oid).load
+        register_type(new_type((oid,), name, lambda text, _, load=load: text and load(text.encode())), cursor.cursor)
+    cursor.cursor.tzinfo_factory = timezone
+    return cursor
 
 
 def _refuse(connection: Connection[Any] | AsyncConnection[Any]) -> None:
