@@ -136,6 +136,11 @@ class Source:
         return [*self.entry["filters"], *self.entry.get("narrows", [])]
 
     @property
+    def identified(self) -> bool:
+        """Whether a row is asked for by its one key."""
+        return self.entry["rows"] == "one" and len(self.asked) == 1
+
+    @property
     def ranged(self) -> str:
         return str((self.entry["ranges"] or [""])[0])
 
@@ -253,8 +258,13 @@ def parameters_of(source: Source, stream: bool) -> tuple[str, list[str]]:
         return ", ".join(["self", *needed, *(["*", *others] if others else [])]), []
     asked = source.asked
     types = {column.name: column.python(optional=True) for column in source.columns}
+    if source.identified:
+        column = next(column for column in source.columns if column.name == asked[0])
+        return f"self, *, {asked[0]}: {column.python(optional=False)}", [f"{asked[0]}: of the row."]
     written = [f"{one}: {types[one]} = None" for one in asked]
-    told = [f"{', '.join(asked)}: only rows with this value; they combine."] if asked else []
+    told = [f"{', '.join(source.entry['filters'])}: only rows with this value, found by an index; they combine."]
+    if narrows := source.entry.get("narrows"):
+        told.append(f"{', '.join(narrows)}: only rows with this value, too; alone they may look at all rows.")
     if source.ranged:
         written += [f"since: {types[source.ranged]} = None", f"until: {types[source.ranged]} = None"]
         told.append(f"since, until: only rows whose {source.ranged} is not before the one, and before the other.")
@@ -273,6 +283,8 @@ def query_of(source: Source, stream: bool) -> str:
     given = ", since=since, until=until" if source.ranged else ""
     if source.entry["rows"] == "many" and not stream:
         given += ", after=after, limit=limit"
+    if source.entry["rows"] == "one" and not source.identified:
+        given += ", limit=1"
     return f"{source.constant}.of_view(self._run.schema, {filters}{given})"
 
 

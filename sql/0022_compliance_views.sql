@@ -32,14 +32,6 @@ on fbs_user_activity_logs (solution_name, timestamp, id);
 create index fbs_user_activity_logs_timestamp_id_idx
 on fbs_user_activity_logs (timestamp, id);
 
--- A user belongs to one solution as a rule. Not knowing it, PostgreSQL expects too few
--- entries of both to read them in order, and sorts them all for a page.
-create statistics fbs_audit_trails_solution_name_user_id_stat (dependencies)
-on solution_name, user_id from fbs_audit_trails;
-
-create statistics fbs_user_activity_logs_solution_name_user_id_stat (dependencies)
-on solution_name, user_id from fbs_user_activity_logs;
-
 create index fbs_recurring_transactions_solution_name_idx
 on fbs_recurring_transactions (solution_name);
 

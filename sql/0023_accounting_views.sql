@@ -25,6 +25,10 @@ create index fbs_app_incomeexpense_business_id_due_date_idx
 on fbs_app_incomeexpense (business_id, due_date)
 where payment_status not in ('paid', 'cancelled');
 
+create index fbs_app_taxcalculation_business_id_due_date_idx
+on fbs_app_taxcalculation (business_id, due_date)
+where payment_status <> 'paid';
+
 create index fbs_app_incomeexpense_business_id_payment_date_idx
 on fbs_app_incomeexpense (business_id, payment_date);
 
@@ -171,7 +175,9 @@ as $$
         p.amount,
         p.cash_change,
         case
-            when carried is null
+            when carried is not null then carried
+            -- Nothing is before the first.
+            when coalesce(after_date, since) is not null
                 then (
                     select coalesce(sum(e.cash_change), 0)
                     from fbs_accounting_cash_entries as e
@@ -180,7 +186,7 @@ as $$
                         and (e.entry_date, e.id)
                         <= ((select b.entry_date from begins as b), (select b.id from begins as b))
                 )
-            else carried
+            else 0
         end + sum(p.cash_change) over (order by p.entry_date, p.id rows unbounded preceding) as balance
     from page as p
     order by p.entry_date, p.id;
@@ -543,7 +549,9 @@ as $$
         p.debit_amount,
         p.credit_amount,
         case
-            when carried is null
+            when carried is not null then carried
+            -- Nothing is before the first.
+            when coalesce(after_date, since) is not null
                 then (
                     select coalesce(sum(l.balance_change), 0)
                     from fbs_accounting_ledger_lines as l
@@ -553,7 +561,7 @@ as $$
                         and (l.entry_date, l.id)
                         <= ((select b.entry_date from begins as b), (select b.id from begins as b))
                 )
-            else carried
+            else 0
         end + sum(p.balance_change) over (order by p.entry_date, p.id rows unbounded preceding),
         p.recorded_balance
     from page as p

@@ -8,42 +8,65 @@
 -- while the indexes are built.
 -- squawk-ignore-file require-concurrent-index-creation
 
-create function fbs_split_words(content text)
-returns tsvector
-language plpgsql
+create function fbs_word_border()
+returns text
+language sql
 immutable
 set search_path from current
 as $$
-begin
-    -- A tsvector must stay below 1 MB, whatever is written.
-    content := left(content, 100000);
-    -- Where the database's locale is C, quotes, dashes and spaces beyond ASCII pass for
-    -- letters.
-    if getdatabaseencoding() = 'UTF8' then
-        content := regexp_replace(
-            content,
-            '[\u00a0\u00a1\u00ab\u00b7\u00bb\u00bf\u2000-\u206f\u3000-\u3003\u3008-\u301b\uff01-\uff0f\uff1a-\uff20]',
-            ' ', 'g'
-        );
-    end if;
-    -- Without its punctuation a text has words only: no addresses, paths or signed
-    -- numbers that PostgreSQL would keep in one piece.
-    return to_tsvector(
-        'pg_catalog.simple',
-        translate(content, '!"#$%&''()*+,-./:;<=>?@[\]^_`{|}~', repeat(' ', 32))
+    -- Named one by one, as to some locales quotes, dashes and spaces beyond ASCII are
+    -- letters, and to some all letters beyond it are none.
+    select case getdatabaseencoding()
+        when 'UTF8' then
+            '[[:space:]!-/:-@[-`{-~\u00a0\u00a1\u00ab\u00b7\u00bb\u00bf\u2000-\u206f\u20a0-\u20cf\u2190-\u2bff'
+            || '\u3000-\u3003\u3008-\u301b\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65\U0001f000-\U0001faff]'
+        else '[[:space:]!-/:-@[-`{-~]'
+    end;
+$$;
+
+comment on function fbs_word_border() is
+'Regular expression for what parts words, in any language: a space, a mark of punctuation, the sign of a currency, an arrow, a picture.';
+
+create function fbs_split_words(content text)
+returns text[]
+language sql
+immutable
+set search_path from current
+as $$
+    -- A word in a tsvector must stay below 2 kB, a tsvector below 1 MB, whatever is written.
+    select array(
+        select left(w.word, 400)
+        from regexp_split_to_table(lower(left(content, 100000)), fbs_word_border() || '+') as w (word)
+        where w.word <> ''
     );
-end;
 $$;
 
 comment on function fbs_split_words(text) is
-'The words of a text''s first 100,000 characters, in small letters, for any language: punctuation parts them, nothing is left out or brought to a stem.';
+'The words of a text''s first 100,000 characters, in their order, in small letters, of each the first 400: none is left out or brought to its stem.';
+
+create function fbs_document_words(company_id text, content text)
+returns tsvector
+language sql
+immutable
+set search_path from current
+as $$
+    select array_to_tsvector(
+        array(
+            select concat(company_id, '=', w.word)
+            from unnest(fbs_split_words(content)) as w (word)
+        )
+    );
+$$;
+
+comment on function fbs_document_words(text, text) is
+'The words of a document, its company before each, so that an index finds them among the documents of one company.';
 
 -- A changed function does not change what is in these; they have to be built anew.
 create index fbs_dms_document_words_idx
-on fbs_dms_document using gin (fbs_split_words(name || ' ' || title || ' ' || description));
+on fbs_dms_document using gin (fbs_document_words(company_id, name || ' ' || title || ' ' || description));
 
 create index fbs_dms_document_tag_words_idx
-on fbs_dms_document_tag using gin (fbs_split_words(name));
+on fbs_dms_document_tag using gin (array_to_tsvector(fbs_split_words(name)));
 
 create index fbs_dms_document_metadata_idx
 on fbs_dms_document using gin (metadata jsonb_path_ops);
@@ -436,130 +459,193 @@ returns table (
 language plpgsql
 stable
 set search_path from current
+set random_page_cost = 1.1
 as $$
 #variable_conflict use_column
 declare
-    wanted tsquery;
-    untagged tsquery;
-    tagged record;
-    matches text[];
     beginning text := left(query, 1000);
+    wanted record;
+    pattern text;
+    tagged text;
+    conditions text[];
+    condition text;
+    weights text[];
+    rank text;
+    -- The word that the fewest documents should have, and the tags that have it.
+    rare_word text;
+    rare_tags bigint[];
+    newest record;
+    walked integer := 0;
+    too_few boolean := false;
+    matches text;
+    found_ids bigint[] := '{}';
+    found_ranks double precision[] := '{}';
 begin
     if substr(query, 1000, 2) ~ '\S\S' then
         -- Not half a word, unless there is only one.
         beginning := regexp_replace(beginning, '\s\S*$', '');
     end if;
-    -- Words come out of fbs_split_words free of anything that means something in a
-    -- tsquery but a quote, which quote_literal sees to.
-    for tagged in
+    for wanted in
         select
-            w.prefix,
+            w.word,
             array(
                 select t.id
                 from fbs_dms_document_tag as t
-                where fbs_split_words(t.name) @@ w.prefix
+                where array_to_tsvector(fbs_split_words(t.name)) @@ format('''%s'':*', w.word)::tsquery
             ) as tag_ids
-        from (
-            select (quote_literal(u.lexeme) || ':*')::tsquery as prefix
-            from unnest(fbs_split_words(beginning)) as u
-            order by u.positions[1]
-            limit 20
-        ) as w
+        from unnest(fbs_split_words(beginning)) with ordinality as w (word, place)
+        group by w.word
+        order by min(w.place)
+        limit 20
     loop
-        wanted := coalesce(wanted && tagged.prefix, tagged.prefix);
-        if tagged.tag_ids = '{}' then
-            untagged := coalesce(untagged && tagged.prefix, tagged.prefix);
-        else
-            matches := matches || format(
-                '(
+        -- No word has in it what means something in a regular expression.
+        pattern := format('(^|%s)%s', fbs_word_border(), wanted.word);
+        tagged := 'false';
+        if wanted.tag_ids <> '{}' then
+            tagged := format(
+                'exists (
+                    select
+                    from fbs_dms_document_tags as dt
+                    where dt.document_id = d.id and dt.documenttag_id = any(%L)
+                )',
+                wanted.tag_ids
+            );
+        end if;
+        conditions := conditions || format('(d.words ~ %L or %s)', pattern, tagged);
+        weights := weights || format('case when d.heading ~ %L then 1 when %s then 0.4 else 0.1 end', pattern, tagged);
+        if rare_word is null
+            or (cardinality(rare_tags), length(wanted.word)) > (cardinality(wanted.tag_ids), length(rare_word))
+        then
+            rare_word := wanted.word;
+            rare_tags := wanted.tag_ids;
+        end if;
+    end loop;
+    if conditions is null then
+        return;
+    end if;
+    condition := format(
+        '(%s) and ($2 is null or d.state = $2) and ($3 is null or d.document_type_id = $3)'
+        ' and ($4 is null or d.category_id = $4)',
+        array_to_string(conditions, ' and ')
+    );
+    rank := format('((%s) / %s)::double precision', array_to_string(weights, ' + '), cardinality(weights));
+
+    -- Words that many documents have are met with among the newest.
+    for newest in execute format(
+        '
+        select d.id, %s as fits, %s as rank
+        from (
+            select
+                d.*,
+                lower(d.name || '' '' || d.title) as heading,
+                lower(left(d.name || '' '' || d.title || '' '' || d.description, 100000)) as words
+            from fbs_dms_document as d
+            where d.company_id = $1
+            order by d.created_at desc, d.id desc
+            limit 4001
+        ) as d',
+        condition, rank
+    )
+    using company_id, state, document_type_id, category_id
+    loop
+        walked := walked + 1;
+        if newest.fits then
+            found_ids := found_ids || newest.id;
+            found_ranks := found_ranks || newest.rank;
+        end if;
+        exit when cardinality(found_ids) = 200;
+        too_few := walked > 4000 or walked % 100 = 0 and 20 * cardinality(found_ids) < walked;
+        exit when too_few;
+    end loop;
+    -- Those that few have are found by an index.
+    if too_few then
+        matches := 'fbs_document_words(d.company_id, d.name || '' '' || d.title || '' '' || d.description) @@ $5';
+        if rare_tags <> '{}' then
+            matches := format(
+                'd.company_id = $1 and d.id in (
                     select d.id
                     from fbs_dms_document as d
-                    where fbs_split_words(d.name || '' '' || d.title || '' '' || d.description) @@ %L
+                    where %s
                     union
                     select dt.document_id
                     from fbs_dms_document_tags as dt
-                    where dt.documenttag_id = any(%L)
+                    where dt.documenttag_id = any($6)
                 )',
-                tagged.prefix, tagged.tag_ids
+                matches
             );
         end if;
-    end loop;
-    if wanted is null then
-        return;
-    end if;
-    if untagged is not null then
-        matches := matches || format(
-            '(
-                select d.id
-                from fbs_dms_document as d
-                where fbs_split_words(d.name || '' '' || d.title || '' '' || d.description) @@ %L
-            )',
-            untagged
-        );
+        execute format(
+            '
+            select array_agg(f.id), array_agg(f.rank)
+            from (
+                select d.id, %s as rank
+                from (
+                    select
+                        d.*,
+                        lower(d.name || '' '' || d.title) as heading,
+                        lower(left(d.name || '' '' || d.title || '' '' || d.description, 100000)) as words
+                    from fbs_dms_document as d
+                    where %s
+                    offset 0
+                ) as d
+                where %s
+                order by d.created_at desc, d.id desc
+                limit 200
+            ) as f',
+            rank, matches, condition
+        )
+        into found_ids, found_ranks
+        using
+            company_id, state, document_type_id, category_id,
+            format('''%s=%s'':*', replace(replace(company_id, '\', '\\'), '''', ''''''), rare_word)::tsquery,
+            rare_tags;
     end if;
 
-    return query execute format(
-        '
-        select *
-        from (
-            select
-                m.id,
-                ts_rank(
-                    setweight(fbs_split_words(m.title), ''A'')
-                    || setweight(fbs_split_words(m.name), ''A'')
-                    || setweight(fbs_split_words(array_to_string(m.tags, '' '')), ''B'')
-                    || setweight(fbs_split_words(left(m.description, 2000)), ''D''),
-                    $1
-                )::double precision as rank,
-                m.name::text,
-                m.title::text,
-                m.state::text,
-                m.document_type_id,
-                m.category_id,
-                m.confidentiality_level::text,
-                m.expiry_date,
-                m.tags,
-                m.created_at
-            from (
-                select
-                    d.*,
+    return query
+    select
+        d.id,
+        p.rank,
+        d.name::text,
+        d.title::text,
+        d.state::text,
+        d.document_type_id,
+        d.category_id,
+        d.confidentiality_level::text,
+        d.expiry_date,
+        array(
+            select t.name::text
+            from fbs_dms_document_tag as t
+            where
+                t.id = any(
                     array(
-                        select t.name::text
+                        select dt.documenttag_id
                         from fbs_dms_document_tags as dt
-                        inner join fbs_dms_document_tag as t on dt.documenttag_id = t.id
                         where dt.document_id = d.id
-                        order by t.name
-                    ) as tags
-                from (
-                    select d.*
-                    from fbs_dms_document as d
-                    where
-                        d.id in (%s)
-                        and d.company_id = $2
-                        and ($3 is null or d.state = $3)
-                        and ($4 is null or d.document_type_id = $4)
-                        and ($5 is null or d.category_id = $5)
-                    order by d.id desc
-                    limit 500
-                ) as d
-            ) as m
-        ) as ranked
-        where ranked.rank < $6 or (ranked.rank = $6 and ranked.id < $7) or $6 is null
-        order by ranked.rank desc, ranked.id desc
-        limit $8',
-        array_to_string(matches, ' intersect ')
-    )
-    using wanted, company_id, state, document_type_id, category_id, after_rank, after_id, page_size;
+                    )
+                )
+            order by t.name
+        ),
+        d.created_at
+    from (
+        select f.id, f.rank
+        from unnest(found_ids, found_ranks) as f (id, rank)
+        where after_rank is null or f.rank < after_rank or (f.rank = after_rank and f.id < after_id)
+        order by f.rank desc, f.id desc
+        limit page_size
+    ) as p
+    inner join fbs_dms_document as d on p.id = d.id
+    order by p.rank desc, p.id desc;
 end;
 $$;
 
 comment on function fbs_documents_search(text, text, text, bigint, bigint, bigint, double precision, bigint) is
-'Documents of a company whose name, title, description or tags have every word of the query, each as the beginning of a word; those of a state, kind or category only where one is given. Any text will do as a query: punctuation parts words and means nothing else, its first 1,000 characters and 20 words count, and without any word nothing is found. Best match first: title and name count most, then tags, then the first 2,000 characters of the description; the newest first among equals. Of more than 500 matches the newest 500 are ranked. The next page is asked for with after_rank and after_id, those of the last row. Cost: all documents, of whatever company, that have the words, by index.';
+'Documents of a company whose name, title, description or tags have every word of the query, each as the beginning of a word; those of a state, kind or category only where one is given. Any text will do as a query: punctuation parts words and means nothing else, its first 1,000 characters and 20 words count, and without any word nothing is found. Best match first: rank is the mean over the words of the query, a word in name or title counting 1, in a tag 0.4, in the description alone 0.1; the newest (greatest id) first among equals. Of more than 200 matches the 200 created last are ranked. The next page is asked for with after_rank and after_id, those of the last row. Cost: of words that many documents have, the newest documents of the company until 200 are found; of others, those of the company with the longest word, by index.';
 
 create function fbs_documents_by_metadata(
     company_id text,
     metadata jsonb,
     page_size bigint default 50,
+    after_created_at timestamptz default null,
     after_id bigint default null
 )
 returns table (
@@ -577,14 +663,60 @@ returns table (
 language plpgsql
 stable
 set search_path from current
+set random_page_cost = 1.1
 as $$
 #variable_conflict use_column
+declare
+    newest record;
+    walked integer := 0;
+    too_few boolean := false;
+    found_ids bigint[] := '{}';
 begin
     if fbs_documents_by_metadata.metadata in ('{}', '[]') then
         raise exception 'metadata to look for is %, which every document has', fbs_documents_by_metadata.metadata
             using errcode = 'FB040',
                 hint = 'Name at least one fact, or list documents with fbs_documents_overview.';
     end if;
+    -- Facts that many documents have are met with among the newest.
+    for newest in execute
+        '
+        select d.id, d.metadata @> $2 as fits
+        from fbs_dms_document as d
+        where
+            d.company_id = $1
+            and ($3 is null or (d.created_at, d.id) < ($3, $4))
+        order by d.created_at desc, d.id desc
+        limit 5001'
+    using
+        company_id, fbs_documents_by_metadata.metadata, after_created_at, coalesce(after_id, 0)
+    loop
+        exit when cardinality(found_ids) >= page_size;
+        walked := walked + 1;
+        if newest.fits then
+            found_ids := found_ids || newest.id;
+        end if;
+        too_few := walked > 5000 or walked % 500 = 0 and 100 * cardinality(found_ids) < walked;
+        exit when too_few;
+    end loop;
+    -- Those that few have are found by their index.
+    if too_few then
+        found_ids := array(
+            with matches as materialized (
+                select d.id, d.company_id, d.created_at
+                from fbs_dms_document as d
+                where d.metadata @> fbs_documents_by_metadata.metadata
+            )
+
+            select d.id
+            from matches as d
+            where
+                d.company_id = fbs_documents_by_metadata.company_id
+                and (after_created_at is null or (d.created_at, d.id) < (after_created_at, coalesce(after_id, 0)))
+            order by d.created_at desc, d.id desc
+            limit page_size
+        );
+    end if;
+
     return query
     select
         d.id,
@@ -598,17 +730,13 @@ begin
         d.metadata,
         d.created_at
     from fbs_dms_document as d
-    where
-        d.metadata @> fbs_documents_by_metadata.metadata
-        and d.company_id = fbs_documents_by_metadata.company_id
-        and d.id < coalesce(after_id, 9223372036854775807)
-    order by d.id desc
-    limit page_size;
+    where d.id = any(found_ids)
+    order by d.created_at desc, d.id desc;
 end;
 $$;
 
-comment on function fbs_documents_by_metadata(text, jsonb, bigint, bigint) is
-'Documents of a company that have all the given facts among their metadata, such as {"model_name": "tenants.tenant", "record_id": 7}; facts within lists and objects count, a number is not its text. Newest (greatest id) first; the next page is asked for with after_id, that of the last row. Null finds nothing; error FB040 for {} and [], which every document has. Cost: all documents, of whatever company, that have the facts, by index.';
+comment on function fbs_documents_by_metadata(text, jsonb, bigint, timestamptz, bigint) is
+'Documents of a company that have all the given facts among their metadata, such as {"model_name": "tenants.tenant", "record_id": 7}; facts within lists and objects count, a number is not its text. Newest first; the next page is asked for with after_created_at and after_id, those of the last row. Null finds nothing; error FB040 for {} and [], which every document has. Cost: of facts that many documents have, the newest documents of the company until a page is full; of others, all documents, of whatever company, that have them, by index.';
 
 create function fbs_documents_expiring(
     company_id text,

@@ -522,16 +522,7 @@ DOCUMENTS_OVERVIEW = Read(
         "state": ("draft", "pending", "approved", "rejected", "archived"),
     },
 )
-DOCUMENTS_DETAILS = Read(
-    "fbs_documents_details",
-    rows.DocumentsDetails,
-    order=("-created_at", "-id"),
-    ranged="created_at",
-    offered={
-        "confidentiality_level": ("public", "internal", "confidential"),
-        "state": ("draft", "pending", "approved", "rejected", "archived"),
-    },
-)
+DOCUMENTS_DETAILS = Read("fbs_documents_details", rows.DocumentsDetails, order=("id",))
 DOCUMENTS_PENDING_APPROVALS = Read("fbs_documents_pending_approvals", rows.DocumentsPendingApprovals, order=("id",))
 DOCUMENTS_SEARCH = Read(
     "fbs_documents_search",
@@ -551,7 +542,13 @@ DOCUMENTS_SEARCH = Read(
 DOCUMENTS_BY_METADATA = Read(
     "fbs_documents_by_metadata",
     rows.DocumentsByMetadata,
-    {"company_id": "text", "metadata": "jsonb", "page_size": "bigint", "after_id": "bigint"},
+    {
+        "company_id": "text",
+        "metadata": "jsonb",
+        "page_size": "bigint",
+        "after_created_at": "timestamp with time zone",
+        "after_id": "bigint",
+    },
     needed=("company_id", "metadata"),
 )
 DOCUMENTS_EXPIRING = Read(
@@ -641,8 +638,9 @@ class Approvals:
         """Approval requests, whatever became of them. Read newest first: created_at desc, id desc.
 
         Parameters:
-            id, status, approval_type, requester_id, approver_id, solution_name, model_name, record_id: only
-                rows with this value; they combine.
+            id, status, approval_type, requester_id, approver_id, solution_name: only rows with this value,
+                found by an index; they combine.
+            model_name, record_id: only rows with this value, too; alone they may look at all rows.
             since, until: only rows whose created_at is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -723,8 +721,9 @@ class Approvals:
         created_at, id. Those nobody is chosen for have no approver_id.
 
         Parameters:
-            id, approver_id, approval_type, requester_id, solution_name, model_name, record_id: only rows with
-                this value; they combine.
+            id, approver_id: only rows with this value, found by an index; they combine.
+            approval_type, requester_id, solution_name, model_name, record_id: only rows with this value, too;
+                alone they may look at all rows.
             since, until: only rows whose created_at is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -783,11 +782,11 @@ class Approvals:
             )
         )
 
-    def details(self, *, id: int | None = None) -> rows.ApprovalsDetails | None:
+    def details(self, *, id: int) -> rows.ApprovalsDetails | None:
         """One approval request with all answers given to it. Ask for it by id.
 
         Parameters:
-            id: only rows with this value; they combine.
+            id: of the row.
 
         Reads ``fbs_approvals_details``.
         """
@@ -817,7 +816,7 @@ class Approvals:
         chosen for are counted under an empty approver_id.
 
         Parameters:
-            approver_id: only rows with this value; they combine.
+            approver_id: only rows with this value, found by an index; they combine.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
 
@@ -860,8 +859,9 @@ class Notifications:
         user's share.
 
         Parameters:
-            id, user_id, solution_name, is_read, is_unread, notification_type, priority: only rows with this
-                value; they combine.
+            id, user_id, solution_name: only rows with this value, found by an index; they combine.
+            is_read, is_unread, notification_type, priority: only rows with this value, too; alone they may look
+                at all rows.
             since, until: only rows whose created_at is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -933,7 +933,8 @@ class Notifications:
         those for nobody in particular are counted under an empty user_id.
 
         Parameters:
-            user_id, notification_type, priority: only rows with this value; they combine.
+            user_id: only rows with this value, found by an index; they combine.
+            notification_type, priority: only rows with this value, too; alone they may look at all rows.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
 
@@ -976,7 +977,8 @@ class Notifications:
         """Active alerts: notifications of the type alert that nobody has read yet. An alert ends when it is read.
 
         Parameters:
-            id, user_id, solution_name, priority, urgency: only rows with this value; they combine.
+            id, user_id, solution_name: only rows with this value, found by an index; they combine.
+            priority, urgency: only rows with this value, too; alone they may look at all rows.
             since, until: only rows whose created_at is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -1049,7 +1051,8 @@ class Msme:
         """How far the set-up of each solution is. A solution whose set-up was never opened has no row.
 
         Parameters:
-            id, solution_name, status, business_type: only rows with this value; they combine.
+            id, solution_name, status, business_type: only rows with this value, found by an index; they
+                combine.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
 
@@ -1099,8 +1102,9 @@ class Msme:
         or above it.
 
         Parameters:
-            id, solution_name, kpi_type, period, kpi_name, is_reached, trend: only rows with this value; they
+            id, solution_name, kpi_type, period, kpi_name: only rows with this value, found by an index; they
                 combine.
+            is_reached, trend: only rows with this value, too; alone they may look at all rows.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
 
@@ -1169,7 +1173,9 @@ class Msme:
         or its status is compliant. Today is the session's day; on the due date itself a duty is not late yet.
 
         Parameters:
-            id, solution_name, compliance_type, status, due_state: only rows with this value; they combine.
+            id, solution_name, compliance_type, status: only rows with this value, found by an index; they
+                combine.
+            due_state: only rows with this value, too; alone they may look at all rows.
             since, until: only rows whose due_date is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -1241,8 +1247,9 @@ class Msme:
         campaign. Read latest first: start_date desc, id desc.
 
         Parameters:
-            id, solution_name, status, campaign_type, is_running, is_over_budget: only rows with this value;
-                they combine.
+            id, solution_name: only rows with this value, found by an index; they combine.
+            status, campaign_type, is_running, is_over_budget: only rows with this value, too; alone they may
+                look at all rows.
             since, until: only rows whose start_date is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -1311,7 +1318,8 @@ class Msme:
         """Templates for the set-up by line of business, withdrawn ones too. Read by business_type, name, id.
 
         Parameters:
-            id, business_type, is_active, name: only rows with this value; they combine.
+            id, business_type: only rows with this value, found by an index; they combine.
+            is_active, name: only rows with this value, too; alone they may look at all rows.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
 
@@ -1360,7 +1368,8 @@ class Msme:
         both there.
 
         Parameters:
-            id, solution_name, metric_name, period, metric_type: only rows with this value; they combine.
+            id, solution_name: only rows with this value, found by an index; they combine.
+            metric_name, period, metric_type: only rows with this value, too; alone they may look at all rows.
             since, until: only rows whose date is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -1436,7 +1445,7 @@ class Msme:
         them. Counts of what it has none of are 0.
 
         Parameters:
-            solution_name: only rows with this value; they combine.
+            solution_name: only rows with this value, found by an index; they combine.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
 
@@ -1478,7 +1487,7 @@ class Workflow:
 
         Parameters:
             id, solution_name, workflow_type, is_active, is_template, name, version, created_by_id: only rows
-                with this value; they combine.
+                with this value, found by an index; they combine.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
 
@@ -1556,8 +1565,10 @@ class Workflow:
         desc.
 
         Parameters:
-            id, workflow_definition_id, solution_name, business_id, status, current_user_id, current_step_id,
-                workflow_type, model_name, record_id, is_late: only rows with this value; they combine.
+            id, workflow_definition_id, solution_name, business_id, status, current_user_id: only rows with this
+                value, found by an index; they combine.
+            current_step_id, workflow_type, model_name, record_id, is_late: only rows with this value, too;
+                alone they may look at all rows.
             since, until: only rows whose started_at is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -1647,8 +1658,9 @@ class Workflow:
         it is and oldest first: started_at, id.
 
         Parameters:
-            id, current_user_id, workflow_definition_id, solution_name, business_id, current_step_id,
-                assigned_role: only rows with this value; they combine.
+            id, current_user_id: only rows with this value, found by an index; they combine.
+            workflow_definition_id, solution_name, business_id, current_step_id, assigned_role: only rows with
+                this value, too; alone they may look at all rows.
             since, until: only rows whose started_at is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -1719,7 +1731,8 @@ class Workflow:
         workflow_definition_id.
 
         Parameters:
-            workflow_definition_id, solution_name, name, version: only rows with this value; they combine.
+            workflow_definition_id: only rows with this value, found by an index; they combine.
+            solution_name, name, version: only rows with this value, too; alone they may look at all rows.
 
         Reads ``fbs_workflow_graphs``.
         """
@@ -1732,6 +1745,7 @@ class Workflow:
                     "name": name,
                     "version": version,
                 },
+                limit=1,
             )
         )
 
@@ -1749,7 +1763,8 @@ class Workflow:
         workflow_instance_id; the default way is taken when no other applies.
 
         Parameters:
-            workflow_instance_id, current_user_id, transition_type: only rows with this value; they combine.
+            workflow_instance_id: only rows with this value, found by an index; they combine.
+            current_user_id, transition_type: only rows with this value, too; alone they may look at all rows.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
 
@@ -1807,8 +1822,10 @@ class Workflow:
         """What happened in the runs of workflows, and in which run. Read newest first: timestamp desc, id desc.
 
         Parameters:
-            id, workflow_instance_id, action, executed_by_id, workflow_definition_id, solution_name,
-                business_id: only rows with this value; they combine.
+            id, workflow_instance_id, action, executed_by_id: only rows with this value, found by an index; they
+                combine.
+            workflow_definition_id, solution_name, business_id: only rows with this value, too; alone they may
+                look at all rows.
             since, until: only rows whose timestamp is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -1880,7 +1897,8 @@ class Workflow:
         workflow never run has no row.
 
         Parameters:
-            workflow_definition_id, solution_name, workflow_type: only rows with this value; they combine.
+            workflow_definition_id, solution_name: only rows with this value, found by an index; they combine.
+            workflow_type: only rows with this value, too; alone they may look at all rows.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
 
@@ -1933,7 +1951,8 @@ class Workflow:
         entry in its log, or since it started where it has none.
 
         Parameters:
-            workflow_definition_id, solution_name, current_step_id: only rows with this value; they combine.
+            workflow_definition_id, solution_name, current_step_id: only rows with this value, found by an
+                index; they combine.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
 
@@ -1994,7 +2013,8 @@ class Bi:
         """Dashboards, retired ones too. Read by dashboard_type, name, id.
 
         Parameters:
-            id, dashboard_type, is_public, is_active, created_by_id: only rows with this value; they combine.
+            id, dashboard_type, is_public, is_active, created_by_id: only rows with this value, found by an
+                index; they combine.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
 
@@ -2064,8 +2084,8 @@ class Bi:
         """Report definitions, retired ones too. Read by report_type, name, id.
 
         Parameters:
-            id, report_type, is_scheduled, is_active, output_format, created_by_id: only rows with this value;
-                they combine.
+            id, report_type, is_scheduled, is_active, output_format, created_by_id: only rows with this value,
+                found by an index; they combine.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
 
@@ -2129,7 +2149,8 @@ class Bi:
         value stands: fbs_bi_kpi_state.
 
         Parameters:
-            id, kpi_type, frequency, is_active, created_by_id: only rows with this value; they combine.
+            id, kpi_type, frequency, is_active, created_by_id: only rows with this value, found by an index;
+                they combine.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
 
@@ -2197,7 +2218,8 @@ class Bi:
         """Charts, retired ones too. Read by chart_type, name, id.
 
         Parameters:
-            id, chart_type, is_active, created_by_id: only rows with this value; they combine.
+            id, chart_type, is_active, created_by_id: only rows with this value, found by an index; they
+                combine.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
 
@@ -2266,8 +2288,9 @@ class Compliance:
         """Compliance rules of every solution, in force or suspended.
 
         Parameters:
-            id, solution_name, name, compliance_type, check_frequency, active: only rows with this value; they
-                combine.
+            id, solution_name: only rows with this value, found by an index; they combine.
+            name, compliance_type, check_frequency, active: only rows with this value, too; alone they may look
+                at all rows.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
 
@@ -2323,7 +2346,7 @@ class Compliance:
         without rules has no row.
 
         Parameters:
-            solution_name: only rows with this value; they combine.
+            solution_name: only rows with this value, found by an index; they combine.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
 
@@ -2357,7 +2380,8 @@ class Compliance:
         (timestamp), of one solution, or any of these together. Each of these is served by an index.
 
         Parameters:
-            id, solution_name, user_id, record_id, record_type, action: only rows with this value; they combine.
+            id, solution_name, user_id, record_id: only rows with this value, found by an index; they combine.
+            record_type, action: only rows with this value, too; alone they may look at all rows.
             since, until: only rows whose timestamp is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -2430,7 +2454,8 @@ class Compliance:
         together. Each of these is served by an index.
 
         Parameters:
-            id, solution_name, user_id, action, session_id: only rows with this value; they combine.
+            id, solution_name, user_id: only rows with this value, found by an index; they combine.
+            action, session_id: only rows with this value, too; alone they may look at all rows.
             since, until: only rows whose timestamp is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -2501,8 +2526,9 @@ class Compliance:
         """Timetable of the reports that each solution produces by itself.
 
         Parameters:
-            id, solution_name, name, report_type, frequency, active, is_overdue: only rows with this value; they
-                combine.
+            id, solution_name: only rows with this value, found by an index; they combine.
+            name, report_type, frequency, active, is_overdue: only rows with this value, too; alone they may
+                look at all rows.
             since, until: only rows whose next_run is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -2577,7 +2603,9 @@ class Compliance:
         """Payments and receipts that come back at regular times, each with its next day.
 
         Parameters:
-            id, solution_name, transaction_type, frequency, active: only rows with this value; they combine.
+            id, solution_name: only rows with this value, found by an index; they combine.
+            transaction_type, frequency, active: only rows with this value, too; alone they may look at all
+                rows.
             since, until: only rows whose next_date is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -2674,8 +2702,9 @@ class Accounting:
         """Cash book of every business, each entry with what it does to the cash.
 
         Parameters:
-            id, business_id, entry_type, payment_method, category, subcategory, vendor_customer,
-                reference_number, created_by_id: only rows with this value; they combine.
+            id, business_id: only rows with this value, found by an index; they combine.
+            entry_type, payment_method, category, subcategory, vendor_customer, reference_number, created_by_id:
+                only rows with this value, too; alone they may look at all rows.
             since, until: only rows whose entry_date is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -2821,8 +2850,9 @@ class Accounting:
         """Income and expenses of every business, one by one.
 
         Parameters:
-            id, business_id, transaction_type, payment_status, category, subcategory, account, vendor_customer,
-                invoice_number, is_open, created_by_id: only rows with this value; they combine.
+            id, business_id: only rows with this value, found by an index; they combine.
+            transaction_type, payment_status, category, subcategory, account, vendor_customer, invoice_number,
+                is_open, created_by_id: only rows with this value, too; alone they may look at all rows.
             since, until: only rows whose transaction_date is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -2946,8 +2976,9 @@ class Accounting:
         """Ledger of every business, line by line.
 
         Parameters:
-            id, business_id, account, account_type, reference, reference_type, created_by_id: only rows with
-                this value; they combine.
+            id, business_id: only rows with this value, found by an index; they combine.
+            account, account_type, reference, reference_type, created_by_id: only rows with this value, too;
+                alone they may look at all rows.
             since, until: only rows whose entry_date is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -3056,7 +3087,8 @@ class Accounting:
         the lines of the business asked for.
 
         Parameters:
-            business_id, account, account_type: only rows with this value; they combine.
+            business_id: only rows with this value, found by an index; they combine.
+            account, account_type: only rows with this value, too; alone they may look at all rows.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
 
@@ -3161,7 +3193,8 @@ class Accounting:
         """Tax of every business by period: what it comes to, what is paid of it and what is not.
 
         Parameters:
-            id, business_id, payment_status, tax_type, is_overdue: only rows with this value; they combine.
+            id, business_id, payment_status: only rows with this value, found by an index; they combine.
+            tax_type, is_overdue: only rows with this value, too; alone they may look at all rows.
             since, until: only rows whose tax_period_end is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -3284,8 +3317,9 @@ class Discovery:
         """Kinds of record (models) found in each Odoo database.
 
         Parameters:
-            id, database_name, model_name, module_name, model_type, is_active, is_installed: only rows with this
-                value; they combine.
+            id, database_name, model_name, module_name, model_type: only rows with this value, found by an
+                index; they combine.
+            is_active, is_installed: only rows with this value, too; alone they may look at all rows.
             since, until: only rows whose last_verified is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -3364,8 +3398,10 @@ class Discovery:
         """Fields found on the kinds of record of each Odoo database.
 
         Parameters:
-            id, odoo_model_id, database_name, model_name, field_name, field_type, relation_model, required,
-                readonly, computed, stored: only rows with this value; they combine.
+            id, odoo_model_id, database_name, model_name, field_name, field_type, relation_model: only rows with
+                this value, found by an index; they combine.
+            required, readonly, computed, stored: only rows with this value, too; alone they may look at all
+                rows.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
 
@@ -3445,8 +3481,10 @@ class Discovery:
         """Odoo modules (apps and add-ons) found in each Odoo database.
 
         Parameters:
-            id, database_name, module_name, category, is_installed, is_active, application: only rows with this
-                value; they combine.
+            id, database_name, module_name, category: only rows with this value, found by an index; they
+                combine.
+            is_installed, is_active, application: only rows with this value, too; alone they may look at all
+                rows.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
 
@@ -3514,7 +3552,8 @@ class Discovery:
         """Searches in which FBS looked through an Odoo database, and what each found.
 
         Parameters:
-            id, session_id, database_name, session_type, status: only rows with this value; they combine.
+            id, session_id, database_name: only rows with this value, found by an index; they combine.
+            session_type, status: only rows with this value, too; alone they may look at all rows.
             since, until: only rows whose started_at is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -3608,8 +3647,9 @@ class CustomFields:
         model_name, record_id, field_name, database_name.
 
         Parameters:
-            id, model_name, record_id, field_name, field_type, database_name, solution_name, is_active: only
-                rows with this value; they combine.
+            id, model_name: only rows with this value, found by an index; they combine.
+            record_id, field_name, field_type, database_name, solution_name, is_active: only rows with this
+                value, too; alone they may look at all rows.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
 
@@ -3677,7 +3717,8 @@ class CustomFields:
         Odoo database. Fields set aside are left out; a record without any has no row.
 
         Parameters:
-            model_name, record_id, database_name: only rows with this value; they combine.
+            model_name: only rows with this value, found by an index; they combine.
+            record_id, database_name: only rows with this value, too; alone they may look at all rows.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
 
@@ -3745,7 +3786,8 @@ class Documents:
         lie above each other in a circle, each has its way down from the one that would come twice.
 
         Parameters:
-            id, parent_id, name, is_active, depth, in_cycle: only rows with this value; they combine.
+            id, parent_id: only rows with this value, found by an index; they combine.
+            name, is_active, depth, in_cycle: only rows with this value, too; alone they may look at all rows.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
 
@@ -3818,8 +3860,8 @@ class Documents:
 
         Parameters:
             id, company_id, document_type_id, category_id, created_by_id, approved_by_id, solution_db,
-                attachment_id, expiry_date, name, state, confidentiality_level: only rows with this value; they
-                combine.
+                attachment_id, expiry_date: only rows with this value, found by an index; they combine.
+            name, state, confidentiality_level: only rows with this value, too; alone they may look at all rows.
             since, until: only rows whose created_at is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -3893,100 +3935,16 @@ class Documents:
             )
         )
 
-    def details(
-        self,
-        *,
-        id: int | None = None,
-        company_id: str | None = None,
-        document_type_id: int | None = None,
-        created_by_id: UserKey | None = None,
-        approved_by_id: UserKey | None = None,
-        solution_db: str | None = None,
-        expiry_date: date | None = None,
-        category_id: int | None = None,
-        name: str | None = None,
-        state: str | None = None,
-        confidentiality_level: str | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        after: str | None = None,
-        limit: int = 50,
-    ) -> Page[rows.DocumentsDetails]:
+    def details(self, *, id: int) -> rows.DocumentsDetails | None:
         """Documents with all that belongs to each: type, category, tags, file, approval run and its steps. Made
         for one document by its id, or a page of them.
 
         Parameters:
-            id, company_id, document_type_id, created_by_id, approved_by_id, solution_db, expiry_date,
-                category_id, name, state, confidentiality_level: only rows with this value; they combine.
-            since, until: only rows whose created_at is not before the one, and before the other.
-            after: ``next`` of the page before; None for the first.
-            limit: rows of the page.
+            id: of the row.
 
         Reads ``fbs_documents_details``.
         """
-        return self._run.page(
-            DOCUMENTS_DETAILS,
-            DOCUMENTS_DETAILS.of_view(
-                self._run.schema,
-                {
-                    "id": id,
-                    "company_id": company_id,
-                    "document_type_id": document_type_id,
-                    "created_by_id": created_by_id,
-                    "approved_by_id": approved_by_id,
-                    "solution_db": solution_db,
-                    "expiry_date": expiry_date,
-                    "category_id": category_id,
-                    "name": name,
-                    "state": state,
-                    "confidentiality_level": confidentiality_level,
-                },
-                since=since,
-                until=until,
-                after=after,
-                limit=limit,
-            ),
-            limit,
-        )
-
-    def stream_details(
-        self,
-        *,
-        id: int | None = None,
-        company_id: str | None = None,
-        document_type_id: int | None = None,
-        created_by_id: UserKey | None = None,
-        approved_by_id: UserKey | None = None,
-        solution_db: str | None = None,
-        expiry_date: date | None = None,
-        category_id: int | None = None,
-        name: str | None = None,
-        state: str | None = None,
-        confidentiality_level: str | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-    ) -> Iterator[rows.DocumentsDetails]:
-        """As `Documents.details`, row after row from a cursor of the server's."""
-        return self._run.stream(
-            DOCUMENTS_DETAILS.of_view(
-                self._run.schema,
-                {
-                    "id": id,
-                    "company_id": company_id,
-                    "document_type_id": document_type_id,
-                    "created_by_id": created_by_id,
-                    "approved_by_id": approved_by_id,
-                    "solution_db": solution_db,
-                    "expiry_date": expiry_date,
-                    "category_id": category_id,
-                    "name": name,
-                    "state": state,
-                    "confidentiality_level": confidentiality_level,
-                },
-                since=since,
-                until=until,
-            )
-        )
+        return self._run.one(DOCUMENTS_DETAILS.of_view(self._run.schema, {"id": id}))
 
     def pending_approvals(
         self,
@@ -4007,8 +3965,10 @@ class Documents:
         over.
 
         Parameters:
-            id, approver_id, workflow_id, document_id, company_id, document_type_id, is_turn, required,
-                document_state: only rows with this value; they combine.
+            id, approver_id, workflow_id, document_id: only rows with this value, found by an index; they
+                combine.
+            company_id, document_type_id, is_turn, required, document_state: only rows with this value, too;
+                alone they may look at all rows.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
 
@@ -4081,10 +4041,12 @@ class Documents:
         """Documents of a company whose name, title, description or tags have every word of the query, each as the
         beginning of a word; those of a state, kind or category only where one is given. Any text will do as a
         query: punctuation parts words and means nothing else, its first 1,000 characters and 20 words count,
-        and without any word nothing is found. Best match first: title and name count most, then tags, then the
-        first 2,000 characters of the description; the newest first among equals. Of more than 500 matches the
-        newest 500 are ranked. The next page is asked for with after_rank and after_id, those of the last row.
-        Cost: all documents, of whatever company, that have the words, by index.
+        and without any word nothing is found. Best match first: rank is the mean over the words of the query, a
+        word in name or title counting 1, in a tag 0.4, in the description alone 0.1; the newest (greatest id)
+        first among equals. Of more than 200 matches the 200 created last are ranked. The next page is asked for
+        with after_rank and after_id, those of the last row. Cost: of words that many documents have, the newest
+        documents of the company until 200 are found; of others, those of the company with the longest word, by
+        index.
 
         Reads ``fbs_documents_search``.
         """
@@ -4105,20 +4067,32 @@ class Documents:
         )
 
     def by_metadata(
-        self, company_id: str, metadata: Json, *, page_size: int | None = None, after_id: int | None = None
+        self,
+        company_id: str,
+        metadata: Json,
+        *,
+        page_size: int | None = None,
+        after_created_at: datetime | None = None,
+        after_id: int | None = None,
     ) -> Page[rows.DocumentsByMetadata]:
         """Documents of a company that have all the given facts among their metadata, such as {"model_name":
         "tenants.tenant", "record_id": 7}; facts within lists and objects count, a number is not its text.
-        Newest (greatest id) first; the next page is asked for with after_id, that of the last row. Null finds
-        nothing; error FB040 for {} and [], which every document has. Cost: all documents, of whatever company,
-        that have the facts, by index.
+        Newest first; the next page is asked for with after_created_at and after_id, those of the last row. Null
+        finds nothing; error FB040 for {} and [], which every document has. Cost: of facts that many documents
+        have, the newest documents of the company until a page is full; of others, all documents, of whatever
+        company, that have them, by index.
 
         Reads ``fbs_documents_by_metadata``.
         """
         return self._run.page(
             DOCUMENTS_BY_METADATA,
             DOCUMENTS_BY_METADATA.of_function(
-                self._run.schema, company_id=company_id, metadata=metadata, page_size=page_size, after_id=after_id
+                self._run.schema,
+                company_id=company_id,
+                metadata=metadata,
+                page_size=page_size,
+                after_created_at=after_created_at,
+                after_id=after_id,
             ),
             None,
         )
@@ -4215,8 +4189,9 @@ class Licensing:
         """Licence of each solution and how it stands today. The licence key is left out, as it is a secret.
 
         Parameters:
-            id, solution_name, license_type, status, effective_status, is_valid, source: only rows with this
-                value; they combine.
+            id, solution_name: only rows with this value, found by an index; they combine.
+            license_type, status, effective_status, is_valid, source: only rows with this value, too; alone they
+                may look at all rows.
             since, until: only rows whose expiry_date is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -4329,7 +4304,7 @@ class Licensing:
         """What each solution has used of each feature, beside the limit of its licence.
 
         Parameters:
-            id, solution_name, feature_name: only rows with this value; they combine.
+            id, solution_name, feature_name: only rows with this value, found by an index; they combine.
             since, until: only rows whose last_updated is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -4393,7 +4368,8 @@ class Operations:
         timestamp desc, id desc.
 
         Parameters:
-            id, user_id, database_id, status_code, method, path: only rows with this value; they combine.
+            id, user_id, database_id, status_code: only rows with this value, found by an index; they combine.
+            method, path: only rows with this value, too; alone they may look at all rows.
             since, until: only rows whose timestamp is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -4520,7 +4496,7 @@ class Operations:
         """What the cache holds for each Odoo database. A database without entries has no row.
 
         Parameters:
-            database_name: only rows with this value; they combine.
+            database_name: only rows with this value, found by an index; they combine.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
 
@@ -4552,7 +4528,8 @@ class Operations:
         """Handshakes without their secrets, and whether each is valid now.
 
         Parameters:
-            id, handshake_id, solution_name, status, is_valid: only rows with this value; they combine.
+            id, handshake_id, solution_name: only rows with this value, found by an index; they combine.
+            status, is_valid: only rows with this value, too; alone they may look at all rows.
             since, until: only rows whose expires_at is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -4648,7 +4625,8 @@ class Operations:
         """Business rules, suspended ones too. They apply to a model in the order priority, name, id.
 
         Parameters:
-            id, model_name, rule_type, is_active: only rows with this value; they combine.
+            id, model_name: only rows with this value, found by an index; they combine.
+            rule_type, is_active: only rows with this value, too; alone they may look at all rows.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
 
@@ -4893,7 +4871,7 @@ class AsyncApprovals:
             )
         )
 
-    async def details(self, *, id: int | None = None) -> rows.ApprovalsDetails | None:
+    async def details(self, *, id: int) -> rows.ApprovalsDetails | None:
         """As `Approvals.details`, without blocking."""
         return await self._run.one(APPROVALS_DETAILS.of_view(self._run.schema, {"id": id}))
 
@@ -5678,6 +5656,7 @@ class AsyncWorkflow:
                     "name": name,
                     "version": version,
                 },
+                limit=1,
             )
         )
 
@@ -7471,89 +7450,9 @@ class AsyncDocuments:
             )
         )
 
-    async def details(
-        self,
-        *,
-        id: int | None = None,
-        company_id: str | None = None,
-        document_type_id: int | None = None,
-        created_by_id: UserKey | None = None,
-        approved_by_id: UserKey | None = None,
-        solution_db: str | None = None,
-        expiry_date: date | None = None,
-        category_id: int | None = None,
-        name: str | None = None,
-        state: str | None = None,
-        confidentiality_level: str | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        after: str | None = None,
-        limit: int = 50,
-    ) -> Page[rows.DocumentsDetails]:
+    async def details(self, *, id: int) -> rows.DocumentsDetails | None:
         """As `Documents.details`, without blocking."""
-        return await self._run.page(
-            DOCUMENTS_DETAILS,
-            DOCUMENTS_DETAILS.of_view(
-                self._run.schema,
-                {
-                    "id": id,
-                    "company_id": company_id,
-                    "document_type_id": document_type_id,
-                    "created_by_id": created_by_id,
-                    "approved_by_id": approved_by_id,
-                    "solution_db": solution_db,
-                    "expiry_date": expiry_date,
-                    "category_id": category_id,
-                    "name": name,
-                    "state": state,
-                    "confidentiality_level": confidentiality_level,
-                },
-                since=since,
-                until=until,
-                after=after,
-                limit=limit,
-            ),
-            limit,
-        )
-
-    def stream_details(
-        self,
-        *,
-        id: int | None = None,
-        company_id: str | None = None,
-        document_type_id: int | None = None,
-        created_by_id: UserKey | None = None,
-        approved_by_id: UserKey | None = None,
-        solution_db: str | None = None,
-        expiry_date: date | None = None,
-        category_id: int | None = None,
-        name: str | None = None,
-        state: str | None = None,
-        confidentiality_level: str | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-    ) -> AsyncIterator[rows.DocumentsDetails]:
-        """As `Documents.details`, row after row from a cursor of the server's."""
-        return self._run.stream(
-            DOCUMENTS_DETAILS.of_view(
-                self._run.schema,
-                {
-                    "id": id,
-                    "company_id": company_id,
-                    "document_type_id": document_type_id,
-                    "created_by_id": created_by_id,
-                    "approved_by_id": approved_by_id,
-                    "solution_db": solution_db,
-                    "expiry_date": expiry_date,
-                    "category_id": category_id,
-                    "name": name,
-                    "state": state,
-                    "confidentiality_level": confidentiality_level,
-                },
-                since=since,
-                until=until,
-            )
-        )
+        return await self._run.one(DOCUMENTS_DETAILS.of_view(self._run.schema, {"id": id}))
 
     async def pending_approvals(
         self,
@@ -7653,13 +7552,24 @@ class AsyncDocuments:
         )
 
     async def by_metadata(
-        self, company_id: str, metadata: Json, *, page_size: int | None = None, after_id: int | None = None
+        self,
+        company_id: str,
+        metadata: Json,
+        *,
+        page_size: int | None = None,
+        after_created_at: datetime | None = None,
+        after_id: int | None = None,
     ) -> Page[rows.DocumentsByMetadata]:
         """As `Documents.by_metadata`, without blocking."""
         return await self._run.page(
             DOCUMENTS_BY_METADATA,
             DOCUMENTS_BY_METADATA.of_function(
-                self._run.schema, company_id=company_id, metadata=metadata, page_size=page_size, after_id=after_id
+                self._run.schema,
+                company_id=company_id,
+                metadata=metadata,
+                page_size=page_size,
+                after_created_at=after_created_at,
+                after_id=after_id,
             ),
             None,
         )

@@ -3056,10 +3056,11 @@ class DocumentsSearch(NamedTuple):
     Documents of a company whose name, title, description or tags have every word of the query, each as the
     beginning of a word; those of a state, kind or category only where one is given. Any text will do as a
     query: punctuation parts words and means nothing else, its first 1,000 characters and 20 words count, and
-    without any word nothing is found. Best match first: title and name count most, then tags, then the first
-    2,000 characters of the description; the newest first among equals. Of more than 500 matches the newest 500
-    are ranked. The next page is asked for with after_rank and after_id, those of the last row. Cost: all
-    documents, of whatever company, that have the words, by index.
+    without any word nothing is found. Best match first: rank is the mean over the words of the query, a word in
+    name or title counting 1, in a tag 0.4, in the description alone 0.1; the newest (greatest id) first among
+    equals. Of more than 200 matches the 200 created last are ranked. The next page is asked for with after_rank
+    and after_id, those of the last row. Cost: of words that many documents have, the newest documents of the
+    company until 200 are found; of others, those of the company with the longest word, by index.
     """
 
     id: int | None
@@ -3087,9 +3088,10 @@ class DocumentsByMetadata(NamedTuple):
 
     Documents of a company that have all the given facts among their metadata, such as {"model_name":
     "tenants.tenant", "record_id": 7}; facts within lists and objects count, a number is not its text. Newest
-    (greatest id) first; the next page is asked for with after_id, that of the last row. Null finds nothing;
-    error FB040 for {} and [], which every document has. Cost: all documents, of whatever company, that have the
-    facts, by index.
+    first; the next page is asked for with after_created_at and after_id, those of the last row. Null finds
+    nothing; error FB040 for {} and [], which every document has. Cost: of facts that many documents have, the
+    newest documents of the company until a page is full; of others, all documents, of whatever company, that
+    have them, by index.
     """
 
     id: int | None
