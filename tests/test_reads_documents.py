@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from psycopg.types.json import Jsonb
 
 from tests.reading import call, columns, one, view
 from tests.test_cleanup import add
@@ -164,6 +165,65 @@ def test_pages_of_a_search_make_the_whole(kinds: psycopg.Connection) -> None:
     assert pages == whole
     assert len(whole) == 9
     assert [row["rank"] for row in whole] == sorted((row["rank"] for row in whole), reverse=True)
+
+
+@pytest.fixture(params=["a", "o'b\\c=d"])
+def many(request: pytest.FixtureRequest, kinds: psycopg.Connection) -> tuple[psycopg.Connection, str]:
+    """Seven hundred documents of a company, the first the newest, and one of another company."""
+    kinds.execute(
+        "insert into fbs_dms_document"
+        " (name, title, description, state, document_type_id, category_id, created_by_id, company_id, metadata,"
+        " created_at) select 'D', 'plan ' || n, 'every one', case when n > 690 then 'archived' else 'draft' end, 1, 1, 1, %s,"
+        " jsonb_build_object('number', n, 'kind', case when n %% 70 = 0 then 'rare' else 'often' end),"
+        " now() - n * interval '1 minute' from generate_series(1, 700) as n",
+        [request.param],
+    )
+    document(kinds, "plan 7", company_id="b", metadata={"number": 7, "kind": "rare"})
+    tag(kinds, "Seldom 7", 650, 3)
+    return kinds, request.param
+
+
+@pytest.mark.parametrize(
+    ("query", "state", "expected"),
+    [
+        ("every", None, list(range(200, 0, -1))),  # the newest 200
+        ("plan every", None, list(range(200, 0, -1))),
+        ("plan 7", None, [700, *range(79, 69, -1), 7, 650, 3]),  # a title counts more than a tag
+        ("plan 69", None, [*range(699, 689, -1), 69]),
+        ("699", None, [699]),
+        ("seldom", None, [650, 3]),
+        ("seldom every 65", None, [650]),
+        ("seldom 4", None, []),
+        ("every", "archived", list(range(700, 690, -1))),
+        ("every", "approved", []),
+    ],
+)
+def test_search_among_many(
+    many: tuple[psycopg.Connection, str], query: str, state: str | None, expected: list[int]
+) -> None:
+    connection, company = many
+    found = search(connection, query, company_id=company, state=state, page_size=1000)
+    assert found == [f"plan {number}" for number in expected]
+
+
+@pytest.mark.parametrize(
+    ("metadata", "expected"),
+    [
+        ({"kind": "often"}, list(range(1, 60))),
+        ({"kind": "rare"}, list(range(70, 701, 70))),
+        ({"number": 699}, [699]),
+        ({"number": 701}, []),
+    ],
+)
+def test_facts_among_many(many: tuple[psycopg.Connection, str], metadata: dict[str, Any], expected: list[int]) -> None:
+    connection, company = many
+    asked = {"company_id": company, "metadata": Jsonb(metadata)}
+    found = call(connection, "fbs_documents_by_metadata", **asked, page_size=59)
+    assert [row["id"] for row in found] == expected
+    if len(found) > 5:
+        after = {"after_created_at": found[4]["created_at"], "after_id": found[4]["id"]}
+        later = call(connection, "fbs_documents_by_metadata", **asked, page_size=5, **after)
+        assert [row["id"] for row in later] == expected[5:10]
 
 
 def test_found_documents_bear_their_tags(shelf: psycopg.Connection) -> None:
