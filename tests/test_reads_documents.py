@@ -173,7 +173,8 @@ def many(request: pytest.FixtureRequest, kinds: psycopg.Connection) -> tuple[psy
     kinds.execute(
         "insert into fbs_dms_document"
         " (name, title, description, state, document_type_id, category_id, created_by_id, company_id, metadata,"
-        " created_at) select 'D', 'plan ' || n, 'every one', case when n > 690 then 'archived' else 'draft' end, 1, 1, 1, %s,"
+        " created_at)"
+        " select 'D', 'plan ' || n, 'every one', case when n > 690 then 'archived' else 'draft' end, 1, 1, 1, %s,"
         " jsonb_build_object('number', n, 'kind', case when n %% 70 = 0 then 'rare' else 'often' end),"
         " now() - n * interval '1 minute' from generate_series(1, 700) as n",
         [request.param],
