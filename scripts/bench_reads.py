@@ -293,6 +293,13 @@ def values(connection: psycopg.Connection, entry: dict[str, Any], *columns: str)
     return ranked if len(ranked) < 2 else [ranked[0], ranked[-1]]
 
 
+def middle_of(connection: psycopg.Connection[Any], entry: dict[str, Any], column: str) -> Any:
+    """A value that about half of the rows are below."""
+    query = "select percentile_disc(0.5) within group (order by {0}) from (select {0} from {1} limit 100000) as part"
+    row = connection.execute(sql.SQL(query).format(sql.Identifier(column), sql.Identifier(entry["name"]))).fetchone()
+    return row[0] if row else None
+
+
 def further(connection: psycopg.Connection, read: Read[Any], filters: dict[str, Any]) -> str | None:
     """A place among the rows, as far on as there are some."""
     query = read.of_view("public", filters)
@@ -352,9 +359,7 @@ def cases(connection: psycopg.Connection, entry: dict[str, Any]) -> Iterator[lis
             if later:
                 yield later
         if read.ranged and limit and kind == "page":
-            middle: Any = _NOW - timedelta(days=730)
-            if isinstance(values(connection, entry, read.ranged)[0][0], datetime) is False:
-                middle = middle.date()
+            middle = middle_of(connection, entry, read.ranged)
             yield asked(of, kind, until=middle)
             yield asked(of, kind, since=middle)
     for one in entry["filters"] if limit and kind == "page" else ():
