@@ -23,6 +23,7 @@ drop index fbs_app_cashentry_business_id_entry_type_entry_date_idx;
 drop index fbs_app_incomeexpense_business_id_payment_date_idx;
 drop index fbs_app_taxcalculation_business_id_due_date_idx;
 drop index fbs_app_incomeexpense_business_id_due_date_idx;
+drop index fbs_app_taxcalculation_business_id_tax_period_end_idx;
 drop index fbs_app_taxcalculation_tax_period_end_idx;
 drop index fbs_app_incomeexpense_transaction_date_idx;
 drop index fbs_app_cashentry_entry_date_idx;

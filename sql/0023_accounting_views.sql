@@ -19,6 +19,10 @@ on fbs_app_incomeexpense (transaction_date);
 create index fbs_app_taxcalculation_tax_period_end_idx
 on fbs_app_taxcalculation (tax_period_end);
 
+-- Those of a business, whatever the tax.
+create index fbs_app_taxcalculation_business_id_tax_period_end_idx
+on fbs_app_taxcalculation (business_id, tax_period_end);
+
 -- What is not paid is little beside what is, and what was paid after a given day
 -- was not paid on it.
 create index fbs_app_incomeexpense_business_id_due_date_idx

@@ -1920,7 +1920,7 @@ declare
     conditions text[];
     condition text;
     weights text[];
-    rank text;
+    ranked text;
     -- The word that the fewest documents should have, and the tags that have it.
     rare_word text;
     rare_tags bigint[];
@@ -1961,13 +1961,16 @@ begin
                 wanted.tag_ids
             );
         end if;
-        conditions := conditions || format('(d.words ~ %L or %s)', pattern, tagged);
         weights := weights || format('case when d.heading ~ %L then 1 when %s then 0.4 else 0.1 end', pattern, tagged);
+        condition := format('(d.words ~ %L or %s)', pattern, tagged);
         if rare_word is null
             or (cardinality(rare_tags), length(wanted.word)) > (cardinality(wanted.tag_ids), length(rare_word))
         then
             rare_word := wanted.word;
             rare_tags := wanted.tag_ids;
+            conditions := condition || conditions;
+        else
+            conditions := conditions || condition;
         end if;
     end loop;
     if conditions is null then
@@ -1978,12 +1981,15 @@ begin
         ' and ($4 is null or d.category_id = $4)',
         array_to_string(conditions, ' and ')
     );
-    rank := format('((%s) / %s)::double precision', array_to_string(weights, ' + '), cardinality(weights));
+    ranked := format(
+        'case when %s then ((%s) / %s)::double precision end',
+        condition, array_to_string(weights, ' + '), cardinality(weights)
+    );
 
     -- Words that many documents have are met with among the newest.
     for newest in execute format(
         '
-        select d.id, %s as fits, %s as rank
+        select d.id, %s as rank
         from (
             select
                 d.*,
@@ -1994,12 +2000,12 @@ begin
             order by d.created_at desc, d.id desc
             limit 4001
         ) as d',
-        condition, rank
+        ranked
     )
     using company_id, state, document_type_id, category_id
     loop
         walked := walked + 1;
-        if newest.fits then
+        if newest.rank is not null then
             found_ids := found_ids || newest.id;
             found_ranks := found_ranks || newest.rank;
         end if;
@@ -2028,21 +2034,25 @@ begin
             '
             select array_agg(f.id), array_agg(f.rank)
             from (
-                select d.id, %s as rank
+                select r.id, r.rank
                 from (
-                    select
-                        d.*,
-                        lower(d.name || '' '' || d.title) as heading,
-                        lower(left(d.name || '' '' || d.title || '' '' || d.description, 100000)) as words
-                    from fbs_dms_document as d
-                    where %s
+                    select d.id, d.created_at, %s as rank
+                    from (
+                        select
+                            d.*,
+                            lower(d.name || '' '' || d.title) as heading,
+                            lower(left(d.name || '' '' || d.title || '' '' || d.description, 100000)) as words
+                        from fbs_dms_document as d
+                        where %s
+                        offset 0
+                    ) as d
                     offset 0
-                ) as d
-                where %s
-                order by d.created_at desc, d.id desc
+                ) as r
+                where r.rank is not null
+                order by r.created_at desc, r.id desc
                 limit 200
             ) as f',
-            rank, matches, condition
+            ranked, matches
         )
         into found_ids, found_ranks
         using
@@ -9501,6 +9511,8 @@ CREATE INDEX fbs_app_incomeexpense_transaction_date_idx ON fbs_app_incomeexpense
 CREATE INDEX fbs_app_incomeexpense_transaction_type_category_idx ON fbs_app_incomeexpense USING btree (transaction_type, category);
 
 CREATE INDEX fbs_app_taxcalculation_business_id_due_date_idx ON fbs_app_taxcalculation USING btree (business_id, due_date) WHERE ((payment_status)::text <> 'paid'::text);
+
+CREATE INDEX fbs_app_taxcalculation_business_id_tax_period_end_idx ON fbs_app_taxcalculation USING btree (business_id, tax_period_end);
 
 CREATE INDEX fbs_app_taxcalculation_business_id_tax_type_tax_period_end_idx ON fbs_app_taxcalculation USING btree (business_id, tax_type, tax_period_end);
 
