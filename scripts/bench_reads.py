@@ -47,6 +47,7 @@ shared_buffers = 2GB
 maintenance_work_mem = 512MB
 max_wal_size = 50GB
 checkpoint_timeout = 1d
+random_page_cost = 1.1  # as for solid-state disks
 """
 AIM_MS, AIM_BARE, AIM_DJANGO = 2.0, 1.15, 0.5
 #: Rows of a table whose sequential scan counts.

@@ -337,7 +337,7 @@ from generate_series(1, bench_rows() / 20) as n;
 
 insert into fbs_dms_document_approval (workflow_id, approver_id, sequence, status)
 select
-    1 + (n - 1) / 3, bench_user(n), n % 3, case when n > 0.14 * bench_rows() then 'pending' else 'approved' end
+    1 + (n - 1) / 3, bench_user(n), n % 3, case when n > 0.1425 * bench_rows() then 'pending' else 'approved' end
 from generate_series(1, 3 * (bench_rows() / 20)) as n;
 
 -- licensing

@@ -1915,7 +1915,7 @@ CREATE FUNCTION fbs_documents_search(company_id text, query text, state text DEF
 declare
     beginning text := left(query, 1000);
     wanted record;
-    pattern text;
+    begins text;
     tagged text;
     conditions text[];
     condition text;
@@ -1948,8 +1948,12 @@ begin
         order by min(w.place)
         limit 20
     loop
-        -- No word has in it what means something in a regular expression.
-        pattern := format('(^|%s)%s', fbs_word_border(), wanted.word);
+        -- No word has in it what means something in a regular expression; most texts are
+        -- done with before it comes to that.
+        begins := format(
+            'strpos(d.%%1$s, %1$L) > 0 and d.%%1$s ~ %2$L',
+            wanted.word, format('(^|%s)%s', fbs_word_border(), wanted.word)
+        );
         tagged := 'false';
         if wanted.tag_ids <> '{}' then
             tagged := format(
@@ -1961,8 +1965,9 @@ begin
                 wanted.tag_ids
             );
         end if;
-        weights := weights || format('case when d.heading ~ %L then 1 when %s then 0.4 else 0.1 end', pattern, tagged);
-        condition := format('(d.words ~ %L or %s)', pattern, tagged);
+        weights := weights
+            || format('case when %s then 1 when %s then 0.4 else 0.1 end', format(begins, 'heading'), tagged);
+        condition := format('(%s or %s)', format(begins, 'words'), tagged);
         if rare_word is null
             or (cardinality(rare_tags), length(wanted.word)) > (cardinality(wanted.tag_ids), length(rare_word))
         then
