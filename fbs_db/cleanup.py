@@ -40,7 +40,7 @@ logger = logging.getLogger("fbs_db")
 #: and no further one is begun after so many seconds.
 _CARRIED = 100
 _SECONDS = 1.0
-#: Lock timeout, deadlock, serialization failure, statement timeout: one by one would only wait again.
+#: Lock timeout, deadlock, serialization failure, statement timeout: the next would only wait again.
 _WAITED = ("55P03", "40P01", "40001", "57014")
 
 Reach = Callable[[Database], Session]
@@ -134,6 +134,7 @@ class Job:
     operation: str
     keys: list[str]
     new_keys: list[str] | None
+    attempts: int
 
 
 @dataclass
@@ -306,6 +307,7 @@ def _round(at: Session, reach: Reach, batch: int, rests: _Rests) -> RetryReport:
 def _carry(at: Session, reach: Reach, target: str, rests: _Rests) -> tuple[int, int]:
     """Carry what is due for another database there; how many were done, and failed."""
     trouble: psycopg.Error | FbsDbError | None = None
+    waited: psycopg.Error | FbsDbError | None = None
     done: list[int] = []
     failed = 0
     if not at.select(
@@ -333,16 +335,19 @@ def _carry(at: Session, reach: Reach, target: str, rests: _Rests) -> tuple[int, 
                 except (psycopg.Error, FbsDbError) as error:
                     at.connection.execute("select")  # or it is this side that is gone
                     failure = error
-            if isinstance(failure, (ConnectionFailed, ConnectionLost, UsageError)) or _state(failure) in _WAITED:
+            if isinstance(failure, (ConnectionFailed, ConnectionLost, UsageError)):
                 trouble = failure
             elif len(jobs) > 1:
-                groups[:0] = [[job] for job in jobs]
+                groups[:0] = [[job] for job in sorted(jobs, key=lambda job: job.attempts)]
                 continue
-            at.call("fbs_put_off", ids, _state(failure), _said(failure))
+            at.call("fbs_put_off", ids, _state(failure), _said(failure), failure is not trouble)
             failed += len(ids)
+            if _state(failure) in _WAITED:
+                waited = failure
+                break
         if done:
             at.select("delete from {fbs}fbs_cleanup_queue where id = any(%s)", done)
-    _tell_of(at, target, trouble, rests)
+    _tell_of(at, target, trouble or waited, rests)
     if done:
         with suppress(FbsDbError, psycopg.Error):  # the next time will do
             _forget(at, reach(config.read().named(target)))

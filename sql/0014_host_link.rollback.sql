@@ -12,7 +12,7 @@ drop function fbs_await_writers(text);
 drop function fbs_claim_cleanup(text, integer, boolean);
 drop function fbs_source();
 drop function fbs_retry_cleanup(integer, boolean);
-drop function fbs_put_off(bigint[], text, text);
+drop function fbs_put_off(bigint[], text, text, boolean);
 drop function fbs_run_queued(bigint[]);
 drop function fbs_sweep_orphans(text);
 drop function fbs_detach_host(regclass);

@@ -1303,22 +1303,26 @@ $$;
 comment on function fbs_run_queued(bigint[]) is
 'Does queued clean-ups of one kind together, and takes them off the queue. Keys that are back in the host''s table are left alone.';
 
-create function fbs_put_off(ids bigint[], state text, said text)
+create function fbs_put_off(ids bigint[], state text, said text, own_fault boolean default true)
 returns void
 language sql
 set search_path from current
 as $$
     update fbs_cleanup_queue
     set
-        attempts = attempts + 1,
+        attempts = attempts + own_fault::integer,
         sqlstate = state,
         error = said,
-        next_attempt_at = clock_timestamp() + least(interval '1 hour', interval '1 second' * 2 ^ least(attempts, 20))
+        next_attempt_at = case
+            when own_fault
+                then clock_timestamp() + least(interval '1 hour', interval '1 second' * 2 ^ least(attempts, 20))
+            else next_attempt_at
+        end
     where id = any(ids);
 $$;
 
-comment on function fbs_put_off(bigint[], text, text) is
-'Notes that queued clean-ups failed, and lets each wait longer: twice as long each time, up to an hour.';
+comment on function fbs_put_off(bigint[], text, text, boolean) is
+'Notes that queued clean-ups failed, and lets each wait longer: twice as long each time, up to an hour; not where it was no fault of theirs, such as another database that is away.';
 
 create function fbs_retry_cleanup(batch integer default 1000, due_only boolean default false)
 returns table (done bigint, failed bigint, waiting bigint)
@@ -1414,7 +1418,8 @@ returns table (
     model_name text,
     operation text,
     keys text[],
-    new_keys text[]
+    new_keys text[],
+    attempts integer
 )
 language plpgsql
 set search_path from current
@@ -1460,7 +1465,7 @@ begin
         for update of q skip locked
     )
 
-    select c.id, c.ticket, c.model_name, c.operation, c.keys, c.new_keys
+    select c.id, c.ticket, c.model_name, c.operation, c.keys, c.new_keys, c.attempts
     from claimed as c
     order by c.id;
 end;

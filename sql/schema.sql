@@ -1103,7 +1103,7 @@ $_$;
 
 COMMENT ON FUNCTION fbs_check_user_column(table_name text, column_name text, repair boolean) IS 'Counts the rows of a user column whose user is gone. With repair they are deleted or emptied, by the column''s own rule. Where none is left, all rows are known to be right from then on. Error FB004 where users are not attached.';
 
-CREATE FUNCTION fbs_claim_cleanup(target text, batch integer DEFAULT 1000, due_only boolean DEFAULT false) RETURNS TABLE(id bigint, ticket uuid, model_name text, operation text, keys text[], new_keys text[])
+CREATE FUNCTION fbs_claim_cleanup(target text, batch integer DEFAULT 1000, due_only boolean DEFAULT false) RETURNS TABLE(id bigint, ticket uuid, model_name text, operation text, keys text[], new_keys text[], attempts integer)
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
     AS $$
@@ -1148,7 +1148,7 @@ begin
         for update of q skip locked
     )
 
-    select c.id, c.ticket, c.model_name, c.operation, c.keys, c.new_keys
+    select c.id, c.ticket, c.model_name, c.operation, c.keys, c.new_keys, c.attempts
     from claimed as c
     order by c.id;
 end;
@@ -3236,20 +3236,24 @@ $_$;
 
 COMMENT ON FUNCTION fbs_purge(what text, after_id bigint, batch integer) IS 'Removes one batch of rows that are past their time, by a name from fbs_retention. Go on from last_id until it is empty; each call is a transaction of its own and passes over rows in use. Error FB030 for any other name.';
 
-CREATE FUNCTION fbs_put_off(ids bigint[], state text, said text) RETURNS void
+CREATE FUNCTION fbs_put_off(ids bigint[], state text, said text, own_fault boolean DEFAULT true) RETURNS void
     LANGUAGE sql
     SET search_path TO 'public', 'pg_temp'
     AS $$
     update fbs_cleanup_queue
     set
-        attempts = attempts + 1,
+        attempts = attempts + own_fault::integer,
         sqlstate = state,
         error = said,
-        next_attempt_at = clock_timestamp() + least(interval '1 hour', interval '1 second' * 2 ^ least(attempts, 20))
+        next_attempt_at = case
+            when own_fault
+                then clock_timestamp() + least(interval '1 hour', interval '1 second' * 2 ^ least(attempts, 20))
+            else next_attempt_at
+        end
     where id = any(ids);
 $$;
 
-COMMENT ON FUNCTION fbs_put_off(ids bigint[], state text, said text) IS 'Notes that queued clean-ups failed, and lets each wait longer: twice as long each time, up to an hour.';
+COMMENT ON FUNCTION fbs_put_off(ids bigint[], state text, said text, own_fault boolean) IS 'Notes that queued clean-ups failed, and lets each wait longer: twice as long each time, up to an hour; not where it was no fault of theirs, such as another database that is away.';
 
 CREATE FUNCTION fbs_queue_cleanup(model text, keys text[], one_rule text, state text, said text) RETURNS void
     LANGUAGE sql
