@@ -28,6 +28,8 @@ from tests.conftest import django_or_skip, url_of
 from tests.servers import Server
 from tests.test_cleanup import seed
 
+pytestmark = pytest.mark.exhaustive
+
 UTC = timezone.utc
 #: Arguments of functions, by name, that the seeded rows answer to; others go by their type.
 KNOWN: dict[str, Any] = {"on_date": date(2026, 3, 1), "zone": "UTC", "metadata": {"model_name": "a"}}
