@@ -137,6 +137,7 @@ def test_twenty_at_once_apply_each_file_once(
     assert catalog(watcher) == clean
 
 
+@pytest.mark.exhaustive
 def test_a_killed_client_needs_no_help(
     empty: psycopg.Connection, watcher: psycopg.Connection, clean: dict[str, str]
 ) -> None:
@@ -157,6 +158,7 @@ def test_a_killed_client_needs_no_help(
     assert amid, "some were killed while they were connected"
 
 
+@pytest.mark.exhaustive
 def test_a_lost_connection_is_one_message_and_needs_no_help(
     empty: psycopg.Connection, watcher: psycopg.Connection, clean: dict[str, str]
 ) -> None:
