@@ -463,6 +463,9 @@ set random_page_cost = 1.1
 as $$
 #variable_conflict use_column
 declare
+    -- What is looked at of a document, in small letters as words are.
+    texts constant text := 'd.*, lower(d.name || '' '' || d.title) as heading,'
+        || ' lower(left(d.name || '' '' || d.title || '' '' || d.description, 100000)) as words';
     beginning text := left(query, 1000);
     wanted record;
     begins text;
@@ -546,16 +549,13 @@ begin
         '
         select d.id, %s as rank
         from (
-            select
-                d.*,
-                lower(d.name || '' '' || d.title) as heading,
-                lower(left(d.name || '' '' || d.title || '' '' || d.description, 100000)) as words
+            select %s
             from fbs_dms_document as d
             where d.company_id = $1
             order by d.created_at desc, d.id desc
             limit 4001
         ) as d',
-        ranked
+        ranked, texts
     )
     using company_id, state, document_type_id, category_id
     loop
@@ -593,10 +593,7 @@ begin
                 from (
                     select d.id, d.created_at, %s as rank
                     from (
-                        select
-                            d.*,
-                            lower(d.name || '' '' || d.title) as heading,
-                            lower(left(d.name || '' '' || d.title || '' '' || d.description, 100000)) as words
+                        select %s
                         from fbs_dms_document as d
                         where %s
                         offset 0
@@ -607,7 +604,7 @@ begin
                 order by r.created_at desc, r.id desc
                 limit 200
             ) as f',
-            ranked, matches
+            ranked, texts, matches
         )
         into found_ids, found_ranks
         using

@@ -1913,6 +1913,9 @@ CREATE FUNCTION fbs_documents_search(company_id text, query text, state text DEF
     AS $_$
 #variable_conflict use_column
 declare
+    -- What is looked at of a document, in small letters as words are.
+    texts constant text := 'd.*, lower(d.name || '' '' || d.title) as heading,'
+        || ' lower(left(d.name || '' '' || d.title || '' '' || d.description, 100000)) as words';
     beginning text := left(query, 1000);
     wanted record;
     begins text;
@@ -1996,16 +1999,13 @@ begin
         '
         select d.id, %s as rank
         from (
-            select
-                d.*,
-                lower(d.name || '' '' || d.title) as heading,
-                lower(left(d.name || '' '' || d.title || '' '' || d.description, 100000)) as words
+            select %s
             from fbs_dms_document as d
             where d.company_id = $1
             order by d.created_at desc, d.id desc
             limit 4001
         ) as d',
-        ranked
+        ranked, texts
     )
     using company_id, state, document_type_id, category_id
     loop
@@ -2043,10 +2043,7 @@ begin
                 from (
                     select d.id, d.created_at, %s as rank
                     from (
-                        select
-                            d.*,
-                            lower(d.name || '' '' || d.title) as heading,
-                            lower(left(d.name || '' '' || d.title || '' '' || d.description, 100000)) as words
+                        select %s
                         from fbs_dms_document as d
                         where %s
                         offset 0
@@ -2057,7 +2054,7 @@ begin
                 order by r.created_at desc, r.id desc
                 limit 200
             ) as f',
-            ranked, matches
+            ranked, texts, matches
         )
         into found_ids, found_ranks
         using

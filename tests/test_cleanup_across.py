@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -105,6 +106,19 @@ def pair(pg18: Server) -> Iterator[Pair]:
         yield prepare(*(pg18.url(name) for name in names))
         for name in names:
             connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+@contextmanager
+def working() -> Iterator[None]:
+    """While a worker of this process is at work."""
+    stop = threading.Event()
+    worker = threading.Thread(target=fbs_db.run_cleanup, kwargs={"stop": stop, "poll": 0.01})
+    worker.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        worker.join()
 
 
 def command(*words: str, code: int = 0) -> str:
@@ -308,14 +322,8 @@ def test_clean_ups_are_not_put_off_for_a_database_that_was_away(pair: Pair) -> N
         assert fbs_db.retry_cleanup().failed == 1
     assert pair.host("select attempts, next_attempt_at <= now() from fbs_cleanup_queue") == [(0, True)]
     say(pair.here, pair.there)
-    stop = threading.Event()
-    worker = threading.Thread(target=fbs_db.run_cleanup, kwargs={"stop": stop, "poll": 0.01})
-    worker.start()
-    try:
+    with working():
         eventually(lambda: pair.waiting() == 0)
-    finally:
-        stop.set()
-        worker.join()
 
 
 def test_one_that_always_takes_too_long_holds_up_no_other(pair: Pair) -> None:
@@ -465,16 +473,10 @@ def test_the_worker_goes_on_beside_a_database_that_takes_nothing(
             pair.on(pg18.url(name), "drop function fbs_retry_cleanup")
             pair.host("insert into fbs_cleanup_targets values ('gone')")
             pair.host("delete from tenants where id = 1")
-            stop = threading.Event()
-            worker = threading.Thread(target=fbs_db.run_cleanup, kwargs={"stop": stop, "poll": 0.01})
-            worker.start()
-            try:
+            with working():
                 eventually(lambda: 1 not in pair.fields())
                 pair.host("delete from tenants where id = 2")
                 eventually(lambda: 2 not in pair.fields())
-            finally:
-                stop.set()
-                worker.join()
         finally:
             connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
     told = [record.getMessage() for record in caplog.records]
