@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import psycopg
 
 import fbs_db
+from fbs_db.reads.query import companions
 from tests.servers import find_binaries, running
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -132,8 +133,12 @@ class Source:
 
     @property
     def asked(self) -> list[str]:
-        """The columns of a view that it can be asked by."""
-        return [*self.entry["filters"], *self.entry.get("narrows", [])]
+        """The columns of a view that it can be asked by, alone or together."""
+        return list(dict.fromkeys([*self.entry["filters"], *(name for one in self.together for name in one)]))
+
+    @property
+    def together(self) -> list[list[str]]:
+        return list(self.entry.get("together", []))
 
     @property
     def identified(self) -> bool:
@@ -232,6 +237,9 @@ def registry_lines(source: Source) -> str:
         if needed := tuple(name for name, _, optional in source.arguments if not optional):
             given.append(f"needed={needed!r}")
     else:
+        given.append(f"filters={tuple(source.entry['filters'])!r}")
+        if together := tuple(tuple(name for name in source.asked if name in one) for one in source.together):
+            given.append(f"together={together!r}")
         given.append(f"order={tuple(source.entry['order'])!r}")
         if source.ranged:
             given.append(f"ranged={source.ranged!r}")
@@ -262,9 +270,11 @@ def parameters_of(source: Source, stream: bool) -> tuple[str, list[str]]:
         column = next(column for column in source.columns if column.name == asked[0])
         return f"self, *, {asked[0]}: {column.python(optional=False)}", [f"{asked[0]}: of the row."]
     written = [f"{one}: {types[one]} = None" for one in asked]
-    told = [f"{', '.join(source.entry['filters'])}: only rows with this value, found by an index; they combine."]
-    if narrows := source.entry.get("narrows"):
-        told.append(f"{', '.join(narrows)}: only rows with this value, too; alone they may look at all rows.")
+    told = [f"{', '.join(source.entry['filters'])}: only rows with this value; they combine."]
+    with_others: dict[str, list[str]] = {}
+    for name in asked[len(source.entry["filters"]) :]:
+        with_others.setdefault(companions(source.together, name), []).append(name)
+    told += [f"{', '.join(names)}: the same, asked for with {others}." for others, names in with_others.items()]
     if source.ranged:
         written += [f"since: {types[source.ranged]} = None", f"until: {types[source.ranged]} = None"]
         told.append(f"since, until: only rows whose {source.ranged} is not before the one, and before the other.")

@@ -236,8 +236,8 @@ create table fbs_dms_document (
     on delete set null deferrable initially deferred
 );
 
-create index fbs_dms_document_company_id_state_idx
-on fbs_dms_document (company_id, state);
+create index fbs_dms_document_company_id_state_created_at_id_idx
+on fbs_dms_document (company_id, state, created_at, id);
 
 create index fbs_dms_document_company_id_created_at_idx
 on fbs_dms_document (company_id, created_at);

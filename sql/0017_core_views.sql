@@ -20,9 +20,23 @@ on fbs_notifications (solution_name, (case is_read when true then false else tru
 create index fbs_notifications_unread_created_at_id_idx
 on fbs_notifications ((case is_read when true then false else true end), created_at, id);
 
+-- Of a user, by type or priority; unread first, as the inbox is.
+create index fbs_notifications_user_id_type_unread_created_at_id_idx
+on fbs_notifications (
+    user_id, notification_type, (case is_read when true then false else true end), created_at, id
+);
+
+create index fbs_notifications_user_id_priority_unread_created_at_id_idx
+on fbs_notifications (
+    user_id, priority, (case is_read when true then false else true end), created_at, id
+);
+
 create index fbs_notifications_created_at_id_idx
 on fbs_notifications (created_at, id)
 where notification_type = 'alert' and not is_read;
+
+create index fbs_request_logs_path_timestamp_idx
+on fbs_request_logs (path, timestamp);
 
 create index fbs_cache_entries_database_name_created_at_expires_at_idx
 on fbs_cache_entries (database_name, created_at, expires_at);

@@ -23,6 +23,34 @@ on fbs_app_taxcalculation (tax_period_end);
 create index fbs_app_taxcalculation_business_id_tax_period_end_idx
 on fbs_app_taxcalculation (business_id, tax_period_end);
 
+-- What a business booked, by what is asked of it besides its time.
+create index fbs_app_cashentry_business_id_category_entry_date_idx
+on fbs_app_cashentry (business_id, category, entry_date);
+
+create index fbs_app_cashentry_business_id_payment_method_entry_date_idx
+on fbs_app_cashentry (business_id, payment_method, entry_date);
+
+create index fbs_app_cashentry_business_id_vendor_customer_entry_date_idx
+on fbs_app_cashentry (business_id, vendor_customer, entry_date);
+
+create index fbs_app_cashentry_business_id_reference_number_idx
+on fbs_app_cashentry (business_id, reference_number);
+
+create index fbs_app_incomeexpense_business_id_type_transaction_date_idx
+on fbs_app_incomeexpense (business_id, transaction_type, transaction_date);
+
+create index fbs_app_incomeexpense_business_id_status_transaction_date_idx
+on fbs_app_incomeexpense (business_id, payment_status, transaction_date);
+
+create index fbs_app_incomeexpense_business_id_party_transaction_date_idx
+on fbs_app_incomeexpense (business_id, vendor_customer, transaction_date);
+
+create index fbs_app_incomeexpense_business_id_invoice_number_idx
+on fbs_app_incomeexpense (business_id, invoice_number);
+
+create index fbs_app_basicledger_business_id_reference_idx
+on fbs_app_basicledger (business_id, reference);
+
 -- What is not paid is little beside what is, and what was paid after a given day
 -- was not paid on it.
 create index fbs_app_incomeexpense_business_id_due_date_idx

@@ -9486,11 +9486,21 @@ CREATE INDEX fbs_app_basicledger_business_id_account_account_type_idx ON fbs_app
 
 CREATE INDEX fbs_app_basicledger_business_id_account_entry_date_idx ON fbs_app_basicledger USING btree (business_id, account, entry_date);
 
+CREATE INDEX fbs_app_basicledger_business_id_reference_idx ON fbs_app_basicledger USING btree (business_id, reference);
+
 CREATE INDEX fbs_app_basicledger_created_by_id_idx ON fbs_app_basicledger USING btree (created_by_id);
+
+CREATE INDEX fbs_app_cashentry_business_id_category_entry_date_idx ON fbs_app_cashentry USING btree (business_id, category, entry_date);
 
 CREATE INDEX fbs_app_cashentry_business_id_entry_date_idx ON fbs_app_cashentry USING btree (business_id, entry_date);
 
 CREATE INDEX fbs_app_cashentry_business_id_entry_type_entry_date_idx ON fbs_app_cashentry USING btree (business_id, entry_type, entry_date) INCLUDE (id, amount, payment_method);
+
+CREATE INDEX fbs_app_cashentry_business_id_payment_method_entry_date_idx ON fbs_app_cashentry USING btree (business_id, payment_method, entry_date);
+
+CREATE INDEX fbs_app_cashentry_business_id_reference_number_idx ON fbs_app_cashentry USING btree (business_id, reference_number);
+
+CREATE INDEX fbs_app_cashentry_business_id_vendor_customer_entry_date_idx ON fbs_app_cashentry USING btree (business_id, vendor_customer, entry_date);
 
 CREATE INDEX fbs_app_cashentry_created_by_id_idx ON fbs_app_cashentry USING btree (created_by_id);
 
@@ -9504,9 +9514,17 @@ CREATE INDEX fbs_app_incomeexpense_business_id_category_transaction_date_idx ON 
 
 CREATE INDEX fbs_app_incomeexpense_business_id_due_date_idx ON fbs_app_incomeexpense USING btree (business_id, due_date) WHERE ((payment_status)::text <> ALL ((ARRAY['paid'::character varying, 'cancelled'::character varying])::text[]));
 
+CREATE INDEX fbs_app_incomeexpense_business_id_invoice_number_idx ON fbs_app_incomeexpense USING btree (business_id, invoice_number);
+
+CREATE INDEX fbs_app_incomeexpense_business_id_party_transaction_date_idx ON fbs_app_incomeexpense USING btree (business_id, vendor_customer, transaction_date);
+
 CREATE INDEX fbs_app_incomeexpense_business_id_payment_date_idx ON fbs_app_incomeexpense USING btree (business_id, payment_date);
 
+CREATE INDEX fbs_app_incomeexpense_business_id_status_transaction_date_idx ON fbs_app_incomeexpense USING btree (business_id, payment_status, transaction_date);
+
 CREATE INDEX fbs_app_incomeexpense_business_id_transaction_date_idx ON fbs_app_incomeexpense USING btree (business_id, transaction_date);
+
+CREATE INDEX fbs_app_incomeexpense_business_id_type_transaction_date_idx ON fbs_app_incomeexpense USING btree (business_id, transaction_type, transaction_date);
 
 CREATE INDEX fbs_app_incomeexpense_created_by_id_idx ON fbs_app_incomeexpense USING btree (created_by_id);
 
@@ -9612,7 +9630,7 @@ CREATE INDEX fbs_dms_document_company_id_created_at_idx ON fbs_dms_document USIN
 
 CREATE INDEX fbs_dms_document_company_id_expiry_date_idx ON fbs_dms_document USING btree (company_id, expiry_date) WHERE ((expiry_date IS NOT NULL) AND ((state)::text <> 'archived'::text));
 
-CREATE INDEX fbs_dms_document_company_id_state_idx ON fbs_dms_document USING btree (company_id, state);
+CREATE INDEX fbs_dms_document_company_id_state_created_at_id_idx ON fbs_dms_document USING btree (company_id, state, created_at, id);
 
 CREATE INDEX fbs_dms_document_created_at_id_idx ON fbs_dms_document USING btree (created_at, id);
 
@@ -9694,6 +9712,18 @@ END), created_at, id);
 
 CREATE INDEX fbs_notifications_user_id_is_read_idx ON fbs_notifications USING btree (user_id, is_read);
 
+CREATE INDEX fbs_notifications_user_id_priority_unread_created_at_id_idx ON fbs_notifications USING btree (user_id, priority, (
+CASE is_read
+    WHEN true THEN false
+    ELSE true
+END), created_at, id);
+
+CREATE INDEX fbs_notifications_user_id_type_unread_created_at_id_idx ON fbs_notifications USING btree (user_id, notification_type, (
+CASE is_read
+    WHEN true THEN false
+    ELSE true
+END), created_at, id);
+
 CREATE INDEX fbs_notifications_user_id_unread_created_at_id_idx ON fbs_notifications USING btree (user_id, (
 CASE is_read
     WHEN true THEN false
@@ -9727,6 +9757,8 @@ CREATE INDEX fbs_recurring_transactions_solution_name_idx ON fbs_recurring_trans
 CREATE INDEX fbs_reports_created_by_id_idx ON fbs_reports USING btree (created_by_id);
 
 CREATE INDEX fbs_request_logs_database_id_timestamp_idx ON fbs_request_logs USING btree (database_id, "timestamp");
+
+CREATE INDEX fbs_request_logs_path_timestamp_idx ON fbs_request_logs USING btree (path, "timestamp");
 
 CREATE INDEX fbs_request_logs_status_code_timestamp_idx ON fbs_request_logs USING btree (status_code, "timestamp");
 

@@ -13,6 +13,13 @@ from fbs_db.reads.runner import AsyncRunner, Runner
 NOTIFICATIONS_INBOX = Read(
     "fbs_notifications_inbox",
     rows.NotificationsInbox,
+    filters=("id", "user_id", "solution_name", "is_unread"),
+    together=(
+        ("user_id", "is_unread"),
+        ("user_id", "notification_type"),
+        ("user_id", "priority"),
+        ("solution_name", "is_unread"),
+    ),
     order=("-is_unread", "-created_at", "-id"),
     ranged="created_at",
     offered={
@@ -23,16 +30,14 @@ NOTIFICATIONS_INBOX = Read(
 NOTIFICATIONS_COUNTS = Read(
     "fbs_notifications_counts",
     rows.NotificationsCounts,
+    filters=("user_id",),
     order=("user_id", "notification_type", "priority"),
     nullable=("user_id",),
-    offered={
-        "notification_type": ("info", "success", "warning", "error", "alert"),
-        "priority": ("low", "medium", "high", "critical"),
-    },
 )
 NOTIFICATIONS_ALERTS = Read(
     "fbs_notifications_alerts",
     rows.NotificationsAlerts,
+    filters=("id", "user_id", "solution_name", "priority"),
     order=("-created_at", "-id"),
     ranged="created_at",
     offered={"priority": ("low", "medium", "high", "critical")},
@@ -40,11 +45,20 @@ NOTIFICATIONS_ALERTS = Read(
 CUSTOM_FIELDS_VALUES = Read(
     "fbs_custom_fields_values",
     rows.CustomFieldsValues,
+    filters=("id", "model_name"),
+    together=(
+        ("model_name", "record_id"),
+        ("model_name", "record_id", "field_name"),
+        ("model_name", "record_id", "database_name"),
+    ),
     order=("model_name", "record_id", "field_name", "database_name"),
-    offered={"field_type": ("char", "text", "integer", "float", "boolean", "date", "datetime", "json", "choice")},
 )
 CUSTOM_FIELDS_OBJECTS = Read(
-    "fbs_custom_fields_objects", rows.CustomFieldsObjects, order=("model_name", "record_id", "database_name")
+    "fbs_custom_fields_objects",
+    rows.CustomFieldsObjects,
+    filters=("model_name",),
+    together=(("model_name", "record_id"), ("model_name", "record_id", "database_name")),
+    order=("model_name", "record_id", "database_name"),
 )
 CUSTOM_FIELDS_RECORDS = Read(
     "fbs_custom_fields_records",
@@ -55,9 +69,9 @@ CUSTOM_FIELDS_RECORDS = Read(
 OPERATIONS_REQUESTS = Read(
     "fbs_operations_requests",
     rows.OperationsRequests,
+    filters=("id", "user_id", "database_id", "status_code", "path"),
     order=("-timestamp", "-id"),
     ranged="timestamp",
-    offered={"method": ("GET", "POST", "PUT", "PATCH", "DELETE")},
 )
 OPERATIONS_REQUESTS_BY_PATH = Read(
     "fbs_operations_requests_by_path",
@@ -82,10 +96,13 @@ OPERATIONS_REQUESTS_OVER_TIME = Read(
 OPERATIONS_CACHED = Read(
     "fbs_operations_cached", tuple, {"key": "text", "at": "timestamp with time zone"}, needed=("key",)
 )
-OPERATIONS_CACHE = Read("fbs_operations_cache", rows.OperationsCache, order=("database_name",))
+OPERATIONS_CACHE = Read(
+    "fbs_operations_cache", rows.OperationsCache, filters=("database_name",), order=("database_name",)
+)
 OPERATIONS_HANDSHAKES = Read(
     "fbs_operations_handshakes",
     rows.OperationsHandshakes,
+    filters=("id", "handshake_id", "solution_name", "status", "is_valid"),
     order=("id",),
     ranged="expires_at",
     offered={"status": ("pending", "active", "expired", "revoked")},
@@ -111,12 +128,20 @@ OPERATIONS_TOKEN_OWNER = Read(
 OPERATIONS_BUSINESS_RULES = Read(
     "fbs_operations_business_rules",
     rows.OperationsBusinessRules,
+    filters=("id", "model_name", "rule_type", "is_active"),
     order=("model_name", "priority", "name", "id"),
     offered={"rule_type": ("validation", "calculation", "workflow", "compliance")},
 )
 APPROVALS_REQUESTS = Read(
     "fbs_approvals_requests",
     rows.ApprovalsRequests,
+    filters=("id", "status", "approval_type", "requester_id", "approver_id", "solution_name"),
+    together=(
+        ("model_name", "record_id"),
+        ("status", "requester_id"),
+        ("status", "approver_id"),
+        ("status", "solution_name"),
+    ),
     order=("-created_at", "-id"),
     ranged="created_at",
     offered={
@@ -127,34 +152,43 @@ APPROVALS_REQUESTS = Read(
 APPROVALS_PENDING = Read(
     "fbs_approvals_pending",
     rows.ApprovalsPending,
+    filters=("id", "approver_id", "approval_type", "requester_id", "solution_name"),
+    together=(("model_name", "record_id"),),
     order=("created_at", "id"),
     ranged="created_at",
     offered={"approval_type": ("workflow", "document", "purchase", "expense", "other")},
 )
-APPROVALS_DETAILS = Read("fbs_approvals_details", rows.ApprovalsDetails, order=("id",))
+APPROVALS_DETAILS = Read("fbs_approvals_details", rows.ApprovalsDetails, filters=("id",), order=("id",))
 APPROVALS_TURNAROUND = Read(
     "fbs_approvals_turnaround",
     rows.ApprovalsTurnaround,
     {"since": "timestamp with time zone", "until": "timestamp with time zone", "solution": "text"},
 )
 APPROVALS_APPROVERS = Read(
-    "fbs_approvals_approvers", rows.ApprovalsApprovers, order=("approver_id",), nullable=("approver_id",)
+    "fbs_approvals_approvers",
+    rows.ApprovalsApprovers,
+    filters=("approver_id",),
+    order=("approver_id",),
+    nullable=("approver_id",),
 )
 MSME_SETUP = Read(
     "fbs_msme_setup",
     rows.MsmeSetup,
+    filters=("id", "solution_name", "status", "business_type"),
     order=("solution_name",),
     offered={"status": ("not_started", "in_progress", "completed", "paused")},
 )
 MSME_KPI_PROGRESS = Read(
     "fbs_msme_kpi_progress",
     rows.MsmeKpiProgress,
+    filters=("id", "solution_name", "kpi_type", "period", "kpi_name", "is_reached", "trend"),
     order=("solution_name", "kpi_name", "period"),
     offered={"kpi_type": ("financial", "operational", "customer", "growth", "compliance")},
 )
 MSME_COMPLIANCE_STATUS = Read(
     "fbs_msme_compliance_status",
     rows.MsmeComplianceStatus,
+    filters=("id", "solution_name", "compliance_type", "status", "due_state"),
     order=("due_date", "id"),
     ranged="due_date",
     offered={
@@ -165,6 +199,7 @@ MSME_COMPLIANCE_STATUS = Read(
 MSME_CAMPAIGNS = Read(
     "fbs_msme_campaigns",
     rows.MsmeCampaigns,
+    filters=("id", "solution_name", "status", "campaign_type", "is_running", "is_over_budget"),
     order=("-start_date", "-id"),
     ranged="start_date",
     offered={"campaign_type": ("digital", "traditional", "social_media", "email", "content")},
@@ -172,22 +207,31 @@ MSME_CAMPAIGNS = Read(
 MSME_SETUP_TEMPLATES = Read(
     "fbs_msme_setup_templates",
     rows.MsmeSetupTemplates,
+    filters=("id", "business_type", "is_active", "name"),
     order=("business_type", "name", "id"),
     offered={
         "business_type": ("retail", "manufacturing", "services", "restaurant", "consulting", "ecommerce", "other")
     },
 )
-MSME_ANALYTICS_SERIES = Read("fbs_msme_analytics_series", rows.MsmeAnalyticsSeries, order=("date", "id"), ranged="date")
+MSME_ANALYTICS_SERIES = Read(
+    "fbs_msme_analytics_series",
+    rows.MsmeAnalyticsSeries,
+    filters=("id", "solution_name"),
+    together=(("solution_name", "metric_name"), ("solution_name", "period")),
+    order=("date", "id"),
+    ranged="date",
+)
 MSME_ANALYTICS_SUMMARY = Read(
     "fbs_msme_analytics_summary",
     rows.MsmeAnalyticsSummary,
     {"solution_name": "text", "since": "date", "until": "date"},
     needed=("solution_name",),
 )
-MSME_DASHBOARD = Read("fbs_msme_dashboard", rows.MsmeDashboard, order=("solution_name",))
+MSME_DASHBOARD = Read("fbs_msme_dashboard", rows.MsmeDashboard, filters=("solution_name",), order=("solution_name",))
 WORKFLOW_CATALOG = Read(
     "fbs_workflow_catalog",
     rows.WorkflowCatalog,
+    filters=("id", "solution_name", "workflow_type", "is_active", "is_template", "name", "version", "created_by_id"),
     order=("workflow_type", "name", "id"),
     offered={
         "workflow_type": (
@@ -204,35 +248,58 @@ WORKFLOW_CATALOG = Read(
 WORKFLOW_RUNS = Read(
     "fbs_workflow_runs",
     rows.WorkflowRuns,
+    filters=(
+        "id",
+        "workflow_definition_id",
+        "solution_name",
+        "business_id",
+        "status",
+        "current_user_id",
+        "current_step_id",
+    ),
+    together=(
+        ("model_name", "record_id"),
+        ("status", "current_user_id"),
+        ("solution_name", "status"),
+        ("business_id", "status"),
+        ("solution_name", "business_id"),
+    ),
     order=("-started_at", "-id"),
     ranged="started_at",
-    offered={
-        "status": ("draft", "active", "paused", "completed", "cancelled", "failed"),
-        "workflow_type": (
-            "approval",
-            "onboarding",
-            "order_processing",
-            "payment_collection",
-            "inventory_management",
-            "compliance",
-            "custom",
-        ),
-    },
+    offered={"status": ("draft", "active", "paused", "completed", "cancelled", "failed")},
 )
 WORKFLOW_ACTIVE_RUNS = Read(
-    "fbs_workflow_active_runs", rows.WorkflowActiveRuns, order=("started_at", "id"), ranged="started_at"
+    "fbs_workflow_active_runs",
+    rows.WorkflowActiveRuns,
+    filters=(
+        "id",
+        "current_user_id",
+        "workflow_definition_id",
+        "solution_name",
+        "business_id",
+        "current_step_id",
+        "assigned_role",
+    ),
+    order=("started_at", "id"),
+    ranged="started_at",
 )
-WORKFLOW_GRAPHS = Read("fbs_workflow_graphs", rows.WorkflowGraphs, order=("workflow_definition_id",))
+WORKFLOW_GRAPHS = Read(
+    "fbs_workflow_graphs",
+    rows.WorkflowGraphs,
+    filters=("workflow_definition_id", "solution_name", "name", "version"),
+    order=("workflow_definition_id",),
+)
 WORKFLOW_OPEN_TRANSITIONS = Read(
     "fbs_workflow_open_transitions",
     rows.WorkflowOpenTransitions,
+    filters=("workflow_instance_id",),
     order=("workflow_instance_id", "is_default", "transition_id"),
     scattered=True,
-    offered={"transition_type": ("automatic", "conditional", "manual", "timeout")},
 )
 WORKFLOW_LOG = Read(
     "fbs_workflow_log",
     rows.WorkflowLog,
+    filters=("id", "workflow_instance_id", "action", "executed_by_id"),
     order=("-timestamp", "-id"),
     ranged="timestamp",
     offered={
@@ -251,28 +318,20 @@ WORKFLOW_LOG = Read(
 WORKFLOW_ANALYTICS = Read(
     "fbs_workflow_analytics",
     rows.WorkflowAnalytics,
+    filters=("workflow_definition_id", "solution_name"),
     order=("workflow_definition_id", "solution_name"),
-    offered={
-        "workflow_type": (
-            "approval",
-            "onboarding",
-            "order_processing",
-            "payment_collection",
-            "inventory_management",
-            "compliance",
-            "custom",
-        )
-    },
 )
 WORKFLOW_WAITING = Read(
     "fbs_workflow_waiting",
     rows.WorkflowWaiting,
+    filters=("workflow_definition_id", "solution_name", "current_step_id"),
     order=("workflow_definition_id", "current_step_id", "solution_name"),
     nullable=("current_step_id",),
 )
 BI_DASHBOARDS = Read(
     "fbs_bi_dashboards",
     rows.BiDashboards,
+    filters=("id", "dashboard_type", "is_public", "is_active", "created_by_id"),
     order=("dashboard_type", "name", "id"),
     offered={"dashboard_type": ("msme", "financial", "operational", "compliance", "custom")},
 )
@@ -282,6 +341,7 @@ BI_VISIBLE_DASHBOARDS = Read(
 BI_REPORTS = Read(
     "fbs_bi_reports",
     rows.BiReports,
+    filters=("id", "report_type", "is_scheduled", "is_active", "output_format", "created_by_id"),
     order=("report_type", "name", "id"),
     offered={
         "output_format": ("pdf", "excel", "csv", "json", "html"),
@@ -291,6 +351,7 @@ BI_REPORTS = Read(
 BI_KPIS = Read(
     "fbs_bi_kpis",
     rows.BiKpis,
+    filters=("id", "kpi_type", "frequency", "is_active", "created_by_id"),
     order=("kpi_type", "name", "id"),
     offered={
         "frequency": ("real_time", "hourly", "daily", "weekly", "monthly", "quarterly", "annually"),
@@ -306,6 +367,7 @@ BI_KPI_STATE = Read(
 BI_CHARTS = Read(
     "fbs_bi_charts",
     rows.BiCharts,
+    filters=("id", "chart_type", "is_active", "created_by_id"),
     order=("chart_type", "name", "id"),
     offered={"chart_type": ("line", "bar", "pie", "area", "scatter", "table", "gauge", "metric")},
 )
@@ -317,29 +379,37 @@ BI_SCHEDULES_DUE = Read(
 COMPLIANCE_RULE_LIST = Read(
     "fbs_compliance_rule_list",
     rows.ComplianceRuleList,
+    filters=("id", "solution_name", "name", "compliance_type", "check_frequency", "active"),
     order=("solution_name", "name"),
     offered={
         "check_frequency": ("daily", "weekly", "monthly", "quarterly", "yearly"),
         "compliance_type": ("tax", "regulatory", "audit", "financial", "operational"),
     },
 )
-COMPLIANCE_SUMMARY = Read("fbs_compliance_summary", rows.ComplianceSummary, order=("solution_name",))
+COMPLIANCE_SUMMARY = Read(
+    "fbs_compliance_summary", rows.ComplianceSummary, filters=("solution_name",), order=("solution_name",)
+)
 COMPLIANCE_AUDIT_TRAIL = Read(
     "fbs_compliance_audit_trail",
     rows.ComplianceAuditTrail,
+    filters=("id", "solution_name", "user_id", "record_id"),
+    together=(("record_id", "record_type"), ("solution_name", "record_type"), ("solution_name", "user_id")),
     order=("-timestamp", "-id"),
     ranged="timestamp",
-    offered={
-        "action": ("create", "update", "delete", "view", "export", "import"),
-        "record_type": ("sale", "purchase", "payment", "inventory", "user", "system"),
-    },
+    offered={"record_type": ("sale", "purchase", "payment", "inventory", "user", "system")},
 )
 COMPLIANCE_USER_ACTIVITY = Read(
-    "fbs_compliance_user_activity", rows.ComplianceUserActivity, order=("-timestamp", "-id"), ranged="timestamp"
+    "fbs_compliance_user_activity",
+    rows.ComplianceUserActivity,
+    filters=("id", "solution_name", "user_id"),
+    together=(("solution_name", "user_id"), ("solution_name", "action")),
+    order=("-timestamp", "-id"),
+    ranged="timestamp",
 )
 COMPLIANCE_REPORT_SCHEDULES = Read(
     "fbs_compliance_report_schedules",
     rows.ComplianceReportSchedules,
+    filters=("id", "solution_name", "name", "report_type", "frequency", "active", "is_overdue"),
     order=("next_run", "id"),
     ranged="next_run",
     offered={"frequency": ("daily", "weekly", "monthly", "quarterly", "yearly")},
@@ -347,6 +417,7 @@ COMPLIANCE_REPORT_SCHEDULES = Read(
 COMPLIANCE_RECURRING_TRANSACTIONS = Read(
     "fbs_compliance_recurring_transactions",
     rows.ComplianceRecurringTransactions,
+    filters=("id", "solution_name", "transaction_type", "frequency", "active"),
     order=("id",),
     ranged="next_date",
     offered={
@@ -363,6 +434,14 @@ COMPLIANCE_RECURRING_DATES = Read(
 ACCOUNTING_CASH_ENTRIES = Read(
     "fbs_accounting_cash_entries",
     rows.AccountingCashEntries,
+    filters=("id", "business_id"),
+    together=(
+        ("business_id", "entry_type"),
+        ("business_id", "category"),
+        ("business_id", "payment_method"),
+        ("business_id", "vendor_customer"),
+        ("business_id", "reference_number"),
+    ),
     order=("-entry_date", "-id"),
     ranged="entry_date",
     offered={
@@ -399,6 +478,15 @@ ACCOUNTING_CASH_BY_METHOD = Read(
 ACCOUNTING_TRANSACTIONS = Read(
     "fbs_accounting_transactions",
     rows.AccountingTransactions,
+    filters=("id", "business_id"),
+    together=(
+        ("business_id", "transaction_type"),
+        ("business_id", "category"),
+        ("business_id", "payment_status"),
+        ("business_id", "is_open"),
+        ("business_id", "vendor_customer"),
+        ("business_id", "invoice_number"),
+    ),
     order=("-transaction_date", "-id"),
     ranged="transaction_date",
     offered={
@@ -421,9 +509,10 @@ ACCOUNTING_INCOME_EXPENSE_SUMMARY = Read(
 ACCOUNTING_LEDGER_LINES = Read(
     "fbs_accounting_ledger_lines",
     rows.AccountingLedgerLines,
+    filters=("id", "business_id"),
+    together=(("business_id", "account"), ("business_id", "reference")),
     order=("business_id", "account", "entry_date", "id"),
     ranged="entry_date",
-    offered={"account_type": ("asset", "liability", "equity", "income", "expense")},
 )
 ACCOUNTING_ACCOUNT_LEDGER = Read(
     "fbs_accounting_account_ledger",
@@ -441,7 +530,11 @@ ACCOUNTING_ACCOUNT_LEDGER = Read(
     needed=("business_id", "account"),
 )
 ACCOUNTING_ACCOUNT_BALANCES = Read(
-    "fbs_accounting_account_balances", rows.AccountingAccountBalances, order=("business_id", "account", "account_type")
+    "fbs_accounting_account_balances",
+    rows.AccountingAccountBalances,
+    filters=("business_id",),
+    together=(("business_id", "account"), ("business_id", "account_type")),
+    order=("business_id", "account", "account_type"),
 )
 ACCOUNTING_TRIAL_BALANCE = Read(
     "fbs_accounting_trial_balance",
@@ -470,6 +563,8 @@ ACCOUNTING_PAYABLES = Read(
 ACCOUNTING_TAXES = Read(
     "fbs_accounting_taxes",
     rows.AccountingTaxes,
+    filters=("id", "business_id", "payment_status"),
+    together=(("business_id", "tax_type"), ("business_id", "is_overdue")),
     order=("-tax_period_end", "-id"),
     ranged="tax_period_end",
     offered={
@@ -492,15 +587,39 @@ ACCOUNTING_HEALTH = Read(
 DISCOVERY_MODELS = Read(
     "fbs_discovery_models",
     rows.DiscoveryModels,
+    filters=("id", "database_name", "model_name", "module_name", "model_type", "is_active", "is_installed"),
+    together=(("database_name", "model_name"), ("database_name", "module_name")),
     order=("id",),
     ranged="last_verified",
     offered={"model_type": ("base", "business", "system", "custom")},
 )
-DISCOVERY_FIELDS = Read("fbs_discovery_fields", rows.DiscoveryFields, order=("odoo_model_id", "field_name"))
-DISCOVERY_MODULES = Read("fbs_discovery_modules", rows.DiscoveryModules, order=("database_name", "module_name"))
+DISCOVERY_FIELDS = Read(
+    "fbs_discovery_fields",
+    rows.DiscoveryFields,
+    filters=(
+        "id",
+        "odoo_model_id",
+        "database_name",
+        "model_name",
+        "field_name",
+        "field_type",
+        "relation_model",
+        "required",
+    ),
+    together=(("database_name", "model_name"), ("odoo_model_id", "field_name")),
+    order=("odoo_model_id", "field_name"),
+)
+DISCOVERY_MODULES = Read(
+    "fbs_discovery_modules",
+    rows.DiscoveryModules,
+    filters=("id", "database_name", "module_name", "category", "is_installed", "is_active", "application"),
+    together=(("database_name", "module_name"),),
+    order=("database_name", "module_name"),
+)
 DISCOVERY_SESSION_LIST = Read(
     "fbs_discovery_session_list",
     rows.DiscoverySessionList,
+    filters=("id", "session_id", "database_name", "session_type", "status"),
     order=("-started_at", "-id"),
     ranged="started_at",
     offered={"status": ("running", "completed", "failed", "cancelled")},
@@ -511,19 +630,39 @@ DISCOVERY_SCHEMA = Read(
     {"database_name": "text", "model_name": "text"},
     needed=("database_name", "model_name"),
 )
-DOCUMENTS_CATEGORIES = Read("fbs_documents_categories", rows.DocumentsCategories, order=("path", "id"))
+DOCUMENTS_CATEGORIES = Read(
+    "fbs_documents_categories",
+    rows.DocumentsCategories,
+    filters=("id", "parent_id", "name", "is_active", "depth", "in_cycle"),
+    order=("path", "id"),
+)
 DOCUMENTS_OVERVIEW = Read(
     "fbs_documents_overview",
     rows.DocumentsOverview,
+    filters=(
+        "id",
+        "company_id",
+        "document_type_id",
+        "category_id",
+        "created_by_id",
+        "approved_by_id",
+        "solution_db",
+        "attachment_id",
+        "expiry_date",
+    ),
+    together=(("company_id", "state"),),
     order=("-created_at", "-id"),
     ranged="created_at",
-    offered={
-        "confidentiality_level": ("public", "internal", "confidential"),
-        "state": ("draft", "pending", "approved", "rejected", "archived"),
-    },
+    offered={"state": ("draft", "pending", "approved", "rejected", "archived")},
 )
-DOCUMENTS_DETAILS = Read("fbs_documents_details", rows.DocumentsDetails, order=("id",))
-DOCUMENTS_PENDING_APPROVALS = Read("fbs_documents_pending_approvals", rows.DocumentsPendingApprovals, order=("id",))
+DOCUMENTS_DETAILS = Read("fbs_documents_details", rows.DocumentsDetails, filters=("id",), order=("id",))
+DOCUMENTS_PENDING_APPROVALS = Read(
+    "fbs_documents_pending_approvals",
+    rows.DocumentsPendingApprovals,
+    filters=("id", "approver_id", "workflow_id", "document_id"),
+    together=(("approver_id", "is_turn"),),
+    order=("id",),
+)
 DOCUMENTS_SEARCH = Read(
     "fbs_documents_search",
     rows.DocumentsSearch,
@@ -576,6 +715,7 @@ DOCUMENTS_STATISTICS = Read(
 LICENSING_LICENSES = Read(
     "fbs_licensing_licenses",
     rows.LicensingLicenses,
+    filters=("id", "solution_name", "license_type", "status", "effective_status", "is_valid", "source"),
     order=("solution_name",),
     ranged="expiry_date",
     offered={
@@ -603,7 +743,12 @@ LICENSING_FEATURES = Read(
     needed=("solution_name",),
 )
 LICENSING_USAGE = Read(
-    "fbs_licensing_usage", rows.LicensingUsage, order=("solution_name", "feature_name"), ranged="last_updated"
+    "fbs_licensing_usage",
+    rows.LicensingUsage,
+    filters=("id", "solution_name", "feature_name"),
+    together=(("solution_name", "feature_name"),),
+    order=("solution_name", "feature_name"),
+    ranged="last_updated",
 )
 SUITE_DEADLINES = Read(
     "fbs_suite_deadlines",
@@ -638,9 +783,10 @@ class Approvals:
         """Approval requests, whatever became of them. Read newest first: created_at desc, id desc.
 
         Parameters:
-            id, status, approval_type, requester_id, approver_id, solution_name: only rows with this value,
-                found by an index; they combine.
-            model_name, record_id: only rows with this value, too; alone they may look at all rows.
+            id, status, approval_type, requester_id, approver_id, solution_name: only rows with this value; they
+                combine.
+            model_name: the same, asked for with record_id.
+            record_id: the same, asked for with model_name.
             since, until: only rows whose created_at is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -721,9 +867,10 @@ class Approvals:
         created_at, id. Those nobody is chosen for have no approver_id.
 
         Parameters:
-            id, approver_id: only rows with this value, found by an index; they combine.
-            approval_type, requester_id, solution_name, model_name, record_id: only rows with this value, too;
-                alone they may look at all rows.
+            id, approver_id, approval_type, requester_id, solution_name: only rows with this value; they
+                combine.
+            model_name: the same, asked for with record_id.
+            record_id: the same, asked for with model_name.
             since, until: only rows whose created_at is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -816,7 +963,7 @@ class Approvals:
         chosen for are counted under an empty approver_id.
 
         Parameters:
-            approver_id: only rows with this value, found by an index; they combine.
+            approver_id: only rows with this value; they combine.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
 
@@ -845,7 +992,6 @@ class Notifications:
         id: int | None = None,
         user_id: UserKey | None = None,
         solution_name: str | None = None,
-        is_read: bool | None = None,
         is_unread: bool | None = None,
         notification_type: str | None = None,
         priority: str | None = None,
@@ -859,9 +1005,8 @@ class Notifications:
         user's share.
 
         Parameters:
-            id, user_id, solution_name: only rows with this value, found by an index; they combine.
-            is_read, is_unread, notification_type, priority: only rows with this value, too; alone they may look
-                at all rows.
+            id, user_id, solution_name, is_unread: only rows with this value; they combine.
+            notification_type, priority: the same, asked for with user_id.
             since, until: only rows whose created_at is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -876,7 +1021,6 @@ class Notifications:
                     "id": id,
                     "user_id": user_id,
                     "solution_name": solution_name,
-                    "is_read": is_read,
                     "is_unread": is_unread,
                     "notification_type": notification_type,
                     "priority": priority,
@@ -895,7 +1039,6 @@ class Notifications:
         id: int | None = None,
         user_id: UserKey | None = None,
         solution_name: str | None = None,
-        is_read: bool | None = None,
         is_unread: bool | None = None,
         notification_type: str | None = None,
         priority: str | None = None,
@@ -910,7 +1053,6 @@ class Notifications:
                     "id": id,
                     "user_id": user_id,
                     "solution_name": solution_name,
-                    "is_read": is_read,
                     "is_unread": is_unread,
                     "notification_type": notification_type,
                     "priority": priority,
@@ -921,20 +1063,13 @@ class Notifications:
         )
 
     def counts(
-        self,
-        *,
-        user_id: UserKey | None = None,
-        notification_type: str | None = None,
-        priority: str | None = None,
-        after: str | None = None,
-        limit: int = 50,
+        self, *, user_id: UserKey | None = None, after: str | None = None, limit: int = 50
     ) -> Page[rows.NotificationsCounts]:
         """How many notifications each user has of each type and priority. What a user has none of has no row;
         those for nobody in particular are counted under an empty user_id.
 
         Parameters:
-            user_id: only rows with this value, found by an index; they combine.
-            notification_type, priority: only rows with this value, too; alone they may look at all rows.
+            user_id: only rows with this value; they combine.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
 
@@ -942,24 +1077,13 @@ class Notifications:
         """
         return self._run.page(
             NOTIFICATIONS_COUNTS,
-            NOTIFICATIONS_COUNTS.of_view(
-                self._run.schema,
-                {"user_id": user_id, "notification_type": notification_type, "priority": priority},
-                after=after,
-                limit=limit,
-            ),
+            NOTIFICATIONS_COUNTS.of_view(self._run.schema, {"user_id": user_id}, after=after, limit=limit),
             limit,
         )
 
-    def stream_counts(
-        self, *, user_id: UserKey | None = None, notification_type: str | None = None, priority: str | None = None
-    ) -> Iterator[rows.NotificationsCounts]:
+    def stream_counts(self, *, user_id: UserKey | None = None) -> Iterator[rows.NotificationsCounts]:
         """As `Notifications.counts`, row after row from a cursor of the server's."""
-        return self._run.stream(
-            NOTIFICATIONS_COUNTS.of_view(
-                self._run.schema, {"user_id": user_id, "notification_type": notification_type, "priority": priority}
-            )
-        )
+        return self._run.stream(NOTIFICATIONS_COUNTS.of_view(self._run.schema, {"user_id": user_id}))
 
     def alerts(
         self,
@@ -968,7 +1092,6 @@ class Notifications:
         user_id: UserKey | None = None,
         solution_name: str | None = None,
         priority: str | None = None,
-        urgency: int | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
         after: str | None = None,
@@ -977,8 +1100,7 @@ class Notifications:
         """Active alerts: notifications of the type alert that nobody has read yet. An alert ends when it is read.
 
         Parameters:
-            id, user_id, solution_name: only rows with this value, found by an index; they combine.
-            priority, urgency: only rows with this value, too; alone they may look at all rows.
+            id, user_id, solution_name, priority: only rows with this value; they combine.
             since, until: only rows whose created_at is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -989,13 +1111,7 @@ class Notifications:
             NOTIFICATIONS_ALERTS,
             NOTIFICATIONS_ALERTS.of_view(
                 self._run.schema,
-                {
-                    "id": id,
-                    "user_id": user_id,
-                    "solution_name": solution_name,
-                    "priority": priority,
-                    "urgency": urgency,
-                },
+                {"id": id, "user_id": user_id, "solution_name": solution_name, "priority": priority},
                 since=since,
                 until=until,
                 after=after,
@@ -1011,7 +1127,6 @@ class Notifications:
         user_id: UserKey | None = None,
         solution_name: str | None = None,
         priority: str | None = None,
-        urgency: int | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> Iterator[rows.NotificationsAlerts]:
@@ -1019,13 +1134,7 @@ class Notifications:
         return self._run.stream(
             NOTIFICATIONS_ALERTS.of_view(
                 self._run.schema,
-                {
-                    "id": id,
-                    "user_id": user_id,
-                    "solution_name": solution_name,
-                    "priority": priority,
-                    "urgency": urgency,
-                },
+                {"id": id, "user_id": user_id, "solution_name": solution_name, "priority": priority},
                 since=since,
                 until=until,
             )
@@ -1051,8 +1160,7 @@ class Msme:
         """How far the set-up of each solution is. A solution whose set-up was never opened has no row.
 
         Parameters:
-            id, solution_name, status, business_type: only rows with this value, found by an index; they
-                combine.
+            id, solution_name, status, business_type: only rows with this value; they combine.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
 
@@ -1102,9 +1210,8 @@ class Msme:
         or above it.
 
         Parameters:
-            id, solution_name, kpi_type, period, kpi_name: only rows with this value, found by an index; they
+            id, solution_name, kpi_type, period, kpi_name, is_reached, trend: only rows with this value; they
                 combine.
-            is_reached, trend: only rows with this value, too; alone they may look at all rows.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
 
@@ -1173,9 +1280,7 @@ class Msme:
         or its status is compliant. Today is the session's day; on the due date itself a duty is not late yet.
 
         Parameters:
-            id, solution_name, compliance_type, status: only rows with this value, found by an index; they
-                combine.
-            due_state: only rows with this value, too; alone they may look at all rows.
+            id, solution_name, compliance_type, status, due_state: only rows with this value; they combine.
             since, until: only rows whose due_date is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -1247,9 +1352,8 @@ class Msme:
         campaign. Read latest first: start_date desc, id desc.
 
         Parameters:
-            id, solution_name: only rows with this value, found by an index; they combine.
-            status, campaign_type, is_running, is_over_budget: only rows with this value, too; alone they may
-                look at all rows.
+            id, solution_name, status, campaign_type, is_running, is_over_budget: only rows with this value;
+                they combine.
             since, until: only rows whose start_date is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -1318,8 +1422,7 @@ class Msme:
         """Templates for the set-up by line of business, withdrawn ones too. Read by business_type, name, id.
 
         Parameters:
-            id, business_type: only rows with this value, found by an index; they combine.
-            is_active, name: only rows with this value, too; alone they may look at all rows.
+            id, business_type, is_active, name: only rows with this value; they combine.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
 
@@ -1358,7 +1461,6 @@ class Msme:
         solution_name: str | None = None,
         metric_name: str | None = None,
         period: str | None = None,
-        metric_type: str | None = None,
         since: date | None = None,
         until: date | None = None,
         after: str | None = None,
@@ -1368,8 +1470,8 @@ class Msme:
         both there.
 
         Parameters:
-            id, solution_name: only rows with this value, found by an index; they combine.
-            metric_name, period, metric_type: only rows with this value, too; alone they may look at all rows.
+            id, solution_name: only rows with this value; they combine.
+            metric_name, period: the same, asked for with solution_name.
             since, until: only rows whose date is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -1380,13 +1482,7 @@ class Msme:
             MSME_ANALYTICS_SERIES,
             MSME_ANALYTICS_SERIES.of_view(
                 self._run.schema,
-                {
-                    "id": id,
-                    "solution_name": solution_name,
-                    "metric_name": metric_name,
-                    "period": period,
-                    "metric_type": metric_type,
-                },
+                {"id": id, "solution_name": solution_name, "metric_name": metric_name, "period": period},
                 since=since,
                 until=until,
                 after=after,
@@ -1402,7 +1498,6 @@ class Msme:
         solution_name: str | None = None,
         metric_name: str | None = None,
         period: str | None = None,
-        metric_type: str | None = None,
         since: date | None = None,
         until: date | None = None,
     ) -> Iterator[rows.MsmeAnalyticsSeries]:
@@ -1410,13 +1505,7 @@ class Msme:
         return self._run.stream(
             MSME_ANALYTICS_SERIES.of_view(
                 self._run.schema,
-                {
-                    "id": id,
-                    "solution_name": solution_name,
-                    "metric_name": metric_name,
-                    "period": period,
-                    "metric_type": metric_type,
-                },
+                {"id": id, "solution_name": solution_name, "metric_name": metric_name, "period": period},
                 since=since,
                 until=until,
             )
@@ -1445,7 +1534,7 @@ class Msme:
         them. Counts of what it has none of are 0.
 
         Parameters:
-            solution_name: only rows with this value, found by an index; they combine.
+            solution_name: only rows with this value; they combine.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
 
@@ -1487,7 +1576,7 @@ class Workflow:
 
         Parameters:
             id, solution_name, workflow_type, is_active, is_template, name, version, created_by_id: only rows
-                with this value, found by an index; they combine.
+                with this value; they combine.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
 
@@ -1552,10 +1641,8 @@ class Workflow:
         status: str | None = None,
         current_user_id: UserKey | None = None,
         current_step_id: int | None = None,
-        workflow_type: str | None = None,
         model_name: str | None = None,
         record_id: str | None = None,
-        is_late: bool | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
         after: str | None = None,
@@ -1565,10 +1652,10 @@ class Workflow:
         desc.
 
         Parameters:
-            id, workflow_definition_id, solution_name, business_id, status, current_user_id: only rows with this
-                value, found by an index; they combine.
-            current_step_id, workflow_type, model_name, record_id, is_late: only rows with this value, too;
-                alone they may look at all rows.
+            id, workflow_definition_id, solution_name, business_id, status, current_user_id, current_step_id:
+                only rows with this value; they combine.
+            model_name: the same, asked for with record_id.
+            record_id: the same, asked for with model_name.
             since, until: only rows whose started_at is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -1587,10 +1674,8 @@ class Workflow:
                     "status": status,
                     "current_user_id": current_user_id,
                     "current_step_id": current_step_id,
-                    "workflow_type": workflow_type,
                     "model_name": model_name,
                     "record_id": record_id,
-                    "is_late": is_late,
                 },
                 since=since,
                 until=until,
@@ -1610,10 +1695,8 @@ class Workflow:
         status: str | None = None,
         current_user_id: UserKey | None = None,
         current_step_id: int | None = None,
-        workflow_type: str | None = None,
         model_name: str | None = None,
         record_id: str | None = None,
-        is_late: bool | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> Iterator[rows.WorkflowRuns]:
@@ -1629,10 +1712,8 @@ class Workflow:
                     "status": status,
                     "current_user_id": current_user_id,
                     "current_step_id": current_step_id,
-                    "workflow_type": workflow_type,
                     "model_name": model_name,
                     "record_id": record_id,
-                    "is_late": is_late,
                 },
                 since=since,
                 until=until,
@@ -1658,9 +1739,8 @@ class Workflow:
         it is and oldest first: started_at, id.
 
         Parameters:
-            id, current_user_id: only rows with this value, found by an index; they combine.
-            workflow_definition_id, solution_name, business_id, current_step_id, assigned_role: only rows with
-                this value, too; alone they may look at all rows.
+            id, current_user_id, workflow_definition_id, solution_name, business_id, current_step_id,
+                assigned_role: only rows with this value; they combine.
             since, until: only rows whose started_at is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -1731,8 +1811,7 @@ class Workflow:
         workflow_definition_id.
 
         Parameters:
-            workflow_definition_id: only rows with this value, found by an index; they combine.
-            solution_name, name, version: only rows with this value, too; alone they may look at all rows.
+            workflow_definition_id, solution_name, name, version: only rows with this value; they combine.
 
         Reads ``fbs_workflow_graphs``.
         """
@@ -1750,21 +1829,14 @@ class Workflow:
         )
 
     def open_transitions(
-        self,
-        *,
-        workflow_instance_id: int | None = None,
-        current_user_id: UserKey | None = None,
-        transition_type: str | None = None,
-        after: str | None = None,
-        limit: int = 50,
+        self, *, workflow_instance_id: int | None = None, after: str | None = None, limit: int = 50
     ) -> Page[rows.WorkflowOpenTransitions]:
         """Ways on from where each active run stands; whether their conditions hold is for the application to
         judge. None for a run that is not active, or is at its last step or at none. Read for one
         workflow_instance_id; the default way is taken when no other applies.
 
         Parameters:
-            workflow_instance_id: only rows with this value, found by an index; they combine.
-            current_user_id, transition_type: only rows with this value, too; alone they may look at all rows.
+            workflow_instance_id: only rows with this value; they combine.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
 
@@ -1773,35 +1845,17 @@ class Workflow:
         return self._run.page(
             WORKFLOW_OPEN_TRANSITIONS,
             WORKFLOW_OPEN_TRANSITIONS.of_view(
-                self._run.schema,
-                {
-                    "workflow_instance_id": workflow_instance_id,
-                    "current_user_id": current_user_id,
-                    "transition_type": transition_type,
-                },
-                after=after,
-                limit=limit,
+                self._run.schema, {"workflow_instance_id": workflow_instance_id}, after=after, limit=limit
             ),
             limit,
         )
 
     def stream_open_transitions(
-        self,
-        *,
-        workflow_instance_id: int | None = None,
-        current_user_id: UserKey | None = None,
-        transition_type: str | None = None,
+        self, *, workflow_instance_id: int | None = None
     ) -> Iterator[rows.WorkflowOpenTransitions]:
         """As `Workflow.open_transitions`, row after row from a cursor of the server's."""
         return self._run.stream(
-            WORKFLOW_OPEN_TRANSITIONS.of_view(
-                self._run.schema,
-                {
-                    "workflow_instance_id": workflow_instance_id,
-                    "current_user_id": current_user_id,
-                    "transition_type": transition_type,
-                },
-            )
+            WORKFLOW_OPEN_TRANSITIONS.of_view(self._run.schema, {"workflow_instance_id": workflow_instance_id})
         )
 
     def log(
@@ -1811,9 +1865,6 @@ class Workflow:
         workflow_instance_id: int | None = None,
         action: str | None = None,
         executed_by_id: UserKey | None = None,
-        workflow_definition_id: int | None = None,
-        solution_name: str | None = None,
-        business_id: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
         after: str | None = None,
@@ -1822,10 +1873,7 @@ class Workflow:
         """What happened in the runs of workflows, and in which run. Read newest first: timestamp desc, id desc.
 
         Parameters:
-            id, workflow_instance_id, action, executed_by_id: only rows with this value, found by an index; they
-                combine.
-            workflow_definition_id, solution_name, business_id: only rows with this value, too; alone they may
-                look at all rows.
+            id, workflow_instance_id, action, executed_by_id: only rows with this value; they combine.
             since, until: only rows whose timestamp is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -1841,9 +1889,6 @@ class Workflow:
                     "workflow_instance_id": workflow_instance_id,
                     "action": action,
                     "executed_by_id": executed_by_id,
-                    "workflow_definition_id": workflow_definition_id,
-                    "solution_name": solution_name,
-                    "business_id": business_id,
                 },
                 since=since,
                 until=until,
@@ -1860,9 +1905,6 @@ class Workflow:
         workflow_instance_id: int | None = None,
         action: str | None = None,
         executed_by_id: UserKey | None = None,
-        workflow_definition_id: int | None = None,
-        solution_name: str | None = None,
-        business_id: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> Iterator[rows.WorkflowLog]:
@@ -1875,9 +1917,6 @@ class Workflow:
                     "workflow_instance_id": workflow_instance_id,
                     "action": action,
                     "executed_by_id": executed_by_id,
-                    "workflow_definition_id": workflow_definition_id,
-                    "solution_name": solution_name,
-                    "business_id": business_id,
                 },
                 since=since,
                 until=until,
@@ -1889,7 +1928,6 @@ class Workflow:
         *,
         workflow_definition_id: int | None = None,
         solution_name: str | None = None,
-        workflow_type: str | None = None,
         after: str | None = None,
         limit: int = 50,
     ) -> Page[rows.WorkflowAnalytics]:
@@ -1897,8 +1935,7 @@ class Workflow:
         workflow never run has no row.
 
         Parameters:
-            workflow_definition_id, solution_name: only rows with this value, found by an index; they combine.
-            workflow_type: only rows with this value, too; alone they may look at all rows.
+            workflow_definition_id, solution_name: only rows with this value; they combine.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
 
@@ -1908,11 +1945,7 @@ class Workflow:
             WORKFLOW_ANALYTICS,
             WORKFLOW_ANALYTICS.of_view(
                 self._run.schema,
-                {
-                    "workflow_definition_id": workflow_definition_id,
-                    "solution_name": solution_name,
-                    "workflow_type": workflow_type,
-                },
+                {"workflow_definition_id": workflow_definition_id, "solution_name": solution_name},
                 after=after,
                 limit=limit,
             ),
@@ -1920,21 +1953,12 @@ class Workflow:
         )
 
     def stream_analytics(
-        self,
-        *,
-        workflow_definition_id: int | None = None,
-        solution_name: str | None = None,
-        workflow_type: str | None = None,
+        self, *, workflow_definition_id: int | None = None, solution_name: str | None = None
     ) -> Iterator[rows.WorkflowAnalytics]:
         """As `Workflow.analytics`, row after row from a cursor of the server's."""
         return self._run.stream(
             WORKFLOW_ANALYTICS.of_view(
-                self._run.schema,
-                {
-                    "workflow_definition_id": workflow_definition_id,
-                    "solution_name": solution_name,
-                    "workflow_type": workflow_type,
-                },
+                self._run.schema, {"workflow_definition_id": workflow_definition_id, "solution_name": solution_name}
             )
         )
 
@@ -1951,8 +1975,7 @@ class Workflow:
         entry in its log, or since it started where it has none.
 
         Parameters:
-            workflow_definition_id, solution_name, current_step_id: only rows with this value, found by an
-                index; they combine.
+            workflow_definition_id, solution_name, current_step_id: only rows with this value; they combine.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
 
@@ -2013,8 +2036,7 @@ class Bi:
         """Dashboards, retired ones too. Read by dashboard_type, name, id.
 
         Parameters:
-            id, dashboard_type, is_public, is_active, created_by_id: only rows with this value, found by an
-                index; they combine.
+            id, dashboard_type, is_public, is_active, created_by_id: only rows with this value; they combine.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
 
@@ -2084,8 +2106,8 @@ class Bi:
         """Report definitions, retired ones too. Read by report_type, name, id.
 
         Parameters:
-            id, report_type, is_scheduled, is_active, output_format, created_by_id: only rows with this value,
-                found by an index; they combine.
+            id, report_type, is_scheduled, is_active, output_format, created_by_id: only rows with this value;
+                they combine.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
 
@@ -2149,8 +2171,7 @@ class Bi:
         value stands: fbs_bi_kpi_state.
 
         Parameters:
-            id, kpi_type, frequency, is_active, created_by_id: only rows with this value, found by an index;
-                they combine.
+            id, kpi_type, frequency, is_active, created_by_id: only rows with this value; they combine.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
 
@@ -2218,8 +2239,7 @@ class Bi:
         """Charts, retired ones too. Read by chart_type, name, id.
 
         Parameters:
-            id, chart_type, is_active, created_by_id: only rows with this value, found by an index; they
-                combine.
+            id, chart_type, is_active, created_by_id: only rows with this value; they combine.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
 
@@ -2288,9 +2308,8 @@ class Compliance:
         """Compliance rules of every solution, in force or suspended.
 
         Parameters:
-            id, solution_name: only rows with this value, found by an index; they combine.
-            name, compliance_type, check_frequency, active: only rows with this value, too; alone they may look
-                at all rows.
+            id, solution_name, name, compliance_type, check_frequency, active: only rows with this value; they
+                combine.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
 
@@ -2346,7 +2365,7 @@ class Compliance:
         without rules has no row.
 
         Parameters:
-            solution_name: only rows with this value, found by an index; they combine.
+            solution_name: only rows with this value; they combine.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
 
@@ -2370,7 +2389,6 @@ class Compliance:
         user_id: str | None = None,
         record_id: str | None = None,
         record_type: str | None = None,
-        action: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
         after: str | None = None,
@@ -2380,8 +2398,8 @@ class Compliance:
         (timestamp), of one solution, or any of these together. Each of these is served by an index.
 
         Parameters:
-            id, solution_name, user_id, record_id: only rows with this value, found by an index; they combine.
-            record_type, action: only rows with this value, too; alone they may look at all rows.
+            id, solution_name, user_id, record_id: only rows with this value; they combine.
+            record_type: the same, asked for with record_id, or with solution_name.
             since, until: only rows whose timestamp is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -2398,7 +2416,6 @@ class Compliance:
                     "user_id": user_id,
                     "record_id": record_id,
                     "record_type": record_type,
-                    "action": action,
                 },
                 since=since,
                 until=until,
@@ -2416,7 +2433,6 @@ class Compliance:
         user_id: str | None = None,
         record_id: str | None = None,
         record_type: str | None = None,
-        action: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> Iterator[rows.ComplianceAuditTrail]:
@@ -2430,7 +2446,6 @@ class Compliance:
                     "user_id": user_id,
                     "record_id": record_id,
                     "record_type": record_type,
-                    "action": action,
                 },
                 since=since,
                 until=until,
@@ -2444,7 +2459,6 @@ class Compliance:
         solution_name: str | None = None,
         user_id: str | None = None,
         action: str | None = None,
-        session_id: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
         after: str | None = None,
@@ -2454,8 +2468,8 @@ class Compliance:
         together. Each of these is served by an index.
 
         Parameters:
-            id, solution_name, user_id: only rows with this value, found by an index; they combine.
-            action, session_id: only rows with this value, too; alone they may look at all rows.
+            id, solution_name, user_id: only rows with this value; they combine.
+            action: the same, asked for with solution_name.
             since, until: only rows whose timestamp is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -2466,13 +2480,7 @@ class Compliance:
             COMPLIANCE_USER_ACTIVITY,
             COMPLIANCE_USER_ACTIVITY.of_view(
                 self._run.schema,
-                {
-                    "id": id,
-                    "solution_name": solution_name,
-                    "user_id": user_id,
-                    "action": action,
-                    "session_id": session_id,
-                },
+                {"id": id, "solution_name": solution_name, "user_id": user_id, "action": action},
                 since=since,
                 until=until,
                 after=after,
@@ -2488,7 +2496,6 @@ class Compliance:
         solution_name: str | None = None,
         user_id: str | None = None,
         action: str | None = None,
-        session_id: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> Iterator[rows.ComplianceUserActivity]:
@@ -2496,13 +2503,7 @@ class Compliance:
         return self._run.stream(
             COMPLIANCE_USER_ACTIVITY.of_view(
                 self._run.schema,
-                {
-                    "id": id,
-                    "solution_name": solution_name,
-                    "user_id": user_id,
-                    "action": action,
-                    "session_id": session_id,
-                },
+                {"id": id, "solution_name": solution_name, "user_id": user_id, "action": action},
                 since=since,
                 until=until,
             )
@@ -2526,9 +2527,8 @@ class Compliance:
         """Timetable of the reports that each solution produces by itself.
 
         Parameters:
-            id, solution_name: only rows with this value, found by an index; they combine.
-            name, report_type, frequency, active, is_overdue: only rows with this value, too; alone they may
-                look at all rows.
+            id, solution_name, name, report_type, frequency, active, is_overdue: only rows with this value; they
+                combine.
             since, until: only rows whose next_run is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -2603,9 +2603,7 @@ class Compliance:
         """Payments and receipts that come back at regular times, each with its next day.
 
         Parameters:
-            id, solution_name: only rows with this value, found by an index; they combine.
-            transaction_type, frequency, active: only rows with this value, too; alone they may look at all
-                rows.
+            id, solution_name, transaction_type, frequency, active: only rows with this value; they combine.
             since, until: only rows whose next_date is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -2688,12 +2686,10 @@ class Accounting:
         id: int | None = None,
         business_id: str | None = None,
         entry_type: str | None = None,
-        payment_method: str | None = None,
         category: str | None = None,
-        subcategory: str | None = None,
+        payment_method: str | None = None,
         vendor_customer: str | None = None,
         reference_number: str | None = None,
-        created_by_id: UserKey | None = None,
         since: date | None = None,
         until: date | None = None,
         after: str | None = None,
@@ -2702,9 +2698,9 @@ class Accounting:
         """Cash book of every business, each entry with what it does to the cash.
 
         Parameters:
-            id, business_id: only rows with this value, found by an index; they combine.
-            entry_type, payment_method, category, subcategory, vendor_customer, reference_number, created_by_id:
-                only rows with this value, too; alone they may look at all rows.
+            id, business_id: only rows with this value; they combine.
+            entry_type, category, payment_method, vendor_customer, reference_number: the same, asked for with
+                business_id.
             since, until: only rows whose entry_date is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -2719,12 +2715,10 @@ class Accounting:
                     "id": id,
                     "business_id": business_id,
                     "entry_type": entry_type,
-                    "payment_method": payment_method,
                     "category": category,
-                    "subcategory": subcategory,
+                    "payment_method": payment_method,
                     "vendor_customer": vendor_customer,
                     "reference_number": reference_number,
-                    "created_by_id": created_by_id,
                 },
                 since=since,
                 until=until,
@@ -2740,12 +2734,10 @@ class Accounting:
         id: int | None = None,
         business_id: str | None = None,
         entry_type: str | None = None,
-        payment_method: str | None = None,
         category: str | None = None,
-        subcategory: str | None = None,
+        payment_method: str | None = None,
         vendor_customer: str | None = None,
         reference_number: str | None = None,
-        created_by_id: UserKey | None = None,
         since: date | None = None,
         until: date | None = None,
     ) -> Iterator[rows.AccountingCashEntries]:
@@ -2757,12 +2749,10 @@ class Accounting:
                     "id": id,
                     "business_id": business_id,
                     "entry_type": entry_type,
-                    "payment_method": payment_method,
                     "category": category,
-                    "subcategory": subcategory,
+                    "payment_method": payment_method,
                     "vendor_customer": vendor_customer,
                     "reference_number": reference_number,
-                    "created_by_id": created_by_id,
                 },
                 since=since,
                 until=until,
@@ -2834,14 +2824,11 @@ class Accounting:
         id: int | None = None,
         business_id: str | None = None,
         transaction_type: str | None = None,
-        payment_status: str | None = None,
         category: str | None = None,
-        subcategory: str | None = None,
-        account: str | None = None,
+        payment_status: str | None = None,
+        is_open: bool | None = None,
         vendor_customer: str | None = None,
         invoice_number: str | None = None,
-        is_open: bool | None = None,
-        created_by_id: UserKey | None = None,
         since: date | None = None,
         until: date | None = None,
         after: str | None = None,
@@ -2850,9 +2837,9 @@ class Accounting:
         """Income and expenses of every business, one by one.
 
         Parameters:
-            id, business_id: only rows with this value, found by an index; they combine.
-            transaction_type, payment_status, category, subcategory, account, vendor_customer, invoice_number,
-                is_open, created_by_id: only rows with this value, too; alone they may look at all rows.
+            id, business_id: only rows with this value; they combine.
+            transaction_type, category, payment_status, is_open, vendor_customer, invoice_number: the same,
+                asked for with business_id.
             since, until: only rows whose transaction_date is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -2867,14 +2854,11 @@ class Accounting:
                     "id": id,
                     "business_id": business_id,
                     "transaction_type": transaction_type,
-                    "payment_status": payment_status,
                     "category": category,
-                    "subcategory": subcategory,
-                    "account": account,
+                    "payment_status": payment_status,
+                    "is_open": is_open,
                     "vendor_customer": vendor_customer,
                     "invoice_number": invoice_number,
-                    "is_open": is_open,
-                    "created_by_id": created_by_id,
                 },
                 since=since,
                 until=until,
@@ -2890,14 +2874,11 @@ class Accounting:
         id: int | None = None,
         business_id: str | None = None,
         transaction_type: str | None = None,
-        payment_status: str | None = None,
         category: str | None = None,
-        subcategory: str | None = None,
-        account: str | None = None,
+        payment_status: str | None = None,
+        is_open: bool | None = None,
         vendor_customer: str | None = None,
         invoice_number: str | None = None,
-        is_open: bool | None = None,
-        created_by_id: UserKey | None = None,
         since: date | None = None,
         until: date | None = None,
     ) -> Iterator[rows.AccountingTransactions]:
@@ -2909,14 +2890,11 @@ class Accounting:
                     "id": id,
                     "business_id": business_id,
                     "transaction_type": transaction_type,
-                    "payment_status": payment_status,
                     "category": category,
-                    "subcategory": subcategory,
-                    "account": account,
+                    "payment_status": payment_status,
+                    "is_open": is_open,
                     "vendor_customer": vendor_customer,
                     "invoice_number": invoice_number,
-                    "is_open": is_open,
-                    "created_by_id": created_by_id,
                 },
                 since=since,
                 until=until,
@@ -2964,10 +2942,7 @@ class Accounting:
         id: int | None = None,
         business_id: str | None = None,
         account: str | None = None,
-        account_type: str | None = None,
         reference: str | None = None,
-        reference_type: str | None = None,
-        created_by_id: UserKey | None = None,
         since: date | None = None,
         until: date | None = None,
         after: str | None = None,
@@ -2976,9 +2951,8 @@ class Accounting:
         """Ledger of every business, line by line.
 
         Parameters:
-            id, business_id: only rows with this value, found by an index; they combine.
-            account, account_type, reference, reference_type, created_by_id: only rows with this value, too;
-                alone they may look at all rows.
+            id, business_id: only rows with this value; they combine.
+            account, reference: the same, asked for with business_id.
             since, until: only rows whose entry_date is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -2989,15 +2963,7 @@ class Accounting:
             ACCOUNTING_LEDGER_LINES,
             ACCOUNTING_LEDGER_LINES.of_view(
                 self._run.schema,
-                {
-                    "id": id,
-                    "business_id": business_id,
-                    "account": account,
-                    "account_type": account_type,
-                    "reference": reference,
-                    "reference_type": reference_type,
-                    "created_by_id": created_by_id,
-                },
+                {"id": id, "business_id": business_id, "account": account, "reference": reference},
                 since=since,
                 until=until,
                 after=after,
@@ -3012,10 +2978,7 @@ class Accounting:
         id: int | None = None,
         business_id: str | None = None,
         account: str | None = None,
-        account_type: str | None = None,
         reference: str | None = None,
-        reference_type: str | None = None,
-        created_by_id: UserKey | None = None,
         since: date | None = None,
         until: date | None = None,
     ) -> Iterator[rows.AccountingLedgerLines]:
@@ -3023,15 +2986,7 @@ class Accounting:
         return self._run.stream(
             ACCOUNTING_LEDGER_LINES.of_view(
                 self._run.schema,
-                {
-                    "id": id,
-                    "business_id": business_id,
-                    "account": account,
-                    "account_type": account_type,
-                    "reference": reference,
-                    "reference_type": reference_type,
-                    "created_by_id": created_by_id,
-                },
+                {"id": id, "business_id": business_id, "account": account, "reference": reference},
                 since=since,
                 until=until,
             )
@@ -3087,8 +3042,8 @@ class Accounting:
         the lines of the business asked for.
 
         Parameters:
-            business_id: only rows with this value, found by an index; they combine.
-            account, account_type: only rows with this value, too; alone they may look at all rows.
+            business_id: only rows with this value; they combine.
+            account, account_type: the same, asked for with business_id.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
 
@@ -3193,8 +3148,8 @@ class Accounting:
         """Tax of every business by period: what it comes to, what is paid of it and what is not.
 
         Parameters:
-            id, business_id, payment_status: only rows with this value, found by an index; they combine.
-            tax_type, is_overdue: only rows with this value, too; alone they may look at all rows.
+            id, business_id, payment_status: only rows with this value; they combine.
+            tax_type, is_overdue: the same, asked for with business_id.
             since, until: only rows whose tax_period_end is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -3317,9 +3272,8 @@ class Discovery:
         """Kinds of record (models) found in each Odoo database.
 
         Parameters:
-            id, database_name, model_name, module_name, model_type: only rows with this value, found by an
-                index; they combine.
-            is_active, is_installed: only rows with this value, too; alone they may look at all rows.
+            id, database_name, model_name, module_name, model_type, is_active, is_installed: only rows with this
+                value; they combine.
             since, until: only rows whose last_verified is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -3389,19 +3343,14 @@ class Discovery:
         field_type: str | None = None,
         relation_model: str | None = None,
         required: bool | None = None,
-        readonly: bool | None = None,
-        computed: bool | None = None,
-        stored: bool | None = None,
         after: str | None = None,
         limit: int = 50,
     ) -> Page[rows.DiscoveryFields]:
         """Fields found on the kinds of record of each Odoo database.
 
         Parameters:
-            id, odoo_model_id, database_name, model_name, field_name, field_type, relation_model: only rows with
-                this value, found by an index; they combine.
-            required, readonly, computed, stored: only rows with this value, too; alone they may look at all
-                rows.
+            id, odoo_model_id, database_name, model_name, field_name, field_type, relation_model, required: only
+                rows with this value; they combine.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
 
@@ -3420,9 +3369,6 @@ class Discovery:
                     "field_type": field_type,
                     "relation_model": relation_model,
                     "required": required,
-                    "readonly": readonly,
-                    "computed": computed,
-                    "stored": stored,
                 },
                 after=after,
                 limit=limit,
@@ -3441,9 +3387,6 @@ class Discovery:
         field_type: str | None = None,
         relation_model: str | None = None,
         required: bool | None = None,
-        readonly: bool | None = None,
-        computed: bool | None = None,
-        stored: bool | None = None,
     ) -> Iterator[rows.DiscoveryFields]:
         """As `Discovery.fields`, row after row from a cursor of the server's."""
         return self._run.stream(
@@ -3458,9 +3401,6 @@ class Discovery:
                     "field_type": field_type,
                     "relation_model": relation_model,
                     "required": required,
-                    "readonly": readonly,
-                    "computed": computed,
-                    "stored": stored,
                 },
             )
         )
@@ -3481,10 +3421,8 @@ class Discovery:
         """Odoo modules (apps and add-ons) found in each Odoo database.
 
         Parameters:
-            id, database_name, module_name, category: only rows with this value, found by an index; they
-                combine.
-            is_installed, is_active, application: only rows with this value, too; alone they may look at all
-                rows.
+            id, database_name, module_name, category, is_installed, is_active, application: only rows with this
+                value; they combine.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
 
@@ -3552,8 +3490,7 @@ class Discovery:
         """Searches in which FBS looked through an Odoo database, and what each found.
 
         Parameters:
-            id, session_id, database_name: only rows with this value, found by an index; they combine.
-            session_type, status: only rows with this value, too; alone they may look at all rows.
+            id, session_id, database_name, session_type, status: only rows with this value; they combine.
             since, until: only rows whose started_at is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -3636,10 +3573,7 @@ class CustomFields:
         model_name: str | None = None,
         record_id: int | None = None,
         field_name: str | None = None,
-        field_type: str | None = None,
         database_name: str | None = None,
-        solution_name: str | None = None,
-        is_active: bool | None = None,
         after: str | None = None,
         limit: int = 50,
     ) -> Page[rows.CustomFieldsValues]:
@@ -3647,9 +3581,9 @@ class CustomFields:
         model_name, record_id, field_name, database_name.
 
         Parameters:
-            id, model_name: only rows with this value, found by an index; they combine.
-            record_id, field_name, field_type, database_name, solution_name, is_active: only rows with this
-                value, too; alone they may look at all rows.
+            id, model_name: only rows with this value; they combine.
+            record_id: the same, asked for with model_name.
+            field_name, database_name: the same, asked for with model_name and record_id.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
 
@@ -3664,10 +3598,7 @@ class CustomFields:
                     "model_name": model_name,
                     "record_id": record_id,
                     "field_name": field_name,
-                    "field_type": field_type,
                     "database_name": database_name,
-                    "solution_name": solution_name,
-                    "is_active": is_active,
                 },
                 after=after,
                 limit=limit,
@@ -3682,10 +3613,7 @@ class CustomFields:
         model_name: str | None = None,
         record_id: int | None = None,
         field_name: str | None = None,
-        field_type: str | None = None,
         database_name: str | None = None,
-        solution_name: str | None = None,
-        is_active: bool | None = None,
     ) -> Iterator[rows.CustomFieldsValues]:
         """As `CustomFields.values`, row after row from a cursor of the server's."""
         return self._run.stream(
@@ -3696,10 +3624,7 @@ class CustomFields:
                     "model_name": model_name,
                     "record_id": record_id,
                     "field_name": field_name,
-                    "field_type": field_type,
                     "database_name": database_name,
-                    "solution_name": solution_name,
-                    "is_active": is_active,
                 },
             )
         )
@@ -3717,8 +3642,9 @@ class CustomFields:
         Odoo database. Fields set aside are left out; a record without any has no row.
 
         Parameters:
-            model_name: only rows with this value, found by an index; they combine.
-            record_id, database_name: only rows with this value, too; alone they may look at all rows.
+            model_name: only rows with this value; they combine.
+            record_id: the same, asked for with model_name.
+            database_name: the same, asked for with model_name and record_id.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
 
@@ -3786,8 +3712,7 @@ class Documents:
         lie above each other in a circle, each has its way down from the one that would come twice.
 
         Parameters:
-            id, parent_id: only rows with this value, found by an index; they combine.
-            name, is_active, depth, in_cycle: only rows with this value, too; alone they may look at all rows.
+            id, parent_id, name, is_active, depth, in_cycle: only rows with this value; they combine.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
 
@@ -3848,9 +3773,7 @@ class Documents:
         solution_db: str | None = None,
         attachment_id: int | None = None,
         expiry_date: date | None = None,
-        name: str | None = None,
         state: str | None = None,
-        confidentiality_level: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
         after: str | None = None,
@@ -3860,8 +3783,8 @@ class Documents:
 
         Parameters:
             id, company_id, document_type_id, category_id, created_by_id, approved_by_id, solution_db,
-                attachment_id, expiry_date: only rows with this value, found by an index; they combine.
-            name, state, confidentiality_level: only rows with this value, too; alone they may look at all rows.
+                attachment_id, expiry_date: only rows with this value; they combine.
+            state: the same, asked for with company_id.
             since, until: only rows whose created_at is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -3882,9 +3805,7 @@ class Documents:
                     "solution_db": solution_db,
                     "attachment_id": attachment_id,
                     "expiry_date": expiry_date,
-                    "name": name,
                     "state": state,
-                    "confidentiality_level": confidentiality_level,
                 },
                 since=since,
                 until=until,
@@ -3906,9 +3827,7 @@ class Documents:
         solution_db: str | None = None,
         attachment_id: int | None = None,
         expiry_date: date | None = None,
-        name: str | None = None,
         state: str | None = None,
-        confidentiality_level: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> Iterator[rows.DocumentsOverview]:
@@ -3926,9 +3845,7 @@ class Documents:
                     "solution_db": solution_db,
                     "attachment_id": attachment_id,
                     "expiry_date": expiry_date,
-                    "name": name,
                     "state": state,
-                    "confidentiality_level": confidentiality_level,
                 },
                 since=since,
                 until=until,
@@ -3953,11 +3870,7 @@ class Documents:
         approver_id: UserKey | None = None,
         workflow_id: int | None = None,
         document_id: int | None = None,
-        company_id: str | None = None,
-        document_type_id: int | None = None,
         is_turn: bool | None = None,
-        required: bool | None = None,
-        document_state: str | None = None,
         after: str | None = None,
         limit: int = 50,
     ) -> Page[rows.DocumentsPendingApprovals]:
@@ -3965,10 +3878,8 @@ class Documents:
         over.
 
         Parameters:
-            id, approver_id, workflow_id, document_id: only rows with this value, found by an index; they
-                combine.
-            company_id, document_type_id, is_turn, required, document_state: only rows with this value, too;
-                alone they may look at all rows.
+            id, approver_id, workflow_id, document_id: only rows with this value; they combine.
+            is_turn: the same, asked for with approver_id.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
 
@@ -3983,11 +3894,7 @@ class Documents:
                     "approver_id": approver_id,
                     "workflow_id": workflow_id,
                     "document_id": document_id,
-                    "company_id": company_id,
-                    "document_type_id": document_type_id,
                     "is_turn": is_turn,
-                    "required": required,
-                    "document_state": document_state,
                 },
                 after=after,
                 limit=limit,
@@ -4002,11 +3909,7 @@ class Documents:
         approver_id: UserKey | None = None,
         workflow_id: int | None = None,
         document_id: int | None = None,
-        company_id: str | None = None,
-        document_type_id: int | None = None,
         is_turn: bool | None = None,
-        required: bool | None = None,
-        document_state: str | None = None,
     ) -> Iterator[rows.DocumentsPendingApprovals]:
         """As `Documents.pending_approvals`, row after row from a cursor of the server's."""
         return self._run.stream(
@@ -4017,11 +3920,7 @@ class Documents:
                     "approver_id": approver_id,
                     "workflow_id": workflow_id,
                     "document_id": document_id,
-                    "company_id": company_id,
-                    "document_type_id": document_type_id,
                     "is_turn": is_turn,
-                    "required": required,
-                    "document_state": document_state,
                 },
             )
         )
@@ -4189,9 +4088,8 @@ class Licensing:
         """Licence of each solution and how it stands today. The licence key is left out, as it is a secret.
 
         Parameters:
-            id, solution_name: only rows with this value, found by an index; they combine.
-            license_type, status, effective_status, is_valid, source: only rows with this value, too; alone they
-                may look at all rows.
+            id, solution_name, license_type, status, effective_status, is_valid, source: only rows with this
+                value; they combine.
             since, until: only rows whose expiry_date is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -4304,7 +4202,7 @@ class Licensing:
         """What each solution has used of each feature, beside the limit of its licence.
 
         Parameters:
-            id, solution_name, feature_name: only rows with this value, found by an index; they combine.
+            id, solution_name, feature_name: only rows with this value; they combine.
             since, until: only rows whose last_updated is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -4357,7 +4255,6 @@ class Operations:
         user_id: UserKey | None = None,
         database_id: int | None = None,
         status_code: int | None = None,
-        method: str | None = None,
         path: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
@@ -4368,8 +4265,7 @@ class Operations:
         timestamp desc, id desc.
 
         Parameters:
-            id, user_id, database_id, status_code: only rows with this value, found by an index; they combine.
-            method, path: only rows with this value, too; alone they may look at all rows.
+            id, user_id, database_id, status_code, path: only rows with this value; they combine.
             since, until: only rows whose timestamp is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -4380,14 +4276,7 @@ class Operations:
             OPERATIONS_REQUESTS,
             OPERATIONS_REQUESTS.of_view(
                 self._run.schema,
-                {
-                    "id": id,
-                    "user_id": user_id,
-                    "database_id": database_id,
-                    "status_code": status_code,
-                    "method": method,
-                    "path": path,
-                },
+                {"id": id, "user_id": user_id, "database_id": database_id, "status_code": status_code, "path": path},
                 since=since,
                 until=until,
                 after=after,
@@ -4403,7 +4292,6 @@ class Operations:
         user_id: UserKey | None = None,
         database_id: int | None = None,
         status_code: int | None = None,
-        method: str | None = None,
         path: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
@@ -4412,14 +4300,7 @@ class Operations:
         return self._run.stream(
             OPERATIONS_REQUESTS.of_view(
                 self._run.schema,
-                {
-                    "id": id,
-                    "user_id": user_id,
-                    "database_id": database_id,
-                    "status_code": status_code,
-                    "method": method,
-                    "path": path,
-                },
+                {"id": id, "user_id": user_id, "database_id": database_id, "status_code": status_code, "path": path},
                 since=since,
                 until=until,
             )
@@ -4496,7 +4377,7 @@ class Operations:
         """What the cache holds for each Odoo database. A database without entries has no row.
 
         Parameters:
-            database_name: only rows with this value, found by an index; they combine.
+            database_name: only rows with this value; they combine.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
 
@@ -4528,8 +4409,7 @@ class Operations:
         """Handshakes without their secrets, and whether each is valid now.
 
         Parameters:
-            id, handshake_id, solution_name: only rows with this value, found by an index; they combine.
-            status, is_valid: only rows with this value, too; alone they may look at all rows.
+            id, handshake_id, solution_name, status, is_valid: only rows with this value; they combine.
             since, until: only rows whose expires_at is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -4625,8 +4505,7 @@ class Operations:
         """Business rules, suspended ones too. They apply to a model in the order priority, name, id.
 
         Parameters:
-            id, model_name: only rows with this value, found by an index; they combine.
-            rule_type, is_active: only rows with this value, too; alone they may look at all rows.
+            id, model_name, rule_type, is_active: only rows with this value; they combine.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
 
@@ -4912,7 +4791,6 @@ class AsyncNotifications:
         id: int | None = None,
         user_id: UserKey | None = None,
         solution_name: str | None = None,
-        is_read: bool | None = None,
         is_unread: bool | None = None,
         notification_type: str | None = None,
         priority: str | None = None,
@@ -4930,7 +4808,6 @@ class AsyncNotifications:
                     "id": id,
                     "user_id": user_id,
                     "solution_name": solution_name,
-                    "is_read": is_read,
                     "is_unread": is_unread,
                     "notification_type": notification_type,
                     "priority": priority,
@@ -4949,7 +4826,6 @@ class AsyncNotifications:
         id: int | None = None,
         user_id: UserKey | None = None,
         solution_name: str | None = None,
-        is_read: bool | None = None,
         is_unread: bool | None = None,
         notification_type: str | None = None,
         priority: str | None = None,
@@ -4964,7 +4840,6 @@ class AsyncNotifications:
                     "id": id,
                     "user_id": user_id,
                     "solution_name": solution_name,
-                    "is_read": is_read,
                     "is_unread": is_unread,
                     "notification_type": notification_type,
                     "priority": priority,
@@ -4975,35 +4850,18 @@ class AsyncNotifications:
         )
 
     async def counts(
-        self,
-        *,
-        user_id: UserKey | None = None,
-        notification_type: str | None = None,
-        priority: str | None = None,
-        after: str | None = None,
-        limit: int = 50,
+        self, *, user_id: UserKey | None = None, after: str | None = None, limit: int = 50
     ) -> Page[rows.NotificationsCounts]:
         """As `Notifications.counts`, without blocking."""
         return await self._run.page(
             NOTIFICATIONS_COUNTS,
-            NOTIFICATIONS_COUNTS.of_view(
-                self._run.schema,
-                {"user_id": user_id, "notification_type": notification_type, "priority": priority},
-                after=after,
-                limit=limit,
-            ),
+            NOTIFICATIONS_COUNTS.of_view(self._run.schema, {"user_id": user_id}, after=after, limit=limit),
             limit,
         )
 
-    def stream_counts(
-        self, *, user_id: UserKey | None = None, notification_type: str | None = None, priority: str | None = None
-    ) -> AsyncIterator[rows.NotificationsCounts]:
+    def stream_counts(self, *, user_id: UserKey | None = None) -> AsyncIterator[rows.NotificationsCounts]:
         """As `Notifications.counts`, row after row from a cursor of the server's."""
-        return self._run.stream(
-            NOTIFICATIONS_COUNTS.of_view(
-                self._run.schema, {"user_id": user_id, "notification_type": notification_type, "priority": priority}
-            )
-        )
+        return self._run.stream(NOTIFICATIONS_COUNTS.of_view(self._run.schema, {"user_id": user_id}))
 
     async def alerts(
         self,
@@ -5012,7 +4870,6 @@ class AsyncNotifications:
         user_id: UserKey | None = None,
         solution_name: str | None = None,
         priority: str | None = None,
-        urgency: int | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
         after: str | None = None,
@@ -5023,13 +4880,7 @@ class AsyncNotifications:
             NOTIFICATIONS_ALERTS,
             NOTIFICATIONS_ALERTS.of_view(
                 self._run.schema,
-                {
-                    "id": id,
-                    "user_id": user_id,
-                    "solution_name": solution_name,
-                    "priority": priority,
-                    "urgency": urgency,
-                },
+                {"id": id, "user_id": user_id, "solution_name": solution_name, "priority": priority},
                 since=since,
                 until=until,
                 after=after,
@@ -5045,7 +4896,6 @@ class AsyncNotifications:
         user_id: UserKey | None = None,
         solution_name: str | None = None,
         priority: str | None = None,
-        urgency: int | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> AsyncIterator[rows.NotificationsAlerts]:
@@ -5053,13 +4903,7 @@ class AsyncNotifications:
         return self._run.stream(
             NOTIFICATIONS_ALERTS.of_view(
                 self._run.schema,
-                {
-                    "id": id,
-                    "user_id": user_id,
-                    "solution_name": solution_name,
-                    "priority": priority,
-                    "urgency": urgency,
-                },
+                {"id": id, "user_id": user_id, "solution_name": solution_name, "priority": priority},
                 since=since,
                 until=until,
             )
@@ -5338,7 +5182,6 @@ class AsyncMsme:
         solution_name: str | None = None,
         metric_name: str | None = None,
         period: str | None = None,
-        metric_type: str | None = None,
         since: date | None = None,
         until: date | None = None,
         after: str | None = None,
@@ -5349,13 +5192,7 @@ class AsyncMsme:
             MSME_ANALYTICS_SERIES,
             MSME_ANALYTICS_SERIES.of_view(
                 self._run.schema,
-                {
-                    "id": id,
-                    "solution_name": solution_name,
-                    "metric_name": metric_name,
-                    "period": period,
-                    "metric_type": metric_type,
-                },
+                {"id": id, "solution_name": solution_name, "metric_name": metric_name, "period": period},
                 since=since,
                 until=until,
                 after=after,
@@ -5371,7 +5208,6 @@ class AsyncMsme:
         solution_name: str | None = None,
         metric_name: str | None = None,
         period: str | None = None,
-        metric_type: str | None = None,
         since: date | None = None,
         until: date | None = None,
     ) -> AsyncIterator[rows.MsmeAnalyticsSeries]:
@@ -5379,13 +5215,7 @@ class AsyncMsme:
         return self._run.stream(
             MSME_ANALYTICS_SERIES.of_view(
                 self._run.schema,
-                {
-                    "id": id,
-                    "solution_name": solution_name,
-                    "metric_name": metric_name,
-                    "period": period,
-                    "metric_type": metric_type,
-                },
+                {"id": id, "solution_name": solution_name, "metric_name": metric_name, "period": period},
                 since=since,
                 until=until,
             )
@@ -5496,10 +5326,8 @@ class AsyncWorkflow:
         status: str | None = None,
         current_user_id: UserKey | None = None,
         current_step_id: int | None = None,
-        workflow_type: str | None = None,
         model_name: str | None = None,
         record_id: str | None = None,
-        is_late: bool | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
         after: str | None = None,
@@ -5518,10 +5346,8 @@ class AsyncWorkflow:
                     "status": status,
                     "current_user_id": current_user_id,
                     "current_step_id": current_step_id,
-                    "workflow_type": workflow_type,
                     "model_name": model_name,
                     "record_id": record_id,
-                    "is_late": is_late,
                 },
                 since=since,
                 until=until,
@@ -5541,10 +5367,8 @@ class AsyncWorkflow:
         status: str | None = None,
         current_user_id: UserKey | None = None,
         current_step_id: int | None = None,
-        workflow_type: str | None = None,
         model_name: str | None = None,
         record_id: str | None = None,
-        is_late: bool | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> AsyncIterator[rows.WorkflowRuns]:
@@ -5560,10 +5384,8 @@ class AsyncWorkflow:
                     "status": status,
                     "current_user_id": current_user_id,
                     "current_step_id": current_step_id,
-                    "workflow_type": workflow_type,
                     "model_name": model_name,
                     "record_id": record_id,
-                    "is_late": is_late,
                 },
                 since=since,
                 until=until,
@@ -5661,47 +5483,23 @@ class AsyncWorkflow:
         )
 
     async def open_transitions(
-        self,
-        *,
-        workflow_instance_id: int | None = None,
-        current_user_id: UserKey | None = None,
-        transition_type: str | None = None,
-        after: str | None = None,
-        limit: int = 50,
+        self, *, workflow_instance_id: int | None = None, after: str | None = None, limit: int = 50
     ) -> Page[rows.WorkflowOpenTransitions]:
         """As `Workflow.open_transitions`, without blocking."""
         return await self._run.page(
             WORKFLOW_OPEN_TRANSITIONS,
             WORKFLOW_OPEN_TRANSITIONS.of_view(
-                self._run.schema,
-                {
-                    "workflow_instance_id": workflow_instance_id,
-                    "current_user_id": current_user_id,
-                    "transition_type": transition_type,
-                },
-                after=after,
-                limit=limit,
+                self._run.schema, {"workflow_instance_id": workflow_instance_id}, after=after, limit=limit
             ),
             limit,
         )
 
     def stream_open_transitions(
-        self,
-        *,
-        workflow_instance_id: int | None = None,
-        current_user_id: UserKey | None = None,
-        transition_type: str | None = None,
+        self, *, workflow_instance_id: int | None = None
     ) -> AsyncIterator[rows.WorkflowOpenTransitions]:
         """As `Workflow.open_transitions`, row after row from a cursor of the server's."""
         return self._run.stream(
-            WORKFLOW_OPEN_TRANSITIONS.of_view(
-                self._run.schema,
-                {
-                    "workflow_instance_id": workflow_instance_id,
-                    "current_user_id": current_user_id,
-                    "transition_type": transition_type,
-                },
-            )
+            WORKFLOW_OPEN_TRANSITIONS.of_view(self._run.schema, {"workflow_instance_id": workflow_instance_id})
         )
 
     async def log(
@@ -5711,9 +5509,6 @@ class AsyncWorkflow:
         workflow_instance_id: int | None = None,
         action: str | None = None,
         executed_by_id: UserKey | None = None,
-        workflow_definition_id: int | None = None,
-        solution_name: str | None = None,
-        business_id: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
         after: str | None = None,
@@ -5729,9 +5524,6 @@ class AsyncWorkflow:
                     "workflow_instance_id": workflow_instance_id,
                     "action": action,
                     "executed_by_id": executed_by_id,
-                    "workflow_definition_id": workflow_definition_id,
-                    "solution_name": solution_name,
-                    "business_id": business_id,
                 },
                 since=since,
                 until=until,
@@ -5748,9 +5540,6 @@ class AsyncWorkflow:
         workflow_instance_id: int | None = None,
         action: str | None = None,
         executed_by_id: UserKey | None = None,
-        workflow_definition_id: int | None = None,
-        solution_name: str | None = None,
-        business_id: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> AsyncIterator[rows.WorkflowLog]:
@@ -5763,9 +5552,6 @@ class AsyncWorkflow:
                     "workflow_instance_id": workflow_instance_id,
                     "action": action,
                     "executed_by_id": executed_by_id,
-                    "workflow_definition_id": workflow_definition_id,
-                    "solution_name": solution_name,
-                    "business_id": business_id,
                 },
                 since=since,
                 until=until,
@@ -5777,7 +5563,6 @@ class AsyncWorkflow:
         *,
         workflow_definition_id: int | None = None,
         solution_name: str | None = None,
-        workflow_type: str | None = None,
         after: str | None = None,
         limit: int = 50,
     ) -> Page[rows.WorkflowAnalytics]:
@@ -5786,11 +5571,7 @@ class AsyncWorkflow:
             WORKFLOW_ANALYTICS,
             WORKFLOW_ANALYTICS.of_view(
                 self._run.schema,
-                {
-                    "workflow_definition_id": workflow_definition_id,
-                    "solution_name": solution_name,
-                    "workflow_type": workflow_type,
-                },
+                {"workflow_definition_id": workflow_definition_id, "solution_name": solution_name},
                 after=after,
                 limit=limit,
             ),
@@ -5798,21 +5579,12 @@ class AsyncWorkflow:
         )
 
     def stream_analytics(
-        self,
-        *,
-        workflow_definition_id: int | None = None,
-        solution_name: str | None = None,
-        workflow_type: str | None = None,
+        self, *, workflow_definition_id: int | None = None, solution_name: str | None = None
     ) -> AsyncIterator[rows.WorkflowAnalytics]:
         """As `Workflow.analytics`, row after row from a cursor of the server's."""
         return self._run.stream(
             WORKFLOW_ANALYTICS.of_view(
-                self._run.schema,
-                {
-                    "workflow_definition_id": workflow_definition_id,
-                    "solution_name": solution_name,
-                    "workflow_type": workflow_type,
-                },
+                self._run.schema, {"workflow_definition_id": workflow_definition_id, "solution_name": solution_name}
             )
         )
 
@@ -6170,7 +5942,6 @@ class AsyncCompliance:
         user_id: str | None = None,
         record_id: str | None = None,
         record_type: str | None = None,
-        action: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
         after: str | None = None,
@@ -6187,7 +5958,6 @@ class AsyncCompliance:
                     "user_id": user_id,
                     "record_id": record_id,
                     "record_type": record_type,
-                    "action": action,
                 },
                 since=since,
                 until=until,
@@ -6205,7 +5975,6 @@ class AsyncCompliance:
         user_id: str | None = None,
         record_id: str | None = None,
         record_type: str | None = None,
-        action: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> AsyncIterator[rows.ComplianceAuditTrail]:
@@ -6219,7 +5988,6 @@ class AsyncCompliance:
                     "user_id": user_id,
                     "record_id": record_id,
                     "record_type": record_type,
-                    "action": action,
                 },
                 since=since,
                 until=until,
@@ -6233,7 +6001,6 @@ class AsyncCompliance:
         solution_name: str | None = None,
         user_id: str | None = None,
         action: str | None = None,
-        session_id: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
         after: str | None = None,
@@ -6244,13 +6011,7 @@ class AsyncCompliance:
             COMPLIANCE_USER_ACTIVITY,
             COMPLIANCE_USER_ACTIVITY.of_view(
                 self._run.schema,
-                {
-                    "id": id,
-                    "solution_name": solution_name,
-                    "user_id": user_id,
-                    "action": action,
-                    "session_id": session_id,
-                },
+                {"id": id, "solution_name": solution_name, "user_id": user_id, "action": action},
                 since=since,
                 until=until,
                 after=after,
@@ -6266,7 +6027,6 @@ class AsyncCompliance:
         solution_name: str | None = None,
         user_id: str | None = None,
         action: str | None = None,
-        session_id: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> AsyncIterator[rows.ComplianceUserActivity]:
@@ -6274,13 +6034,7 @@ class AsyncCompliance:
         return self._run.stream(
             COMPLIANCE_USER_ACTIVITY.of_view(
                 self._run.schema,
-                {
-                    "id": id,
-                    "solution_name": solution_name,
-                    "user_id": user_id,
-                    "action": action,
-                    "session_id": session_id,
-                },
+                {"id": id, "solution_name": solution_name, "user_id": user_id, "action": action},
                 since=since,
                 until=until,
             )
@@ -6439,12 +6193,10 @@ class AsyncAccounting:
         id: int | None = None,
         business_id: str | None = None,
         entry_type: str | None = None,
-        payment_method: str | None = None,
         category: str | None = None,
-        subcategory: str | None = None,
+        payment_method: str | None = None,
         vendor_customer: str | None = None,
         reference_number: str | None = None,
-        created_by_id: UserKey | None = None,
         since: date | None = None,
         until: date | None = None,
         after: str | None = None,
@@ -6459,12 +6211,10 @@ class AsyncAccounting:
                     "id": id,
                     "business_id": business_id,
                     "entry_type": entry_type,
-                    "payment_method": payment_method,
                     "category": category,
-                    "subcategory": subcategory,
+                    "payment_method": payment_method,
                     "vendor_customer": vendor_customer,
                     "reference_number": reference_number,
-                    "created_by_id": created_by_id,
                 },
                 since=since,
                 until=until,
@@ -6480,12 +6230,10 @@ class AsyncAccounting:
         id: int | None = None,
         business_id: str | None = None,
         entry_type: str | None = None,
-        payment_method: str | None = None,
         category: str | None = None,
-        subcategory: str | None = None,
+        payment_method: str | None = None,
         vendor_customer: str | None = None,
         reference_number: str | None = None,
-        created_by_id: UserKey | None = None,
         since: date | None = None,
         until: date | None = None,
     ) -> AsyncIterator[rows.AccountingCashEntries]:
@@ -6497,12 +6245,10 @@ class AsyncAccounting:
                     "id": id,
                     "business_id": business_id,
                     "entry_type": entry_type,
-                    "payment_method": payment_method,
                     "category": category,
-                    "subcategory": subcategory,
+                    "payment_method": payment_method,
                     "vendor_customer": vendor_customer,
                     "reference_number": reference_number,
-                    "created_by_id": created_by_id,
                 },
                 since=since,
                 until=until,
@@ -6560,14 +6306,11 @@ class AsyncAccounting:
         id: int | None = None,
         business_id: str | None = None,
         transaction_type: str | None = None,
-        payment_status: str | None = None,
         category: str | None = None,
-        subcategory: str | None = None,
-        account: str | None = None,
+        payment_status: str | None = None,
+        is_open: bool | None = None,
         vendor_customer: str | None = None,
         invoice_number: str | None = None,
-        is_open: bool | None = None,
-        created_by_id: UserKey | None = None,
         since: date | None = None,
         until: date | None = None,
         after: str | None = None,
@@ -6582,14 +6325,11 @@ class AsyncAccounting:
                     "id": id,
                     "business_id": business_id,
                     "transaction_type": transaction_type,
-                    "payment_status": payment_status,
                     "category": category,
-                    "subcategory": subcategory,
-                    "account": account,
+                    "payment_status": payment_status,
+                    "is_open": is_open,
                     "vendor_customer": vendor_customer,
                     "invoice_number": invoice_number,
-                    "is_open": is_open,
-                    "created_by_id": created_by_id,
                 },
                 since=since,
                 until=until,
@@ -6605,14 +6345,11 @@ class AsyncAccounting:
         id: int | None = None,
         business_id: str | None = None,
         transaction_type: str | None = None,
-        payment_status: str | None = None,
         category: str | None = None,
-        subcategory: str | None = None,
-        account: str | None = None,
+        payment_status: str | None = None,
+        is_open: bool | None = None,
         vendor_customer: str | None = None,
         invoice_number: str | None = None,
-        is_open: bool | None = None,
-        created_by_id: UserKey | None = None,
         since: date | None = None,
         until: date | None = None,
     ) -> AsyncIterator[rows.AccountingTransactions]:
@@ -6624,14 +6361,11 @@ class AsyncAccounting:
                     "id": id,
                     "business_id": business_id,
                     "transaction_type": transaction_type,
-                    "payment_status": payment_status,
                     "category": category,
-                    "subcategory": subcategory,
-                    "account": account,
+                    "payment_status": payment_status,
+                    "is_open": is_open,
                     "vendor_customer": vendor_customer,
                     "invoice_number": invoice_number,
-                    "is_open": is_open,
-                    "created_by_id": created_by_id,
                 },
                 since=since,
                 until=until,
@@ -6666,10 +6400,7 @@ class AsyncAccounting:
         id: int | None = None,
         business_id: str | None = None,
         account: str | None = None,
-        account_type: str | None = None,
         reference: str | None = None,
-        reference_type: str | None = None,
-        created_by_id: UserKey | None = None,
         since: date | None = None,
         until: date | None = None,
         after: str | None = None,
@@ -6680,15 +6411,7 @@ class AsyncAccounting:
             ACCOUNTING_LEDGER_LINES,
             ACCOUNTING_LEDGER_LINES.of_view(
                 self._run.schema,
-                {
-                    "id": id,
-                    "business_id": business_id,
-                    "account": account,
-                    "account_type": account_type,
-                    "reference": reference,
-                    "reference_type": reference_type,
-                    "created_by_id": created_by_id,
-                },
+                {"id": id, "business_id": business_id, "account": account, "reference": reference},
                 since=since,
                 until=until,
                 after=after,
@@ -6703,10 +6426,7 @@ class AsyncAccounting:
         id: int | None = None,
         business_id: str | None = None,
         account: str | None = None,
-        account_type: str | None = None,
         reference: str | None = None,
-        reference_type: str | None = None,
-        created_by_id: UserKey | None = None,
         since: date | None = None,
         until: date | None = None,
     ) -> AsyncIterator[rows.AccountingLedgerLines]:
@@ -6714,15 +6434,7 @@ class AsyncAccounting:
         return self._run.stream(
             ACCOUNTING_LEDGER_LINES.of_view(
                 self._run.schema,
-                {
-                    "id": id,
-                    "business_id": business_id,
-                    "account": account,
-                    "account_type": account_type,
-                    "reference": reference,
-                    "reference_type": reference_type,
-                    "created_by_id": created_by_id,
-                },
+                {"id": id, "business_id": business_id, "account": account, "reference": reference},
                 since=since,
                 until=until,
             )
@@ -6992,9 +6704,6 @@ class AsyncDiscovery:
         field_type: str | None = None,
         relation_model: str | None = None,
         required: bool | None = None,
-        readonly: bool | None = None,
-        computed: bool | None = None,
-        stored: bool | None = None,
         after: str | None = None,
         limit: int = 50,
     ) -> Page[rows.DiscoveryFields]:
@@ -7012,9 +6721,6 @@ class AsyncDiscovery:
                     "field_type": field_type,
                     "relation_model": relation_model,
                     "required": required,
-                    "readonly": readonly,
-                    "computed": computed,
-                    "stored": stored,
                 },
                 after=after,
                 limit=limit,
@@ -7033,9 +6739,6 @@ class AsyncDiscovery:
         field_type: str | None = None,
         relation_model: str | None = None,
         required: bool | None = None,
-        readonly: bool | None = None,
-        computed: bool | None = None,
-        stored: bool | None = None,
     ) -> AsyncIterator[rows.DiscoveryFields]:
         """As `Discovery.fields`, row after row from a cursor of the server's."""
         return self._run.stream(
@@ -7050,9 +6753,6 @@ class AsyncDiscovery:
                     "field_type": field_type,
                     "relation_model": relation_model,
                     "required": required,
-                    "readonly": readonly,
-                    "computed": computed,
-                    "stored": stored,
                 },
             )
         )
@@ -7199,10 +6899,7 @@ class AsyncCustomFields:
         model_name: str | None = None,
         record_id: int | None = None,
         field_name: str | None = None,
-        field_type: str | None = None,
         database_name: str | None = None,
-        solution_name: str | None = None,
-        is_active: bool | None = None,
         after: str | None = None,
         limit: int = 50,
     ) -> Page[rows.CustomFieldsValues]:
@@ -7216,10 +6913,7 @@ class AsyncCustomFields:
                     "model_name": model_name,
                     "record_id": record_id,
                     "field_name": field_name,
-                    "field_type": field_type,
                     "database_name": database_name,
-                    "solution_name": solution_name,
-                    "is_active": is_active,
                 },
                 after=after,
                 limit=limit,
@@ -7234,10 +6928,7 @@ class AsyncCustomFields:
         model_name: str | None = None,
         record_id: int | None = None,
         field_name: str | None = None,
-        field_type: str | None = None,
         database_name: str | None = None,
-        solution_name: str | None = None,
-        is_active: bool | None = None,
     ) -> AsyncIterator[rows.CustomFieldsValues]:
         """As `CustomFields.values`, row after row from a cursor of the server's."""
         return self._run.stream(
@@ -7248,10 +6939,7 @@ class AsyncCustomFields:
                     "model_name": model_name,
                     "record_id": record_id,
                     "field_name": field_name,
-                    "field_type": field_type,
                     "database_name": database_name,
-                    "solution_name": solution_name,
-                    "is_active": is_active,
                 },
             )
         )
@@ -7374,9 +7062,7 @@ class AsyncDocuments:
         solution_db: str | None = None,
         attachment_id: int | None = None,
         expiry_date: date | None = None,
-        name: str | None = None,
         state: str | None = None,
-        confidentiality_level: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
         after: str | None = None,
@@ -7397,9 +7083,7 @@ class AsyncDocuments:
                     "solution_db": solution_db,
                     "attachment_id": attachment_id,
                     "expiry_date": expiry_date,
-                    "name": name,
                     "state": state,
-                    "confidentiality_level": confidentiality_level,
                 },
                 since=since,
                 until=until,
@@ -7421,9 +7105,7 @@ class AsyncDocuments:
         solution_db: str | None = None,
         attachment_id: int | None = None,
         expiry_date: date | None = None,
-        name: str | None = None,
         state: str | None = None,
-        confidentiality_level: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> AsyncIterator[rows.DocumentsOverview]:
@@ -7441,9 +7123,7 @@ class AsyncDocuments:
                     "solution_db": solution_db,
                     "attachment_id": attachment_id,
                     "expiry_date": expiry_date,
-                    "name": name,
                     "state": state,
-                    "confidentiality_level": confidentiality_level,
                 },
                 since=since,
                 until=until,
@@ -7461,11 +7141,7 @@ class AsyncDocuments:
         approver_id: UserKey | None = None,
         workflow_id: int | None = None,
         document_id: int | None = None,
-        company_id: str | None = None,
-        document_type_id: int | None = None,
         is_turn: bool | None = None,
-        required: bool | None = None,
-        document_state: str | None = None,
         after: str | None = None,
         limit: int = 50,
     ) -> Page[rows.DocumentsPendingApprovals]:
@@ -7479,11 +7155,7 @@ class AsyncDocuments:
                     "approver_id": approver_id,
                     "workflow_id": workflow_id,
                     "document_id": document_id,
-                    "company_id": company_id,
-                    "document_type_id": document_type_id,
                     "is_turn": is_turn,
-                    "required": required,
-                    "document_state": document_state,
                 },
                 after=after,
                 limit=limit,
@@ -7498,11 +7170,7 @@ class AsyncDocuments:
         approver_id: UserKey | None = None,
         workflow_id: int | None = None,
         document_id: int | None = None,
-        company_id: str | None = None,
-        document_type_id: int | None = None,
         is_turn: bool | None = None,
-        required: bool | None = None,
-        document_state: str | None = None,
     ) -> AsyncIterator[rows.DocumentsPendingApprovals]:
         """As `Documents.pending_approvals`, row after row from a cursor of the server's."""
         return self._run.stream(
@@ -7513,11 +7181,7 @@ class AsyncDocuments:
                     "approver_id": approver_id,
                     "workflow_id": workflow_id,
                     "document_id": document_id,
-                    "company_id": company_id,
-                    "document_type_id": document_type_id,
                     "is_turn": is_turn,
-                    "required": required,
-                    "document_state": document_state,
                 },
             )
         )
@@ -7773,7 +7437,6 @@ class AsyncOperations:
         user_id: UserKey | None = None,
         database_id: int | None = None,
         status_code: int | None = None,
-        method: str | None = None,
         path: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
@@ -7785,14 +7448,7 @@ class AsyncOperations:
             OPERATIONS_REQUESTS,
             OPERATIONS_REQUESTS.of_view(
                 self._run.schema,
-                {
-                    "id": id,
-                    "user_id": user_id,
-                    "database_id": database_id,
-                    "status_code": status_code,
-                    "method": method,
-                    "path": path,
-                },
+                {"id": id, "user_id": user_id, "database_id": database_id, "status_code": status_code, "path": path},
                 since=since,
                 until=until,
                 after=after,
@@ -7808,7 +7464,6 @@ class AsyncOperations:
         user_id: UserKey | None = None,
         database_id: int | None = None,
         status_code: int | None = None,
-        method: str | None = None,
         path: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
@@ -7817,14 +7472,7 @@ class AsyncOperations:
         return self._run.stream(
             OPERATIONS_REQUESTS.of_view(
                 self._run.schema,
-                {
-                    "id": id,
-                    "user_id": user_id,
-                    "database_id": database_id,
-                    "status_code": status_code,
-                    "method": method,
-                    "path": path,
-                },
+                {"id": id, "user_id": user_id, "database_id": database_id, "status_code": status_code, "path": path},
                 since=since,
                 until=until,
             )

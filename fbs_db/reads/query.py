@@ -59,12 +59,14 @@ class Query(Generic[R]):
         row: class of the rows; their fields are the statement's columns.
         doubtful: values that FBS's forms do not offer, by column: where no row has one, it
             is taken for a slip.
+        planned_anew: whether the server is to choose between several indexes by the values, each time.
     """
 
     text: str
     parameters: tuple[Any, ...]
     row: type[R]
     doubtful: Sequence[Doubtful] = ()
+    planned_anew: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,9 @@ class Read(Generic[R]):
         row: class of its rows.
         arguments: of a function, with the type each is given as.
         needed: those without a default.
+        filters: of a view: columns that it can be asked by, each alone or with others.
+        together: of a view: columns that one index finds together; those that are no filters by
+            themselves are asked for so.
         order: of a view: columns, those with a minus downwards; a page goes on from them.
         ranged: of a view: the column that ``since`` and ``until`` are about.
         nullable: columns of the order that may be null.
@@ -103,6 +108,8 @@ class Read(Generic[R]):
     row: type[R]
     arguments: Mapping[str, str] | None = None
     needed: tuple[str, ...] = ()
+    filters: tuple[str, ...] = ()
+    together: tuple[tuple[str, ...], ...] = ()
     order: tuple[str, ...] = ()
     ranged: str = ""
     nullable: tuple[str, ...] = ()
@@ -128,7 +135,12 @@ class Read(Generic[R]):
         after: str | None = None,
         limit: int | None = None,
     ) -> Query[R]:
-        """The rows whose columns have these values, in order, from a place on."""
+        """The rows whose columns have these values, in order, from a place on.
+
+        Raises:
+            UsageError: a value that PostgreSQL cannot take, a place that is none, or a column that is
+                asked for with others only, without them.
+        """
         wanted = {name: checked(name, value) for name, value in filters.items() if value is not None}
         parameters = list(wanted.values())
         bounds: tuple[str, ...] = ()
@@ -155,7 +167,8 @@ class Read(Generic[R]):
             for name in wanted
             if name in self.offered and wanted[name] not in self.offered[name]
         ]
-        return Query(text, tuple(parameters), self.row, doubtful)
+        anew = len(wanted) > 1 and tuple(wanted) not in self.together
+        return Query(text, tuple(parameters), self.row, doubtful, anew)
 
 
 class Page(Sequence[R]):
@@ -335,7 +348,8 @@ def _select(
     settled: int,
     limited: bool,
 ) -> str:
-    """The statement; the same for all values, so that it is planned and prepared once."""
+    """The statement; the same for all values."""
+    _refuse_alone(read, filters)
     where = [f"{quoted(name)} = %s" for name in filters]
     where += [f"{quoted(read.ranged)} {'>=' if bound == 'since' else '<'} %s" for bound in bounds]
     names = [column.lstrip("-") for column in read.order]
@@ -351,6 +365,23 @@ def _select(
         )
         text += f" order by {', '.join(ways)}"
     return f"{text} limit %s" if limited else text
+
+
+def companions(together: Sequence[Sequence[str]], name: str) -> str:
+    """Those that a column is asked for with: the other columns of the smallest sets that have it."""
+    sets = [one for one in together if name in one]
+    least = [one for one in sets if not any(set(other) < set(one) for other in sets)]
+    return ", or with ".join(" and ".join(other for other in one if other != name) for one in least)
+
+
+def _refuse_alone(read: Read[Any], wanted: tuple[str, ...]) -> None:
+    """Refuse a column without those that it takes to be found by an index."""
+    for name in wanted:
+        if name not in read.filters and not any(name in one and set(one) <= set(wanted) for one in read.together):
+            raise UsageError(
+                f"{name} is asked for together with {companions(read.together, name)}: by itself no index finds it.",
+                hint=f"Or ask {read.source} in SQL, which may look at all rows.",
+            )
 
 
 def _exists(read: Read[Any], schema: str, name: str) -> str:

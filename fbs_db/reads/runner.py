@@ -8,7 +8,7 @@ from datetime import timezone
 from typing import Any, Protocol, TypeVar
 
 import psycopg
-from psycopg import AsyncConnection, Connection, postgres, pq
+from psycopg import AsyncConnection, AsyncCursor, Connection, Cursor, postgres, pq
 from psycopg.rows import tuple_row
 from psycopg.types.datetime import TimestamptzLoader
 from psycopg.types.json import JsonbLoader
@@ -57,7 +57,7 @@ class Runner:
 
     def rows(self, query: Query[R]) -> list[R]:
         with self._cursor() as cursor:
-            cursor.execute(query.text, query.parameters)
+            _execute(cursor, query)
             found = list(map(query.row._make, cursor.fetchall()))
             if not found:
                 for one in query.doubtful:
@@ -105,7 +105,7 @@ class AsyncRunner:
 
     async def rows(self, query: Query[R]) -> list[R]:
         async with self._cursor() as cursor:
-            await cursor.execute(query.text, query.parameters)
+            await _execute(cursor, query)
             found = list(map(query.row._make, await cursor.fetchall()))
             if not found:
                 for one in query.doubtful:
@@ -141,6 +141,13 @@ class AsyncRunner:
         if isinstance(source, AsyncConnection):
             return _on_async_chunked(source) if chunked else _On(source)
         return _on_async_pool(source, chunked)
+
+
+def _execute(cursor: Any, query: Query[Any]) -> Any:
+    """Have it run; in psycopg's hands a statement that is planned anew stays unprepared, in Django's each does."""
+    if query.planned_anew and isinstance(cursor, (Cursor, AsyncCursor)):
+        return cursor.execute(query.text.encode(), query.parameters, prepare=False)
+    return cursor.execute(query.text, query.parameters)
 
 
 class _On:
