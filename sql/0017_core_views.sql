@@ -35,6 +35,18 @@ create index fbs_notifications_created_at_id_idx
 on fbs_notifications (created_at, id)
 where notification_type = 'alert' and not is_read;
 
+create index fbs_notifications_alert_user_id_created_at_id_idx
+on fbs_notifications (user_id, created_at, id)
+where notification_type = 'alert' and not is_read;
+
+create index fbs_notifications_alert_solution_name_created_at_id_idx
+on fbs_notifications (solution_name, created_at, id)
+where notification_type = 'alert' and not is_read;
+
+create index fbs_notifications_alert_priority_created_at_id_idx
+on fbs_notifications (priority, created_at, id)
+where notification_type = 'alert' and not is_read;
+
 create index fbs_request_logs_path_timestamp_idx
 on fbs_request_logs (path, timestamp);
 

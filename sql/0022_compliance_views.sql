@@ -32,6 +32,9 @@ on fbs_user_activity_logs (solution_name, timestamp, id);
 create index fbs_user_activity_logs_timestamp_id_idx
 on fbs_user_activity_logs (timestamp, id);
 
+create index fbs_report_schedules_next_run_id_idx
+on fbs_report_schedules (next_run, id);
+
 create index fbs_recurring_transactions_solution_name_idx
 on fbs_recurring_transactions (solution_name);
 

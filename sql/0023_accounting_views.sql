@@ -33,8 +33,8 @@ on fbs_app_cashentry (business_id, payment_method, entry_date);
 create index fbs_app_cashentry_business_id_vendor_customer_entry_date_idx
 on fbs_app_cashentry (business_id, vendor_customer, entry_date);
 
-create index fbs_app_cashentry_business_id_reference_number_idx
-on fbs_app_cashentry (business_id, reference_number);
+create index fbs_app_cashentry_business_id_reference_number_entry_date_idx
+on fbs_app_cashentry (business_id, reference_number, entry_date);
 
 create index fbs_app_incomeexpense_business_id_type_transaction_date_idx
 on fbs_app_incomeexpense (business_id, transaction_type, transaction_date);
@@ -45,8 +45,11 @@ on fbs_app_incomeexpense (business_id, payment_status, transaction_date);
 create index fbs_app_incomeexpense_business_id_party_transaction_date_idx
 on fbs_app_incomeexpense (business_id, vendor_customer, transaction_date);
 
-create index fbs_app_incomeexpense_business_id_invoice_number_idx
-on fbs_app_incomeexpense (business_id, invoice_number);
+create index fbs_app_incomeexpense_business_id_invoice_transaction_date_idx
+on fbs_app_incomeexpense (business_id, invoice_number, transaction_date);
+
+create index fbs_app_taxcalculation_business_id_status_tax_period_end_idx
+on fbs_app_taxcalculation (business_id, payment_status, tax_period_end);
 
 create index fbs_app_basicledger_business_id_reference_idx
 on fbs_app_basicledger (business_id, reference);

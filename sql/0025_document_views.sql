@@ -366,11 +366,14 @@ comment on column fbs_documents_details.workflow is
 comment on column fbs_documents_details.approvals is
 'List of the steps of its approval run in order, named as in fbs_dms_document_approval; [] when there are none.';
 
+-- Pages go on from status and id: of an id alone PostgreSQL expects few pending
+-- steps after it, where nearly all are, and sorts what it could read in order.
 create view fbs_documents_pending_approvals
 with (security_invoker = true)
 as
 select
     s.id,
+    s.status,
     s.approver_id,
     s.workflow_id,
     s.sequence,
@@ -402,6 +405,8 @@ comment on view fbs_documents_pending_approvals is
 'Decisions on documents that users are still to take: the pending steps of approval runs that are not over.';
 comment on column fbs_documents_pending_approvals.id is
 'Number that identifies the approval step.';
+comment on column fbs_documents_pending_approvals.status is
+'Always pending.';
 comment on column fbs_documents_pending_approvals.approver_id is
 'User who is to decide.';
 comment on column fbs_documents_pending_approvals.workflow_id is

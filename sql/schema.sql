@@ -6873,6 +6873,7 @@ COMMENT ON COLUMN fbs_documents_overview.updated_at IS 'When the document last c
 
 CREATE VIEW fbs_documents_pending_approvals WITH (security_invoker='true') AS
  SELECT s.id,
+    s.status,
     s.approver_id,
     s.workflow_id,
     s.sequence,
@@ -6898,6 +6899,8 @@ CREATE VIEW fbs_documents_pending_approvals WITH (security_invoker='true') AS
 COMMENT ON VIEW fbs_documents_pending_approvals IS 'Decisions on documents that users are still to take: the pending steps of approval runs that are not over.';
 
 COMMENT ON COLUMN fbs_documents_pending_approvals.id IS 'Number that identifies the approval step.';
+
+COMMENT ON COLUMN fbs_documents_pending_approvals.status IS 'Always pending.';
 
 COMMENT ON COLUMN fbs_documents_pending_approvals.approver_id IS 'User who is to decide.';
 
@@ -9498,7 +9501,7 @@ CREATE INDEX fbs_app_cashentry_business_id_entry_type_entry_date_idx ON fbs_app_
 
 CREATE INDEX fbs_app_cashentry_business_id_payment_method_entry_date_idx ON fbs_app_cashentry USING btree (business_id, payment_method, entry_date);
 
-CREATE INDEX fbs_app_cashentry_business_id_reference_number_idx ON fbs_app_cashentry USING btree (business_id, reference_number);
+CREATE INDEX fbs_app_cashentry_business_id_reference_number_entry_date_idx ON fbs_app_cashentry USING btree (business_id, reference_number, entry_date);
 
 CREATE INDEX fbs_app_cashentry_business_id_vendor_customer_entry_date_idx ON fbs_app_cashentry USING btree (business_id, vendor_customer, entry_date);
 
@@ -9514,7 +9517,7 @@ CREATE INDEX fbs_app_incomeexpense_business_id_category_transaction_date_idx ON 
 
 CREATE INDEX fbs_app_incomeexpense_business_id_due_date_idx ON fbs_app_incomeexpense USING btree (business_id, due_date) WHERE ((payment_status)::text <> ALL ((ARRAY['paid'::character varying, 'cancelled'::character varying])::text[]));
 
-CREATE INDEX fbs_app_incomeexpense_business_id_invoice_number_idx ON fbs_app_incomeexpense USING btree (business_id, invoice_number);
+CREATE INDEX fbs_app_incomeexpense_business_id_invoice_transaction_date_idx ON fbs_app_incomeexpense USING btree (business_id, invoice_number, transaction_date);
 
 CREATE INDEX fbs_app_incomeexpense_business_id_party_transaction_date_idx ON fbs_app_incomeexpense USING btree (business_id, vendor_customer, transaction_date);
 
@@ -9692,6 +9695,12 @@ CREATE INDEX fbs_msme_marketing_start_date_id_idx ON fbs_msme_marketing USING bt
 
 CREATE INDEX fbs_msme_templates_business_type_name_id_idx ON fbs_msme_templates USING btree (business_type, name, id);
 
+CREATE INDEX fbs_notifications_alert_priority_created_at_id_idx ON fbs_notifications USING btree (priority, created_at, id) WHERE (((notification_type)::text = 'alert'::text) AND (NOT is_read));
+
+CREATE INDEX fbs_notifications_alert_solution_name_created_at_id_idx ON fbs_notifications USING btree (solution_name, created_at, id) WHERE (((notification_type)::text = 'alert'::text) AND (NOT is_read));
+
+CREATE INDEX fbs_notifications_alert_user_id_created_at_id_idx ON fbs_notifications USING btree (user_id, created_at, id) WHERE (((notification_type)::text = 'alert'::text) AND (NOT is_read));
+
 CREATE INDEX fbs_notifications_created_at_id_idx ON fbs_notifications USING btree (created_at, id) WHERE (((notification_type)::text = 'alert'::text) AND (NOT is_read));
 
 CREATE INDEX fbs_notifications_notification_type_created_at_idx ON fbs_notifications USING btree (notification_type, created_at);
@@ -9753,6 +9762,8 @@ CREATE INDEX fbs_odoo_modules_database_name_is_installed_idx ON fbs_odoo_modules
 CREATE INDEX fbs_odoo_modules_module_name_idx ON fbs_odoo_modules USING btree (module_name);
 
 CREATE INDEX fbs_recurring_transactions_solution_name_idx ON fbs_recurring_transactions USING btree (solution_name);
+
+CREATE INDEX fbs_report_schedules_next_run_id_idx ON fbs_report_schedules USING btree (next_run, id);
 
 CREATE INDEX fbs_reports_created_by_id_idx ON fbs_reports USING btree (created_by_id);
 

@@ -286,7 +286,8 @@ WORKFLOW_ACTIVE_RUNS = Read(
 WORKFLOW_GRAPHS = Read(
     "fbs_workflow_graphs",
     rows.WorkflowGraphs,
-    filters=("workflow_definition_id", "solution_name", "name", "version"),
+    filters=("workflow_definition_id",),
+    together=(("name", "version", "solution_name"),),
     order=("workflow_definition_id",),
 )
 WORKFLOW_OPEN_TRANSITIONS = Read(
@@ -417,7 +418,8 @@ COMPLIANCE_REPORT_SCHEDULES = Read(
 COMPLIANCE_RECURRING_TRANSACTIONS = Read(
     "fbs_compliance_recurring_transactions",
     rows.ComplianceRecurringTransactions,
-    filters=("id", "solution_name", "transaction_type", "frequency", "active"),
+    filters=("id", "solution_name"),
+    together=(("solution_name", "transaction_type"), ("solution_name", "frequency"), ("solution_name", "active")),
     order=("id",),
     ranged="next_date",
     offered={
@@ -483,7 +485,6 @@ ACCOUNTING_TRANSACTIONS = Read(
         ("business_id", "transaction_type"),
         ("business_id", "category"),
         ("business_id", "payment_status"),
-        ("business_id", "is_open"),
         ("business_id", "vendor_customer"),
         ("business_id", "invoice_number"),
     ),
@@ -661,7 +662,7 @@ DOCUMENTS_PENDING_APPROVALS = Read(
     rows.DocumentsPendingApprovals,
     filters=("id", "approver_id", "workflow_id", "document_id"),
     together=(("approver_id", "is_turn"),),
-    order=("id",),
+    order=("status", "id"),
 )
 DOCUMENTS_SEARCH = Read(
     "fbs_documents_search",
@@ -715,7 +716,7 @@ DOCUMENTS_STATISTICS = Read(
 LICENSING_LICENSES = Read(
     "fbs_licensing_licenses",
     rows.LicensingLicenses,
-    filters=("id", "solution_name", "license_type", "status", "effective_status", "is_valid", "source"),
+    filters=("id", "solution_name", "license_type", "status", "effective_status", "source"),
     order=("solution_name",),
     ranged="expiry_date",
     offered={
@@ -1803,15 +1804,18 @@ class Workflow:
         self,
         *,
         workflow_definition_id: int | None = None,
-        solution_name: str | None = None,
         name: str | None = None,
         version: str | None = None,
+        solution_name: str | None = None,
     ) -> rows.WorkflowGraphs | None:
         """Each workflow as a graph: its steps are the nodes, its transitions the edges. Ask for it by
         workflow_definition_id.
 
         Parameters:
-            workflow_definition_id, solution_name, name, version: only rows with this value; they combine.
+            workflow_definition_id: only rows with this value; they combine.
+            name: the same, asked for with version and solution_name.
+            version: the same, asked for with name and solution_name.
+            solution_name: the same, asked for with name and version.
 
         Reads ``fbs_workflow_graphs``.
         """
@@ -1820,9 +1824,9 @@ class Workflow:
                 self._run.schema,
                 {
                     "workflow_definition_id": workflow_definition_id,
-                    "solution_name": solution_name,
                     "name": name,
                     "version": version,
+                    "solution_name": solution_name,
                 },
                 limit=1,
             )
@@ -2603,7 +2607,8 @@ class Compliance:
         """Payments and receipts that come back at regular times, each with its next day.
 
         Parameters:
-            id, solution_name, transaction_type, frequency, active: only rows with this value; they combine.
+            id, solution_name: only rows with this value; they combine.
+            transaction_type, frequency, active: the same, asked for with solution_name.
             since, until: only rows whose next_date is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -2826,7 +2831,6 @@ class Accounting:
         transaction_type: str | None = None,
         category: str | None = None,
         payment_status: str | None = None,
-        is_open: bool | None = None,
         vendor_customer: str | None = None,
         invoice_number: str | None = None,
         since: date | None = None,
@@ -2838,8 +2842,8 @@ class Accounting:
 
         Parameters:
             id, business_id: only rows with this value; they combine.
-            transaction_type, category, payment_status, is_open, vendor_customer, invoice_number: the same,
-                asked for with business_id.
+            transaction_type, category, payment_status, vendor_customer, invoice_number: the same, asked for
+                with business_id.
             since, until: only rows whose transaction_date is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -2856,7 +2860,6 @@ class Accounting:
                     "transaction_type": transaction_type,
                     "category": category,
                     "payment_status": payment_status,
-                    "is_open": is_open,
                     "vendor_customer": vendor_customer,
                     "invoice_number": invoice_number,
                 },
@@ -2876,7 +2879,6 @@ class Accounting:
         transaction_type: str | None = None,
         category: str | None = None,
         payment_status: str | None = None,
-        is_open: bool | None = None,
         vendor_customer: str | None = None,
         invoice_number: str | None = None,
         since: date | None = None,
@@ -2892,7 +2894,6 @@ class Accounting:
                     "transaction_type": transaction_type,
                     "category": category,
                     "payment_status": payment_status,
-                    "is_open": is_open,
                     "vendor_customer": vendor_customer,
                     "invoice_number": invoice_number,
                 },
@@ -4078,7 +4079,6 @@ class Licensing:
         license_type: str | None = None,
         status: str | None = None,
         effective_status: str | None = None,
-        is_valid: bool | None = None,
         source: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
@@ -4088,8 +4088,8 @@ class Licensing:
         """Licence of each solution and how it stands today. The licence key is left out, as it is a secret.
 
         Parameters:
-            id, solution_name, license_type, status, effective_status, is_valid, source: only rows with this
-                value; they combine.
+            id, solution_name, license_type, status, effective_status, source: only rows with this value; they
+                combine.
             since, until: only rows whose expiry_date is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -4106,7 +4106,6 @@ class Licensing:
                     "license_type": license_type,
                     "status": status,
                     "effective_status": effective_status,
-                    "is_valid": is_valid,
                     "source": source,
                 },
                 since=since,
@@ -4125,7 +4124,6 @@ class Licensing:
         license_type: str | None = None,
         status: str | None = None,
         effective_status: str | None = None,
-        is_valid: bool | None = None,
         source: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
@@ -4140,7 +4138,6 @@ class Licensing:
                     "license_type": license_type,
                     "status": status,
                     "effective_status": effective_status,
-                    "is_valid": is_valid,
                     "source": source,
                 },
                 since=since,
@@ -5464,9 +5461,9 @@ class AsyncWorkflow:
         self,
         *,
         workflow_definition_id: int | None = None,
-        solution_name: str | None = None,
         name: str | None = None,
         version: str | None = None,
+        solution_name: str | None = None,
     ) -> rows.WorkflowGraphs | None:
         """As `Workflow.graphs`, without blocking."""
         return await self._run.one(
@@ -5474,9 +5471,9 @@ class AsyncWorkflow:
                 self._run.schema,
                 {
                     "workflow_definition_id": workflow_definition_id,
-                    "solution_name": solution_name,
                     "name": name,
                     "version": version,
+                    "solution_name": solution_name,
                 },
                 limit=1,
             )
@@ -6308,7 +6305,6 @@ class AsyncAccounting:
         transaction_type: str | None = None,
         category: str | None = None,
         payment_status: str | None = None,
-        is_open: bool | None = None,
         vendor_customer: str | None = None,
         invoice_number: str | None = None,
         since: date | None = None,
@@ -6327,7 +6323,6 @@ class AsyncAccounting:
                     "transaction_type": transaction_type,
                     "category": category,
                     "payment_status": payment_status,
-                    "is_open": is_open,
                     "vendor_customer": vendor_customer,
                     "invoice_number": invoice_number,
                 },
@@ -6347,7 +6342,6 @@ class AsyncAccounting:
         transaction_type: str | None = None,
         category: str | None = None,
         payment_status: str | None = None,
-        is_open: bool | None = None,
         vendor_customer: str | None = None,
         invoice_number: str | None = None,
         since: date | None = None,
@@ -6363,7 +6357,6 @@ class AsyncAccounting:
                     "transaction_type": transaction_type,
                     "category": category,
                     "payment_status": payment_status,
-                    "is_open": is_open,
                     "vendor_customer": vendor_customer,
                     "invoice_number": invoice_number,
                 },
@@ -7295,7 +7288,6 @@ class AsyncLicensing:
         license_type: str | None = None,
         status: str | None = None,
         effective_status: str | None = None,
-        is_valid: bool | None = None,
         source: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
@@ -7313,7 +7305,6 @@ class AsyncLicensing:
                     "license_type": license_type,
                     "status": status,
                     "effective_status": effective_status,
-                    "is_valid": is_valid,
                     "source": source,
                 },
                 since=since,
@@ -7332,7 +7323,6 @@ class AsyncLicensing:
         license_type: str | None = None,
         status: str | None = None,
         effective_status: str | None = None,
-        is_valid: bool | None = None,
         source: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
@@ -7347,7 +7337,6 @@ class AsyncLicensing:
                     "license_type": license_type,
                     "status": status,
                     "effective_status": effective_status,
-                    "is_valid": is_valid,
                     "source": source,
                 },
                 since=since,

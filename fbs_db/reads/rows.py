@@ -3007,6 +3007,7 @@ class DocumentsPendingApprovals(NamedTuple):
 
     Attributes:
         id: Number that identifies the approval step.
+        status: Always pending.
         approver_id: User who is to decide.
         workflow_id: Approval run the step belongs to.
         sequence: Place of the step in its run, lowest first.
@@ -3026,6 +3027,7 @@ class DocumentsPendingApprovals(NamedTuple):
     """
 
     id: int
+    status: str
     approver_id: UserKey
     workflow_id: int
     sequence: int
