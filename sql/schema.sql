@@ -1910,158 +1910,164 @@ CREATE FUNCTION fbs_documents_search(company_id text, query text, state text DEF
     LANGUAGE plpgsql STABLE
     SET search_path TO 'public', 'pg_temp'
     SET random_page_cost TO '1.1'
+    SET plan_cache_mode TO 'force_generic_plan'
     AS $_$
 #variable_conflict use_column
 declare
-    -- What is looked at of a document, in small letters as words are.
-    texts constant text := 'd.*, lower(d.name || '' '' || d.title) as heading,'
-        || ' lower(left(d.name || '' '' || d.title || '' '' || d.description, 100000)) as words';
     beginning text := left(query, 1000);
-    wanted record;
-    begins text;
-    tagged text;
-    conditions text[];
-    condition text;
-    weights text[];
-    ranked text;
-    -- The word that the fewest documents should have, and the tags that have it.
-    rare_word text;
+    word record;
+    -- Of each word: itself, after a space, after any border, and the tags that have it.
+    -- The first is the one that the fewest documents should have.
+    words text[] := '{}';
+    spaced text[] := '{}';
+    patterns text[] := '{}';
+    word_tags text[] := '{}';
+    rare_lexeme tsquery;
     rare_tags bigint[];
-    newest record;
-    walked integer := 0;
-    too_few boolean := false;
-    matches text;
-    found_ids bigint[] := '{}';
-    found_ranks double precision[] := '{}';
+    has_tags boolean := false;
+    -- Whether the newest documents are looked at, or those that the index finds.
+    walks boolean := true;
+    walked integer;
+    too_few boolean;
+    doc record;
+    heading text;
+    in_words boolean;
+    in_heading boolean;
+    tagged boolean;
+    weights numeric;
+    found_ids bigint[];
+    found_ranks double precision[];
 begin
     if substr(query, 1000, 2) ~ '\S\S' then
         -- Not half a word, unless there is only one.
         beginning := regexp_replace(beginning, '\s\S*$', '');
     end if;
-    for wanted in
-        select
-            w.word,
-            array(
+    for word in
+        select w.content, t.tag_ids
+        from (
+            select s.content, min(s.place) as place
+            from unnest(fbs_split_words(beginning)) with ordinality as s (content, place)
+            group by s.content
+            order by min(s.place)
+            limit 20
+        ) as w
+        cross join lateral (
+            select array(
                 select t.id
                 from fbs_dms_document_tag as t
-                where array_to_tsvector(fbs_split_words(t.name)) @@ format('''%s'':*', w.word)::tsquery
+                where array_to_tsvector(fbs_split_words(t.name)) @@ format('''%s'':*', w.content)::tsquery
             ) as tag_ids
-        from unnest(fbs_split_words(beginning)) with ordinality as w (word, place)
-        group by w.word
-        order by min(w.place)
-        limit 20
+        ) as t
+        order by cardinality(t.tag_ids), length(w.content) desc, w.place
     loop
-        -- No word has in it what means something in a regular expression; most texts are
-        -- done with before it comes to that.
-        begins := format(
-            'strpos(d.%%1$s, %1$L) > 0 and d.%%1$s ~ %2$L',
-            wanted.word, format('(^|%s)%s', fbs_word_border(), wanted.word)
-        );
-        tagged := 'false';
-        if wanted.tag_ids <> '{}' then
-            tagged := format(
-                'exists (
-                    select
-                    from fbs_dms_document_tags as dt
-                    where dt.document_id = d.id and dt.documenttag_id = any(%L)
-                )',
-                wanted.tag_ids
-            );
-        end if;
-        weights := weights
-            || format('case when %s then 1 when %s then 0.4 else 0.1 end', format(begins, 'heading'), tagged);
-        condition := format('(%s or %s)', format(begins, 'words'), tagged);
-        if rare_word is null
-            or (cardinality(rare_tags), length(wanted.word)) > (cardinality(wanted.tag_ids), length(rare_word))
-        then
-            rare_word := wanted.word;
-            rare_tags := wanted.tag_ids;
-            conditions := condition || conditions;
-        else
-            conditions := conditions || condition;
-        end if;
+        words := words || word.content;
+        spaced := spaced || (' ' || word.content);
+        -- No word has in it what means something in a regular expression.
+        patterns := patterns || (fbs_word_border() || word.content);
+        word_tags := word_tags || word.tag_ids::text;
+        has_tags := has_tags or word.tag_ids <> '{}';
     end loop;
-    if conditions is null then
+    if words = '{}' then
         return;
     end if;
-    condition := format(
-        '(%s) and ($2 is null or d.state = $2) and ($3 is null or d.document_type_id = $3)'
-        ' and ($4 is null or d.category_id = $4)',
-        array_to_string(conditions, ' and ')
-    );
-    ranked := format(
-        'case when %s then ((%s) / %s)::double precision end',
-        condition, array_to_string(weights, ' + '), cardinality(weights)
-    );
+    rare_tags := word_tags[1];
+    rare_lexeme := format('''%s=%s'':*', replace(replace(company_id, '\', '\\'), '''', ''''''), words[1]);
 
-    -- Words that many documents have are met with among the newest.
-    for newest in execute format(
-        '
-        select d.id, %s as rank
-        from (
-            select %s
-            from fbs_dms_document as d
-            where d.company_id = $1
-            order by d.created_at desc, d.id desc
-            limit 4001
-        ) as d',
-        ranked, texts
-    )
-    using company_id, state, document_type_id, category_id
+    -- Words that many documents have are met with among the newest; those that few have
+    -- are found by an index.
     loop
-        walked := walked + 1;
-        if newest.rank is not null then
-            found_ids := found_ids || newest.id;
-            found_ranks := found_ranks || newest.rank;
-        end if;
-        exit when cardinality(found_ids) = 200;
-        too_few := walked > 4000 or walked % 100 = 0 and 20 * cardinality(found_ids) < walked;
-        exit when too_few;
-    end loop;
-    -- Those that few have are found by an index.
-    if too_few then
-        matches := 'fbs_document_words(d.company_id, d.name || '' '' || d.title || '' '' || d.description) @@ $5';
-        if rare_tags <> '{}' then
-            matches := format(
-                'd.company_id = $1 and d.id in (
-                    select d.id
-                    from fbs_dms_document as d
-                    where %s
-                    union
-                    select dt.document_id
-                    from fbs_dms_document_tags as dt
-                    where dt.documenttag_id = any($6)
-                )',
-                matches
-            );
-        end if;
-        execute format(
-            '
-            select array_agg(f.id), array_agg(f.rank)
+        walked := 0;
+        too_few := false;
+        found_ids := '{}';
+        found_ranks := '{}';
+        for doc in
+            select
+                n.id,
+                n.heading,
+                ' ' || lower(left(n.heading || ' ' || n.description, 100000)) as words,
+                (fbs_documents_search.state is null or n.state = fbs_documents_search.state)
+                and (fbs_documents_search.document_type_id is null
+                    or n.document_type_id = fbs_documents_search.document_type_id)
+                and (fbs_documents_search.category_id is null or n.category_id = fbs_documents_search.category_id)
+                as fits,
+                case when has_tags then
+                    array(select dt.documenttag_id from fbs_dms_document_tags as dt where dt.document_id = n.id)
+                end as tag_ids
             from (
-                select r.id, r.rank
-                from (
-                    select d.id, d.created_at, %s as rank
+                (
+                    select d.*, d.name || ' ' || d.title as heading
+                    from fbs_dms_document as d
+                    where walks and d.company_id = fbs_documents_search.company_id
+                    order by d.created_at desc, d.id desc
+                    limit 4001
+                )
+                union all
+                (
+                    select d.*, d.name || ' ' || d.title as heading
+                    from fbs_dms_document as d
+                    where
+                        not walks
+                        and rare_tags = '{}'
+                        and fbs_document_words(d.company_id, d.name || ' ' || d.title || ' ' || d.description)
+                        @@ rare_lexeme
+                    order by d.created_at desc, d.id desc
+                )
+                union all
+                (
+                    select d.*, d.name || ' ' || d.title as heading
                     from (
-                        select %s
+                        select w.id
+                        from fbs_dms_document as w
+                        where
+                            fbs_document_words(w.company_id, w.name || ' ' || w.title || ' ' || w.description)
+                            @@ rare_lexeme
+                        union
+                        select dt.document_id
+                        from fbs_dms_document_tags as dt
+                        where dt.documenttag_id = any(rare_tags)
+                    ) as m
+                    -- One by one: how many documents a company has is not known when this is planned.
+                    cross join lateral (
+                        select d.*
                         from fbs_dms_document as d
-                        where %s
+                        where d.id = m.id and d.company_id = fbs_documents_search.company_id
                         offset 0
                     ) as d
-                    offset 0
-                ) as r
-                where r.rank is not null
-                order by r.created_at desc, r.id desc
-                limit 200
-            ) as f',
-            ranked, texts, matches
-        )
-        into found_ids, found_ranks
-        using
-            company_id, state, document_type_id, category_id,
-            format('''%s=%s'':*', replace(replace(company_id, '\', '\\'), '''', ''''''), rare_word)::tsquery,
-            rare_tags;
-    end if;
+                    where not walks and rare_tags <> '{}'
+                    order by d.created_at desc, d.id desc
+                )
+            ) as n
+        loop
+            walked := walked + 1;
+            if doc.fits then
+                weights := 0;
+                heading := null;
+                for place in 1 .. cardinality(words) loop
+                    -- Most texts are done with before it comes to the regular expression, which takes long.
+                    in_words := strpos(doc.words, words[place]) > 0
+                        and (strpos(doc.words, spaced[place]) > 0 or doc.words ~ patterns[place]);
+                    in_heading := false;
+                    if in_words then
+                        heading := coalesce(heading, ' ' || lower(doc.heading));
+                        in_heading := strpos(heading, words[place]) > 0
+                            and (strpos(heading, spaced[place]) > 0 or heading ~ patterns[place]);
+                    end if;
+                    tagged := has_tags and word_tags[place] <> '{}' and word_tags[place]::bigint[] && doc.tag_ids;
+                    weights := weights + case when in_heading then 1 when tagged then 0.4 when in_words then 0.1 end;
+                    exit when weights is null;
+                end loop;
+                if weights is not null then
+                    found_ids := found_ids || doc.id;
+                    found_ranks := found_ranks || (weights / cardinality(words))::double precision;
+                end if;
+            end if;
+            exit when cardinality(found_ids) = 200;
+            too_few := walks and (walked > 4000 or walked % 100 = 0 and 20 * cardinality(found_ids) < walked);
+            exit when too_few;
+        end loop;
+        exit when not too_few;
+        walks := false;
+    end loop;
 
     return query
     select
@@ -9538,6 +9544,8 @@ CREATE INDEX fbs_app_incomeexpense_transaction_date_idx ON fbs_app_incomeexpense
 CREATE INDEX fbs_app_incomeexpense_transaction_type_category_idx ON fbs_app_incomeexpense USING btree (transaction_type, category);
 
 CREATE INDEX fbs_app_taxcalculation_business_id_due_date_idx ON fbs_app_taxcalculation USING btree (business_id, due_date) WHERE ((payment_status)::text <> 'paid'::text);
+
+CREATE INDEX fbs_app_taxcalculation_business_id_status_tax_period_end_idx ON fbs_app_taxcalculation USING btree (business_id, payment_status, tax_period_end);
 
 CREATE INDEX fbs_app_taxcalculation_business_id_tax_period_end_idx ON fbs_app_taxcalculation USING btree (business_id, tax_period_end);
 

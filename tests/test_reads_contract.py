@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import itertools
 import json
 import pickle
 import subprocess
 import sys
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -23,7 +24,7 @@ from psycopg import sql
 import fbs_db
 from fbs_db.errors import ConnectionFailed, TargetError, UsageError
 from fbs_db.reads import groups, rows
-from fbs_db.reads.query import Page
+from fbs_db.reads.query import Page, Read
 from tests.conftest import django_or_skip, url_of
 from tests.servers import Server
 from tests.test_cleanup import seed
@@ -55,6 +56,23 @@ def reads() -> list[tuple[str, str]]:
     for group, reader in vars(GROUPS).items():
         found += [(group, name) for name, _ in inspect.getmembers(reader, inspect.ismethod) if name[0] != "_"]
     return found
+
+
+def read_of(group: str, name: str) -> Read[Any]:
+    """What a method reads, as the generated constant tells."""
+    read: Read[Any] = getattr(groups, f"{group}_{name.removeprefix('stream_')}".upper())
+    return read
+
+
+def askable(read: Read[Any], names: Iterable[str], row: dict[str, Any]) -> dict[str, Any]:
+    """These columns of a row to ask by, with those that they are asked for with, as far as they hold something."""
+    wanted: dict[str, Any] = {}
+    for name in names:
+        sets = [(name,)] if name in read.filters else [one for one in read.together if name in one]
+        for one in sets[:1]:
+            if all(row[other] is not None for other in one):
+                wanted |= {other: row[other] for other in one}
+    return wanted
 
 
 PAGES = [(group, name) for group, name in reads() if name.startswith("stream_")]
@@ -249,9 +267,11 @@ def test_filters_combine(filled: psycopg.Connection) -> None:
 
 @pytest.mark.parametrize("text", ["it's", '"quoted"', "100%", "%s", "\\", "'; drop table x; --", "名前", "a" * 5000])
 def test_any_text_is_only_a_text(filled: psycopg.Connection, text: str) -> None:
-    filled.execute("update fbs_approval_requests set request_data = %s", [json.dumps({"model_name": text})])
+    filled.execute(
+        "update fbs_approval_requests set request_data = %s", [json.dumps({"model_name": text, "record_id": text})]
+    )
     with fbs_db.connect(filled) as fbs:
-        assert len(fbs.approvals.requests(model_name=text)) == 6
+        assert len(fbs.approvals.requests(model_name=text, record_id=text)) == 6
         assert list(fbs.approvals.requests(solution_name=text)) == []
 
 
@@ -269,6 +289,51 @@ def test_bad_input_is_refused_with_what_is_wrong(filled: psycopg.Connection) -> 
         with pytest.raises(UsageError, match="status pendng"):
             fbs.approvals.requests(status="pendng")
         assert list(fbs.approvals.requests(status="rejected")) == []  # one of the list, though no row has it
+
+
+TOGETHER = [
+    (group, name, column)
+    for group, name in PAGES
+    for column in dict.fromkeys(itertools.chain(*read_of(group, name).together))
+    if column not in read_of(group, name).filters
+]
+
+
+@pytest.mark.parametrize(("group", "name", "column"), TOGETHER, ids=lambda part: part)
+def test_what_no_index_finds_by_itself_is_asked_for_with_others(
+    filled: psycopg.Connection, group: str, name: str, column: str
+) -> None:
+    read = read_of(group, name)
+    kinds = hints(group, name)
+    value = {one: BY_TYPE.get(typing.get_args(kinds[one])[0], 1) for one in itertools.chain(*read.together)}
+    value |= {one: of[0] for one, of in read.offered.items() if one in value}
+    sets = [one for one in read.together if column in one]
+    with fbs_db.connect(filled) as fbs:
+        for helper in (name, name.removeprefix("stream_")):
+            method = getattr(getattr(fbs, group), helper)
+            with pytest.raises(UsageError, match=f"{column} is asked for together with ") as refused:
+                list(method(**{column: value[column]}))
+            assert read.source in refused.value.hint
+            for one in sets:
+                assert list(method(**{other: value[other] for other in one})) is not None
+            smallest = min(sets, key=len)
+            assert all(other in str(refused.value) for other in smallest)
+
+
+def test_filters_that_several_indexes_find_are_planned_for_their_values(installed: psycopg.Connection) -> None:
+    """As many calls as it takes psycopg to have a statement prepared."""
+    installed.commit()
+    with fbs_db.connect(installed) as fbs:
+        for _ in range(10):
+            fbs.approvals.requests(status="pending", approval_type="expense")
+        prepared = installed.execute("select statement from pg_prepared_statements").fetchall()
+        assert not [one for (one,) in prepared if '"approval_type" = ' in one]
+        for _ in range(10):
+            fbs.approvals.requests(status="pending", requester_id=1)  # one index finds both
+            fbs.approvals.requests(approval_type="expense")
+        prepared = installed.execute("select statement from pg_prepared_statements").fetchall()
+        for asked in ('where "status" = $1 and "requester_id" = $2', 'where "approval_type" = $1'):
+            assert [one for (one,) in prepared if asked in one]
 
 
 def test_nothing_for_an_argument_that_is_needed_is_null(filled: psycopg.Connection) -> None:

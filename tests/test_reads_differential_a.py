@@ -27,8 +27,8 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 import fbs_db
-from fbs_db.reads.query import Page
-from tests.test_reads_contract import reads
+from fbs_db.reads.query import Page, Read
+from tests.test_reads_contract import askable, read_of, reads
 from tests.test_schema import rows
 
 pytestmark = pytest.mark.exhaustive
@@ -1482,18 +1482,19 @@ def in_order(found: list[Answer], order: str) -> list[Answer]:
     return found
 
 
-def tries(w: World, view: View, names: list[str], every: list[Answer]) -> Iterator[Answer]:
+def tries(w: World, view: View, read: Read[Any], every: list[Answer]) -> Iterator[Answer]:
     """No filter; each filter; some that one row meets together, and bounds that rows lie on."""
     yield {}
+    names = list(dict.fromkeys(itertools.chain(read.filters, *read.together)))
     for name in names * 2:
-        values = [row[name] for row in every if row[name] is not None]
-        if values:
-            yield {name: w.any(*values)}
+        found = [wanted for row in every if (wanted := askable(read, [name], row))]
+        if found:
+            yield w.any(*found)
     for _ in range(8 if every else 0):
         some = w.chance.sample(names, w.chance.randint(0, min(3, len(names))))
         alike = w.any(*every)
         bounds = w.any([], ["since"], ["until"], ["since", "until"]) if view.ranged else []
-        yield {name: alike[name] for name in some if name != "id" and alike[name] is not None} | {
+        yield askable(read, [name for name in some if name != "id"], alike) | {
             bound: w.any(*every)[view.ranged] for bound in bounds
         }
 
@@ -1515,7 +1516,7 @@ def compare_view(fbs: Any, w: World, view: View) -> None:
     every = in_order(view.model(w), view.order)
     of = inspect.signature(method).parameters
     names = [name for name in of if name not in ("since", "until", "after", "limit")]
-    for wanted in tries(w, view, names, every):
+    for wanted in tries(w, view, read_of(view.group, view.name), every):
         told = f"seed {w.seed}: {view.group}.{view.name}({wanted})"
         expected = [row for row in every if met(row, view, wanted)]
         if view.one:

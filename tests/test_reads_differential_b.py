@@ -31,7 +31,7 @@ import fbs_db
 from fbs_db.errors import UsageError
 from fbs_db.reads.client import Reader
 from tests.reading import Rows
-from tests.test_reads_contract import reads
+from tests.test_reads_contract import askable, read_of, reads
 
 pytestmark = pytest.mark.exhaustive
 
@@ -1489,13 +1489,14 @@ def check_view(read: str, helper: Any, stream: Any, world: World, chance: random
     of = VIEWS[read]
     every = ordered(of.model(world), of.order)
     names = inspect.signature(stream).parameters.keys() - {"since", "until"}
+    definition = read_of(*read.split("."))
     agree(read, helper(limit=1000), every)
     agree(read, list(stream()), every)
     trials = [[name] for name in sorted(names)] + [chance.sample(sorted(names), min(len(names), 2)) for _ in range(10)]
     for filters in trials:
         row = chance.choice(every)
-        asked = {name: row[name] for name in filters if row[name] is not None}
-        if filters and chance.random() < 0.15 and isinstance(row[filters[0]], str):
+        asked = askable(definition, filters, row)
+        if asked and chance.random() < 0.15 and isinstance(asked.get(filters[0]), str):
             asked[filters[0]] = "nothing's"
         if of.ranged and chance.random() < 0.5:
             bounds = [one[of.ranged] for one in chance.choices(every, k=2) if one[of.ranged] is not None]

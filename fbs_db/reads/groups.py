@@ -271,15 +271,7 @@ WORKFLOW_RUNS = Read(
 WORKFLOW_ACTIVE_RUNS = Read(
     "fbs_workflow_active_runs",
     rows.WorkflowActiveRuns,
-    filters=(
-        "id",
-        "current_user_id",
-        "workflow_definition_id",
-        "solution_name",
-        "business_id",
-        "current_step_id",
-        "assigned_role",
-    ),
+    filters=("id", "current_user_id", "workflow_definition_id", "solution_name", "business_id", "assigned_role"),
     order=("started_at", "id"),
     ranged="started_at",
 )
@@ -565,7 +557,7 @@ ACCOUNTING_TAXES = Read(
     "fbs_accounting_taxes",
     rows.AccountingTaxes,
     filters=("id", "business_id", "payment_status"),
-    together=(("business_id", "tax_type"), ("business_id", "is_overdue")),
+    together=(("business_id", "tax_type"), ("business_id", "payment_status"), ("business_id", "is_overdue")),
     order=("-tax_period_end", "-id"),
     ranged="tax_period_end",
     offered={
@@ -1729,7 +1721,6 @@ class Workflow:
         workflow_definition_id: int | None = None,
         solution_name: str | None = None,
         business_id: str | None = None,
-        current_step_id: int | None = None,
         assigned_role: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
@@ -1740,8 +1731,8 @@ class Workflow:
         it is and oldest first: started_at, id.
 
         Parameters:
-            id, current_user_id, workflow_definition_id, solution_name, business_id, current_step_id,
-                assigned_role: only rows with this value; they combine.
+            id, current_user_id, workflow_definition_id, solution_name, business_id, assigned_role: only rows
+                with this value; they combine.
             since, until: only rows whose started_at is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -1758,7 +1749,6 @@ class Workflow:
                     "workflow_definition_id": workflow_definition_id,
                     "solution_name": solution_name,
                     "business_id": business_id,
-                    "current_step_id": current_step_id,
                     "assigned_role": assigned_role,
                 },
                 since=since,
@@ -1777,7 +1767,6 @@ class Workflow:
         workflow_definition_id: int | None = None,
         solution_name: str | None = None,
         business_id: str | None = None,
-        current_step_id: int | None = None,
         assigned_role: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
@@ -1792,7 +1781,6 @@ class Workflow:
                     "workflow_definition_id": workflow_definition_id,
                     "solution_name": solution_name,
                     "business_id": business_id,
-                    "current_step_id": current_step_id,
                     "assigned_role": assigned_role,
                 },
                 since=since,
@@ -5397,7 +5385,6 @@ class AsyncWorkflow:
         workflow_definition_id: int | None = None,
         solution_name: str | None = None,
         business_id: str | None = None,
-        current_step_id: int | None = None,
         assigned_role: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
@@ -5415,7 +5402,6 @@ class AsyncWorkflow:
                     "workflow_definition_id": workflow_definition_id,
                     "solution_name": solution_name,
                     "business_id": business_id,
-                    "current_step_id": current_step_id,
                     "assigned_role": assigned_role,
                 },
                 since=since,
@@ -5434,7 +5420,6 @@ class AsyncWorkflow:
         workflow_definition_id: int | None = None,
         solution_name: str | None = None,
         business_id: str | None = None,
-        current_step_id: int | None = None,
         assigned_role: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
@@ -5449,7 +5434,6 @@ class AsyncWorkflow:
                     "workflow_definition_id": workflow_definition_id,
                     "solution_name": solution_name,
                     "business_id": business_id,
-                    "current_step_id": current_step_id,
                     "assigned_role": assigned_role,
                 },
                 since=since,
