@@ -565,7 +565,6 @@ begin
                         and rare_tags = '{}'
                         and fbs_document_words(d.company_id, d.name || ' ' || d.title || ' ' || d.description)
                         @@ rare_lexeme
-                    order by d.created_at desc, d.id desc
                 )
                 union all
                 (
@@ -589,9 +588,9 @@ begin
                         offset 0
                     ) as d
                     where not walks and rare_tags <> '{}'
-                    order by d.created_at desc, d.id desc
                 )
             ) as n
+            order by n.created_at desc, n.id desc
         loop
             walked := walked + 1;
             if doc.fits then
