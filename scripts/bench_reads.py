@@ -563,9 +563,10 @@ def statement(reader: fbs_db.reads.Reader, group: str, name: str, arguments: dic
 def calls(url: str, only: set[str], rounds: int) -> dict[str, Taken]:
     """Seconds of each way to read the same, by read."""
     django = models_of_django(url)
-    reader = fbs_db.connect(url)
+    # One connection for both: how long a server's process takes to wake depends on where it happens to run.
     bare = psycopg.connect(url, autocommit=True)
     bare.execute("set default_transaction_read_only = on")
+    reader = fbs_db.connect(bare)
     known = {f"{entry['group']}.{entry['python']}" for entry in REGISTRY}
     found: dict[str, Taken] = {}
     for full, arguments, listed in TIMED:
