@@ -127,6 +127,7 @@ CALLS: dict[str, list[dict[str, Any]]] = {
         {"company_id": "shop 1999", "query": "word1", "page_size": PAGE},
         {"company_id": "shop 1", "query": "word1500 word2", "page_size": PAGE},
         {"company_id": "shop 1", "query": "word2999", "page_size": PAGE},
+        {"company_id": "shop 1", "query": "word255", "page_size": PAGE},
     ],
     "fbs_documents_by_metadata": [
         {"company_id": shop, "metadata": metadata, "page_size": PAGE}

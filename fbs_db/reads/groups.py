@@ -276,11 +276,7 @@ WORKFLOW_ACTIVE_RUNS = Read(
     ranged="started_at",
 )
 WORKFLOW_GRAPHS = Read(
-    "fbs_workflow_graphs",
-    rows.WorkflowGraphs,
-    filters=("workflow_definition_id",),
-    together=(("name", "version", "solution_name"),),
-    order=("workflow_definition_id",),
+    "fbs_workflow_graphs", rows.WorkflowGraphs, filters=("workflow_definition_id",), order=("workflow_definition_id",)
 )
 WORKFLOW_OPEN_TRANSITIONS = Read(
     "fbs_workflow_open_transitions",
@@ -1788,36 +1784,17 @@ class Workflow:
             )
         )
 
-    def graphs(
-        self,
-        *,
-        workflow_definition_id: int | None = None,
-        name: str | None = None,
-        version: str | None = None,
-        solution_name: str | None = None,
-    ) -> rows.WorkflowGraphs | None:
+    def graphs(self, *, workflow_definition_id: int) -> rows.WorkflowGraphs | None:
         """Each workflow as a graph: its steps are the nodes, its transitions the edges. Ask for it by
         workflow_definition_id.
 
         Parameters:
-            workflow_definition_id: only rows with this value; they combine.
-            name: the same, asked for with version and solution_name.
-            version: the same, asked for with name and solution_name.
-            solution_name: the same, asked for with name and version.
+            workflow_definition_id: of the row.
 
         Reads ``fbs_workflow_graphs``.
         """
         return self._run.one(
-            WORKFLOW_GRAPHS.of_view(
-                self._run.schema,
-                {
-                    "workflow_definition_id": workflow_definition_id,
-                    "name": name,
-                    "version": version,
-                    "solution_name": solution_name,
-                },
-                limit=1,
-            )
+            WORKFLOW_GRAPHS.of_view(self._run.schema, {"workflow_definition_id": workflow_definition_id})
         )
 
     def open_transitions(
@@ -5441,26 +5418,10 @@ class AsyncWorkflow:
             )
         )
 
-    async def graphs(
-        self,
-        *,
-        workflow_definition_id: int | None = None,
-        name: str | None = None,
-        version: str | None = None,
-        solution_name: str | None = None,
-    ) -> rows.WorkflowGraphs | None:
+    async def graphs(self, *, workflow_definition_id: int) -> rows.WorkflowGraphs | None:
         """As `Workflow.graphs`, without blocking."""
         return await self._run.one(
-            WORKFLOW_GRAPHS.of_view(
-                self._run.schema,
-                {
-                    "workflow_definition_id": workflow_definition_id,
-                    "name": name,
-                    "version": version,
-                    "solution_name": solution_name,
-                },
-                limit=1,
-            )
+            WORKFLOW_GRAPHS.of_view(self._run.schema, {"workflow_definition_id": workflow_definition_id})
         )
 
     async def open_transitions(
