@@ -239,8 +239,8 @@ create table fbs_dms_document (
 create index fbs_dms_document_company_id_state_created_at_id_idx
 on fbs_dms_document (company_id, state, created_at, id);
 
-create index fbs_dms_document_company_id_created_at_idx
-on fbs_dms_document (company_id, created_at);
+create index fbs_dms_document_company_id_created_at_id_idx
+on fbs_dms_document (company_id, created_at, id);
 
 create index fbs_dms_document_created_by_id_created_at_idx
 on fbs_dms_document (created_by_id, created_at);

@@ -529,7 +529,7 @@ begin
     rare_lexeme := format('''%s=%s'':*', replace(replace(company_id, '\', '\\'), '''', ''''''), words[1]);
 
     -- Words that many documents have are met with among the newest; those that few have
-    -- are found by an index.
+    -- are found by an index. Planned once for all: the parts that are not asked cost nothing.
     loop
         walked := 0;
         too_few := false;
