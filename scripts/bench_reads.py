@@ -412,6 +412,8 @@ def measure(explained: Explained, alike: list[Case]) -> None:
             case.took.append(took)
             case.scans |= scans
     for case in alike:
+        for one in case.query.doubtful:  # whether any row has what no form offers
+            case.scans |= explained.run(Query(one.text, (one.value,), tuple), look=True)[1]
         case.planning = explained.planning(case.query)
         # What the runs are split by, each way of asking has gone through after its share.
         case.took = spread(case.took, len(alike))

@@ -26,9 +26,9 @@ on fbs_notifications (
     user_id, notification_type, (case is_read when true then false else true end), created_at, id
 );
 
-create index fbs_notifications_user_id_priority_unread_created_at_id_idx
+create index fbs_notifications_priority_user_id_unread_created_at_id_idx
 on fbs_notifications (
-    user_id, priority, (case is_read when true then false else true end), created_at, id
+    priority, user_id, (case is_read when true then false else true end), created_at, id
 );
 
 create index fbs_notifications_created_at_id_idx

@@ -16,4 +16,4 @@ drop index fbs_user_activity_logs_user_id_timestamp_id_idx;
 drop index fbs_audit_trails_timestamp_id_idx;
 drop index fbs_audit_trails_solution_name_timestamp_id_idx;
 drop index fbs_audit_trails_user_id_timestamp_id_idx;
-drop index fbs_audit_trails_record_id_record_type_timestamp_id_idx;
+drop index fbs_audit_trails_record_type_record_id_timestamp_id_idx;

@@ -11,8 +11,8 @@
 -- The listed indexes need a solution and a user or a kind of record; these serve a
 -- record's trail, a user's over all solutions, and a period's. The id is in them
 -- as all rows of one transaction bear one time.
-create index fbs_audit_trails_record_id_record_type_timestamp_id_idx
-on fbs_audit_trails (record_id, record_type, timestamp, id);
+create index fbs_audit_trails_record_type_record_id_timestamp_id_idx
+on fbs_audit_trails (record_type, record_id, timestamp, id);
 
 create index fbs_audit_trails_user_id_timestamp_id_idx
 on fbs_audit_trails (user_id, timestamp, id);

@@ -19,6 +19,9 @@ on fbs_app_incomeexpense (transaction_date);
 create index fbs_app_taxcalculation_tax_period_end_idx
 on fbs_app_taxcalculation (tax_period_end);
 
+create index fbs_app_taxcalculation_tax_type_tax_period_end_idx
+on fbs_app_taxcalculation (tax_type, tax_period_end);
+
 -- Those of a business, whatever the tax.
 create index fbs_app_taxcalculation_business_id_tax_period_end_idx
 on fbs_app_taxcalculation (business_id, tax_period_end);

@@ -16,6 +16,7 @@ drop index fbs_dms_document_approval_status_approver_id_id_idx;
 drop index fbs_dms_document_workflow_open_document_id_id_idx;
 drop index fbs_dms_document_company_id_expiry_date_idx;
 drop index fbs_dms_document_created_at_id_idx;
+drop index fbs_dms_document_state_created_at_id_idx;
 drop index fbs_dms_document_metadata_idx;
 drop index fbs_dms_document_tag_words_idx;
 drop index fbs_dms_document_words_idx;

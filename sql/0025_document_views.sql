@@ -71,6 +71,9 @@ on fbs_dms_document_tag using gin (array_to_tsvector(fbs_split_words(name)));
 create index fbs_dms_document_metadata_idx
 on fbs_dms_document using gin (metadata jsonb_path_ops);
 
+create index fbs_dms_document_state_created_at_id_idx
+on fbs_dms_document (state, created_at, id);
+
 create index fbs_dms_document_created_at_id_idx
 on fbs_dms_document (created_at, id);
 

@@ -9556,6 +9556,8 @@ CREATE INDEX fbs_app_taxcalculation_payment_status_due_date_idx ON fbs_app_taxca
 
 CREATE INDEX fbs_app_taxcalculation_tax_period_end_idx ON fbs_app_taxcalculation USING btree (tax_period_end);
 
+CREATE INDEX fbs_app_taxcalculation_tax_type_tax_period_end_idx ON fbs_app_taxcalculation USING btree (tax_type, tax_period_end);
+
 CREATE INDEX fbs_approval_requests_approval_type_created_at_id_idx ON fbs_approval_requests USING btree (approval_type, created_at, id);
 
 CREATE INDEX fbs_approval_requests_approver_id_created_at_id_idx ON fbs_approval_requests USING btree (approver_id, created_at, id);
@@ -9584,7 +9586,7 @@ CREATE INDEX fbs_approval_responses_approval_request_id_idx ON fbs_approval_resp
 
 CREATE INDEX fbs_approval_responses_responder_id_idx ON fbs_approval_responses USING btree (responder_id);
 
-CREATE INDEX fbs_audit_trails_record_id_record_type_timestamp_id_idx ON fbs_audit_trails USING btree (record_id, record_type, "timestamp", id);
+CREATE INDEX fbs_audit_trails_record_type_record_id_timestamp_id_idx ON fbs_audit_trails USING btree (record_type, record_id, "timestamp", id);
 
 CREATE INDEX fbs_audit_trails_solution_name_record_type_timestamp_idx ON fbs_audit_trails USING btree (solution_name, record_type, "timestamp");
 
@@ -9656,6 +9658,8 @@ CREATE INDEX fbs_dms_document_metadata_record_idx ON fbs_dms_document USING btre
 
 CREATE INDEX fbs_dms_document_solution_db_company_id_idx ON fbs_dms_document USING btree (solution_db, company_id);
 
+CREATE INDEX fbs_dms_document_state_created_at_id_idx ON fbs_dms_document USING btree (state, created_at, id);
+
 CREATE INDEX fbs_dms_document_tag_words_idx ON fbs_dms_document_tag USING gin (array_to_tsvector(fbs_split_words((name)::text)));
 
 CREATE INDEX fbs_dms_document_tags_documenttag_id_idx ON fbs_dms_document_tags USING btree (documenttag_id);
@@ -9712,6 +9716,12 @@ CREATE INDEX fbs_notifications_created_at_id_idx ON fbs_notifications USING btre
 
 CREATE INDEX fbs_notifications_notification_type_created_at_idx ON fbs_notifications USING btree (notification_type, created_at);
 
+CREATE INDEX fbs_notifications_priority_user_id_unread_created_at_id_idx ON fbs_notifications USING btree (priority, user_id, (
+CASE is_read
+    WHEN true THEN false
+    ELSE true
+END), created_at, id);
+
 CREATE INDEX fbs_notifications_solution_name_is_read_idx ON fbs_notifications USING btree (solution_name, is_read);
 
 CREATE INDEX fbs_notifications_solution_name_unread_created_at_id_idx ON fbs_notifications USING btree (solution_name, (
@@ -9727,12 +9737,6 @@ CASE is_read
 END), created_at, id);
 
 CREATE INDEX fbs_notifications_user_id_is_read_idx ON fbs_notifications USING btree (user_id, is_read);
-
-CREATE INDEX fbs_notifications_user_id_priority_unread_created_at_id_idx ON fbs_notifications USING btree (user_id, priority, (
-CASE is_read
-    WHEN true THEN false
-    ELSE true
-END), created_at, id);
 
 CREATE INDEX fbs_notifications_user_id_type_unread_created_at_id_idx ON fbs_notifications USING btree (user_id, notification_type, (
 CASE is_read

@@ -381,8 +381,8 @@ COMPLIANCE_SUMMARY = Read(
 COMPLIANCE_AUDIT_TRAIL = Read(
     "fbs_compliance_audit_trail",
     rows.ComplianceAuditTrail,
-    filters=("id", "solution_name", "user_id", "record_id"),
-    together=(("record_id", "record_type"), ("solution_name", "record_type"), ("solution_name", "user_id")),
+    filters=("id", "solution_name", "user_id"),
+    together=(("record_type", "record_id"), ("solution_name", "record_type"), ("solution_name", "user_id")),
     order=("-timestamp", "-id"),
     ranged="timestamp",
     offered={"record_type": ("sale", "purchase", "payment", "inventory", "user", "system")},
@@ -552,7 +552,7 @@ ACCOUNTING_PAYABLES = Read(
 ACCOUNTING_TAXES = Read(
     "fbs_accounting_taxes",
     rows.AccountingTaxes,
-    filters=("id", "business_id", "payment_status"),
+    filters=("id", "business_id", "payment_status", "tax_type"),
     together=(("business_id", "tax_type"), ("business_id", "payment_status"), ("business_id", "is_overdue")),
     order=("-tax_period_end", "-id"),
     ranged="tax_period_end",
@@ -631,6 +631,7 @@ DOCUMENTS_OVERVIEW = Read(
     filters=(
         "id",
         "company_id",
+        "state",
         "document_type_id",
         "category_id",
         "created_by_id",
@@ -2356,8 +2357,8 @@ class Compliance:
         id: int | None = None,
         solution_name: str | None = None,
         user_id: str | None = None,
-        record_id: str | None = None,
         record_type: str | None = None,
+        record_id: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
         after: str | None = None,
@@ -2367,8 +2368,9 @@ class Compliance:
         (timestamp), of one solution, or any of these together. Each of these is served by an index.
 
         Parameters:
-            id, solution_name, user_id, record_id: only rows with this value; they combine.
+            id, solution_name, user_id: only rows with this value; they combine.
             record_type: the same, asked for with record_id, or with solution_name.
+            record_id: the same, asked for with record_type.
             since, until: only rows whose timestamp is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -2383,8 +2385,8 @@ class Compliance:
                     "id": id,
                     "solution_name": solution_name,
                     "user_id": user_id,
-                    "record_id": record_id,
                     "record_type": record_type,
+                    "record_id": record_id,
                 },
                 since=since,
                 until=until,
@@ -2400,8 +2402,8 @@ class Compliance:
         id: int | None = None,
         solution_name: str | None = None,
         user_id: str | None = None,
-        record_id: str | None = None,
         record_type: str | None = None,
+        record_id: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> Iterator[rows.ComplianceAuditTrail]:
@@ -2413,8 +2415,8 @@ class Compliance:
                     "id": id,
                     "solution_name": solution_name,
                     "user_id": user_id,
-                    "record_id": record_id,
                     "record_type": record_type,
+                    "record_id": record_id,
                 },
                 since=since,
                 until=until,
@@ -3114,8 +3116,8 @@ class Accounting:
         """Tax of every business by period: what it comes to, what is paid of it and what is not.
 
         Parameters:
-            id, business_id, payment_status: only rows with this value; they combine.
-            tax_type, is_overdue: the same, asked for with business_id.
+            id, business_id, payment_status, tax_type: only rows with this value; they combine.
+            is_overdue: the same, asked for with business_id.
             since, until: only rows whose tax_period_end is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -3732,6 +3734,7 @@ class Documents:
         *,
         id: int | None = None,
         company_id: str | None = None,
+        state: str | None = None,
         document_type_id: int | None = None,
         category_id: int | None = None,
         created_by_id: UserKey | None = None,
@@ -3739,7 +3742,6 @@ class Documents:
         solution_db: str | None = None,
         attachment_id: int | None = None,
         expiry_date: date | None = None,
-        state: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
         after: str | None = None,
@@ -3748,9 +3750,8 @@ class Documents:
         """Documents in short, for lists. fbs_documents_details has all that belongs to each.
 
         Parameters:
-            id, company_id, document_type_id, category_id, created_by_id, approved_by_id, solution_db,
+            id, company_id, state, document_type_id, category_id, created_by_id, approved_by_id, solution_db,
                 attachment_id, expiry_date: only rows with this value; they combine.
-            state: the same, asked for with company_id.
             since, until: only rows whose created_at is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -3764,6 +3765,7 @@ class Documents:
                 {
                     "id": id,
                     "company_id": company_id,
+                    "state": state,
                     "document_type_id": document_type_id,
                     "category_id": category_id,
                     "created_by_id": created_by_id,
@@ -3771,7 +3773,6 @@ class Documents:
                     "solution_db": solution_db,
                     "attachment_id": attachment_id,
                     "expiry_date": expiry_date,
-                    "state": state,
                 },
                 since=since,
                 until=until,
@@ -3786,6 +3787,7 @@ class Documents:
         *,
         id: int | None = None,
         company_id: str | None = None,
+        state: str | None = None,
         document_type_id: int | None = None,
         category_id: int | None = None,
         created_by_id: UserKey | None = None,
@@ -3793,7 +3795,6 @@ class Documents:
         solution_db: str | None = None,
         attachment_id: int | None = None,
         expiry_date: date | None = None,
-        state: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> Iterator[rows.DocumentsOverview]:
@@ -3804,6 +3805,7 @@ class Documents:
                 {
                     "id": id,
                     "company_id": company_id,
+                    "state": state,
                     "document_type_id": document_type_id,
                     "category_id": category_id,
                     "created_by_id": created_by_id,
@@ -3811,7 +3813,6 @@ class Documents:
                     "solution_db": solution_db,
                     "attachment_id": attachment_id,
                     "expiry_date": expiry_date,
-                    "state": state,
                 },
                 since=since,
                 until=until,
@@ -5882,8 +5883,8 @@ class AsyncCompliance:
         id: int | None = None,
         solution_name: str | None = None,
         user_id: str | None = None,
-        record_id: str | None = None,
         record_type: str | None = None,
+        record_id: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
         after: str | None = None,
@@ -5898,8 +5899,8 @@ class AsyncCompliance:
                     "id": id,
                     "solution_name": solution_name,
                     "user_id": user_id,
-                    "record_id": record_id,
                     "record_type": record_type,
+                    "record_id": record_id,
                 },
                 since=since,
                 until=until,
@@ -5915,8 +5916,8 @@ class AsyncCompliance:
         id: int | None = None,
         solution_name: str | None = None,
         user_id: str | None = None,
-        record_id: str | None = None,
         record_type: str | None = None,
+        record_id: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> AsyncIterator[rows.ComplianceAuditTrail]:
@@ -5928,8 +5929,8 @@ class AsyncCompliance:
                     "id": id,
                     "solution_name": solution_name,
                     "user_id": user_id,
-                    "record_id": record_id,
                     "record_type": record_type,
+                    "record_id": record_id,
                 },
                 since=since,
                 until=until,
@@ -6993,6 +6994,7 @@ class AsyncDocuments:
         *,
         id: int | None = None,
         company_id: str | None = None,
+        state: str | None = None,
         document_type_id: int | None = None,
         category_id: int | None = None,
         created_by_id: UserKey | None = None,
@@ -7000,7 +7002,6 @@ class AsyncDocuments:
         solution_db: str | None = None,
         attachment_id: int | None = None,
         expiry_date: date | None = None,
-        state: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
         after: str | None = None,
@@ -7014,6 +7015,7 @@ class AsyncDocuments:
                 {
                     "id": id,
                     "company_id": company_id,
+                    "state": state,
                     "document_type_id": document_type_id,
                     "category_id": category_id,
                     "created_by_id": created_by_id,
@@ -7021,7 +7023,6 @@ class AsyncDocuments:
                     "solution_db": solution_db,
                     "attachment_id": attachment_id,
                     "expiry_date": expiry_date,
-                    "state": state,
                 },
                 since=since,
                 until=until,
@@ -7036,6 +7037,7 @@ class AsyncDocuments:
         *,
         id: int | None = None,
         company_id: str | None = None,
+        state: str | None = None,
         document_type_id: int | None = None,
         category_id: int | None = None,
         created_by_id: UserKey | None = None,
@@ -7043,7 +7045,6 @@ class AsyncDocuments:
         solution_db: str | None = None,
         attachment_id: int | None = None,
         expiry_date: date | None = None,
-        state: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> AsyncIterator[rows.DocumentsOverview]:
@@ -7054,6 +7055,7 @@ class AsyncDocuments:
                 {
                     "id": id,
                     "company_id": company_id,
+                    "state": state,
                     "document_type_id": document_type_id,
                     "category_id": category_id,
                     "created_by_id": created_by_id,
@@ -7061,7 +7063,6 @@ class AsyncDocuments:
                     "solution_db": solution_db,
                     "attachment_id": attachment_id,
                     "expiry_date": expiry_date,
-                    "state": state,
                 },
                 since=since,
                 until=until,
