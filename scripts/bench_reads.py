@@ -588,7 +588,7 @@ def calls(url: str, only: set[str], rounds: int) -> dict[str, Taken]:
         taken: Taken = {way: [] for way in ways}
         began = time.perf_counter()
         for number in range(rounds):
-            if number >= 10 and time.perf_counter() - began > LONGEST:
+            if number >= 40 and time.perf_counter() - began > LONGEST:
                 break
             for way in random.sample(list(ways), len(ways)):
                 started = time.perf_counter()

@@ -270,8 +270,8 @@ create table fbs_app_taxcalculation (
     constraint fbs_app_taxcalculation_pkey primary key (id)
 );
 
-create index fbs_app_taxcalculation_business_id_tax_type_tax_period_end_idx
-on fbs_app_taxcalculation (business_id, tax_type, tax_period_end);
+create index fbs_app_taxcalculation_business_id_tax_type_period_end_id_idx
+on fbs_app_taxcalculation (business_id, tax_type, tax_period_end, id);
 
 create index fbs_app_taxcalculation_payment_status_due_date_idx
 on fbs_app_taxcalculation (payment_status, due_date);

@@ -16,15 +16,15 @@ on fbs_app_cashentry (entry_date);
 create index fbs_app_incomeexpense_transaction_date_idx
 on fbs_app_incomeexpense (transaction_date);
 
-create index fbs_app_taxcalculation_tax_period_end_idx
-on fbs_app_taxcalculation (tax_period_end);
+-- With the id, as many taxes are of one period.
+create index fbs_app_taxcalculation_tax_period_end_id_idx
+on fbs_app_taxcalculation (tax_period_end, id);
 
-create index fbs_app_taxcalculation_tax_type_tax_period_end_idx
-on fbs_app_taxcalculation (tax_type, tax_period_end);
+create index fbs_app_taxcalculation_tax_type_tax_period_end_id_idx
+on fbs_app_taxcalculation (tax_type, tax_period_end, id);
 
--- Those of a business, whatever the tax.
-create index fbs_app_taxcalculation_business_id_tax_period_end_idx
-on fbs_app_taxcalculation (business_id, tax_period_end);
+create index fbs_app_taxcalculation_business_id_tax_period_end_id_idx
+on fbs_app_taxcalculation (business_id, tax_period_end, id);
 
 -- What a business booked, by what is asked of it besides its time.
 create index fbs_app_cashentry_business_id_category_entry_date_idx
@@ -51,8 +51,8 @@ on fbs_app_incomeexpense (business_id, vendor_customer, transaction_date);
 create index fbs_app_incomeexpense_business_id_invoice_transaction_date_idx
 on fbs_app_incomeexpense (business_id, invoice_number, transaction_date);
 
-create index fbs_app_taxcalculation_business_id_status_tax_period_end_idx
-on fbs_app_taxcalculation (business_id, payment_status, tax_period_end);
+create index fbs_app_taxcalculation_business_id_status_period_end_id_idx
+on fbs_app_taxcalculation (business_id, payment_status, tax_period_end, id);
 
 create index fbs_app_basicledger_business_id_reference_idx
 on fbs_app_basicledger (business_id, reference);

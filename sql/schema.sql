@@ -9544,19 +9544,19 @@ CREATE INDEX fbs_app_incomeexpense_transaction_type_category_idx ON fbs_app_inco
 
 CREATE INDEX fbs_app_taxcalculation_business_id_due_date_idx ON fbs_app_taxcalculation USING btree (business_id, due_date) WHERE ((payment_status)::text <> 'paid'::text);
 
-CREATE INDEX fbs_app_taxcalculation_business_id_status_tax_period_end_idx ON fbs_app_taxcalculation USING btree (business_id, payment_status, tax_period_end);
+CREATE INDEX fbs_app_taxcalculation_business_id_status_period_end_id_idx ON fbs_app_taxcalculation USING btree (business_id, payment_status, tax_period_end, id);
 
-CREATE INDEX fbs_app_taxcalculation_business_id_tax_period_end_idx ON fbs_app_taxcalculation USING btree (business_id, tax_period_end);
+CREATE INDEX fbs_app_taxcalculation_business_id_tax_period_end_id_idx ON fbs_app_taxcalculation USING btree (business_id, tax_period_end, id);
 
-CREATE INDEX fbs_app_taxcalculation_business_id_tax_type_tax_period_end_idx ON fbs_app_taxcalculation USING btree (business_id, tax_type, tax_period_end);
+CREATE INDEX fbs_app_taxcalculation_business_id_tax_type_period_end_id_idx ON fbs_app_taxcalculation USING btree (business_id, tax_type, tax_period_end, id);
 
 CREATE INDEX fbs_app_taxcalculation_created_by_id_idx ON fbs_app_taxcalculation USING btree (created_by_id);
 
 CREATE INDEX fbs_app_taxcalculation_payment_status_due_date_idx ON fbs_app_taxcalculation USING btree (payment_status, due_date);
 
-CREATE INDEX fbs_app_taxcalculation_tax_period_end_idx ON fbs_app_taxcalculation USING btree (tax_period_end);
+CREATE INDEX fbs_app_taxcalculation_tax_period_end_id_idx ON fbs_app_taxcalculation USING btree (tax_period_end, id);
 
-CREATE INDEX fbs_app_taxcalculation_tax_type_tax_period_end_idx ON fbs_app_taxcalculation USING btree (tax_type, tax_period_end);
+CREATE INDEX fbs_app_taxcalculation_tax_type_tax_period_end_id_idx ON fbs_app_taxcalculation USING btree (tax_type, tax_period_end, id);
 
 CREATE INDEX fbs_approval_requests_approval_type_created_at_id_idx ON fbs_approval_requests USING btree (approval_type, created_at, id);
 
