@@ -54,6 +54,7 @@ AIM_MS, AIM_BARE, AIM_DJANGO = 2.0, 1.15, 0.5
 #: Rows of a table whose sequential scan counts.
 LARGE = 10_000
 PAGE = 50
+#: What no row has, by type.
 SLIPS: dict[type, Any] = {str: "nothing", int: -1}
 #: psycopg prepares a statement the sixth time, and then the server needs five more to choose
 #: between plans for the values and one for all.

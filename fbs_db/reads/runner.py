@@ -144,7 +144,7 @@ class AsyncRunner:
 
 
 def _execute(cursor: Any, query: Query[Any]) -> Any:
-    """Have it run; in psycopg's hands a statement that is planned anew stays unprepared, in Django's each does."""
+    """Have it run; what is planned anew is not prepared, which through Django nothing is."""
     if query.planned_anew and isinstance(cursor, (Cursor, AsyncCursor)):
         return cursor.execute(query.text.encode(), query.parameters, prepare=False)
     return cursor.execute(query.text, query.parameters)
