@@ -222,7 +222,8 @@ select
         ),
         ''
     )
-    || chr(10) || 'as $fbs$' || f.prosrc || '$fbs$;'
+    || chr(10)
+    || coalesce(replace(pg_get_function_sqlbody(f.oid), f.place || '.', ''), 'as $fbs$' || f.prosrc || '$fbs$') || ';'
     || case
         when f.proacl is not null and not exists (select from aclexplode(f.proacl) as x where x.grantee = 0)
             then chr(10) || format('revoke execute on function %%s from public;', f.name)

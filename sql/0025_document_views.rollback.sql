@@ -13,7 +13,6 @@ drop view fbs_documents_overview;
 drop view fbs_documents_categories;
 drop index fbs_dms_document_approval_status_id_idx;
 drop index fbs_dms_document_approval_status_approver_id_id_idx;
-drop index fbs_dms_document_workflow_open_document_id_id_idx;
 drop index fbs_dms_document_company_id_expiry_date_idx;
 drop index fbs_dms_document_created_at_id_idx;
 drop index fbs_dms_document_state_created_at_id_idx;

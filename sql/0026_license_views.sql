@@ -22,19 +22,14 @@ comment on function fbs_parse_json(text) is
 
 create function fbs_judge_license(status text, license_type text, expiry_date timestamptz, on_date date)
 returns text
-language plpgsql
+language sql
 stable
-set search_path from current
-as $$
-begin
-    return case
-        when status not in ('active', 'expired', 'trial_expired') or expiry_date is null then status
-        when expiry_date::date >= on_date then 'active'
-        when license_type = 'trial' then 'trial_expired'
-        else 'expired'
-    end;
+return case
+    when status not in ('active', 'expired', 'trial_expired') or expiry_date is null then status
+    when expiry_date::date >= on_date then 'active'
+    when license_type = 'trial' then 'trial_expired'
+    else 'expired'
 end;
-$$;
 
 comment on function fbs_judge_license(text, text, timestamptz, date) is
 'State of a licence on a day. Where it has an end, that decides between active (through the day it ends on, in the session''s time zone) and expired or trial_expired, whatever of these was noted; any other noted state, such as suspended, stands, as does each where there is no end.';
