@@ -3,8 +3,9 @@
 Builds the tables on a server that writes to disk. Then each read of `scripts/reads.json` is
 asked by each of its filters, each set of them that an index finds together, and each two
 others, by a value that many rows have, by one that few have and by one that none has, for a
-first page and for one further on, as often as it takes the server to settle on a plan; the
-plans it used, those inside functions too, come from auto_explain. Then calls of the Python
+first page and for one further on, as often as it takes the server to settle on a plan. Each
+fourth time auto_explain tells the plans that it used, those inside functions too; the other
+times, when nothing is counted that slows it, how long it took. Then calls of the Python
 layer, the same statements through psycopg alone, and Django's ORM take turns on the same
 rows. Prints medians, and whether each aim was met: of calls the median of the rounds' ratios.
 """
@@ -208,7 +209,7 @@ class Case:
     query: Query[Any]
     kind: str  # page, pair (a page by two filters that no one index finds), summary
     equality: bool
-    took: list[float] = field(default_factory=list)
+    took: list[float | None] = field(default_factory=list)  # None where the plans were looked at
     planning: float = 0.0
     scans: set[str] = field(default_factory=set)
 
@@ -219,21 +220,19 @@ class Case:
     @property
     def milliseconds(self) -> float:
         """The median of the runs planned for their values, or of the later ones; the worse."""
-        parts = [part for part in (self.took[1:SETTLING], self.took[SETTLING:]) if part]
-        return max(map(median, parts or [self.took]))
+        runs = [[one for one in part if one is not None] for part in (self.took[:SETTLING], self.took[SETTLING:])]
+        return max(median(part) for part in runs if part)
 
 
 class Explained:
-    """A connection on which all that the server does is told with its plans."""
+    """A connection on which the server tells how long a statement took, or its plans."""
 
     def __init__(self, url: str) -> None:
         self.connection = psycopg.connect(url, autocommit=True)
         self.connection.execute("load 'auto_explain'")
         for name, value in {
             "log_min_duration": "0",
-            "log_analyze": "on",
             "log_timing": "off",
-            "log_nested_statements": "on",
             "log_format": "json",
             "log_level": "notice",
             "log_parameter_max_length": "0",
@@ -248,18 +247,28 @@ class Explained:
             )
         }
 
-    def run(self, query: Query[Any], look: bool) -> tuple[float, set[str]]:
-        """Milliseconds in the server, and the large tables that were scanned."""
+    def took(self, query: Query[Any]) -> float:
+        """Milliseconds in the server."""
+        return float(self._told(query)[-1].split()[1])
+
+    def scans(self, query: Query[Any]) -> set[str]:
+        """The large tables that are scanned."""
+        self._analyze("on")
+        told = self._told(query)
+        self._analyze("off")
+        plans = [json.loads(one.partition("plan:")[2])["Plan"] for one in told]
+        return {name for plan in plans for name in self._scans(plan)}
+
+    def _analyze(self, switch: str) -> None:
+        for name in ("log_analyze", "log_nested_statements"):
+            self.connection.execute(f"set auto_explain.{name} = {switch}".encode())
+
+    def _told(self, query: Query[Any]) -> list[str]:
         self.told.clear()
         with self.connection.cursor(row_factory=tuple_row) as cursor:
             prepare = False if query.planned_anew else None
             cursor.execute(query.text.encode(), query.parameters, prepare=prepare).fetchall()
-        plans = [told for told in self.told if told.startswith("duration: ")]
-        scanned = set()
-        if look:
-            for told in plans:
-                scanned |= set(self._scans(json.loads(told.partition("plan:")[2])["Plan"]))
-        return float(plans[-1].split()[1]), scanned  # the outermost statement ends last
+        return [told for told in self.told if told.startswith("duration: ")]
 
     def _scans(self, node: dict[str, Any]) -> Iterator[str]:
         if node["Node Type"] == "Seq Scan" and node["Actual Loops"] and node["Relation Name"] in self.large:
@@ -407,20 +416,20 @@ def measure(explained: Explained, alike: list[Case]) -> None:
     """Run them in turn, until the server has settled on plans; slow ones a few times only."""
     for number in range(max(9, (SETTLING + 6) // len(alike))):
         for case in alike:
-            if number > 2 and case.took[-1] > 100:
+            if number > 2 and (case.took[1] or 0) > 100:
                 continue
-            took, scans = explained.run(case.query, look=number % 4 == 0 or number > 7)
-            case.took.append(took)
-            case.scans |= scans
+            if number % 4 == 0:
+                case.scans |= explained.scans(case.query)
+            case.took.append(explained.took(case.query) if number % 4 else None)
     for case in alike:
         for one in case.query.doubtful:  # whether any row has what no form offers
-            case.scans |= explained.run(Query(one.text, (one.value,), tuple), look=True)[1]
+            case.scans |= explained.scans(Query(one.text, (one.value,), tuple))
         case.planning = explained.planning(case.query)
         # What the runs are split by, each way of asking has gone through after its share.
         case.took = spread(case.took, len(alike))
 
 
-def spread(took: list[float], ways: int) -> list[float]:
+def spread(took: list[float | None], ways: int) -> list[float | None]:
     """Runs of one of so many ways to ask, placed as if it were the only one."""
     return [one for one in took for _ in range(ways)]
 

@@ -53,6 +53,12 @@ comment on column fbs_msme_setup.completed_at is
 comment on column fbs_msme_setup.elapsed is
 'Time from the start to the end of the set-up, to now while it lasts; empty when it has not begun, or ended at a time not known.';
 
+create index fbs_msme_kpis_kpi_type_solution_name_kpi_name_period_idx
+on fbs_msme_kpis (kpi_type, solution_name, kpi_name, period);
+
+create index fbs_msme_kpis_trend_solution_name_kpi_name_period_idx
+on fbs_msme_kpis (trend, solution_name, kpi_name, period);
+
 create view fbs_msme_kpi_progress
 with (security_invoker = true) as
 select
@@ -102,6 +108,12 @@ comment on column fbs_msme_kpi_progress.last_updated is
 
 create index fbs_msme_compliance_due_date_id_idx
 on fbs_msme_compliance (due_date, id);
+
+create index fbs_msme_compliance_compliance_type_due_date_id_idx
+on fbs_msme_compliance (compliance_type, due_date, id);
+
+create index fbs_msme_compliance_status_due_date_id_idx
+on fbs_msme_compliance (status, due_date, id);
 
 create view fbs_msme_compliance_status
 with (security_invoker = true) as

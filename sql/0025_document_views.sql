@@ -488,10 +488,6 @@ declare
     walked integer;
     too_few boolean;
     doc record;
-    heading text;
-    in_words boolean;
-    in_heading boolean;
-    tagged boolean;
     weights numeric;
     found_ids bigint[];
     found_ranks double precision[];
@@ -541,8 +537,14 @@ begin
         for doc in
             select
                 n.id,
-                n.heading,
-                ' ' || lower(left(n.heading || ' ' || n.description, 100000)) as words,
+                ' ' || lower(n.heading) as heading,
+                -- To count characters takes longer than the rest.
+                ' ' || lower(
+                    case
+                        when octet_length(n.description) < 90000 then n.heading || ' ' || n.description
+                        else left(n.heading || ' ' || n.description, 100000)
+                    end
+                ) as words,
                 (fbs_documents_search.state is null or n.state = fbs_documents_search.state)
                 and (fbs_documents_search.document_type_id is null
                     or n.document_type_id = fbs_documents_search.document_type_id)
@@ -598,29 +600,31 @@ begin
             walked := walked + 1;
             if doc.fits then
                 weights := 0;
-                heading := null;
                 for place in 1 .. cardinality(words) loop
                     -- Most texts are done with before it comes to the regular expression, which takes long.
-                    in_words := strpos(doc.words, words[place]) > 0
-                        and (strpos(doc.words, spaced[place]) > 0 or doc.words ~ patterns[place]);
-                    in_heading := false;
-                    if in_words then
-                        heading := coalesce(heading, ' ' || lower(doc.heading));
-                        in_heading := strpos(heading, words[place]) > 0
-                            and (strpos(heading, spaced[place]) > 0 or heading ~ patterns[place]);
-                    end if;
-                    tagged := has_tags and word_tags[place] <> '{}' and word_tags[place]::bigint[] && doc.tag_ids;
-                    weights := weights + case when in_heading then 1 when tagged then 0.4 when in_words then 0.1 end;
+                    weights := weights + case
+                        when
+                            strpos(doc.heading, words[place]) > 0
+                            and (strpos(doc.heading, spaced[place]) > 0 or doc.heading ~ patterns[place])
+                            then 1
+                        when has_tags and word_tags[place]::bigint[] && doc.tag_ids then 0.4
+                        when
+                            strpos(doc.words, words[place]) > 0
+                            and (strpos(doc.words, spaced[place]) > 0 or doc.words ~ patterns[place])
+                            then 0.1
+                    end;
                     exit when weights is null;
                 end loop;
                 if weights is not null then
                     found_ids := found_ids || doc.id;
                     found_ranks := found_ranks || (weights / cardinality(words))::double precision;
+                    exit when cardinality(found_ids) = 200;
                 end if;
             end if;
-            exit when cardinality(found_ids) = 200;
-            too_few := walks and (walked > 4000 or walked % 100 = 0 and 20 * cardinality(found_ids) < walked);
-            exit when too_few;
+            if walks then
+                too_few := walked > 4000 or walked % 100 = 0 and 20 * cardinality(found_ids) < walked;
+                exit when too_few;
+            end if;
         end loop;
         exit when not too_few;
         walks := false;
