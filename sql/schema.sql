@@ -919,6 +919,46 @@ $$;
 
 COMMENT ON FUNCTION fbs_bi_visible_dashboards(user_id fbs_user_id) IS 'Dashboards in use that a user may see: the public ones and the user''s own.';
 
+CREATE FUNCTION fbs_cast_custom_value(field_type text, field_value text) RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+declare
+    plain text collate "C" := field_value;
+    moment timestamp;
+    zone text := '';
+begin
+    -- Whether 30 February is a day, or a text is JSON, only the cast can tell.
+    begin
+        if field_type = 'json' then
+            return plain::jsonb;
+        elsif field_type = 'date' then
+            return case
+                when plain ~ '^\s*[0-9]{4}-[0-9]{2}-[0-9]{2}\s*$' then to_jsonb(plain::date)
+            end;
+        elsif plain ~ '^\s*[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?)?\s*$' then
+            moment := plain::timestamp;
+        elsif plain ~ (
+            '^\s*[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?'
+            ' ?([zZ]|[+-][0-9]{2}(:?[0-9]{2})?)\s*$'
+        ) then
+            moment := plain::timestamptz at time zone 'UTC';
+            zone := '+00:00';
+        end if;
+    exception
+        when others then
+            return null;
+    end;
+
+    -- In UTC it may be of a year that ISO 8601 has no four digits for.
+    return case
+        when extract(year from moment) between 1 and 9999 then to_jsonb((to_jsonb(moment) #>> '{}') || zone)
+    end;
+end;
+$_$;
+
+COMMENT ON FUNCTION fbs_cast_custom_value(field_type text, field_value text) IS 'The value of a custom field of a type (date, datetime, json) whose texts only a cast can judge; see fbs_custom_fields_typed.';
+
 CREATE FUNCTION fbs_check_rows(of_table text) RETURNS TABLE(severity text, kind text, object text, problem text, found text, expected text, mend text)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'public', 'pg_temp'
@@ -1571,7 +1611,7 @@ CREATE FUNCTION fbs_custom_fields_records(model_name text, record_ids integer[],
             jsonb_object_agg(f.field_name, coalesce(t.value, to_jsonb(f.field_value))) as fields,
             array_agg(f.field_name::text order by f.field_name) filter (where t.value is null) as misfits
         from fbs_custom_fields as f
-        inner join lateral fbs_custom_fields_typed(f.field_type, f.field_value) as t (value) on true
+        cross join lateral (select fbs_custom_fields_typed(f.field_type, f.field_value) as value) as t -- noqa: ST05
         where
             f.model_name = fbs_custom_fields_records.model_name
             and f.record_id = wanted.record_id
@@ -1585,63 +1625,8 @@ $$;
 COMMENT ON FUNCTION fbs_custom_fields_records(model_name text, record_ids integer[], database_name text) IS 'The custom fields of records of one model, each record''s as one JSON object with values of their types; names of those whose value does not fit its type, and is given as text, are in misfits. A row for each record asked for, {} for one without fields; fields of one Odoo database, unless named of those that belong to none. Fields set aside are left out.';
 
 CREATE FUNCTION fbs_custom_fields_typed(field_type text, field_value text) RETURNS jsonb
-    LANGUAGE plpgsql STABLE
-    SET search_path TO 'public', 'pg_temp'
-    AS $_$
-declare
-    plain text collate "C" := field_value;
-    moment timestamp;
-    zone text := '';
-begin
-    if field_type not in ('integer', 'float', 'boolean', 'date', 'datetime', 'json') then
-        return to_jsonb(field_value);
-    elsif field_type = 'boolean' then
-        return case
-            when plain ~* '^\s*(true|t|yes|y|on|1)\s*$' then 'true'::jsonb
-            when plain ~* '^\s*(false|f|no|n|off|0)\s*$' then 'false'::jsonb
-        end;
-    elsif field_type = 'integer' then
-        return case
-            when plain ~ '^\s*[+-]?[0-9]+\s*$' and length(plain) <= 400
-                then to_jsonb(plain::numeric)
-        end;
-    elsif field_type = 'float' then
-        return case
-            when
-                plain ~ '^\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?\s*$'
-                and length(plain) <= 400
-                then to_jsonb(plain::numeric)
-        end;
-    end if;
-
-    -- Whether 30 February is a day, or a text is JSON, only the cast can tell.
-    begin
-        if field_type = 'json' then
-            return plain::jsonb;
-        elsif field_type = 'date' then
-            return case
-                when plain ~ '^\s*[0-9]{4}-[0-9]{2}-[0-9]{2}\s*$' then to_jsonb(plain::date)
-            end;
-        elsif plain ~ '^\s*[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?)?\s*$' then
-            moment := plain::timestamp;
-        elsif plain ~ (
-            '^\s*[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?'
-            ' ?([zZ]|[+-][0-9]{2}(:?[0-9]{2})?)\s*$'
-        ) then
-            moment := plain::timestamptz at time zone 'UTC';
-            zone := '+00:00';
-        end if;
-    exception
-        when others then
-            return null;
-    end;
-
-    -- In UTC it may be of a year that ISO 8601 has no four digits for.
-    return case
-        when extract(year from moment) between 1 and 9999 then to_jsonb((to_jsonb(moment) #>> '{}') || zone)
-    end;
-end;
-$_$;
+    LANGUAGE sql STABLE
+    RETURN CASE WHEN (field_type <> ALL (ARRAY['integer'::text, 'float'::text, 'boolean'::text, 'date'::text, 'datetime'::text, 'json'::text])) THEN to_jsonb(field_value) WHEN (field_type = 'integer'::text) THEN CASE WHEN (((field_value COLLATE "C") ~ '^\s*[+-]?[0-9]+\s*$'::text) AND (length(field_value) <= 400)) THEN to_jsonb((field_value)::numeric) ELSE NULL::jsonb END WHEN (field_type = 'float'::text) THEN CASE WHEN (((field_value COLLATE "C") ~ '^\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?\s*$'::text) AND (length(field_value) <= 400)) THEN to_jsonb((field_value)::numeric) ELSE NULL::jsonb END WHEN (field_type = 'boolean'::text) THEN CASE WHEN ((field_value COLLATE "C") ~* '^\s*(true|t|yes|y|on|1)\s*$'::text) THEN 'true'::jsonb WHEN ((field_value COLLATE "C") ~* '^\s*(false|f|no|n|off|0)\s*$'::text) THEN 'false'::jsonb ELSE NULL::jsonb END WHEN ((field_type = 'date'::text) AND ((field_value COLLATE "C") ~ '^[1-9][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])$'::text)) THEN to_jsonb(field_value) ELSE fbs_cast_custom_value(field_type, field_value) END;
 
 COMMENT ON FUNCTION fbs_custom_fields_typed(field_type text, field_value text) IS 'The value of a custom field as JSON of its type: integer and float (texts of up to 400 characters, with an exponent of up to three digits) become numbers, boolean (true/false, t/f, yes/no, y/n, on/off, 1/0) true or false, json the JSON itself, date and datetime text in ISO 8601 (one with an offset in UTC), all else text. Empty where the value does not fit the type; never an error.';
 
@@ -1785,9 +1770,12 @@ CREATE FUNCTION fbs_documents_by_metadata(company_id text, metadata jsonb, page_
     LANGUAGE plpgsql STABLE
     SET search_path TO 'public', 'pg_temp'
     SET random_page_cost TO '1.1'
-    AS $_$
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
 #variable_conflict use_column
 declare
+    before_created_at timestamptz := coalesce(after_created_at, 'infinity');
+    before_id bigint := case when after_created_at is null then 9223372036854775807 else coalesce(after_id, 0) end;
     newest record;
     walked integer := 0;
     too_few boolean := false;
@@ -1799,17 +1787,14 @@ begin
                 hint = 'Name at least one fact, or list documents with fbs_documents_overview.';
     end if;
     -- Facts that many documents have are met with among the newest.
-    for newest in execute
-        '
-        select d.id, d.metadata @> $2 as fits
+    for newest in
+        select d.id, d.metadata @> fbs_documents_by_metadata.metadata as fits
         from fbs_dms_document as d
         where
-            d.company_id = $1
-            and ($3 is null or (d.created_at, d.id) < ($3, $4))
+            d.company_id = fbs_documents_by_metadata.company_id
+            and (d.created_at, d.id) < (before_created_at, before_id)
         order by d.created_at desc, d.id desc
-        limit 5001'
-    using
-        company_id, fbs_documents_by_metadata.metadata, after_created_at, coalesce(after_id, 0)
+        limit 5001
     loop
         exit when cardinality(found_ids) >= page_size;
         walked := walked + 1;
@@ -1832,7 +1817,7 @@ begin
             from matches as d
             where
                 d.company_id = fbs_documents_by_metadata.company_id
-                and (after_created_at is null or (d.created_at, d.id) < (after_created_at, coalesce(after_id, 0)))
+                and (d.created_at, d.id) < (before_created_at, before_id)
             order by d.created_at desc, d.id desc
             limit page_size
         );
@@ -1854,7 +1839,7 @@ begin
     where d.id = any(found_ids)
     order by d.created_at desc, d.id desc;
 end;
-$_$;
+$$;
 
 COMMENT ON FUNCTION fbs_documents_by_metadata(company_id text, metadata jsonb, page_size bigint, after_created_at timestamp with time zone, after_id bigint) IS 'Documents of a company that have all the given facts among their metadata, such as {"model_name": "tenants.tenant", "record_id": 7}; facts within lists and objects count, a number is not its text. Newest first; the next page is asked for with after_created_at and after_id, those of the last row. Null finds nothing; error FB040 for {} and [], which every document has. Cost: of facts that many documents have, the newest documents of the company until a page is full; of others, all documents, of whatever company, that have them, by index.';
 
@@ -1930,10 +1915,6 @@ declare
     walked integer;
     too_few boolean;
     doc record;
-    heading text;
-    in_words boolean;
-    in_heading boolean;
-    tagged boolean;
     weights numeric;
     found_ids bigint[];
     found_ranks double precision[];
@@ -1983,8 +1964,14 @@ begin
         for doc in
             select
                 n.id,
-                n.heading,
-                ' ' || lower(left(n.heading || ' ' || n.description, 100000)) as words,
+                ' ' || lower(n.heading) as heading,
+                -- To count characters takes longer than the rest.
+                ' ' || lower(
+                    case
+                        when octet_length(n.description) < 90000 then n.heading || ' ' || n.description
+                        else left(n.heading || ' ' || n.description, 100000)
+                    end
+                ) as words,
                 (fbs_documents_search.state is null or n.state = fbs_documents_search.state)
                 and (fbs_documents_search.document_type_id is null
                     or n.document_type_id = fbs_documents_search.document_type_id)
@@ -2040,29 +2027,31 @@ begin
             walked := walked + 1;
             if doc.fits then
                 weights := 0;
-                heading := null;
                 for place in 1 .. cardinality(words) loop
                     -- Most texts are done with before it comes to the regular expression, which takes long.
-                    in_words := strpos(doc.words, words[place]) > 0
-                        and (strpos(doc.words, spaced[place]) > 0 or doc.words ~ patterns[place]);
-                    in_heading := false;
-                    if in_words then
-                        heading := coalesce(heading, ' ' || lower(doc.heading));
-                        in_heading := strpos(heading, words[place]) > 0
-                            and (strpos(heading, spaced[place]) > 0 or heading ~ patterns[place]);
-                    end if;
-                    tagged := has_tags and word_tags[place] <> '{}' and word_tags[place]::bigint[] && doc.tag_ids;
-                    weights := weights + case when in_heading then 1 when tagged then 0.4 when in_words then 0.1 end;
+                    weights := weights + case
+                        when
+                            strpos(doc.heading, words[place]) > 0
+                            and (strpos(doc.heading, spaced[place]) > 0 or doc.heading ~ patterns[place])
+                            then 1
+                        when has_tags and word_tags[place]::bigint[] && doc.tag_ids then 0.4
+                        when
+                            strpos(doc.words, words[place]) > 0
+                            and (strpos(doc.words, spaced[place]) > 0 or doc.words ~ patterns[place])
+                            then 0.1
+                    end;
                     exit when weights is null;
                 end loop;
                 if weights is not null then
                     found_ids := found_ids || doc.id;
                     found_ranks := found_ranks || (weights / cardinality(words))::double precision;
+                    exit when cardinality(found_ids) = 200;
                 end if;
             end if;
-            exit when cardinality(found_ids) = 200;
-            too_few := walks and (walked > 4000 or walked % 100 = 0 and 20 * cardinality(found_ids) < walked);
-            exit when too_few;
+            if walks then
+                too_few := walked > 4000 or walked % 100 = 0 and 20 * cardinality(found_ids) < walked;
+                exit when too_few;
+            end if;
         end loop;
         exit when not too_few;
         walks := false;
@@ -2268,6 +2257,197 @@ end;
 $$;
 
 COMMENT ON FUNCTION fbs_file_done(file_id bigint, failure text) IS 'Notes that a claimed file was removed, or why it could not be.';
+
+CREATE FUNCTION fbs_find_deadlines(solution_name text, since date, until date, on_date date, page_size bigint) RETURNS TABLE(due_date date, kind text, title text, status text, amount numeric, table_name text, record_id bigint)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+begin
+    if to_regclass('fbs_msme_compliance') is not null then
+        return query
+        select
+            c.due_date,
+            'compliance',
+            c.compliance_type::text,
+            c.status::text,
+            null::numeric,
+            'fbs_msme_compliance',
+            c.id
+        from fbs_msme_compliance as c
+        where
+            c.solution_name = fbs_find_deadlines.solution_name
+            and c.due_date between since and until
+            and isfinite(c.due_date)
+            and c.actual_completion_date is null
+            and c.status <> 'compliant'
+        order by c.due_date, c.id
+        limit page_size;
+    end if;
+
+    if to_regclass('fbs_compliance_rules') is not null then
+        return query
+        select
+            p.due_date,
+            'compliance_check',
+            r.name::text,
+            r.check_frequency::text,
+            null::numeric,
+            'fbs_compliance_rules',
+            r.id
+        from fbs_compliance_rules as r
+        cross join lateral (
+            select
+                case r.check_frequency
+                    when 'daily' then on_date
+                    when 'weekly' then (date_trunc('week', on_date::timestamp) + interval '6 days')::date
+                    when 'monthly' then (date_trunc('month', on_date::timestamp) + interval '1 month')::date - 1
+                    when 'quarterly' then (date_trunc('quarter', on_date::timestamp) + interval '3 months')::date - 1
+                    when 'yearly' then (date_trunc('year', on_date::timestamp) + interval '1 year')::date - 1
+                end as due_date
+        ) as p
+        where
+            r.solution_name = fbs_find_deadlines.solution_name
+            and r.active
+            and p.due_date between since and until
+            and isfinite(p.due_date)
+        order by p.due_date, r.id
+        limit page_size;
+    end if;
+
+    if to_regclass('fbs_report_schedules') is not null then
+        return query
+        select
+            s.next_run::date,
+            'report',
+            s.name::text,
+            s.frequency::text,
+            null::numeric,
+            'fbs_report_schedules',
+            s.id
+        from fbs_report_schedules as s
+        where
+            s.solution_name = fbs_find_deadlines.solution_name
+            and s.active
+            and s.next_run::date between since and until
+            and isfinite(s.next_run)
+        order by s.next_run::date, s.id
+        limit page_size;
+    end if;
+
+    if to_regclass('fbs_recurring_transactions') is not null
+        and to_regprocedure('fbs_next_recurrence(date, text, date, date)') is not null
+    then
+        return query
+        select
+            n.due_date,
+            'recurring',
+            t.name::text,
+            t.transaction_type::text,
+            t.amount,
+            'fbs_recurring_transactions',
+            t.id
+        from fbs_recurring_transactions as t
+        cross join lateral (
+            select fbs_next_recurrence(t.start_date, t.frequency, t.end_date, on_date) as due_date
+        ) as n
+        where
+            t.solution_name = fbs_find_deadlines.solution_name
+            and t.active
+            and n.due_date between since and until
+            and isfinite(n.due_date)
+        order by n.due_date, t.id
+        limit page_size;
+    end if;
+
+    if to_regclass('fbs_app_incomeexpense') is not null then
+        return query
+        select
+            t.due_date,
+            k.kind,
+            concat_ws(': ', nullif(t.vendor_customer, ''), t.description),
+            t.payment_status::text,
+            t.amount,
+            'fbs_app_incomeexpense',
+            t.id
+        from fbs_app_incomeexpense as t
+        cross join lateral (
+            select case t.transaction_type when 'income' then 'receivable' else 'payable' end as kind
+        ) as k
+        where
+            t.business_id = fbs_find_deadlines.solution_name
+            and t.due_date between since and until
+            and isfinite(t.due_date)
+            and t.transaction_type in ('income', 'expense')
+            and t.payment_status not in ('paid', 'cancelled')
+        order by t.due_date, k.kind, t.id
+        limit page_size;
+    end if;
+
+    if to_regclass('fbs_app_taxcalculation') is not null then
+        return query
+        select
+            t.due_date,
+            'tax',
+            t.tax_type || ' ' || t.tax_period_start || ' - ' || t.tax_period_end,
+            t.payment_status::text,
+            t.net_tax_amount - coalesce(t.payment_amount, 0),
+            'fbs_app_taxcalculation',
+            t.id
+        from fbs_app_taxcalculation as t
+        where
+            t.business_id = fbs_find_deadlines.solution_name
+            and t.due_date between since and until
+            and isfinite(t.due_date)
+            and t.payment_status <> 'paid'
+            and t.net_tax_amount > coalesce(t.payment_amount, 0)
+        order by t.due_date, t.id
+        limit page_size;
+    end if;
+
+    if to_regclass('fbs_dms_document') is not null then
+        return query
+        select
+            d.expiry_date,
+            'document',
+            d.title::text,
+            d.state::text,
+            null::numeric,
+            'fbs_dms_document',
+            d.id
+        from fbs_dms_document as d
+        where
+            d.company_id = fbs_find_deadlines.solution_name
+            and d.expiry_date between since and until
+            and isfinite(d.expiry_date)
+            and d.state <> 'archived'
+        order by d.expiry_date, d.id
+        limit page_size;
+    end if;
+
+    if to_regclass('fbs_license_manager_solution_license') is not null then
+        return query
+        select
+            l.expiry_date::date,
+            'license',
+            l.license_type::text,
+            l.status::text,
+            null::numeric,
+            'fbs_license_manager_solution_license',
+            l.id
+        from fbs_license_manager_solution_license as l
+        where
+            l.solution_name = fbs_find_deadlines.solution_name
+            and l.expiry_date::date between since and until
+            and isfinite(l.expiry_date)
+        order by l.expiry_date::date, l.id
+        limit page_size;
+    end if;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_find_deadlines(solution_name text, since date, until date, on_date date, page_size bigint) IS 'What fbs_suite_deadlines puts in order: of each kind the earliest page_size. A statement whose table is not installed here is never reached.';
 
 CREATE FUNCTION fbs_find_limit(limits jsonb, feature_name text) RETURNS numeric
     LANGUAGE plpgsql IMMUTABLE
@@ -2613,18 +2793,8 @@ $_$;
 COMMENT ON FUNCTION fbs_host_triggers(host_table regclass, model_name text, key_column text) IS 'The triggers that an attached host table and its partitions bear: how each is made, and whether it is there and enabled.';
 
 CREATE FUNCTION fbs_judge_license(status text, license_type text, expiry_date timestamp with time zone, on_date date) RETURNS text
-    LANGUAGE plpgsql STABLE
-    SET search_path TO 'public', 'pg_temp'
-    AS $$
-begin
-    return case
-        when status not in ('active', 'expired', 'trial_expired') or expiry_date is null then status
-        when expiry_date::date >= on_date then 'active'
-        when license_type = 'trial' then 'trial_expired'
-        else 'expired'
-    end;
-end;
-$$;
+    LANGUAGE sql STABLE
+    RETURN CASE WHEN ((status <> ALL (ARRAY['active'::text, 'expired'::text, 'trial_expired'::text])) OR (expiry_date IS NULL)) THEN status WHEN ((expiry_date)::date >= on_date) THEN 'active'::text WHEN (license_type = 'trial'::text) THEN 'trial_expired'::text ELSE 'expired'::text END;
 
 COMMENT ON FUNCTION fbs_judge_license(status text, license_type text, expiry_date timestamp with time zone, on_date date) IS 'State of a licence on a day. Where it has an end, that decides between active (through the day it ends on, in the session''s time zone) and expired or trial_expired, whatever of these was noted; any other noted state, such as suspended, stands, as does each where there is no end.';
 
@@ -3643,141 +3813,21 @@ $$;
 COMMENT ON FUNCTION fbs_split_words(content text) IS 'The words of a text''s first 100,000 characters, in their order, in small letters, of each the first 400: none is left out or brought to its stem.';
 
 CREATE FUNCTION fbs_suite_deadlines(solution_name text, since date DEFAULT NULL::date, until date DEFAULT NULL::date, page_size bigint DEFAULT NULL::bigint, on_date date DEFAULT CURRENT_DATE) RETURNS TABLE(due_date date, days_left integer, is_overdue boolean, kind text, title text, status text, amount numeric, table_name text, record_id bigint)
-    LANGUAGE plpgsql STABLE
-    SET search_path TO 'public', 'pg_temp'
-    AS $_$
-declare
-    parts text[] := '{}';
-begin
-    if to_regclass('fbs_msme_compliance') is not null then
-        parts := parts || '
-            select
-                c.due_date, ''compliance'', c.compliance_type::text, c.status::text, null::numeric,
-                ''fbs_msme_compliance'', c.id
-            from fbs_msme_compliance as c
-            where
-                c.solution_name = $1 and c.due_date between $2 and $3
-                and c.actual_completion_date is null and c.status <> ''compliant'''::text;
-    end if;
-    if to_regclass('fbs_compliance_rules') is not null then
-        parts := parts || '
-            select
-                p.due_date, ''compliance_check'', r.name::text, r.check_frequency::text, null::numeric,
-                ''fbs_compliance_rules'', r.id
-            from fbs_compliance_rules as r
-            cross join lateral (
-                select
-                    case r.check_frequency
-                        when ''daily'' then $4
-                        when ''weekly'' then (date_trunc(''week'', $4::timestamp) + interval ''6 days'')::date
-                        when ''monthly'' then (date_trunc(''month'', $4::timestamp) + interval ''1 month'')::date - 1
-                        when ''quarterly'' then (date_trunc(''quarter'', $4::timestamp) + interval ''3 months'')::date - 1
-                        when ''yearly'' then (date_trunc(''year'', $4::timestamp) + interval ''1 year'')::date - 1
-                    end as due_date
-            ) as p
-            where r.solution_name = $1 and r.active and p.due_date between $2 and $3'::text;
-    end if;
-    if to_regclass('fbs_report_schedules') is not null then
-        parts := parts || '
-            select
-                s.next_run::date, ''report'', s.name::text, s.frequency::text, null::numeric,
-                ''fbs_report_schedules'', s.id
-            from fbs_report_schedules as s
-            where s.solution_name = $1 and s.active and s.next_run::date between $2 and $3'::text;
-    end if;
-    if to_regclass('fbs_recurring_transactions') is not null
-        and to_regprocedure('fbs_next_recurrence(date, text, date, date)') is not null
-    then
-        parts := parts || '
-            select
-                n.due_date, ''recurring'', t.name::text, t.transaction_type::text, t.amount,
-                ''fbs_recurring_transactions'', t.id
-            from fbs_recurring_transactions as t
-            cross join lateral (
-                select fbs_next_recurrence(t.start_date, t.frequency, t.end_date, $4) as due_date
-            ) as n
-            where t.solution_name = $1 and t.active and n.due_date between $2 and $3'::text;
-    end if;
-    if to_regclass('fbs_app_incomeexpense') is not null then
-        parts := parts || '
-            select
-                t.due_date,
-                case t.transaction_type when ''income'' then ''receivable'' else ''payable'' end,
-                concat_ws('': '', nullif(t.vendor_customer, ''''), t.description), t.payment_status::text, t.amount,
-                ''fbs_app_incomeexpense'', t.id
-            from fbs_app_incomeexpense as t
-            where
-                t.business_id = $1 and t.due_date between $2 and $3
-                and t.transaction_type in (''income'', ''expense'')
-                and t.payment_status not in (''paid'', ''cancelled'')'::text;
-    end if;
-    if to_regclass('fbs_app_taxcalculation') is not null then
-        parts := parts || '
-            select
-                t.due_date, ''tax'',
-                t.tax_type || '' '' || t.tax_period_start || '' - '' || t.tax_period_end, t.payment_status::text,
-                t.net_tax_amount - coalesce(t.payment_amount, 0),
-                ''fbs_app_taxcalculation'', t.id
-            from fbs_app_taxcalculation as t
-            where
-                t.business_id = $1 and t.due_date between $2 and $3
-                and t.payment_status <> ''paid'' and t.net_tax_amount > coalesce(t.payment_amount, 0)'::text;
-    end if;
-    if to_regclass('fbs_dms_document') is not null then
-        parts := parts || '
-            select
-                d.expiry_date, ''document'', d.title::text, d.state::text, null::numeric,
-                ''fbs_dms_document'', d.id
-            from fbs_dms_document as d
-            where d.company_id = $1 and d.expiry_date between $2 and $3 and d.state <> ''archived'''::text;
-    end if;
-    if to_regclass('fbs_license_manager_solution_license') is not null then
-        parts := parts || '
-            select
-                l.expiry_date::date, ''license'', l.license_type::text, l.status::text, null::numeric,
-                ''fbs_license_manager_solution_license'', l.id
-            from fbs_license_manager_solution_license as l
-            where l.solution_name = $1 and l.expiry_date::date between $2 and $3'::text;
-    end if;
-    if parts = '{}' then
-        return;
-    end if;
-
-    return query execute format(
-        '
-        select
-            d.due_date,
-            d.due_date - $4,
-            d.due_date < $4,
-            d.kind,
-            d.title,
-            d.status,
-            d.amount,
-            d.table_name,
-            d.record_id
-        from (%s) as d
-        order by d.due_date, d.kind, d.record_id
-        limit $5',
-        (
-            -- Each part gives no more than a page: what is due first is found by its index.
-            select string_agg(
-                format(
-                    '
-                    (
-                        select p.*
-                        from (%s) as p (due_date, kind, title, status, amount, table_name, record_id)
-                        where isfinite(p.due_date)
-                        order by p.due_date, p.kind, p.record_id
-                        limit $5
-                    )', part
-                ), ' union all '
-            )
-            from unnest(parts) as part
-        )
-    )
-    using solution_name, coalesce(since, '-infinity'), coalesce(until, on_date + 30), on_date, page_size;
-end;
-$_$;
+    LANGUAGE sql STABLE
+    BEGIN ATOMIC
+ SELECT fbs_find_deadlines.due_date,
+     (fbs_find_deadlines.due_date - fbs_suite_deadlines.on_date) AS days_left,
+     (fbs_find_deadlines.due_date < fbs_suite_deadlines.on_date) AS is_overdue,
+     fbs_find_deadlines.kind,
+     fbs_find_deadlines.title,
+     fbs_find_deadlines.status,
+     fbs_find_deadlines.amount,
+     fbs_find_deadlines.table_name,
+     fbs_find_deadlines.record_id
+    FROM fbs_find_deadlines(fbs_suite_deadlines.solution_name, COALESCE(fbs_suite_deadlines.since, '-infinity'::date), COALESCE(fbs_suite_deadlines.until, (fbs_suite_deadlines.on_date + 30)), fbs_suite_deadlines.on_date, fbs_suite_deadlines.page_size) fbs_find_deadlines(due_date, kind, title, status, amount, table_name, record_id)
+   ORDER BY fbs_find_deadlines.due_date, fbs_find_deadlines.kind, fbs_find_deadlines.record_id
+  LIMIT fbs_suite_deadlines.page_size;
+END;
 
 COMMENT ON FUNCTION fbs_suite_deadlines(solution_name text, since date, until date, page_size bigint, on_date date) IS 'What a solution has to see to by a day from since (null: whatever is open, however late) until until (by default 30 days after on_date), both included; the earliest first, at most page_size of them. It reads what is installed in this database and leaves out the rest; a business or company goes by its solution''s name. kind is one of:
 compliance: a duty (fbs_msme_compliance) neither met nor judged compliant.
@@ -5836,7 +5886,7 @@ CREATE VIEW fbs_custom_fields_values WITH (security_invoker='true') AS
     f.created_at,
     f.updated_at
    FROM (fbs_custom_fields f
-     JOIN LATERAL fbs_custom_fields_typed((f.field_type)::text, f.field_value) t(value) ON (true));
+     CROSS JOIN LATERAL ( SELECT fbs_custom_fields_typed((f.field_type)::text, f.field_value) AS value) t);
 
 COMMENT ON VIEW fbs_custom_fields_values IS 'Custom fields one by one, each with its value as JSON of its type; those set aside as well. Pages go by model_name, record_id, field_name, database_name.';
 
@@ -6884,9 +6934,9 @@ CREATE VIEW fbs_documents_pending_approvals WITH (security_invoker='true') AS
     s.sequence,
     s.required,
     s.description,
-    (((w.current_step_id IS NULL) AND (NOT (EXISTS ( SELECT
+    COALESCE((w.current_step_id = s.id), (NOT (EXISTS ( SELECT
            FROM fbs_dms_document_approval b
-          WHERE ((b.workflow_id = s.workflow_id) AND (b.sequence < s.sequence) AND ((b.status)::text = 'pending'::text) AND b.required))))) OR COALESCE((w.current_step_id = s.id), false)) AS is_turn,
+          WHERE ((b.workflow_id = s.workflow_id) AND (b.sequence < s.sequence) AND ((b.status)::text = 'pending'::text) AND b.required))))) AS is_turn,
     s.created_at,
     d.id AS document_id,
     d.name AS document_name,
@@ -6899,7 +6949,11 @@ CREATE VIEW fbs_documents_pending_approvals WITH (security_invoker='true') AS
    FROM ((fbs_dms_document_approval s
      JOIN fbs_dms_document_workflow w ON ((s.workflow_id = w.id)))
      JOIN fbs_dms_document d ON ((w.document_id = d.id)))
-  WHERE (((s.status)::text = 'pending'::text) AND ((w.status)::text <> ALL ((ARRAY['completed'::character varying, 'cancelled'::character varying, 'failed'::character varying])::text[])));
+  WHERE (((s.status)::text = 'pending'::text) AND (
+        CASE
+            WHEN ((w.status)::text = ANY ((ARRAY['completed'::character varying, 'cancelled'::character varying, 'failed'::character varying])::text[])) THEN 'over'::text
+            ELSE 'open'::text
+        END <> 'over'::text));
 
 COMMENT ON VIEW fbs_documents_pending_approvals IS 'Decisions on documents that users are still to take: the pending steps of approval runs that are not over.';
 
@@ -9668,8 +9722,6 @@ CREATE INDEX fbs_dms_document_words_idx ON fbs_dms_document USING gin (fbs_docum
 
 CREATE INDEX fbs_dms_document_workflow_current_step_id_idx ON fbs_dms_document_workflow USING btree (current_step_id);
 
-CREATE INDEX fbs_dms_document_workflow_open_document_id_id_idx ON fbs_dms_document_workflow USING btree (document_id, id) WHERE ((status)::text <> ALL ((ARRAY['completed'::character varying, 'cancelled'::character varying, 'failed'::character varying])::text[]));
-
 CREATE INDEX fbs_dms_file_attachment_company_id_created_at_idx ON fbs_dms_file_attachment USING btree (company_id, created_at);
 
 CREATE INDEX fbs_dms_file_attachment_company_id_solution_db_idx ON fbs_dms_file_attachment USING btree (company_id, solution_db);
@@ -9698,7 +9750,15 @@ CREATE INDEX fbs_msme_analytics_solution_name_metric_name_date_idx ON fbs_msme_a
 
 CREATE INDEX fbs_msme_analytics_solution_name_period_date_idx ON fbs_msme_analytics USING btree (solution_name, period, date);
 
+CREATE INDEX fbs_msme_compliance_compliance_type_due_date_id_idx ON fbs_msme_compliance USING btree (compliance_type, due_date, id);
+
 CREATE INDEX fbs_msme_compliance_due_date_id_idx ON fbs_msme_compliance USING btree (due_date, id);
+
+CREATE INDEX fbs_msme_compliance_status_due_date_id_idx ON fbs_msme_compliance USING btree (status, due_date, id);
+
+CREATE INDEX fbs_msme_kpis_kpi_type_solution_name_kpi_name_period_idx ON fbs_msme_kpis USING btree (kpi_type, solution_name, kpi_name, period);
+
+CREATE INDEX fbs_msme_kpis_trend_solution_name_kpi_name_period_idx ON fbs_msme_kpis USING btree (trend, solution_name, kpi_name, period);
 
 CREATE INDEX fbs_msme_marketing_solution_name_start_date_id_idx ON fbs_msme_marketing USING btree (solution_name, start_date, id);
 

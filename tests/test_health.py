@@ -98,7 +98,11 @@ def damages(it: Object) -> Iterator[tuple[str, str]]:
         yield "changed", it.definition.replace(";", " limit 5;")
     elif it.kind == "function":
         yield "missing", f"drop function {it.name} cascade"
-        yield "changed", f"update pg_proc set prosrc = prosrc || ' ' where oid = {literal}::regprocedure"
+        if "as $fbs$" in it.definition:
+            yield "changed", f"update pg_proc set prosrc = prosrc || ' ' where oid = {literal}::regprocedure"
+        else:
+            other = re.sub("(?ms)^returns ([a-z]+)$(.*)^RETURN .*;", r"returns \1\2return null::\1;", it.definition)
+            yield "changed", other.replace("SELECT ", "select distinct ", 1)
         yield "changed", f"alter function {it.name} set search_path = pg_temp"
         strict = re.search("^language.* strict", it.definition, re.MULTILINE)
         yield "changed", f"alter function {it.name} {'called' if strict else 'returns null'} on null input"

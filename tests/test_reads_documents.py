@@ -125,6 +125,13 @@ def test_no_query_is_an_error(installed: psycopg.Connection, query: str) -> None
     installed.rollback()
 
 
+def test_only_the_first_100_000_characters_are_searched(kinds: psycopg.Connection) -> None:
+    document(kinds, "Ends there", description="é " * 49_990 + "last")  # 150,000 bytes
+    document(kinds, "Goes on", description="é " * 50_010 + "beyond")
+    assert search(kinds, "last") == ["Ends there"]
+    assert search(kinds, "beyond") == []
+
+
 def test_documents_of_any_length_can_be_written_and_found(kinds: psycopg.Connection) -> None:
     words = " ".join(f"word{number}" for number in range(300_000))
     document(kinds, "Many words", description=words)
