@@ -108,6 +108,19 @@ def test_deadlines_without_a_component(busy: psycopg.Connection, gone: str, kind
     assert {row[3] for row in deadlines(busy)} == {row[3] for row in EXPECTED} - kinds
 
 
+@pytest.mark.parametrize("never", ["-infinity", "infinity"])
+def test_a_day_that_is_none_is_no_deadline(busy: psycopg.Connection, never: str) -> None:
+    add(busy, "fbs_msme_compliance", solution_name="a", compliance_type="x", due_date=never)
+    add(busy, "fbs_report_schedules", solution_name="a", name="x", next_run=never)
+    add(busy, "fbs_recurring_transactions", solution_name="a", name="x", start_date=never)
+    add(busy, "fbs_app_incomeexpense", business_id="a", due_date=never)
+    add(busy, "fbs_app_taxcalculation", business_id="a", tax_type="x", due_date=never, net_tax_amount="9")
+    add(busy, "fbs_dms_document", company_id="a", expiry_date=never)
+    busy.execute("update fbs_license_manager_solution_license set expiry_date = %s", [never])
+    expected = [row for row in EXPECTED if row[3] != "license"]
+    assert [row for row in deadlines(busy, until="infinity") if row[0] < "2024-07-11"] == expected
+
+
 def test_a_component_that_comes_back_has_its_deadlines(busy: psycopg.Connection) -> None:
     assert deadlines(busy) == EXPECTED
     busy.execute("alter table fbs_report_schedules rename to gone")
