@@ -125,11 +125,13 @@ CALLS: dict[str, list[dict[str, Any]]] = {
     "fbs_accounting_health": _BUSINESS,
     "fbs_discovery_schema": [{"database_name": "database 1", "model_name": "model_1"}],
     "fbs_documents_search": [
-        {"company_id": "shop 1", "query": "word1", "page_size": PAGE},
-        {"company_id": "shop 1999", "query": "word1", "page_size": PAGE},
-        {"company_id": "shop 1", "query": "word1500 word2", "page_size": PAGE},
-        {"company_id": "shop 1", "query": "word2999", "page_size": PAGE},
-        {"company_id": "shop 1", "query": "word255", "page_size": PAGE},
+        {"company_id": company, "query": query, "page_size": PAGE}
+        for company, query in [
+            # Of the company's 80,000 documents 99, 23, 2, 0.1 per cent and none have the word.
+            *[("shop 1", word) for word in ("word1", "word25", "word255", "word2999", "nothing")],
+            ("shop 1", "word1500 word2"),
+            ("shop 1999", "word1"),
+        ]
     ],
     "fbs_documents_by_metadata": [
         {"company_id": shop, "metadata": metadata, "page_size": PAGE}
@@ -207,7 +209,7 @@ class Case:
     name: str
     asked: str
     query: Query[Any]
-    kind: str  # page, pair (a page by two filters that no one index finds), summary
+    kind: str  # page, pair (a page by two filters that no one index finds), search, summary
     equality: bool
     took: list[float | None] = field(default_factory=list)  # None where the plans were looked at
     planning: float = 0.0
@@ -341,6 +343,8 @@ def cases(connection: psycopg.Connection, entry: dict[str, Any]) -> Iterator[lis
         for arguments in CALLS[entry["name"]]:
             query = read.of_function("public", **arguments)
             kind = "page" if "page_size" in arguments else "summary"
+            if entry["order"][:1] == ["-rank"]:  # a list has its order from an index
+                kind = "search"
             shown = ", ".join(one for one in arguments if one != "page_size")
             case = Case(name, shown, query, kind, bool(set(arguments) - BOUNDS))
             by_names.setdefault(tuple(arguments), []).append(case)
@@ -435,15 +439,16 @@ def spread(took: list[float | None], ways: int) -> list[float | None]:
 
 
 def report(done: list[Case]) -> None:
-    of_kind = {kind: [case for case in done if case.kind == kind] for kind in ("page", "pair", "summary")}
+    of_kind = {kind: [case for case in done if case.kind == kind] for kind in ("page", "pair", "search", "summary")}
     for kind, title, every in (
         ("page", "list pages", True),
         ("pair", "list pages by two filters that no one index finds", True),
+        ("search", "searches that rank up to 200 of what they find", False),
         ("summary", "summaries and single answers", False),
     ):
         slowest: dict[str, Case] = {}  # the slowest values of each
         for case in sorted(of_kind[kind], key=lambda case: -case.milliseconds):
-            slowest.setdefault(case.helper, case)
+            slowest.setdefault(f"{case.helper} {case.query.parameters[1]}" if kind == "search" else case.helper, case)
         missed = sum(case.milliseconds >= AIM_MS for case in slowest.values()) if every else 0
         print(f"\nslowest {title}, of {len(slowest)}:\n{'':<64}{'ms':>9}{'planning':>10}  scanned, values")
         for helper, case in list(slowest.items())[: max(12, missed)]:
