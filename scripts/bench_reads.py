@@ -555,6 +555,8 @@ Run = Callable[[], Any]
 Taken = dict[str, list[float]]
 #: Calls of one way before it is the next one's turn: more than psycopg makes before it prepares a statement.
 TURN = 10
+#: Calls before these that do not count: the processor's caches hold what the way before left.
+WARMING = 3
 #: Seconds after which a read has had turns enough.
 LONGEST = 8
 OURS, BARE, DJANGO = "fbs-db", "psycopg", "django"
@@ -606,7 +608,8 @@ def calls(url: str, only: set[str], rounds: int) -> dict[str, Taken]:
             if number >= 40 and time.perf_counter() - began > LONGEST:
                 break
             for way in random.sample(list(ways), len(ways)):
-                ways[way]()  # the processor's caches hold what the way before left
+                for _ in range(WARMING):
+                    ways[way]()
                 started = time.perf_counter()
                 for _ in range(TURN):
                     ways[way]()
