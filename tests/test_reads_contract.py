@@ -337,6 +337,18 @@ def test_filters_that_several_indexes_find_are_planned_for_their_values(installe
             assert [one for (one,) in prepared if asked in one]
 
 
+def test_whether_a_value_is_a_slip_is_found_out_for_that_value(installed: psycopg.Connection) -> None:
+    """A plan for all values would look through the table for one that no row has."""
+    installed.commit()
+    with fbs_db.connect(installed) as fbs:
+        for _ in range(10):
+            with pytest.raises(UsageError, match="There is no status opne: no form offers it"):
+                fbs.approvals.requests(status="opne")
+        prepared = [one for (one,) in installed.execute("select statement from pg_prepared_statements")]
+        assert [one for one in prepared if 'where "status" = $1' in one]
+        assert not [one for one in prepared if "select true" in one]
+
+
 def test_nothing_for_an_argument_that_is_needed_is_null(filled: psycopg.Connection) -> None:
     with fbs_db.connect(filled) as fbs:
         assert fbs.operations.token_owner(None) is None  # type: ignore[arg-type]

@@ -58,11 +58,11 @@ class Runner:
 
     def rows(self, query: Query[R]) -> list[R]:
         with self._cursor() as cursor:
-            _execute(cursor, query)
+            _execute(cursor, query.text, query.parameters, query.planned_anew)
             found = list(map(_maker(query), cursor.fetchall()))
             if not found:
                 for one in query.doubtful:
-                    cursor.execute(one.text, (one.value,))
+                    _execute(cursor, one.text, (one.value,), anew=True)
                     if cursor.fetchone() is None:
                         raise one.refusal()
             return found
@@ -106,11 +106,11 @@ class AsyncRunner:
 
     async def rows(self, query: Query[R]) -> list[R]:
         async with self._cursor() as cursor:
-            await _execute(cursor, query)
+            await _execute(cursor, query.text, query.parameters, query.planned_anew)
             found = list(map(_maker(query), await cursor.fetchall()))
             if not found:
                 for one in query.doubtful:
-                    await cursor.execute(one.text, (one.value,))
+                    await _execute(cursor, one.text, (one.value,), anew=True)
                     if await cursor.fetchone() is None:
                         raise one.refusal()
             return found
@@ -144,11 +144,11 @@ class AsyncRunner:
         return _on_async_pool(source, chunked)
 
 
-def _execute(cursor: Any, query: Query[Any]) -> Any:
+def _execute(cursor: Any, text: str, parameters: tuple[Any, ...], anew: bool) -> Any:
     """Have it run; what is planned anew is not prepared, which through Django nothing is."""
-    if query.planned_anew and isinstance(cursor, (Cursor, AsyncCursor)):
-        return cursor.execute(query.text.encode(), query.parameters, prepare=False)
-    return cursor.execute(query.text, query.parameters)
+    if anew and isinstance(cursor, (Cursor, AsyncCursor)):
+        return cursor.execute(text.encode(), parameters, prepare=False)
+    return cursor.execute(text, parameters)
 
 
 def _maker(query: Query[R]) -> Callable[[Iterable[Any]], R]:
