@@ -348,6 +348,19 @@ def test_whether_a_value_is_a_slip_is_found_out_for_that_value(installed: psycop
         assert [one for one in prepared if 'where "status" = $1' in one]
         assert not [one for one in prepared if "select true" in one]
 
+    async def prepared_meanwhile() -> list[str]:
+        async with await psycopg.AsyncConnection.connect(url_of(installed)) as own:
+            waiting = fbs_db.connect_async(own)
+            for _ in range(10):
+                with pytest.raises(UsageError, match="There is no status opne"):
+                    await waiting.approvals.requests(status="opne")
+            cursor = await own.execute("select statement from pg_prepared_statements")
+            return [one async for (one,) in cursor]
+
+    prepared = asyncio.run(prepared_meanwhile())
+    assert [one for one in prepared if 'where "status" = $1' in one]
+    assert not [one for one in prepared if "select true" in one]
+
 
 def test_nothing_for_an_argument_that_is_needed_is_null(filled: psycopg.Connection) -> None:
     with fbs_db.connect(filled) as fbs:
