@@ -14,12 +14,14 @@ import typing
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from psycopg import sql
+from psycopg.rows import dict_row
 
 import fbs_db
 from fbs_db.errors import ConnectionFailed, TargetError, UsageError
@@ -381,6 +383,53 @@ def test_on_a_callers_connection_everything_stays_the_callers(filled: psycopg.Co
     filled.rollback()
     with fbs_db.connect(filled) as fbs:
         assert len(fbs.approvals.requests()) == 6
+
+
+@pytest.mark.parametrize(
+    ("settings", "cursors"),
+    [
+        ("datestyle = 'German'; set intervalstyle = 'iso_8601'; set extra_float_digits = 0", psycopg.Cursor),
+        ("timezone = 'UTC'", psycopg.ClientCursor),
+    ],
+)
+def test_how_the_caller_would_read_does_not_matter(
+    filled: psycopg.Connection, settings: str, cursors: type[psycopg.Cursor]
+) -> None:
+    factory: Any = cursors
+    with (
+        psycopg.connect(url_of(filled), cursor_factory=factory, row_factory=dict_row) as connection,
+        fbs_db.connect(connection) as here,
+        fbs_db.connect(url_of(filled)) as plain,
+    ):
+        connection.execute(f"set {settings}".encode())
+        for group, name in reads():
+            answers = [getattr(getattr(fbs, group), name)(**sample(group, name)) for fbs in (here, plain)]
+            found, expected = (timeless(list(one) if isinstance(one, Iterator) else one) for one in answers)
+            assert found == expected, f"{group}.{name}"
+
+
+def test_cursors_that_take_other_parameters_are_refused(filled: psycopg.Connection) -> None:
+    url = url_of(filled)
+    factory: Any = psycopg.RawCursor
+    refused = partial(pytest.raises, UsageError, match="another cursor_factory")
+    with psycopg.connect(url, cursor_factory=factory) as connection, fbs_db.connect(connection) as fbs, refused():
+        fbs.approvals.requests()
+    with psycopg.connect(url) as connection, fbs_db.connect(connection) as fbs:
+        connection.server_cursor_factory = psycopg.RawServerCursor  # cursors of the server's have their own
+        assert len(fbs.approvals.requests()) == 6
+        with refused():
+            next(fbs.approvals.stream_requests())
+
+
+def test_cursors_of_other_kinds_without_blocking(filled: psycopg.Connection) -> None:
+    async def requests(factory: type[psycopg.AsyncCursor[Any]]) -> Page[rows.ApprovalsRequests]:
+        lent = await psycopg.AsyncConnection.connect(url_of(filled), cursor_factory=factory)
+        async with lent, fbs_db.connect_async(lent) as fbs:
+            return await fbs.approvals.requests()
+
+    assert len(asyncio.run(requests(psycopg.AsyncClientCursor))) == 6
+    with pytest.raises(UsageError, match="another cursor_factory"):
+        asyncio.run(requests(psycopg.AsyncRawCursor))
 
 
 def test_our_own_connection_cannot_write(filled: psycopg.Connection) -> None:

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
 from datetime import timezone
-from functools import partial
+from itertools import repeat
 from typing import Any, Protocol, TypeVar
 
 import psycopg
-from psycopg import AsyncConnection, AsyncCursor, Connection, Cursor, postgres, pq
+from psycopg import (
+    AsyncClientCursor,
+    AsyncConnection,
+    AsyncCursor,
+    AsyncRawCursor,
+    AsyncRawServerCursor,
+    ClientCursor,
+    Connection,
+    Cursor,
+    RawCursor,
+    RawServerCursor,
+    postgres,
+    pq,
+)
 from psycopg.rows import tuple_row
 from psycopg.types.datetime import TimestamptzLoader
 from psycopg.types.json import JsonbLoader
@@ -21,6 +34,8 @@ from fbs_db.reads.query import Page, Query, Read, page
 
 R = TypeVar("R", bound=Any)
 _UNFIT = (pq.TransactionStatus.INERROR, pq.TransactionStatus.UNKNOWN)  # in a failed transaction, or closed
+_RAW = (RawCursor, AsyncRawCursor, RawServerCursor, AsyncRawServerCursor)
+_OF_TEXTS = (ClientCursor, AsyncClientCursor)  # psycopg's that get all values as texts
 _MISSING = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction, psycopg.errors.InvalidSchemaName)
 
 
@@ -59,7 +74,7 @@ class Runner:
     def rows(self, query: Query[R]) -> list[R]:
         with self._cursor() as cursor:
             _execute(cursor, query.text, query.parameters, query.planned_anew)
-            found = list(map(_maker(query), cursor.fetchall()))
+            found = list(_made(query, cursor.fetchall()))
             if not found:
                 for one in query.doubtful:
                     _execute(cursor, one.text, (one.value,), anew=True)
@@ -82,11 +97,10 @@ class Runner:
 
     def stream(self, query: Query[R]) -> Iterator[R]:
         """Row after row from a cursor of the server's, a thousand at a time."""
-        make = _maker(query)
         with self._cursor(chunked=True) as cursor:
             cursor.execute(query.text, query.parameters)
             while rows := cursor.fetchmany(1000):
-                yield from map(make, rows)
+                yield from _made(query, rows)
 
     def _cursor(self, *, chunked: bool = False) -> AbstractContextManager[Any]:
         source = self.source
@@ -107,7 +121,7 @@ class AsyncRunner:
     async def rows(self, query: Query[R]) -> list[R]:
         async with self._cursor() as cursor:
             await _execute(cursor, query.text, query.parameters, query.planned_anew)
-            found = list(map(_maker(query), await cursor.fetchall()))
+            found = list(_made(query, await cursor.fetchall()))
             if not found:
                 for one in query.doubtful:
                     await _execute(cursor, one.text, (one.value,), anew=True)
@@ -130,12 +144,11 @@ class AsyncRunner:
 
     async def stream(self, query: Query[R]) -> AsyncIterator[R]:
         """Row after row from a cursor of the server's, a thousand at a time."""
-        make = _maker(query)
         async with self._cursor(chunked=True) as cursor:
             await cursor.execute(query.text, query.parameters)
             while rows := await cursor.fetchmany(1000):
-                for row in rows:
-                    yield make(row)
+                for row in _made(query, rows):
+                    yield row
 
     def _cursor(self, *, chunked: bool = False) -> AbstractAsyncContextManager[Any]:
         source = self.source
@@ -151,9 +164,9 @@ def _execute(cursor: Any, text: str, parameters: tuple[Any, ...], anew: bool) ->
     return cursor.execute(text, parameters)
 
 
-def _maker(query: Query[R]) -> Callable[[Iterable[Any]], R]:
-    """What makes a row of the columns; `_make`, which counts them each time, takes longer."""
-    return partial(tuple.__new__, query.row)
+def _made(query: Query[R], columns: Iterable[Any]) -> Iterable[R]:
+    """Rows of their columns; `_make`, which counts these each time, takes longer."""
+    return map(tuple.__new__, repeat(query.row), columns)
 
 
 class _On:
@@ -167,7 +180,7 @@ class _On:
         self._connection = connection
 
     def __enter__(self) -> Any:
-        return self._connection.cursor(row_factory=tuple_row)
+        return _reading(self._connection.cursor(row_factory=tuple_row))
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         if isinstance(error, psycopg.Error):
@@ -184,7 +197,7 @@ class _On:
 @contextmanager
 def _on_chunked(connection: Connection[Any]) -> Iterator[Any]:
     with _On(connection), connection.transaction(), connection.cursor("fbs_stream", row_factory=tuple_row) as cursor:
-        yield cursor
+        yield _reading(cursor)
 
 
 @asynccontextmanager
@@ -194,7 +207,19 @@ async def _on_async_chunked(connection: AsyncConnection[Any]) -> AsyncIterator[A
         connection.transaction(),
         connection.cursor("fbs_stream", row_factory=tuple_row) as cursor,
     ):
-        yield cursor
+        yield _reading(cursor)
+
+
+def _reading(cursor: Any) -> Any:
+    """A cursor of psycopg's, to be sent values as the server has them: neither side turns them into text."""
+    if isinstance(cursor, _RAW):
+        raise UsageError(
+            "The connection's cursors take $1 for a parameter; FBS's statements have %s.",
+            hint="Pass a connection with another cursor_factory, or server_cursor_factory.",
+        )
+    if not isinstance(cursor, _OF_TEXTS):
+        cursor.format = pq.Format.BINARY
+    return cursor
 
 
 @contextmanager
