@@ -21,7 +21,7 @@ from psycopg.rows import tuple_row
 from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 
 from fbs_db import __version__
-from fbs_db.connection import from_server, raise_if_lost
+from fbs_db.connection import from_server, raise_if_lost, settings_kept
 from fbs_db.errors import FbsDbError, LockTimeout, MigrationFailed, MissingRollback, NameTaken
 from fbs_db.files import MigrationFile, statements
 
@@ -36,6 +36,7 @@ _SETTINGS = {
     "statement_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
     "client_min_messages": "notice",
+    "standard_conforming_strings": "on",
     "fbs.user_table": "{user_table}",
     "fbs.user_key_type": "{user_key_type}",
 }
@@ -204,17 +205,9 @@ class Backend(PostgresqlPsycopgBackend):
     @contextmanager
     def _borrowed(self, verb: str) -> Iterator[None]:
         """The run's settings where no transaction of ours ends them."""
-        names = list(_SETTINGS)
-        query = "select " + ", ".join(f"coalesce(current_setting('{name}', true), '')" for name in names)
-        before = self.cursor().execute(query).fetchone() or ()
-        self.cursor().execute(self.settings_sql().replace("set local ", f"{verb} "))
-        try:
+        with settings_kept(self.connection, _SETTINGS, local=verb == "set local"):
+            self.cursor().execute(self.settings_sql().replace("set local ", f"{verb} "))
             yield
-        finally:
-            info = self.connection.info
-            if info.transaction_status in (pq.TransactionStatus.IDLE, pq.TransactionStatus.INTRANS):
-                for name, value in zip(names, before, strict=True):
-                    self.cursor().execute("select set_config(%s, %s, %s)", (name, value, verb == "set local"))
 
     # --- one file
 

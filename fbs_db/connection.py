@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote
 
 import psycopg
-from psycopg import AsyncConnection, Connection, conninfo
+from psycopg import AsyncConnection, Connection, conninfo, pq
 from psycopg.rows import tuple_row
 
 from fbs_db import config
@@ -34,6 +34,22 @@ from fbs_db.errors import (
 
 #: The oldest server that is tested.
 OLDEST_SERVER = 15
+
+#: Settings under which SQL means what is written, and values are sent as psycopg reads them.
+_PLAIN = {
+    "array_nulls": "on",
+    "datestyle": "ISO",
+    "extra_float_digits": "1",
+    "intervalstyle": "postgres",
+    "quote_all_identifiers": "off",
+    "standard_conforming_strings": "on",
+}
+#: Sets those that are not so, which a database or a role may have otherwise, for the session or (%s) the transaction.
+PLAIN = (
+    "select set_config(name, value, %s) from (values "
+    + ", ".join(f"('{name}', '{value}')" for name, value in _PLAIN.items())
+    + ") as plain (name, value) where split_part(current_setting(name), ',', 1) <> value"
+)
 
 _LIKE = "Write it like postgresql://user@host:5432/database"
 _LIBPQ_VARIABLES = ("PGSERVICE", "PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE")
@@ -113,9 +129,9 @@ def _checked(text: str, source: str, known: Config | None = None) -> str:
     return text
 
 
-def shown(where: str | Connection) -> str:
+def shown(where: str | Connection | AsyncConnection) -> str:
     """A connection string as a URL without its password, fit to be printed."""
-    if isinstance(where, Connection):
+    if not isinstance(where, str):
         info = where.info
         user, host, port, name = info.user, info.host, str(info.port), info.dbname
     else:
@@ -160,6 +176,7 @@ def settled(where: str, application: str) -> str:
     """A connection string with the defaults that suit us: a dead peer is noticed in seconds, not in hours."""
     defaults = {
         "fallback_application_name": application,
+        "client_encoding": "utf8",
         "keepalives_idle": "5",
         "keepalives_interval": "2",
         "keepalives_count": "3",
@@ -177,7 +194,9 @@ def connect_to(where: str, application: str) -> Connection:
         ConnectionFailed: there is no way in.
     """
     try:
-        return psycopg.connect(settled(where, application), autocommit=True)
+        connection = psycopg.connect(settled(where, application), autocommit=True)
+        connection.execute(PLAIN.encode(), (False,))
+        return connection
     except psycopg.Error as error:
         raise no_connection(where, error) from error
 
@@ -189,7 +208,7 @@ def no_connection(where: str, error: psycopg.Error) -> ConnectionFailed:
     return ConnectionFailed(f"No connection to {shown(where)}: {reason}", hint=hint)
 
 
-def check_server(connection: Connection) -> None:
+def check_server(connection: Connection | AsyncConnection) -> None:
     """Refuse a server that is too old.
 
     Raises:
@@ -201,6 +220,34 @@ def check_server(connection: Connection) -> None:
             f"The server at {shown(connection)} is PostgreSQL {version // 10000}.",
             hint=f"fbs-db needs PostgreSQL {OLDEST_SERVER} or newer.",
         )
+
+
+@contextmanager
+def lent(connection: Connection) -> Iterator[None]:
+    """A block in which a connection of the caller's is plain too."""
+    local = connection.info.transaction_status is pq.TransactionStatus.INTRANS
+    with settings_kept(connection, _PLAIN, local=local), connection.cursor(row_factory=tuple_row) as cursor:
+        cursor.execute(PLAIN.encode(), (local,))
+        yield
+
+
+@contextmanager
+def settings_kept(connection: Connection, names: Iterable[str], *, local: bool) -> Iterator[None]:
+    """A block after which the settings are what they were, whatever it sets.
+
+    Parameters:
+        names: those it sets.
+        local: whether to set them for the caller's transaction alone, as the block does.
+    """
+    query = "select " + ", ".join(f"coalesce(current_setting('{name}', true), '')" for name in names)
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        before = cursor.execute(query.encode()).fetchone() or ()
+    try:
+        yield
+    finally:
+        if connection.info.transaction_status in (pq.TransactionStatus.IDLE, pq.TransactionStatus.INTRANS):
+            for name, value in zip(names, before, strict=True):
+                connection.execute("select set_config(%s, %s, %s)", (name, value, local))
 
 
 @contextmanager
@@ -254,8 +301,8 @@ def from_server(error: psycopg.Error, message: str = "") -> FbsDbError | None:
     return None
 
 
-def refuse_transaction_pooler(connection: Connection) -> None:
-    """Refuse a connection whose session is not one server session.
+def refuse_transaction_pooler(connection: Connection, hint: str) -> None:
+    """Refuse a connection whose session is not one server session, and say what to do instead.
 
     A pooler shows itself by a backend number that is not the server's. One that
     pools sessions is fine. One that pools transactions gives the next one another
@@ -275,10 +322,10 @@ def refuse_transaction_pooler(connection: Connection) -> None:
             other = psycopg.connect(where)  # holds its server session: not in autocommit
             held.append(other)
             if _server_pid(other) == server_pid or _server_pid(connection) != server_pid:
-                raise _pooler()
+                raise _pooler(hint)
     except psycopg.Error as error:
         if "statement pooling" in str(error):
-            raise _pooler() from error
+            raise _pooler(hint) from error
         raise
     finally:
         for other in held:
@@ -290,8 +337,7 @@ def _server_pid(connection: Connection) -> int:
         return int((cursor.execute("select pg_backend_pid()").fetchone() or (0,))[0])
 
 
-def _pooler() -> PoolerRefused:
+def _pooler(hint: str) -> PoolerRefused:
     return PoolerRefused(
-        "A pooler stands between here and PostgreSQL, and gives each transaction another server session.",
-        hint="Migrate over a direct connection, or one pooled by session: the lock against two at once is a session's.",
+        "A pooler stands between here and PostgreSQL, and gives each transaction another server session.", hint=hint
     )

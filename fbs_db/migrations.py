@@ -414,7 +414,10 @@ def _attach_users(at: Session, backend: Backend, wait: float, progress: Callable
 
 def refuse_unfit(at: Session) -> None:
     """Stop where nothing could be changed: a standby, a read-only connection, no privilege, a pooler."""
-    refuse_transaction_pooler(at.connection)
+    refuse_transaction_pooler(
+        at.connection,
+        "Migrate over a direct connection, or one pooled by session: the lock against two at once is a session's.",
+    )
     role, standby, read_only, may_create = at.cursor().execute(
         "select current_user, pg_is_in_recovery(), current_setting('transaction_read_only')::boolean,"
         " has_schema_privilege(to_regnamespace(%s), 'create')",

@@ -14,7 +14,7 @@ from psycopg.rows import tuple_row
 
 from fbs_db import config
 from fbs_db.config import DatabaseConfig
-from fbs_db.connection import check_server, connected, errors_of_server, raise_if_lost, resolve
+from fbs_db.connection import check_server, connected, errors_of_server, lent, raise_if_lost, resolve
 from fbs_db.errors import TargetError, UsageError
 
 logger = logging.getLogger("fbs_db")
@@ -163,7 +163,8 @@ def _borrowed(connection: Connection) -> Iterator[Connection]:
     check_server(connection)
     if not connection.autocommit:
         connection.execute("select")  # as with any statement, the caller's transaction begins
-    yield connection
+    with lent(connection):
+        yield connection
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import TracebackType
 from typing import Any
 
@@ -9,11 +10,21 @@ import psycopg
 from psycopg import AsyncConnection, Connection
 
 from fbs_db import config
-from fbs_db.connection import check_server, connect_to, no_connection, resolve, settled
+from fbs_db.connection import (
+    PLAIN,
+    check_server,
+    connect_to,
+    no_connection,
+    refuse_transaction_pooler,
+    resolve,
+    settled,
+)
 from fbs_db.reads.groups import AsyncGroups, Groups
 from fbs_db.reads.runner import AsyncRunner, AsyncSource, Runner, Source
 
+_APPLICATION = "fbs-db reader"
 _READ_ONLY = "set default_transaction_read_only = on"
+_POOLED = "Read over a direct connection, one pooled by session, or a connection of yours: fbs_db.connect(connection)"
 
 
 class Reader(Groups):
@@ -53,11 +64,7 @@ class AsyncReader(AsyncGroups):
     async def __aenter__(self) -> AsyncReader:
         if self._asked is None or isinstance(self._asked, str):
             where, place = resolve(self._asked)
-            try:
-                self._owned = await AsyncConnection.connect(settled(where, "fbs-db reader"), autocommit=True)
-            except psycopg.Error as error:
-                raise no_connection(where, error) from error
-            await self._owned.execute(_READ_ONLY)
+            self._owned = await _opened_async(where)
             super().__init__(AsyncRunner(self._owned, self._schema or place.schema or "public"))
         return self
 
@@ -79,12 +86,11 @@ def connect(database: str | Source | None = None, *, schema: str | None = None) 
 
     Raises:
         ConnectionFailed, UnsupportedServer: there is no fit connection.
+        PoolerRefused: sessions are shared between clients; what makes ours read-only would make others' so.
     """
     if database is None or isinstance(database, str):
         where, place = resolve(database)
-        connection = connect_to(where, "fbs-db reader")
-        check_server(connection)
-        connection.execute(_READ_ONLY)
+        connection = _opened(where)
         return Reader(connection, schema or place.schema or "public", connection)
     return Reader(database, schema or config.of_lent_connection().schema or "public")
 
@@ -95,3 +101,33 @@ def connect_async(database: str | AsyncSource | None = None, *, schema: str | No
     Parameters and errors are those of `connect`.
     """
     return AsyncReader(database, schema)
+
+
+def _opened(where: str) -> Connection[Any]:
+    connection = connect_to(where, _APPLICATION)
+    try:
+        check_server(connection)
+        refuse_transaction_pooler(connection, _POOLED)
+        connection.execute(_READ_ONLY)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+async def _opened_async(where: str) -> AsyncConnection[Any]:
+    try:
+        connection = await AsyncConnection.connect(settled(where, _APPLICATION), autocommit=True)
+    except psycopg.Error as error:
+        raise no_connection(where, error) from error
+    try:
+        check_server(connection)
+        row = await (await connection.execute("select pg_backend_pid()")).fetchone()
+        if row != (connection.info.backend_pid,):  # a pooler of some kind
+            await asyncio.to_thread(lambda: _opened(where).close())
+        await connection.execute(PLAIN.encode(), (False,))
+        await connection.execute(_READ_ONLY)
+    except BaseException:
+        await connection.close()
+        raise
+    return connection

@@ -212,6 +212,10 @@ class _On:
         if isinstance(error, psycopg.Error):
             raise_if_lost(self._connection, error)
             raise _translated(error) from error
+        if isinstance(error, NotImplementedError):  # psycopg's, of a datestyle or intervalstyle that it cannot read
+            raise UsageError(
+                f"psycopg {error}.", hint="Type: set datestyle = 'ISO'; set intervalstyle = 'postgres';"
+            ) from error
 
     async def __aenter__(self) -> Any:
         return self.__enter__()
