@@ -37,9 +37,7 @@ OLDEST_SERVER = 15
 
 #: Settings under which SQL means what is written, and values are sent as psycopg reads them.
 _PLAIN = {
-    "array_nulls": "on",
     "datestyle": "ISO",
-    "extra_float_digits": "1",
     "intervalstyle": "postgres",
     "quote_all_identifiers": "off",
     "standard_conforming_strings": "on",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -22,6 +23,7 @@ from psycopg import sql
 
 import fbs_db
 from fbs_db import cli
+from fbs_db.errors import PoolerRefused
 from tests.catalog import catalog
 from tests.conftest import url_of
 from tests.servers import GUARDED, SYSTEM_USER, Server, running, wait_for, with_password
@@ -396,11 +398,38 @@ def test_a_pooler_of_transactions_is_refused(
         assert watcher.execute("select pid from pg_locks where locktype = 'advisory'").fetchall() == []
 
 
+def test_reading_through_a_pooler_of_transactions_leaves_others_able_to_write(
+    pg18: Server, installed: psycopg.Connection
+) -> None:
+    with pooler(pg18, "transaction", "default_pool_size = 1") as url:
+        where = url(installed.info.dbname)
+
+        async def read() -> None:
+            async with fbs_db.connect_async(where):
+                pass
+
+        with pytest.raises(PoolerRefused, match="A pooler stands between"):
+            fbs_db.connect(where)
+        with pytest.raises(PoolerRefused, match="A pooler stands between"):
+            asyncio.run(read())
+        with psycopg.connect(where) as theirs, fbs_db.connect(theirs) as fbs:
+            theirs.execute("insert into fbs_notifications (title, message) values ('t', 'm')")
+            assert len(fbs.notifications.inbox()) == 1
+
+
 def test_a_pooler_of_sessions_is_as_good_as_none(pg18: Server, empty: psycopg.Connection) -> None:
     with pooler(pg18, "session") as url:
         where = url(empty.info.dbname)
         assert run("--database", where, "migrate").exit_code == 0
         assert run("--database", where, "status").exit_code == 0
+        with fbs_db.connect(where) as fbs:
+            assert list(fbs.notifications.inbox()) == []
+
+        async def read() -> None:
+            async with fbs_db.connect_async(where) as other:
+                assert list(await other.notifications.inbox()) == []
+
+        asyncio.run(read())
         assert run("--database", where, "rollback", "--all").exit_code == 0
 
 

@@ -17,13 +17,11 @@ from fbs_db.errors import TargetError, UsageError
 from tests.conftest import url_of
 
 ODD = {
-    "array_nulls": "off",
     "backslash_quote": "on",
     "bytea_output": "escape",
     "client_encoding": "latin1",
     "datestyle": "German, DMY",
     "default_transaction_isolation": "serializable",
-    "extra_float_digits": "-5",
     "intervalstyle": "sql_standard",
     "quote_all_identifiers": "on",
     "search_path": '""',
