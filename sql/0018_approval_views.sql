@@ -25,6 +25,9 @@ on fbs_approval_requests (approver_id, created_at, id);
 create index fbs_approval_requests_solution_name_created_at_id_idx
 on fbs_approval_requests (solution_name, created_at, id);
 
+create index fbs_approval_requests_status_approval_type_created_at_id_idx
+on fbs_approval_requests (status, approval_type, created_at, id);
+
 -- Those of one user or solution that are in one state: in the place of indexes without time.
 create index fbs_approval_requests_requester_id_status_created_at_id_idx
 on fbs_approval_requests (requester_id, status, created_at, id);

@@ -9634,6 +9634,8 @@ CREATE INDEX fbs_approval_requests_solution_name_created_at_id_idx ON fbs_approv
 
 CREATE INDEX fbs_approval_requests_solution_name_status_created_at_id_idx ON fbs_approval_requests USING btree (solution_name, status, created_at, id);
 
+CREATE INDEX fbs_approval_requests_status_approval_type_created_at_id_idx ON fbs_approval_requests USING btree (status, approval_type, created_at, id);
+
 CREATE INDEX fbs_approval_requests_status_created_at_id_idx ON fbs_approval_requests USING btree (status, created_at, id);
 
 CREATE INDEX fbs_approval_responses_approval_request_id_idx ON fbs_approval_responses USING btree (approval_request_id);

@@ -138,6 +138,7 @@ APPROVALS_REQUESTS = Read(
     filters=("id", "status", "approval_type", "requester_id", "approver_id", "solution_name"),
     together=(
         ("model_name", "record_id"),
+        ("status", "approval_type"),
         ("status", "requester_id"),
         ("status", "approver_id"),
         ("status", "solution_name"),
