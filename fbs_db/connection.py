@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 import psycopg
-from psycopg import AsyncConnection, Connection, conninfo, pq
+from psycopg import AsyncConnection, Connection, RawCursor, conninfo, pq
 from psycopg.rows import tuple_row
 
 from fbs_db import config
@@ -222,11 +222,25 @@ def check_server(connection: Connection | AsyncConnection) -> None:
 
 @contextmanager
 def lent(connection: Connection) -> Iterator[None]:
-    """A block in which a connection of the caller's is plain too."""
+    """A block in which a connection of the caller's is plain too.
+
+    Raises:
+        UsageError: its cursors take no %s.
+    """
+    if issubclass(connection.cursor_factory, RawCursor):
+        raise raw_cursors()
     local = connection.info.transaction_status is pq.TransactionStatus.INTRANS
     with settings_kept(connection, _PLAIN, local=local), connection.cursor(row_factory=tuple_row) as cursor:
         cursor.execute(PLAIN.encode(), (local,))
         yield
+
+
+def raw_cursors() -> UsageError:
+    """What to say of cursors that our statements do not fit."""
+    return UsageError(
+        "The connection's cursors take $1 for a parameter; FBS's statements have %s.",
+        hint="Pass a connection with another cursor_factory, or server_cursor_factory.",
+    )
 
 
 @contextmanager
@@ -244,8 +258,11 @@ def settings_kept(connection: Connection, names: Iterable[str], *, local: bool) 
         yield
     finally:
         if connection.info.transaction_status in (pq.TransactionStatus.IDLE, pq.TransactionStatus.INTRANS):
-            for name, value in zip(names, before, strict=True):
-                connection.execute("select set_config(%s, %s, %s)", (name, value, local))
+            connection.execute(
+                "select set_config(name, value, %s) from unnest(%s::text[], %s::text[]) as kept (name, value)"
+                " where coalesce(current_setting(name, true), '') <> value",
+                (local, list(names), list(before)),
+            )
 
 
 @contextmanager

@@ -86,6 +86,14 @@ def test_a_connection_lent_keeps_its_settings(odd: str, autocommit: bool) -> Non
         assert settings(lent) == before
 
 
+def test_a_connection_lent_whose_cursors_take_other_parameters(empty: psycopg.Connection) -> None:
+    factory: Any = psycopg.RawCursor
+    with psycopg.connect(url_of(empty), cursor_factory=factory) as lent:
+        with pytest.raises(UsageError, match="another cursor_factory"):
+            fbs_db.migrate(lent)
+        assert not lent.closed
+
+
 def test_reading_works_whatever_the_settings(odd: str) -> None:
     fbs_db.migrate(odd)
     utf8 = f"{odd}&client_encoding=utf8"

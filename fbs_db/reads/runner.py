@@ -30,7 +30,7 @@ from psycopg.types.datetime import TimestamptzLoader
 from psycopg.types.json import JsonbLoader
 from psycopg.types.net import InetLoader
 
-from fbs_db.connection import from_server, raise_if_lost, said_by
+from fbs_db.connection import from_server, raise_if_lost, raw_cursors, said_by
 from fbs_db.errors import ServerError, TargetError, UsageError
 from fbs_db.reads.query import Page, Query, Read, page
 
@@ -175,10 +175,7 @@ def _fit(cursor: Any, query: Query[Any]) -> None:
     if not isinstance(cursor, _OF_PSYCOPG) or isinstance(cursor, _OF_TEXTS):
         return
     if isinstance(cursor, _RAW):
-        raise UsageError(
-            "The connection's cursors take $1 for a parameter; FBS's statements have %s.",
-            hint="Pass a connection with another cursor_factory, or server_cursor_factory.",
-        )
+        raise raw_cursors()
     row: Any = query.row  # as type[Any], mypy takes it for unhashable
     cursor.format = _form(row)
 
