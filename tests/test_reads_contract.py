@@ -481,6 +481,13 @@ with fbs_db.connect(connection) as fbs:
         assert "cannot take a value" in str(error), error
     else:
         raise SystemExit("not refused")
+    connection.cursor().execute("set datestyle = 'German'")
+    try:
+        fbs.approvals.requests()
+    except UsageError as error:
+        assert "DateStyle" in str(error), error
+    else:
+        raise SystemExit("read in German")
 print("read")
 """
 

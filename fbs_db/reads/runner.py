@@ -209,10 +209,8 @@ class _On:
         if isinstance(error, psycopg.Error):
             raise_if_lost(self._connection, error)
             raise _translated(error) from error
-        if isinstance(error, NotImplementedError):  # psycopg's, of a datestyle or intervalstyle that it cannot read
-            raise UsageError(
-                f"psycopg {error}.", hint="Type: set datestyle = 'ISO'; set intervalstyle = 'postgres';"
-            ) from error
+        if isinstance(error, NotImplementedError):
+            raise _unreadable(error) from error
 
     async def __aenter__(self) -> Any:
         return self.__enter__()
@@ -269,6 +267,8 @@ def _on_django(source: Any, chunked: bool) -> Iterator[Any]:
         else:
             with source.cursor() as cursor:
                 yield _loading(cursor)
+    except NotImplementedError as error:
+        raise _unreadable(error) from error
     except DatabaseError as error:
         cause = error.__cause__
         if isinstance(cause, psycopg.Error):
@@ -296,6 +296,11 @@ def _refuse(connection: Connection[Any] | AsyncConnection[Any]) -> None:
     if connection.closed:
         raise UsageError("The connection is closed.", hint="Pass an open one.")
     raise UsageError("The connection's transaction has failed.", hint="Roll it back first.")
+
+
+def _unreadable(error: NotImplementedError) -> UsageError:
+    """What to say where psycopg cannot read a datestyle or an intervalstyle."""
+    return UsageError(f"psycopg {error}.", hint="Type: set datestyle = 'ISO'; set intervalstyle = 'postgres';")
 
 
 def _translated(error: psycopg.Error) -> Exception:
