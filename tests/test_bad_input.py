@@ -23,7 +23,7 @@ from psycopg import sql
 
 import fbs_db
 from fbs_db import cli
-from fbs_db.errors import PoolerRefused
+from fbs_db.errors import PoolerRefused, UnsupportedServer
 from tests.catalog import catalog
 from tests.conftest import url_of
 from tests.servers import GUARDED, SYSTEM_USER, Server, running, wait_for, with_password
@@ -296,6 +296,15 @@ def test_a_server_that_is_too_old(pg14: Server) -> None:
     with psycopg.connect(pg14.url()) as connection, unchanged(connection):
         for command in ("migrate", "status", "rollback", "tables"):
             refused("--database", pg14.url(), command, says="fbs-db needs PostgreSQL 15 or newer.")
+
+    async def read() -> None:
+        async with fbs_db.connect_async(pg14.url()):
+            pass
+
+    with pytest.raises(UnsupportedServer, match="is PostgreSQL 14"):
+        fbs_db.connect(pg14.url())
+    with pytest.raises(UnsupportedServer, match="is PostgreSQL 14"):
+        asyncio.run(read())
 
 
 def test_a_standby(pg18: Server) -> None:
