@@ -7,7 +7,8 @@ first page and for one further on, as often as it takes the server to settle on 
 fourth time auto_explain tells the plans that it used, those inside functions too; the other
 times, when nothing is counted that slows it, how long it took. Then calls of the Python
 layer, the same statements through psycopg alone, as it reads by itself, and Django's ORM
-take turns on the same rows. Prints medians, and whether each aim was met: of calls the median of the rounds' ratios.
+take turns on the same rows. Prints medians, and whether each aim was met: of calls the
+median of the rounds' ratios.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
 from typing import Any
 
 import psycopg
@@ -15,6 +16,7 @@ import fbs_db
 from fbs_db import cli
 from fbs_db.errors import TargetError, UsageError
 from tests.conftest import url_of
+from tests.servers import Server
 
 ODD = {
     "backslash_quote": "on",
@@ -69,6 +71,13 @@ def test_commands_work_whatever_the_settings(odd: str) -> None:
     for words in (["tables"], ["purge", "--dry-run"], ["purge"], ["describe", "fbs_notifications"]):
         assert run(*words)
     assert run("rollback", "--all")["steps"]
+
+
+def test_psql_runs_the_script_of_a_dry_run(odd: str, pg18: Server) -> None:
+    script = CliRunner().invoke(cli.main, ["--database", odd, "migrate", "--dry-run"]).stdout
+    command = [str(pg18.bin / "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", odd]
+    subprocess.run(command, input=script, text=True, check=True, capture_output=True)
+    assert fbs_db.check(odd).healthy
 
 
 @pytest.mark.parametrize("autocommit", [True, False])
