@@ -222,11 +222,12 @@ def sweep_orphans(database: Database = None, *, model: str | None = None, schema
     swept: list[Swept] = []
     with _reaching("fbs-db cleanup sweep", database, schema) as reach:
         for at in _installed(database, reach):
-            for name in (host.model_name for host in hosts_of(at) if model in (None, host.model_name)):
-                for _, *found in at.call("fbs_sweep_orphans", name):
-                    swept.append(Swept(name, None, *found))
-                for target in _targets(at):
-                    swept.append(_sweep_there(at, reach, name, target))
+            with at.translated():
+                for name in (host.model_name for host in hosts_of(at) if model in (None, host.model_name)):
+                    for _, *found in at.call("fbs_sweep_orphans", name):
+                        swept.append(Swept(name, None, *found))
+                    for target in _targets(at):
+                        swept.append(_sweep_there(at, reach, name, target))
     return swept
 
 
@@ -448,7 +449,8 @@ def _installed(database: Database, reach: Reach) -> Iterator[Session]:
 
 
 def _has_queue(at: Session) -> bool:
-    return at.select("select to_regclass(%s) is not null", f"{at.quoted_schema}.fbs_cleanup_queue") == [(True,)]
+    with at.translated():
+        return at.select("select to_regclass(%s) is not null", f"{at.quoted_schema}.fbs_cleanup_queue") == [(True,)]
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -487,6 +488,30 @@ def test_the_worker_goes_on_beside_a_database_that_takes_nothing(
 # --- the worker
 
 
+def test_a_command_whose_session_is_cut_says_so(pair: Pair) -> None:
+    with psycopg.connect(pair.here) as holder, ThreadPoolExecutor(1) as pool:
+        holder.execute("lock table fbs_hosts")
+        sweep = pool.submit(command, "--database", "host", "cleanup", "sweep", code=2)
+        blocked = (
+            "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'fbs-db cleanup sweep'"
+        )
+        eventually(lambda: bool(pair.host(blocked + " and wait_event_type = 'Lock'")))
+        assert sweep.result().startswith("Error: The connection broke: ")
+
+
+@pytest.mark.parametrize("side", ["host", "fbs"])
+def test_the_worker_goes_on_when_its_sessions_are_cut(pair: Pair, side: str) -> None:
+    cut = (
+        "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+        " where datname = current_database() and application_name = 'fbs-db cleanup run'"
+    )
+    with working():
+        for key in range(1, 10):
+            pair.host("delete from tenants where id = %s", key)
+            eventually(lambda gone=key: gone not in pair.fields())  # type: ignore[misc]
+            assert set(pair.host(cut) if side == "host" else pair.fbs(cut)) == {(True,)}
+
+
 def start_worker() -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-u", "-m", "fbs_db", "cleanup", "run", "--poll", "0.05"],
@@ -572,23 +597,27 @@ def test_each_deletion_is_applied_once_whoever_is_killed_when() -> None:
         host = threading.Thread(target=work)
         host.start()
         luck = random.Random(7)
-        for _ in range(100):
-            time.sleep(luck.uniform(0.2, 0.6))  # a worker takes 0.3 s to start
-            victim = luck.choice(["worker", "worker", "worker", "here", "there"])
-            if victim == "worker":
-                worker.kill()
-            else:
-                backends = "select pid from pg_stat_activity where application_name = 'fbs-db cleanup run'"
-                for (pid,) in insist(pair.host if victim == "here" else pair.fbs, backends):
-                    os.kill(pid, signal.SIGKILL)
-            if worker.poll() is not None or victim == "worker":
-                worker.communicate()
-                worker = start_worker()
-        stop.set()
-        host.join()
-        eventually(lambda: not insist(pair.host, "select 1 from fbs_cleanup_queue"), 90)
-        worker.terminate()
-        worker.communicate(timeout=20)
+        try:
+            for _ in range(100):
+                time.sleep(luck.uniform(0.2, 0.6))  # a worker takes 0.3 s to start
+                assert worker.poll() is None, "a database that is killed does not end it"
+                victim = luck.choice(["worker", "worker", "worker", "here", "there"])
+                if victim == "worker":
+                    worker.kill()
+                    worker.communicate()
+                    worker = start_worker()
+                else:
+                    backends = "select pid from pg_stat_activity where application_name = 'fbs-db cleanup run'"
+                    for (pid,) in insist(pair.host if victim == "here" else pair.fbs, backends):
+                        os.kill(pid, signal.SIGKILL)
+            stop.set()
+            host.join()
+            eventually(lambda: not insist(pair.host, "select 1 from fbs_cleanup_queue"), 90)
+        finally:
+            stop.set()
+            host.join()
+            worker.terminate()
+            print(worker.communicate(timeout=20)[0])
 
         ((tickets, once),) = pair.fbs("select count(*), count(distinct ticket) from tickets")
         assert len(deleted) > 50
