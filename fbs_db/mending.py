@@ -288,6 +288,11 @@ def _index(it: Wanted) -> Made:
     return [*([f"drop index concurrently {it.part};"] if it.there else []), make], ""
 
 
+def _statistics(it: Wanted) -> Made:
+    drop = f"drop statistics {it.part}; " if it.there else ""
+    return [f"{drop}{it.object.definition};"], ""
+
+
 def _trigger(it: Wanted) -> Made:
     return [it.object.definition.replace("CREATE TRIGGER", "CREATE OR REPLACE TRIGGER", 1) + ";"], ""
 
@@ -342,6 +347,7 @@ _MAKERS: dict[str, Callable[[Wanted], Made]] = {
     "default": _default,
     "constraint": _constraint,
     "index": _index,
+    "statistics": _statistics,
     "view": _definition,
     "function": _definition,
     "trigger": _trigger,

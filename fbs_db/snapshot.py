@@ -1,8 +1,8 @@
 """What the schema should be, and what it is: each object by kind and name.
 
 An object is a table, a column, its default, that it is not null, a constraint, an
-index, a trigger, a function, a view, a domain, a comment, a setting or a rule. Its
-definition is a text that is the same on every supported PostgreSQL, wherever the schema
+index, statistics, a trigger, a function, a view, a domain, a comment, a setting or a rule.
+Its definition is a text that is the same on every supported PostgreSQL, wherever the schema
 is; for most it is what makes it anew. ``snapshot.json`` holds what each file brings.
 """
 
@@ -34,6 +34,7 @@ KINDS = (
     "default",
     "constraint",
     "index",
+    "statistics",
     "view",
     "trigger",
     "comment",
@@ -173,6 +174,12 @@ where not exists (
     select from pg_catalog.pg_depend as d
     where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = c.oid and d.deptype = 'i'
 )
+union all
+select
+    'statistics', t.relname || '.' || x.stxname, replace(pg_get_statisticsobjdef(x.oid), p.prefix, ''), '', x.oid, 0
+from tables as t
+cross join place as p
+inner join pg_catalog.pg_statistic_ext as x on t.oid = x.stxrelid
 union all
 select
     'trigger', t.relname || '.' || g.tgname, replace(pg_get_triggerdef(g.oid), p.prefix, ''),
@@ -380,6 +387,6 @@ def implied(key: Key, objects: Mapping[Key, Object]) -> tuple[Key, ...]:
         return ((of, what),) if (of, what) in objects else (("view", what.partition(".")[0]),)
     if kind in ("not null", "default"):
         return (("column", name),)
-    if kind in ("column", "constraint", "index", "trigger"):
+    if kind in ("column", "constraint", "index", "statistics", "trigger"):
         return (("table", name.partition(".")[0]),)
     return {"setting": (("table", "fbs_settings"),), "rule": (("table", "fbs_cleanup_rules"),)}.get(kind, ())

@@ -296,7 +296,7 @@ def constant(entry: dict[str, Any]) -> Read[Any]:
 def values(connection: psycopg.Connection, entry: dict[str, Any], *columns: str) -> list[tuple[Any, ...]]:
     """What many rows have in these columns, what few have, of the first rows and of the last, and a slip.
 
-    In a slip the last column has a value that no row has: what someone types who errs.
+    In a slip one column has a value that no row has: what someone types who errs.
     """
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
     order = sql.SQL(", ").join(
@@ -311,7 +311,12 @@ def values(connection: psycopg.Connection, entry: dict[str, Any], *columns: str)
     ):
         seen.update(row for row in connection.execute(query) if None not in row)
     ranked = [value for value, _ in seen.most_common()]
-    slips = [(*row[:-1], SLIPS[type(row[-1])]) for row in ranked[:1] if type(row[-1]) in SLIPS]
+    slips = [
+        (*row[:place], SLIPS[type(value)], *row[place + 1 :])
+        for row in ranked[:1]
+        for place, value in enumerate(row)
+        if type(value) in SLIPS
+    ]
     return [*ranked[:1], *ranked[1:][-1:], *slips]
 
 

@@ -49,6 +49,7 @@ where c.contype = 'f'
 """
 _CLASSES = {
     "constraint": "pg_constraint",
+    "statistics": "pg_statistic_ext",
     "trigger": "pg_trigger",
     "function": "pg_proc",
     "domain": "pg_type",

@@ -116,11 +116,13 @@ on fbs_request_logs (timestamp);
 create index fbs_request_logs_user_id_timestamp_idx
 on fbs_request_logs (user_id, timestamp);
 
-create index fbs_request_logs_database_id_timestamp_idx
-on fbs_request_logs (database_id, timestamp);
+-- Where more columns follow, a second condition on these is looked at in the index, and
+-- only what meets both is fetched.
+create index fbs_request_logs_database_id_timestamp_id_idx
+on fbs_request_logs (database_id, timestamp, id, status_code, path);
 
-create index fbs_request_logs_status_code_timestamp_idx
-on fbs_request_logs (status_code, timestamp);
+create index fbs_request_logs_status_code_timestamp_id_idx
+on fbs_request_logs (status_code, timestamp, id, path);
 
 comment on table fbs_request_logs is
 'Log of the calls made to FBS: who asked for what, from where, how it was answered and how long it took.';

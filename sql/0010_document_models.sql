@@ -236,32 +236,34 @@ create table fbs_dms_document (
     on delete set null deferrable initially deferred
 );
 
+-- Lists go by created_at, id. Where more columns follow, a second condition on these is
+-- looked at in the index, and only what meets both is fetched.
 create index fbs_dms_document_company_id_state_created_at_id_idx
 on fbs_dms_document (company_id, state, created_at, id);
 
 create index fbs_dms_document_company_id_created_at_id_idx
-on fbs_dms_document (company_id, created_at, id);
+on fbs_dms_document (company_id, created_at, id, document_type_id);
 
-create index fbs_dms_document_created_by_id_created_at_idx
-on fbs_dms_document (created_by_id, created_at);
+create index fbs_dms_document_created_by_id_created_at_id_idx
+on fbs_dms_document (created_by_id, created_at, id, company_id, document_type_id);
 
-create index fbs_dms_document_document_type_id_category_id_idx
-on fbs_dms_document (document_type_id, category_id);
+create index fbs_dms_document_document_type_id_category_id_created_at_id_idx
+on fbs_dms_document (document_type_id, category_id, created_at, id);
 
 create index fbs_dms_document_expiry_date_idx
 on fbs_dms_document (expiry_date);
 
-create index fbs_dms_document_solution_db_company_id_idx
-on fbs_dms_document (solution_db, company_id);
+create index fbs_dms_document_solution_db_company_id_created_at_id_idx
+on fbs_dms_document (solution_db, company_id, created_at, id);
 
 create index fbs_dms_document_category_id_created_at_id_idx
-on fbs_dms_document (category_id, created_at, id);
+on fbs_dms_document (category_id, created_at, id, solution_db);
 
 create index fbs_dms_document_attachment_id_idx
 on fbs_dms_document (attachment_id);
 
 create index fbs_dms_document_approved_by_id_created_at_id_idx
-on fbs_dms_document (approved_by_id, created_at, id);
+on fbs_dms_document (approved_by_id, created_at, id, company_id);
 
 -- For the clean-up that follows the deletion of a host's record.
 create index fbs_dms_document_metadata_record_idx

@@ -7,13 +7,14 @@
 -- squawk-ignore-file require-concurrent-index-creation, require-concurrent-index-deletion
 
 -- Lists of runs and of their log go by time, so each column they are filtered by has an
--- index that gives that order, as have the pairs that the listed indexes are for. Some of
--- those take the place of a shorter one.
+-- index that gives that order, as have the pairs that the listed indexes are for. Where
+-- more columns follow, a second condition on these is looked at in the index, and only what
+-- meets both is fetched. Some take the place of a shorter index.
 create index fbs_workflow_definitions_workflow_type_name_id_idx
 on fbs_workflow_definitions (workflow_type, name, id);
 
 create index fbs_workflow_instances_started_at_id_idx
-on fbs_workflow_instances (started_at, id);
+on fbs_workflow_instances (started_at, id, status);
 
 create index fbs_workflow_instances_status_started_at_id_idx
 on fbs_workflow_instances (status, started_at, id);
@@ -22,13 +23,13 @@ create index fbs_workflow_instances_business_id_started_at_id_idx
 on fbs_workflow_instances (business_id, started_at, id);
 
 create index fbs_workflow_instances_current_user_id_started_at_id_idx
-on fbs_workflow_instances (current_user_id, started_at, id);
+on fbs_workflow_instances (current_user_id, started_at, id, solution_name, business_id, workflow_definition_id);
 
 create index fbs_workflow_instances_solution_name_started_at_id_idx
 on fbs_workflow_instances (solution_name, started_at, id);
 
 create index fbs_workflow_instances_workflow_definition_id_started_at_id_idx
-on fbs_workflow_instances (workflow_definition_id, started_at, id);
+on fbs_workflow_instances (workflow_definition_id, started_at, id, solution_name, business_id);
 
 create index fbs_workflow_instances_current_step_id_started_at_id_idx
 on fbs_workflow_instances (current_step_id, started_at, id);
@@ -57,14 +58,38 @@ drop index fbs_workflow_instances_solution_name_status_idx;
 
 drop index fbs_workflow_instances_solution_name_business_id_idx;
 
--- Active runs, however many ended before: all, and those of one user.
+-- Active runs, however many ended before: all, and those of one user, workflow, solution
+-- or business.
 create index fbs_workflow_instances_active_started_at_id_idx
 on fbs_workflow_instances (started_at desc, id desc)
 where status = 'active';
 
 create index fbs_workflow_instances_active_current_user_id_started_at_id_idx
-on fbs_workflow_instances (current_user_id, started_at desc, id desc)
+on fbs_workflow_instances (
+    current_user_id, started_at desc, id desc, solution_name, business_id, workflow_definition_id
+)
 where status = 'active';
+
+create index fbs_workflow_instances_active_workflow_definition_id_idx
+on fbs_workflow_instances (
+    workflow_definition_id, started_at desc, id desc, current_user_id, solution_name, business_id
+)
+where status = 'active';
+
+create index fbs_workflow_instances_active_solution_name_started_at_id_idx
+on fbs_workflow_instances (
+    solution_name, started_at desc, id desc, business_id, current_user_id, workflow_definition_id
+)
+where status = 'active';
+
+create index fbs_workflow_instances_active_business_id_started_at_id_idx
+on fbs_workflow_instances (
+    business_id, started_at desc, id desc, solution_name, current_user_id, workflow_definition_id
+)
+where status = 'active';
+
+create index fbs_workflow_steps_assigned_role_id_idx
+on fbs_workflow_steps (assigned_role, id) include (name, step_type);
 
 create index fbs_workflow_execution_logs_timestamp_id_idx
 on fbs_workflow_execution_logs (timestamp, id);

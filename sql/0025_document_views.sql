@@ -72,7 +72,16 @@ create index fbs_dms_document_metadata_idx
 on fbs_dms_document using gin (metadata jsonb_path_ops);
 
 create index fbs_dms_document_state_created_at_id_idx
-on fbs_dms_document (state, created_at, id);
+on fbs_dms_document (state, created_at, id, document_type_id);
+
+create index fbs_dms_document_solution_db_created_at_id_idx
+on fbs_dms_document (solution_db, created_at, id, state, document_type_id);
+
+create index fbs_dms_document_company_id_category_id_created_at_id_idx
+on fbs_dms_document (company_id, category_id, created_at, id);
+
+create index fbs_dms_document_created_by_id_category_id_created_at_id_idx
+on fbs_dms_document (created_by_id, category_id, created_at, id);
 
 create index fbs_dms_document_created_at_id_idx
 on fbs_dms_document (created_at, id);

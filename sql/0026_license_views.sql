@@ -34,6 +34,11 @@ end;
 comment on function fbs_judge_license(text, text, timestamptz, date) is
 'State of a licence on a day. Where it has an end, that decides between active (through the day it ends on, in the session''s time zone) and expired or trial_expired, whatever of these was noted; any other noted state, such as suspended, stands, as does each where there is no end.';
 
+-- Without these, few are thought to be in any state, and all are judged and sorted for a page.
+create statistics fbs_license_manager_solution_license_effective_status_stat
+on fbs_judge_license(status, license_type, expiry_date, current_date)
+from fbs_license_manager_solution_license;
+
 create function fbs_find_limit(limits jsonb, feature_name text)
 returns numeric
 language plpgsql

@@ -9686,15 +9686,17 @@ CREATE INDEX fbs_dms_document_approval_status_approver_id_id_idx ON fbs_dms_docu
 
 CREATE INDEX fbs_dms_document_approval_status_id_idx ON fbs_dms_document_approval USING btree (status, id);
 
-CREATE INDEX fbs_dms_document_approved_by_id_created_at_id_idx ON fbs_dms_document USING btree (approved_by_id, created_at, id);
+CREATE INDEX fbs_dms_document_approved_by_id_created_at_id_idx ON fbs_dms_document USING btree (approved_by_id, created_at, id, company_id);
 
 CREATE INDEX fbs_dms_document_attachment_id_idx ON fbs_dms_document USING btree (attachment_id);
 
-CREATE INDEX fbs_dms_document_category_id_created_at_id_idx ON fbs_dms_document USING btree (category_id, created_at, id);
+CREATE INDEX fbs_dms_document_category_id_created_at_id_idx ON fbs_dms_document USING btree (category_id, created_at, id, solution_db);
 
 CREATE INDEX fbs_dms_document_category_parent_id_idx ON fbs_dms_document_category USING btree (parent_id);
 
-CREATE INDEX fbs_dms_document_company_id_created_at_id_idx ON fbs_dms_document USING btree (company_id, created_at, id);
+CREATE INDEX fbs_dms_document_company_id_category_id_created_at_id_idx ON fbs_dms_document USING btree (company_id, category_id, created_at, id);
+
+CREATE INDEX fbs_dms_document_company_id_created_at_id_idx ON fbs_dms_document USING btree (company_id, created_at, id, document_type_id);
 
 CREATE INDEX fbs_dms_document_company_id_expiry_date_idx ON fbs_dms_document USING btree (company_id, expiry_date) WHERE ((expiry_date IS NOT NULL) AND ((state)::text <> 'archived'::text));
 
@@ -9702,9 +9704,11 @@ CREATE INDEX fbs_dms_document_company_id_state_created_at_id_idx ON fbs_dms_docu
 
 CREATE INDEX fbs_dms_document_created_at_id_idx ON fbs_dms_document USING btree (created_at, id);
 
-CREATE INDEX fbs_dms_document_created_by_id_created_at_idx ON fbs_dms_document USING btree (created_by_id, created_at);
+CREATE INDEX fbs_dms_document_created_by_id_category_id_created_at_id_idx ON fbs_dms_document USING btree (created_by_id, category_id, created_at, id);
 
-CREATE INDEX fbs_dms_document_document_type_id_category_id_idx ON fbs_dms_document USING btree (document_type_id, category_id);
+CREATE INDEX fbs_dms_document_created_by_id_created_at_id_idx ON fbs_dms_document USING btree (created_by_id, created_at, id, company_id, document_type_id);
+
+CREATE INDEX fbs_dms_document_document_type_id_category_id_created_at_id_idx ON fbs_dms_document USING btree (document_type_id, category_id, created_at, id);
 
 CREATE INDEX fbs_dms_document_expiry_date_idx ON fbs_dms_document USING btree (expiry_date);
 
@@ -9712,9 +9716,11 @@ CREATE INDEX fbs_dms_document_metadata_idx ON fbs_dms_document USING gin (metada
 
 CREATE INDEX fbs_dms_document_metadata_record_idx ON fbs_dms_document USING btree (((metadata ->> 'model_name'::text)), ((metadata ->> 'record_id'::text)));
 
-CREATE INDEX fbs_dms_document_solution_db_company_id_idx ON fbs_dms_document USING btree (solution_db, company_id);
+CREATE INDEX fbs_dms_document_solution_db_company_id_created_at_id_idx ON fbs_dms_document USING btree (solution_db, company_id, created_at, id);
 
-CREATE INDEX fbs_dms_document_state_created_at_id_idx ON fbs_dms_document USING btree (state, created_at, id);
+CREATE INDEX fbs_dms_document_solution_db_created_at_id_idx ON fbs_dms_document USING btree (solution_db, created_at, id, state, document_type_id);
+
+CREATE INDEX fbs_dms_document_state_created_at_id_idx ON fbs_dms_document USING btree (state, created_at, id, document_type_id);
 
 CREATE INDEX fbs_dms_document_tag_words_idx ON fbs_dms_document_tag USING gin (array_to_tsvector(fbs_split_words((name)::text)));
 
@@ -9840,11 +9846,11 @@ CREATE INDEX fbs_report_schedules_next_run_id_idx ON fbs_report_schedules USING 
 
 CREATE INDEX fbs_reports_created_by_id_idx ON fbs_reports USING btree (created_by_id);
 
-CREATE INDEX fbs_request_logs_database_id_timestamp_idx ON fbs_request_logs USING btree (database_id, "timestamp");
+CREATE INDEX fbs_request_logs_database_id_timestamp_id_idx ON fbs_request_logs USING btree (database_id, "timestamp", id, status_code, path);
 
 CREATE INDEX fbs_request_logs_path_timestamp_idx ON fbs_request_logs USING btree (path, "timestamp");
 
-CREATE INDEX fbs_request_logs_status_code_timestamp_idx ON fbs_request_logs USING btree (status_code, "timestamp");
+CREATE INDEX fbs_request_logs_status_code_timestamp_id_idx ON fbs_request_logs USING btree (status_code, "timestamp", id, path);
 
 CREATE INDEX fbs_request_logs_timestamp_idx ON fbs_request_logs USING btree ("timestamp");
 
@@ -9878,9 +9884,15 @@ CREATE INDEX fbs_workflow_execution_logs_timestamp_id_idx ON fbs_workflow_execut
 
 CREATE INDEX fbs_workflow_execution_logs_workflow_instance_id_timestamp_idx ON fbs_workflow_execution_logs USING btree (workflow_instance_id, "timestamp" DESC);
 
-CREATE INDEX fbs_workflow_instances_active_current_user_id_started_at_id_idx ON fbs_workflow_instances USING btree (current_user_id, started_at DESC, id DESC) WHERE ((status)::text = 'active'::text);
+CREATE INDEX fbs_workflow_instances_active_business_id_started_at_id_idx ON fbs_workflow_instances USING btree (business_id, started_at DESC, id DESC, solution_name, current_user_id, workflow_definition_id) WHERE ((status)::text = 'active'::text);
+
+CREATE INDEX fbs_workflow_instances_active_current_user_id_started_at_id_idx ON fbs_workflow_instances USING btree (current_user_id, started_at DESC, id DESC, solution_name, business_id, workflow_definition_id) WHERE ((status)::text = 'active'::text);
+
+CREATE INDEX fbs_workflow_instances_active_solution_name_started_at_id_idx ON fbs_workflow_instances USING btree (solution_name, started_at DESC, id DESC, business_id, current_user_id, workflow_definition_id) WHERE ((status)::text = 'active'::text);
 
 CREATE INDEX fbs_workflow_instances_active_started_at_id_idx ON fbs_workflow_instances USING btree (started_at DESC, id DESC) WHERE ((status)::text = 'active'::text);
+
+CREATE INDEX fbs_workflow_instances_active_workflow_definition_id_idx ON fbs_workflow_instances USING btree (workflow_definition_id, started_at DESC, id DESC, current_user_id, solution_name, business_id) WHERE ((status)::text = 'active'::text);
 
 CREATE INDEX fbs_workflow_instances_business_id_started_at_id_idx ON fbs_workflow_instances USING btree (business_id, started_at, id);
 
@@ -9888,7 +9900,7 @@ CREATE INDEX fbs_workflow_instances_business_id_status_started_at_id_idx ON fbs_
 
 CREATE INDEX fbs_workflow_instances_current_step_id_started_at_id_idx ON fbs_workflow_instances USING btree (current_step_id, started_at, id);
 
-CREATE INDEX fbs_workflow_instances_current_user_id_started_at_id_idx ON fbs_workflow_instances USING btree (current_user_id, started_at, id);
+CREATE INDEX fbs_workflow_instances_current_user_id_started_at_id_idx ON fbs_workflow_instances USING btree (current_user_id, started_at, id, solution_name, business_id, workflow_definition_id);
 
 CREATE INDEX fbs_workflow_instances_current_user_id_status_started_at_id_idx ON fbs_workflow_instances USING btree (current_user_id, status, started_at, id);
 
@@ -9898,19 +9910,23 @@ CREATE INDEX fbs_workflow_instances_solution_name_started_at_id_idx ON fbs_workf
 
 CREATE INDEX fbs_workflow_instances_solution_name_status_started_at_id_idx ON fbs_workflow_instances USING btree (solution_name, status, started_at, id);
 
-CREATE INDEX fbs_workflow_instances_started_at_id_idx ON fbs_workflow_instances USING btree (started_at, id);
+CREATE INDEX fbs_workflow_instances_started_at_id_idx ON fbs_workflow_instances USING btree (started_at, id, status);
 
 CREATE INDEX fbs_workflow_instances_status_started_at_id_idx ON fbs_workflow_instances USING btree (status, started_at, id);
 
 CREATE INDEX fbs_workflow_instances_workflow_data_record_idx ON fbs_workflow_instances USING btree (((workflow_data ->> 'model_name'::text)), ((workflow_data ->> 'record_id'::text)));
 
-CREATE INDEX fbs_workflow_instances_workflow_definition_id_started_at_id_idx ON fbs_workflow_instances USING btree (workflow_definition_id, started_at, id);
+CREATE INDEX fbs_workflow_instances_workflow_definition_id_started_at_id_idx ON fbs_workflow_instances USING btree (workflow_definition_id, started_at, id, solution_name, business_id);
+
+CREATE INDEX fbs_workflow_steps_assigned_role_id_idx ON fbs_workflow_steps USING btree (assigned_role, id) INCLUDE (name, step_type);
 
 CREATE INDEX fbs_workflow_steps_assigned_user_id_idx ON fbs_workflow_steps USING btree (assigned_user_id);
 
 CREATE INDEX fbs_workflow_transitions_from_step_id_idx ON fbs_workflow_transitions USING btree (from_step_id);
 
 CREATE INDEX fbs_workflow_transitions_to_step_id_idx ON fbs_workflow_transitions USING btree (to_step_id);
+
+CREATE STATISTICS fbs_license_manager_solution_license_effective_status_stat ON fbs_judge_license(status::text, license_type::text, expiry_date, CURRENT_DATE) FROM fbs_license_manager_solution_license;
 
 CREATE TRIGGER fbs_app_cashentry_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_app_cashentry FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 

@@ -88,6 +88,9 @@ def damages(it: Object) -> Iterator[tuple[str, str]]:
         yield "missing", f"drop index {part}"
         yield "invalid", f"update pg_index set indisvalid = false where indexrelid = '{part}'::regclass"
         yield "changed", f"drop index {part}; create index {part} on {table} ((1))"
+    elif it.kind == "statistics":
+        yield "missing", f"drop statistics {part}"
+        yield "changed", f"drop statistics {part}; create statistics {part} (mcv) on id, created_at from {table}"
     elif it.kind == "trigger":
         yield "missing", f"drop trigger {part} on {table}"
         yield "disabled", f"alter table {table} disable trigger {part}"
