@@ -315,7 +315,7 @@ def values(connection: psycopg.Connection, entry: dict[str, Any], *columns: str)
         (*row[:place], SLIPS[type(value)], *row[place + 1 :])
         for row in ranked[:1]
         for place, value in enumerate(row)
-        if type(value) in SLIPS
+        if type(value) in SLIPS and columns[place] not in entry.get("states", ())
     ]
     return [*ranked[:1], *ranked[1:][-1:], *slips]
 

@@ -248,6 +248,8 @@ def registry_lines(source: Source) -> str:
             given.append(f"nullable={kept!r}")
         if source.entry.get("scattered"):
             given.append("scattered=True")
+    if states := source.entry.get("states"):
+        given.append("states={" + ", ".join(f"{name!r}: {tuple(of)!r}" for name, of in states.items()) + "}")
     if source.offered:
         given.append("offered={" + ", ".join(f"{name!r}: {tuple(of)!r}" for name, of in source.offered.items()) + "}")
     return f"{source.constant} = Read({', '.join(given)})"

@@ -9,10 +9,11 @@
 
 -- Unread ones first, newest first among them: is_unread, created_at and id go down
 -- together, so one index gives the order, and a page begins where the last one ended.
+-- Where a column follows, a second condition on it is looked at in the index.
 -- Of "not is_read" PostgreSQL would make is_read where only read ones are asked for, and
 -- then not know it as what is in the index.
 create index fbs_notifications_user_id_unread_created_at_id_idx
-on fbs_notifications (user_id, (case is_read when true then false else true end), created_at, id);
+on fbs_notifications (user_id, (case is_read when true then false else true end), created_at, id, solution_name);
 
 create index fbs_notifications_solution_name_unread_created_at_id_idx
 on fbs_notifications (solution_name, (case is_read when true then false else true end), created_at, id);
@@ -36,7 +37,7 @@ on fbs_notifications (created_at, id)
 where notification_type = 'alert' and not is_read;
 
 create index fbs_notifications_alert_user_id_created_at_id_idx
-on fbs_notifications (user_id, created_at, id)
+on fbs_notifications (user_id, created_at, id, solution_name)
 where notification_type = 'alert' and not is_read;
 
 create index fbs_notifications_alert_solution_name_created_at_id_idx

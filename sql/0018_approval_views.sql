@@ -7,8 +7,10 @@
 -- squawk-ignore-file require-concurrent-index-creation, require-concurrent-index-deletion
 
 -- Lists go by time, so each column they are filtered by has an index that gives that order.
+-- Where more columns follow, a second condition on these is looked at in the index, and only
+-- what meets both is fetched.
 create index fbs_approval_requests_created_at_id_idx
-on fbs_approval_requests (created_at, id);
+on fbs_approval_requests (created_at, id, status, approval_type);
 
 create index fbs_approval_requests_status_created_at_id_idx
 on fbs_approval_requests (status, created_at, id);
@@ -17,13 +19,13 @@ create index fbs_approval_requests_approval_type_created_at_id_idx
 on fbs_approval_requests (approval_type, created_at, id);
 
 create index fbs_approval_requests_requester_id_created_at_id_idx
-on fbs_approval_requests (requester_id, created_at, id);
+on fbs_approval_requests (requester_id, created_at, id, approver_id, solution_name);
 
 create index fbs_approval_requests_approver_id_created_at_id_idx
-on fbs_approval_requests (approver_id, created_at, id);
+on fbs_approval_requests (approver_id, created_at, id, solution_name);
 
 create index fbs_approval_requests_solution_name_created_at_id_idx
-on fbs_approval_requests (solution_name, created_at, id);
+on fbs_approval_requests (solution_name, created_at, id, approval_type);
 
 create index fbs_approval_requests_status_approval_type_created_at_id_idx
 on fbs_approval_requests (status, approval_type, created_at, id);
@@ -44,13 +46,21 @@ drop index fbs_approval_requests_approver_id_status_idx;
 
 drop index fbs_approval_requests_solution_name_status_idx;
 
--- Pending ones, however many were decided before: all, and those of one approver.
+-- Pending ones, however many were decided before: all, and those of one user or solution.
 create index fbs_approval_requests_pending_created_at_id_idx
 on fbs_approval_requests (created_at desc, id desc)
 where status = 'pending';
 
 create index fbs_approval_requests_pending_approver_id_created_at_id_idx
-on fbs_approval_requests (approver_id, created_at desc, id desc)
+on fbs_approval_requests (approver_id, created_at desc, id desc, requester_id, solution_name, approval_type)
+where status = 'pending';
+
+create index fbs_approval_requests_pending_requester_id_created_at_id_idx
+on fbs_approval_requests (requester_id, created_at desc, id desc, solution_name, approval_type)
+where status = 'pending';
+
+create index fbs_approval_requests_pending_solution_name_created_at_id_idx
+on fbs_approval_requests (solution_name, created_at desc, id desc, requester_id, approval_type)
 where status = 'pending';
 
 create view fbs_approvals_requests

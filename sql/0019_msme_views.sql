@@ -115,6 +115,25 @@ on fbs_msme_compliance (compliance_type, due_date, id);
 create index fbs_msme_compliance_status_due_date_id_idx
 on fbs_msme_compliance (status, due_date, id);
 
+create function fbs_judge_duty(status text, completed_on date, due_date date, on_date date)
+returns text
+language sql
+immutable
+return case
+    when completed_on is not null or status = 'compliant' then 'met'
+    when due_date < on_date then 'overdue'
+    when due_date <= on_date + 30 then 'due'
+    else 'later'
+end;
+
+comment on function fbs_judge_duty(text, date, date, date) is
+'Where a duty stands on a day: met, when its day of completion is known or its status is compliant; else overdue after its due date, due from 30 days before it, and later.';
+
+-- Without these, few are thought to be in any state, and all are judged and sorted for a page.
+create statistics fbs_msme_compliance_due_state_stat
+on fbs_judge_duty(status, actual_completion_date, due_date, current_date)
+from fbs_msme_compliance;
+
 create view fbs_msme_compliance_status
 with (security_invoker = true) as
 select
@@ -122,12 +141,7 @@ select
     c.solution_name,
     c.compliance_type,
     c.status,
-    case
-        when c.actual_completion_date is not null or c.status = 'compliant' then 'met'
-        when c.due_date < current_date then 'overdue'
-        when c.due_date <= current_date + 30 then 'due'
-        else 'later'
-    end as due_state,
+    fbs_judge_duty(c.status, c.actual_completion_date, c.due_date, current_date) as due_state,
     c.due_date,
     c.actual_completion_date,
     case
@@ -178,6 +192,12 @@ on fbs_msme_marketing (solution_name, start_date, id);
 
 create index fbs_msme_marketing_start_date_id_idx
 on fbs_msme_marketing (start_date, id);
+
+create index fbs_msme_marketing_status_start_date_id_idx
+on fbs_msme_marketing (status, start_date, id);
+
+create index fbs_msme_marketing_campaign_type_start_date_id_idx
+on fbs_msme_marketing (campaign_type, start_date, id);
 
 create view fbs_msme_campaigns
 with (security_invoker = true) as

@@ -10,6 +10,8 @@ drop view fbs_compliance_summary;
 drop view fbs_compliance_rule_list;
 drop index fbs_recurring_transactions_solution_name_idx;
 drop index fbs_report_schedules_next_run_id_idx;
+drop index fbs_compliance_rules_check_frequency_solution_name_name_idx;
+drop index fbs_compliance_rules_compliance_type_solution_name_name_idx;
 drop index fbs_user_activity_logs_timestamp_id_idx;
 drop index fbs_user_activity_logs_solution_name_timestamp_id_idx;
 drop index fbs_user_activity_logs_user_id_timestamp_id_idx;

@@ -32,6 +32,12 @@ on fbs_user_activity_logs (solution_name, timestamp, id);
 create index fbs_user_activity_logs_timestamp_id_idx
 on fbs_user_activity_logs (timestamp, id);
 
+create index fbs_compliance_rules_compliance_type_solution_name_name_idx
+on fbs_compliance_rules (compliance_type, solution_name, name);
+
+create index fbs_compliance_rules_check_frequency_solution_name_name_idx
+on fbs_compliance_rules (check_frequency, solution_name, name);
+
 create index fbs_report_schedules_next_run_id_idx
 on fbs_report_schedules (next_run, id);
 

@@ -2792,6 +2792,12 @@ $_$;
 
 COMMENT ON FUNCTION fbs_host_triggers(host_table regclass, model_name text, key_column text) IS 'The triggers that an attached host table and its partitions bear: how each is made, and whether it is there and enabled.';
 
+CREATE FUNCTION fbs_judge_duty(status text, completed_on date, due_date date, on_date date) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    RETURN CASE WHEN ((completed_on IS NOT NULL) OR (status = 'compliant'::text)) THEN 'met'::text WHEN (due_date < on_date) THEN 'overdue'::text WHEN (due_date <= (on_date + 30)) THEN 'due'::text ELSE 'later'::text END;
+
+COMMENT ON FUNCTION fbs_judge_duty(status text, completed_on date, due_date date, on_date date) IS 'Where a duty stands on a day: met, when its day of completion is known or its status is compliant; else overdue after its due date, due from 30 days before it, and later.';
+
 CREATE FUNCTION fbs_judge_license(status text, license_type text, expiry_date timestamp with time zone, on_date date) RETURNS text
     LANGUAGE sql STABLE
     RETURN CASE WHEN ((status <> ALL (ARRAY['active'::text, 'expired'::text, 'trial_expired'::text])) OR (expiry_date IS NULL)) THEN status WHEN ((expiry_date)::date >= on_date) THEN 'active'::text WHEN (license_type = 'trial'::text) THEN 'trial_expired'::text ELSE 'expired'::text END;
@@ -7649,12 +7655,7 @@ CREATE VIEW fbs_msme_compliance_status WITH (security_invoker='true') AS
     solution_name,
     compliance_type,
     status,
-        CASE
-            WHEN ((actual_completion_date IS NOT NULL) OR ((status)::text = 'compliant'::text)) THEN 'met'::text
-            WHEN (due_date < CURRENT_DATE) THEN 'overdue'::text
-            WHEN (due_date <= (CURRENT_DATE + 30)) THEN 'due'::text
-            ELSE 'later'::text
-        END AS due_state,
+    fbs_judge_duty((status)::text, actual_completion_date, due_date, CURRENT_DATE) AS due_state,
     due_date,
     actual_completion_date,
         CASE
@@ -9614,23 +9615,27 @@ CREATE INDEX fbs_app_taxcalculation_tax_type_tax_period_end_id_idx ON fbs_app_ta
 
 CREATE INDEX fbs_approval_requests_approval_type_created_at_id_idx ON fbs_approval_requests USING btree (approval_type, created_at, id);
 
-CREATE INDEX fbs_approval_requests_approver_id_created_at_id_idx ON fbs_approval_requests USING btree (approver_id, created_at, id);
+CREATE INDEX fbs_approval_requests_approver_id_created_at_id_idx ON fbs_approval_requests USING btree (approver_id, created_at, id, solution_name);
 
 CREATE INDEX fbs_approval_requests_approver_id_status_created_at_id_idx ON fbs_approval_requests USING btree (approver_id, status, created_at, id);
 
-CREATE INDEX fbs_approval_requests_created_at_id_idx ON fbs_approval_requests USING btree (created_at, id);
+CREATE INDEX fbs_approval_requests_created_at_id_idx ON fbs_approval_requests USING btree (created_at, id, status, approval_type);
 
-CREATE INDEX fbs_approval_requests_pending_approver_id_created_at_id_idx ON fbs_approval_requests USING btree (approver_id, created_at DESC, id DESC) WHERE ((status)::text = 'pending'::text);
+CREATE INDEX fbs_approval_requests_pending_approver_id_created_at_id_idx ON fbs_approval_requests USING btree (approver_id, created_at DESC, id DESC, requester_id, solution_name, approval_type) WHERE ((status)::text = 'pending'::text);
 
 CREATE INDEX fbs_approval_requests_pending_created_at_id_idx ON fbs_approval_requests USING btree (created_at DESC, id DESC) WHERE ((status)::text = 'pending'::text);
 
+CREATE INDEX fbs_approval_requests_pending_requester_id_created_at_id_idx ON fbs_approval_requests USING btree (requester_id, created_at DESC, id DESC, solution_name, approval_type) WHERE ((status)::text = 'pending'::text);
+
+CREATE INDEX fbs_approval_requests_pending_solution_name_created_at_id_idx ON fbs_approval_requests USING btree (solution_name, created_at DESC, id DESC, requester_id, approval_type) WHERE ((status)::text = 'pending'::text);
+
 CREATE INDEX fbs_approval_requests_request_data_record_idx ON fbs_approval_requests USING btree (((request_data ->> 'model_name'::text)), ((request_data ->> 'record_id'::text)));
 
-CREATE INDEX fbs_approval_requests_requester_id_created_at_id_idx ON fbs_approval_requests USING btree (requester_id, created_at, id);
+CREATE INDEX fbs_approval_requests_requester_id_created_at_id_idx ON fbs_approval_requests USING btree (requester_id, created_at, id, approver_id, solution_name);
 
 CREATE INDEX fbs_approval_requests_requester_id_status_created_at_id_idx ON fbs_approval_requests USING btree (requester_id, status, created_at, id);
 
-CREATE INDEX fbs_approval_requests_solution_name_created_at_id_idx ON fbs_approval_requests USING btree (solution_name, created_at, id);
+CREATE INDEX fbs_approval_requests_solution_name_created_at_id_idx ON fbs_approval_requests USING btree (solution_name, created_at, id, approval_type);
 
 CREATE INDEX fbs_approval_requests_solution_name_status_created_at_id_idx ON fbs_approval_requests USING btree (solution_name, status, created_at, id);
 
@@ -9667,6 +9672,10 @@ CREATE INDEX fbs_charts_created_by_id_idx ON fbs_charts USING btree (created_by_
 CREATE INDEX fbs_cleanup_queue_model_name_id_idx ON fbs_cleanup_queue USING btree (model_name, id) WHERE (operation = 'move'::text);
 
 CREATE INDEX fbs_cleanup_queue_next_attempt_at_idx ON fbs_cleanup_queue USING btree (next_attempt_at);
+
+CREATE INDEX fbs_compliance_rules_check_frequency_solution_name_name_idx ON fbs_compliance_rules USING btree (check_frequency, solution_name, name);
+
+CREATE INDEX fbs_compliance_rules_compliance_type_solution_name_name_idx ON fbs_compliance_rules USING btree (compliance_type, solution_name, name);
 
 CREATE INDEX fbs_custom_fields_active_model_name_record_id_database_name_idx ON fbs_custom_fields USING btree (model_name, record_id, database_name) WHERE is_active;
 
@@ -9768,9 +9777,13 @@ CREATE INDEX fbs_msme_kpis_kpi_type_solution_name_kpi_name_period_idx ON fbs_msm
 
 CREATE INDEX fbs_msme_kpis_trend_solution_name_kpi_name_period_idx ON fbs_msme_kpis USING btree (trend, solution_name, kpi_name, period);
 
+CREATE INDEX fbs_msme_marketing_campaign_type_start_date_id_idx ON fbs_msme_marketing USING btree (campaign_type, start_date, id);
+
 CREATE INDEX fbs_msme_marketing_solution_name_start_date_id_idx ON fbs_msme_marketing USING btree (solution_name, start_date, id);
 
 CREATE INDEX fbs_msme_marketing_start_date_id_idx ON fbs_msme_marketing USING btree (start_date, id);
+
+CREATE INDEX fbs_msme_marketing_status_start_date_id_idx ON fbs_msme_marketing USING btree (status, start_date, id);
 
 CREATE INDEX fbs_msme_templates_business_type_name_id_idx ON fbs_msme_templates USING btree (business_type, name, id);
 
@@ -9778,7 +9791,7 @@ CREATE INDEX fbs_notifications_alert_priority_created_at_id_idx ON fbs_notificat
 
 CREATE INDEX fbs_notifications_alert_solution_name_created_at_id_idx ON fbs_notifications USING btree (solution_name, created_at, id) WHERE (((notification_type)::text = 'alert'::text) AND (NOT is_read));
 
-CREATE INDEX fbs_notifications_alert_user_id_created_at_id_idx ON fbs_notifications USING btree (user_id, created_at, id) WHERE (((notification_type)::text = 'alert'::text) AND (NOT is_read));
+CREATE INDEX fbs_notifications_alert_user_id_created_at_id_idx ON fbs_notifications USING btree (user_id, created_at, id, solution_name) WHERE (((notification_type)::text = 'alert'::text) AND (NOT is_read));
 
 CREATE INDEX fbs_notifications_created_at_id_idx ON fbs_notifications USING btree (created_at, id) WHERE (((notification_type)::text = 'alert'::text) AND (NOT is_read));
 
@@ -9816,7 +9829,7 @@ CREATE INDEX fbs_notifications_user_id_unread_created_at_id_idx ON fbs_notificat
 CASE is_read
     WHEN true THEN false
     ELSE true
-END), created_at, id);
+END), created_at, id, solution_name);
 
 CREATE INDEX fbs_odoo_fields_field_name_idx ON fbs_odoo_fields USING btree (field_name);
 
@@ -9927,6 +9940,8 @@ CREATE INDEX fbs_workflow_transitions_from_step_id_idx ON fbs_workflow_transitio
 CREATE INDEX fbs_workflow_transitions_to_step_id_idx ON fbs_workflow_transitions USING btree (to_step_id);
 
 CREATE STATISTICS fbs_license_manager_solution_license_effective_status_stat ON fbs_judge_license(status::text, license_type::text, expiry_date, CURRENT_DATE) FROM fbs_license_manager_solution_license;
+
+CREATE STATISTICS fbs_msme_compliance_due_state_stat ON fbs_judge_duty(status::text, actual_completion_date, due_date, CURRENT_DATE) FROM fbs_msme_compliance;
 
 CREATE TRIGGER fbs_app_cashentry_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_app_cashentry FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 

@@ -290,6 +290,9 @@ def test_bad_input_is_refused_with_what_is_wrong(filled: psycopg.Connection) -> 
             fbs.approvals.requests(id="seven")  # type: ignore[arg-type]
         with pytest.raises(UsageError, match="status pendng"):
             fbs.approvals.requests(status="pendng")
+        with pytest.raises(UsageError, match="There is no due_state overdu") as refused:
+            fbs.msme.compliance_status(due_state="overdu")
+        assert refused.value.hint == "There are: met, overdue, due, later."
         assert list(fbs.approvals.requests(status="rejected")) == []  # one of the list, though no row has it
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from fbs_db.reads.groups import MSME_COMPLIANCE_STATUS
 from tests.reading import call, columns, one, view
 from tests.test_cleanup import add
 from tests.test_schema import rows
@@ -100,6 +101,7 @@ def test_duties_are_met_overdue_due_or_later(installed_everywhere: psycopg.Conne
         ("too late", "met", None, 3),
         ("said to be", "met", None, 0),
     ]
+    assert {row["due_state"] for row in found} == set(MSME_COMPLIANCE_STATUS.states["due_state"])
 
 
 def test_days_late_cross_the_leap_day(installed: psycopg.Connection) -> None:

@@ -192,6 +192,7 @@ MSME_COMPLIANCE_STATUS = Read(
     filters=("id", "solution_name", "compliance_type", "status", "due_state"),
     order=("due_date", "id"),
     ranged="due_date",
+    states={"due_state": ("met", "overdue", "due", "later")},
     offered={
         "compliance_type": ("tax", "regulatory", "financial", "operational"),
         "status": ("compliant", "non_compliant", "at_risk", "pending"),

@@ -102,6 +102,7 @@ class Read(Generic[R]):
         nullable: columns of the order that may be null.
         scattered: whether the order's columns are of several tables, so that no index compares them all.
         offered: the values that FBS's forms offer, by column.
+        states: all values that a column worked out by the view can have.
     """
 
     source: str
@@ -114,6 +115,7 @@ class Read(Generic[R]):
     ranged: str = ""
     nullable: tuple[str, ...] = ()
     offered: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    states: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     scattered: bool = False
 
     def of_function(self, schema: str, **arguments: Any) -> Query[R]:
@@ -138,10 +140,13 @@ class Read(Generic[R]):
         """The rows whose columns have these values, in order, from a place on.
 
         Raises:
-            UsageError: a value that PostgreSQL cannot take, a place that is none, or a column that is
-                asked for with others only, without them.
+            UsageError: a value that PostgreSQL cannot take, a state or a place that is none, or a
+                column that is asked for with others only, without them.
         """
         wanted = {name: checked(name, value) for name, value in filters.items() if value is not None}
+        for name, states in self.states.items():
+            if wanted.get(name, states[0]) not in states:
+                raise UsageError(f"There is no {name} {wanted[name]}.", hint=f"There are: {', '.join(states)}.")
         parameters = list(wanted.values())
         bounds: tuple[str, ...] = ()
         if since is not None:
