@@ -1,8 +1,8 @@
 """What reads cost with a million rows in each large table: how they are found, and what a call takes.
 
 Builds the tables on a server that writes to disk. Then each read of `scripts/reads.json` is
-asked by each of its filters, each set of them that an index finds together, and each two
-others, by a value that many rows have, by one that few have and by one that none has, for a
+asked by each of its filters, each two of them, and each set that an index finds together, by
+a value that many rows have, by one that few have and by one that none has, for a
 first page and for one further on, as often as it takes the server to settle on a plan. Each
 fourth time auto_explain tells the plans that it used, those inside functions too; the other
 times, when nothing is counted that slows it, how long it took. Then calls of the Python
@@ -210,7 +210,7 @@ class Case:
     name: str
     asked: str
     query: Query[Any]
-    kind: str  # page, pair (a page by two filters that no one index finds), search, summary
+    kind: str  # page, search, summary
     equality: bool
     took: list[float | None] = field(default_factory=list)  # None where the plans were looked at
     planning: float = 0.0
@@ -365,6 +365,8 @@ def cases(connection: psycopg.Connection, entry: dict[str, Any]) -> Iterator[lis
         return [Case(name, shown, read.of_view("public", one, limit=limit, **more), kind, bool(one)) for one in of]
 
     sets = [*([()] if limit else []), *((one,) for one in read.filters), *read.together]
+    if limit and kind == "page":
+        sets += [two for two in combinations([one for one in read.filters if one != "id"], 2) if two not in sets]
     for columns in sets:
         of = [dict(zip(columns, row, strict=True)) for row in values(connection, entry, *columns)] if columns else [{}]
         if not of:
@@ -389,12 +391,6 @@ def cases(connection: psycopg.Connection, entry: dict[str, Any]) -> Iterator[lis
             middle = middle_of(connection, entry, read.ranged)
             yield asked(of, kind, until=middle)
             yield asked(of, kind, since=middle)
-    pairs = combinations([one for one in read.filters if one != "id"], 2) if limit and kind == "page" else ()
-    for pair in pairs:
-        if pair not in read.together:
-            of = [dict(zip(pair, row, strict=True)) for row in values(connection, entry, *pair)]
-            if of:
-                yield asked(of, "pair")
 
 
 def look(url: str, only: set[str]) -> list[Case]:
@@ -445,10 +441,9 @@ def spread(took: list[float | None], ways: int) -> list[float | None]:
 
 
 def report(done: list[Case]) -> None:
-    of_kind = {kind: [case for case in done if case.kind == kind] for kind in ("page", "pair", "search", "summary")}
+    of_kind = {kind: [case for case in done if case.kind == kind] for kind in ("page", "search", "summary")}
     for kind, title, every in (
         ("page", "list pages", True),
-        ("pair", "list pages by two filters that no one index finds", True),
         ("search", "searches that rank up to 200 of what they find", False),
         ("summary", "summaries and single answers", False),
     ):
@@ -462,17 +457,11 @@ def report(done: list[Case]) -> None:
             scans = ", ".join(sorted(case.scans))
             print(f"{helper:<64}{case.milliseconds:9.2f}{case.planning:10.2f}  {scans:<25} {shown}")
     print()
-    pages, pairs = of_kind["page"], of_kind["pair"]
-    scanning = [case for case in done if case.equality and case.scans]
-    none("helpers with an equality filter that scan a table", [case for case in scanning if case.kind != "pair"])
+    pages = of_kind["page"]
+    none("helpers with an equality filter that scan a table", [case for case in done if case.equality and case.scans])
     none(f"list pages of {AIM_MS:g} ms and more", [case for case in pages if case.milliseconds >= AIM_MS])
-    others = {
-        "list pages of so long with their planning": [c for c in pages if c.milliseconds + c.planning >= AIM_MS],
-        "list pages by two filters that no one index finds": [c for c in pairs if c.milliseconds >= AIM_MS],
-        "such that scan a table": [case for case in scanning if case.kind == "pair"],
-    }
-    for name, found in others.items():
-        print(f"{name:<64}{len({case.helper for case in found}):8}")
+    planned = {case.helper for case in pages if case.milliseconds + case.planning >= AIM_MS}
+    print(f"{'list pages of so long with their planning':<64}{len(planned):8}")
 
 
 def none(name: str, found: list[Case]) -> None:

@@ -263,7 +263,7 @@ create index fbs_dms_document_attachment_id_idx
 on fbs_dms_document (attachment_id);
 
 create index fbs_dms_document_approved_by_id_created_at_id_idx
-on fbs_dms_document (approved_by_id, created_at, id, company_id);
+on fbs_dms_document (approved_by_id, created_at, id, company_id, created_by_id);
 
 -- For the clean-up that follows the deletion of a host's record.
 create index fbs_dms_document_metadata_record_idx

@@ -9695,7 +9695,7 @@ CREATE INDEX fbs_dms_document_approval_status_approver_id_id_idx ON fbs_dms_docu
 
 CREATE INDEX fbs_dms_document_approval_status_id_idx ON fbs_dms_document_approval USING btree (status, id);
 
-CREATE INDEX fbs_dms_document_approved_by_id_created_at_id_idx ON fbs_dms_document USING btree (approved_by_id, created_at, id, company_id);
+CREATE INDEX fbs_dms_document_approved_by_id_created_at_id_idx ON fbs_dms_document USING btree (approved_by_id, created_at, id, company_id, created_by_id);
 
 CREATE INDEX fbs_dms_document_attachment_id_idx ON fbs_dms_document USING btree (attachment_id);
 
@@ -9911,7 +9911,7 @@ CREATE INDEX fbs_workflow_instances_business_id_started_at_id_idx ON fbs_workflo
 
 CREATE INDEX fbs_workflow_instances_business_id_status_started_at_id_idx ON fbs_workflow_instances USING btree (business_id, status, started_at, id);
 
-CREATE INDEX fbs_workflow_instances_current_step_id_started_at_id_idx ON fbs_workflow_instances USING btree (current_step_id, started_at, id);
+CREATE INDEX fbs_workflow_instances_current_step_id_started_at_id_idx ON fbs_workflow_instances USING btree (current_step_id, started_at, id, current_user_id);
 
 CREATE INDEX fbs_workflow_instances_current_user_id_started_at_id_idx ON fbs_workflow_instances USING btree (current_user_id, started_at, id, solution_name, business_id, workflow_definition_id);
 
