@@ -32,7 +32,7 @@ create index fbs_workflow_instances_workflow_definition_id_started_at_id_idx
 on fbs_workflow_instances (workflow_definition_id, started_at, id, solution_name, business_id);
 
 create index fbs_workflow_instances_current_step_id_started_at_id_idx
-on fbs_workflow_instances (current_step_id, started_at, id, current_user_id);
+on fbs_workflow_instances (current_step_id, started_at, id, current_user_id, solution_name, business_id);
 
 create index fbs_workflow_instances_business_id_status_started_at_id_idx
 on fbs_workflow_instances (business_id, status, started_at, id);

@@ -9911,7 +9911,7 @@ CREATE INDEX fbs_workflow_instances_business_id_started_at_id_idx ON fbs_workflo
 
 CREATE INDEX fbs_workflow_instances_business_id_status_started_at_id_idx ON fbs_workflow_instances USING btree (business_id, status, started_at, id);
 
-CREATE INDEX fbs_workflow_instances_current_step_id_started_at_id_idx ON fbs_workflow_instances USING btree (current_step_id, started_at, id, current_user_id);
+CREATE INDEX fbs_workflow_instances_current_step_id_started_at_id_idx ON fbs_workflow_instances USING btree (current_step_id, started_at, id, current_user_id, solution_name, business_id);
 
 CREATE INDEX fbs_workflow_instances_current_user_id_started_at_id_idx ON fbs_workflow_instances USING btree (current_user_id, started_at, id, solution_name, business_id, workflow_definition_id);
 
