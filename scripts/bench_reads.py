@@ -3,7 +3,8 @@
 Builds the tables on a server that writes to disk. Then each read of `scripts/reads.json` is
 asked by each of its filters, each two of them, and each set that an index finds together, by
 a value that many rows have, by one that few have and by one that none has, for a first page
-and for one further on, as often as it takes the server to settle on a plan. Each fourth time auto_explain tells the plans that it used, those inside functions too; the other
+and for one further on, as often as it takes the server to settle on a plan. Each fourth
+time auto_explain tells the plans that it used, those inside functions too; the other
 times, when nothing is counted that slows it, how long it took. Then calls of the Python
 layer, the same statements through psycopg alone, as it reads by itself, and Django's ORM
 take turns on the same rows. Prints medians, and whether each aim was met: of calls the
