@@ -58,6 +58,12 @@ drop index fbs_workflow_instances_solution_name_status_idx;
 
 drop index fbs_workflow_instances_solution_name_business_id_idx;
 
+-- A step is of one workflow: without these, asking for both is thought to leave a few of its
+-- runs, and all of them are fetched and sorted for a page.
+create statistics fbs_workflow_instances_workflow_current_step_stat (dependencies)
+on workflow_definition_id, current_step_id
+from fbs_workflow_instances;
+
 -- Active runs, however many ended before: all, and those of one user, workflow, solution
 -- or business.
 create index fbs_workflow_instances_active_started_at_id_idx
