@@ -296,7 +296,8 @@ def constant(entry: dict[str, Any]) -> Read[Any]:
 def values(connection: psycopg.Connection, entry: dict[str, Any], *columns: str) -> list[tuple[Any, ...]]:
     """What many rows have in these columns, what few have, of the first rows and of the last, and a slip.
 
-    In a slip one column has a value that no row has: what someone types who errs.
+    Of a state that a view works out, each. In a slip one column has a value that no row has:
+    what someone types who errs.
     """
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
     order = sql.SQL(", ").join(
@@ -311,13 +312,18 @@ def values(connection: psycopg.Connection, entry: dict[str, Any], *columns: str)
     ):
         seen.update(row for row in connection.execute(query) if None not in row)
     ranked = [value for value, _ in seen.most_common()]
+    of_states = [
+        next((row for row in ranked if row[place] == state), None)
+        for place, column in enumerate(columns)
+        for state in entry.get("states", {}).get(column, {}).get("names", ())
+    ]
     slips = [
         (*row[:place], SLIPS[type(value)], *row[place + 1 :])
         for row in ranked[:1]
         for place, value in enumerate(row)
         if type(value) in SLIPS and columns[place] not in entry.get("states", ())
     ]
-    return [*ranked[:1], *ranked[1:][-1:], *slips]
+    return [one for one in dict.fromkeys([*ranked[:1], *ranked[1:][-1:], *of_states]) if one] + slips
 
 
 def middle_of(connection: psycopg.Connection[Any], entry: dict[str, Any], column: str) -> Any:

@@ -249,7 +249,11 @@ def registry_lines(source: Source) -> str:
         if source.entry.get("scattered"):
             given.append("scattered=True")
     if states := source.entry.get("states"):
-        given.append("states={" + ", ".join(f"{name!r}: {tuple(of)!r}" for name, of in states.items()) + "}")
+        written = (
+            f"{name!r}: State({tuple(of['names'])!r}, {of['test']!r}, {tuple(of['of'])!r})"
+            for name, of in states.items()
+        )
+        given.append(f"states={{{', '.join(written)}}}")
     if source.offered:
         given.append("offered={" + ", ".join(f"{name!r}: {tuple(of)!r}" for name, of in source.offered.items()) + "}")
     return f"{source.constant} = Read({', '.join(given)})"
@@ -340,7 +344,7 @@ def groups_module(sources: list[Source]) -> str:
         "from decimal import Decimal",
         "from uuid import UUID\n",
         "from fbs_db.reads import rows",
-        "from fbs_db.reads.query import Json, Page, Read, UserKey",
+        "from fbs_db.reads.query import Json, Page, Read, State, UserKey",
         "from fbs_db.reads.runner import AsyncRunner, Runner\n",
         "",
     ]

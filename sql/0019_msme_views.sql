@@ -115,24 +115,37 @@ on fbs_msme_compliance (compliance_type, due_date, id);
 create index fbs_msme_compliance_status_due_date_id_idx
 on fbs_msme_compliance (status, due_date, id);
 
-create function fbs_judge_duty(status text, completed_on date, due_date date, on_date date)
-returns text
+-- Open duties by their day, however many are met.
+create index fbs_msme_compliance_open_due_date_id_idx
+on fbs_msme_compliance (due_date, id)
+where actual_completion_date is null and status <> 'compliant';
+
+-- And met ones by status, of which some say otherwise.
+create index fbs_msme_compliance_met_status_due_date_id_idx
+on fbs_msme_compliance (status, due_date, id)
+where actual_completion_date is not null or status = 'compliant';
+
+-- Where the state is given, PostgreSQL puts its condition in the place of the call, and looks
+-- for that in an index.
+create function fbs_is_due_state(
+    due_state text,
+    status text,
+    completed_on date,
+    due_date date,
+    on_date date default current_date
+)
+returns boolean
 language sql
 immutable
-return case
-    when completed_on is not null or status = 'compliant' then 'met'
-    when due_date < on_date then 'overdue'
-    when due_date <= on_date + 30 then 'due'
-    else 'later'
+return case due_state
+    when 'met' then completed_on is not null or status = 'compliant'
+    when 'overdue' then completed_on is null and status <> 'compliant' and due_date < on_date
+    when 'due' then completed_on is null and status <> 'compliant' and due_date between on_date and on_date + 30
+    when 'later' then completed_on is null and status <> 'compliant' and due_date > on_date + 30
 end;
 
-comment on function fbs_judge_duty(text, date, date, date) is
-'Where a duty stands on a day: met, when its day of completion is known or its status is compliant; else overdue after its due date, due from 30 days before it, and later.';
-
--- Without these, few are thought to be in any state, and all are judged and sorted for a page.
-create statistics fbs_msme_compliance_due_state_stat
-on fbs_judge_duty(status, actual_completion_date, due_date, current_date)
-from fbs_msme_compliance;
+comment on function fbs_is_due_state(text, text, date, date, date) is
+'Whether a duty stands so on a day (by default today): met, when its day of completion is known or its status is compliant; else overdue after its due date, due from 30 days before it, or later. Null for any other state.';
 
 create view fbs_msme_compliance_status
 with (security_invoker = true) as
@@ -141,7 +154,12 @@ select
     c.solution_name,
     c.compliance_type,
     c.status,
-    fbs_judge_duty(c.status, c.actual_completion_date, c.due_date, current_date) as due_state,
+    case
+        when fbs_is_due_state('met', c.status, c.actual_completion_date, c.due_date) then 'met'
+        when fbs_is_due_state('overdue', c.status, c.actual_completion_date, c.due_date) then 'overdue'
+        when fbs_is_due_state('due', c.status, c.actual_completion_date, c.due_date) then 'due'
+        else 'later'
+    end as due_state,
     c.due_date,
     c.actual_completion_date,
     case

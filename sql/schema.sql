@@ -2792,11 +2792,11 @@ $_$;
 
 COMMENT ON FUNCTION fbs_host_triggers(host_table regclass, model_name text, key_column text) IS 'The triggers that an attached host table and its partitions bear: how each is made, and whether it is there and enabled.';
 
-CREATE FUNCTION fbs_judge_duty(status text, completed_on date, due_date date, on_date date) RETURNS text
+CREATE FUNCTION fbs_is_due_state(due_state text, status text, completed_on date, due_date date, on_date date DEFAULT CURRENT_DATE) RETURNS boolean
     LANGUAGE sql IMMUTABLE
-    RETURN CASE WHEN ((completed_on IS NOT NULL) OR (status = 'compliant'::text)) THEN 'met'::text WHEN (due_date < on_date) THEN 'overdue'::text WHEN (due_date <= (on_date + 30)) THEN 'due'::text ELSE 'later'::text END;
+    RETURN CASE due_state WHEN 'met'::text THEN ((completed_on IS NOT NULL) OR (status = 'compliant'::text)) WHEN 'overdue'::text THEN ((completed_on IS NULL) AND (status <> 'compliant'::text) AND (due_date < on_date)) WHEN 'due'::text THEN ((completed_on IS NULL) AND (status <> 'compliant'::text) AND ((due_date >= on_date) AND (due_date <= (on_date + 30)))) WHEN 'later'::text THEN ((completed_on IS NULL) AND (status <> 'compliant'::text) AND (due_date > (on_date + 30))) ELSE NULL::boolean END;
 
-COMMENT ON FUNCTION fbs_judge_duty(status text, completed_on date, due_date date, on_date date) IS 'Where a duty stands on a day: met, when its day of completion is known or its status is compliant; else overdue after its due date, due from 30 days before it, and later.';
+COMMENT ON FUNCTION fbs_is_due_state(due_state text, status text, completed_on date, due_date date, on_date date) IS 'Whether a duty stands so on a day (by default today): met, when its day of completion is known or its status is compliant; else overdue after its due date, due from 30 days before it, or later. Null for any other state.';
 
 CREATE FUNCTION fbs_judge_license(status text, license_type text, expiry_date timestamp with time zone, on_date date) RETURNS text
     LANGUAGE sql STABLE
@@ -7655,7 +7655,12 @@ CREATE VIEW fbs_msme_compliance_status WITH (security_invoker='true') AS
     solution_name,
     compliance_type,
     status,
-    fbs_judge_duty((status)::text, actual_completion_date, due_date, CURRENT_DATE) AS due_state,
+        CASE
+            WHEN fbs_is_due_state('met'::text, (status)::text, actual_completion_date, due_date) THEN 'met'::text
+            WHEN fbs_is_due_state('overdue'::text, (status)::text, actual_completion_date, due_date) THEN 'overdue'::text
+            WHEN fbs_is_due_state('due'::text, (status)::text, actual_completion_date, due_date) THEN 'due'::text
+            ELSE 'later'::text
+        END AS due_state,
     due_date,
     actual_completion_date,
         CASE
@@ -9771,6 +9776,10 @@ CREATE INDEX fbs_msme_compliance_compliance_type_due_date_id_idx ON fbs_msme_com
 
 CREATE INDEX fbs_msme_compliance_due_date_id_idx ON fbs_msme_compliance USING btree (due_date, id);
 
+CREATE INDEX fbs_msme_compliance_met_status_due_date_id_idx ON fbs_msme_compliance USING btree (status, due_date, id) WHERE ((actual_completion_date IS NOT NULL) OR ((status)::text = 'compliant'::text));
+
+CREATE INDEX fbs_msme_compliance_open_due_date_id_idx ON fbs_msme_compliance USING btree (due_date, id) WHERE ((actual_completion_date IS NULL) AND ((status)::text <> 'compliant'::text));
+
 CREATE INDEX fbs_msme_compliance_status_due_date_id_idx ON fbs_msme_compliance USING btree (status, due_date, id);
 
 CREATE INDEX fbs_msme_kpis_kpi_type_solution_name_kpi_name_period_idx ON fbs_msme_kpis USING btree (kpi_type, solution_name, kpi_name, period);
@@ -9940,8 +9949,6 @@ CREATE INDEX fbs_workflow_transitions_from_step_id_idx ON fbs_workflow_transitio
 CREATE INDEX fbs_workflow_transitions_to_step_id_idx ON fbs_workflow_transitions USING btree (to_step_id);
 
 CREATE STATISTICS fbs_license_manager_solution_license_effective_status_stat ON fbs_judge_license(status::text, license_type::text, expiry_date, CURRENT_DATE) FROM fbs_license_manager_solution_license;
-
-CREATE STATISTICS fbs_msme_compliance_due_state_stat ON fbs_judge_duty(status::text, actual_completion_date, due_date, CURRENT_DATE) FROM fbs_msme_compliance;
 
 CREATE STATISTICS fbs_workflow_instances_workflow_current_step_stat (dependencies) ON workflow_definition_id, current_step_id FROM fbs_workflow_instances;
 

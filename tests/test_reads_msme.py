@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
+import fbs_db
 from fbs_db.reads.groups import MSME_COMPLIANCE_STATUS
 from tests.reading import call, columns, one, view
 from tests.test_cleanup import add
@@ -101,7 +102,41 @@ def test_duties_are_met_overdue_due_or_later(installed_everywhere: psycopg.Conne
         ("too late", "met", None, 3),
         ("said to be", "met", None, 0),
     ]
-    assert {row["due_state"] for row in found} == set(MSME_COMPLIANCE_STATUS.states["due_state"])
+    states = MSME_COMPLIANCE_STATUS.states["due_state"].names
+    assert {row["due_state"] for row in found} == set(states)
+    installed_everywhere.commit()
+    with fbs_db.connect(installed_everywhere) as fbs:
+        for state in states:
+            asked = fbs.msme.compliance_status(due_state=state)
+            assert [one.compliance_type for one in asked] == [
+                row["compliance_type"] for row in sorted(found, key=by_day) if row["due_state"] == state
+            ]
+    (other,) = rows(installed_everywhere, "select fbs_is_due_state('none', 'pending', null, current_date)")
+    assert other == (None,)
+
+
+def by_day(row: dict[str, Any]) -> tuple[date, int]:
+    return row["due_date"], row["id"]
+
+
+@pytest.mark.parametrize(
+    ("state", "found_by"),
+    [
+        ("overdue", "Index Cond: (due_date < CURRENT_DATE)"),
+        ("due", "Index Cond: ((due_date >= CURRENT_DATE) AND (due_date <= (CURRENT_DATE + 30)))"),
+        ("later", "Index Cond: (due_date > (CURRENT_DATE + 30))"),
+        ("met", "Filter: ((actual_completion_date IS NOT NULL) OR "),
+    ],
+)
+def test_a_state_of_duties_is_found_by_its_days(installed: psycopg.Connection, state: str, found_by: str) -> None:
+    """On the way to what is due, nothing that is overdue or met is looked at."""
+    query = MSME_COMPLIANCE_STATUS.of_view("public", {"due_state": state}, limit=10)
+    installed.execute("set local enable_seqscan = off")
+    installed.execute("set local enable_sort = off")
+    plan = installed.execute(f"explain (costs off) {query.text}".encode(), query.parameters).fetchall()
+    lines = [line.strip() for (line,) in plan]
+    assert [line for line in lines if line.startswith(found_by)], lines
+    assert any("open_due_date_id_idx" in line for line in lines) == (state != "met")
 
 
 def test_days_late_cross_the_leap_day(installed: psycopg.Connection) -> None:

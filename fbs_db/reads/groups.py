@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from fbs_db.reads import rows
-from fbs_db.reads.query import Json, Page, Read, UserKey
+from fbs_db.reads.query import Json, Page, Read, State, UserKey
 from fbs_db.reads.runner import AsyncRunner, Runner
 
 NOTIFICATIONS_INBOX = Read(
@@ -192,7 +192,11 @@ MSME_COMPLIANCE_STATUS = Read(
     filters=("id", "solution_name", "compliance_type", "status", "due_state"),
     order=("due_date", "id"),
     ranged="due_date",
-    states={"due_state": ("met", "overdue", "due", "later")},
+    states={
+        "due_state": State(
+            ("met", "overdue", "due", "later"), "fbs_is_due_state", ("status", "actual_completion_date", "due_date")
+        )
+    },
     offered={
         "compliance_type": ("tax", "regulatory", "financial", "operational"),
         "status": ("compliant", "non_compliant", "at_risk", "pending"),

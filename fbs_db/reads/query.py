@@ -59,7 +59,7 @@ class Query(Generic[R]):
         row: class of the rows; their fields are the statement's columns.
         doubtful: values that FBS's forms do not offer, by column: where no row has one, it
             is taken for a slip.
-        planned_anew: whether the server is to choose between several indexes by the values, each time.
+        planned_anew: whether the server is to choose the index by the values, each time.
     """
 
     text: str
@@ -85,6 +85,21 @@ class Doubtful:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class State:
+    """A column that a view works out: no index has it, but each of its values stands for a condition that one may.
+
+    Attributes:
+        names: all values.
+        test: function that says whether a row has a value; PostgreSQL puts the condition in its place.
+        of: columns that it takes beside the value.
+    """
+
+    names: tuple[str, ...]
+    test: str
+    of: tuple[str, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Read(Generic[R]):
     """A view or function of FBS's, and how it is asked; each is there once, and equal to itself alone.
@@ -102,7 +117,7 @@ class Read(Generic[R]):
         nullable: columns of the order that may be null.
         scattered: whether the order's columns are of several tables, so that no index compares them all.
         offered: the values that FBS's forms offer, by column.
-        states: all values that a column worked out by the view can have.
+        states: of columns that a view works out and whose values are all known.
     """
 
     source: str
@@ -115,7 +130,7 @@ class Read(Generic[R]):
     ranged: str = ""
     nullable: tuple[str, ...] = ()
     offered: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    states: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    states: Mapping[str, State] = field(default_factory=dict)
     scattered: bool = False
 
     def of_function(self, schema: str, **arguments: Any) -> Query[R]:
@@ -144,9 +159,10 @@ class Read(Generic[R]):
                 column that is asked for with others only, without them.
         """
         wanted = {name: checked(name, value) for name, value in filters.items() if value is not None}
-        for name, states in self.states.items():
-            if wanted.get(name, states[0]) not in states:
-                raise UsageError(f"There is no {name} {wanted[name]}.", hint=f"There are: {', '.join(states)}.")
+        stated = [name for name in wanted if name in self.states]
+        for name in stated:
+            if wanted[name] not in (known := self.states[name].names):
+                raise UsageError(f"There is no {name} {wanted[name]}.", hint=f"There are: {', '.join(known)}.")
         parameters = list(wanted.values())
         bounds: tuple[str, ...] = ()
         if since is not None:
@@ -172,7 +188,7 @@ class Read(Generic[R]):
             for name in wanted
             if name in self.offered and wanted[name] not in self.offered[name]
         ]
-        anew = len(wanted) > 1 and tuple(wanted) not in self.together
+        anew = bool(stated) or (len(wanted) > 1 and tuple(wanted) not in self.together)
         return Query(text, tuple(parameters), self.row, doubtful, anew)
 
 
@@ -355,7 +371,7 @@ def _select(
 ) -> str:
     """The statement; the same for all values."""
     _refuse_alone(read, filters)
-    where = [f"{quoted(name)} = %s" for name in filters]
+    where = [_has(read, schema, name) for name in filters]
     where += [f"{quoted(read.ranged)} {'>=' if bound == 'since' else '<'} %s" for bound in bounds]
     names = [column.lstrip("-") for column in read.order]
     if place is not None:
@@ -370,6 +386,13 @@ def _select(
         )
         text += f" order by {', '.join(ways)}"
     return f"{text} limit %s" if limited else text
+
+
+def _has(read: Read[Any], schema: str, name: str) -> str:
+    """That a column has a value."""
+    if state := read.states.get(name):
+        return f"{quoted(schema)}.{quoted(state.test)}(%s, {', '.join(map(quoted, state.of))})"
+    return f"{quoted(name)} = %s"
 
 
 def companions(together: Sequence[Sequence[str]], name: str) -> str:
