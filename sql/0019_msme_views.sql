@@ -187,7 +187,7 @@ comment on column fbs_msme_compliance_status.compliance_type is
 comment on column fbs_msme_compliance_status.status is
 'Whether the duty is met; starts as pending. Normally one of: compliant, non_compliant (not met), at_risk (may be missed), pending (not yet judged).';
 comment on column fbs_msme_compliance_status.due_state is
-'Where the duty stands today: met, overdue, due (within 30 days) or later.';
+'Where the duty stands today: met, overdue, due (within 30 days) or later; where fbs_is_due_state asks for one, an index finds it.';
 comment on column fbs_msme_compliance_status.due_date is
 'Last day on which the duty can be met in time.';
 comment on column fbs_msme_compliance_status.actual_completion_date is

@@ -7688,7 +7688,7 @@ COMMENT ON COLUMN fbs_msme_compliance_status.compliance_type IS 'Kind of duty; e
 
 COMMENT ON COLUMN fbs_msme_compliance_status.status IS 'Whether the duty is met; starts as pending. Normally one of: compliant, non_compliant (not met), at_risk (may be missed), pending (not yet judged).';
 
-COMMENT ON COLUMN fbs_msme_compliance_status.due_state IS 'Where the duty stands today: met, overdue, due (within 30 days) or later.';
+COMMENT ON COLUMN fbs_msme_compliance_status.due_state IS 'Where the duty stands today: met, overdue, due (within 30 days) or later; where fbs_is_due_state asks for one, an index finds it.';
 
 COMMENT ON COLUMN fbs_msme_compliance_status.due_date IS 'Last day on which the duty can be met in time.';
 

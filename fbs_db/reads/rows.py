@@ -826,7 +826,8 @@ class MsmeComplianceStatus(NamedTuple):
             (licences and permits), financial, operational (daily running).
         status: Whether the duty is met; starts as pending. Normally one of: compliant, non_compliant (not met),
             at_risk (may be missed), pending (not yet judged).
-        due_state: Where the duty stands today: met, overdue, due (within 30 days) or later.
+        due_state: Where the duty stands today: met, overdue, due (within 30 days) or later; where
+            fbs_is_due_state asks for one, an index finds it.
         due_date: Last day on which the duty can be met in time.
         actual_completion_date: Day on which the duty was really met; empty until then.
         days_left: Days from today to the due date; 0 on that day, negative when overdue, empty when the duty is
