@@ -176,10 +176,21 @@ where not exists (
 )
 union all
 select
-    'statistics', t.relname || '.' || x.stxname, replace(pg_get_statisticsobjdef(x.oid), p.prefix, ''), '', x.oid, 0
+    'statistics', t.relname || '.' || x.stxname,
+    replace(
+        replace(pg_get_statisticsobjdef(x.oid), ' ON ' || c.as_in_table, ' ON ' || c.by_name), p.prefix, ''
+    ), '', x.oid, 0
 from tables as t
 cross join place as p
 inner join pg_catalog.pg_statistic_ext as x on t.oid = x.stxrelid
+-- Columns are named in the order of the table, which is another where the table was there before.
+cross join lateral (
+    select
+        coalesce(string_agg(quote_ident(a.attname), ', ' order by a.attnum), '') as as_in_table,
+        coalesce(string_agg(quote_ident(a.attname), ', ' order by a.attname), '') as by_name
+    from pg_catalog.pg_attribute as a
+    where a.attrelid = t.oid and a.attnum = any(x.stxkeys)
+) as c
 union all
 select
     'trigger', t.relname || '.' || g.tgname, replace(pg_get_triggerdef(g.oid), p.prefix, ''),
