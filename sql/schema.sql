@@ -5852,7 +5852,12 @@ CREATE VIEW fbs_custom_fields_objects WITH (security_invoker='true') AS
           WHERE x.is_active
           GROUP BY x.model_name, x.record_id, x.database_name) h
      JOIN LATERAL ( SELECT jsonb_object_agg(v.field_name, COALESCE(v.value, to_jsonb(v.field_value))) AS fields,
-            COALESCE(array_agg((v.field_name)::text ORDER BY v.field_name) FILTER (WHERE (v.value IS NULL)), '{}'::text[]) AS misfits,
+                CASE
+                    WHEN (count(v.value) = count(*)) THEN '{}'::text[]
+                    ELSE ARRAY( SELECT m.field_name
+                       FROM unnest(array_agg((v.field_name)::text) FILTER (WHERE (v.value IS NULL))) m(field_name)
+                      ORDER BY m.field_name)
+                END AS misfits,
             max(v.updated_at) AS updated_at
            FROM ( SELECT f.field_name,
                     f.field_value,
@@ -5860,7 +5865,6 @@ CREATE VIEW fbs_custom_fields_objects WITH (security_invoker='true') AS
                     fbs_custom_fields_typed((f.field_type)::text, f.field_value) AS value
                    FROM fbs_custom_fields f
                   WHERE (((f.model_name)::text = (h.model_name)::text) AND (f.record_id = h.record_id) AND ((f.database_name)::text = (h.database_name)::text) AND f.is_active)
-                  ORDER BY f.field_name
                  OFFSET 0) v) o ON (true));
 
 COMMENT ON VIEW fbs_custom_fields_objects IS 'The custom fields of a record as one JSON object with values of their types, a row for each record and Odoo database. Fields set aside are left out; a record without any has no row.';
