@@ -120,7 +120,7 @@ create index fbs_msme_compliance_open_due_date_id_idx
 on fbs_msme_compliance (due_date, id)
 where actual_completion_date is null and status <> 'compliant';
 
--- And met ones by status, of which some say otherwise.
+-- Met ones by status, as of some the status does not say so.
 create index fbs_msme_compliance_met_status_due_date_id_idx
 on fbs_msme_compliance (status, due_date, id)
 where actual_completion_date is not null or status = 'compliant';

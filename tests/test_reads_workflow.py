@@ -253,3 +253,20 @@ def test_where_runs_wait_and_for_how_long(laid_out: psycopg.Connection) -> None:
         ("step 20", 3, 1, 2, 3 * HOUR, 2 * HOUR, 6 * HOUR),
         (None, 1, 0, 1, HOUR, HOUR, HOUR),
     ]
+
+
+def test_runs_at_a_step_are_known_to_be_of_its_workflow(installed: psycopg.Connection) -> None:
+    """As many as there are, PostgreSQL reads in order for a page; of the few it took them for, it sorted all."""
+    for definition in range(1, 11):
+        lay_out(installed, f"workflow {definition}")
+        for place in range(4):
+            step(installed, definition, place)
+    installed.execute(
+        "insert into fbs_workflow_instances (workflow_definition_id, current_step_id, business_id, solution_name)"
+        " select s.workflow_definition_id, s.id, 'b', 'shop'"
+        " from fbs_workflow_steps as s cross join generate_series(1, 50)"
+    )
+    installed.execute("analyze fbs_workflow_instances")
+    query = "explain (format json) select from fbs_workflow_instances where workflow_definition_id = 1"
+    (at_step,) = rows(installed, f"{query} and current_step_id = 1")[0]
+    assert at_step[0]["Plan"]["Plan Rows"] == pytest.approx(50, rel=0.2)
