@@ -216,7 +216,8 @@ def _gone(objects: Mapping[Key, Object], found: Mapping[Key, Object]) -> set[Key
 def _foreign(there: Object, objects: Mapping[Key, Object], found: Mapping[Key, Object]) -> Finding:
     """Something on FBS's tables, or with its prefix, that FBS did not make."""
     if snapshot.is_unfinished(there, objects, found):
-        return Finding("error", there.kind, there.name, there.state or "unfinished", _UNFINISHED, None, REPAIR)
+        problem = "invalid" if there.kind == "index" else "unfinished"
+        return Finding("error", there.kind, there.name, problem, _UNFINISHED, None, REPAIR)
     severity: Severity = "note"
     text, mend = there.definition, ""
     if there.kind == "not null":

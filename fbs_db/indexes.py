@@ -80,18 +80,20 @@ class Indexes:
         self._waited_in_vain: set[str] = set()
         self._under_way: tuple[str, str, set[str]] | None = None
 
-    def run(self, statement: str, table: str, index: str) -> None:
+    def run(self, statement: str, table: str, index: str, *, snapshots: bool = True) -> None:
         """Run a statement with ``concurrently``; where it ends early, drop what it made so far.
 
         Parameters:
             table, index: their names, without schema and quotes.
+            snapshots: whether transactions with an old snapshot are in the way, which they are
+                where an index is made, and not where one is only dropped.
 
         Raises:
             Busy: a transaction uses the table.
             psycopg.Error: PostgreSQL refuses it.
         """
         place = f"{self.at.quoted_schema}.{self._quoted(table)}"
-        self._wait(place, table, snapshots=not statement.startswith("drop"))
+        self._wait(place, table, snapshots)
         self._under_way = (place, index, self._not_valid(self.at, place, index))
         try:
             self.at.cursor().execute("set lock_timeout = '60s'")
@@ -123,7 +125,7 @@ class Indexes:
                 self.progress(Progress("wait", text=f"index {name} is left unfinished: the next repair drops it"))
         self._under_way = None
 
-    def _wait(self, place: str, table: str, *, snapshots: bool) -> None:
+    def _wait(self, place: str, table: str, snapshots: bool) -> None:
         """Wait until the transactions that are in the way now have ended."""
         waited_for = self._in_the_way(place, snapshots)
         there = dict(waited_for)

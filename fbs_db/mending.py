@@ -414,11 +414,12 @@ def _apply(at: Session, mend: Mend, indexes: Indexes, progress: Callable[[Progre
     """Run a repair; what PostgreSQL refuses becomes its reason."""
     progress(Progress("wait", text=f"{mend.kind} {mend.object}"))
     table, _, part = mend.object.partition(".")
+    makes = any(not statement.startswith("drop index") for statement in mend.statements)
     try:
         with _in_place(at):
             for statement in mend.statements:
                 if mend.kind in ("index", "constraint") and " concurrently " in statement.lower():
-                    indexes.run(statement, table, part)
+                    indexes.run(statement, table, part, snapshots=makes)
                 else:
                     _patiently(at, statement, progress)
     except Busy as error:
@@ -436,12 +437,13 @@ def _apply(at: Session, mend: Mend, indexes: Indexes, progress: Callable[[Progre
 def _take_back(at: Session, mend: Mend, indexes: Indexes) -> None:
     """What a repair of several statements has left half done would be in the way of the next."""
     table, _, part = mend.object.partition(".")
+    unique = bool(mend.statements) and mend.statements[0].startswith("create unique")
     with suppress(psycopg.Error, Busy), _in_place(at):
         if mend.kind == "not null":
             check = f"alter table {_quoted(at, table)} drop constraint if exists {REPAIR_CHECK}"
             _patiently(at, check, silent)
-        elif mend.kind == "constraint" and mend.statements[0].startswith("create unique"):
-            indexes.run(f"drop index concurrently if exists {_quoted(at, part)}", table, part)
+        elif unique and at.select("select to_regclass(quote_ident(%s))", part) != [(None,)]:
+            indexes.run(f"drop index concurrently if exists {_quoted(at, part)}", table, part, snapshots=False)
 
 
 @contextmanager
