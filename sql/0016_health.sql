@@ -426,6 +426,16 @@ begin
         where u.table_name = of_table and u.user_table is not null
         order by u.column_name
     loop
+        if
+            not has_column_privilege(looked.user_table, fbs_key_column(looked.user_table), 'select')
+            or row_security_active(looked.user_table)
+        then
+            return query values (
+                'note', 'privilege', of_table || '.' || looked.column_name, 'not looked at',
+                'no privilege to read every row of ' || looked.user_table, null, ''
+            );
+            continue;
+        end if;
         execute format(
             'select nullif(count(*), 0) || '' rows whose user is gone'' from %1$I as fbs where fbs.%2$I is not null'
             ' and not exists (select from %3$s as host where host.%4$I = fbs.%2$I)',
