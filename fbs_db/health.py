@@ -10,7 +10,7 @@ from typing import Any, Literal
 import psycopg
 from psycopg import pq
 
-from fbs_db import config, files, snapshot
+from fbs_db import comparing, config, files, snapshot
 from fbs_db.connection import raise_if_lost, shown
 from fbs_db.copying import guards
 from fbs_db.errors import TargetError, UsageError
@@ -178,7 +178,7 @@ def compare(objects: Mapping[Key, Object], found: Mapping[Key, Object]) -> Itera
         if there is None:
             if key in gone:
                 yield Finding(severity, *key, "missing", None, wanted.definition, REPAIR)
-        elif wanted.definition not in (there.definition, snapshot.without_revoke(there)):
+        elif not comparing.alike(there, wanted):
             yield Finding(severity, *key, "changed", there.definition, wanted.definition, REPAIR)
         elif there.state:
             yield Finding("warning" if wanted.kind == "constraint" else severity, *key, there.state, mend=REPAIR)
@@ -193,7 +193,7 @@ def _choices(objects: Mapping[Key, Object], found: Mapping[Key, Object]) -> Iter
     chosen: dict[tuple[str, str], list[str]] = {}
     for key in objects.keys() & found.keys():
         there, choice = found[key], found[key].choice
-        if not choice and objects[key].definition != there.definition == snapshot.with_revoke(objects[key]):
+        if not choice and comparing.is_kept_from_public(there, objects[key]):
             choice = "PUBLIC may not execute it"
         if choice:
             chosen.setdefault((there.kind, choice), []).append(there.name)
@@ -215,7 +215,7 @@ def _gone(objects: Mapping[Key, Object], found: Mapping[Key, Object]) -> set[Key
 
 def _foreign(there: Object, objects: Mapping[Key, Object], found: Mapping[Key, Object]) -> Finding:
     """Something on FBS's tables, or with its prefix, that FBS did not make."""
-    if snapshot.is_unfinished(there, objects, found):
+    if comparing.is_unfinished(there, objects, found):
         problem = "invalid" if there.kind == "index" else "unfinished"
         return Finding("error", there.kind, there.name, problem, _UNFINISHED, None, REPAIR)
     severity: Severity = "note"

@@ -14,6 +14,7 @@ from psycopg import sql
 
 from fbs_db import files, health, snapshot
 from fbs_db.backend import Backend
+from fbs_db.comparing import REPAIR_CHECK, same_index
 from fbs_db.connection import raise_if_lost, said_by
 from fbs_db.errors import ConnectionLost, FbsDbError, LockTimeout, UsageError
 from fbs_db.health import CheckReport, Finding
@@ -21,7 +22,7 @@ from fbs_db.indexes import Busy, Indexes
 from fbs_db.migrations import refuse_unfit
 from fbs_db.reports import Progress, silent
 from fbs_db.session import Database, Session, session
-from fbs_db.snapshot import REPAIR_CHECK, Key, Object
+from fbs_db.snapshot import Key, Object
 
 _TRIES = 5
 #: What a repair sets, and a host may have set otherwise for its database or role.
@@ -324,7 +325,7 @@ def _constraint(it: Wanted) -> Made:
     use = f"alter table {it.table} add constraint {it.part} {kind} using index {it.part};"
     if it.left is None or it.left.state:
         return [make, use], ""
-    if not snapshot.same_index(it.left, it.object):
+    if not same_index(it.left, it.object):
         return [f"drop index concurrently {it.part};", make, use], f"Its name is taken: {it.left.definition}."
     return [use], ""
 

@@ -290,9 +290,9 @@ select
                         then 'set search_path from current'
                     else format('set %%I = %%L', split_part(s.one, '=', 1), substr(s.one, strpos(s.one, '=') + 1))
                 end,
-                '' order by split_part(s.one, '=', 1) <> 'search_path', s.one
+                '' order by s.place
             )
-            from unnest(f.proconfig) as s (one)
+            from unnest(f.proconfig) with ordinality as s (one, place)
         ),
         ''
     )
@@ -389,15 +389,11 @@ def _catalog(at: Session) -> list[tuple[Any, ...]]:
 
 # What "in ('a', 'b')" becomes the first time, and when PostgreSQL reads its own words again.
 _FIRST_TIME = re.compile(r"\(ARRAY\[((?:'(?:[^']|'')*'::character varying(?:, )?)+)\]\)::text\[\]")
-# Columns that an index only carries: their order means nothing.
-_INCLUDED = re.compile(r"(?<=\)) INCLUDE \(([^()]*)\)")
 _ONE_OF = re.compile(r"'(?:[^']|'')*'::character varying")
 
 
 def settled(definition: str) -> str:
     """A definition in the words that stay as they are when it is made anew from them."""
-    if " INCLUDE (" in definition:
-        definition = _INCLUDED.sub(lambda match: f" INCLUDE ({', '.join(sorted(match[1].split(', ')))})", definition)
     if "::text[]" not in definition:
         return definition
     return _FIRST_TIME.sub(lambda match: "ARRAY[" + _ONE_OF.sub(r"(\g<0>)::text", match[1]) + "]", definition)
@@ -419,21 +415,9 @@ def read_rows(at: Session, objects: Mapping[Key, Object]) -> dict[Key, Object]:
         there = {key: wanted for key, wanted in objects.items() if wanted.kind == kind}
         columns = {name for of, name in objects if of == "column" and name.startswith(f"{table}.")}
         if at.may("select", table) and columns <= _columns(at, table):
-            there = {(kind, name): Object(kind, name, _ordered(text)) for name, text in at.select(query)}
+            there = {(kind, name): Object(kind, name, text) for name, text in at.select(query)}
         rows |= there
     return rows
-
-
-def _ordered(row: str) -> str:
-    """A row as text in which the values of a condition, of which any is meant, have one order."""
-    values = json.loads(row)
-    for condition in ("only_if", "unless"):
-        if isinstance(values.get(condition), dict):
-            values[condition] = {
-                name: sorted(any_of, key=str) if isinstance(any_of, list) else any_of
-                for name, any_of in values[condition].items()
-            }
-    return json.dumps(values, ensure_ascii=False)
 
 
 def _columns(at: Session, table: str) -> set[str]:
@@ -491,66 +475,3 @@ def implied(key: Key, objects: Mapping[Key, Object]) -> tuple[Key, ...]:
     if kind in ("column", "constraint", "index", "statistics", "trigger"):
         return (("table", name.partition(".")[0]),)
     return {"setting": (("table", "fbs_settings"),), "rule": (("table", "fbs_cleanup_rules"),)}.get(kind, ())
-
-
-def with_revoke(it: Object) -> str:
-    """A function's definition where PUBLIC may not execute it."""
-    return it.definition if _closed(it) else f"{it.definition}{_revoke(it)}"
-
-
-def without_revoke(it: Object) -> str:
-    """A function's definition where PUBLIC may execute it."""
-    return it.definition.removesuffix(_revoke(it))
-
-
-def _closed(it: Object) -> bool:
-    return it.definition.endswith(_revoke(it))
-
-
-def _revoke(it: Object) -> str:
-    return f"\nrevoke execute on function {it.name} from public;"
-
-
-#: The check under which a repair looks at a column's rows before it is not null.
-REPAIR_CHECK = "fbs_repair_check"
-_LEFT_OVER = re.compile(r"(.+)_cc(?:new|old)\d*")
-
-
-def is_unfinished(it: Object, objects: Mapping[Key, Object], found: Mapping[Key, Object]) -> bool:
-    """Whether it is what an interrupted statement left of an object of FBS.
-
-    That is an index that is not valid: a copy that ``reindex concurrently`` was making of one
-    of FBS's, or one made for a key; and the check of a repair.
-    """
-    table, _, name = it.name.partition(".")
-    if it.kind == "constraint":
-        return name == REPAIR_CHECK
-    if it.kind != "index" or not it.state:
-        return False
-    if ("constraint", it.name) in objects:
-        return True
-    copied = _LEFT_OVER.fullmatch(name)
-    if copied is None:
-        return False
-    # PostgreSQL cuts the name of the index for what it adds.
-    room = 63 - (len(name) - len(copied[1]))
-    return any(
-        of.partition(".")[0] == table
-        and of.partition(".")[2][:room] == copied[1]
-        and (same_index(it, wanted) or same_index(it, found.get(key, wanted)))
-        for key, wanted in objects.items()
-        for kind, of in [key]
-        if kind in ("index", "constraint")
-    )
-
-
-def same_index(it: Object, other: Object) -> bool:
-    """Whether two indexes, or an index and a key, are on the same columns."""
-    return _indexed(it) == _indexed(other)
-
-
-def _indexed(it: Object) -> str:
-    """What of a table is indexed, however its index came about."""
-    if it.kind == "index":
-        return it.definition.partition(" USING btree ")[2] or it.definition.partition(" USING ")[2]
-    return "(" + it.definition.partition("(")[2]
