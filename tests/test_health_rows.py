@@ -14,8 +14,8 @@ from tests.test_cleanup import make_users, seed
 from tests.test_migrate import Connect
 
 
-def rows(connection: psycopg.Connection, **where: str) -> dict[str, fbs_db.Finding]:
-    report = fbs_db.check(connection, only=["rows"], data=True, **where)
+def rows(connection: psycopg.Connection, schema: str | None = None) -> dict[str, fbs_db.Finding]:
+    report = fbs_db.check(connection, only=["rows"], data=True, schema=schema)
     return {one.object: one for one in report.findings if one.problem in ("orphans", "identity behind")}
 
 

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import psycopg
 import pytest
@@ -19,6 +19,8 @@ from fbs_db import indexes
 from fbs_db.errors import ConnectionLost
 from tests.conftest import url_of
 from tests.test_migrate import Connect
+
+Busy = Callable[[psycopg.Connection], AbstractContextManager[None]]
 
 INDEX = "fbs_kpis_created_by_id_idx"
 LONG = "fbs_app_incomeexpense_business_id_category_transaction_date_idx"
@@ -68,7 +70,7 @@ def reader(connection: psycopg.Connection) -> Iterator[None]:
 @pytest.mark.parametrize("busy", [writer, reader])
 @pytest.mark.parametrize("damage", ["missing", "invalid"])
 def test_a_busy_table_is_named_and_nothing_is_begun(
-    installed: psycopg.Connection, second: Connect, monkeypatch: pytest.MonkeyPatch, busy: Callable, damage: str
+    installed: psycopg.Connection, second: Connect, monkeypatch: pytest.MonkeyPatch, busy: Busy, damage: str
 ) -> None:
     monkeypatch.setattr(indexes, "_PATIENCE", 0.3)
     names = ["fbs_approval_responses_approval_request_id_idx", "fbs_approval_responses_responder_id_idx"]
@@ -160,7 +162,7 @@ def command(connection: psycopg.Connection, code: str) -> subprocess.Popen[str]:
 
 @pytest.mark.parametrize("busy", [writer, reader])
 def test_ctrl_c_while_a_table_is_busy_leaves_no_index(
-    installed: psycopg.Connection, second: Connect, busy: Callable
+    installed: psycopg.Connection, second: Connect, busy: Busy
 ) -> None:
     installed.execute(f"drop index {INDEX}".encode())
     installed.commit()
