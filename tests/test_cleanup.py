@@ -19,8 +19,6 @@ from tests.conftest import url_of
 from tests.test_migrate import Connect
 from tests.test_schema import BY_NAME, ON_DELETE, insert, required_values, rows
 
-pytestmark = pytest.mark.exhaustive
-
 #: A row by its table and number; what changed in it, or None for a row that is gone.
 Row = tuple[str, int]
 Changes = dict[Row, dict[str, Any] | None]

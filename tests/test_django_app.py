@@ -20,14 +20,10 @@ import pytest
 from psycopg import sql
 
 from tests.catalog import listed_tables
-from tests.conftest import django_or_skip
-from tests.hosts.versions import PYTHONS
+from tests.conftest import DJANGOS, NEWEST, django_or_skip
 from tests.servers import Server
 
-pytestmark = pytest.mark.exhaustive
-
 ROOT = Path(__file__).parents[1]
-VERSIONS = list(PYTHONS)
 HOSTS: dict[str, Any] = {"HOSTS": {"rentals.Tenant": {}, "rentals.Room": {}}}
 _numbers = count(1)
 
@@ -125,7 +121,7 @@ def make(pg18: Server, tmp_path: Path) -> Iterator[Callable[..., Project]]:
             connection.execute(drop)
 
 
-@pytest.fixture(params=VERSIONS)
+@pytest.fixture(params=DJANGOS)
 def version(request: pytest.FixtureRequest) -> str:
     """Each version of Django."""
     return str(request.param)
@@ -139,8 +135,8 @@ def project(version: str, make: Callable[..., Project]) -> Project:
 
 @pytest.fixture
 def newest(make: Callable[..., Project]) -> Project:
-    """The project on the Django of these tests' own Python."""
-    return make("5.2")
+    """The project on the newest Django."""
+    return make(NEWEST)
 
 
 def rename_tenant(project: Project) -> None:
@@ -434,7 +430,7 @@ def test_a_database_that_is_not_there(newest: Project) -> None:
 
 def test_the_suite_in_a_database_of_its_own(make: Callable[..., Project]) -> None:
     """Users and rentals in the host's databases, FBS's components in two more."""
-    project = make("5.2", "licences").having(
+    project = make(NEWEST, "licences").having(
         fbs_db={**HOSTS, "DATABASES": {"default": {}, "licences": {"COMPONENTS": ["licensing"]}}}
     )
     for alias in ("default", "licences"):
@@ -589,7 +585,7 @@ def test_the_command_reads_djangos_settings(newest: Project) -> None:
 
 
 def test_the_chapter_of_readme_to_the_letter(make: Callable[..., Project], tmp_path: Path) -> None:
-    project = replace(make("5.2"), directory=tmp_path / "new")
+    project = replace(make(NEWEST), directory=tmp_path / "new")
     chapter = (
         (ROOT / "README.md").read_text(encoding="utf-8").partition("## In a Django host\n")[2].partition("\n## ")[0]
     )

@@ -23,10 +23,9 @@ from psycopg.rows import dict_row
 
 import fbs_db
 from tests.catalog import is_user_key, listed_tables
+from tests.conftest import old_django
 from tests.hosts.versions import PLACE, PYTHONS, Failed, Missing, python_with_django
 from tests.servers import Server
-
-pytestmark = pytest.mark.exhaustive
 
 ROOT = Path(__file__).parents[1]
 HOST_MODELS = {f"rentals.{name}": f"rentals_{name}" for name in ("location", "room", "tenant", "lease")}
@@ -231,13 +230,17 @@ def _host(
         connection.execute(f"drop database {name} with (force)")
 
 
+def _params(kinds: dict[str, Kind]) -> list[Any]:
+    return [pytest.param(kind, marks=old_django(kind.django), id=name) for name, kind in kinds.items()]
+
+
 _KINDS = {
     **{f"{version}-integer": kind for version, kind in STOCK.items()},
     **{f"{version}-uuid": kind for version, kind in OWN.items()},
 }
 
 
-@pytest.fixture(params=[*_KINDS.values(), CASCADING], ids=[*_KINDS, "6.1-db-cascade"])
+@pytest.fixture(params=_params({**_KINDS, "6.1-db-cascade": CASCADING}))
 def host(
     request: pytest.FixtureRequest,
     pg18: Server,
@@ -248,7 +251,7 @@ def host(
     yield from _host(request.param, pg18, djangos, templates)
 
 
-@pytest.fixture(params=list(STOCK.values()), ids=list(STOCK))
+@pytest.fixture(params=_params(STOCK))
 def knowing(
     request: pytest.FixtureRequest,
     pg18: Server,
@@ -259,7 +262,7 @@ def knowing(
     yield from _host(request.param, pg18, djangos, templates)
 
 
-@pytest.fixture(params=list(OWN.values()), ids=list(OWN))
+@pytest.fixture(params=_params(OWN))
 def unknowing(
     request: pytest.FixtureRequest,
     pg18: Server,

@@ -27,11 +27,9 @@ import fbs_db
 from fbs_db.errors import ConnectionFailed, TargetError, UsageError
 from fbs_db.reads import groups, rows
 from fbs_db.reads.query import Page, Read
-from tests.conftest import django_or_skip, url_of
+from tests.conftest import NEWEST, django_or_skip, url_of
 from tests.servers import Server
 from tests.test_cleanup import seed
-
-pytestmark = pytest.mark.exhaustive
 
 UTC = timezone.utc
 #: Arguments of functions, by name, that the seeded rows answer to; others go by their type.
@@ -533,7 +531,7 @@ pickle.dump(answers, sys.stdout.buffer)
 @pytest.mark.parametrize("zones", ["zones", "no zones"])
 @pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
 def test_every_read_answers_alike_on_djangos_connection(filled: psycopg.Connection, driver: str, zones: str) -> None:
-    python = django_or_skip("5.2")
+    python = django_or_skip(NEWEST)
     info = filled.info
     called = [(group, name, sample(group, name)) for group, name in reads()]
     words = [str(python), "-W", "error", "-c", DJANGO_READS, info.dbname, info.host, str(info.port), driver, zones]

@@ -26,6 +26,11 @@ class Failed(Exception):
     """There is an interpreter, and the installation failed."""
 
 
+def runs_here(version: str) -> bool:
+    """Whether there is an interpreter for this Django; whether it can be installed is another matter."""
+    return _read(PLACE / version / "installed") != [] or next(_interpreters(version), None) is not None
+
+
 def python_with_django(version: str) -> Path:
     """The interpreter of an environment that has this Django; made where it is missing."""
     wanted = [f"django=={version}.*", "psycopg[binary]>=3.2", *WANTED]
