@@ -24,6 +24,7 @@ from fbs_db.adoption import values
 from fbs_db.errors import AdoptionRefused, FbsDbError, LockTimeout, TargetError
 from tests.catalog import catalog, is_user_key, listed_tables
 from tests.conftest import django_or_skip, url_of
+from tests.hosts import forks
 from tests.servers import Server
 from tests.test_cli import on, run
 
@@ -66,8 +67,8 @@ class Made:
     def key(self) -> str:
         return "uuid" if self.user_model == "people.Person" else "integer"
 
-    def python(self) -> str:
-        return str(django_or_skip(self.django)) if self.django else sys.executable
+    def python(self) -> Path:
+        return django_or_skip(self.django) if self.django else Path(sys.executable)
 
     def run(self, url: str, *module: str, **settings: str) -> None:
         """Run a module of Python in the host."""
@@ -80,9 +81,8 @@ class Made:
         environment |= settings
         if self.short_keys:
             environment["HOST_FBS_SHORT_KEYS"] = "yes"
-        command = [self.python(), "-W", "error", "-m", *module]
-        done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
-        assert done.returncode == 0, done.stdout + done.stderr
+        code, out, err = forks.run(self.python(), ("-W", "error", "-m", *module), Path.cwd(), environment)
+        assert code == 0, out + err
 
     def make(self, url: str, place: Path) -> None:
         """FBS's tables, and rows in each."""

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -21,6 +20,7 @@ from psycopg import sql
 
 from tests.catalog import listed_tables
 from tests.conftest import DJANGOS, NEWEST, django_or_skip
+from tests.hosts import forks
 from tests.servers import Server
 
 ROOT = Path(__file__).parents[1]
@@ -63,16 +63,9 @@ class Project:
         return self.run("-W", "error", "-c", f"import django\ndjango.setup()\nfrom rentals.deeds import *\n{text}")
 
     def run(self, *words: str, code: int = 0) -> str:
-        done = subprocess.run(
-            [self.python, *words],
-            cwd=self.directory,
-            check=False,
-            capture_output=True,
-            text=True,
-            env={**self._environment(), **self.environment},
-        )
-        printed = done.stdout + done.stderr
-        assert done.returncode == code, printed
+        returned, out, err = forks.run(self.python, words, self.directory, self._environment() | self.environment)
+        printed = out + err
+        assert returned == code, printed
         assert "Traceback" not in printed or code == 0, printed
         return printed
 

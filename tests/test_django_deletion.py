@@ -24,6 +24,7 @@ from psycopg.rows import dict_row
 import fbs_db
 from tests.catalog import is_user_key, listed_tables
 from tests.conftest import old_django
+from tests.hosts import forks
 from tests.hosts.versions import PLACE, PYTHONS, Failed, Missing, python_with_django
 from tests.servers import Server
 
@@ -85,10 +86,9 @@ class Django:
 
     def run_once(self, module: str, *arguments: str, url: str) -> None:
         """A process that has FBS's models, whatever this host has."""
-        command = [str(self.python), "-W", "error", "-m", module, *arguments]
-        environment = self.environment | {"DATABASE_URL": url}
-        done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
-        assert done.returncode == 0, done.stdout + done.stderr
+        words = ("-W", "error", "-m", module, *arguments)
+        code, out, err = forks.run(self.python, words, Path.cwd(), self.environment | {"DATABASE_URL": url})
+        assert code == 0, out + err
 
     def do(self, deed: str, url: str) -> str:
         """What went wrong; nothing where the deed was done."""

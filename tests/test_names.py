@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from fbs_db.cli import main
 from fbs_db.errors import AdoptionRefused, MigrationFailed, TargetError
 from tests.catalog import listed_tables
 from tests.conftest import django_or_skip, old_django, url_of
+from tests.hosts import forks
 
 OLD_POSTGRES = pytest.mark.old_postgres
 ROOT = Path(__file__).parents[1]
@@ -370,9 +370,8 @@ def test_models_with_later_names_work_in_every_django(
     }
 
     def run(*words: str) -> None:
-        command = [str(python), "-W", "error", "-m", *words]
-        done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
-        assert done.returncode == 0, done.stdout + done.stderr
+        code, out, err = forks.run(python, ("-W", "error", "-m", *words), Path.cwd(), environment)
+        assert code == 0, out + err
 
     run("django", "migrate", "--verbosity", "0")
     fbs_db.migrate(url_of(connection), schema=schema, user_table=user_model.replace(".", "_").lower())
