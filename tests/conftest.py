@@ -75,50 +75,54 @@ def pg15() -> Iterator[Server]:
     yield from _server(15)
 
 
+Make = Callable[[str], object]
+CloneOf = Callable[[str, int, Make], Iterator[psycopg.Connection]]
+
+
 @pytest.fixture(scope="session")
-def clones(request: pytest.FixtureRequest) -> Callable[[str, int], Clones]:
-    """Databases of a kind, ``empty`` or ``installed``, on a server."""
+def clone_of(request: pytest.FixtureRequest) -> CloneOf:
+    """Gives a connection to a database of a kind, that is made once by a function of its URL, on a server."""
     made: dict[tuple[str, int], Clones] = {}
-    kinds: dict[str, Callable[[str], object]] = {"empty": lambda url: None, "installed": fbs_db.migrate}
 
-    def of(kind: str, major: int) -> Clones:
+    def one(kind: str, major: int, make: Make) -> Iterator[psycopg.Connection]:
         if (kind, major) not in made:
-            made[kind, major] = Clones(request.getfixturevalue(f"pg{major}"), f"fbs_{kind}", kinds[kind])
-        return made[kind, major]
+            made[kind, major] = Clones(request.getfixturevalue(f"pg{major}"), f"fbs_{kind}", make)
+        return made[kind, major].one()
 
-    return of
+    return one
 
 
-Of = Callable[[str, int], Clones]
+def _nothing(url: str) -> None:
+    """What makes an empty database."""
 
 
 @pytest.fixture
-def empty(pg18: Server, clones: Of) -> Iterator[psycopg.Connection]:
+def empty(clone_of: CloneOf) -> Iterator[psycopg.Connection]:
     """An empty database."""
-    yield from clones("empty", 18).one()
+    yield from clone_of("empty", MAJORS[-1], _nothing)
 
 
 @pytest.fixture
-def installed(pg18: Server, clones: Of) -> Iterator[psycopg.Connection]:
+def installed(clone_of: CloneOf) -> Iterator[psycopg.Connection]:
     """A database with the whole schema."""
-    yield from clones("installed", 18).one()
+    yield from clone_of("installed", MAJORS[-1], fbs_db.migrate)
 
 
 @pytest.fixture
-def _empty_on_15(pg15: Server, clones: Of) -> Iterator[psycopg.Connection]:
-    yield from clones("empty", 15).one()
+def _empty_on_15(clone_of: CloneOf) -> Iterator[psycopg.Connection]:
+    yield from clone_of("empty", 15, _nothing)
 
 
 @pytest.fixture
-def empty_everywhere(major: int, clones: Of) -> Iterator[psycopg.Connection]:
+def empty_everywhere(major: int, clone_of: CloneOf) -> Iterator[psycopg.Connection]:
     """An empty database on each supported server."""
-    yield from clones("empty", major).one()
+    yield from clone_of("empty", major, _nothing)
 
 
 @pytest.fixture
-def installed_everywhere(major: int, clones: Of) -> Iterator[psycopg.Connection]:
+def installed_everywhere(major: int, clone_of: CloneOf) -> Iterator[psycopg.Connection]:
     """A database with the whole schema on each supported server."""
-    yield from clones("installed", major).one()
+    yield from clone_of("installed", major, fbs_db.migrate)
 
 
 @pytest.fixture(autouse=True)
@@ -160,8 +164,13 @@ def url_of(connection: psycopg.Connection) -> str:
 
 def django_or_skip(version: str) -> Path:
     """An interpreter with this Django. The test is skipped where none runs it, and where it cannot be installed."""
+    return or_skip(lambda: python_with_django(version))
+
+
+def or_skip(made: Callable[[], Path]) -> Path:
+    """An interpreter, if there is one."""
     try:
-        return python_with_django(version)
+        return made()
     except Missing as missing:
         pytest.skip(str(missing))
     except Failed as failed:

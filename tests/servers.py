@@ -187,9 +187,10 @@ select
         select coalesce(bool_and(pg_xact_status(n::text::xid8) = 'aborted'), true)
         from generate_series(%(since)s, pg_snapshot_xmax(pg_current_snapshot())::text::bigint - 1) as n
     )
-    and not exists (select from pg_stat_activity where datname = %(name)s and pid <> %(pid)s)
+    and not exists (select from pg_stat_activity where datname = %(name)s)
     and exists (select from pg_database where datname = %(name)s and pg_database_size(oid) < %(size)s + 4 * 1024 ^ 2)
 """
+LEFT = "select count(*) from pg_stat_activity where datname = %(name)s"
 
 
 class Clones:
@@ -215,14 +216,18 @@ class Clones:
                     if value != (stood := self.sequences[sequence]):
                         connection.execute(RESTART, [sequence, stood, stood is not None])
                 connection.commit()
-                pid = connection.info.backend_pid
                 query = "select pg_snapshot_xmax(pg_current_snapshot())::text::bigint, pg_database_size(%s)"
                 since, size = cursor.execute(query, [self.name]).fetchone() or (0, 0)
                 yield connection
                 with suppress(psycopg.Error):
                     connection.rollback()
-            at = {"since": since, "name": self.name, "pid": pid, "size": size}
-            self.whole = cursor.execute(UNTOUCHED, at).fetchone() == (True,)
+            at = {"since": since, "name": self.name, "size": size}
+            # Sessions that were closed take a moment to end.
+            for _ in range(10):
+                self.whole = cursor.execute(UNTOUCHED, at).fetchone() == (True,)
+                if self.whole or cursor.execute(LEFT, at).fetchone() == (0,):
+                    break
+                time.sleep(0.01)
 
     @contextmanager
     def _cursor(self) -> Iterator[psycopg.Cursor]:

@@ -23,9 +23,9 @@ from psycopg.rows import dict_row
 
 import fbs_db
 from tests.catalog import is_user_key, listed_tables
-from tests.conftest import old_django
+from tests.conftest import django_or_skip, old_django
 from tests.hosts import forks
-from tests.hosts.versions import PLACE, PYTHONS, Failed, Missing, python_with_django
+from tests.hosts.versions import PYTHONS
 from tests.servers import Server
 
 ROOT = Path(__file__).parents[1]
@@ -166,22 +166,10 @@ def _tuples(connection: psycopg.Connection[Any], query: str) -> list[tuple[Any, 
 def djangos() -> Iterator[Callable[[Kind], Django]]:
     """Starts each kind of host once, and Django's installation before it where it is missing."""
     running: dict[Kind, Django] = {}
-    absent: dict[str, str] = {}
 
     def start(kind: Kind) -> Django:
-        if kind.django in absent:
-            pytest.skip(absent[kind.django])
         if kind not in running:
-            try:
-                running[kind] = Django(python_with_django(kind.django), kind)
-            except Missing as missing:
-                absent[kind.django] = str(missing)
-                pytest.skip(str(missing))
-            except Failed as failed:
-                if os.environ.get("FBS_DB_TEST_EVERYTHING"):
-                    pytest.fail(f"{failed}, and FBS_DB_TEST_EVERYTHING is set")
-                absent[kind.django] = f"no Django {kind.django} under {PLACE}: {failed}"
-                pytest.skip(absent[kind.django])
+            running[kind] = Django(django_or_skip(kind.django), kind)
         return running[kind]
 
     yield start
