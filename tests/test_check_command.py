@@ -33,6 +33,7 @@ def test_an_empty_database_fails_the_check_and_is_migrated(host: Guided) -> None
     assert "no issues" in host.manage("check", "--database", "default", "--fail-level", "WARNING")
 
 
+@pytest.mark.slow
 def test_each_database_of_the_settings_is_looked_at(host: Guided) -> None:
     apart = host.having(fbs_db=APART)
     apart.manage("migrate")
@@ -49,6 +50,7 @@ def test_each_database_of_the_settings_is_looked_at(host: Guided) -> None:
     assert "fbs_db" not in host.manage("check", "--database", "licensing"), "in which FBS has no part"
 
 
+@pytest.mark.slow
 def test_a_file_that_is_pending_fails_the_check_and_is_applied(host: Guided) -> None:
     host.manage("migrate")
     host.run("-m", "fbs_db", "rollback", "--yes")
@@ -92,6 +94,7 @@ def test_the_migrate_of_another_app_goes_on_and_is_told(host: Guided) -> None:
     assert FIRST in printed
 
 
+@pytest.mark.slow
 def test_models_without_migrations_under_the_migrate_of_another_app(host: Guided) -> None:
     """Quoted names of tables are not found among those that are there."""
     other = host.having(first=REPLACED, without_migrations="yes")
@@ -100,6 +103,7 @@ def test_models_without_migrations_under_the_migrate_of_another_app(host: Guided
     assert "no issues" in other.manage("check", "--database", "default")
 
 
+@pytest.mark.slow
 def test_the_migrate_of_another_app_that_is_ours(host: Guided) -> None:
     ours = host.having(first=["inherits"])
     assert "(fbs_db.E101)" in ours.manage("check", "--database", "default", code=1)

@@ -93,6 +93,7 @@ def test_receivers_on_psycopg2(host: Guided) -> None:
     host.having(psycopg2="yes").manage("test", "rentals.tests.test_receivers", "--keepdb")
 
 
+@pytest.mark.slow
 def test_migrations_of_fbs_are_undone_without_our_tables(host: Guided) -> None:
     tables = host.select(TABLES)
     host.manage("migrate", "fbs_app", "zero")
@@ -125,6 +126,7 @@ def test_our_router_goes_first_where_the_setting_changes_before_and_after_django
         assert host.environment == environment
 
 
+@pytest.mark.slow
 def test_a_replica_is_read_from(newest: Guided) -> None:
     places = {
         "default": newest.place("default"),
@@ -141,6 +143,7 @@ def test_a_replica_is_read_from(newest: Guided) -> None:
     assert '"fbs_license_manager.solutionlicense"' in dumped
 
 
+@pytest.mark.slow
 def test_a_component_in_a_database_of_its_own(newest: Guided) -> None:
     host = newest.having(fbs_db=APART, routers=["fbs_app.routers.WithLicensing"])
     for alias in ("default", "licensing"):

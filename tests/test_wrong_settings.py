@@ -100,7 +100,12 @@ def test_each_wrong_setting_is_an_error_of_each_command(host: Guided) -> None:
 
 
 @pytest.mark.parametrize(
-    "said", [{"WRONG": 1}, {"HOSTS": {"rentals.Tennant": {}}}, {"SIGNALS": "no"}], ids=["key", "model", "switch"]
+    "said",
+    [
+        pytest.param({"WRONG": 1}, id="key"),
+        pytest.param({"HOSTS": {"rentals.Tennant": {}}}, id="model", marks=pytest.mark.slow),
+        pytest.param({"SIGNALS": "no"}, id="switch", marks=pytest.mark.slow),
+    ],
 )
 def test_wrong_settings_from_the_first_line_of_a_process(host: Guided, said: dict[str, Any]) -> None:
     wrong = host.having(fbs_db=said)

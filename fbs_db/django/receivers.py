@@ -115,7 +115,7 @@ class _Shelter:
             with self._connection.execute_wrapper(self):
                 yield
         finally:
-            del self._connection.close
+            vars(self._connection).pop("close", None)
             if own is not None:
                 self._connection.close = own
 
