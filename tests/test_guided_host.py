@@ -71,21 +71,16 @@ def test_djangos_test_runner_in_parallel(host: Guided) -> None:
     )
 
 
+PYTEST = "-m pytest -q -p no:cacheprovider -c pytest.ini --confcutdir . rentals/tests/test_life.py".split()
+
+
 def test_pytest_django(host: Guided) -> None:
-    words = (
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "-c",
-        "pytest.ini",
-        "--confcutdir",
-        ".",
-        "rentals/tests/test_life.py",
-    )
-    assert "4 passed" in host.run(*words)
-    assert "4 passed" in host.run(*words, "--nomigrations", "--create-db")
+    assert "4 passed" in host.run(*PYTEST)
+
+
+@pytest.mark.slow
+def test_pytest_django_without_migrations(host: Guided) -> None:
+    assert "4 passed" in host.run(*PYTEST, "--nomigrations")
 
 
 @pytest.mark.slow

@@ -99,13 +99,9 @@ def test_each_wrong_setting_is_an_error_of_each_command(host: Guided) -> None:
     assert host.select("select to_regclass('django_migrations'), to_regclass('fbs_migrations')") == [(None, None)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    "said",
-    [
-        pytest.param({"WRONG": 1}, id="key"),
-        pytest.param({"HOSTS": {"rentals.Tennant": {}}}, id="model", marks=pytest.mark.slow),
-        pytest.param({"SIGNALS": "no"}, id="switch", marks=pytest.mark.slow),
-    ],
+    "said", [{"WRONG": 1}, {"HOSTS": {"rentals.Tennant": {}}}, {"SIGNALS": "no"}], ids=["key", "model", "switch"]
 )
 def test_wrong_settings_from_the_first_line_of_a_process(host: Guided, said: dict[str, Any]) -> None:
     wrong = host.having(fbs_db=said)
