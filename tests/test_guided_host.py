@@ -71,16 +71,17 @@ def test_djangos_test_runner_in_parallel(host: Guided) -> None:
     )
 
 
-PYTEST = "-m pytest -q -p no:cacheprovider -c pytest.ini --confcutdir . rentals/tests/test_life.py".split()
+PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "pytest.ini", "--confcutdir", ".")
+LIFE = "rentals/tests/test_life.py"
 
 
 def test_pytest_django(host: Guided) -> None:
-    assert "4 passed" in host.run(*PYTEST)
+    assert "4 passed" in host.run(*PYTEST, LIFE)
 
 
 @pytest.mark.slow
 def test_pytest_django_without_migrations(host: Guided) -> None:
-    assert "4 passed" in host.run(*PYTEST, "--nomigrations")
+    assert "4 passed" in host.run(*PYTEST, LIFE, "--nomigrations")
 
 
 @pytest.mark.slow
