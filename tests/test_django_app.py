@@ -320,7 +320,7 @@ def test_receivers_of_fbs_are_switched_off(project: Project) -> None:
     failing = (
         "from django.db.utils import ProgrammingError as E\ntry:\n    let(9)[0].delete()\nexcept E:\n    print('fails')"
     )
-    assert "fails" in with_them.do(failing)
+    assert "fails" in with_them.having(fbs_db={**HOSTS, "SIGNALS": True}).do(failing)
     for apps in (["fbs_db.django", "fbs_app"], ["fbs_app", "fbs_db.django"]):
         with_them.manage("flush", "--no-input")
         without = project.having(apps=apps, fbs_db={**HOSTS, "SIGNALS": False})
@@ -376,9 +376,9 @@ def test_what_is_damaged_is_told_with_id_and_hint(newest: Project) -> None:
     assert [finding["kind"] for finding in answer["findings"]] == ["index"]
 
 
-def test_pending_files_are_a_warning(newest: Project) -> None:
-    printed = newest.manage("check", "--database", "default")
-    assert "(fbs_db.W101) FBS in default: migration public: not installed" in printed
+def test_pending_files_are_an_error(newest: Project) -> None:
+    printed = newest.manage("check", "--database", "default", code=1)
+    assert "(fbs_db.E101) FBS in default: migration public: not installed" in printed
     assert "HINT: manage.py migrate --database default" in printed
 
 
@@ -418,7 +418,7 @@ def test_a_database_that_is_not_there(newest: Project) -> None:
     gone = replace(newest, databases={"default": "nowhere_at_all"})
     printed = gone.manage("fbs_check", code=2)
     assert 'database "nowhere_at_all" does not exist' in printed
-    assert "could not be looked at" in gone.manage("check", "--database", "default")
+    assert "could not be looked at" in gone.manage("check", "--database", "default", code=1)
 
 
 def test_the_suite_in_a_database_of_its_own(make: Callable[..., Project]) -> None:
