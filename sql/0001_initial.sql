@@ -167,9 +167,6 @@ begin
     case tg_argv[0]
         when 'updated_at' then new.updated_at := '-infinity';
         when 'last_updated' then new.last_updated := '-infinity';
-        when 'last_checked' then new.last_checked := '-infinity';
-        when 'last_verified' then new.last_verified := '-infinity';
-        when 'last_used' then new.last_used := '-infinity';
     end case;
     return new;
 end;
@@ -189,12 +186,6 @@ begin
             new.updated_at := case new.updated_at when '-infinity' then old.updated_at else now() end;
         when 'last_updated' then
             new.last_updated := case new.last_updated when '-infinity' then old.last_updated else now() end;
-        when 'last_checked' then
-            new.last_checked := case new.last_checked when '-infinity' then old.last_checked else now() end;
-        when 'last_verified' then
-            new.last_verified := case new.last_verified when '-infinity' then old.last_verified else now() end;
-        when 'last_used' then
-            new.last_used := case new.last_used when '-infinity' then old.last_used else now() end;
     end case;
     return new;
 end;

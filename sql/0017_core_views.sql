@@ -672,7 +672,7 @@ comment on column fbs_operations_handshakes.expires_at is
 comment on column fbs_operations_handshakes.created_at is
 'When the handshake was added; filled in by the database unless given.';
 comment on column fbs_operations_handshakes.last_used is
-'When the handshake was last used; the database sets it when the line is added and on every change, unless given.';
+'When the handshake was last used: set by who sees it happen. When the line is added, the database sets it unless given.';
 
 create function fbs_operations_handshake(handshake_id text, at timestamptz default now())
 returns table (

@@ -203,7 +203,7 @@ comment on column fbs_msme_compliance_status.documents is
 comment on column fbs_msme_compliance_status.notes is
 'Remarks for people; blank when there are none.';
 comment on column fbs_msme_compliance_status.last_checked is
-'When the duty was last checked; the database sets it when the line is added and on every change, unless given.';
+'When the duty was last checked: set by who sees it happen. When the line is added, the database sets it unless given.';
 
 create index fbs_msme_marketing_solution_name_start_date_id_idx
 on fbs_msme_marketing (solution_name, start_date, id);

@@ -386,8 +386,8 @@ class OperationsHandshakes(NamedTuple):
         is_valid: Whether it may be used now: active, and not expired.
         expires_at: When the handshake stops being valid; every handshake has an end.
         created_at: When the handshake was added; filled in by the database unless given.
-        last_used: When the handshake was last used; the database sets it when the line is added and on every
-            change, unless given.
+        last_used: When the handshake was last used: set by who sees it happen. When the line is added, the
+            database sets it unless given.
     """
 
     id: int
@@ -838,8 +838,8 @@ class MsmeComplianceStatus(NamedTuple):
         documents: JSON list of the papers that prove it, such as certificates or returns; [] when there are
             none.
         notes: Remarks for people; blank when there are none.
-        last_checked: When the duty was last checked; the database sets it when the line is added and on every
-            change, unless given.
+        last_checked: When the duty was last checked: set by who sees it happen. When the line is added, the
+            database sets it unless given.
     """
 
     id: int
