@@ -71,7 +71,7 @@ _VIEW_COLUMNS = """
 select a.attname, format_type(a.atttypid, null), coalesce(col_description(a.attrelid, a.attnum), '')
 from pg_attribute as a where a.attrelid = %s::regclass and a.attnum > 0 and not a.attisdropped order by a.attnum
 """
-# Columns that a view shows as they are in a table, and what forms offer for them.
+# Columns that a view shows as they are in a table, and the values known for them.
 _OFFERED = """
 select distinct a.attname, c.choices
 from pg_rewrite as r

@@ -26,7 +26,7 @@ comment on column fbs_msme_setup_wizard.id is
 comment on column fbs_msme_setup_wizard.solution_name is
 'Business application (solution) being set up; unique, so each has one set-up.';
 comment on column fbs_msme_setup_wizard.status is
-'How far the set-up is; starts as not_started. Normally one of: not_started, in_progress, completed, paused (to be taken up again).';
+'How far the set-up is; starts as not_started. Normally one of: not_started, in_progress, completed, paused (to be taken up again). FBS also writes failed.';
 comment on column fbs_msme_setup_wizard.current_step is
 'Step of the set-up reached so far, by name; blank before the first one.';
 comment on column fbs_msme_setup_wizard.total_steps is
@@ -118,7 +118,7 @@ comment on column fbs_msme_compliance.solution_name is
 comment on column fbs_msme_compliance.compliance_type is
 'Kind of duty; each solution has one line a kind. Normally one of: tax, regulatory (licences and permits), financial, operational (daily running).';
 comment on column fbs_msme_compliance.status is
-'Whether the duty is met; starts as pending. Normally one of: compliant, non_compliant (not met), at_risk (may be missed), pending (not yet judged).';
+'Whether the duty is met; starts as pending. Normally one of: compliant, non_compliant (not met), at_risk (may be missed), pending (not yet judged). FBS also writes completed.';
 comment on column fbs_msme_compliance.due_date is
 'Last day on which the duty can be met in time.';
 comment on column fbs_msme_compliance.actual_completion_date is

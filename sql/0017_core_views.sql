@@ -88,7 +88,7 @@ comment on column fbs_notifications_inbox.title is
 comment on column fbs_notifications_inbox.message is
 'Full text of what the user is told, shown below the headline.';
 comment on column fbs_notifications_inbox.notification_type is
-'What sort of news it is; info unless set. Normally one of: info (for information), success, warning, error, alert (calls for action).';
+'What sort of news it is; info unless set. Normally one of: info (for information), success, warning, error, alert (calls for action). FBS also writes cash_flow_alert, inventory_alert and payment_reminder.';
 comment on column fbs_notifications_inbox.priority is
 'How urgent it is; medium unless set. Normally one of: low, medium, high, critical.';
 comment on column fbs_notifications_inbox.solution_name is

@@ -91,7 +91,7 @@ comment on column fbs_approvals_requests.title is
 comment on column fbs_approvals_requests.description is
 'What is asked for and why, in full, for the user who decides.';
 comment on column fbs_approvals_requests.approval_type is
-'What consent is sought for. Normally one of: workflow (a step in a workflow), document, purchase, expense, other.';
+'What consent is sought for. Normally one of: workflow (a step in a workflow), document, purchase, expense, other. FBS also writes general.';
 comment on column fbs_approvals_requests.status is
 'Where the request stands; starts as pending. Normally one of: pending (no decision yet), approved, rejected, cancelled (dropped undecided).';
 comment on column fbs_approvals_requests.requester_id is
@@ -140,7 +140,7 @@ comment on column fbs_approvals_pending.title is
 comment on column fbs_approvals_pending.description is
 'What is asked for and why, in full, for the user who decides.';
 comment on column fbs_approvals_pending.approval_type is
-'What consent is sought for. Normally one of: workflow (a step in a workflow), document, purchase, expense, other.';
+'What consent is sought for. Normally one of: workflow (a step in a workflow), document, purchase, expense, other. FBS also writes general.';
 comment on column fbs_approvals_pending.requester_id is
 'User who asks for approval; the request is deleted together with that user.';
 comment on column fbs_approvals_pending.approver_id is
@@ -205,7 +205,7 @@ comment on column fbs_approvals_details.title is
 comment on column fbs_approvals_details.description is
 'What is asked for and why, in full, for the user who decides.';
 comment on column fbs_approvals_details.approval_type is
-'What consent is sought for. Normally one of: workflow (a step in a workflow), document, purchase, expense, other.';
+'What consent is sought for. Normally one of: workflow (a step in a workflow), document, purchase, expense, other. FBS also writes general.';
 comment on column fbs_approvals_details.status is
 'Where the request stands; starts as pending. Normally one of: pending (no decision yet), approved, rejected, cancelled (dropped undecided).';
 comment on column fbs_approvals_details.requester_id is

@@ -150,7 +150,7 @@ comment on column fbs_workflow_catalog.name is
 comment on column fbs_workflow_catalog.description is
 'What the workflow does and when to use it, in words for people.';
 comment on column fbs_workflow_catalog.workflow_type is
-'What it is for. Normally one of: approval, onboarding, order_processing, payment_collection, inventory_management, compliance (legal duties), custom.';
+'What it is for. Normally one of: approval, onboarding, order_processing, payment_collection, inventory_management, compliance (legal duties), custom. FBS also writes general.';
 comment on column fbs_workflow_catalog.version is
 'Edition of the workflow, such as 1.0 or 2.1, so that older ones can stay; 1.0 unless set.';
 comment on column fbs_workflow_catalog.is_active is
@@ -243,7 +243,7 @@ comment on column fbs_workflow_runs.solution_name is
 comment on column fbs_workflow_runs.business_id is
 'Business the run is for, by the identifier the application uses for it.';
 comment on column fbs_workflow_runs.status is
-'Where the run stands; starts as draft. Normally one of: draft (not begun), active, paused, completed, cancelled, failed (stopped by an error).';
+'Where the run stands; starts as draft. Normally one of: draft (not begun), active, paused, completed, cancelled, failed (stopped by an error). FBS also writes running.';
 comment on column fbs_workflow_runs.current_step_id is
 'Step the run has reached (fbs_workflow_steps); empty when at none, and emptied when that step is deleted.';
 comment on column fbs_workflow_runs.current_step_name is
@@ -474,7 +474,7 @@ comment on column fbs_workflow_open_transitions.to_assigned_role is
 comment on column fbs_workflow_open_transitions.to_assigned_user_id is
 'User who does that step; empty when no one person is set.';
 comment on column fbs_workflow_open_transitions.transition_type is
-'What sets it off; automatic unless set. Normally one of: automatic (at once), conditional (if conditions hold), manual (by a person), timeout (after a wait).';
+'What sets it off; automatic unless set. Normally one of: automatic (at once), conditional (if conditions hold), manual (by a person), timeout (after a wait). FBS also writes forward.';
 comment on column fbs_workflow_open_transitions.is_default is
 'True when this way is taken if no other one applies; false unless set.';
 comment on column fbs_workflow_open_transitions.conditions is

@@ -1061,7 +1061,7 @@ begin
 end;
 $_$;
 
-COMMENT ON FUNCTION fbs_check_rows(of_table text) IS 'What is odd about the rows of one of FBS''s tables: values that no form offers, negative amounts, ledgers that are not balanced, users that are gone; of fbs_hosts, rows that point at host rows which are gone. Reads the whole table.';
+COMMENT ON FUNCTION fbs_check_rows(of_table text) IS 'What is odd about the rows of one of FBS''s tables: values off the lists, negative amounts, ledgers that are not balanced, users that are gone; of fbs_hosts, rows that point at host rows which are gone. Reads the whole table.';
 
 CREATE FUNCTION fbs_check_setting() RETURNS trigger
     LANGUAGE plpgsql
@@ -2281,7 +2281,7 @@ begin
             and c.due_date between since and until
             and isfinite(c.due_date)
             and c.actual_completion_date is null
-            and c.status <> 'compliant'
+            and c.status not in ('compliant', 'completed')
         order by c.due_date, c.id
         limit page_size;
     end if;
@@ -2794,9 +2794,9 @@ COMMENT ON FUNCTION fbs_host_triggers(host_table regclass, model_name text, key_
 
 CREATE FUNCTION fbs_is_due_state(due_state text, status text, completed_on date, due_date date, on_date date DEFAULT CURRENT_DATE) RETURNS boolean
     LANGUAGE sql IMMUTABLE
-    RETURN CASE due_state WHEN 'met'::text THEN ((completed_on IS NOT NULL) OR (status = 'compliant'::text)) WHEN 'overdue'::text THEN ((completed_on IS NULL) AND (status <> 'compliant'::text) AND (due_date < on_date)) WHEN 'due'::text THEN ((completed_on IS NULL) AND (status <> 'compliant'::text) AND ((due_date >= on_date) AND (due_date <= (on_date + 30)))) WHEN 'later'::text THEN ((completed_on IS NULL) AND (status <> 'compliant'::text) AND (due_date > (on_date + 30))) ELSE NULL::boolean END;
+    RETURN CASE due_state WHEN 'met'::text THEN ((completed_on IS NOT NULL) OR (status = ANY (ARRAY['compliant'::text, 'completed'::text]))) WHEN 'overdue'::text THEN ((completed_on IS NULL) AND (status <> ALL (ARRAY['compliant'::text, 'completed'::text])) AND (due_date < on_date)) WHEN 'due'::text THEN ((completed_on IS NULL) AND (status <> ALL (ARRAY['compliant'::text, 'completed'::text])) AND ((due_date >= on_date) AND (due_date <= (on_date + 30)))) WHEN 'later'::text THEN ((completed_on IS NULL) AND (status <> ALL (ARRAY['compliant'::text, 'completed'::text])) AND (due_date > (on_date + 30))) ELSE NULL::boolean END;
 
-COMMENT ON FUNCTION fbs_is_due_state(due_state text, status text, completed_on date, due_date date, on_date date) IS 'Whether a duty stands so on a day (by default today): met, when its day of completion is known or its status is compliant; else overdue after its due date, due from 30 days before it, or later. Null for any other state.';
+COMMENT ON FUNCTION fbs_is_due_state(due_state text, status text, completed_on date, due_date date, on_date date) IS 'Whether a duty stands so on a day (by default today): met, when its day of completion is known or its status is compliant or completed; else overdue after its due date, due from 30 days before it, or later. Null for any other state.';
 
 CREATE FUNCTION fbs_judge_license(status text, license_type text, expiry_date timestamp with time zone, on_date date) RETURNS text
     LANGUAGE sql STABLE
@@ -3833,7 +3833,7 @@ CREATE FUNCTION fbs_suite_deadlines(solution_name text, since date DEFAULT NULL:
 END;
 
 COMMENT ON FUNCTION fbs_suite_deadlines(solution_name text, since date, until date, page_size bigint, on_date date) IS 'What a solution has to see to by a day from since (null: whatever is open, however late) until until (by default 30 days after on_date), both included; the earliest first, at most page_size of them. It reads what is installed in this database and leaves out the rest; a business or company goes by its solution''s name. kind is one of:
-compliance: a duty (fbs_msme_compliance) neither met nor judged compliant.
+compliance: a duty (fbs_msme_compliance) neither met nor judged compliant or completed.
 compliance_check: the last day of the day, week (to Sunday), month, quarter or year, around on_date, in which a rule in force (fbs_compliance_rules) is to be checked; whether it was is not recorded.
 report: a report scheduled to be produced (fbs_report_schedules).
 recurring: the next day, from on_date on, of a payment or receipt that comes back (fbs_recurring_transactions).
@@ -4261,7 +4261,7 @@ COMMENT ON COLUMN fbs_app_taxcalculation.tax_period_start IS 'First day of the p
 
 COMMENT ON COLUMN fbs_app_taxcalculation.tax_period_end IS 'Last day of the period the tax is worked out for.';
 
-COMMENT ON COLUMN fbs_app_taxcalculation.tax_type IS 'Which tax it is. Normally one of: income_tax, sales_tax, payroll_tax (on wages), property_tax, other.';
+COMMENT ON COLUMN fbs_app_taxcalculation.tax_type IS 'Which tax it is. Normally one of: income_tax, sales_tax, payroll_tax (on wages), property_tax, other. FBS also writes vat.';
 
 COMMENT ON COLUMN fbs_app_taxcalculation.taxable_amount IS 'Amount the tax is charged on, in the business''s own currency.';
 
@@ -4568,7 +4568,7 @@ COMMENT ON COLUMN fbs_approval_requests.title IS 'Short headline saying what is 
 
 COMMENT ON COLUMN fbs_approval_requests.description IS 'What is asked for and why, in full, for the user who decides.';
 
-COMMENT ON COLUMN fbs_approval_requests.approval_type IS 'What consent is sought for. Normally one of: workflow (a step in a workflow), document, purchase, expense, other.';
+COMMENT ON COLUMN fbs_approval_requests.approval_type IS 'What consent is sought for. Normally one of: workflow (a step in a workflow), document, purchase, expense, other. FBS also writes general.';
 
 COMMENT ON COLUMN fbs_approval_requests.status IS 'Where the request stands; starts as pending. Normally one of: pending (no decision yet), approved, rejected, cancelled (dropped undecided).';
 
@@ -4686,7 +4686,7 @@ COMMENT ON COLUMN fbs_approvals_details.title IS 'Short headline saying what is 
 
 COMMENT ON COLUMN fbs_approvals_details.description IS 'What is asked for and why, in full, for the user who decides.';
 
-COMMENT ON COLUMN fbs_approvals_details.approval_type IS 'What consent is sought for. Normally one of: workflow (a step in a workflow), document, purchase, expense, other.';
+COMMENT ON COLUMN fbs_approvals_details.approval_type IS 'What consent is sought for. Normally one of: workflow (a step in a workflow), document, purchase, expense, other. FBS also writes general.';
 
 COMMENT ON COLUMN fbs_approvals_details.status IS 'Where the request stands; starts as pending. Normally one of: pending (no decision yet), approved, rejected, cancelled (dropped undecided).';
 
@@ -4734,7 +4734,7 @@ COMMENT ON COLUMN fbs_approvals_pending.title IS 'Short headline saying what is 
 
 COMMENT ON COLUMN fbs_approvals_pending.description IS 'What is asked for and why, in full, for the user who decides.';
 
-COMMENT ON COLUMN fbs_approvals_pending.approval_type IS 'What consent is sought for. Normally one of: workflow (a step in a workflow), document, purchase, expense, other.';
+COMMENT ON COLUMN fbs_approvals_pending.approval_type IS 'What consent is sought for. Normally one of: workflow (a step in a workflow), document, purchase, expense, other. FBS also writes general.';
 
 COMMENT ON COLUMN fbs_approvals_pending.requester_id IS 'User who asks for approval; the request is deleted together with that user.';
 
@@ -4777,7 +4777,7 @@ COMMENT ON COLUMN fbs_approvals_requests.title IS 'Short headline saying what is
 
 COMMENT ON COLUMN fbs_approvals_requests.description IS 'What is asked for and why, in full, for the user who decides.';
 
-COMMENT ON COLUMN fbs_approvals_requests.approval_type IS 'What consent is sought for. Normally one of: workflow (a step in a workflow), document, purchase, expense, other.';
+COMMENT ON COLUMN fbs_approvals_requests.approval_type IS 'What consent is sought for. Normally one of: workflow (a step in a workflow), document, purchase, expense, other. FBS also writes general.';
 
 COMMENT ON COLUMN fbs_approvals_requests.status IS 'Where the request stands; starts as pending. Normally one of: pending (no decision yet), approved, rejected, cancelled (dropped undecided).';
 
@@ -4932,7 +4932,7 @@ COMMENT ON COLUMN fbs_dashboards.name IS 'Title people choose the dashboard by; 
 
 COMMENT ON COLUMN fbs_dashboards.description IS 'What the dashboard shows and whom it is meant for.';
 
-COMMENT ON COLUMN fbs_dashboards.dashboard_type IS 'Part of the business the dashboard covers. Normally one of: msme (small-business figures), financial, operational, compliance, custom.';
+COMMENT ON COLUMN fbs_dashboards.dashboard_type IS 'Part of the business the dashboard covers. Normally one of: msme (small-business figures), financial, operational, compliance, custom. FBS also writes general.';
 
 COMMENT ON COLUMN fbs_dashboards.layout IS 'Arrangement of the dashboard: which charts and figures stand where; {} until it is arranged.';
 
@@ -4970,7 +4970,7 @@ COMMENT ON COLUMN fbs_bi_dashboards.name IS 'Title people choose the dashboard b
 
 COMMENT ON COLUMN fbs_bi_dashboards.description IS 'What the dashboard shows and whom it is meant for.';
 
-COMMENT ON COLUMN fbs_bi_dashboards.dashboard_type IS 'Part of the business the dashboard covers. Normally one of: msme (small-business figures), financial, operational, compliance, custom.';
+COMMENT ON COLUMN fbs_bi_dashboards.dashboard_type IS 'Part of the business the dashboard covers. Normally one of: msme (small-business figures), financial, operational, compliance, custom. FBS also writes general.';
 
 COMMENT ON COLUMN fbs_bi_dashboards.layout IS 'Arrangement of the dashboard: which charts and figures stand where; {} until it is arranged.';
 
@@ -5012,7 +5012,7 @@ COMMENT ON COLUMN fbs_kpis.name IS 'What people call the key figure, such as gro
 
 COMMENT ON COLUMN fbs_kpis.description IS 'What the key figure measures and why it matters to the business.';
 
-COMMENT ON COLUMN fbs_kpis.kpi_type IS 'Side of the business the figure measures. Normally one of: financial, operational, customer, employee, compliance, growth.';
+COMMENT ON COLUMN fbs_kpis.kpi_type IS 'Side of the business the figure measures. Normally one of: financial, operational, customer, employee, compliance, growth. FBS also writes general.';
 
 COMMENT ON COLUMN fbs_kpis.calculation_method IS 'How the figure is worked out from its source, as a short name or formula.';
 
@@ -5067,7 +5067,7 @@ COMMENT ON COLUMN fbs_bi_kpis.name IS 'What people call the key figure, such as 
 
 COMMENT ON COLUMN fbs_bi_kpis.description IS 'What the key figure measures and why it matters to the business.';
 
-COMMENT ON COLUMN fbs_bi_kpis.kpi_type IS 'Side of the business the figure measures. Normally one of: financial, operational, customer, employee, compliance, growth.';
+COMMENT ON COLUMN fbs_bi_kpis.kpi_type IS 'Side of the business the figure measures. Normally one of: financial, operational, customer, employee, compliance, growth. FBS also writes general.';
 
 COMMENT ON COLUMN fbs_bi_kpis.calculation_method IS 'How the figure is worked out from its source, as a short name or formula.';
 
@@ -5117,7 +5117,7 @@ COMMENT ON COLUMN fbs_reports.name IS 'Title people choose the report by; two re
 
 COMMENT ON COLUMN fbs_reports.description IS 'What the report tells and whom it is meant for.';
 
-COMMENT ON COLUMN fbs_reports.report_type IS 'Subject of the report. Normally one of: sales, financial, inventory, compliance, operational, custom.';
+COMMENT ON COLUMN fbs_reports.report_type IS 'Subject of the report. Normally one of: sales, financial, inventory, compliance, operational, custom. FBS also writes general.';
 
 COMMENT ON COLUMN fbs_reports.data_source IS 'Name of the place the report reads its figures from, such as a table or an Odoo object.';
 
@@ -5161,7 +5161,7 @@ COMMENT ON COLUMN fbs_bi_reports.name IS 'Title people choose the report by; two
 
 COMMENT ON COLUMN fbs_bi_reports.description IS 'What the report tells and whom it is meant for.';
 
-COMMENT ON COLUMN fbs_bi_reports.report_type IS 'Subject of the report. Normally one of: sales, financial, inventory, compliance, operational, custom.';
+COMMENT ON COLUMN fbs_bi_reports.report_type IS 'Subject of the report. Normally one of: sales, financial, inventory, compliance, operational, custom. FBS also writes general.';
 
 COMMENT ON COLUMN fbs_bi_reports.data_source IS 'Name of the place the report reads its figures from, such as a table or an Odoo object.';
 
@@ -5270,15 +5270,15 @@ CREATE VIEW fbs_choices AS
  SELECT table_name,
     column_name,
     choices
-   FROM ( VALUES ('fbs_request_logs'::text,'method'::text,'{GET,POST,PUT,PATCH,DELETE}'::text[]), ('fbs_business_rules'::text,'rule_type'::text,'{validation,calculation,workflow,compliance}'::text[]), ('fbs_handshakes'::text,'status'::text,'{pending,active,expired,revoked}'::text[]), ('fbs_notifications'::text,'notification_type'::text,'{info,success,warning,error,alert}'::text[]), ('fbs_notifications'::text,'priority'::text,'{low,medium,high,critical}'::text[]), ('fbs_approval_requests'::text,'approval_type'::text,'{workflow,document,purchase,expense,other}'::text[]), ('fbs_approval_requests'::text,'status'::text,'{pending,approved,rejected,cancelled}'::text[]), ('fbs_approval_responses'::text,'response'::text,'{approve,reject,request_changes}'::text[]), ('fbs_custom_fields'::text,'field_type'::text,'{char,text,integer,float,boolean,date,datetime,json,choice}'::text[]), ('fbs_msme_setup_wizard'::text,'status'::text,'{not_started,in_progress,completed,paused}'::text[]), ('fbs_msme_kpis'::text,'kpi_type'::text,'{financial,operational,customer,growth,compliance}'::text[]), ('fbs_msme_compliance'::text,'compliance_type'::text,'{tax,regulatory,financial,operational}'::text[]), ('fbs_msme_compliance'::text,'status'::text,'{compliant,non_compliant,at_risk,pending}'::text[]), ('fbs_msme_marketing'::text,'campaign_type'::text,'{digital,traditional,social_media,email,content}'::text[]), ('fbs_msme_templates'::text,'business_type'::text,'{retail,manufacturing,services,restaurant,consulting,ecommerce,other}'::text[]), ('fbs_odoo_models'::text,'model_type'::text,'{base,business,system,custom}'::text[]), ('fbs_discovery_sessions'::text,'status'::text,'{running,completed,failed,cancelled}'::text[]), ('fbs_workflow_definitions'::text,'workflow_type'::text,'{approval,onboarding,order_processing,payment_collection,inventory_management,compliance,custom}'::text[]), ('fbs_workflow_instances'::text,'status'::text,'{draft,active,paused,completed,cancelled,failed}'::text[]), ('fbs_workflow_steps'::text,'step_type'::text,'{task,approval,notification,decision,integration,manual}'::text[]), ('fbs_workflow_transitions'::text,'transition_type'::text,'{automatic,conditional,manual,timeout}'::text[]), ('fbs_dashboards'::text,'dashboard_type'::text,'{msme,financial,operational,compliance,custom}'::text[]), ('fbs_reports'::text,'report_type'::text,'{sales,financial,inventory,compliance,operational,custom}'::text[]), ('fbs_reports'::text,'output_format'::text,'{pdf,excel,csv,json,html}'::text[]), ('fbs_kpis'::text,'kpi_type'::text,'{financial,operational,customer,employee,compliance,growth}'::text[]), ('fbs_kpis'::text,'frequency'::text,'{real_time,hourly,daily,weekly,monthly,quarterly,annually}'::text[]), ('fbs_charts'::text,'chart_type'::text,'{line,bar,pie,area,scatter,table,gauge,metric}'::text[]), ('fbs_compliance_rules'::text,'compliance_type'::text,'{tax,regulatory,audit,financial,operational}'::text[]), ('fbs_compliance_rules'::text,'check_frequency'::text,'{daily,weekly,monthly,quarterly,yearly}'::text[]), ('fbs_audit_trails'::text,'record_type'::text,'{sale,purchase,payment,inventory,user,system}'::text[]), ('fbs_audit_trails'::text,'action'::text,'{create,update,delete,view,export,import}'::text[]), ('fbs_report_schedules'::text,'frequency'::text,'{daily,weekly,monthly,quarterly,yearly}'::text[]), ('fbs_recurring_transactions'::text,'transaction_type'::text,'{income,expense,payment,receipt}'::text[]), ('fbs_recurring_transactions'::text,'frequency'::text,'{daily,weekly,monthly,quarterly,yearly}'::text[]), ('fbs_app_cashentry'::text,'entry_type'::text,'{income,expense,transfer,adjustment}'::text[]), ('fbs_app_cashentry'::text,'payment_method'::text,'{cash,bank_transfer,check,credit_card,debit_card,mobile_payment,other}'::text[]), ('fbs_app_incomeexpense'::text,'transaction_type'::text,'{income,expense}'::text[]), ('fbs_app_incomeexpense'::text,'payment_status'::text,'{pending,partial,paid,overdue,cancelled}'::text[]), ('fbs_app_basicledger'::text,'account_type'::text,'{asset,liability,equity,income,expense}'::text[]), ('fbs_app_taxcalculation'::text,'tax_type'::text,'{income_tax,sales_tax,payroll_tax,property_tax,other}'::text[]), ('fbs_app_taxcalculation'::text,'payment_status'::text,'{pending,partial,paid,overdue}'::text[]), ('fbs_dms_document'::text,'state'::text,'{draft,pending,approved,rejected,archived}'::text[]), ('fbs_dms_document'::text,'confidentiality_level'::text,'{public,internal,confidential}'::text[]), ('fbs_dms_document_workflow'::text,'status'::text,'{active,completed,cancelled,failed}'::text[]), ('fbs_dms_document_approval'::text,'status'::text,'{pending,approved,rejected,skipped}'::text[]), ('fbs_license_manager_solution_license'::text,'license_type'::text,'{trial,basic,professional,enterprise}'::text[]), ('fbs_license_manager_solution_license'::text,'status'::text,'{active,expired,suspended,trial_expired}'::text[]), ('fbs_license_manager_solution_license'::text,'source'::text,'{embedded,external,file,environment}'::text[]), ('fbs_workflow_execution_logs'::text,'action'::text,'{workflow_started,step_completed,step_failed,transition_executed,workflow_completed,workflow_cancelled,workflow_paused,workflow_resumed}'::text[])) listed(table_name, column_name, choices);
+   FROM ( VALUES ('fbs_request_logs'::text,'method'::text,'{GET,POST,PUT,PATCH,DELETE}'::text[]), ('fbs_business_rules'::text,'rule_type'::text,'{validation,calculation,workflow,compliance}'::text[]), ('fbs_handshakes'::text,'status'::text,'{pending,active,expired,revoked}'::text[]), ('fbs_notifications'::text,'notification_type'::text,'{info,success,warning,error,alert,cash_flow_alert,inventory_alert,payment_reminder}'::text[]), ('fbs_notifications'::text,'priority'::text,'{low,medium,high,critical}'::text[]), ('fbs_approval_requests'::text,'approval_type'::text,'{workflow,document,purchase,expense,other,general}'::text[]), ('fbs_approval_requests'::text,'status'::text,'{pending,approved,rejected,cancelled}'::text[]), ('fbs_approval_responses'::text,'response'::text,'{approve,reject,request_changes}'::text[]), ('fbs_custom_fields'::text,'field_type'::text,'{char,text,integer,float,boolean,date,datetime,json,choice}'::text[]), ('fbs_msme_setup_wizard'::text,'status'::text,'{not_started,in_progress,completed,paused,failed}'::text[]), ('fbs_msme_kpis'::text,'kpi_type'::text,'{financial,operational,customer,growth,compliance}'::text[]), ('fbs_msme_compliance'::text,'compliance_type'::text,'{tax,regulatory,financial,operational}'::text[]), ('fbs_msme_compliance'::text,'status'::text,'{compliant,non_compliant,at_risk,pending,completed}'::text[]), ('fbs_msme_marketing'::text,'campaign_type'::text,'{digital,traditional,social_media,email,content}'::text[]), ('fbs_msme_templates'::text,'business_type'::text,'{retail,manufacturing,services,restaurant,consulting,ecommerce,other}'::text[]), ('fbs_odoo_models'::text,'model_type'::text,'{base,business,system,custom}'::text[]), ('fbs_discovery_sessions'::text,'status'::text,'{running,completed,failed,cancelled}'::text[]), ('fbs_workflow_definitions'::text,'workflow_type'::text,'{approval,onboarding,order_processing,payment_collection,inventory_management,compliance,custom,general}'::text[]), ('fbs_workflow_instances'::text,'status'::text,'{draft,active,paused,completed,cancelled,failed,running}'::text[]), ('fbs_workflow_steps'::text,'step_type'::text,'{task,approval,notification,decision,integration,manual}'::text[]), ('fbs_workflow_transitions'::text,'transition_type'::text,'{automatic,conditional,manual,timeout,forward}'::text[]), ('fbs_dashboards'::text,'dashboard_type'::text,'{msme,financial,operational,compliance,custom,general}'::text[]), ('fbs_reports'::text,'report_type'::text,'{sales,financial,inventory,compliance,operational,custom,general}'::text[]), ('fbs_reports'::text,'output_format'::text,'{pdf,excel,csv,json,html}'::text[]), ('fbs_kpis'::text,'kpi_type'::text,'{financial,operational,customer,employee,compliance,growth,general}'::text[]), ('fbs_kpis'::text,'frequency'::text,'{real_time,hourly,daily,weekly,monthly,quarterly,annually}'::text[]), ('fbs_charts'::text,'chart_type'::text,'{line,bar,pie,area,scatter,table,gauge,metric}'::text[]), ('fbs_compliance_rules'::text,'compliance_type'::text,'{tax,regulatory,audit,financial,operational,general}'::text[]), ('fbs_compliance_rules'::text,'check_frequency'::text,'{daily,weekly,monthly,quarterly,yearly}'::text[]), ('fbs_audit_trails'::text,'record_type'::text,'{sale,purchase,payment,inventory,user,system}'::text[]), ('fbs_audit_trails'::text,'action'::text,'{create,update,delete,view,export,import}'::text[]), ('fbs_report_schedules'::text,'frequency'::text,'{daily,weekly,monthly,quarterly,yearly}'::text[]), ('fbs_recurring_transactions'::text,'transaction_type'::text,'{income,expense,payment,receipt}'::text[]), ('fbs_recurring_transactions'::text,'frequency'::text,'{daily,weekly,monthly,quarterly,yearly}'::text[]), ('fbs_app_cashentry'::text,'entry_type'::text,'{income,expense,transfer,adjustment}'::text[]), ('fbs_app_cashentry'::text,'payment_method'::text,'{cash,bank_transfer,check,credit_card,debit_card,mobile_payment,other}'::text[]), ('fbs_app_incomeexpense'::text,'transaction_type'::text,'{income,expense}'::text[]), ('fbs_app_incomeexpense'::text,'payment_status'::text,'{pending,partial,paid,overdue,cancelled}'::text[]), ('fbs_app_basicledger'::text,'account_type'::text,'{asset,liability,equity,income,expense}'::text[]), ('fbs_app_taxcalculation'::text,'tax_type'::text,'{income_tax,sales_tax,payroll_tax,property_tax,other,vat}'::text[]), ('fbs_app_taxcalculation'::text,'payment_status'::text,'{pending,partial,paid,overdue}'::text[]), ('fbs_dms_document'::text,'state'::text,'{draft,pending,approved,rejected,archived}'::text[]), ('fbs_dms_document'::text,'confidentiality_level'::text,'{public,internal,confidential}'::text[]), ('fbs_dms_document_workflow'::text,'status'::text,'{active,completed,cancelled,failed}'::text[]), ('fbs_dms_document_approval'::text,'status'::text,'{pending,approved,rejected,skipped}'::text[]), ('fbs_license_manager_solution_license'::text,'license_type'::text,'{trial,basic,professional,enterprise}'::text[]), ('fbs_license_manager_solution_license'::text,'status'::text,'{active,expired,suspended,trial_expired}'::text[]), ('fbs_license_manager_solution_license'::text,'source'::text,'{embedded,external,file,environment}'::text[]), ('fbs_workflow_execution_logs'::text,'action'::text,'{workflow_started,step_completed,step_failed,transition_executed,workflow_completed,workflow_cancelled,workflow_paused,workflow_resumed}'::text[])) listed(table_name, column_name, choices);
 
-COMMENT ON VIEW fbs_choices IS 'What FBS''s forms offer for a column. Its services write other values too, so nothing refuses them; fbs-db check --data counts them.';
+COMMENT ON VIEW fbs_choices IS 'The values known for a column: those that the forms of FBS offer, and those that its services write beside them. Nothing refuses others; fbs-db check --data counts them.';
 
 COMMENT ON COLUMN fbs_choices.table_name IS 'Table; it may belong to a component that is not installed here.';
 
 COMMENT ON COLUMN fbs_choices.column_name IS 'Column.';
 
-COMMENT ON COLUMN fbs_choices.choices IS 'The values offered, in the order of the forms.';
+COMMENT ON COLUMN fbs_choices.choices IS 'The known values: those offered, in the order of the forms; then those that only services write.';
 
 CREATE TABLE fbs_cleanup_queue (
     id bigint NOT NULL,
@@ -5632,7 +5632,7 @@ COMMENT ON COLUMN fbs_compliance_rules.name IS 'What people call the rule; uniqu
 
 COMMENT ON COLUMN fbs_compliance_rules.description IS 'What the rule demands, in words; blank when not explained.';
 
-COMMENT ON COLUMN fbs_compliance_rules.compliance_type IS 'Field the duty comes from. Normally one of: tax, regulatory (law or licence conditions), audit, financial, operational.';
+COMMENT ON COLUMN fbs_compliance_rules.compliance_type IS 'Field the duty comes from. Normally one of: tax, regulatory (law or licence conditions), audit, financial, operational. FBS also writes general.';
 
 COMMENT ON COLUMN fbs_compliance_rules.requirements IS 'List of the points to be met under the rule; [] when none is listed.';
 
@@ -5671,7 +5671,7 @@ COMMENT ON COLUMN fbs_compliance_rule_list.name IS 'What people call the rule; u
 
 COMMENT ON COLUMN fbs_compliance_rule_list.description IS 'What the rule demands, in words; blank when not explained.';
 
-COMMENT ON COLUMN fbs_compliance_rule_list.compliance_type IS 'Field the duty comes from, such as tax or audit.';
+COMMENT ON COLUMN fbs_compliance_rule_list.compliance_type IS 'Field the duty comes from, such as tax, audit or general.';
 
 COMMENT ON COLUMN fbs_compliance_rule_list.requirements IS 'List of the points to be met under the rule; [] when none is listed.';
 
@@ -7622,7 +7622,7 @@ COMMENT ON COLUMN fbs_msme_compliance.solution_name IS 'Business application (so
 
 COMMENT ON COLUMN fbs_msme_compliance.compliance_type IS 'Kind of duty; each solution has one line a kind. Normally one of: tax, regulatory (licences and permits), financial, operational (daily running).';
 
-COMMENT ON COLUMN fbs_msme_compliance.status IS 'Whether the duty is met; starts as pending. Normally one of: compliant, non_compliant (not met), at_risk (may be missed), pending (not yet judged).';
+COMMENT ON COLUMN fbs_msme_compliance.status IS 'Whether the duty is met; starts as pending. Normally one of: compliant, non_compliant (not met), at_risk (may be missed), pending (not yet judged). FBS also writes completed.';
 
 COMMENT ON COLUMN fbs_msme_compliance.due_date IS 'Last day on which the duty can be met in time.';
 
@@ -7659,12 +7659,12 @@ CREATE VIEW fbs_msme_compliance_status WITH (security_invoker='true') AS
     due_date,
     actual_completion_date,
         CASE
-            WHEN ((actual_completion_date IS NULL) AND ((status)::text <> 'compliant'::text)) THEN (due_date - CURRENT_DATE)
+            WHEN ((actual_completion_date IS NULL) AND ((status)::text <> ALL ((ARRAY['compliant'::character varying, 'completed'::character varying])::text[]))) THEN (due_date - CURRENT_DATE)
             ELSE NULL::integer
         END AS days_left,
         CASE
             WHEN (actual_completion_date IS NOT NULL) THEN GREATEST((actual_completion_date - due_date), 0)
-            WHEN ((status)::text = 'compliant'::text) THEN 0
+            WHEN ((status)::text = ANY ((ARRAY['compliant'::character varying, 'completed'::character varying])::text[])) THEN 0
             ELSE GREATEST((CURRENT_DATE - due_date), 0)
         END AS days_late,
     requirements,
@@ -7673,7 +7673,7 @@ CREATE VIEW fbs_msme_compliance_status WITH (security_invoker='true') AS
     last_checked
    FROM fbs_msme_compliance c;
 
-COMMENT ON VIEW fbs_msme_compliance_status IS 'Duties of each business, and which are due or overdue. A duty is met when its day of completion is known or its status is compliant. Today is the session''s day; on the due date itself a duty is not late yet.';
+COMMENT ON VIEW fbs_msme_compliance_status IS 'Duties of each business, and which are due or overdue. A duty is met when its day of completion is known or its status is compliant or completed. Today is the session''s day; on the due date itself a duty is not late yet.';
 
 COMMENT ON COLUMN fbs_msme_compliance_status.id IS 'Number that identifies the compliance record.';
 
@@ -7681,7 +7681,7 @@ COMMENT ON COLUMN fbs_msme_compliance_status.solution_name IS 'Business applicat
 
 COMMENT ON COLUMN fbs_msme_compliance_status.compliance_type IS 'Kind of duty; each solution has one line a kind. Normally one of: tax, regulatory (licences and permits), financial, operational (daily running).';
 
-COMMENT ON COLUMN fbs_msme_compliance_status.status IS 'Whether the duty is met; starts as pending. Normally one of: compliant, non_compliant (not met), at_risk (may be missed), pending (not yet judged).';
+COMMENT ON COLUMN fbs_msme_compliance_status.status IS 'Whether the duty is met; starts as pending. Normally one of: compliant, non_compliant (not met), at_risk (may be missed), pending (not yet judged). FBS also writes completed.';
 
 COMMENT ON COLUMN fbs_msme_compliance_status.due_state IS 'Where the duty stands today: met, overdue, due (within 30 days) or later; where fbs_is_due_state asks for one, an index finds it.';
 
@@ -7802,7 +7802,7 @@ COMMENT ON COLUMN fbs_msme_setup_wizard.id IS 'Number that identifies the set-up
 
 COMMENT ON COLUMN fbs_msme_setup_wizard.solution_name IS 'Business application (solution) being set up; unique, so each has one set-up.';
 
-COMMENT ON COLUMN fbs_msme_setup_wizard.status IS 'How far the set-up is; starts as not_started. Normally one of: not_started, in_progress, completed, paused (to be taken up again).';
+COMMENT ON COLUMN fbs_msme_setup_wizard.status IS 'How far the set-up is; starts as not_started. Normally one of: not_started, in_progress, completed, paused (to be taken up again). FBS also writes failed.';
 
 COMMENT ON COLUMN fbs_msme_setup_wizard.current_step IS 'Step of the set-up reached so far, by name; blank before the first one.';
 
@@ -7954,7 +7954,7 @@ COMMENT ON COLUMN fbs_msme_setup.id IS 'Number that identifies the set-up of a s
 
 COMMENT ON COLUMN fbs_msme_setup.solution_name IS 'Business application (solution) being set up; unique, so each has one set-up.';
 
-COMMENT ON COLUMN fbs_msme_setup.status IS 'How far the set-up is; starts as not_started. Normally one of: not_started, in_progress, completed, paused (to be taken up again).';
+COMMENT ON COLUMN fbs_msme_setup.status IS 'How far the set-up is; starts as not_started. Normally one of: not_started, in_progress, completed, paused (to be taken up again). FBS also writes failed.';
 
 COMMENT ON COLUMN fbs_msme_setup.current_step IS 'Step of the set-up reached so far, by name; blank before the first one.';
 
@@ -8071,7 +8071,7 @@ COMMENT ON COLUMN fbs_notifications.title IS 'Short headline the user sees befor
 
 COMMENT ON COLUMN fbs_notifications.message IS 'Full text of what the user is told, shown below the headline.';
 
-COMMENT ON COLUMN fbs_notifications.notification_type IS 'What sort of news it is; info unless set. Normally one of: info (for information), success, warning, error, alert (calls for action).';
+COMMENT ON COLUMN fbs_notifications.notification_type IS 'What sort of news it is; info unless set. Normally one of: info (for information), success, warning, error, alert (calls for action). FBS also writes cash_flow_alert, inventory_alert and payment_reminder.';
 
 COMMENT ON COLUMN fbs_notifications.priority IS 'How urgent it is; medium unless set. Normally one of: low, medium, high, critical.';
 
@@ -8189,7 +8189,7 @@ COMMENT ON COLUMN fbs_notifications_inbox.title IS 'Short headline the user sees
 
 COMMENT ON COLUMN fbs_notifications_inbox.message IS 'Full text of what the user is told, shown below the headline.';
 
-COMMENT ON COLUMN fbs_notifications_inbox.notification_type IS 'What sort of news it is; info unless set. Normally one of: info (for information), success, warning, error, alert (calls for action).';
+COMMENT ON COLUMN fbs_notifications_inbox.notification_type IS 'What sort of news it is; info unless set. Normally one of: info (for information), success, warning, error, alert (calls for action). FBS also writes cash_flow_alert, inventory_alert and payment_reminder.';
 
 COMMENT ON COLUMN fbs_notifications_inbox.priority IS 'How urgent it is; medium unless set. Normally one of: low, medium, high, critical.';
 
@@ -8624,7 +8624,7 @@ COMMENT ON COLUMN fbs_workflow_definitions.name IS 'Title people know the workfl
 
 COMMENT ON COLUMN fbs_workflow_definitions.description IS 'What the workflow does and when to use it, in words for people.';
 
-COMMENT ON COLUMN fbs_workflow_definitions.workflow_type IS 'What it is for. Normally one of: approval, onboarding, order_processing, payment_collection, inventory_management, compliance (legal duties), custom.';
+COMMENT ON COLUMN fbs_workflow_definitions.workflow_type IS 'What it is for. Normally one of: approval, onboarding, order_processing, payment_collection, inventory_management, compliance (legal duties), custom. FBS also writes general.';
 
 COMMENT ON COLUMN fbs_workflow_definitions.version IS 'Edition of the workflow, such as 1.0 or 2.1, so that older ones can stay; 1.0 unless set.';
 
@@ -8696,7 +8696,7 @@ COMMENT ON COLUMN fbs_workflow_instances.business_id IS 'Business the run is for
 
 COMMENT ON COLUMN fbs_workflow_instances.current_step_id IS 'Step the run has reached (fbs_workflow_steps); empty when at none, and emptied when that step is deleted.';
 
-COMMENT ON COLUMN fbs_workflow_instances.status IS 'Where the run stands; starts as draft. Normally one of: draft (not begun), active, paused, completed, cancelled, failed (stopped by an error).';
+COMMENT ON COLUMN fbs_workflow_instances.status IS 'Where the run stands; starts as draft. Normally one of: draft (not begun), active, paused, completed, cancelled, failed (stopped by an error). FBS also writes running.';
 
 COMMENT ON COLUMN fbs_workflow_instances.started_at IS 'When the run began; the database fills in the time the line is added, even for a draft, unless given.';
 
@@ -8892,7 +8892,7 @@ COMMENT ON COLUMN fbs_workflow_transitions.from_step_id IS 'Step (fbs_workflow_s
 
 COMMENT ON COLUMN fbs_workflow_transitions.to_step_id IS 'Step (fbs_workflow_steps) that comes next; the transition is deleted together with that step.';
 
-COMMENT ON COLUMN fbs_workflow_transitions.transition_type IS 'What sets it off; automatic unless set. Normally one of: automatic (at once), conditional (if conditions hold), manual (by a person), timeout (after a wait).';
+COMMENT ON COLUMN fbs_workflow_transitions.transition_type IS 'What sets it off; automatic unless set. Normally one of: automatic (at once), conditional (if conditions hold), manual (by a person), timeout (after a wait). FBS also writes forward.';
 
 COMMENT ON COLUMN fbs_workflow_transitions.conditions IS 'JSON object with what must hold for this way to be taken; {} when nothing must.';
 
@@ -8937,7 +8937,7 @@ COMMENT ON COLUMN fbs_workflow_catalog.name IS 'Title people know the workflow b
 
 COMMENT ON COLUMN fbs_workflow_catalog.description IS 'What the workflow does and when to use it, in words for people.';
 
-COMMENT ON COLUMN fbs_workflow_catalog.workflow_type IS 'What it is for. Normally one of: approval, onboarding, order_processing, payment_collection, inventory_management, compliance (legal duties), custom.';
+COMMENT ON COLUMN fbs_workflow_catalog.workflow_type IS 'What it is for. Normally one of: approval, onboarding, order_processing, payment_collection, inventory_management, compliance (legal duties), custom. FBS also writes general.';
 
 COMMENT ON COLUMN fbs_workflow_catalog.version IS 'Edition of the workflow, such as 1.0 or 2.1, so that older ones can stay; 1.0 unless set.';
 
@@ -9115,7 +9115,7 @@ COMMENT ON COLUMN fbs_workflow_open_transitions.to_assigned_role IS 'Role whose 
 
 COMMENT ON COLUMN fbs_workflow_open_transitions.to_assigned_user_id IS 'User who does that step; empty when no one person is set.';
 
-COMMENT ON COLUMN fbs_workflow_open_transitions.transition_type IS 'What sets it off; automatic unless set. Normally one of: automatic (at once), conditional (if conditions hold), manual (by a person), timeout (after a wait).';
+COMMENT ON COLUMN fbs_workflow_open_transitions.transition_type IS 'What sets it off; automatic unless set. Normally one of: automatic (at once), conditional (if conditions hold), manual (by a person), timeout (after a wait). FBS also writes forward.';
 
 COMMENT ON COLUMN fbs_workflow_open_transitions.is_default IS 'True when this way is taken if no other one applies; false unless set.';
 
@@ -9186,7 +9186,7 @@ COMMENT ON COLUMN fbs_workflow_runs.solution_name IS 'Business application (solu
 
 COMMENT ON COLUMN fbs_workflow_runs.business_id IS 'Business the run is for, by the identifier the application uses for it.';
 
-COMMENT ON COLUMN fbs_workflow_runs.status IS 'Where the run stands; starts as draft. Normally one of: draft (not begun), active, paused, completed, cancelled, failed (stopped by an error).';
+COMMENT ON COLUMN fbs_workflow_runs.status IS 'Where the run stands; starts as draft. Normally one of: draft (not begun), active, paused, completed, cancelled, failed (stopped by an error). FBS also writes running.';
 
 COMMENT ON COLUMN fbs_workflow_runs.current_step_id IS 'Step the run has reached (fbs_workflow_steps); empty when at none, and emptied when that step is deleted.';
 
@@ -9771,9 +9771,9 @@ CREATE INDEX fbs_msme_compliance_compliance_type_due_date_id_idx ON fbs_msme_com
 
 CREATE INDEX fbs_msme_compliance_due_date_id_idx ON fbs_msme_compliance USING btree (due_date, id);
 
-CREATE INDEX fbs_msme_compliance_met_status_due_date_id_idx ON fbs_msme_compliance USING btree (status, due_date, id) WHERE ((actual_completion_date IS NOT NULL) OR ((status)::text = 'compliant'::text));
+CREATE INDEX fbs_msme_compliance_met_status_due_date_id_idx ON fbs_msme_compliance USING btree (status, due_date, id) WHERE ((actual_completion_date IS NOT NULL) OR ((status)::text = ANY ((ARRAY['compliant'::character varying, 'completed'::character varying])::text[])));
 
-CREATE INDEX fbs_msme_compliance_open_due_date_id_idx ON fbs_msme_compliance USING btree (due_date, id) WHERE ((actual_completion_date IS NULL) AND ((status)::text <> 'compliant'::text));
+CREATE INDEX fbs_msme_compliance_open_due_date_id_idx ON fbs_msme_compliance USING btree (due_date, id) WHERE ((actual_completion_date IS NULL) AND ((status)::text <> ALL ((ARRAY['compliant'::character varying, 'completed'::character varying])::text[])));
 
 CREATE INDEX fbs_msme_compliance_status_due_date_id_idx ON fbs_msme_compliance USING btree (status, due_date, id);
 

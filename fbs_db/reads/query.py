@@ -57,7 +57,7 @@ class Query(Generic[R]):
         text: the SQL, with ``%s`` where parameters go.
         parameters: in their order.
         row: class of the rows; their fields are the statement's columns.
-        doubtful: values that FBS's forms do not offer, by column: where no row has one, it
+        doubtful: values that are on no list of known ones, by column: where no row has one, it
             is taken for a slip.
         planned_anew: whether the server is to choose the index by the values, each time.
     """
@@ -80,8 +80,8 @@ class Doubtful:
 
     def refusal(self) -> UsageError:
         return UsageError(
-            f"There is no {self.column} {self.value}: no form offers it, and no row has it.",
-            hint=f"Offered are: {', '.join(self.offered)}.",
+            f"There is no {self.column} {self.value}: no form offers it, FBS does not write it, and no row has it.",
+            hint=f"Known values: {', '.join(self.offered)}.",
         )
 
 
@@ -116,7 +116,7 @@ class Read(Generic[R]):
         ranged: of a view: the column that ``since`` and ``until`` are about.
         nullable: columns of the order that may be null.
         scattered: whether the order's columns are of several tables, so that no index compares them all.
-        offered: the values that FBS's forms offer, by column.
+        offered: the known values, by column: those that forms of FBS offer, and those that it writes beside them.
         states: of columns that a view works out and whose values are all known.
     """
 
