@@ -194,6 +194,25 @@ $$;
 comment on function fbs_touch() is
 'Trigger: sets the time of last change named by its argument, unless the writer set it.';
 
+-- PostgreSQL refuses to subtract infinite dates, and one such row would break a whole view.
+create function fbs_days_between(first_day date, last_day date)
+returns integer
+language sql
+immutable
+return case when isfinite(first_day) and isfinite(last_day) then last_day - first_day end;
+
+comment on function fbs_days_between(date, date) is
+'Days from the first day to the last; negative where that is earlier, null where one of them is infinite.';
+
+create function fbs_time_between(since timestamptz, until timestamptz)
+returns interval
+language sql
+immutable
+return case when isfinite(since) and isfinite(until) then until - since end;
+
+comment on function fbs_time_between(timestamptz, timestamptz) is
+'The time from one moment to another; negative where that is earlier, null where one of them is infinite.';
+
 -- A component that moves is guarded by a trigger: unlike a lock or a table that is gone,
 -- it comes without waiting for those who still read.
 create function fbs_refuse_moved()

@@ -147,7 +147,7 @@ select
     end as urgency,
     n.solution_name,
     n.created_at,
-    now() - n.created_at as age
+    fbs_time_between(n.created_at, now()) as age
 from fbs_notifications as n
 where n.notification_type = 'alert' and not n.is_read;
 

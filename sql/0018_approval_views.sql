@@ -127,7 +127,7 @@ select
     r.request_data ->> 'record_id' as record_id,
     r.request_data,
     r.created_at,
-    now() - r.created_at as age
+    fbs_time_between(r.created_at, now()) as age
 from fbs_approval_requests as r
 where r.status = 'pending';
 
@@ -273,17 +273,20 @@ as $$
     decided as (
         select
             p.*,
-            case
-                when p.status = 'approved' and p.approved_at is not null then p.approved_at
-                when p.status in ('approved', 'rejected')
-                    then (
-                        select max(a.created_at)
-                        from fbs_approval_responses as a
-                        where
-                            a.approval_request_id = p.id
-                            and a.response = case p.status when 'approved' then 'approve' else 'reject' end
-                    )
-            end - p.created_at as turnaround
+            fbs_time_between(
+                p.created_at,
+                case
+                    when p.status = 'approved' and p.approved_at is not null then p.approved_at
+                    when p.status in ('approved', 'rejected')
+                        then (
+                            select max(a.created_at)
+                            from fbs_approval_responses as a
+                            where
+                                a.approval_request_id = p.id
+                                and a.response = case p.status when 'approved' then 'approve' else 'reject' end
+                        )
+                end
+            ) as turnaround
         from picked as p
     )
 
@@ -322,7 +325,7 @@ select
     count(*) filter (where r.status = 'rejected') as rejected,
     count(*) filter (where r.status = 'cancelled') as cancelled,
     min(r.created_at) filter (where r.status = 'pending') as oldest_pending_at,
-    avg(r.approved_at - r.created_at) filter (where r.status = 'approved') as average_approval_time
+    avg(fbs_time_between(r.created_at, r.approved_at)) filter (where r.status = 'approved') as average_approval_time
 from fbs_approval_requests as r
 group by r.approver_id;
 

@@ -20,10 +20,13 @@ select
     w.configuration,
     w.started_at,
     w.completed_at,
-    case
-        when w.status = 'completed' then w.completed_at
-        when w.status <> 'not_started' then now()
-    end - w.started_at as elapsed
+    fbs_time_between(
+        w.started_at,
+        case
+            when w.status = 'completed' then w.completed_at
+            when w.status <> 'not_started' then now()
+        end
+    ) as elapsed
 from fbs_msme_setup_wizard as w;
 
 comment on view fbs_msme_setup is
@@ -140,8 +143,11 @@ immutable
 return case due_state
     when 'met' then completed_on is not null or status in ('compliant', 'completed')
     when 'overdue' then completed_on is null and status not in ('compliant', 'completed') and due_date < on_date
-    when 'due' then completed_on is null and status not in ('compliant', 'completed')
-        and due_date between on_date and on_date + 30
+    when 'due'
+        then
+            completed_on is null
+            and status not in ('compliant', 'completed')
+            and due_date between on_date and on_date + 30
     when 'later' then completed_on is null and status not in ('compliant', 'completed') and due_date > on_date + 30
 end;
 
@@ -165,12 +171,13 @@ select
     c.actual_completion_date,
     case
         when c.actual_completion_date is null and c.status not in ('compliant', 'completed')
-            then c.due_date - current_date
+            then fbs_days_between(current_date, c.due_date)
     end as days_left,
     case
-        when c.actual_completion_date is not null then greatest(c.actual_completion_date - c.due_date, 0)
+        when c.actual_completion_date is not null
+            then greatest(fbs_days_between(c.due_date, c.actual_completion_date), 0)
         when c.status in ('compliant', 'completed') then 0
-        else greatest(current_date - c.due_date, 0)
+        else greatest(fbs_days_between(c.due_date, current_date), 0)
     end as days_late,
     c.requirements,
     c.documents,
@@ -230,9 +237,13 @@ select
     m.start_date,
     m.end_date,
     m.start_date <= current_date and (m.end_date is null or m.end_date >= current_date) as is_running,
-    case when m.end_date < m.start_date then 0 else m.end_date - m.start_date + 1 end as days_planned,
     case
-        when m.end_date >= current_date then greatest(m.end_date - greatest(m.start_date, current_date) + 1, 0)
+        when m.end_date < m.start_date then 0
+        else fbs_days_between(m.start_date, m.end_date) + 1
+    end as days_planned,
+    case
+        when m.end_date >= current_date
+            then greatest(fbs_days_between(greatest(m.start_date, current_date), m.end_date) + 1, 0)
     end as days_left,
     m.budget,
     s.spend,

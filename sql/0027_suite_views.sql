@@ -229,7 +229,7 @@ stable
 begin atomic
     select
         due_date,
-        due_date - on_date as days_left,
+        fbs_days_between(on_date, due_date) as days_left,
         due_date < on_date as is_overdue,
         kind,
         title,

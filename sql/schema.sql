@@ -339,14 +339,14 @@ CREATE FUNCTION fbs_accounting_open_items(business_id text, of_type text DEFAULT
         o.category,
         o.description
     from (
-        select t.*, on_date - coalesce(t.due_date, t.transaction_date) as days_overdue
+        select t.*, fbs_days_between(coalesce(t.due_date, t.transaction_date), on_date) as days_overdue
         from fbs_accounting_transactions as t
         where
             t.business_id = fbs_accounting_open_items.business_id
             and t.is_open
             and t.transaction_date <= on_date
         union all
-        select t.*, on_date - coalesce(t.due_date, t.transaction_date) as days_overdue
+        select t.*, fbs_days_between(coalesce(t.due_date, t.transaction_date), on_date) as days_overdue
         from fbs_accounting_transactions as t
         where
             t.business_id = fbs_accounting_open_items.business_id
@@ -659,17 +659,20 @@ CREATE FUNCTION fbs_approvals_turnaround(since timestamp with time zone DEFAULT 
     decided as (
         select
             p.*,
-            case
-                when p.status = 'approved' and p.approved_at is not null then p.approved_at
-                when p.status in ('approved', 'rejected')
-                    then (
-                        select max(a.created_at)
-                        from fbs_approval_responses as a
-                        where
-                            a.approval_request_id = p.id
-                            and a.response = case p.status when 'approved' then 'approve' else 'reject' end
-                    )
-            end - p.created_at as turnaround
+            fbs_time_between(
+                p.created_at,
+                case
+                    when p.status = 'approved' and p.approved_at is not null then p.approved_at
+                    when p.status in ('approved', 'rejected')
+                        then (
+                            select max(a.created_at)
+                            from fbs_approval_responses as a
+                            where
+                                a.approval_request_id = p.id
+                                and a.response = case p.status when 'approved' then 'approve' else 'reject' end
+                        )
+                end
+            ) as turnaround
         from picked as p
     )
 
@@ -1630,6 +1633,12 @@ CREATE FUNCTION fbs_custom_fields_typed(field_type text, field_value text) RETUR
 
 COMMENT ON FUNCTION fbs_custom_fields_typed(field_type text, field_value text) IS 'The value of a custom field as JSON of its type: integer and float (texts of up to 400 characters, with an exponent of up to three digits) become numbers, boolean (true/false, t/f, yes/no, y/n, on/off, 1/0) true or false, json the JSON itself, date and datetime text in ISO 8601 (one with an offset in UTC), all else text. Empty where the value does not fit the type; never an error.';
 
+CREATE FUNCTION fbs_days_between(first_day date, last_day date) RETURNS integer
+    LANGUAGE sql IMMUTABLE
+    RETURN CASE WHEN (isfinite(first_day) AND isfinite(last_day)) THEN (last_day - first_day) ELSE NULL::integer END;
+
+COMMENT ON FUNCTION fbs_days_between(first_day date, last_day date) IS 'Days from the first day to the last; negative where that is earlier, null where one of them is infinite.';
+
 CREATE FUNCTION fbs_deferred_constraints(table_name text, event integer) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'public', 'pg_temp'
@@ -1855,7 +1864,7 @@ CREATE FUNCTION fbs_documents_expired(company_id text, since date DEFAULT NULL::
         d.category_id,
         d.state,
         d.expiry_date,
-        on_date - d.expiry_date
+        fbs_days_between(d.expiry_date, on_date)
     from fbs_dms_document as d
     where
         d.company_id = fbs_documents_expired.company_id
@@ -2931,7 +2940,7 @@ CREATE FUNCTION fbs_licensing_license(solution_name text, on_date date DEFAULT C
         fbs_judge_license(l.status, l.license_type, l.expiry_date, on_date),
         fbs_judge_license(l.status, l.license_type, l.expiry_date, on_date) = 'active',
         l.expiry_date,
-        case when isfinite(l.expiry_date) then l.expiry_date::date - on_date end,
+        fbs_days_between(on_date, l.expiry_date::date),
         l.features,
         l.limits,
         l.source
@@ -3819,7 +3828,7 @@ CREATE FUNCTION fbs_suite_deadlines(solution_name text, since date DEFAULT NULL:
     LANGUAGE sql STABLE
     BEGIN ATOMIC
  SELECT fbs_find_deadlines.due_date,
-     (fbs_find_deadlines.due_date - fbs_suite_deadlines.on_date) AS days_left,
+     fbs_days_between(fbs_suite_deadlines.on_date, fbs_find_deadlines.due_date) AS days_left,
      (fbs_find_deadlines.due_date < fbs_suite_deadlines.on_date) AS is_overdue,
      fbs_find_deadlines.kind,
      fbs_find_deadlines.title,
@@ -3877,6 +3886,12 @@ end;
 $$;
 
 COMMENT ON FUNCTION fbs_sweep_orphans(only_model text) IS 'Finds rows that point at host rows which are gone, and applies the rules to them. Returns for each attached model the keys found missing and the rows touched, or what went wrong.';
+
+CREATE FUNCTION fbs_time_between(since timestamp with time zone, until timestamp with time zone) RETURNS interval
+    LANGUAGE sql IMMUTABLE
+    RETURN CASE WHEN (isfinite(since) AND isfinite(until)) THEN (until - since) ELSE NULL::interval END;
+
+COMMENT ON FUNCTION fbs_time_between(since timestamp with time zone, until timestamp with time zone) IS 'The time from one moment to another; negative where that is earlier, null where one of them is infinite.';
 
 CREATE FUNCTION fbs_touch() RETURNS trigger
     LANGUAGE plpgsql
@@ -4635,7 +4650,7 @@ CREATE VIEW fbs_approvals_approvers WITH (security_invoker='true') AS
     count(*) FILTER (WHERE ((status)::text = 'rejected'::text)) AS rejected,
     count(*) FILTER (WHERE ((status)::text = 'cancelled'::text)) AS cancelled,
     min(created_at) FILTER (WHERE ((status)::text = 'pending'::text)) AS oldest_pending_at,
-    avg((approved_at - created_at)) FILTER (WHERE ((status)::text = 'approved'::text)) AS average_approval_time
+    avg(fbs_time_between(created_at, approved_at)) FILTER (WHERE ((status)::text = 'approved'::text)) AS average_approval_time
    FROM fbs_approval_requests r
   GROUP BY approver_id;
 
@@ -4722,7 +4737,7 @@ CREATE VIEW fbs_approvals_pending WITH (security_invoker='true') AS
     (request_data ->> 'record_id'::text) AS record_id,
     request_data,
     created_at,
-    (now() - created_at) AS age
+    fbs_time_between(created_at, now()) AS age
    FROM fbs_approval_requests r
   WHERE ((status)::text = 'pending'::text);
 
@@ -6311,7 +6326,7 @@ CREATE VIEW fbs_discovery_session_list WITH (security_invoker='true') AS
     status,
     started_at,
     completed_at,
-    (completed_at - started_at) AS duration,
+    fbs_time_between(started_at, completed_at) AS duration,
     total_models,
     total_fields,
     total_modules,
@@ -6786,7 +6801,7 @@ CREATE VIEW fbs_documents_details WITH (security_invoker='true') AS
           WHERE (c.id = d.category_id)) AS category_path,
     d.confidentiality_level,
     d.expiry_date,
-    (d.expiry_date - CURRENT_DATE) AS days_left,
+    fbs_days_between(CURRENT_DATE, d.expiry_date) AS days_left,
     d.company_id,
     d.solution_db,
     d.metadata,
@@ -6876,7 +6891,7 @@ CREATE VIEW fbs_documents_overview WITH (security_invoker='true') AS
     d.created_by_id,
     d.approved_by_id,
     d.expiry_date,
-    (d.expiry_date - CURRENT_DATE) AS days_left,
+    fbs_days_between(CURRENT_DATE, d.expiry_date) AS days_left,
     d.company_id,
     d.solution_db,
     d.confidentiality_level,
@@ -7296,10 +7311,7 @@ CREATE VIEW fbs_licensing_licenses WITH (security_invoker='true') AS
     j.effective_status,
     (j.effective_status = 'active'::text) AS is_valid,
     l.expiry_date,
-        CASE
-            WHEN isfinite(l.expiry_date) THEN ((l.expiry_date)::date - CURRENT_DATE)
-            ELSE NULL::integer
-        END AS days_left,
+    fbs_days_between(CURRENT_DATE, (l.expiry_date)::date) AS days_left,
         CASE jsonb_typeof(j.features)
             WHEN 'array'::text THEN j.features
             ELSE '[]'::jsonb
@@ -7541,10 +7553,10 @@ CREATE VIEW fbs_msme_campaigns WITH (security_invoker='true') AS
     ((m.start_date <= CURRENT_DATE) AND ((m.end_date IS NULL) OR (m.end_date >= CURRENT_DATE))) AS is_running,
         CASE
             WHEN (m.end_date < m.start_date) THEN 0
-            ELSE ((m.end_date - m.start_date) + 1)
+            ELSE (fbs_days_between(m.start_date, m.end_date) + 1)
         END AS days_planned,
         CASE
-            WHEN (m.end_date >= CURRENT_DATE) THEN GREATEST(((m.end_date - GREATEST(m.start_date, CURRENT_DATE)) + 1), 0)
+            WHEN (m.end_date >= CURRENT_DATE) THEN GREATEST((fbs_days_between(GREATEST(m.start_date, CURRENT_DATE), m.end_date) + 1), 0)
             ELSE NULL::integer
         END AS days_left,
     m.budget,
@@ -7659,13 +7671,13 @@ CREATE VIEW fbs_msme_compliance_status WITH (security_invoker='true') AS
     due_date,
     actual_completion_date,
         CASE
-            WHEN ((actual_completion_date IS NULL) AND ((status)::text <> ALL ((ARRAY['compliant'::character varying, 'completed'::character varying])::text[]))) THEN (due_date - CURRENT_DATE)
+            WHEN ((actual_completion_date IS NULL) AND ((status)::text <> ALL ((ARRAY['compliant'::character varying, 'completed'::character varying])::text[]))) THEN fbs_days_between(CURRENT_DATE, due_date)
             ELSE NULL::integer
         END AS days_left,
         CASE
-            WHEN (actual_completion_date IS NOT NULL) THEN GREATEST((actual_completion_date - due_date), 0)
+            WHEN (actual_completion_date IS NOT NULL) THEN GREATEST(fbs_days_between(due_date, actual_completion_date), 0)
             WHEN ((status)::text = ANY ((ARRAY['compliant'::character varying, 'completed'::character varying])::text[])) THEN 0
-            ELSE GREATEST((CURRENT_DATE - due_date), 0)
+            ELSE GREATEST(fbs_days_between(due_date, CURRENT_DATE), 0)
         END AS days_late,
     requirements,
     documents,
@@ -7940,12 +7952,12 @@ CREATE VIEW fbs_msme_setup WITH (security_invoker='true') AS
     configuration,
     started_at,
     completed_at,
-    (
+    fbs_time_between(started_at,
         CASE
             WHEN ((status)::text = 'completed'::text) THEN completed_at
             WHEN ((status)::text <> 'not_started'::text) THEN now()
             ELSE NULL::timestamp with time zone
-        END - started_at) AS elapsed
+        END) AS elapsed
    FROM fbs_msme_setup_wizard w;
 
 COMMENT ON VIEW fbs_msme_setup IS 'How far the set-up of each solution is. A solution whose set-up was never opened has no row.';
@@ -8100,7 +8112,7 @@ CREATE VIEW fbs_notifications_alerts WITH (security_invoker='true') AS
         END AS urgency,
     solution_name,
     created_at,
-    (now() - created_at) AS age
+    fbs_time_between(created_at, now()) AS age
    FROM fbs_notifications n
   WHERE (((notification_type)::text = 'alert'::text) AND (NOT is_read));
 
@@ -8764,8 +8776,8 @@ CREATE VIEW fbs_workflow_active_runs WITH (security_invoker='true') AS
     s.step_type AS current_step_type,
     s.assigned_role,
     i.started_at,
-    (now() - i.started_at) AS age,
-    (now() - COALESCE(l.last_action_at, i.started_at)) AS waiting,
+    fbs_time_between(i.started_at, now()) AS age,
+    fbs_time_between(COALESCE(l.last_action_at, i.started_at), now()) AS waiting,
     (i.workflow_data ->> 'model_name'::text) AS model_name,
     (i.workflow_data ->> 'record_id'::text) AS record_id,
     i.workflow_data,
@@ -8829,9 +8841,9 @@ CREATE VIEW fbs_workflow_analytics WITH (security_invoker='true') AS
     count(*) FILTER (WHERE ((i.status)::text = 'cancelled'::text)) AS cancelled,
     count(*) FILTER (WHERE ((i.status)::text = 'failed'::text)) AS failed,
     round(((100.0 * (count(*) FILTER (WHERE ((i.status)::text = 'completed'::text)))::numeric) / (NULLIF(count(*) FILTER (WHERE ((i.status)::text = ANY ((ARRAY['completed'::character varying, 'cancelled'::character varying, 'failed'::character varying])::text[]))), 0))::numeric), 2) AS completed_percent,
-    avg((i.completed_at - i.started_at)) FILTER (WHERE ((i.status)::text = 'completed'::text)) AS average_duration,
-    percentile_cont((0.5)::double precision) WITHIN GROUP (ORDER BY (i.completed_at - i.started_at)) FILTER (WHERE ((i.status)::text = 'completed'::text)) AS median_duration,
-    max((i.completed_at - i.started_at)) FILTER (WHERE ((i.status)::text = 'completed'::text)) AS longest_duration,
+    avg(fbs_time_between(i.started_at, i.completed_at)) FILTER (WHERE ((i.status)::text = 'completed'::text)) AS average_duration,
+    percentile_cont((0.5)::double precision) WITHIN GROUP (ORDER BY (fbs_time_between(i.started_at, i.completed_at))) FILTER (WHERE ((i.status)::text = 'completed'::text)) AS median_duration,
+    max(fbs_time_between(i.started_at, i.completed_at)) FILTER (WHERE ((i.status)::text = 'completed'::text)) AS longest_duration,
     min(i.started_at) FILTER (WHERE ((i.status)::text = ANY ((ARRAY['active'::character varying, 'paused'::character varying])::text[]))) AS oldest_open_at
    FROM (fbs_workflow_instances i
      LEFT JOIN fbs_workflow_definitions d ON ((i.workflow_definition_id = d.id)))
@@ -9150,7 +9162,7 @@ CREATE VIEW fbs_workflow_runs WITH (security_invoker='true') AS
         END AS progress_percent,
     i.started_at,
     i.completed_at,
-    (u.until - i.started_at) AS age,
+    fbs_time_between(i.started_at, u.until) AS age,
     (i.started_at + make_interval(hours => d.estimated_duration)) AS expected_at,
     (u.until > (i.started_at + make_interval(hours => d.estimated_duration))) AS is_late,
     (i.workflow_data ->> 'model_name'::text) AS model_name,
@@ -9247,9 +9259,9 @@ CREATE VIEW fbs_workflow_waiting WITH (security_invoker='true') AS
     count(*) AS runs,
     count(*) FILTER (WHERE ((i.status)::text = 'paused'::text)) AS paused,
     count(*) FILTER (WHERE (i.current_user_id IS NULL)) AS without_user,
-    avg((now() - COALESCE(l.last_action_at, i.started_at))) AS average_wait,
-    percentile_cont((0.5)::double precision) WITHIN GROUP (ORDER BY (now() - COALESCE(l.last_action_at, i.started_at))) AS median_wait,
-    max((now() - COALESCE(l.last_action_at, i.started_at))) AS longest_wait
+    avg(fbs_time_between(COALESCE(l.last_action_at, i.started_at), now())) AS average_wait,
+    percentile_cont((0.5)::double precision) WITHIN GROUP (ORDER BY (fbs_time_between(COALESCE(l.last_action_at, i.started_at), now()))) AS median_wait,
+    max(fbs_time_between(COALESCE(l.last_action_at, i.started_at), now())) AS longest_wait
    FROM ((fbs_workflow_instances i
      LEFT JOIN fbs_workflow_steps s ON ((i.current_step_id = s.id)))
      JOIN LATERAL ( SELECT max(x."timestamp") AS last_action_at
