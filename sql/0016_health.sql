@@ -350,6 +350,38 @@ begin
         where said is not null;
     end loop;
 
+    -- Dates that many clients, Python among them, cannot hold. In one pass: of each row those columns.
+    select string_agg(
+        format(
+            '(%1$L, case when %1$I < %2$L or %1$I >= %3$L then %1$I::text end)', a.attname,
+            case a.atttypid when 'date'::regtype then '0001-01-01' else '0001-01-01 00:00+00' end,
+            case a.atttypid when 'date'::regtype then '10000-01-01' else '10000-01-01 00:00+00' end
+        ),
+        ', '
+    )
+    into said
+    from pg_attribute as k
+    inner join pg_attribute as a on k.attrelid = a.attrelid
+    where
+        k.attrelid = of_table::regclass
+        and k.attname = 'id'
+        and a.attnum > 0
+        and a.atttypid in ('date'::regtype, 'timestamptz'::regtype)
+        and (of_table, a.attname) <> ('fbs_cleanup_queue', 'next_attempt_at');  -- infinity: not yet
+    if said is not null then
+        return query execute format(
+            'select ''warning'', ''rows'', %1$L || ''.'' || v.column_name, ''date out of range'','
+            ' format(''%%s %%s, such as id %%s: %%s'', count(*), case count(*) when 1 then ''row'' else ''rows'' end,'
+            ' min(t.id), (array_agg(v.value order by t.id))[1]),'
+            ' ''years 1 to 9999'','
+            ' format(''select id, %%1$I from %%2$I where %%1$I < ''''0001-01-01'''' or %%1$I >= ''''10000-01-01'''';'','
+            ' v.column_name, %1$L)'
+            ' from %1$I as t cross join lateral (values %2$s) as v (column_name, value)'
+            ' where v.value is not null group by v.column_name order by v.column_name',
+            of_table, said
+        );
+    end if;
+
     if of_table = 'fbs_app_basicledger' then
         return query execute
             'select ''warning'', ''rows'', ''fbs_app_basicledger'', ''ledger not balanced'','
@@ -398,4 +430,4 @@ end;
 $$;
 
 comment on function fbs_check_rows(text) is
-'What is odd about the rows of one of FBS''s tables: values off the lists, negative amounts, ledgers that are not balanced, users that are gone; of fbs_hosts, rows that point at host rows which are gone. Reads the whole table.';
+'What is odd about the rows of one of FBS''s tables: values off the lists, negative amounts, dates outside the years 1 to 9999, ledgers that are not balanced, users that are gone; of fbs_hosts, rows that point at host rows which are gone. Reads the whole table.';

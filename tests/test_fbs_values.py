@@ -15,7 +15,7 @@ from psycopg import sql
 import fbs_db
 from fbs_db.errors import UsageError
 from fbs_db.reads import groups
-from fbs_db.reads.query import Read
+from fbs_db.reads.query import Page, Read
 from tests.conftest import url_of
 from tests.test_schema import BY_NAME, insert, required_values
 
@@ -124,9 +124,8 @@ def test_all_filters_that_fbs_asks_by_answer(acme: psycopg.Connection) -> None:
     assert answers == asyncio.run(waiting())
     for (name, filters), answer in zip(FILTERS, answers, strict=True):
         found = in_sql(acme, name, filters)
-        assert (list(answer) if isinstance(answer, fbs_db.reads.Page) else [answer]) == (
-            found or [None] * (answer is None)
-        )
+        answered = list(answer) if isinstance(answer, Page) else [answer] if answer else []
+        assert answered == found, name
 
 
 def in_sql(connection: psycopg.Connection, name: str, filters: dict[str, Any]) -> list[tuple[Any, ...]]:

@@ -60,6 +60,8 @@ class Query(Generic[R]):
         doubtful: values that are on no list of known ones, by column: where no row has one, it
             is taken for a slip.
         planned_anew: whether the server is to choose the index by the values, each time.
+        read: what is asked, in which schema.
+        asked: of a function, the arguments that are given.
     """
 
     text: str
@@ -67,6 +69,28 @@ class Query(Generic[R]):
     row: type[R]
     doubtful: Sequence[Doubtful] = ()
     planned_anew: bool = False
+    read: Read[R] | None = None
+    schema: str = "public"
+    asked: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def source(self) -> str:
+        """The view or function that is asked."""
+        return self.read.source if self.read else ""
+
+    @property
+    def is_view(self) -> bool:
+        return self.read is not None and self.read.arguments is None
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The columns that identify a row, as far as that is known."""
+        fields: tuple[str, ...] = getattr(self.row, "_fields", ())
+        if "id" in fields:
+            return ("id",)
+        if self.read is not None and self.read.order:
+            return tuple(name.lstrip("-") for name in self.read.order)
+        return tuple(name for name in fields if name.endswith("_id"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +165,9 @@ class Read(Generic[R]):
             for name, value in arguments.items()
             if value is not None or name in self.needed
         }
-        return Query(_call(self, schema, tuple(given)), tuple(given.values()), self.row)
+        return Query(
+            _call(self, schema, tuple(given)), tuple(given.values()), self.row, read=self, schema=schema, asked=given
+        )
 
     def of_view(
         self,
@@ -189,7 +215,7 @@ class Read(Generic[R]):
             if name in self.offered and wanted[name] not in self.offered[name]
         ]
         anew = bool(stated) or (len(wanted) > 1 and tuple(wanted) not in self.together)
-        return Query(text, tuple(parameters), self.row, doubtful, anew)
+        return Query(text, tuple(parameters), self.row, doubtful, anew, self, schema)
 
 
 class Page(Sequence[R]):

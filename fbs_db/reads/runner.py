@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
-from datetime import timezone
+from datetime import timedelta, timezone
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from itertools import repeat
 from typing import Any, Protocol, TypeVar, get_args, get_type_hints
 
@@ -33,6 +33,7 @@ from psycopg.types.net import InetLoader
 from fbs_db.connection import from_server, raise_if_lost, raw_cursors, said_by
 from fbs_db.errors import ServerError, TargetError, UsageError
 from fbs_db.reads.query import Page, Query, Read, page
+from fbs_db.reads.unreadable import Fetching, FiniteIntervalLoader, Unheld, held
 
 R = TypeVar("R", bound=Any)
 _UNFIT = (pq.TransactionStatus.INERROR, pq.TransactionStatus.UNKNOWN)  # in a failed transaction, or closed
@@ -77,7 +78,9 @@ class Runner:
     def rows(self, query: Query[R]) -> list[R]:
         with self._cursor() as cursor:
             _execute(cursor, query)
-            found = list(_made(query, cursor.fetchall()))
+            with Fetching(cursor, query):
+                columns = cursor.fetchall()
+            found = list(_made(query, held(cursor, query, columns)))
             if not found:
                 for one in query.doubtful:
                     _execute(cursor, one.query)
@@ -95,16 +98,21 @@ class Runner:
     def scalar(self, query: Query[Any]) -> Any:
         with self._cursor() as cursor:
             _execute(cursor, query)
-            row = cursor.fetchone()
-            return row[0] if row else None
+            with Fetching(cursor, query):
+                row = cursor.fetchone()
+            return held(cursor, query, [row])[0][0] if row else None
 
     def stream(self, query: Query[R]) -> Iterator[R]:
         """Row after row from a cursor of the server's, a thousand at a time."""
         with self._cursor(chunked=True) as cursor:
             _fit(cursor, query)
             cursor.execute(query.text, query.parameters)
-            while rows := cursor.fetchmany(1000):
+            while rows := self._fetched(cursor, query):
                 yield from _made(query, rows)
+
+    def _fetched(self, cursor: Any, query: Query[Any]) -> Any:
+        with Fetching(cursor, query):
+            return held(cursor, query, cursor.fetchmany(1000))
 
     def _cursor(self, *, chunked: bool = False) -> AbstractContextManager[Any]:
         source = self.source
@@ -125,7 +133,9 @@ class AsyncRunner:
     async def rows(self, query: Query[R]) -> list[R]:
         async with self._cursor() as cursor:
             await _execute(cursor, query)
-            found = list(_made(query, await cursor.fetchall()))
+            with Fetching(cursor, query):
+                columns = await cursor.fetchall()
+            found = list(_made(query, columns))
             if not found:
                 for one in query.doubtful:
                     await _execute(cursor, one.query)
@@ -143,7 +153,8 @@ class AsyncRunner:
     async def scalar(self, query: Query[Any]) -> Any:
         async with self._cursor() as cursor:
             await _execute(cursor, query)
-            row = await cursor.fetchone()
+            with Fetching(cursor, query):
+                row = await cursor.fetchone()
             return row[0] if row else None
 
     async def stream(self, query: Query[R]) -> AsyncIterator[R]:
@@ -151,9 +162,13 @@ class AsyncRunner:
         async with self._cursor(chunked=True) as cursor:
             _fit(cursor, query)
             await cursor.execute(query.text, query.parameters)
-            while rows := await cursor.fetchmany(1000):
+            while rows := await self._fetched(cursor, query):
                 for row in _made(query, rows):
                     yield row
+
+    async def _fetched(self, cursor: Any, query: Query[Any]) -> Any:
+        with Fetching(cursor, query):
+            return await cursor.fetchmany(1000)
 
     def _cursor(self, *, chunked: bool = False) -> AbstractAsyncContextManager[Any]:
         source = self.source
@@ -172,7 +187,10 @@ def _execute(cursor: Any, query: Query[Any]) -> Any:
 
 def _fit(cursor: Any, query: Query[Any]) -> None:
     """Have a cursor of psycopg's get values in the form that takes the least time, where it can get another."""
-    if not isinstance(cursor, _OF_PSYCOPG) or isinstance(cursor, _OF_TEXTS):
+    if not isinstance(cursor, _OF_PSYCOPG):
+        return
+    if isinstance(cursor, _OF_TEXTS):
+        cursor.adapters.register_loader("interval", FiniteIntervalLoader)
         return
     if isinstance(cursor, _RAW):
         raise raw_cursors()
@@ -182,9 +200,12 @@ def _fit(cursor: Any, query: Query[Any]) -> None:
 
 @cache
 def _form(row: Any) -> pq.Format:
-    """The server's own form; texts where there are decimals, which take psycopg twice the time from the other."""
-    kinds = get_type_hints(row).values()
-    return pq.Format.TEXT if any(Decimal in (kind, *get_args(kind)) for kind in kinds) else pq.Format.BINARY
+    """The server's own form; texts where there are decimals, which take psycopg twice the time from the other.
+
+    But for intervals: psycopg takes the text of an infinite one for no time at all.
+    """
+    kinds = {one for kind in get_type_hints(row).values() for one in (kind, *get_args(kind))}
+    return pq.Format.TEXT if Decimal in kinds and timedelta not in kinds else pq.Format.BINARY
 
 
 def _made(query: Query[R], columns: Iterable[Any]) -> Iterable[R]:
@@ -279,15 +300,30 @@ def _on_django(source: Any, chunked: bool) -> Iterator[Any]:
 def _loading(cursor: Any) -> Any:
     """A cursor of Django's that gives what rows hold; by itself it leaves JSON a text, and takes times' zones off."""
     if hasattr(cursor, "adapters"):
-        for name, loader in (("jsonb", JsonbLoader), ("inet", InetLoader), ("timestamptz", TimestamptzLoader)):
+        for name, loader in (
+            ("jsonb", JsonbLoader),
+            ("inet", InetLoader),
+            ("timestamptz", TimestamptzLoader),
+            ("interval", FiniteIntervalLoader),
+        ):
             cursor.adapters.register_loader(name, loader)
         return cursor
-    from psycopg2.extensions import new_type, register_type
+    from psycopg2.extensions import PYDATE, PYDATETIMETZ, PYINTERVAL, new_type, register_type
 
+    def load(cast: Any, text: str | None, cursor: Any) -> Any:
+        if text is not None and text.endswith("infinity"):
+            return Unheld(f"it is {text}")  # psycopg2 takes the last day for it
+        try:
+            return cast(text, cursor)
+        except Exception as error:
+            return Unheld(" ".join(str(error).split()))
+
+    casts = {"date": PYDATE, "timestamptz": PYDATETIMETZ, "interval": PYINTERVAL}
     for name, loader in (("jsonb", JsonbLoader), ("inet", InetLoader)):
-        oid = postgres.types[name].oid
-        load = loader(oid).load
-        register_type(new_type((oid,), name, lambda text, _, load=load: text and load(text.encode())), cursor.cursor)
+        of = loader(postgres.types[name].oid)
+        casts[name] = lambda text, _, of=of: text and of.load(text.encode())
+    for name, cast in casts.items():
+        register_type(new_type((postgres.types[name].oid,), name, partial(load, cast)), cursor.cursor)
     cursor.cursor.tzinfo_factory = timezone
     return cursor
 
