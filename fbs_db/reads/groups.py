@@ -2788,7 +2788,7 @@ class Accounting:
             None,
         )
 
-    def cash_position(self, business_id: str, *, on_date: date | None = None) -> rows.AccountingCashPosition | None:
+    def cash_position(self, business_id: str, *, on_date: date | None = None) -> rows.AccountingCashPosition:
         """Cash of a business at the end of a day (by default today): what came in, what went out, corrections, and
         the balance they make, in its own currency. uncounted_count is how many entries are of a kind that has
         no direction and so count as 0. Always one row; zeros, and no last_entry_date, where there are no
@@ -2796,7 +2796,7 @@ class Accounting:
 
         Reads ``fbs_accounting_cash_position``.
         """
-        return self._run.one(
+        return self._run.always(
             ACCOUNTING_CASH_POSITION.of_function(self._run.schema, business_id=business_id, on_date=on_date)
         )
 
@@ -2913,7 +2913,7 @@ class Accounting:
 
     def income_expense_summary(
         self, business_id: str, *, since: date | None = None, until: date | None = None
-    ) -> rows.AccountingIncomeExpenseSummary | None:
+    ) -> rows.AccountingIncomeExpenseSummary:
         """Income, expenses and what is left of a business from since until until, both included; null for all
         before or after. Earned or incurred, whether paid or not; cancelled ones do not count.
         profit_margin_percent = 100 * net_income / total_income; null without income, below 0 for a loss. Always
@@ -2921,7 +2921,7 @@ class Accounting:
 
         Reads ``fbs_accounting_income_expense_summary``.
         """
-        return self._run.one(
+        return self._run.always(
             ACCOUNTING_INCOME_EXPENSE_SUMMARY.of_function(
                 self._run.schema, business_id=business_id, since=since, until=until
             )
@@ -3214,7 +3214,7 @@ class Accounting:
 
     def health(
         self, business_id: str, *, months: int | None = None, on_date: date | None = None
-    ) -> rows.AccountingHealth | None:
+    ) -> rows.AccountingHealth:
         """How a business fares, over the months (by default 3, at least 1) that end with a day (by default today);
         always one row, of zeros and nulls where there is nothing. Amounts are in its own currency. since:
         on_date less so many months, plus a day. until: on_date. net_income = total_income - total_expenses, as
@@ -3234,7 +3234,7 @@ class Accounting:
 
         Reads ``fbs_accounting_health``.
         """
-        return self._run.one(
+        return self._run.always(
             ACCOUNTING_HEALTH.of_function(self._run.schema, business_id=business_id, months=months, on_date=on_date)
         )
 
@@ -4020,14 +4020,14 @@ class Documents:
             None,
         )
 
-    def storage(self, company_id: str) -> rows.DocumentsStorage | None:
+    def storage(self, company_id: str) -> rows.DocumentsStorage:
         """What the files of a company take: how many, bytes in all, the largest (null without files), those anyone
         may open, those that no document uses, and those whose content an earlier file has already (by
         checksum). Always one row. Cost: all files of the company.
 
         Reads ``fbs_documents_storage``.
         """
-        return self._run.one(DOCUMENTS_STORAGE.of_function(self._run.schema, company_id=company_id))
+        return self._run.always(DOCUMENTS_STORAGE.of_function(self._run.schema, company_id=company_id))
 
     def storage_by_type(self, company_id: str) -> Page[rows.DocumentsStorageByType]:
         """What the files of a company take by format: how many, bytes, and their share of all its bytes in per
@@ -4042,7 +4042,7 @@ class Documents:
             None,
         )
 
-    def statistics(self, company_id: str, *, on_date: date | None = None) -> rows.DocumentsStatistics | None:
+    def statistics(self, company_id: str, *, on_date: date | None = None) -> rows.DocumentsStatistics:
         """Documents of a company in numbers, on a day (by default today): how many in all, added in the 30 days
         before that day or on it, past their last valid day (archived ones left out), and without a file; by
         state and by type (objects of counts by name; a name without documents is not in it), and by category (a
@@ -4051,7 +4051,9 @@ class Documents:
 
         Reads ``fbs_documents_statistics``.
         """
-        return self._run.one(DOCUMENTS_STATISTICS.of_function(self._run.schema, company_id=company_id, on_date=on_date))
+        return self._run.always(
+            DOCUMENTS_STATISTICS.of_function(self._run.schema, company_id=company_id, on_date=on_date)
+        )
 
 
 class Licensing:
@@ -4144,9 +4146,7 @@ class Licensing:
             LICENSING_LICENSE.of_function(self._run.schema, solution_name=solution_name, on_date=on_date)
         )
 
-    def feature(
-        self, solution_name: str, feature_name: str, *, on_date: date | None = None
-    ) -> rows.LicensingFeature | None:
+    def feature(self, solution_name: str, feature_name: str, *, on_date: date | None = None) -> rows.LicensingFeature:
         """Whether a solution may use a feature once more on a day (by default today). Always one row. reason is
         allowed; or the first that holds of: no_license; the state of the licence where it is not active, such
         as expired; not_included where the licence does not list the feature; limit_reached. usage_limit is
@@ -4155,7 +4155,7 @@ class Licensing:
 
         Reads ``fbs_licensing_feature``.
         """
-        return self._run.one(
+        return self._run.always(
             LICENSING_FEATURE.of_function(
                 self._run.schema, solution_name=solution_name, feature_name=feature_name, on_date=on_date
             )
@@ -6248,11 +6248,9 @@ class AsyncAccounting:
             None,
         )
 
-    async def cash_position(
-        self, business_id: str, *, on_date: date | None = None
-    ) -> rows.AccountingCashPosition | None:
+    async def cash_position(self, business_id: str, *, on_date: date | None = None) -> rows.AccountingCashPosition:
         """As `Accounting.cash_position`, without blocking."""
-        return await self._run.one(
+        return await self._run.always(
             ACCOUNTING_CASH_POSITION.of_function(self._run.schema, business_id=business_id, on_date=on_date)
         )
 
@@ -6348,9 +6346,9 @@ class AsyncAccounting:
 
     async def income_expense_summary(
         self, business_id: str, *, since: date | None = None, until: date | None = None
-    ) -> rows.AccountingIncomeExpenseSummary | None:
+    ) -> rows.AccountingIncomeExpenseSummary:
         """As `Accounting.income_expense_summary`, without blocking."""
-        return await self._run.one(
+        return await self._run.always(
             ACCOUNTING_INCOME_EXPENSE_SUMMARY.of_function(
                 self._run.schema, business_id=business_id, since=since, until=until
             )
@@ -6574,9 +6572,9 @@ class AsyncAccounting:
 
     async def health(
         self, business_id: str, *, months: int | None = None, on_date: date | None = None
-    ) -> rows.AccountingHealth | None:
+    ) -> rows.AccountingHealth:
         """As `Accounting.health`, without blocking."""
-        return await self._run.one(
+        return await self._run.always(
             ACCOUNTING_HEALTH.of_function(self._run.schema, business_id=business_id, months=months, on_date=on_date)
         )
 
@@ -7224,9 +7222,9 @@ class AsyncDocuments:
             None,
         )
 
-    async def storage(self, company_id: str) -> rows.DocumentsStorage | None:
+    async def storage(self, company_id: str) -> rows.DocumentsStorage:
         """As `Documents.storage`, without blocking."""
-        return await self._run.one(DOCUMENTS_STORAGE.of_function(self._run.schema, company_id=company_id))
+        return await self._run.always(DOCUMENTS_STORAGE.of_function(self._run.schema, company_id=company_id))
 
     async def storage_by_type(self, company_id: str) -> Page[rows.DocumentsStorageByType]:
         """As `Documents.storage_by_type`, without blocking."""
@@ -7236,9 +7234,9 @@ class AsyncDocuments:
             None,
         )
 
-    async def statistics(self, company_id: str, *, on_date: date | None = None) -> rows.DocumentsStatistics | None:
+    async def statistics(self, company_id: str, *, on_date: date | None = None) -> rows.DocumentsStatistics:
         """As `Documents.statistics`, without blocking."""
-        return await self._run.one(
+        return await self._run.always(
             DOCUMENTS_STATISTICS.of_function(self._run.schema, company_id=company_id, on_date=on_date)
         )
 
@@ -7321,9 +7319,9 @@ class AsyncLicensing:
 
     async def feature(
         self, solution_name: str, feature_name: str, *, on_date: date | None = None
-    ) -> rows.LicensingFeature | None:
+    ) -> rows.LicensingFeature:
         """As `Licensing.feature`, without blocking."""
-        return await self._run.one(
+        return await self._run.always(
             LICENSING_FEATURE.of_function(
                 self._run.schema, solution_name=solution_name, feature_name=feature_name, on_date=on_date
             )

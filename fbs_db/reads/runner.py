@@ -95,6 +95,10 @@ class Runner:
         found = self.rows(query)
         return found[0] if found else None
 
+    def always(self, query: Query[R]) -> R:
+        (row,) = self.rows(query)
+        return row
+
     def scalar(self, query: Query[Any]) -> Any:
         with self._cursor() as cursor:
             _execute(cursor, query)
@@ -149,6 +153,10 @@ class AsyncRunner:
     async def one(self, query: Query[R]) -> R | None:
         found = await self.rows(query)
         return found[0] if found else None
+
+    async def always(self, query: Query[R]) -> R:
+        (row,) = await self.rows(query)
+        return row
 
     async def scalar(self, query: Query[Any]) -> Any:
         async with self._cursor() as cursor:
