@@ -2826,7 +2826,8 @@ CREATE FUNCTION fbs_host_triggers(host_table regclass, model_name text, key_colu
                 and g.tgname = w.name
                 and g.tgenabled <> 'D'
                 and g.tgargs
-                = convert_to(model_name, 'UTF8') || '\x00'::bytea || convert_to(key_column, 'UTF8') || '\x00'::bytea
+                = convert_to(model_name, getdatabaseencoding()) || '\x00'::bytea
+                || convert_to(key_column, getdatabaseencoding()) || '\x00'::bytea
         )
     from wanted as w;
 $_$;

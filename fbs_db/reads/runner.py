@@ -30,13 +30,14 @@ from psycopg.types.datetime import TimestamptzLoader
 from psycopg.types.json import JsonbLoader
 from psycopg.types.net import InetLoader
 
-from fbs_db.connection import from_server, raise_if_lost, raw_cursors, said_by
+from fbs_db.connection import from_server, raise_if_lost, raw_cursors, refuse_pipeline, said_by
 from fbs_db.errors import ServerError, TargetError, UsageError
 from fbs_db.reads.query import Page, Query, Read, page
 from fbs_db.reads.unreadable import Fetching, FiniteIntervalLoader, Unheld, held
 
 R = TypeVar("R", bound=Any)
 _UNFIT = (pq.TransactionStatus.INERROR, pq.TransactionStatus.UNKNOWN)  # in a failed transaction, or closed
+_UTF8 = b"UTF8"
 _OF_PSYCOPG = (Cursor, AsyncCursor)
 _RAW = (RawCursor, AsyncRawCursor, RawServerCursor, AsyncRawServerCursor)
 _OF_TEXTS = (ClientCursor, AsyncClientCursor)  # which get all values as texts
@@ -222,40 +223,69 @@ def _made(query: Query[R], columns: Iterable[Any]) -> Iterable[R]:
 
 
 class _On:
-    """A cursor on a connection, waiting or not; what goes wrong is told as our errors. Every call is in one."""
+    """A cursor on a connection, waiting or not; what goes wrong is told as our errors. Every call is in one.
 
-    __slots__ = ("_connection",)
+    Meanwhile texts come in UTF-8: in SQL_ASCII psycopg gives bytes for them, and other encodings lack characters.
+    """
+
+    __slots__ = ("_connection", "_encoding")
 
     def __init__(self, connection: Connection[Any] | AsyncConnection[Any]) -> None:
         if connection.pgconn.transaction_status in _UNFIT:
             _refuse(connection)
-        self._connection = connection
+        self._connection: Any = connection
+        self._encoding = connection.pgconn.parameter_status(b"client_encoding") or b""
+        if self._encoding != _UTF8:
+            refuse_pipeline(connection)  # in which a new encoding is not known before the next answer
 
     def __enter__(self) -> Any:
+        if self._encoding != _UTF8:
+            try:
+                self._connection.execute(_encode(_UTF8))
+            except psycopg.Error as error:
+                self._tell(error)
         return self._connection.cursor(row_factory=tuple_row)
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if self._encoding != _UTF8 and self._connection.pgconn.transaction_status not in _UNFIT:
+            self._connection.execute(_encode(self._encoding))
+        self._tell(error)
+
+    async def __aenter__(self) -> Any:
+        if self._encoding != _UTF8:
+            try:
+                await self._connection.execute(_encode(_UTF8))
+            except psycopg.Error as error:
+                self._tell(error)
+        return self._connection.cursor(row_factory=tuple_row)
+
+    async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if self._encoding != _UTF8 and self._connection.pgconn.transaction_status not in _UNFIT:
+            await self._connection.execute(_encode(self._encoding))
+        self._tell(error)
+
+    def _tell(self, error: BaseException | None) -> None:
         if isinstance(error, psycopg.Error):
             raise_if_lost(self._connection, error)
             raise _translated(error) from error
         if isinstance(error, NotImplementedError):
             raise _unreadable(error) from error
 
-    async def __aenter__(self) -> Any:
-        return self.__enter__()
 
-    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        self.__exit__(kind, error, trace)
+def _encode(encoding: bytes) -> bytes:
+    return b"select set_config('client_encoding', '" + encoding + b"', false)"
 
 
 @contextmanager
 def _on_chunked(connection: Connection[Any]) -> Iterator[Any]:
+    refuse_pipeline(connection)
     with _On(connection), connection.transaction(), connection.cursor("fbs_stream", row_factory=tuple_row) as cursor:
         yield cursor
 
 
 @asynccontextmanager
 async def _on_async_chunked(connection: AsyncConnection[Any]) -> AsyncIterator[Any]:
+    refuse_pipeline(connection)
     async with (
         _On(connection),
         connection.transaction(),
@@ -355,6 +385,6 @@ def _translated(error: psycopg.Error) -> Exception:
         )
     if error.sqlstate == "FB040":  # an argument that a function of ours refuses
         return UsageError(said_by(error), hint=error.diag.message_hint or "")
-    if isinstance(error, psycopg.errors.DataError):
+    if isinstance(error, psycopg.errors.DataError) and error.sqlstate != "22021":  # which is of a row
         return UsageError(f"PostgreSQL cannot take a value: {error.diag.message_primary or error}.")
     return from_server(error) or ServerError(said_by(error), hint=error.diag.message_hint or "")
