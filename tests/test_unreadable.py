@@ -93,6 +93,10 @@ def test_json_that_python_cannot_hold_is_named_too(seeded: psycopg.Connection, t
     seeded.execute(f"update fbs_msme_compliance set requirements = ({text})::jsonb".encode())
     with pytest.raises(UnreadableValue, match=r"fbs_msme_compliance\.requirements of the row with id = 1\b"):
         fbs_db.connect(seeded).msme.compliance_status()
+    kept = f"update fbs_cache_entries set key = 'k', value = ({text})::jsonb, expires_at = now() + interval '1 h'"
+    seeded.execute(kept.encode())
+    with pytest.raises(UnreadableValue, match=r"fbs_cache_entries\.value of the row with key = k\b"):
+        fbs_db.connect(seeded).operations.cached("k")
 
 
 def test_a_row_without_a_number_is_named_by_what_it_is_asked_or_ordered_by(seeded: psycopg.Connection) -> None:

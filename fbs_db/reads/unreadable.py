@@ -98,7 +98,8 @@ def unreadable(query: Query[Any], column: str, reason: str, others: Mapping[str,
         reason: why Python cannot hold it.
         others: the row's other columns, as texts.
     """
-    table, name = home(query.source, column) or (query.source, column)
+    # What a function answers instead of rows is called as itself is.
+    table, name = home(query.source, "value" if column == query.source else column) or (query.source, column)
     key = {one: others[one] for one in query.key if one in others} or dict(query.asked)
     shown = (f"{one} is null" if value is None else f"{one} = {value}" for one, value in key.items())
     row = f" of the row with {' and '.join(shown)}" if key else ""
