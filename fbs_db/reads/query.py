@@ -73,25 +73,6 @@ class Query(Generic[R]):
     schema: str = "public"
     asked: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
-    def source(self) -> str:
-        """The view or function that is asked."""
-        return self.read.source if self.read else ""
-
-    @property
-    def is_view(self) -> bool:
-        return self.read is not None and self.read.arguments is None
-
-    @property
-    def key(self) -> tuple[str, ...]:
-        """The columns that identify a row, as far as that is known."""
-        fields: tuple[str, ...] = getattr(self.row, "_fields", ())
-        if "id" in fields:
-            return ("id",)
-        if self.read is not None and self.read.order:
-            return tuple(name.lstrip("-") for name in self.read.order)
-        return tuple(name for name in fields if name.endswith("_id"))
-
 
 @dataclass(frozen=True, slots=True)
 class Doubtful:

@@ -98,24 +98,35 @@ def unreadable(query: Query[Any], column: str, reason: str, others: Mapping[str,
         reason: why Python cannot hold it.
         others: the row's other columns, as texts.
     """
+    source = query.read.source if query.read else ""
     # What a function answers instead of rows is called as itself is.
-    table, name = home(query.source, "value" if column == query.source else column) or (query.source, column)
-    key = {one: others[one] for one in query.key if one in others} or dict(query.asked)
+    table, name = home(source, "value" if column == source else column) or (source, column)
+    key = {one: others[one] for one in _key(query) if one in others} or dict(query.asked)
     shown = (f"{one} is null" if value is None else f"{one} = {value}" for one, value in key.items())
     row = f" of the row with {' and '.join(shown)}" if key else ""
-    through = "" if table == query.source else f" (read through {query.source})"
+    through = "" if table == source else f" (read through {source})"
     hint = "Type: fbs-db check --data"
-    if key and query.is_view:
+    if key and query.read and query.read.arguments is None:
         at = sql.SQL(" and ").join(
             sql.SQL("{} is null" if value is None else "{} = {}").format(sql.Identifier(one), value)
             for one, value in key.items()
         )
         look = sql.SQL("select {} from {} where {};").format(
-            sql.Identifier(column), sql.Identifier(query.schema, query.source), at
+            sql.Identifier(column), sql.Identifier(query.schema, source), at
         )
         hint = f"Look at it in psql: {look.as_string(None)}"
     message = f"Python cannot hold {table}.{name}{row}{through}: {reason}."
     return UnreadableValue(message, hint=hint, table=table, column=name, key=key)
+
+
+def _key(query: Query[Any]) -> Sequence[str]:
+    """The columns that identify a row, as far as that is known."""
+    fields: tuple[str, ...] = getattr(query.row, "_fields", ())
+    if "id" in fields:
+        return ("id",)
+    if query.read and query.read.order:
+        return [name.lstrip("-") for name in query.read.order]
+    return [name for name in fields if name.endswith("_id")]
 
 
 @cache
