@@ -72,13 +72,17 @@ class Indexes:
     Parameters:
         at: a session in autocommit.
         progress: told who is waited for.
+
+    Attributes:
+        under_way: of the statement that has not ended well: its table, its index, and the
+            indexes that were not valid before.
     """
 
     def __init__(self, at: Session, progress: Callable[[Progress], None]) -> None:
         self.at = at
         self.progress = progress
         self._waited_in_vain: set[str] = set()
-        self._under_way: tuple[str, str, set[str]] | None = None
+        self.under_way: tuple[str, str, set[str]] | None = None
 
     def run(self, statement: str, table: str, index: str, *, snapshots: bool = True) -> None:
         """Run a statement with ``concurrently``; where it ends early, drop what it made so far.
@@ -94,25 +98,24 @@ class Indexes:
         """
         place = f"{self.at.quoted_schema}.{self._quoted(table)}"
         self._wait(place, table, snapshots)
-        self._under_way = (place, index, self._not_valid(self.at, place, index))
+        self.under_way = (place, index, self._not_valid(self.at, place, index))
         try:
             self.at.cursor().execute("set lock_timeout = '60s'")
             self.at.cursor().execute(statement.encode())
         except BaseException as error:
             if isinstance(error, psycopg.Error):
                 raise_if_lost(self.at.connection, error)
-            self.clear(self.at)
+            with suppress(psycopg.Error):  # then it is done over another connection
+                self.clear(self.at)
             raise
-        finally:
-            if not self.at.connection.closed:
-                self.at.cursor().execute("set lock_timeout = '3s'")
-        self._under_way = None
+        self.at.cursor().execute("set lock_timeout = '3s'")
+        self.under_way = None
 
     def clear(self, at: Session) -> None:
         """Drop what the statement under way has left, if one is; say where that cannot be done."""
-        if self._under_way is None:
+        if self.under_way is None:
             return
-        place, index, before = self._under_way
+        place, index, before = self.under_way
         at.cursor().execute("set lock_timeout = '3s'")
         for name in sorted(self._not_valid(at, place, index) - before):
             for _ in range(_TRIES):
@@ -123,7 +126,7 @@ class Indexes:
                     break
             else:
                 self.progress(Progress("wait", text=f"index {name} is left unfinished: the next repair drops it"))
-        self._under_way = None
+        self.under_way = None
 
     def _wait(self, place: str, table: str, snapshots: bool) -> None:
         """Wait until the transactions that are in the way now have ended."""

@@ -16,7 +16,7 @@ from fbs_db import files, health, snapshot
 from fbs_db.backend import Backend
 from fbs_db.comparing import REPAIR_CHECK, same_index
 from fbs_db.connection import raise_if_lost, said_by
-from fbs_db.errors import ConnectionLost, FbsDbError, LockTimeout, UsageError
+from fbs_db.errors import FbsDbError, LockTimeout, UsageError
 from fbs_db.health import CheckReport, Finding
 from fbs_db.indexes import Busy, Indexes
 from fbs_db.migrations import refuse_unfit
@@ -114,8 +114,8 @@ def repair(
                         results[_finding(mend)] = _apply(at, mend, indexes, progress) if mend.safe else mend
                     report = _looked_again(at, results)
                     planned = _plan(at, report)
-        except ConnectionLost:
-            if not isinstance(database, psycopg.Connection):
+        except BaseException:
+            if indexes.under_way and not isinstance(database, psycopg.Connection):
                 with suppress(FbsDbError), session(database, schema, application="fbs-db repair") as again:
                     indexes.clear(again)
             raise

@@ -17,6 +17,7 @@ import pytest
 import fbs_db
 from fbs_db import indexes
 from fbs_db.errors import ConnectionLost
+from fbs_db.reports import Progress
 from tests.conftest import url_of
 from tests.test_migrate import Connect
 
@@ -99,13 +100,12 @@ def test_transactions_that_end_are_waited_for(installed: psycopg.Connection, sec
     other = second(installed)
     other.execute("begin")
     other.execute("update fbs_kpis set name = name")
-    said: list[str] = []
-    ending = threading.Timer(2, other.rollback)
-    ending.start()
-    report = fbs_db.repair(url_of(installed), apply=True, progress=lambda progress: said.append(progress.text))
-    ending.join()
-    assert report.check.healthy
-    assert any(f"waiting for process {other.info.backend_pid}" in text for text in said)
+
+    def end(progress: Progress) -> None:
+        if f"waiting for process {other.info.backend_pid} (" in progress.text:
+            other.rollback()
+
+    assert fbs_db.repair(url_of(installed), apply=True, progress=end).check.healthy
 
 
 def building(connection: psycopg.Connection) -> int:
@@ -160,16 +160,17 @@ def command(connection: psycopg.Connection, code: str) -> subprocess.Popen[str]:
     return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("busy", [writer, reader])
-def test_ctrl_c_while_a_table_is_busy_leaves_no_index(
-    installed: psycopg.Connection, second: Connect, busy: Busy
+def test_a_signal_while_a_table_is_busy_leaves_no_index(
+    installed: psycopg.Connection, second: Connect, busy: Busy, number: signal.Signals
 ) -> None:
     installed.execute(f"drop index {INDEX}".encode())
     installed.commit()
     with busy(second(installed)), command(installed, COMMAND) as process:
         assert process.stderr is not None
         assert "waiting for process" in process.stderr.readline()
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         assert process.wait(20) != 0
         assert not_valid(installed) == []
 
