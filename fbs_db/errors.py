@@ -70,7 +70,15 @@ class NameTaken(TargetError):
 
 
 class LockTimeout(FbsDbError):
-    """Somebody else is migrating, or holds a table, for longer than we wait."""
+    """Somebody else is migrating, or holds a table, for longer than we wait.
+
+    Attributes:
+        statement: what asked for the lock, as far as it is known; None once the message names who holds it.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", statement: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.statement = statement
 
 
 class ServerOutOfResources(FbsDbError):
