@@ -124,13 +124,12 @@ begin
     from pg_attribute as a
     where a.attrelid = host_table and a.attname = fbs_key_column(host_table);
 
-    -- What an extension's type takes for equal depends on the search_path.
+    -- What such a type takes for equal depends on the search_path, or on a cast.
     if exists (
         select from pg_type as t
         where
             t.oid = to_regtype(regexp_replace(key_type, '\(.*\)', ''))
             and t.typnamespace <> 'pg_catalog'::regnamespace
-            and t.typtype <> 'e'
     )
     then
         raise exception 'users cannot have keys of type %, as table % has', key_type, host_table
@@ -142,7 +141,7 @@ end;
 $$;
 
 comment on function fbs_key_type(regclass) is
-'Type of the single primary key column of a user table, such as integer or uuid; of a domain the type beneath it. Error FB001 where there is no such column, FB002 where its type is an extension''s.';
+'Type of the single primary key column of a user table, such as integer or uuid; of a domain the type beneath it. Error FB001 where there is no such column, FB002 where it is not one of PostgreSQL''s own, such as citext.';
 
 create function fbs_key_collation(host_table regclass)
 returns regcollation

@@ -2897,13 +2897,12 @@ begin
     from pg_attribute as a
     where a.attrelid = host_table and a.attname = fbs_key_column(host_table);
 
-    -- What an extension's type takes for equal depends on the search_path.
+    -- What such a type takes for equal depends on the search_path, or on a cast.
     if exists (
         select from pg_type as t
         where
             t.oid = to_regtype(regexp_replace(key_type, '\(.*\)', ''))
             and t.typnamespace <> 'pg_catalog'::regnamespace
-            and t.typtype <> 'e'
     )
     then
         raise exception 'users cannot have keys of type %, as table % has', key_type, host_table
@@ -2914,7 +2913,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_key_type(host_table regclass) IS 'Type of the single primary key column of a user table, such as integer or uuid; of a domain the type beneath it. Error FB001 where there is no such column, FB002 where its type is an extension''s.';
+COMMENT ON FUNCTION fbs_key_type(host_table regclass) IS 'Type of the single primary key column of a user table, such as integer or uuid; of a domain the type beneath it. Error FB001 where there is no such column, FB002 where it is not one of PostgreSQL''s own, such as citext.';
 
 CREATE FUNCTION fbs_licensing_feature(solution_name text, feature_name text, on_date date DEFAULT CURRENT_DATE) RETURNS TABLE(is_allowed boolean, reason text, is_included boolean, usage_limit numeric, usage_count integer, usage_left numeric, used_percent numeric)
     LANGUAGE sql STABLE
