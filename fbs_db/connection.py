@@ -274,7 +274,9 @@ def errors_of_server(connection: Connection) -> Iterator[None]:
     except psycopg.Error as error:
         raise_if_lost(connection, error)
         ours = from_server(error) or ServerError(said_by(error), hint=error.diag.message_hint or "")
-        raise (named(connection, ours) if isinstance(ours, LockTimeout) else ours) from error
+        if isinstance(ours, LockTimeout):
+            named(ours, connection)
+        raise ours from error
 
 
 def raise_if_lost(connection: Connection[Any] | AsyncConnection[Any], error: BaseException) -> None:

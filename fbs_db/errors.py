@@ -74,11 +74,13 @@ class LockTimeout(FbsDbError):
 
     Attributes:
         statement: what asked for the lock, as far as it is known; None once the message names who holds it.
+        connection: on which it was asked for.
     """
 
-    def __init__(self, message: str, *, hint: str = "", statement: str | None = None) -> None:
+    def __init__(self, message: str, *, hint: str = "", statement: str | None = None, connection: Any = None) -> None:
         super().__init__(message, hint=hint)
         self.statement = statement
+        self.connection = connection
 
 
 class ServerOutOfResources(FbsDbError):

@@ -43,7 +43,17 @@ with named as (
     where
         c.relkind in ('r', 'p', 'v', 'm', 'f')
         and c.relnamespace <> 'pg_catalog'::regnamespace
-        and case when cardinality(%(words)s::text[]) = 0 then c.relname ~ '^fbs_' else c.relname = any(%(words)s) end
+        and case
+            when cardinality(%(words)s::text[]) > 0 then c.relname = any(%(words)s)
+            else
+                c.relname ~ '^fbs_'
+                or exists (
+                    select from pg_catalog.pg_constraint as k
+                    where k.confrelid = c.oid and k.conrelid in (
+                        select f.oid from pg_catalog.pg_class as f where f.relname ~ '^fbs_'
+                    )
+                )
+        end
 ),
 
 held as (
@@ -96,22 +106,21 @@ class Patience:
     Parameters:
         connection: on which the lock is asked for.
         progress: told who is waited for.
-        tries: how often it is asked for; once in a transaction of the caller's, whose own locks
-            may be what the other one waits for.
+
+    In a transaction of the caller's it is asked for once: that one's locks may be what the other
+    waits for.
     """
 
-    def __init__(
-        self, connection: Connection[Any], progress: Callable[[Progress], None] = silent, tries: int | None = None
-    ) -> None:
+    def __init__(self, connection: Connection[Any], progress: Callable[[Progress], None] = silent) -> None:
         self._connection = connection
         self._progress = progress
         alone = connection.info.transaction_status is pq.TransactionStatus.IDLE
-        self._tries = (TRIES if tries is None else tries) if alone else 1
+        self._tries = TRIES if alone else 1
         self._tried = 0
 
     def again(self, error: LockTimeout) -> None:
         """Say who is in the way, and pause; raise the error where that was the last try."""
-        named(self._connection, error)
+        named(error, self._connection)
         self._tried += 1
         if self._tried >= self._tries:
             raise error
@@ -137,23 +146,25 @@ def patiently(work: Callable[[], Answer], patience: Patience) -> Answer:
             patience.again(error)
 
 
-def named(connection: Connection[Any], error: LockTimeout) -> LockTimeout:
-    """The error, which says now who is in the way, where that can be found out."""
-    if error.statement is not None:
-        who, pids = _holders(connection, error.statement)
-        if who:
-            error.message = f"{error.message}: {who}"
-            error.args = (error.message,)
-            error.statement = None
-        if pids:
-            end = " ".join(f"select pg_terminate_backend({pid});" for pid in pids)
-            error.hint = f"Wait for it, or end it in psql: {end}"
-    return error
+def named(error: LockTimeout, connection: Connection[Any]) -> None:
+    """Let the error say who is in the way, where that can be found out by now."""
+    error.connection = error.connection or connection
+    if error.statement is None:
+        return
+    who, pids = holders(error.connection, error.statement)
+    if who:
+        error.message = f"{error.message}: {who}"
+        error.args = (error.message,)
+        error.statement = None
+    if pids:
+        end = " ".join(f"select pg_terminate_backend({pid});" for pid in pids)
+        error.hint = f"Wait for it, or end it in psql: {end}"
 
 
-def _holders(connection: Connection[Any], statement: str) -> tuple[str, list[int]]:
+def holders(connection: Connection[Any], statement: str) -> tuple[str, list[int]]:
     """Who holds a lock on the tables that a statement names: in words, and the processes.
 
+    Where it names none, that is any table of FBS, or one at which those point.
     Looked up after the statement gave up, on the same connection: that needs no second one,
     which a pooler might refuse, and no right to see what others run. Whoever has let go by
     then is not found.

@@ -6,12 +6,11 @@ marked ``-- transactional: false`` ends it, stands alone, and lets the next begi
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from itertools import groupby, takewhile
+from itertools import takewhile
 from pathlib import Path
 
 from psycopg import sql
@@ -32,17 +31,16 @@ from fbs_db.errors import (
 from fbs_db.files import MigrationFile
 from fbs_db.hosts import check_user_columns, link_users, users_tied
 from fbs_db.locks import Patience, patiently
+from fbs_db.planning import HOST_LINK, USER_LINK, in_groups, planned, script, tried_locks
 from fbs_db.reports import (
     DryRunReport,
     MigrateReport,
     MigrationStatus,
     Operation,
-    PlannedColumn,
     Progress,
     State,
     StatusReport,
     Step,
-    TableLock,
     UserColumn,
     silent,
 )
@@ -50,16 +48,6 @@ from fbs_db.session import Database, Session, session, told_what_stays
 
 #: How long another migration is waited for, in seconds.
 LOCK_WAIT = 60.0
-_USER_LINK = "0013_user_link"
-_USER_COLUMN = re.compile(r"\('(\w+)', '(\w+)', '(cascade|set null)'\)")
-_HOST_LINK = "0014_host_link"
-_BLOCKS = {
-    "ACCESS EXCLUSIVE": "everything",
-    "EXCLUSIVE": "writes",
-    "SHARE ROW EXCLUSIVE": "writes",
-    "SHARE": "writes",
-    "SHARE UPDATE EXCLUSIVE": "ddl",
-}
 
 
 def migrate(
@@ -157,16 +145,16 @@ def plan(
         if pending:
             refuse_unfit(at)
             _refuse_taken_names(at, every, pending)
-        report = _planned(at, backend, every, pending)
+        report = planned(at, backend, every, pending)
         ready(report)
         if not pending:
             return report
         with backend.lock(wait):
             pending = _pending(at, every, wanted, backend.history())
             _refuse_taken_names(at, every, pending)
-            report = _planned(at, backend, every, pending)
+            report = planned(at, backend, every, pending)
             tried = list(takewhile(lambda file: file.transactional, pending))
-            locks = _try(backend, tried)
+            locks = tried_locks(backend, tried)
         untried = tuple(file.id for file in pending if file not in tried)
         return replace(report, locks=(*locks, *report.locks), untried=untried)
 
@@ -229,7 +217,7 @@ def rollback_plan(
             database=shown(at.connection),
             schema=at.schema,
             pending=tuple(file.id for file in undone),
-            sql=_script(backend, undone, "rollback"),
+            sql=script(backend, undone, "rollback"),
             locks=(),
             untried=tuple(file.id for file in undone),
         )
@@ -418,7 +406,7 @@ def _require_user_table(backend: Backend, every: list[MigrationFile], pending: l
 
 def _untied(at: Session, backend: Backend) -> bool:
     """Whether there is a user table, and a column that is not tied to it yet, or not validated."""
-    linkable = any(row.migration_id == _USER_LINK for row in backend.history())
+    linkable = any(row.migration_id == USER_LINK for row in backend.history())
     return bool(backend.user_table) and linkable and not users_tied(at, backend.user_table, validated=True)
 
 
@@ -519,12 +507,7 @@ def _run(
     finish: Callable[[], None] | None = None,
 ) -> None:
     """Run the files, one transaction for all but those that stand alone; the last also finishes."""
-    groups = [
-        (transactional, list(group))
-        for transactional, group in groupby(chosen, key=lambda file: file.transactional or operation == "rollback")
-    ]
-    if finish and not (groups and groups[-1][0]):
-        groups.append((True, []))
+    groups = in_groups(chosen, operation, bool(finish))
     for number, (transactional, group) in enumerate(groups, 1):
         last = finish if number == len(groups) else None
         if transactional:
@@ -561,9 +544,9 @@ def _finish(at: Session, backend: Backend, pending: list[MigrationFile], patienc
     def finish() -> None:
         applied = {row.migration_id for row in backend.history()}
         with at.translated():
-            if pending and _HOST_LINK in applied:
+            if pending and HOST_LINK in applied:
                 at.call("fbs_wake_rules")  # those for tables of components that came later
-            if backend.user_table and _USER_LINK in applied and not users_tied(at, backend.user_table):
+            if backend.user_table and USER_LINK in applied and not users_tied(at, backend.user_table):
                 link_users(at, backend.user_table, patience)
 
     return finish
@@ -596,119 +579,3 @@ def _report(
         users=tuple(users),
         user_table=user_table,
     )
-
-
-# --- the dry run
-
-
-class _Undone(Exception):
-    """Ends a transaction that was only a trial."""
-
-
-def _try(backend: Backend, tried: list[MigrationFile]) -> list[TableLock]:
-    locks: list[TableLock] = []
-    try:
-        with backend.run_transaction():
-            cursor = backend.cursor()
-            cursor.execute("set local statement_timeout = '10s'")
-            cursor.execute(
-                "select array_agg(oid) from pg_catalog.pg_class where relkind in ('r', 'p', 'f', 'm', 'v')"
-                " and relnamespace not in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)"
-            )
-            before = cursor.fetchone() or (None,)
-            for file in tried:
-                backend.run(file, file.sql)
-                backend.run(file, backend.record_sql(file, "apply"))
-                locks += _new_locks(backend, before, file.id, locks)
-            raise _Undone
-    except _Undone:
-        return locks
-
-
-def _new_locks(backend: Backend, before: Sequence[object], what: str, known: list[TableLock]) -> list[TableLock]:
-    rows = backend.cursor().execute(
-        "select distinct l.relation::regclass::text, upper(trim(regexp_replace("
-        "replace(l.mode, 'Lock', ''), '([A-Z])', ' \\1', 'g')))"
-        " from pg_catalog.pg_locks as l where l.pid = pg_backend_pid() and l.relation = any(%s) order by 1, 2",
-        before,
-    )
-    seen = {(lock.table, lock.mode) for lock in known}
-    return [
-        TableLock(what, table, mode, _BLOCKS.get(mode, "nothing"))  # type: ignore[arg-type]
-        for table, mode in rows
-        if (table, mode) not in seen
-    ]
-
-
-def _planned(at: Session, backend: Backend, every: list[MigrationFile], pending: list[MigrationFile]) -> DryRunReport:
-    """The report, as far as it is known without trying anything."""
-    history = backend.history()
-    applied = {row.migration_id for row in history}
-    in_force = [file for file in every if file.id in applied or file in pending]
-    users = _user_columns(at, backend, in_force, applied)
-    untied = [column for column in users if not column.tied]
-    here = {name for file in in_force if file not in pending for kind, name in file.creates if kind == "table"}
-    host_table = backend.user_table.removeprefix(f"{at.schema}.").removeprefix(f"{at.quoted_schema}.")
-    tables = [host_table] if untied else []
-    tables += sorted({column.table_name for column in untied} & here)
-    finish = [at.calling("fbs_wake_rules")] if pending and any(file.id == _HOST_LINK for file in in_force) else []
-    finish += [at.calling("fbs_link_users", backend.user_table)] if untied else []
-    script = _script(backend, pending, "apply", finish)
-    checks = [at.calling("fbs_check_user_column", row.table_name, row.column_name, False) for row in users]
-    return DryRunReport(
-        database=shown(at.connection),
-        schema=at.schema,
-        pending=tuple(file.id for file in pending),
-        sql="\n".join([script, *checks, ""]) if checks else script,
-        locks=tuple(TableLock("attach users", table, "SHARE ROW EXCLUSIVE", "writes") for table in tables),
-        untried=tuple(file.id for file in pending),
-        users=tuple(untied),
-        user_table=backend.user_table,
-    )
-
-
-def _user_columns(
-    at: Session, backend: Backend, in_force: list[MigrationFile], applied: set[str]
-) -> list[PlannedColumn]:
-    """The user columns that are not validated once these files are in force, tied or not."""
-    link = next((file for file in in_force if file.id == _USER_LINK), None)
-    if not backend.user_table or link is None:
-        return []
-    made = {name for file in in_force for kind, name in file.creates if kind == "table"}
-    known: dict[tuple[str, str], tuple[bool, bool]] = {}
-    if link.id in applied:
-        query = "select table_name, column_name, user_table is not null, validated from {fbs}fbs_user_columns"
-        known = {(table, column): (tied, valid) for table, column, tied, valid in at.select(query)}
-    found = []
-    for table, column, rule in sorted(_USER_COLUMN.findall(link.sql)):
-        tied, valid = known.get((table, column), (False, False))
-        if table in made and not valid:
-            found.append(PlannedColumn(table, column, rule, tied))
-    return found
-
-
-def _script(backend: Backend, chosen: list[MigrationFile], operation: Operation, finish: Sequence[str] = ()) -> str:
-    groups = [
-        (transactional, list(group))
-        for transactional, group in groupby(chosen, key=lambda file: file.transactional or operation == "rollback")
-    ]
-    if finish and not (groups and groups[-1][0]):
-        groups.append((True, []))
-    parts: list[str] = []
-    for number, (transactional, together) in enumerate(groups, 1):
-        if transactional:
-            parts += ["begin;", backend.settings_sql()]
-            parts += [_file_script(backend, file, operation) for file in together]
-            parts += [*(finish if number == len(groups) else ()), "commit;"]
-        else:
-            for file in together:
-                parts += [backend.settings_sql().replace("set local ", "set "), file.sql.strip()]
-                parts += ["begin;", backend.settings_sql(), backend.record_sql(file, operation), "commit;"]
-    return "\n\n".join(parts) + "\n" if parts else ""
-
-
-def _file_script(backend: Backend, file: MigrationFile, operation: Operation) -> str:
-    record = backend.record_sql(file, operation)
-    if operation == "apply":
-        return f"{file.sql.strip()}\n\n{record}"
-    return f"{record}\n\n{(file.rollback_sql or '').strip()}"

@@ -174,9 +174,8 @@ def told_what_stays(stays: Callable[[], str] = str) -> Iterator[None]:
     try:
         yield
     except FbsDbError as error:
-        kept = stays()
-        if kept or not isinstance(error, ConnectionLost):
-            error.hint = sentences(error.hint, kept or NOTHING_CHANGED)
+        nothing = "" if isinstance(error, ConnectionLost) else NOTHING_CHANGED  # that one says so itself
+        error.hint = sentences(error.hint.replace(NOTHING_CHANGED, "").strip(), stays() or nothing)
         raise
 
 

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import fbs_db
+from fbs_db.backend import Backend
 from fbs_db.cli import main
 from tests.conftest import url_of
 
@@ -107,3 +108,35 @@ def test_migrate_that_leaves_orphans_ends_as_attach_users_does(empty: psycopg.Co
     assert [row["orphans"] for row in json.loads(as_json.stdout)["users"] if not row["validated"]] == [1]
     assert run("attach", "users", "people", "--repair").exit_code == 0
     assert run("migrate").exit_code == 0
+
+
+def test_a_dry_run_prints_the_script_even_where_it_cannot_be_tried(empty: psycopg.Connection) -> None:
+    make_users(empty)
+    arguments = ["--database", url_of(empty), "migrate", "--user-table", "people", "--dry-run", "--wait", "0"]
+    with Backend(empty, "public").lock():
+        text, as_json = run(*arguments), run(*arguments, "--json")
+    assert (text.exit_code, as_json.exit_code) == (2, 2)
+    assert "Another migration of schema public is running" in text.stderr
+    assert "create table fbs_kpis" in text.stdout
+    assert "fbs_link_users" in text.stdout
+    assert "22 user columns are tied to public.people" in text.stdout
+    assert "--   fbs_kpis.created_by_id (on delete set null)" in text.stdout
+    answer = json.loads(as_json.stdout)
+    assert "create table fbs_kpis" in answer["sql"]
+    assert len(answer["users"]) == 22
+    assert answer["error"]["type"] == "LockTimeout"
+    empty.rollback()
+
+
+def test_a_dry_run_says_what_tying_users_takes_where_no_file_is_pending(installed: psycopg.Connection) -> None:
+    make_users(installed)
+    with psycopg.connect(url_of(installed)) as host:
+        host.execute("update people set id = id")  # which nobody waits for
+        result = run("--database", url_of(installed), "migrate", "--user-table", "people", "--dry-run")
+    assert result.exit_code == 0
+    assert "22 user columns are tied to public.people" in result.stdout
+    assert 'select * from "public"."fbs_link_users"(\'public.people\');' in result.stdout
+    for table in ("people", "fbs_kpis", "fbs_notifications"):
+        assert f"--   attach users: SHARE ROW EXCLUSIVE on {table} (blocks writes)" in result.stdout
+    assert "Nothing to do" not in result.stdout
+    assert "Nothing to do" in run("--database", url_of(installed), "migrate", "--dry-run").stdout

@@ -312,6 +312,19 @@ def test_other_lock_timeouts_name_who_is_in_the_way(
     assert "Nothing was changed." in caught.value.hint
 
 
+def test_a_repair_names_who_is_in_the_way(
+    installed: psycopg.Connection, second: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fbs_db.mending._TRIES", 1)
+    installed.execute("drop trigger fbs_reports_touch on fbs_reports")
+    installed.commit()
+    host = second(installed)
+    with writing(host, "lock fbs_reports in row exclusive mode"):
+        report = fbs_db.repair(url_of(installed), apply=True)
+    assert [mend.done for mend in report.mends] == [False]
+    assert f"fbs_reports is in use by process {host.info.backend_pid} (gunicorn" in str(report.mends[0].reason)
+
+
 def test_a_role_without_the_right_to_look_names_the_process_all_the_same(
     empty: psycopg.Connection, second: Connect
 ) -> None:
