@@ -47,8 +47,8 @@ def attach_users(
 ) -> list[UserColumn]:
     """Tie FBS's user columns to the host's user table, by foreign keys with their rules.
 
-    Again does no harm. Locks are short: the keys come first, without a look at the
-    rows; then each column is checked by itself.
+    Again does no harm. The keys come first, all of them or none, without a look at the
+    rows; then each column is validated by itself, in short locks.
 
     Parameters:
         table: the user table, such as ``auth_user``.
@@ -62,7 +62,7 @@ def attach_users(
     Raises:
         TargetError: no such table, no single-column key, a key of another type, or
             another table is attached.
-        LockTimeout: a table is in use for longer than five tries.
+        LockTimeout: a table is in use for longer than five tries; it names who uses it.
 
     Calls ``fbs_link_users`` and ``fbs_check_user_column``.
     """
@@ -137,8 +137,8 @@ def check_user_columns(
                 error.hint,
                 before,
                 f"The {len(columns)} user columns are tied to {users}: new rows and deletions follow the rules."
-                f" Only the look at rows that were there before is outstanding, for {len(left)} of them, from"
-                f" {left[0]} on. Type: fbs-db attach users {users}{' --repair' if repair else ''}",
+                f" Existing rows are still to be validated for {len(left)} of the columns, from {left[0]} on."
+                f" Type: fbs-db attach users {users}{' --repair' if repair else ''}",
             )
             raise
         found.append(UserColumn(table, column, rule, orphans, repair or orphans == 0))

@@ -105,6 +105,8 @@ def migrate(
                 _run(backend, pending, "apply", progress, patience, kept, _finish(at, backend, pending, patience))
         users: list[UserColumn] = []
         if _untied(at, backend):
+            if backend.in_callers_transaction:
+                kept.where = "In your transaction"
             users = check_user_columns(at, backend, backend.user_table, progress, before=kept.told())
         return _report(at, backend, kept.steps, started, users, _named(at, user_table))
 
@@ -480,7 +482,10 @@ class _Kept:
     Attributes:
         steps: the files.
         begun: the file outside a transaction that runs; empty where none does.
+        where: how far it is for good.
     """
+
+    where = "For good"
 
     def __init__(self) -> None:
         self.steps: list[Step] = []
@@ -491,7 +496,7 @@ class _Kept:
         verb = "undone" if any(step.operation == "rollback" for step in self.steps) else "applied"
         ids = [step.migration_id for step in self.steps]
         said = ids[0] if len(ids) == 1 else f"{ids[0]} to {ids[-1]}" if ids else ""
-        parts = [f"For good {verb}: {said}."] if said else []
+        parts = [f"{self.where} {verb}: {said}."] if said else []
         if self.begun:
             parts.append(f"{self.begun} runs outside a transaction: the same again goes on from what it left.")
         return " ".join(parts)
