@@ -14,6 +14,9 @@ from fbs_db.locks import Patience, patiently
 from fbs_db.reports import Progress, UserColumn, silent
 from fbs_db.session import Database, Session, sentences, session, told_what_stays
 
+#: How long a try for the locks of the user columns lasts: less than deadlock_timeout, so that of two who wait for
+#: each other it is not the host who fails.
+_WAIT_MS = 800
 #: Components that hold tables for which FBS has rules of its own.
 RULED = ("core", "approvals", "workflow", "dms")
 
@@ -90,12 +93,14 @@ def link_users(at: Session, users: str, patience: Patience) -> None:
     """Tie all user columns, in the transaction at hand, as the last thing it does.
 
     Each try is a savepoint, so what the transaction did before is not lost; the whole is
-    only tried again where others wait for it meanwhile.
+    only tried again where others wait for it meanwhile. Whoever waits already is not kept:
+    were it one who holds the user table, PostgreSQL would soon cancel one of both.
     """
     while True:
+        wait_ms = _WAIT_MS if patience.keeps_nobody() else 1
         try:
             with at.translated(), at.connection.transaction():
-                at.call("fbs_link_users", users)
+                at.call("fbs_link_users", users, wait_ms)
                 return
         except LockTimeout as error:
             if not patience.keeps_nobody():

@@ -62,14 +62,14 @@ comment on column fbs_user_columns.user_table is
 comment on column fbs_user_columns.validated is
 'Whether every row of the table is known to point at a user that exists.';
 
-create function fbs_link_users(user_table regclass)
+create function fbs_link_users(user_table regclass, wait_ms integer default 800)
 returns setof regclass
 language plpgsql
 set search_path from current
 set lock_timeout = '800ms'
 as $$
 declare
-    last_moment timestamptz := clock_timestamp() + current_setting('lock_timeout')::interval;
+    last_moment timestamptz := clock_timestamp() + make_interval(secs => wait_ms / 1000.0);
     link record;
 begin
     perform fbs_require_user_table(user_table);
@@ -84,13 +84,14 @@ begin
     for link in
         select u.table_id from fbs_user_columns as u where u.user_table is null group by u.table_id order by u.table_id
     loop
-        execute format('lock table only %s in share row exclusive mode', link.table_id);
         perform set_config(
-            'lock_timeout',
-            greatest(1, floor(1000 * extract(epoch from last_moment - clock_timestamp())))::text,
-            true
+            'lock_timeout', greatest(1, floor(1000 * extract(epoch from last_moment - clock_timestamp())))::text, true
         );
+        execute format('lock table only %s in share row exclusive mode', link.table_id);
     end loop;
+    perform set_config(
+        'lock_timeout', greatest(1, floor(1000 * extract(epoch from last_moment - clock_timestamp())))::text, true
+    );
     for link in select u.* from fbs_user_columns as u where u.user_table is null loop
         execute format(
             'alter table %s add constraint %I foreign key (%I) references %s (%I) on delete %s'
@@ -108,8 +109,8 @@ exception
 end;
 $$;
 
-comment on function fbs_link_users(regclass) is
-'Ties every user column to the host''s user table by a foreign key with its rule. It holds for new rows and for deletions; rows that are there are not looked at. Writers of the user table wait until the transaction ends; its lock is asked for last, for less than a second. Returns the tables tied now. Errors FB001 to FB003 and FB005.';
+comment on function fbs_link_users(regclass, integer) is
+'Ties every user column to the host''s user table by a foreign key with its rule. It holds for new rows and for deletions; rows that are there are not looked at. Writers of the user table wait until the transaction ends; its lock is asked for last, and all locks for wait_ms milliseconds at most. Returns the tables tied now. Errors FB001 to FB003 and FB005.';
 
 create function fbs_check_user_column(table_name text, column_name text, repair boolean default false)
 returns bigint

@@ -3002,13 +3002,13 @@ $$;
 
 COMMENT ON FUNCTION fbs_licensing_license(solution_name text, on_date date) IS 'Licence of a solution and how it stands on a day (by default today), as fbs_licensing_licenses gives it for today; without the licence key. No row for a solution without a licence.';
 
-CREATE FUNCTION fbs_link_users(user_table regclass) RETURNS SETOF regclass
+CREATE FUNCTION fbs_link_users(user_table regclass, wait_ms integer DEFAULT 800) RETURNS SETOF regclass
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
     SET lock_timeout TO '800ms'
     AS $$
 declare
-    last_moment timestamptz := clock_timestamp() + current_setting('lock_timeout')::interval;
+    last_moment timestamptz := clock_timestamp() + make_interval(secs => wait_ms / 1000.0);
     link record;
 begin
     perform fbs_require_user_table(user_table);
@@ -3023,13 +3023,14 @@ begin
     for link in
         select u.table_id from fbs_user_columns as u where u.user_table is null group by u.table_id order by u.table_id
     loop
-        execute format('lock table only %s in share row exclusive mode', link.table_id);
         perform set_config(
-            'lock_timeout',
-            greatest(1, floor(1000 * extract(epoch from last_moment - clock_timestamp())))::text,
-            true
+            'lock_timeout', greatest(1, floor(1000 * extract(epoch from last_moment - clock_timestamp())))::text, true
         );
+        execute format('lock table only %s in share row exclusive mode', link.table_id);
     end loop;
+    perform set_config(
+        'lock_timeout', greatest(1, floor(1000 * extract(epoch from last_moment - clock_timestamp())))::text, true
+    );
     for link in select u.* from fbs_user_columns as u where u.user_table is null loop
         execute format(
             'alter table %s add constraint %I foreign key (%I) references %s (%I) on delete %s'
@@ -3047,7 +3048,7 @@ exception
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_link_users(user_table regclass) IS 'Ties every user column to the host''s user table by a foreign key with its rule. It holds for new rows and for deletions; rows that are there are not looked at. Writers of the user table wait until the transaction ends; its lock is asked for last, for less than a second. Returns the tables tied now. Errors FB001 to FB003 and FB005.';
+COMMENT ON FUNCTION fbs_link_users(user_table regclass, wait_ms integer) IS 'Ties every user column to the host''s user table by a foreign key with its rule. It holds for new rows and for deletions; rows that are there are not looked at. Writers of the user table wait until the transaction ends; its lock is asked for last, and all locks for wait_ms milliseconds at most. Returns the tables tied now. Errors FB001 to FB003 and FB005.';
 
 CREATE FUNCTION fbs_mark_statement() RETURNS trigger
     LANGUAGE plpgsql
