@@ -14,6 +14,7 @@ from contextlib import suppress
 import psycopg
 
 from fbs_db.connection import raise_if_lost
+from fbs_db.locks import SESSION
 from fbs_db.reports import Progress
 from fbs_db.session import Session
 
@@ -22,16 +23,10 @@ _POLL_SECONDS = 0.1
 _TRIES = 3
 
 # Transactions that use the table; and, which only making an index waits for, those with an old snapshot.
-_IN_THE_WAY = """
+_IN_THE_WAY = f"""
 select
     l.virtualtransaction,
-    min(case
-        when l.pid is null then 'a prepared transaction'
-        else 'process ' || l.pid || coalesce(' (' || nullif(concat_ws(
-            ', ', nullif(a.application_name, ''), 'role ' || a.usename,
-            'in a transaction since ' || to_char(a.xact_start, 'YYYY-MM-DD HH24:MI:SS')
-        ), '') || ')', '')
-    end)
+    min(case when l.pid is null then 'a prepared transaction' else {SESSION.replace("%", "%%")} end)
 from pg_catalog.pg_locks as l
 left join pg_catalog.pg_stat_activity as a on l.pid = a.pid
 where
@@ -138,15 +133,15 @@ class Indexes:
             who = next(iter(there.values()))
             if self._waited_in_vain & there.keys() or time.monotonic() > deadline:
                 self._waited_in_vain |= there.keys()
-                raise Busy(f"{who} is in the way on {table}. Nothing was begun.")
+                raise Busy(f"{table} is in use by {who}. Nothing was begun.")
             if not told and time.monotonic() > deadline - _PATIENCE + 1:
-                self.progress(Progress("wait", text=f"waiting for {who} to end its transaction; trying again"))
+                self.progress(Progress("wait", text=f"{table} is in use by {who}; trying again"))
                 told = True
             time.sleep(_POLL_SECONDS)
             there = {one: text for one, text in self._in_the_way(place, snapshots).items() if one in waited_for}
 
     def _in_the_way(self, place: str, snapshots: bool) -> dict[str, str]:
-        rows = self.at.cursor().execute(_IN_THE_WAY, {"table": place, "snapshots": snapshots})
+        rows = self.at.cursor().execute(_IN_THE_WAY.encode(), {"table": place, "snapshots": snapshots})
         return dict(rows.fetchall())
 
     @staticmethod

@@ -474,8 +474,9 @@ begin
         end if;
         execute format(
             'select nullif(count(*), 0) || '' rows whose user is gone'' from %1$I as fbs where fbs.%2$I is not null'
-            ' and not exists (select from %3$s as host where host.%4$I = fbs.%2$I)',
-            of_table, looked.column_name, looked.user_table, fbs_key_column(looked.user_table)
+            ' and not exists (select from %3$s as host where host.%4$I = fbs.%2$I%5$s)',
+            of_table, looked.column_name, looked.user_table, fbs_key_column(looked.user_table),
+            ' collate ' || fbs_key_collation(looked.user_table)::text
         ) into said;
         return query
         select

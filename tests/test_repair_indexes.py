@@ -102,7 +102,7 @@ def test_transactions_that_end_are_waited_for(installed: psycopg.Connection, sec
     other.execute("update fbs_kpis set name = name")
 
     def end(progress: Progress) -> None:
-        if f"waiting for process {other.info.backend_pid} (" in progress.text:
+        if f"is in use by process {other.info.backend_pid} (" in progress.text:
             other.rollback()
 
     assert fbs_db.repair(url_of(installed), apply=True, progress=end).check.healthy
@@ -169,7 +169,7 @@ def test_a_signal_while_a_table_is_busy_leaves_no_index(
     installed.commit()
     with busy(second(installed)), command(installed, COMMAND) as process:
         assert process.stderr is not None
-        assert "waiting for process" in process.stderr.readline()
+        assert "is in use by process" in process.stderr.readline()
         process.send_signal(number)
         assert process.wait(20) != 0
         assert not_valid(installed) == []
