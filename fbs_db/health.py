@@ -182,7 +182,7 @@ def compare(objects: Mapping[Key, Object], found: Mapping[Key, Object]) -> Itera
         elif not comparing.alike(there, wanted):
             yield Finding(severity, *key, "changed", there.definition, wanted.definition, REPAIR)
         elif there.state:
-            yield Finding("warning" if wanted.kind == "constraint" else severity, *key, there.state, mend=REPAIR)
+            yield Finding("warning" if there.state == "not validated" else severity, *key, there.state, mend=REPAIR)
     for key, there in found.items():
         if key not in objects and not any(need not in objects for need in snapshot.implied(key, found)):
             yield _foreign(there, objects, found)
@@ -326,8 +326,8 @@ def _users(at: Session, found: Mapping[Key, Object]) -> Iterator[Finding]:
             )
     except TargetError as error:
         if not config.read().definite:  # Django names one for each database, there or not
-            found = error.message
-            yield Finding("error", "users", "fbs_user_columns", "no such user table", found, wanted, error.hint)
+            texts = (error.message, wanted, error.hint)
+            yield Finding("error", "users", "fbs_user_columns", "no such user table", *texts)
         return
     except psycopg.Error as error:
         raise_if_lost(at.connection, error)

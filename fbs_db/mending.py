@@ -132,9 +132,9 @@ def _looked_again(at: Session, results: dict[tuple[str, str, str], Mend]) -> Che
     done = [key for key, mend in results.items() if mend.done]
     try:
         report = health.check_at(at, identities=True)
-    except LockTimeout as error:
-        hint = f"{len(done)} repairs ran. What they did could not be looked at: fbs-db check"
-        raise LockTimeout(error.message, hint=hint) from error
+    except psycopg.errors.LockNotAvailable as error:
+        said = "Repairs were run, and could not be looked at again"
+        raise LockTimeout(f"{said}: {said_by(error)}", hint="Look again later: fbs-db check") from error
     left = {_finding(one): one for one in report.findings if one.severity != "note"}
     for key in done:
         if one := left.get(key):
