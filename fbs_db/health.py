@@ -10,7 +10,7 @@ from typing import Any, Literal
 import psycopg
 from psycopg import pq
 
-from fbs_db import config, files, snapshot
+from fbs_db import comparing, config, files, snapshot
 from fbs_db.connection import raise_if_lost, shown
 from fbs_db.copying import guards
 from fbs_db.errors import TargetError, UsageError
@@ -34,6 +34,8 @@ KINDS = (
     "rows",
     "privilege",
 )
+
+_UNFINISHED = "left by a statement that was interrupted, or not finished yet"
 
 #: What mends a finding that `fbs_db.repair` takes on.
 REPAIR = "fbs-db repair"
@@ -129,9 +131,14 @@ def check(
 
 
 def check_at(
-    at: Session, *, only: Sequence[str] = (), data: bool = False, progress: Callable[[Progress], None] = silent
+    at: Session,
+    *,
+    only: Sequence[str] = (),
+    data: bool = False,
+    identities: bool = False,
+    progress: Callable[[Progress], None] = silent,
 ) -> CheckReport:
-    """What `check` answers, on a session that is there."""
+    """What `check` answers, on a session that is there; with ``identities`` of the rows whether those are behind."""
     with reading(at):
         found = snapshot.read(at)
         findings, applied = _history(at, found)
@@ -140,10 +147,21 @@ def check_at(
             objects = snapshot.expected(applied, at.connection.info.server_version)
             findings += compare(objects, found | snapshot.read_rows(at, objects))
             findings += _users(at, found)
-            findings += _asked(at, "fbs_health", found)
+            findings += [
+                one
+                for one in _asked(at, "fbs_health", found)
+                # It cannot tell what a host has put on FBS's tables; the comparison has.
+                if (one.kind, one.object) in objects or (one.kind, one.object) not in found
+            ]
             findings += _targets(at, found)
             if data:
                 findings += _data(at, found, progress)
+            if data or identities:
+                findings += [
+                    one
+                    for one in _asked(at, "fbs_check_identities", found)
+                    if one.kind != "rows" or ("column", one.object) in objects
+                ]
         unique = {(one.kind, one.object, one.problem): one for one in reversed(findings)}
         chosen = [one for one in unique.values() if not only or one.kind in only]
         chosen.sort(
@@ -161,13 +179,29 @@ def compare(objects: Mapping[Key, Object], found: Mapping[Key, Object]) -> Itera
         if there is None:
             if key in gone:
                 yield Finding(severity, *key, "missing", None, wanted.definition, REPAIR)
-        elif there.definition != wanted.definition:
+        elif not comparing.alike(there, wanted):
             yield Finding(severity, *key, "changed", there.definition, wanted.definition, REPAIR)
         elif there.state:
             yield Finding("warning" if wanted.kind == "constraint" else severity, *key, there.state, mend=REPAIR)
     for key, there in found.items():
         if key not in objects and not any(need not in objects for need in snapshot.implied(key, found)):
-            yield _foreign(there, found)
+            yield _foreign(there, objects, found)
+    yield from _choices(objects, found)
+
+
+def _choices(objects: Mapping[Key, Object], found: Mapping[Key, Object]) -> Iterator[Finding]:
+    """What a host has chosen for objects of FBS: a note for each choice."""
+    chosen: dict[tuple[str, str], list[str]] = {}
+    for key in objects.keys() & found.keys():
+        there, choice = found[key], found[key].choice
+        if not choice and comparing.is_kept_from_public(there, objects[key]):
+            choice = "PUBLIC may not execute it"
+        if choice:
+            chosen.setdefault((there.kind, choice), []).append(there.name)
+    for (kind, choice), names in chosen.items():
+        several = f"{len(names)} of {sum(of == kind for of, _ in objects)}"
+        text = f"a choice of the host's: {', '.join(sorted(names))}" if len(names) > 1 else "a choice of the host's"
+        yield Finding("note", kind, names[0] if len(names) == 1 else several, choice, text)
 
 
 def _gone(objects: Mapping[Key, Object], found: Mapping[Key, Object]) -> set[Key]:
@@ -180,8 +214,11 @@ def _gone(objects: Mapping[Key, Object], found: Mapping[Key, Object]) -> set[Key
     }
 
 
-def _foreign(there: Object, found: Mapping[Key, Object]) -> Finding:
+def _foreign(there: Object, objects: Mapping[Key, Object], found: Mapping[Key, Object]) -> Finding:
     """Something on FBS's tables, or with its prefix, that FBS did not make."""
+    if comparing.is_unfinished(there, objects, found):
+        problem = "invalid" if there.kind == "index" else "unfinished"
+        return Finding("error", there.kind, there.name, problem, _UNFINISHED, None, REPAIR)
     severity: Severity = "note"
     text, mend = there.definition, ""
     if there.kind == "not null":
@@ -189,7 +226,9 @@ def _foreign(there: Object, found: Mapping[Key, Object]) -> Finding:
     elif there.kind == "column" and ("not null", there.name) in found and ("default", there.name) not in found:
         severity, text = "error", f"{text}, not null and without a default: FBS cannot add rows"
     elif there.kind == "constraint":
-        severity = "warning"
+        text = f"{text}: FBS cannot write rows that it refuses"
+    if there.state:
+        text = f"{text}; it is {there.state}"
     return Finding(severity, there.kind, there.name, "not of FBS", text, None, mend)
 
 

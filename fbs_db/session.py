@@ -75,9 +75,10 @@ class Session:
         return str(row[0])
 
     def may(self, privilege: str, table: str) -> bool:
-        """Whether one of FBS's tables is there and the role may, say, ``select`` from it."""
+        """Whether one of FBS's tables is there and the role may, say, ``select`` from it, whichever row."""
         query = (
             "select has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, %s)"
+            " and not row_security_active(c.oid)"
             " from pg_catalog.pg_class as c inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid"
             " where n.nspname = %s and c.relname = %s"
         )

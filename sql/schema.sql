@@ -519,6 +519,39 @@ $$;
 
 COMMENT ON FUNCTION fbs_add_later_names() IS 'Makes a view for each of fbs_later_names, through which the table is read and written under its later name: insert, update, delete, upsert and select for update. The reader''s own rights on the table count. Again does no harm: it adds what is missing and mends what is out of date. Returns the views made or mended. Error FB050 where a name is taken; nothing is added then.';
 
+CREATE FUNCTION fbs_advance_identity(of_table text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    SET lock_timeout TO '3s'
+    AS $$
+declare
+    looked record;
+    highest bigint;
+    next_key numeric;
+begin
+    for looked in select i.* from fbs_identities as i where i.table_name = of_table loop
+        -- One at a time. Rows may be added meanwhile.
+        execute format('lock table %s in share update exclusive mode', looked.table_id);
+        execute format('select max(%I) from %s', looked.column_name, looked.table_id) into highest;
+        execute format(
+            'select last_value::numeric + case when is_called then %s else 0 end from %s',
+            looked.increment, looked.sequence_id
+        ) into next_key;
+        -- Others take keys meanwhile. A short way is gone key by key, which never leads back; on a
+        -- long one nobody else arrives in between.
+        if highest - next_key > 10000 then
+            perform setval(looked.sequence_id, highest);
+        else
+            while next_key <= highest loop
+                next_key := nextval(looked.sequence_id) + looked.increment;
+            end loop;
+        end if;
+    end loop;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_advance_identity(of_table text) IS 'Lets the keys of a table of FBS go on behind its highest one, where rows with other keys came to it. Never goes back, and locks out nobody who reads or writes rows.';
+
 CREATE FUNCTION fbs_apply_rules(model text, keys text[], new_keys text[] DEFAULT NULL::text[], one_rule text DEFAULT NULL::text) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
@@ -983,9 +1016,54 @@ $_$;
 
 COMMENT ON FUNCTION fbs_cast_custom_value(field_type text, field_value text) IS 'The value of a custom field of a type (date, datetime, json) whose texts only a cast can judge; see fbs_custom_fields_typed.';
 
+CREATE FUNCTION fbs_check_identities() RETURNS TABLE(severity text, kind text, object text, problem text, found text, expected text, mend text)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+    looked record;
+    highest bigint;
+    next_key numeric;
+    unseen text[] := '{}';
+begin
+    for looked in select i.* from fbs_identities as i order by i.table_name, i.column_name loop
+        if
+            not has_column_privilege(looked.table_id, looked.column_name, 'select')
+            or not has_sequence_privilege(looked.sequence_id, 'select')
+            or row_security_active(looked.table_id)
+        then
+            unseen := unseen || looked.table_name;
+            continue;
+        end if;
+        -- In this order: a row that is there took its key from the sequence before.
+        execute format('select max(%I) from %s', looked.column_name, looked.table_id) into highest;
+        execute format(
+            'select last_value::numeric + case when is_called then %s else 0 end from %s',
+            looked.increment, looked.sequence_id
+        ) into next_key;
+        return query
+        select
+            'error', 'rows', looked.table_name || '.' || looked.column_name, 'identity behind',
+            format('the next key is %s, and there is a row with %s', next_key, highest),
+            'a next key above ' || highest, 'fbs-db repair'
+        where highest >= next_key;
+    end loop;
+    if unseen <> '{}' then
+        return query values (
+            'note', 'privilege', 'fbs_check_identities', 'not looked at',
+            'no privilege to read rows and sequences of ' || array_to_string(unseen, ', '), null, ''
+        );
+    end if;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_check_identities() IS 'The tables of FBS whose next key is taken, as after logical replication, which copies rows and leaves sequences alone. Looks at the highest key of each alone.';
+
 CREATE FUNCTION fbs_check_rows(of_table text) RETURNS TABLE(severity text, kind text, object text, problem text, found text, expected text, mend text)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'public', 'pg_temp'
+    SET row_security TO 'off'
     AS $_$
 #variable_conflict use_column
 declare
@@ -1083,19 +1161,40 @@ begin
     for looked in
         select u.column_name, u.user_table
         from fbs_user_columns as u
-        where u.table_name = of_table and u.user_table is not null and not u.validated
+        where u.table_name = of_table and u.user_table is not null
         order by u.column_name
     loop
+        if
+            not has_column_privilege(looked.user_table, fbs_key_column(looked.user_table), 'select')
+            or row_security_active(looked.user_table)
+        then
+            return query values (
+                'note', 'privilege', of_table || '.' || looked.column_name, 'not looked at',
+                'no privilege to read every row of ' || looked.user_table, null, ''
+            );
+            continue;
+        end if;
         execute format(
             'select nullif(count(*), 0) || '' rows whose user is gone'' from %1$I as fbs where fbs.%2$I is not null'
-            ' and not exists (select from %3$s as host where host.%4$I = fbs.%2$I)',
-            of_table, looked.column_name, looked.user_table, fbs_key_column(looked.user_table)
+            ' and not exists (select from %3$s as host where host.%4$I = fbs.%2$I%5$s)',
+            of_table, looked.column_name, looked.user_table, fbs_key_column(looked.user_table),
+            ' collate ' || fbs_key_collation(looked.user_table)::text
         ) into said;
         return query
         select
             'warning', 'rows', of_table || '.' || looked.column_name, 'orphans', said, 'every user is there',
             format('fbs-db attach users %s --repair', looked.user_table)
         where said is not null;
+    end loop;
+
+    for looked in select o.* from fbs_keys_between_tables(of_table) as o loop
+        execute format('select count(*) from %I as fbs where %s', of_table, looked.orphaned) into said;
+        return query
+        select
+            'warning', 'rows', of_table || '.' || looked.column_name, 'orphans',
+            format('%s whose row of %s is gone', case said when '1' then '1 row' else said || ' rows' end, looked.parent),
+            'every row of ' || looked.parent || ' is there', looked.mend
+        where said <> '0';
     end loop;
 
     if of_table = 'fbs_hosts' then
@@ -1150,6 +1249,7 @@ CREATE FUNCTION fbs_check_user_column(table_name text, column_name text, repair 
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
     SET lock_timeout TO '3s'
+    SET row_security TO 'off'
     AS $_$
 declare
     link record;
@@ -1165,8 +1265,6 @@ begin
         raise exception 'column %.% is tied to no user table', table_name, column_name
             using errcode = 'FB004',
                 hint = 'Attach users first: select * from fbs_attach_users(''auth_user'');';
-    elsif link.validated then
-        return 0;
     end if;
 
     orphaned := format(
@@ -1191,14 +1289,14 @@ begin
     else
         execute format('select count(*) from %s as fbs where %s', link.table_id, orphaned) into orphans;
     end if;
-    if repair or orphans = 0 then
+    if (repair or orphans = 0) and not link.validated then
         execute format('alter table %s validate constraint %I', link.table_id, link.constraint_name);
     end if;
     return orphans;
 end;
 $_$;
 
-COMMENT ON FUNCTION fbs_check_user_column(table_name text, column_name text, repair boolean) IS 'Counts the rows of a user column whose user is gone. With repair they are deleted or emptied, by the column''s own rule. Where none is left, all rows are known to be right from then on. Error FB004 where users are not attached.';
+COMMENT ON FUNCTION fbs_check_user_column(table_name text, column_name text, repair boolean) IS 'Counts the rows of a user column whose user is gone; there are such behind a validated key, too, where replication or session_replication_role = replica wrote them. With repair they are deleted or emptied, by the column''s own rule. Where none is left, the key is validated. Error FB004 where users are not attached.';
 
 CREATE FUNCTION fbs_claim_cleanup(target text, batch integer DEFAULT 1000, due_only boolean DEFAULT false) RETURNS TABLE(id bigint, ticket uuid, model_name text, operation text, keys text[], new_keys text[], attempts integer)
     LANGUAGE plpgsql
@@ -2565,11 +2663,12 @@ COMMENT ON FUNCTION fbs_gone_keys(model text, held text[], target text) IS 'Thos
 CREATE FUNCTION fbs_health() RETURNS TABLE(severity text, kind text, object text, problem text, found text, expected text, mend text)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'public', 'pg_temp'
-    AS $$
+    AS $_$
 #variable_conflict use_column
 declare
     here oid := (select c.relnamespace from pg_class as c where c.oid = 'fbs_migrations'::regclass);
     unseen text;
+    hidden text;
     users regclass;
     host record;
 begin
@@ -2578,6 +2677,11 @@ begin
     from unnest('{fbs_hosts,fbs_cleanup_queue,fbs_cleanup_targets,fbs_cleanup_rules,fbs_settings,fbs_file_deletions}'::text[]) as t (name)
     inner join pg_class as c on t.name = c.relname and c.relnamespace = here
     where not has_table_privilege(c.oid, 'select');
+    select string_agg(t.name, ', ')
+    into hidden
+    from unnest('{fbs_hosts,fbs_cleanup_queue,fbs_cleanup_targets,fbs_cleanup_rules,fbs_settings,fbs_file_deletions}'::text[]) as t (name)
+    inner join pg_class as c on t.name = c.relname and c.relnamespace = here
+    where has_table_privilege(c.oid, 'select') and row_security_active(c.oid);
 
     return query
     select
@@ -2588,12 +2692,17 @@ begin
     where c.relnamespace = here and c.relname ~ '^fbs_' and g.tgname ~ '^fbs_' and g.tgenabled in ('D', 'R')
     union all
     select
-        'error', 'index', t.relname || '.' || c.relname, 'invalid', null, null,
-        format('reindex index concurrently %s;', c.oid::regclass)
+        'error', case when k.oid is null then 'index' else 'constraint' end, t.relname || '.' || c.relname, 'invalid', null, null,
+        case
+            when c.relname ~ '_cc(new|old)[0-9]*$' then format('drop index concurrently %s;', c.oid::regclass)
+            else format('reindex index concurrently %s;', c.oid::regclass)
+        end
     from pg_class as t
     inner join pg_index as i on t.oid = i.indrelid
     inner join pg_class as c on i.indexrelid = c.oid
-    where t.relnamespace = here and t.relname ~ '^fbs_' and not (i.indisvalid and i.indisready)
+    left join pg_constraint as k on i.indexrelid = k.conindid and i.indrelid = k.conrelid and k.contype <> 'f'
+    where
+        t.relnamespace = here and t.relname ~ '^fbs_' and c.relname ~ '^fbs_' and not (i.indisvalid and i.indisready)
     union all
     select
         'warning', 'constraint', t.relname || '.' || k.conname, 'not validated', null, null,
@@ -2603,6 +2712,7 @@ begin
     where
         t.relnamespace = here
         and t.relname ~ '^fbs_'
+        and k.conname ~ '^fbs_'
         and not k.convalidated
         and not exists (
             select from fbs_user_columns as u
@@ -2654,7 +2764,13 @@ begin
         );
     end if;
 
-    if has_table_privilege('fbs_hosts', 'select') then
+    if hidden is not null then
+        return query values (
+            'note', 'privilege', hidden, 'not looked at', 'row security hides rows of it from ' || current_user, null, ''
+        );
+    end if;
+
+    if has_table_privilege('fbs_hosts', 'select') and not row_security_active('fbs_hosts') then
         for host in
             select h.host_table, h.model_name, h.key_column, c.oid is not null as is_there, a.attnum is not null as has_key
             from fbs_hosts as h
@@ -2687,7 +2803,7 @@ begin
         end loop;
     end if;
 
-    if has_table_privilege('fbs_cleanup_queue', 'select') then
+    if has_table_privilege('fbs_cleanup_queue', 'select') and not row_security_active('fbs_cleanup_queue') then
         return query
         select
             'warning', 'clean-up', concat_ws(', ', q.model_name, 'rule ' || q.rule_name, 'in database ' || q.target),
@@ -2701,7 +2817,11 @@ begin
         order by 3;
     end if;
 
-    if to_regclass('fbs_file_deletions') is not null and has_table_privilege('fbs_file_deletions', 'select') then
+    if
+        to_regclass('fbs_file_deletions') is not null
+        and has_table_privilege('fbs_file_deletions', 'select')
+        and not row_security_active('fbs_file_deletions')
+    then
         return query
         select
             'warning', 'file', d.file, 'not removed', format('%s after %s tries', d.error, d.attempts), null,
@@ -2729,7 +2849,7 @@ begin
         order by n.later_name;
     end if;
 
-    if has_table_privilege('fbs_cleanup_rules', 'select') then
+    if has_table_privilege('fbs_cleanup_rules', 'select') and not row_security_active('fbs_cleanup_rules') then
         return query
         select
             'error', 'rule', r.rule_name, 'resting', 'it was added before its table was there', null,
@@ -2739,7 +2859,7 @@ begin
         order by r.rule_name;
     end if;
 
-    if has_table_privilege('fbs_settings', 'select') then
+    if has_table_privilege('fbs_settings', 'select') and not row_security_active('fbs_settings') then
         return query
         select
             'note', 'setting', 'cleanup', 'off', 'FBS''s rows stay when the host rows they point at go', null,
@@ -2748,7 +2868,7 @@ begin
         where s.name = 'cleanup' and s.value = 'off';
     end if;
 end;
-$$;
+$_$;
 
 COMMENT ON FUNCTION fbs_health() IS 'What is not as it should be: disabled triggers, invalid indexes, keys not validated, users and host tables, later names out of date, clean-ups and files that wait. No row is good news; notes need nothing to be done. What is missing or changed altogether, and what is pending: fbs-db check';
 
@@ -2953,6 +3073,44 @@ end;
 $$;
 
 COMMENT ON FUNCTION fbs_key_type(host_table regclass) IS 'Type of the single primary key column of a user table, such as integer or uuid; of a domain the type beneath it. Error FB001 where there is no such column, FB002 where it is not one of PostgreSQL''s own, such as citext.';
+
+CREATE FUNCTION fbs_keys_between_tables(of_table text) RETURNS TABLE(column_name text, parent text, orphaned text, mend text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+    select
+        a.attname::text,
+        r.relname::text,
+        o.orphaned,
+        case k.confdeltype
+            when 'c' then format('delete from %I.%I as fbs where %s;', n.nspname, c.relname, o.orphaned)
+            when 'n' then
+                format('update %I.%I as fbs set %I = null%s where %s;', n.nspname, c.relname, a.attname, t.kept, o.orphaned)
+            else format('select fbs.* from %I.%I as fbs where %s;', n.nspname, c.relname, o.orphaned)
+        end
+    from pg_constraint as k
+    inner join pg_class as c on k.conrelid = c.oid
+    inner join pg_namespace as n on c.relnamespace = n.oid
+    inner join pg_class as r on k.confrelid = r.oid and r.relnamespace = n.oid and r.relname ~ '^fbs_'
+    inner join pg_attribute as a on c.oid = a.attrelid and k.conkey = array[a.attnum]
+    inner join pg_attribute as p on r.oid = p.attrelid and k.confkey = array[p.attnum]
+    cross join lateral (
+        select format(
+            'fbs.%I is not null and not exists (select from %I.%I as parent where parent.%I = fbs.%I)',
+            a.attname, n.nspname, r.relname, p.attname, a.attname
+        ) as orphaned
+    ) as o
+    -- As when the parent is deleted: this is no change of the row.
+    cross join lateral (
+        select coalesce(string_agg(format(', %1$I = fbs.%1$I', u.attname), ''), '') as kept
+        from pg_attribute as u
+        where u.attrelid = c.oid and u.attname in ('updated_at', 'last_updated') and not u.attisdropped
+    ) as t
+    where c.oid = to_regclass(quote_ident(of_table)) and k.contype = 'f' and k.conparentid = 0
+    order by a.attname;
+$_$;
+
+COMMENT ON FUNCTION fbs_keys_between_tables(of_table text) IS 'Internal. The foreign keys of one of FBS''s tables to others of them: how a row is found whose parent is gone, and the statement that does to such rows what the key does when the parent is deleted.';
 
 CREATE FUNCTION fbs_licensing_feature(solution_name text, feature_name text, on_date date DEFAULT CURRENT_DATE) RETURNS TABLE(is_allowed boolean, reason text, is_included boolean, usage_limit numeric, usage_count integer, usage_left numeric, used_percent numeric)
     LANGUAGE sql STABLE
@@ -7215,15 +7373,6 @@ COMMENT ON COLUMN fbs_hosts.key_column IS 'Its key, which FBS''s rows hold as re
 
 COMMENT ON COLUMN fbs_hosts.attached_at IS 'When it was attached.';
 
-ALTER TABLE fbs_kpis ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
-    SEQUENCE NAME fbs_kpis_id_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1
-);
-
 CREATE TABLE fbs_migrations (
     migration_id text NOT NULL,
     checksum text NOT NULL,
@@ -7243,6 +7392,41 @@ COMMENT ON COLUMN fbs_migrations.applied_at IS 'When the file was applied.';
 COMMENT ON COLUMN fbs_migrations.applied_by IS 'Database role that applied it.';
 
 COMMENT ON COLUMN fbs_migrations.fbs_db_version IS 'Version of fbs-db that applied it.';
+
+CREATE VIEW fbs_identities AS
+ SELECT (c.oid)::regclass AS table_id,
+    (c.relname)::text AS table_name,
+    (a.attname)::text AS column_name,
+    (s.oid)::regclass AS sequence_id,
+    q.seqincrement AS increment
+   FROM (((((pg_class c
+     JOIN pg_class home ON (((home.oid = ('fbs_migrations'::regclass)::oid) AND (c.relnamespace = home.relnamespace))))
+     JOIN pg_attribute a ON (((c.oid = a.attrelid) AND (a.attnum > 0) AND (NOT a.attisdropped))))
+     JOIN pg_depend d ON (((d.refclassid = ('pg_class'::regclass)::oid) AND (c.oid = d.refobjid) AND (a.attnum = d.refobjsubid) AND (d.classid = ('pg_class'::regclass)::oid) AND (d.deptype = ANY (ARRAY['a'::"char", 'i'::"char"])))))
+     JOIN pg_class s ON (((d.objid = s.oid) AND (s.relkind = 'S'::"char"))))
+     JOIN pg_sequence q ON ((s.oid = q.seqrelid)))
+  WHERE ((c.relkind = ANY (ARRAY['r'::"char", 'p'::"char"])) AND (c.relname ~ '^fbs_'::text) AND (q.seqincrement > 0));
+
+COMMENT ON VIEW fbs_identities IS 'FBS''s columns whose keys come from a sequence.';
+
+COMMENT ON COLUMN fbs_identities.table_id IS 'The table, as PostgreSQL identifies it.';
+
+COMMENT ON COLUMN fbs_identities.table_name IS 'Name of the table.';
+
+COMMENT ON COLUMN fbs_identities.column_name IS 'Name of the column.';
+
+COMMENT ON COLUMN fbs_identities.sequence_id IS 'The sequence, as PostgreSQL identifies it.';
+
+COMMENT ON COLUMN fbs_identities.increment IS 'How far a key is from the next.';
+
+ALTER TABLE fbs_kpis ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME fbs_kpis_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 CREATE VIEW fbs_later_names AS
  SELECT listed.later_name,
