@@ -1267,6 +1267,22 @@ $$;
 
 COMMENT ON FUNCTION fbs_clean(model text, keys text[]) IS 'Cleans up after the rows of a model that had these keys: at once, or through the queue. A rule that fails is queued alone.';
 
+CREATE FUNCTION fbs_clean_gone(model text, held text[]) RETURNS TABLE(gone bigint, touched bigint)
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+declare
+    keys text[] := fbs_gone_keys(model, held);
+begin
+    gone := cardinality(keys);
+    touched := fbs_apply_rules(model, keys);
+    return next;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_clean_gone(model text, held text[]) IS 'Applies the rules to those of the keys, held by rows here, that no row of the model''s host table has. Returns how many these are, and the rows touched.';
+
 CREATE FUNCTION fbs_cleanup() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -2237,6 +2253,42 @@ end;
 $$;
 
 COMMENT ON FUNCTION fbs_drop_later_names(of_tables text[]) IS 'Drops the views that fbs_add_later_names made, all or those of the tables named, and nothing else; the tables and their rows stay. Returns the views dropped. Error FB051 where something stands on one.';
+
+CREATE FUNCTION fbs_failed_rule(model text, context text) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+declare
+    rule record;
+    found text;
+begin
+    select string_agg(r.rule_name, ', ' order by r.rule_name)
+    into found
+    from fbs_cleanup_rules as r
+    where
+        (r.model_name is null or r.model_name = model)
+        and (strpos(context, r.clean_sql) > 0 or strpos(context, r.move_sql) > 0);
+    if found is not null then
+        return found;
+    end if;
+    -- What cannot be planned is in no context.
+    for rule in
+        select r.rule_name, r.clean_sql
+        from fbs_cleanup_rules as r
+        where r.clean_sql is not null and (r.model_name is null or r.model_name = model)
+        order by r.rule_name
+    loop
+        begin
+            execute 'explain ' || rule.clean_sql using model, '{}'::text[];
+        exception when others then
+            return rule.rule_name;
+        end;
+    end loop;
+    return null;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_failed_rule(model text, context text) IS 'Internal. The rule, or rules alike, in which a clean-up of a model failed, by the context of the error; NULL where it was in none.';
 
 CREATE FUNCTION fbs_file_done(file_id bigint, failure text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
@@ -3641,69 +3693,18 @@ CREATE FUNCTION fbs_retry_cleanup(batch integer DEFAULT 1000, due_only boolean D
     SET search_path TO 'public', 'pg_temp'
     SET row_security TO 'off'
     AS $$
-declare
-    job record;
-    one bigint[];
-    state text;
-    said text;
 begin
-    done := 0;
-    failed := 0;
-    for job in
-        with due as (
-            select q.id, q.model_name, q.operation, q.rule_name
-            from fbs_cleanup_queue as q
-            where
-                q.target is null
-                and (
-                    not due_only
-                    or q.next_attempt_at <= clock_timestamp()
-                    -- Noted by a row trigger whose statement is over: the statement's own trigger is lost.
-                    or (
-                        q.next_attempt_at = 'infinity'
-                        and q.transaction_id is distinct from pg_current_xact_id_if_assigned()
-                    )
-                )
-            order by q.id
-            limit batch
-            for update skip locked
-        )
-        select array_agg(d.id order by d.id) as ids
-        from due as d
-        group by d.model_name, d.operation, d.rule_name, case when d.operation = 'move' then d.id end
-        order by min(d.id)
-    loop
-        begin
-            perform fbs_run_queued(job.ids);
-            done := done + cardinality(job.ids);
-            continue;
-        exception when others or assert_failure or query_canceled then
-            get stacked diagnostics state = returned_sqlstate, said = message_text;
-            if fbs_users_cancel(state, said) then
-                raise;
-            end if;
-        end;
-        -- One that cannot be done shall not hold up the others.
-        for one in select array[id] from unnest(job.ids) as id loop
-            begin
-                perform fbs_run_queued(one);
-                done := done + 1;
-            exception when others or assert_failure or query_canceled then
-                get stacked diagnostics state = returned_sqlstate, said = message_text;
-                if fbs_users_cancel(state, said) then
-                    raise;
-                end if;
-                perform fbs_put_off(one, state, said);
-                failed := failed + 1;
-            end;
-        end loop;
-    end loop;
+    select
+        coalesce(sum(w.entries) filter (where w.error is null), 0),
+        coalesce(sum(w.entries) filter (where w.error is not null), 0)
+    into done, failed
+    from fbs_work_queue(batch, due_only) as w;
     select count(*) into waiting from fbs_cleanup_queue where target is null;
     return next;
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_retry_cleanup(batch integer, due_only boolean) IS 'Does up to so many queued clean-ups, by default whether they are due or not; several workers share them. What fails again waits longer. Returns how many were done, failed, and are waiting.';
+COMMENT ON FUNCTION fbs_retry_cleanup(batch integer, due_only boolean) IS 'Does what fbs_work_queue does. Returns how many were done, failed, and are waiting.';
 
 CREATE FUNCTION fbs_run_queued(ids bigint[]) RETURNS void
     LANGUAGE plpgsql
@@ -3984,6 +3985,89 @@ CREATE FUNCTION fbs_word_border() RETURNS text
 $$;
 
 COMMENT ON FUNCTION fbs_word_border() IS 'Regular expression for what parts words, in any language: a space, a mark of punctuation, the sign of a currency, an arrow, a picture.';
+
+CREATE FUNCTION fbs_work_queue(batch integer DEFAULT 1000, due_only boolean DEFAULT false) RETURNS TABLE(model_name text, operation text, rule_name text, entries bigint, keys bigint, error_code text, error text)
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+#variable_conflict use_column
+declare
+    job record;
+    one record;
+    state text;
+    said text;
+    context text;
+begin
+    for job in
+        with due as (
+            select q.id, q.model_name, q.operation, q.rule_name, cardinality(q.keys) as keys
+            from fbs_cleanup_queue as q
+            where
+                q.target is null
+                and (
+                    not due_only
+                    or q.next_attempt_at <= clock_timestamp()
+                    -- Noted by a row trigger whose statement is over: the statement's own trigger is lost.
+                    or (
+                        q.next_attempt_at = 'infinity'
+                        and q.transaction_id is distinct from pg_current_xact_id_if_assigned()
+                    )
+                )
+            order by q.id
+            limit batch
+            for update skip locked
+        )
+        select
+            d.model_name, d.operation, d.rule_name,
+            array_agg(d.id order by d.id) as ids, array_agg(d.keys order by d.id) as keys, sum(d.keys) as all_keys
+        from due as d
+        group by d.model_name, d.operation, d.rule_name, case when d.operation = 'move' then d.id end
+        order by min(d.id)
+    loop
+        model_name := job.model_name;
+        operation := job.operation;
+        rule_name := job.rule_name;
+        entries := cardinality(job.ids);
+        keys := job.all_keys;
+        error_code := null;
+        error := null;
+        begin
+            perform fbs_run_queued(job.ids);
+            return next;
+            continue;
+        exception when others or assert_failure or query_canceled then
+            get stacked diagnostics state = returned_sqlstate, said = message_text;
+            if fbs_users_cancel(state, said) then
+                raise;
+            end if;
+        end;
+        -- One that cannot be done shall not hold up the others.
+        entries := 1;
+        for one in select u.id, u.keys from unnest(job.ids, job.keys) as u (id, keys) loop
+            keys := one.keys;
+            begin
+                perform fbs_run_queued(array[one.id]);
+                rule_name := job.rule_name;
+                error_code := null;
+                error := null;
+            exception when others or assert_failure or query_canceled then
+                get stacked diagnostics state = returned_sqlstate, said = message_text, context = pg_exception_context;
+                if fbs_users_cancel(state, said) then
+                    raise;
+                end if;
+                perform fbs_put_off(array[one.id], state, said);
+                rule_name := coalesce(job.rule_name, fbs_failed_rule(job.model_name, context));
+                error_code := state;
+                error := said;
+            end;
+            return next;
+        end loop;
+    end loop;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_work_queue(batch integer, due_only boolean) IS 'Does up to so many queued clean-ups, by default whether they are due or not; several workers share them. What fails again waits longer. Returns what was done, with the number of entries of the queue and of keys in them, and what failed, with the rule and the reason.';
 
 CREATE TABLE fbs_app_basicledger (
     id bigint NOT NULL,

@@ -471,7 +471,7 @@ def test_the_worker_goes_on_beside_a_database_that_takes_nothing(
             with Path("fbs-db.toml").open("a") as file:
                 file.write(f'[databases.broken]\nurl = "{pg18.url(name)}"\ncomponents = []\n')
             fbs_db.migrate("broken")
-            pair.on(pg18.url(name), "drop function fbs_retry_cleanup")
+            pair.on(pg18.url(name), "drop function fbs_work_queue")
             pair.host("insert into fbs_cleanup_targets values ('gone')")
             pair.host("delete from tenants where id = 1")
             with working():
@@ -482,7 +482,7 @@ def test_the_worker_goes_on_beside_a_database_that_takes_nothing(
             connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
     told = [record.getMessage() for record in caplog.records]
     assert len([line for line in told if line.startswith("Clean-ups for database gone wait")]) == 1, told
-    assert any("fbs_retry_cleanup" in line and "Trying again in" in line for line in told)
+    assert any("fbs_work_queue" in line and "Trying again in" in line for line in told)
 
 
 # --- the worker

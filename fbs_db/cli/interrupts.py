@@ -47,10 +47,15 @@ class Interrupted(FbsDbError):
 
 def stop(number: int, _: FrameType | None) -> None:
     """Handle a signal: end the command; another one ends the process at once."""
-    for one in _NUMBERS:
-        if signal.getsignal(one) is stop:
-            signal.signal(one, _exit)
+    instead(stop, _exit)
     raise Stopped(number)
+
+
+def instead(of: Handler, handler: Handler) -> None:
+    """Let another handler have the signals that one has now."""
+    for number in _NUMBERS:
+        if signal.getsignal(number) is of:
+            signal.signal(number, handler)
 
 
 def _exit(number: int, _: FrameType | None) -> None:
@@ -72,8 +77,7 @@ def handled(handler: Handler = stop) -> Iterator[None]:
         yield
     finally:
         for number, previous in before.items():
-            if signal.getsignal(number) in (handler, _exit):
-                signal.signal(number, previous)
+            signal.signal(number, previous)
 
 
 def interruption(error: BaseException) -> Interrupted | None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from fbs_db.cli.base import (
     show_progress,
     wrapped,
 )
+from fbs_db.reports import Progress
 
 
 @main.group()
@@ -175,11 +176,18 @@ def cleanup_retry(database: str | None, schema: str | None, as_json: bool) -> No
     if as_json:
         print_json(report.as_dict())
     else:
-        click.echo(f"{report.done} done, {report.failed} failed, {report.waiting} waiting.")
+        click.echo(counts_of(report))
         if report.failed:
             complain("Not all could be cleaned up.", "See why: fbs-db cleanup status")
     if report.failed:
         sys.exit(1)
+
+
+def counts_of(report: cleanups.RetryReport) -> str:
+    """What a round over the queue did: an entry of the queue, which is a batch of rows, and the rows."""
+    batches = "1 batch" if report.done == 1 else f"{report.done:,} batches"
+    rows = "1 row" if report.rows == 1 else f"{report.rows:,} rows"
+    return f"{batches} done: {rows}; {report.failed:,} failed, {report.waiting:,} waiting."
 
 
 @cleanup.command("sweep")
@@ -193,7 +201,7 @@ def cleanup_sweep(database: str | None, model: str | None, schema: str | None, a
     Where several databases are configured and none is named, in each of them. Exit code
     1 where a model could not be swept.
     """
-    swept = cleanups.sweep_orphans(database, model=model, schema=schema)
+    swept = cleanups.sweep_orphans(database, model=model, schema=schema, progress=quiet if as_json else _now_and_then())
     if as_json:
         print_json([row.as_dict() for row in swept])
     elif not swept:
@@ -206,39 +214,18 @@ def cleanup_sweep(database: str | None, model: str | None, schema: str | None, a
         sys.exit(1)
 
 
-@cleanup.command("run")
-@click.option(
-    "--poll",
-    metavar="SECONDS",
-    type=click.FloatRange(min=0.05),
-    default=1.0,
-    show_default=True,
-    help="How long to rest when nothing waits.",
-)
-@schema_option
-@click.pass_obj
-def cleanup_run(database: str | None, poll: float, schema: str | None) -> None:
-    """Do what waits as it comes, until stopped: a worker. Several share the work.
+def _now_and_then(seconds: float = 1) -> Callable[[Progress], None]:
+    """Shows progress on standard error, once it takes longer, and then once in so many seconds."""
+    told = time.monotonic()
 
-    Where several databases are configured and none is named, it works them all, and
-    carries over what waits in one for another.
+    def show(progress: Progress) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if now - told >= seconds:
+            told = now
+            click.echo(f"  {progress.text}", err=True)
 
-    SIGTERM or Ctrl-C ends it after the batch at hand.
-    """
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        # From a thread: this one may be just inside stop.wait(), and holds the lock that set() wants.
-        signal.signal(number, lambda *_: threading.Thread(target=stop.set, daemon=True).start())
-    click.echo("Waiting for clean-ups.")
-    total = 0
-
-    def tell(report: cleanups.RetryReport) -> None:
-        nonlocal total
-        total += report.done
-        click.echo(f"{report.done} done, {report.failed} failed, {report.waiting} waiting.")
-
-    cleanups.run_cleanup(database, stop=stop, poll=poll, schema=schema, progress=tell)
-    click.echo(f"Stopped; {total} done in all.")
+    return show
 
 
 @main.command()
