@@ -1196,26 +1196,57 @@ $$;
 
 COMMENT ON FUNCTION fbs_claim_cleanup(target text, batch integer, due_only boolean) IS 'Clean-ups that are to be carried to another database, in their order, locked until the transaction ends. Nothing while somebody else carries there.';
 
-CREATE FUNCTION fbs_claim_files(batch integer DEFAULT 100) RETURNS TABLE(id bigint, file text)
+CREATE FUNCTION fbs_claim_files(batch integer DEFAULT 100, after_id bigint DEFAULT 0) RETURNS TABLE(id bigint, file text)
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
     AS $$
 #variable_conflict use_column
+declare
+    one record;
+    writers text[];
+    enough timestamptz := clock_timestamp() + interval '3 seconds';
 begin
-    delete from fbs_file_deletions as d
-    where exists (select from fbs_dms_file_attachment as a where a.file = d.file);
-
-    return query
-    select d.id, d.file
-    from fbs_file_deletions as d
-    where d.next_attempt_at <= clock_timestamp()
-    order by d.id
-    limit batch
-    for update skip locked;
+    while batch > 0 loop
+        select d.id, d.file
+        into one
+        from fbs_file_deletions as d
+        where d.id > after_id and d.next_attempt_at <= clock_timestamp()
+        order by d.id
+        limit 1
+        for update skip locked;
+        exit when one.id is null;
+        after_id := one.id;
+        -- Who writes attachments now may have named the file, which cannot be seen yet.
+        select array_agg(l.virtualtransaction)
+        into writers
+        from pg_locks as l
+        where
+            l.relation = 'fbs_dms_file_attachment'::regclass
+            and l.database = (select d.oid from pg_database as d where d.datname = current_database())
+            and l.mode in ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+            and l.granted
+            and l.pid is distinct from pg_backend_pid();
+        while exists (select from pg_locks as l where l.virtualtransaction = any(writers)) loop
+            if clock_timestamp() > enough then
+                raise exception 'a transaction that writes fbs_dms_file_attachment does not end'
+                    using errcode = 'FB060',
+                        hint = 'It may have named files that are to be removed. Try again when it is over.';
+            end if;
+            perform pg_sleep(0.01);
+        end loop;
+        if fbs_file_is_named(one.file) then
+            delete from fbs_file_deletions as d where d.id = one.id;
+        else
+            id := one.id;
+            file := one.file;
+            batch := batch - 1;
+            return next;
+        end if;
+    end loop;
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_claim_files(batch integer) IS 'Files that are due for removal, locked for this transaction; several workers share them. Files that another attachment names are taken off the list.';
+COMMENT ON FUNCTION fbs_claim_files(batch integer, after_id bigint) IS 'Files that are due for removal, from a number in the list on, locked for this transaction; several workers share them. Files that another attachment names, in these or in other words, are taken off the list. Error FB060 where a transaction that may name some does not end within three seconds.';
 
 CREATE FUNCTION fbs_clean(model text, keys text[]) RETURNS void
     LANGUAGE plpgsql
@@ -2309,6 +2340,46 @@ end;
 $$;
 
 COMMENT ON FUNCTION fbs_file_done(file_id bigint, failure text) IS 'Notes that a claimed file was removed, or why it could not be.';
+
+CREATE FUNCTION fbs_file_is_named(file text) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+    select
+        exists (
+            select from fbs_dms_file_attachment as a
+            where a.file in (fbs_file_is_named.file, fbs_file_path(fbs_file_is_named.file))
+        )
+        or exists (
+            select from fbs_dms_file_attachment as a
+            where
+                a.file ~ '(^|/)\.{0,2}(/|$)'
+                and fbs_file_path(a.file) = fbs_file_path(fbs_file_is_named.file)
+        );
+$_$;
+
+COMMENT ON FUNCTION fbs_file_is_named(file text) IS 'Internal. Whether an attachment names this file, in these or in other words.';
+
+CREATE FUNCTION fbs_file_path(file text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE STRICT
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+declare
+    part text;
+    parts text[] := '{}';
+begin
+    foreach part in array string_to_array(file, '/') loop
+        if part = '..' and parts <> '{}' and parts[cardinality(parts)] <> '..' then
+            parts := trim_array(parts, 1);
+        elsif part not in ('', '.') then
+            parts := parts || part;
+        end if;
+    end loop;
+    return array_to_string(parts, '/');
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_file_path(file text) IS 'Internal. The one way to write where a file is: a/x for ./a/x, a//x, /a/x and a/b/../x.';
 
 CREATE FUNCTION fbs_find_deadlines(solution_name text, since date, until date, on_date date, page_size bigint) RETURNS TABLE(due_date date, kind text, title text, status text, amount numeric, table_name text, record_id bigint)
     LANGUAGE plpgsql STABLE
@@ -9837,6 +9908,8 @@ CREATE INDEX fbs_dms_file_attachment_company_id_created_at_idx ON fbs_dms_file_a
 CREATE INDEX fbs_dms_file_attachment_company_id_solution_db_idx ON fbs_dms_file_attachment USING btree (company_id, solution_db);
 
 CREATE INDEX fbs_dms_file_attachment_file_idx ON fbs_dms_file_attachment USING btree (file);
+
+CREATE INDEX fbs_dms_file_attachment_file_unusual_idx ON fbs_dms_file_attachment USING btree (file) WHERE ((file)::text ~ '(^|/)\.{0,2}(/|$)'::text);
 
 CREATE INDEX fbs_dms_file_attachment_mime_type_idx ON fbs_dms_file_attachment USING btree (mime_type);
 

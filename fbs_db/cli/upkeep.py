@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -270,23 +271,52 @@ def files() -> None:
     type=click.Path(path_type=Path),
     help="Where the storage keeps its files, such as Django's MEDIA_ROOT.",
 )
+@click.option(
+    "--give-up",
+    metavar="NAME",
+    multiple=True,
+    help="Leave this file where it is, and take it off the list; may be given again.",
+)
 @schema_option
 @json_option
 @click.pass_obj
-def files_purge(database: str | None, root: Path, schema: str | None, as_json: bool) -> None:
+def files_purge(database: str | None, root: Path, give_up: tuple[str, ...], schema: str | None, as_json: bool) -> None:
     """Remove the files that wait for it from below DIR, and from nowhere else.
 
-    Exit code 1 where some could not be removed; they wait.
+    Symbolic links below DIR are not followed. Exit code 1 where some could not be removed:
+    they wait, and each time it is said which and why, until they are removed or given up.
     """
-    report = storage.purge_files(storage.remover(root), database, schema=schema)
+    report = storage.purge_files(storage.remover(root), database, give_up=give_up, schema=schema)
     if as_json:
         print_json(report.as_dict())
     else:
-        click.echo(f"{len(report.removed)} files removed.")
+        for name in report.given_up:
+            click.echo(f"Given up: {_printable(name)}")
+        already = f"; {_files(report.gone)} gone already" if report.gone else ""
+        click.echo(f"{_files(report.removed)} removed{already}.")
         for name, reason in report.failed:
-            complain(f"{name}: {reason}")
+            complain(f"{_printable(name)}: {reason}")
+        if report.failed:
+            click.echo("They wait. To leave one where it is, and hear of it no more: --give-up NAME", err=True)
     if report.failed:
         sys.exit(1)
+
+
+def _files(names: tuple[str, ...]) -> str:
+    return "1 file" if len(names) == 1 else f"{len(names):,} files"
+
+
+def _printable(name: str) -> str:
+    """A file's name in one line, whatever is in it, as a shell takes it."""
+    if name.isprintable():
+        return name
+    escaped = "".join(
+        character
+        if character.isprintable() and character not in "\\'"
+        else "".join(f"\\x{byte:02x}" for byte in os.fsencode(character))
+        for character in name
+    )
+    return f"$'{escaped}'"
 
 
 @main.command()
