@@ -57,8 +57,7 @@ def purge(connection: psycopg.Connection, root: Path, *words: str) -> Result:
 
 
 def purged(connection: psycopg.Connection, root: Path, give_up: tuple[str, ...] = ()) -> FilesReport:
-    options = {"give_up": give_up} if give_up else {}
-    return fbs_db.purge_files(fbs_db.remover(root), url_of(connection), **options)
+    return fbs_db.purge_files(fbs_db.remover(root), url_of(connection), give_up=give_up)
 
 
 # --- which
