@@ -1346,6 +1346,7 @@ create function fbs_failed_rule(model text, context text)
 returns text
 language plpgsql
 set search_path from current
+set lock_timeout = '100ms'
 as $$
 declare
     rule record;
@@ -1369,8 +1370,11 @@ begin
     loop
         begin
             execute 'explain ' || rule.clean_sql using model, '{}'::text[];
-        exception when others then
-            return rule.rule_name;
+        exception
+            when lock_not_available then
+                continue;
+            when others then
+                return rule.rule_name;
         end;
     end loop;
     return null;

@@ -2288,6 +2288,7 @@ COMMENT ON FUNCTION fbs_drop_later_names(of_tables text[]) IS 'Drops the views t
 CREATE FUNCTION fbs_failed_rule(model text, context text) RETURNS text
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
+    SET lock_timeout TO '100ms'
     AS $$
 declare
     rule record;
@@ -2311,8 +2312,11 @@ begin
     loop
         begin
             execute 'explain ' || rule.clean_sql using model, '{}'::text[];
-        exception when others then
-            return rule.rule_name;
+        exception
+            when lock_not_available then
+                continue;
+            when others then
+                return rule.rule_name;
         end;
     end loop;
     return null;

@@ -209,7 +209,7 @@ def test_the_worker_drains_until_it_is_told_to_stop(host: psycopg.Connection) ->
     assert value(host, "select count(*) from fbs_custom_fields") == 6
     worker.send_signal(signal.SIGTERM)
     rest = worker.communicate(timeout=20)[0]
-    assert rest == "Stopped; done in all: 1 batch, 4 rows.\n"
+    assert rest == "Stopped; 1 batch done in all: 4 rows.\n"
     assert worker.returncode == 0
 
 

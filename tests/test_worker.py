@@ -24,6 +24,7 @@ from fbs_db.cleanup import RetryReport, run_cleanup
 from fbs_db.cli import main
 from tests.conftest import url_of
 
+Connect = Callable[[psycopg.Connection], psycopg.Connection]
 ROOT = Path(__file__).parents[1]
 BROKEN = (
     "create function refuse() returns trigger language plpgsql as $$begin raise 'kept for the auditors'; end$$;"
@@ -204,7 +205,7 @@ def test_after_an_outage_it_says_that_it_is_connected_again(
         host.execute("delete from tenants where id = 2")
         assert line_of(worker).startswith("1 batch done: 1 row;")
         printed, complained = ended(worker)
-    assert printed == "Stopped; done in all: 2 batches, 2 rows.\n"
+    assert printed == "Stopped; 2 batches done in all: 2 rows.\n"
     assert "Traceback" not in complained
 
 
@@ -215,7 +216,7 @@ def test_after_an_outage_it_says_that_it_is_connected_again(
 def test_a_signal_ends_it_after_the_batch_at_hand(host: psycopg.Connection, number: signal.Signals) -> None:
     with working(host) as worker:
         assert line_of(worker) == "Waiting for clean-ups.\n"
-        assert ended(worker, number) == ("Stopped; done in all: 0 batches, 0 rows.\n", "")
+        assert ended(worker, number) == ("Stopped; 0 batches done in all: 0 rows.\n", "")
         assert worker.returncode == 0
 
 
@@ -325,3 +326,14 @@ def test_a_sweep_is_all_or_nothing_for_each_model(host: psycopg.Connection) -> N
     host.execute("alter table fbs_custom_fields rename to away")
     (swept,) = fbs_db.sweep_orphans(url_of(host))
     assert swept.error == 'relation "fbs_custom_fields" does not exist'
+
+
+def test_what_it_cannot_lock_is_logged_without_waiting_for_it(host: psycopg.Connection, second: Connect) -> None:
+    host.execute("set fbs.cleanup = 'queue'; delete from tenants where id = 1")
+    with second(host).transaction() as block:
+        block.connection.execute("lock table fbs_custom_fields")
+        options = "-c lock_timeout=300ms"
+        started = time.monotonic()
+        url = psycopg.conninfo.make_conninfo(url_of(host), options=options)
+        assert fbs_db.retry_cleanup(url) == RetryReport(0, 1, 1)
+        assert time.monotonic() - started < 5

@@ -185,10 +185,14 @@ def cleanup_retry(database: str | None, schema: str | None, as_json: bool) -> No
 
 
 def counts_of(report: cleanups.RetryReport) -> str:
-    """What a round over the queue did: an entry of the queue, which is a batch of rows, and the rows."""
-    batches = "1 batch" if report.done == 1 else f"{report.done:,} batches"
-    rows = "1 row" if report.rows == 1 else f"{report.rows:,} rows"
-    return f"{batches} done: {rows}; {report.failed:,} failed, {report.waiting:,} waiting."
+    """What a round over the queue did."""
+    return f"{batches_of(report.done, report.rows)}; {report.failed:,} failed, {report.waiting:,} waiting."
+
+
+def batches_of(count: int, rows: int, done: str = "done") -> str:
+    """So many entries of the queue, each a batch of rows, and the rows."""
+    batches = "1 batch" if count == 1 else f"{count:,} batches"
+    return f"{batches} {done}: 1 row" if rows == 1 else f"{batches} {done}: {rows:,} rows"
 
 
 @cleanup.command("sweep")

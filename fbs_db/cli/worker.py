@@ -16,7 +16,7 @@ import click
 from fbs_db import cleanup as cleanups
 from fbs_db.cli.base import schema_option
 from fbs_db.cli.interrupts import handled, instead, interruption, stop
-from fbs_db.cli.upkeep import cleanup, counts_of
+from fbs_db.cli.upkeep import batches_of, cleanup, counts_of
 from fbs_db.errors import FbsDbError
 
 _log = logging.getLogger("fbs_db.cleanup")
@@ -79,8 +79,8 @@ def _run(database: str | None, poll: float, schema: str | None) -> None:
     with handled(stop_after_batch):
         _log.info("Waiting for clean-ups.", extra={"event": "started"})
         cleanups.run_cleanup(database, stop=stopped, poll=poll, schema=schema, progress=tell)
-    counts = f"{done:,} batch{'' if done == 1 else 'es'}, {rows:,} row{'' if rows == 1 else 's'}"
-    _log.info("Stopped; done in all: %s.", counts, extra={"event": "stopped", "done": done, "rows": rows})
+    text = f"Stopped; {batches_of(done, rows, 'done in all')}."
+    _log.info("%s", text, extra={"event": "stopped", "done": done, "rows": rows})
 
 
 @contextmanager
