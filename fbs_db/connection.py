@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import quote
 
@@ -37,9 +37,12 @@ from fbs_db.locks import named
 #: The oldest server that is tested.
 OLDEST_SERVER = 15
 
+#: With it a server that works for a client looks whether that is still there; on Windows it cannot, and refuses.
+CLIENT_CHECK = "client_connection_check_interval"
 #: Settings under which SQL means what is written, and values are sent as psycopg reads them: in SQL_ASCII all texts
-#: are bytes to it, and other encodings than UTF-8 lack characters.
+#: are bytes to it, and other encodings than UTF-8 lack characters. And a statement ends soon after its client.
 _PLAIN = {
+    CLIENT_CHECK: "1s",
     "client_encoding": "UTF8",
     "datestyle": "ISO",
     "intervalstyle": "postgres",
@@ -50,7 +53,8 @@ _PLAIN = {
 PLAIN = (
     "select set_config(name, value, %s) from (values "
     + ", ".join(f"('{name}', '{value}')" for name, value in _PLAIN.items())
-    + ") as plain (name, value) where split_part(current_setting(name), ',', 1) <> value"
+    + ") as plain (name, value) where split_part(current_setting(name, true), ',', 1) <> value"
+    f" and (name <> '{CLIENT_CHECK}' or version() !~* 'windows|mingw|cygwin|visual c|msvc')"
 )
 
 _UNFIT_HINTS = {
@@ -206,6 +210,14 @@ def connect_to(where: str, application: str) -> Connection:
         return connection
     except psycopg.Error as error:
         raise no_connection(where, error) from error
+
+
+def looks_for_clients(where: str) -> bool:
+    """Whether a client may ask there for `CLIENT_CHECK` as it connects, which poolers refuse as well."""
+    with suppress(FbsDbError, psycopg.Error), connected(where) as connection:
+        row = connection.execute("select pg_backend_pid(), current_setting(%s, true)", (CLIENT_CHECK,)).fetchone()
+        return row == (connection.info.backend_pid, "1s")
+    return False
 
 
 def no_connection(where: str, error: psycopg.Error) -> ConnectionFailed:

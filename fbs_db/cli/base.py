@@ -16,6 +16,7 @@ import click
 
 import fbs_db
 from fbs_db import config
+from fbs_db.cli.interrupts import handled, interruption
 from fbs_db.errors import FbsDbError, UsageError
 from fbs_db.reports import Progress, UserColumn
 
@@ -29,15 +30,22 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Answer in JS
 class _Group(click.Group):
     """Errors become one message and an exit code; no command ends in a traceback."""
 
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        with handled():
+            return super().__call__(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (KeyboardInterrupt, click.Abort) as error:  # before click makes one of the other
+            raise interruption(error) or error from None
+
     def main(self, args: Sequence[str] | None = None, **kwargs: Any) -> Any:  # type: ignore[override]
         gc.freeze()  # or the interpreter's end looks through all that was imported: 30 ms
         try:
             return super().main(args, **kwargs)
         except FbsDbError as error:
             failure = error
-        except KeyboardInterrupt:
-            complain("Interrupted. What was not committed is undone.")
-            sys.exit(130)
         except Exception as error:
             if verbose():
                 raise
