@@ -32,6 +32,7 @@ from fbs_db.errors import (
     UnsupportedServer,
     UsageError,
 )
+from fbs_db.locks import named
 
 #: The oldest server that is tested.
 OLDEST_SERVER = 15
@@ -294,7 +295,10 @@ def errors_of_server(connection: Connection) -> Iterator[None]:
         yield
     except psycopg.Error as error:
         raise_if_lost(connection, error)
-        raise (from_server(error) or ServerError(said_by(error), hint=error.diag.message_hint or "")) from error
+        ours = from_server(error) or ServerError(said_by(error), hint=error.diag.message_hint or "")
+        if isinstance(ours, LockTimeout):
+            named(ours, connection)
+        raise ours from error
 
 
 def raise_if_lost(connection: Connection[Any] | AsyncConnection[Any], error: BaseException) -> None:
@@ -313,26 +317,31 @@ def said_by(error: psycopg.Error) -> str:
     return " ".join(" ".join(parts).split())
 
 
-def from_server(error: psycopg.Error, message: str = "") -> FbsDbError | None:
+def from_server(error: psycopg.Error, message: str = "", statement: str = "") -> FbsDbError | None:
     """Our exception for an error of the server's that is nobody's bug; else None.
+
+    What stays of the work that failed is not known here: whoever rolls back says so.
 
     Parameters:
         error: what psycopg raised.
         message: what to say; by default the server's own words.
+        statement: what was sent, where that is known.
     """
     message = message or said_by(error)
     hint = error.diag.message_hint or ""
     sqlstate = error.sqlstate or ""
     if sqlstate in ("55P03", "40P01"):
-        return LockTimeout(message, hint="Somebody holds what this changes. Nothing was changed; try again later.")
+        return LockTimeout(
+            message,
+            hint="Somebody holds what this changes. Try again later.",
+            statement=statement or error.diag.context or "",
+        )
     if sqlstate == "42501":
-        return TargetError(message, hint=hint or "Connect as a role that may do this. Nothing was changed.")
+        return TargetError(message, hint=hint or "Connect as a role that may do this.")
     if sqlstate in _UNFIT_HINTS:
         return (UnreadableValue if sqlstate == "22021" else TargetError)(message, hint=_UNFIT_HINTS[sqlstate])
     if sqlstate.startswith("53"):
-        return ServerOutOfResources(
-            message, hint=f"{hint} Nothing was changed: make room, then type the same again.".strip()
-        )
+        return ServerOutOfResources(message, hint=f"{hint} Make room, then type the same again.".strip())
     if sqlstate.startswith("FB"):
         return TargetError(message, hint=hint)
     return None

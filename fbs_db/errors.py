@@ -70,7 +70,17 @@ class NameTaken(TargetError):
 
 
 class LockTimeout(FbsDbError):
-    """Somebody else is migrating, or holds a table, for longer than we wait."""
+    """Somebody else is migrating, or holds a table, for longer than we wait.
+
+    Attributes:
+        statement: what asked for the lock, as far as it is known; None once the message names who holds it.
+        connection: on which it was asked for.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", statement: str | None = None, connection: Any = None) -> None:
+        super().__init__(message, hint=hint)
+        self.statement = statement
+        self.connection = connection
 
 
 class ServerOutOfResources(FbsDbError):

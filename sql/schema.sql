@@ -824,6 +824,27 @@ $$;
 
 COMMENT ON FUNCTION fbs_await_writers(model text) IS 'Waits, three seconds at most, until the transactions are over that write a model''s host table now: the rows they add may be pointed at in another database before they can be seen here.';
 
+CREATE FUNCTION fbs_base_type(type_id oid, type_modifier integer) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    with recursive bases as (
+        select fbs_base_type.type_id, fbs_base_type.type_modifier
+        union all
+        select t.typbasetype, t.typtypmod
+        from bases as b
+        inner join pg_type as t on b.type_id = t.oid
+        where t.typtype = 'd'
+    )
+
+    select format_type(b.type_id, b.type_modifier)
+    from bases as b
+    inner join pg_type as t on b.type_id = t.oid
+    where t.typtype <> 'd';
+$$;
+
+COMMENT ON FUNCTION fbs_base_type(type_id oid, type_modifier integer) IS 'Internal. A type as SQL names it; of a domain the type beneath it, without its constraints.';
+
 CREATE FUNCTION fbs_bi_kpi_state(kpi_id bigint, measured_value numeric) RETURNS TABLE(id bigint, name text, unit text, value numeric, target_value numeric, target_percent numeric, warning_threshold numeric, critical_threshold numeric, alarm_side text, state text)
     LANGUAGE sql STABLE
     SET search_path TO 'public', 'pg_temp'
@@ -1149,8 +1170,9 @@ begin
     end if;
 
     orphaned := format(
-        '%I is not null and not exists (select from %s as host where host.%I = fbs.%I)',
-        link.column_name, link.user_table, fbs_key_column(link.user_table), link.column_name
+        '%1$I is not null and not exists (select from %2$s as host where host.%3$I = fbs.%1$I%4$s)',
+        link.column_name, link.user_table, fbs_key_column(link.user_table),
+        ' collate ' || fbs_key_collation(link.user_table)::text
     );
     if repair and link.on_delete = 'cascade' then
         execute format('delete from %s as fbs where %s', link.table_id, orphaned);
@@ -1727,11 +1749,17 @@ COMMENT ON FUNCTION fbs_detach_host(host_table regclass) IS 'Detaches a host''s 
 CREATE FUNCTION fbs_detach_users() RETURNS SETOF regclass
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
-    SET lock_timeout TO '3s'
+    SET lock_timeout TO '500ms'
     AS $$
 declare
     link record;
 begin
+    -- As when they are attached: the user table last.
+    for link in
+        select u.table_id from fbs_user_columns as u where u.user_table is not null group by u.table_id order by u.table_id
+    loop
+        execute format('lock table only %s in access exclusive mode', link.table_id);
+    end loop;
     for link in select u.* from fbs_user_columns as u where u.user_table is not null loop
         execute format('alter table %s drop constraint %I', link.table_id, link.constraint_name);
         return next link.table_id;
@@ -2861,6 +2889,17 @@ $$;
 
 COMMENT ON FUNCTION fbs_keep() IS 'Trigger: marks a time of last change that the writer sets to its present value, so that fbs_touch leaves it.';
 
+CREATE FUNCTION fbs_key_collation(host_table regclass) RETURNS regcollation
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    select nullif(a.attcollation, 0)::regcollation
+    from pg_attribute as a
+    where a.attrelid = host_table and a.attname = fbs_key_column(host_table);
+$$;
+
+COMMENT ON FUNCTION fbs_key_collation(host_table regclass) IS 'Collation of the single primary key column of a host''s table; NULL where its type has none. Error FB001 where there is no such column.';
+
 CREATE FUNCTION fbs_key_column(host_table regclass) RETURNS name
     LANGUAGE plpgsql STABLE
     SET search_path TO 'public', 'pg_temp'
@@ -2886,15 +2925,34 @@ $$;
 COMMENT ON FUNCTION fbs_key_column(host_table regclass) IS 'The single primary key column of a host''s table. Error FB001 where there is none.';
 
 CREATE FUNCTION fbs_key_type(host_table regclass) RETURNS text
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     SET search_path TO 'public', 'pg_temp'
     AS $$
-    select format_type(a.atttypid, a.atttypmod)
+declare
+    key_type text;
+begin
+    select fbs_base_type(a.atttypid, a.atttypmod)
+    into key_type
     from pg_attribute as a
     where a.attrelid = host_table and a.attname = fbs_key_column(host_table);
+
+    -- What such a type takes for equal depends on the search_path, or on a cast.
+    if exists (
+        select from pg_type as t
+        where
+            t.oid = to_regtype(regexp_replace(key_type, '\(.*\)', ''))
+            and t.typnamespace <> 'pg_catalog'::regnamespace
+    )
+    then
+        raise exception 'users cannot have keys of type %, as table % has', key_type, host_table
+            using errcode = 'FB002',
+                hint = 'Keys are integers (smallint, integer, bigint), uuid, text or varchar.';
+    end if;
+    return key_type;
+end;
 $$;
 
-COMMENT ON FUNCTION fbs_key_type(host_table regclass) IS 'Type of the single primary key column of a host''s table, such as integer or uuid. Error FB001 where there is none.';
+COMMENT ON FUNCTION fbs_key_type(host_table regclass) IS 'Type of the single primary key column of a user table, such as integer or uuid; of a domain the type beneath it. Error FB001 where there is no such column, FB002 where it is not one of PostgreSQL''s own, such as citext.';
 
 CREATE FUNCTION fbs_licensing_feature(solution_name text, feature_name text, on_date date DEFAULT CURRENT_DATE) RETURNS TABLE(is_allowed boolean, reason text, is_included boolean, usage_limit numeric, usage_count integer, usage_left numeric, used_percent numeric)
     LANGUAGE sql STABLE
@@ -2983,29 +3041,43 @@ $$;
 
 COMMENT ON FUNCTION fbs_licensing_license(solution_name text, on_date date) IS 'Licence of a solution and how it stands on a day (by default today), as fbs_licensing_licenses gives it for today; without the licence key. No row for a solution without a licence.';
 
-CREATE FUNCTION fbs_link_users(user_table regclass) RETURNS SETOF regclass
+CREATE FUNCTION fbs_link_users(user_table regclass, wait_ms integer DEFAULT 800) RETURNS SETOF regclass
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
-    SET lock_timeout TO '3s'
+    SET lock_timeout TO '800ms'
     AS $$
 declare
+    last_moment timestamptz := clock_timestamp() + make_interval(secs => wait_ms / 1000.0);
     link record;
 begin
     perform fbs_require_user_table(user_table);
-    for link in select u.* from fbs_user_columns as u loop
-        if link.user_table <> fbs_link_users.user_table then
-            raise exception 'users are attached to %, not to %', link.user_table, fbs_link_users.user_table
-                using errcode = 'FB003',
-                    hint = 'Detach them first: select fbs_detach_users();';
-        elsif link.user_table is null then
-            execute format(
-                'alter table %s add constraint %I foreign key (%I) references %s (%I) on delete %s'
-                ' deferrable initially deferred not valid',
-                link.table_id, link.constraint_name, link.column_name,
-                fbs_link_users.user_table, fbs_key_column(fbs_link_users.user_table), link.on_delete
-            );
-            return next link.table_id;
-        end if;
+    for link in select u.user_table from fbs_user_columns as u where u.user_table <> fbs_link_users.user_table loop
+        raise exception 'users are attached to %, not to %', link.user_table, fbs_link_users.user_table
+            using errcode = 'FB003',
+                hint = 'Detach them first: select fbs_detach_users();';
+    end loop;
+
+    -- All locks within less than deadlock_timeout, so that of two who wait for each other
+    -- it is not the host who fails; and the user table last: the first key asks for it.
+    for link in
+        select u.table_id from fbs_user_columns as u where u.user_table is null group by u.table_id order by u.table_id
+    loop
+        perform set_config(
+            'lock_timeout', greatest(1, floor(1000 * extract(epoch from last_moment - clock_timestamp())))::text, true
+        );
+        execute format('lock table only %s in share row exclusive mode', link.table_id);
+    end loop;
+    perform set_config(
+        'lock_timeout', greatest(1, floor(1000 * extract(epoch from last_moment - clock_timestamp())))::text, true
+    );
+    for link in select u.* from fbs_user_columns as u where u.user_table is null loop
+        execute format(
+            'alter table %s add constraint %I foreign key (%I) references %s (%I) on delete %s'
+            ' deferrable initially deferred not valid',
+            link.table_id, link.constraint_name, link.column_name,
+            fbs_link_users.user_table, fbs_key_column(fbs_link_users.user_table), link.on_delete
+        );
+        return next link.table_id;
     end loop;
 exception
     when object_in_use then
@@ -3015,7 +3087,7 @@ exception
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_link_users(user_table regclass) IS 'Ties every user column to the host''s user table by a foreign key with its rule. It holds for new rows and for deletions; rows that are there are not looked at. Locks the user table for a moment. Returns the tables tied now. Errors FB001 to FB003 and FB005.';
+COMMENT ON FUNCTION fbs_link_users(user_table regclass, wait_ms integer) IS 'Ties every user column to the host''s user table by a foreign key with its rule. It holds for new rows and for deletions; rows that are there are not looked at. Writers of the user table wait until the transaction ends; its lock is asked for last, and all locks for wait_ms milliseconds at most. Returns the tables tied now. Errors FB001 to FB003 and FB005.';
 
 CREATE FUNCTION fbs_mark_statement() RETURNS trigger
     LANGUAGE plpgsql
@@ -3655,10 +3727,13 @@ CREATE FUNCTION fbs_require_user_table(user_table regclass) RETURNS void
     AS $$
 declare
     wanted text := fbs_key_type(user_table);
+    wanted_collation regcollation := fbs_key_collation(user_table);
     present text;
+    present_collation regcollation;
+    refused text;
 begin
-    select format_type(t.typbasetype, t.typtypmod)
-    into strict present
+    select fbs_base_type(t.oid, -1), nullif(t.typcollation, 0)
+    into strict present, present_collation
     from pg_type as t
     where t.oid = 'fbs_user_id'::regtype;
 
@@ -3666,7 +3741,20 @@ begin
         and not (present in ('smallint', 'integer', 'bigint') and wanted in ('smallint', 'integer', 'bigint'))
         and not (present ~ '^(text|character varying)' and wanted ~ '^(text|character varying)')
     then
-        raise exception 'user columns hold %, but the key of % is %', present, user_table, wanted
+        refused := format('user columns hold %s, but the key of %s is %s', present, user_table, wanted);
+    elsif present_collation <> wanted_collation
+        and exists (
+            select from pg_collation as c
+            where c.oid in (present_collation, wanted_collation) and not c.collisdeterministic
+        )
+    then
+        -- Texts that one takes for equal differ in the other.
+        refused := format(
+            'user columns have collation %s, but the key of %s has %s', present_collation, user_table, wanted_collation
+        );
+    end if;
+    if refused is not null then
+        raise exception '%', refused
             using errcode = 'FB002',
                 hint = 'The type is chosen when 0001_initial is applied: roll back to nothing and migrate again with this user table.';
     end if;

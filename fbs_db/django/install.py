@@ -18,6 +18,7 @@ from fbs_db.django import conf
 from fbs_db.django.hosts import HostModel, host_models
 from fbs_db.errors import FbsDbError, UsageError
 from fbs_db.reports import Progress
+from fbs_db.session import NOTHING_CHANGED, sentences
 
 _migrating: ContextVar[bool] = ContextVar("_migrating", default=False)
 
@@ -50,12 +51,7 @@ def after_migrations(sender: AppConfig, using: str, verbosity: int = 1, stdout: 
     there = set(_tables(using))
     with as_command_errors(using):
         if place.user_table and _bare(place.user_table) in there:
-            report = fbs_db.migrate(using, progress=lambda progress: _show(progress, tell))
-            if report.users:
-                tell(f"  {len(report.users)} user columns of FBS tied to {place.user_table}.")
-            for column in report.users:
-                if column.orphans:
-                    tell(f"  {column.table_name}.{column.column_name}: the user of {column.orphans:,} rows is gone.")
+            _tie_users(using, place.user_table, tell)
         fresh = unattached(using)
         for host in host_models():
             if host.lives_in(using) and host.model._meta.db_table in there:
@@ -78,6 +74,24 @@ def migrating() -> Iterator[None]:
         yield
     finally:
         _migrating.reset(token)
+
+
+def _tie_users(alias: str, table: str, tell: Any) -> None:
+    """Tie FBS to the users: a run of its own, all columns or none, as their table may have come just now."""
+    try:
+        report = fbs_db.migrate(alias, progress=lambda progress: _show(progress, tell))
+    except FbsDbError as error:
+        hint = error.hint.replace(NOTHING_CHANGED, "No user column was tied.")
+        stays = "What was migrated before, FBS's files among it, stays. Type the same again: manage.py migrate"
+        error.hint = sentences(hint, stays)
+        raise
+    if report.users:
+        tell(f"  {len(report.users)} user columns of FBS tied to {table}.")
+    for column in report.users:
+        if column.orphans:
+            tell(f"  {column.table_name}.{column.column_name}: the user of {column.orphans:,} rows is gone.")
+    if any(column.orphans for column in report.users):
+        tell(f"  Delete or empty them, by each column's own rule: fbs-db attach users {table} --repair")
 
 
 def place_of(alias: str) -> DatabaseConfig | None:
