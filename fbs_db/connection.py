@@ -28,6 +28,7 @@ from fbs_db.errors import (
     ServerError,
     ServerOutOfResources,
     TargetError,
+    UnreadableValue,
     UnsupportedServer,
     UsageError,
 )
@@ -36,8 +37,10 @@ from fbs_db.locks import named
 #: The oldest server that is tested.
 OLDEST_SERVER = 15
 
-#: Settings under which SQL means what is written, and values are sent as psycopg reads them.
+#: Settings under which SQL means what is written, and values are sent as psycopg reads them: in SQL_ASCII all texts
+#: are bytes to it, and other encodings than UTF-8 lack characters.
 _PLAIN = {
+    "client_encoding": "UTF8",
     "datestyle": "ISO",
     "intervalstyle": "postgres",
     "quote_all_identifiers": "off",
@@ -50,6 +53,11 @@ PLAIN = (
     + ") as plain (name, value) where split_part(current_setting(name), ',', 1) <> value"
 )
 
+_UNFIT_HINTS = {
+    "22021": "This database is in SQL_ASCII, which takes any bytes. To see them: set client_encoding = 'SQL_ASCII';",
+    "22P05": "Use characters that the database's encoding has.",
+    "25006": "Transactions are read-only here: see default_transaction_read_only.",
+}
 _LIKE = "Write it like postgresql://user@host:5432/database"
 _LIBPQ_VARIABLES = ("PGSERVICE", "PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE")
 _CONNECT_HINTS = (
@@ -236,6 +244,19 @@ def lent(connection: Connection) -> Iterator[None]:
         yield
 
 
+def refuse_pipeline(connection: Connection[Any] | AsyncConnection[Any]) -> None:
+    """Refuse a connection on which no answer comes before the next statement is sent.
+
+    Raises:
+        UsageError: it is in pipeline mode.
+    """
+    if connection.info.pipeline_status is not pq.PipelineStatus.OFF:
+        raise UsageError(
+            "The connection is in pipeline mode.",
+            hint="Call this before or after the block of its pipeline(), or pass another connection.",
+        )
+
+
 def raw_cursors() -> UsageError:
     """What to say of cursors that our statements do not fit."""
     return UsageError(
@@ -254,7 +275,8 @@ def settings_kept(connection: Connection, names: Iterable[str], *, local: bool) 
     """
     query = "select " + ", ".join(f"coalesce(current_setting('{name}', true), '')" for name in names)
     with connection.cursor(row_factory=tuple_row) as cursor:
-        before = cursor.execute(query.encode()).fetchone() or ()
+        kept = cursor.execute(query.encode()).fetchone() or ()
+    before = [value.decode() if isinstance(value, bytes) else value for value in kept]  # bytes in SQL_ASCII
     try:
         yield
     finally:
@@ -262,7 +284,7 @@ def settings_kept(connection: Connection, names: Iterable[str], *, local: bool) 
             connection.execute(
                 "select set_config(name, value, %s) from unnest(%s::text[], %s::text[]) as kept (name, value)"
                 " where coalesce(current_setting(name, true), '') <> value",
-                (local, list(names), list(before)),
+                (local, list(names), before),
             )
 
 
@@ -316,8 +338,8 @@ def from_server(error: psycopg.Error, message: str = "", statement: str = "") ->
         )
     if sqlstate == "42501":
         return TargetError(message, hint=hint or "Connect as a role that may do this.")
-    if sqlstate == "25006":
-        return TargetError(message, hint="Transactions are read-only here: see default_transaction_read_only.")
+    if sqlstate in _UNFIT_HINTS:
+        return (UnreadableValue if sqlstate == "22021" else TargetError)(message, hint=_UNFIT_HINTS[sqlstate])
     if sqlstate.startswith("53"):
         return ServerOutOfResources(message, hint=f"{hint} Make room, then type the same again.".strip())
     if sqlstate.startswith("FB"):

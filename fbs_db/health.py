@@ -110,7 +110,7 @@ def check(
     Parameters:
         database, schema: as for `fbs_db.migrate`; no server is created.
         only: kinds of findings to look for, of `KINDS`; all by default.
-        data: also look at the rows: orphans, values off the lists, negative amounts,
+        data: also look at the rows: orphans, values off the lists, negative amounts, infinite dates,
             ledgers that are not balanced. Reads whole tables.
         progress: called for each table that is read.
 

@@ -14,7 +14,7 @@ from psycopg.rows import tuple_row
 
 from fbs_db import config
 from fbs_db.config import DatabaseConfig
-from fbs_db.connection import check_server, connected, errors_of_server, lent, raise_if_lost, resolve
+from fbs_db.connection import check_server, connected, errors_of_server, lent, raise_if_lost, refuse_pipeline, resolve
 from fbs_db.errors import ConnectionLost, FbsDbError, TargetError, UsageError
 
 logger = logging.getLogger("fbs_db")
@@ -194,6 +194,7 @@ def _borrowed(connection: Connection) -> Iterator[Connection]:
     status = connection.info.transaction_status
     if status is pq.TransactionStatus.INERROR:
         raise UsageError("The connection's transaction has failed.", hint="Roll it back first.")
+    refuse_pipeline(connection)
     check_server(connection)
     if not connection.autocommit:
         connection.execute("select")  # as with any statement, the caller's transaction begins

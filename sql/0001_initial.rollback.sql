@@ -2,6 +2,8 @@
 -- to be rolled back first.
 
 drop function fbs_refuse_moved();
+drop function fbs_time_between(timestamptz, timestamptz);
+drop function fbs_days_between(date, date);
 drop function fbs_touch();
 drop function fbs_keep();
 drop function fbs_require_user_table(regclass);

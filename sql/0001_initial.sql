@@ -242,9 +242,6 @@ begin
     case tg_argv[0]
         when 'updated_at' then new.updated_at := '-infinity';
         when 'last_updated' then new.last_updated := '-infinity';
-        when 'last_checked' then new.last_checked := '-infinity';
-        when 'last_verified' then new.last_verified := '-infinity';
-        when 'last_used' then new.last_used := '-infinity';
     end case;
     return new;
 end;
@@ -264,12 +261,6 @@ begin
             new.updated_at := case new.updated_at when '-infinity' then old.updated_at else now() end;
         when 'last_updated' then
             new.last_updated := case new.last_updated when '-infinity' then old.last_updated else now() end;
-        when 'last_checked' then
-            new.last_checked := case new.last_checked when '-infinity' then old.last_checked else now() end;
-        when 'last_verified' then
-            new.last_verified := case new.last_verified when '-infinity' then old.last_verified else now() end;
-        when 'last_used' then
-            new.last_used := case new.last_used when '-infinity' then old.last_used else now() end;
     end case;
     return new;
 end;
@@ -277,6 +268,25 @@ $$;
 
 comment on function fbs_touch() is
 'Trigger: sets the time of last change named by its argument, unless the writer set it.';
+
+-- PostgreSQL refuses to subtract infinite dates, and one such row would break a whole view.
+create function fbs_days_between(first_day date, last_day date)
+returns integer
+language sql
+immutable
+return case when isfinite(first_day) and isfinite(last_day) then last_day - first_day end;
+
+comment on function fbs_days_between(date, date) is
+'Days from the first day to the last; negative where that is earlier, null where one of them is infinite.';
+
+create function fbs_time_between(since timestamptz, until timestamptz)
+returns interval
+language sql
+immutable
+return case when isfinite(since) and isfinite(until) then until - since end;
+
+comment on function fbs_time_between(timestamptz, timestamptz) is
+'The time from one moment to another; negative where that is earlier, null where one of them is infinite.';
 
 -- A component that moves is guarded by a trigger: unlike a lock or a table that is gone,
 -- it comes without waiting for those who still read.

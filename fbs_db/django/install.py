@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from django.apps import AppConfig
@@ -15,9 +16,11 @@ import fbs_db
 from fbs_db.config import DatabaseConfig
 from fbs_db.django import conf
 from fbs_db.django.hosts import HostModel, host_models
-from fbs_db.errors import FbsDbError
+from fbs_db.errors import FbsDbError, UsageError
 from fbs_db.reports import Progress
 from fbs_db.session import NOTHING_CHANGED, sentences
+
+_migrating: ContextVar[bool] = ContextVar("_migrating", default=False)
 
 
 def before_migrations(sender: AppConfig, using: str, verbosity: int = 1, stdout: Any = None, **_: Any) -> None:
@@ -28,6 +31,7 @@ def before_migrations(sender: AppConfig, using: str, verbosity: int = 1, stdout:
     """
     if place_of(using) is None:
         return
+    _migrating.set(True)  # where the command is another app's
     tell = _teller(verbosity, stdout)
     with as_command_errors(using):
         report = fbs_db.migrate(using, user_table="", progress=lambda progress: _show(progress, tell))
@@ -39,6 +43,7 @@ def before_migrations(sender: AppConfig, using: str, verbosity: int = 1, stdout:
 
 def after_migrations(sender: AppConfig, using: str, verbosity: int = 1, stdout: Any = None, **options: Any) -> None:
     """Receives ``post_migrate``: ties FBS to the users and to the host's tables that are there now."""
+    _migrating.set(False)
     place = place_of(using)
     if place is None or "plan" not in options:  # as from flush, which changes no table
         return
@@ -54,6 +59,21 @@ def after_migrations(sender: AppConfig, using: str, verbosity: int = 1, stdout: 
                 fbs_db.attach_host(host.table(using), host.model_name, using, key=host.key)
                 if host in fresh:
                     tell(f"  {host.model._meta.db_table} attached to FBS as {host.model_name}.")
+
+
+def is_migrating() -> bool:
+    """Whether ``manage.py migrate`` is under way in this process."""
+    return _migrating.get()
+
+
+@contextmanager
+def migrating() -> Iterator[None]:
+    """The block of ``manage.py migrate``: checks do not look at the databases that it is about to mend."""
+    token = _migrating.set(True)
+    try:
+        yield
+    finally:
+        _migrating.reset(token)
 
 
 def _tie_users(alias: str, table: str, tell: Any) -> None:
@@ -80,9 +100,11 @@ def place_of(alias: str) -> DatabaseConfig | None:
     Raises:
         CommandError: FBS_DB makes no sense.
     """
-    with as_command_errors(alias):
-        place = conf.read().databases.get(alias)
-    return place
+    try:
+        host_models()
+        return conf.read().databases.get(alias)
+    except UsageError as error:  # with the id of the check, which nobody may have run
+        raise CommandError(f"(fbs_db.E001) {error}", returncode=error.exit_code) from error
 
 
 def planned(alias: str) -> list[str]:
