@@ -238,7 +238,10 @@ class Backend(PostgresqlPsycopgBackend):
             if result.status not in (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK, pq.ExecStatus.EMPTY_QUERY):
                 error = psycopg.errors.error_from_result(result, encoding=self.connection.info.encoding)
                 raise_if_lost(self.connection, error)
-                raise _failure(migration.id, suffix, text, done, error) from error
+                failure = _failure(migration.id, suffix, text, done, error)
+                if isinstance(failure, LockTimeout):
+                    failure.connection = self.connection
+                raise failure from error
 
     def _drop_invalid_index(self, migration: MigrationFile) -> None:
         """What a broken ``create index concurrently`` leaves is skipped by its

@@ -311,6 +311,9 @@ def errors_of_server(connection: Connection) -> Iterator[None]:
         if isinstance(ours, LockTimeout):
             named(ours, connection)
         raise ours from error
+    except LockTimeout as error:
+        named(error, connection)
+        raise
 
 
 def raise_if_lost(connection: Connection[Any] | AsyncConnection[Any], error: BaseException) -> None:

@@ -326,8 +326,8 @@ def _users(at: Session, found: Mapping[Key, Object]) -> Iterator[Finding]:
             )
     except TargetError as error:
         if not config.read().definite:  # Django names one for each database, there or not
-            found = error.message
-            yield Finding("error", "users", "fbs_user_columns", "no such user table", found, wanted, error.hint)
+            texts = ("no such user table", error.message, wanted)
+            yield Finding("error", "users", "fbs_user_columns", *texts, error.hint)
         return
     except psycopg.Error as error:
         raise_if_lost(at.connection, error)
