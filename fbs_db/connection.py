@@ -97,7 +97,7 @@ def resolve(database: str | DatabaseConfig | None = None, *, start: bool = False
         return _checked(configured, f"{known.source}, database {place.name}"), place
     from fbs_db import server
 
-    return server.start() if start else server.running(), place
+    return server.start("No database is named.") if start else server.running(), place
 
 
 def _checked(text: str, source: str, known: Config | None = None) -> str:

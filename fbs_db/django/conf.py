@@ -24,6 +24,8 @@ from fbs_db.config import Config, DatabaseConfig
 from fbs_db.errors import UsageError
 
 SOURCE = "FBS_DB in Django's settings"
+#: What entries of INSTALLED_APPS for our app begin with: its module, or its class.
+_APP = "fbs_db.django"
 _KEYS = ("DATABASES", "HOSTS", "SIGNALS", "LATER_NAMES")
 
 
@@ -102,7 +104,7 @@ def read_from_command(directory: Path) -> Config:
         import django
         from django.conf import settings
 
-        if not hasattr(settings, "FBS_DB"):
+        if not hasattr(settings, "FBS_DB") and not any(name.startswith(_APP) for name in settings.INSTALLED_APPS):
             return Config()
         django.setup()
     except Exception as error:
