@@ -272,7 +272,14 @@ def errors_of_server(connection: Connection) -> Iterator[None]:
         yield
     except psycopg.Error as error:
         raise_if_lost(connection, error)
-        raise (from_server(error) or ServerError(said_by(error), hint=error.diag.message_hint or "")) from error
+        raise (from_server(error) or ServerError(said_by(error), hint=_hint(connection, error))) from error
+
+
+def _hint(connection: Connection, error: psycopg.Error) -> str:
+    """The server's own hint; of a statement that ran out of time, what gives it more."""
+    if error.sqlstate == "57014" and "statement timeout" in str(error):
+        return f"Give it more time: alter role {connection.info.user} set statement_timeout = '1min';"
+    return error.diag.message_hint or ""
 
 
 def raise_if_lost(connection: Connection[Any] | AsyncConnection[Any], error: BaseException) -> None:

@@ -37,6 +37,17 @@ KINDS = (
 
 #: What mends a finding that `fbs_db.repair` takes on.
 REPAIR = "fbs-db repair"
+#: What ``fbs_health`` reads.
+_READS = (
+    "fbs_user_columns",
+    "fbs_hosts",
+    "fbs_cleanup_queue",
+    "fbs_cleanup_targets",
+    "fbs_cleanup_rules",
+    "fbs_settings",
+    "fbs_file_deletions",
+    "fbs_later_names",
+)
 #: Something of FBS's that a host may well remove: no function depends on it.
 _LESS = ("comment", "setting", "rule")
 
@@ -199,7 +210,7 @@ def _history(at: Session, found: Mapping[Key, Object]) -> tuple[list[Finding], l
     readable = all(("column", f"fbs_migrations.{name}") in found for name in names)
     if readable and not at.may("select", "fbs_migrations"):
         said = "every file of which something is there counts as applied"
-        note = Finding("note", "privilege", "fbs_migrations", "not looked at", said)
+        note = Finding("note", "privilege", "fbs_migrations", "not looked at", said, None, at.grants("fbs_migrations"))
         return [note], [file.id for file in known if _made(file, found)]
     if not readable:
         # Damaged, which the comparison tells; or never made by fbs-db.
@@ -259,9 +270,12 @@ def _asked(at: Session, function: str, found: Mapping[Key, Object], *arguments: 
         with at.connection.transaction():
             rows = at.call(function, *arguments)
     except psycopg.errors.InsufficientPrivilege as error:
-        note = f"{error.diag.message_primary}"
-        yield Finding("note", "privilege", " ".join((function, *arguments)), "not looked at", note)
+        said = f"{error.diag.message_primary}"
+        mend = at.grants(*(_READS if function == "fbs_health" else arguments))
+        yield Finding("note", "privilege", " ".join((function, *arguments)), "not looked at", said, None, mend)
         return
+    except psycopg.errors.QueryCanceled:
+        raise  # it ran out of time, so nothing is known
     except (psycopg.Error, TargetError) as error:
         raise_if_lost(at.connection, error)
         yield Finding("note", "function", " ".join((function, *arguments)), "could not answer", _said(error))

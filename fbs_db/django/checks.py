@@ -17,6 +17,7 @@ from django.core.checks import CheckMessage, Error
 import fbs_db
 from fbs_db.django import conf, receivers
 from fbs_db.django.hosts import host_models
+from fbs_db.django.install import unattached
 from fbs_db.errors import FbsDbError, UsageError
 from fbs_db.health import Finding
 
@@ -120,14 +121,23 @@ def _of(alias: str) -> Iterator[CheckMessage]:
         return
     for finding in report.findings:
         yield _message(finding, alias)
-    attached = {host.model_name for host in fbs_db.list_hosts(alias)} if report.objects else set()
-    for host in host_models() if report.objects else ():
-        if host.lives_in(alias) and host.model_name not in attached:
-            yield checks.Warning(
-                f"FBS in {alias}: {host.model._meta.label} is not attached.",
-                hint=f"manage.py migrate --database {alias}",
-                id="fbs_db.W122",
-            )
+    if not report.objects:
+        return
+    try:
+        loose = unattached(alias)
+    except FbsDbError as error:
+        yield checks.Warning(
+            f"FBS in {alias}: whether your models are attached could not be looked at: {error.message}",
+            hint=error.hint,
+            id="fbs_db.W005",
+        )
+        return
+    for host in loose:
+        yield checks.Warning(
+            f"FBS in {alias}: {host.model._meta.label} is not attached.",
+            hint=f"manage.py migrate --database {alias}",
+            id="fbs_db.W122",
+        )
 
 
 def _message(finding: Finding, alias: str) -> CheckMessage:
