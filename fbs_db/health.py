@@ -10,7 +10,7 @@ from typing import Any, Literal
 import psycopg
 from psycopg import pq
 
-from fbs_db import config, files, snapshot
+from fbs_db import attached, config, files, snapshot
 from fbs_db.connection import raise_if_lost, shown
 from fbs_db.copying import guards
 from fbs_db.errors import TargetError, UsageError
@@ -152,6 +152,9 @@ def check_at(
             findings += compare(objects, found | snapshot.read_rows(at, objects))
             findings += _asked(at, "fbs_health", found)
             findings += _targets(at, found)
+            findings = _but_for_hosts(at, findings, objects, found)
+            if users := attached.other_users(at, found):
+                findings.append(Finding("error", "users", "fbs_user_columns", "another user table", *users))
             if data:
                 findings += _data(at, found, progress)
         unique = {(one.kind, one.object, one.problem): one for one in reversed(findings)}
@@ -178,6 +181,14 @@ def compare(objects: Mapping[Key, Object], found: Mapping[Key, Object]) -> Itera
     for key, there in found.items():
         if key not in objects and not any(need not in objects for need in snapshot.implied(key, found)):
             yield _foreign(there, found)
+
+
+def _but_for_hosts(
+    at: Session, findings: list[Finding], objects: Mapping[Key, Object], found: Mapping[Key, Object]
+) -> list[Finding]:
+    """The findings without those that take a host's attached table for one of FBS's, as its name may be such."""
+    hosts = attached.tables(at, found) - {name for kind, name in objects if kind == "table"}
+    return [one for one in findings if one.kind not in snapshot.KINDS or one.object.partition(".")[0] not in hosts]
 
 
 def _gone(objects: Mapping[Key, Object], found: Mapping[Key, Object]) -> set[Key]:
