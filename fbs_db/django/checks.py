@@ -15,7 +15,8 @@ from django.core import checks
 from django.core.checks import CheckMessage, Error
 
 import fbs_db
-from fbs_db.django import conf, receivers
+from fbs_db.django import conf, receivers, tables
+from fbs_db.django.conf import is_per_tenant
 from fbs_db.django.hosts import host_models
 from fbs_db.django.install import unattached
 from fbs_db.errors import FbsDbError, UsageError
@@ -69,8 +70,9 @@ def settings(app_configs: Any, **_: Any) -> list[CheckMessage]:
             id="fbs_db.E002",
         )
         for host in hosts
-        if not any(host.lives_in(alias) for alias in known.databases)
+        if not is_per_tenant(host.model) and not any(host.lives_in(alias) for alias in known.databases)
     ]
+    messages += tables.of_settings(hosts)
     names = {host.model_name for host in hosts}
     if len(names) < len(hosts):
         messages.append(Error("HOSTS names two models with one MODEL_NAME.", id="fbs_db.E003"))
@@ -124,19 +126,13 @@ def _of(alias: str) -> Iterator[CheckMessage]:
     if not report.objects:
         return
     try:
-        loose = unattached(alias)
+        yield from tables.not_attached(unattached(alias), alias)
+        yield from tables.out_of_sight(alias)
     except FbsDbError as error:
         yield checks.Warning(
             f"FBS in {alias}: whether your models are attached could not be looked at: {error.message}",
             hint=error.hint,
             id="fbs_db.W005",
-        )
-        return
-    for host in loose:
-        yield checks.Warning(
-            f"FBS in {alias}: {host.model._meta.label} is not attached.",
-            hint=f"manage.py migrate --database {alias}",
-            id="fbs_db.W122",
         )
 
 
