@@ -188,7 +188,13 @@ def _but_for_hosts(
 ) -> list[Finding]:
     """The findings without those that take a host's attached table for one of FBS's, as its name may be such."""
     hosts = attached.tables(at, found) - {name for kind, name in objects if kind == "table"}
-    return [one for one in findings if one.kind not in snapshot.KINDS or one.object.partition(".")[0] not in hosts]
+    twins = {one.object for one in findings if one.problem == "there twice"}  # which says more than "not of FBS"
+    return [
+        one
+        for one in findings
+        if one.kind not in snapshot.KINDS
+        or (one.object.partition(".")[0] not in hosts and not (one.object in twins and one.problem == "not of FBS"))
+    ]
 
 
 def _gone(objects: Mapping[Key, Object], found: Mapping[Key, Object]) -> set[Key]:

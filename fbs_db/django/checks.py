@@ -128,6 +128,7 @@ def _of(alias: str) -> Iterator[CheckMessage]:
     try:
         yield from tables.not_attached(unattached(alias), alias)
         yield from tables.out_of_sight(alias)
+        yield from tables.names_taken(alias)
     except FbsDbError as error:
         yield checks.Warning(
             f"FBS in {alias}: whether your models are attached could not be looked at: {error.message}",

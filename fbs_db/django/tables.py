@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import cache
+from typing import Any
 
 from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.core.checks import CheckMessage, Error, Warning  # noqa: A004
 
-from fbs_db import files
+from fbs_db import files, snapshot
+from fbs_db.adoption.found import alike
+from fbs_db.django import conf
 from fbs_db.django.conf import is_per_tenant
 from fbs_db.django.hosts import HostModel
-from fbs_db.names import LATER
+from fbs_db.names import LATER, list_later_names
 from fbs_db.session import session
 
 _ONE_TABLE = "FBS's rows point at the rows of one table. A schema per tenant is not supported."
@@ -33,6 +36,51 @@ def of_settings(hosts: Iterable[HostModel]) -> Iterator[CheckMessage]:
             hint="Keep its app in SHARED_APPS alone.",
             id="fbs_db.E008",
         )
+    later = _called_later()
+    if later and not conf.said_of("LATER_NAMES"):
+        names, labels = zip(*sorted(later.items()), strict=True)
+        more = f" and {len(labels) - 3} more" if len(labels) > 3 else ""
+        yield Warning(
+            f"{', '.join(labels[:3])}{more}: FBS's tables have other names than these models, which want {names[0]}"
+            f"{' and so on' if len(names) > 1 else ''}. Django makes tables of its own for them, beside FBS's.",
+            hint='FBS_DB = {"LATER_NAMES": True}, then: manage.py migrate. If Django has made such tables, before that:'
+            " fbs-db adopt",
+            id="fbs_db.W009",
+        )
+
+
+def names_taken(alias: str) -> Iterator[CheckMessage]:
+    """Models whose tables should be views of FBS's, and are something else."""
+    later = _called_later()
+    if not later or not conf.said_of("LATER_NAMES"):
+        return
+    taken = {row.later_name: row for row in list_later_names(alias) if row.state == "taken"}
+    said = [f"{taken[name].taken_by} {name} ({label})" for name, label in sorted(later.items()) if name in taken]
+    if said:
+        yield Warning(
+            f"FBS in {alias}: LATER_NAMES is on, and names of models are taken: {', '.join(said)}."
+            " What is there is not FBS's table.",
+            hint="Make one table of the two: fbs-db adopt. Then: manage.py migrate",
+            id="fbs_db.W009",
+        )
+
+
+def _called_later() -> dict[str, str]:
+    """The models of FBS's that have later names of its tables, by that name."""
+    return {
+        model._meta.db_table: model._meta.label
+        for model in apps.get_models(include_auto_created=True)
+        if model._meta.db_table in LATER and _is_of_fbs(model)
+    }
+
+
+def _is_of_fbs(model: Any) -> bool:
+    """Whether a model with a later name is FBS's; most of the names may be the host's own."""
+    from fbs_db.django.router import APPS
+
+    objects = snapshot.expected([file.id for file in files.load()], 180000)
+    columns = [field.column for field in model._meta.concrete_fields]
+    return model._meta.app_label in APPS or alike(LATER[model._meta.db_table], columns, objects)
 
 
 def not_attached(loose: Iterable[HostModel], alias: str) -> Iterator[CheckMessage]:
