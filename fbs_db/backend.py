@@ -24,11 +24,12 @@ from fbs_db import __version__
 from fbs_db.connection import from_server, raise_if_lost, settings_kept
 from fbs_db.errors import FbsDbError, LockTimeout, MigrationFailed, MissingRollback, NameTaken
 from fbs_db.files import MigrationFile, statements
+from fbs_db.locks import SESSION
 
 _POLL_SECONDS = 0.1
 _STANDS_ON_IT = (
     "That is not of FBS, or one of the views of its later names. Drop it first (those: fbs-db names drop),"
-    " then type the same again. Nothing was changed."
+    " then type the same again."
 )
 _SETTINGS = {
     "search_path": "{schema}, pg_temp",
@@ -229,7 +230,7 @@ class Backend(PostgresqlPsycopgBackend):
         if text is None:
             raise MissingRollback(
                 f"{migration.id} cannot be undone: there is no {migration.rollback_path.name}.",
-                hint=f"It belongs beside {migration.path}. Nothing was changed.",
+                hint=f"It belongs beside {migration.path}.",
             )
         self.run(migration, self.record_sql(migration, "rollback"))
         self.run(migration, text, suffix=".rollback.sql")
@@ -287,7 +288,7 @@ class Backend(PostgresqlPsycopgBackend):
             if time.monotonic() - started > timeout:
                 raise LockTimeout(
                     f"Another migration of schema {self.schema} is running: {holder}.",
-                    hint="Wait for it, or end it in psql: select pg_terminate_backend(PID). Nothing was changed.",
+                    hint="Wait for it, or end it in psql: select pg_terminate_backend(PID);",
                 )
             if holder and holder != told:
                 self.said(f"waiting for another migration: {holder}")
@@ -326,9 +327,8 @@ class Backend(PostgresqlPsycopgBackend):
     def _holder(self) -> str:
         return (
             self._ask(
-                "select format('process %s (%s as %s%s, since %s)', a.pid, nullif(a.application_name, ''), a.usename,"
-                " ' from ' || host(a.client_addr), to_char(a.backend_start, 'YYYY-MM-DD HH24:MI:SS TZ'))"
-                " from pg_catalog.pg_locks as l inner join pg_catalog.pg_stat_activity as a on l.pid = a.pid"
+                f"select {SESSION} from pg_catalog.pg_locks as l"
+                " inner join pg_catalog.pg_stat_activity as a on l.pid = a.pid"
                 " where l.granted and l.locktype = 'advisory' and l.objsubid = 1"
                 f" and l.database = (select oid from pg_catalog.pg_database where datname = current_database())"
                 f" and {self._lock_columns}"
@@ -342,7 +342,7 @@ def name_taken(schema: str, names: Sequence[str]) -> NameTaken:
     return NameTaken(
         f"Schema {schema} holds already, not made by fbs-db: {', '.join(names)}.",
         hint="Rename or drop them, or choose another schema with --schema; where Django made FBS's tables, type:"
-        " fbs-db adopt\nNothing was changed.",
+        " fbs-db adopt",
     )
 
 
@@ -361,14 +361,14 @@ def _failure(migration_id: str, suffix: str, text: str, done: int, error: psycop
         f"{name}: {value}" for name, value in (("detail", diag.message_detail), ("context", diag.context)) if value
     ]
     message = f"{migration_id}{suffix}, line {line}: " + "\n  ".join(said)
-    known = from_server(error, message)
+    known = from_server(error, message, f"{statement}\n{diag.context or ''}")
     if known:
         return known
     # The server's own advice would be to drop, unseen, all that stands on it.
     of_server = _STANDS_ON_IT if error.sqlstate == "2BP01" else diag.message_hint
     return MigrationFailed(
         message,
-        hint=of_server or "Nothing was changed. Correct the file, then type the same again.",
+        hint=of_server or "Correct the file, then type the same again.",
         migration_id=migration_id,
         line=line,
         statement=statement,

@@ -121,7 +121,7 @@ def check(
     Parameters:
         database, schema: as for `fbs_db.migrate`; no server is created.
         only: kinds of findings to look for, of `KINDS`; all by default.
-        data: also look at the rows: orphans, values off the lists, negative amounts,
+        data: also look at the rows: orphans, values off the lists, negative amounts, infinite dates,
             ledgers that are not balanced. Reads whole tables.
         progress: called for each table that is read.
 
@@ -150,11 +150,10 @@ def check_at(
         if applied:
             objects = snapshot.expected(applied, at.connection.info.server_version)
             findings += compare(objects, found | snapshot.read_rows(at, objects))
+            findings += _users(at, found)
             findings += _asked(at, "fbs_health", found)
             findings += _targets(at, found)
             findings = _but_for_hosts(at, findings, objects, found)
-            if users := attached.other_users(at, found):
-                findings.append(Finding("error", "users", "fbs_user_columns", "another user table", *users))
             if data:
                 findings += _data(at, found, progress)
         unique = {(one.kind, one.object, one.problem): one for one in reversed(findings)}
@@ -299,6 +298,55 @@ def _asked(at: Session, function: str, found: Mapping[Key, Object], *arguments: 
         return
     for row in rows:
         yield Finding(*row)
+
+
+_TIED = (
+    "select distinct user_table::oid::regclass::text from {fbs}fbs_user_columns where user_table is not null order by 1"
+)
+
+
+def _users(at: Session, found: Mapping[Key, Object]) -> Iterator[Finding]:
+    """The user table that the project names, where the user columns are not tied to it."""
+    wanted = at.place.user_table
+    if not wanted or ("view", "fbs_user_columns") not in found:
+        return
+    try:
+        with at.connection.transaction():
+            if at.select("select exists (select from {fbs}fbs_user_columns)") != [(True,)]:
+                return
+            tied = [name for (name,) in at.select(_TIED)]
+            there = {name: at.table(name) for name in tied}
+    except (psycopg.Error, TargetError) as error:
+        raise_if_lost(at.connection, error)
+        return  # the view is damaged, or not to be read, which is told
+    expected, mend, missing = f"tied to {wanted}, which the project names", f"fbs-db attach users {wanted}", None
+    try:
+        meant = at.table(wanted)
+        fits = _fits(at, meant)
+    except TargetError as error:
+        meant, fits, missing = "", "", error
+    if missing and not config.read().definite:  # Django names one for each database, there or not
+        told = (missing.message, wanted, missing.hint)
+        yield Finding("error", "users", "fbs_user_columns", "no such user table", *told)
+    elif not tied and not missing:
+        yield Finding("error", "users", "fbs_user_columns", "not attached", "tied to no table", expected, mend)
+    elif tied and set(there.values()) != {meant}:
+        mend = f"fbs-db detach users && {mend}"
+        if missing or fits:
+            mend, expected = "", f"{expected}; {fits or 'it is not here'}"
+        said = f"tied to {', '.join(tied)}"
+        yield Finding("error", "users", "fbs_user_columns", "attached to another table", said, expected, mend)
+
+
+def _fits(at: Session, users: str) -> str:
+    """Why user columns cannot be tied to a table, such as the type of its key; empty where they can."""
+    try:
+        with at.connection.transaction():
+            at.select("select {fbs}fbs_require_user_table(%s::regclass)", users)
+    except psycopg.Error as error:
+        raise_if_lost(at.connection, error)
+        return error.diag.message_primary or ""
+    return ""
 
 
 def _said(error: psycopg.Error | TargetError) -> str:

@@ -63,17 +63,18 @@ def test_users_in_another_table_than_is_configured_are_an_error(host: psycopg.Co
 
     assert users_of("fbs_users") == users_of("public.fbs_users") == users_of('"fbs_users"') == []
     (changed,) = users_of("people.person")
-    assert (changed.severity, changed.problem) == ("error", "another user table")
-    assert (changed.found, changed.expected) == ("tied to public.fbs_users", "tied to people.person")
+    assert (changed.severity, changed.problem) == ("error", "attached to another table")
+    assert (changed.found, changed.expected) == ("tied to fbs_users", "tied to people.person, which the project names")
     assert "fbs-db detach users" in changed.mend
     assert "fbs-db attach users people.person" in changed.mend
     (other_keys,) = users_of("people.member")
     assert (
-        other_keys.expected == "tied to people.member: user columns hold bigint, but the key of people.member is uuid"
+        other_keys.expected == "tied to people.member, which the project names;"
+        " user columns hold bigint, but the key of people.member is uuid"
     )
     assert other_keys.mend == ""
     (gone,) = users_of("nowhere")
-    assert gone.expected == "tied to nowhere, which is not here"
+    assert gone.problem == "no such user table"
     fbs_db.detach_users(url)
     fbs_db.attach_users("people.person", url)
     assert users_of("people.person") == []
@@ -83,11 +84,11 @@ def test_another_auth_user_model_is_told_by_every_check(newest: Project) -> None
     newest.having(user_model="auth.User").manage("migrate")
     newest.select("create table accounts_person (id integer primary key)")
     printed = newest.manage("check", "--database", "default", code=1)
-    assert "(fbs_db.E120) FBS in default: users fbs_user_columns: another user table" in printed
-    assert "found: tied to public.auth_user" in printed
-    assert "expected: tied to public.accounts_person" in printed
-    assert "another user table" in newest.manage("fbs_check", code=1)
-    assert "another user table" in newest.run("-m", "fbs_db", "check", code=1)
+    assert "(fbs_db.E120) FBS in default: users fbs_user_columns: attached to another table" in printed
+    assert "found: tied to auth_user" in printed
+    assert "expected: tied to accounts_person, which the project names" in printed
+    assert "attached to another table" in newest.manage("fbs_check", code=1)
+    assert "attached to another table" in newest.run("-m", "fbs_db", "check", code=1)
     for command in "detach users", "attach users accounts_person":
         newest.run("-m", "fbs_db", *command.split())
-    assert "another user table" not in newest.manage("fbs_check")
+    assert "attached to another table" not in newest.manage("fbs_check")

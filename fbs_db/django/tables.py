@@ -15,6 +15,7 @@ from fbs_db.adoption.found import alike
 from fbs_db.django import conf
 from fbs_db.django.conf import is_per_tenant
 from fbs_db.django.hosts import HostModel
+from fbs_db.django.router import APPS
 from fbs_db.names import LATER, list_later_names
 from fbs_db.session import session
 
@@ -76,8 +77,6 @@ def _called_later() -> dict[str, str]:
 
 def _is_of_fbs(model: Any) -> bool:
     """Whether a model with a later name is FBS's; most of the names may be the host's own."""
-    from fbs_db.django.router import APPS
-
     objects = snapshot.expected([file.id for file in files.load()], 180000)
     columns = [field.column for field in model._meta.concrete_fields]
     return model._meta.app_label in APPS or alike(LATER[model._meta.db_table], columns, objects)
