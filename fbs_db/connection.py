@@ -69,6 +69,7 @@ _CONNECT_HINTS = (
     (r"database \".*\" does not exist", "Create it first, for example with: createdb NAME"),
     (r"role \".*\" does not exist", "Name a role that exists, or create it: createuser NAME"),
     (r"no pg_hba.conf entry", "The server's pg_hba.conf does not let this role in from here."),
+    (r"statement timeout", "Give the role more time: alter role NAME set statement_timeout = '1min';"),
     (r"timeout expired", "Nothing answered there: check host, port and firewall."),
     (r"definition of service \".*\" not found", "Check PGSERVICE and ~/.pg_service.conf."),
 )
