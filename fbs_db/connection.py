@@ -73,6 +73,7 @@ _CONNECT_HINTS = (
     (r"database \".*\" does not exist", "Create it first, for example with: createdb NAME"),
     (r"role \".*\" does not exist", "Name a role that exists, or create it: createuser NAME"),
     (r"no pg_hba.conf entry", "The server's pg_hba.conf does not let this role in from here."),
+    (r"statement timeout", "Give the role more time: alter role NAME set statement_timeout = '1min';"),
     (r"timeout expired", "Nothing answered there: check host, port and firewall."),
     (r"definition of service \".*\" not found", "Check PGSERVICE and ~/.pg_service.conf."),
 )
@@ -110,7 +111,7 @@ def resolve(database: str | DatabaseConfig | None = None, *, start: bool = False
         return _checked(configured, f"{known.source}, database {place.name}"), place
     from fbs_db import server
 
-    return server.start() if start else server.running(), place
+    return server.start("No database is named.") if start else server.running(), place
 
 
 def _checked(text: str, source: str, known: Config | None = None) -> str:
@@ -307,13 +308,20 @@ def errors_of_server(connection: Connection) -> Iterator[None]:
         yield
     except psycopg.Error as error:
         raise_if_lost(connection, error)
-        ours = from_server(error) or ServerError(said_by(error), hint=error.diag.message_hint or "")
+        ours = from_server(error) or ServerError(said_by(error), hint=_hint(connection, error))
         if isinstance(ours, LockTimeout):
             named(ours, connection)
         raise ours from error
     except LockTimeout as error:
         named(error, connection)
         raise
+
+
+def _hint(connection: Connection, error: psycopg.Error) -> str:
+    """The server's own hint; of a statement that ran out of time, what gives it more."""
+    if error.sqlstate == "57014" and "statement timeout" in str(error):
+        return f"Give it more time: alter role {connection.info.user} set statement_timeout = '1min';"
+    return error.diag.message_hint or ""
 
 
 def raise_if_lost(connection: Connection[Any] | AsyncConnection[Any], error: BaseException) -> None:

@@ -464,7 +464,7 @@ begin
     if taken is not null then
         raise exception 'FBS''s later names are taken in schema %: %', current_schema(), taken
             using errcode = 'FB050',
-                hint = 'It stays as it is, and nothing was added. Rename it; where it is a table that Django made for FBS, adopt it before FBS is installed: fbs-db adopt';
+                hint = 'It stays as it is, and nothing was added. Rename it. Where Django made it for FBS, make one table of the two: fbs-db adopt';
     end if;
 
     for named in select n.* from fbs_later_names as n where n.state <> 'current' order by n.later_name loop
@@ -2973,6 +2973,13 @@ begin
         where
             n.state = 'out of date'
             or (n.state = 'absent' and exists (select from fbs_later_names as o where o.view_id is not null))
+        order by n.later_name;
+        return query
+        select
+            'warning', 'table', n.later_name, 'there twice',
+            format('it is a table beside %s, which does not show its rows', n.table_name), 'one table', 'fbs-db adopt'
+        from fbs_later_names as n
+        where n.is_twin
         order by n.later_name;
     end if;
 
@@ -7622,7 +7629,8 @@ CREATE VIEW fbs_later_names AS
                 WHEN 'I'::"char" THEN 'index'::text
                 ELSE NULL::text
             END
-        END AS taken_by
+        END AS taken_by,
+    COALESCE(((present.relkind = 'r'::"char") AND ((listed.later_name ~ '^fbs_'::text) OR ((2 * present.alike) >= cardinality(wanted.column_list)))), false) AS is_twin
    FROM (((((( VALUES ('fbs_cash_entries'::text,'fbs_app_cashentry'::text,'{}'::jsonb), ('fbs_income_expenses'::text,'fbs_app_incomeexpense'::text,'{}'::jsonb), ('fbs_basic_ledgers'::text,'fbs_app_basicledger'::text,'{}'::jsonb), ('fbs_tax_calculations'::text,'fbs_app_taxcalculation'::text,'{}'::jsonb), ('dms_document_type'::text,'fbs_dms_document_type'::text,'{}'::jsonb), ('dms_document_category'::text,'fbs_dms_document_category'::text,'{}'::jsonb), ('dms_document_tag'::text,'fbs_dms_document_tag'::text,'{}'::jsonb), ('dms_document_tags'::text,'fbs_dms_document_tags'::text,'{"document_id": "dmsdocument_id", "documenttag_id": "dmsdocumenttag_id"}'::jsonb), ('dms_document'::text,'fbs_dms_document'::text,'{}'::jsonb), ('dms_file_attachment'::text,'fbs_dms_file_attachment'::text,'{}'::jsonb), ('dms_document_workflow'::text,'fbs_dms_document_workflow'::text,'{}'::jsonb), ('dms_document_approval'::text,'fbs_dms_document_approval'::text,'{}'::jsonb), ('lic_solution_license'::text,'fbs_license_manager_solution_license'::text,'{}'::jsonb), ('lic_feature_usage'::text,'fbs_license_manager_feature_usage'::text,'{}'::jsonb), ('lic_license_manager'::text,'fbs_license_manager_manager'::text,'{}'::jsonb)) listed(later_name, table_name, later_columns)
      JOIN pg_class home ON ((home.oid = ('fbs_migrations'::regclass)::oid)))
      JOIN pg_class c ON (((listed.table_name = c.relname) AND (home.relnamespace = c.relnamespace) AND (c.relkind = ANY (ARRAY['r'::"char", 'p'::"char"])))))
@@ -7632,6 +7640,7 @@ CREATE VIEW fbs_later_names AS
                     ELSE '%I'::text
                 END, a.attname, (listed.later_columns ->> (a.attname)::text)), ', '::text ORDER BY a.attnum), listed.table_name) AS definition,
             array_agg((ROW(COALESCE((listed.later_columns ->> (a.attname)::text), (a.attname)::text), a.atttypid, a.atttypmod))::text ORDER BY a.attnum) AS column_list,
+            array_agg(COALESCE((listed.later_columns ->> (a.attname)::text), (a.attname)::text)) AS column_names,
             ARRAY( SELECT (ROW(x.grantee, x.privilege_type))::text AS "row"
                    FROM aclexplode(COALESCE(c.relacl, acldefault('r'::"char", c.relowner))) x(grantor, grantee, privilege_type, is_grantable)
                   WHERE (x.privilege_type = ANY (ARRAY['SELECT'::text, 'INSERT'::text, 'UPDATE'::text, 'DELETE'::text]))) AS granted
@@ -7646,6 +7655,9 @@ CREATE VIEW fbs_later_names AS
                   ORDER BY a.attnum) AS column_list,
             ARRAY( SELECT (ROW(x.grantee, x.privilege_type))::text AS "row"
                    FROM aclexplode(COALESCE(other.relacl, acldefault('r'::"char", other.relowner))) x(grantor, grantee, privilege_type, is_grantable)) AS granted,
+            ( SELECT count(*) AS count
+                   FROM pg_attribute a
+                  WHERE ((a.attrelid = other.oid) AND (a.attnum > 0) AND (NOT a.attisdropped) AND (a.attname = ANY (wanted.column_names)))) AS alike,
             ((other.relkind = 'v'::"char") AND (obj_description(other.oid, 'pg_class'::name) ~~ '%Made by fbs\_add\_later\_names().'::text) AND (EXISTS ( SELECT
                    FROM (pg_rewrite r
                      JOIN pg_depend d ON (((r.oid = d.objid) AND (d.classid = ('pg_rewrite'::regclass)::oid))))
@@ -7669,6 +7681,8 @@ COMMENT ON COLUMN fbs_later_names.view_id IS 'The view that fbs_add_later_names 
 COMMENT ON COLUMN fbs_later_names.state IS 'current, absent, taken (something bears the name that fbs_add_later_names did not make), or out of date (the view lacks a column, a right that a role has on the table, or that the reader''s own rights count).';
 
 COMMENT ON COLUMN fbs_later_names.taken_by IS 'What bears the name, such as table, where it is taken.';
+
+COMMENT ON COLUMN fbs_later_names.is_twin IS 'Whether a table of that name was made for FBS by something else, such as Django: half of its columns are FBS''s, or more. What is written there is not seen in FBS''s table. fbs-db adopt makes one table of the two.';
 
 CREATE TABLE fbs_license_manager_feature_usage (
     id bigint NOT NULL,

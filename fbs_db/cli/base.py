@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 import fbs_db
-from fbs_db import config
+from fbs_db import config, server
 from fbs_db.cli.interrupts import handled, interruption
 from fbs_db.errors import FbsDbError, UsageError
 from fbs_db.reports import Progress, UserColumn
@@ -64,7 +64,7 @@ class _Group(click.Group):
     "--database",
     metavar="URL",
     help="PostgreSQL to work on, or the name of a configured database. By default DATABASE_URL, PGHOST and its kin,"
-    " fbs-db.toml, or the embedded server.",
+    " fbs-db.toml, the settings of DJANGO_SETTINGS_MODULE, or the embedded server.",
 )
 @click.option("-v", "--verbose", count=True, help="Tell more: the server's notices; twice: everything.")
 @click.option("--no-color", is_flag=True, help="No colours, as with NO_COLOR.")
@@ -82,6 +82,7 @@ def main(context: click.Context, database: str | None, verbose: int, no_color: b
     Exit codes: 0 done; 1 the schema or its files are at fault; 2 it could not be done.
     """
     context.obj = database
+    server.announce = lambda text: click.secho(text, fg="yellow", err=True)
     if no_color or os.environ.get("NO_COLOR"):
         context.color = False
     level = [logging.WARNING, logging.INFO, logging.DEBUG][min(verbose, 2)]
