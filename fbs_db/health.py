@@ -10,7 +10,7 @@ from typing import Any, Literal
 import psycopg
 from psycopg import pq
 
-from fbs_db import comparing, config, files, snapshot
+from fbs_db import attached, comparing, config, files, snapshot
 from fbs_db.connection import raise_if_lost, shown
 from fbs_db.copying import guards
 from fbs_db.errors import TargetError, UsageError
@@ -39,6 +39,17 @@ _UNFINISHED = "left by a statement that was interrupted, or not finished yet"
 
 #: What mends a finding that `fbs_db.repair` takes on.
 REPAIR = "fbs-db repair"
+#: What ``fbs_health`` reads.
+_READS = (
+    "fbs_user_columns",
+    "fbs_hosts",
+    "fbs_cleanup_queue",
+    "fbs_cleanup_targets",
+    "fbs_cleanup_rules",
+    "fbs_settings",
+    "fbs_file_deletions",
+    "fbs_later_names",
+)
 #: Something of FBS's that a host may well remove: no function depends on it.
 _LESS = ("comment", "setting", "rule")
 
@@ -154,6 +165,7 @@ def check_at(
                 if (one.kind, one.object) in objects or (one.kind, one.object) not in found
             ]
             findings += _targets(at, found)
+            findings = _but_for_hosts(at, findings, objects, found)
             if data:
                 findings += _data(at, found, progress)
             if data or identities:
@@ -204,6 +216,20 @@ def _choices(objects: Mapping[Key, Object], found: Mapping[Key, Object]) -> Iter
         yield Finding("note", kind, names[0] if len(names) == 1 else several, choice, text)
 
 
+def _but_for_hosts(
+    at: Session, findings: list[Finding], objects: Mapping[Key, Object], found: Mapping[Key, Object]
+) -> list[Finding]:
+    """The findings without those that take a host's attached table for one of FBS's, as its name may be such."""
+    hosts = attached.tables(at, found) - {name for kind, name in objects if kind == "table"}
+    twins = {one.object for one in findings if one.problem == "there twice"}  # which says more than "not of FBS"
+    return [
+        one
+        for one in findings
+        if one.kind not in snapshot.KINDS
+        or (one.object.partition(".")[0] not in hosts and not (one.object in twins and one.problem == "not of FBS"))
+    ]
+
+
 def _gone(objects: Mapping[Key, Object], found: Mapping[Key, Object]) -> set[Key]:
     """What is missing by itself, and not because what it is part of is."""
     missing = {key for key in objects if key not in found}
@@ -239,7 +265,7 @@ def _history(at: Session, found: Mapping[Key, Object]) -> tuple[list[Finding], l
     readable = all(("column", f"fbs_migrations.{name}") in found for name in names)
     if readable and not at.may("select", "fbs_migrations"):
         said = "every file of which something is there counts as applied"
-        note = Finding("note", "privilege", "fbs_migrations", "not looked at", said)
+        note = Finding("note", "privilege", "fbs_migrations", "not looked at", said, None, at.grants("fbs_migrations"))
         return [note], [file.id for file in known if _made(file, found)]
     if not readable:
         # Damaged, which the comparison tells; or never made by fbs-db.
@@ -299,15 +325,23 @@ def _asked(at: Session, function: str, found: Mapping[Key, Object], *arguments: 
         with at.connection.transaction():
             rows = at.call(function, *arguments)
     except psycopg.errors.InsufficientPrivilege as error:
-        note = f"{error.diag.message_primary}"
-        yield Finding("note", "privilege", " ".join((function, *arguments)), "not looked at", note)
+        said = f"{error.diag.message_primary}"
+        mend = at.grants(*(_READS if function == "fbs_health" else arguments))
+        yield Finding("note", "privilege", " ".join((function, *arguments)), "not looked at", said, None, mend)
         return
+    except psycopg.errors.QueryCanceled:
+        raise  # it ran out of time, so nothing is known
     except (psycopg.Error, TargetError) as error:
         raise_if_lost(at.connection, error)
         yield Finding("note", "function", " ".join((function, *arguments)), "could not answer", _said(error))
         return
     for row in rows:
         yield Finding(*row)
+
+
+_TIED = (
+    "select distinct user_table::oid::regclass::text from {fbs}fbs_user_columns where user_table is not null order by 1"
+)
 
 
 def _users(at: Session, found: Mapping[Key, Object]) -> Iterator[Finding]:
@@ -319,28 +353,39 @@ def _users(at: Session, found: Mapping[Key, Object]) -> Iterator[Finding]:
         with at.connection.transaction():
             if at.select("select exists (select from {fbs}fbs_user_columns)") != [(True,)]:
                 return
-            rows = at.select(
-                "select user_table::text, user_table is not distinct from %s::regclass from {fbs}fbs_user_columns"
-                " order by user_table nulls last limit 1",
-                at.table(wanted),
-            )
+            tied = [name for (name,) in at.select(_TIED)]
+            there = {name: at.table(name) for name in tied}
+    except (psycopg.Error, TargetError) as error:
+        raise_if_lost(at.connection, error)
+        return  # the view is damaged, or not to be read, which is told
+    expected, mend, missing = f"tied to {wanted}, which the project names", f"fbs-db attach users {wanted}", None
+    try:
+        meant = at.table(wanted)
+        fits = _fits(at, meant)
     except TargetError as error:
-        if not config.read().definite:  # Django names one for each database, there or not
-            texts = (error.message, wanted, error.hint)
-            yield Finding("error", "users", "fbs_user_columns", "no such user table", *texts)
-        return
+        meant, fits, missing = "", "", error
+    if missing and not config.read().definite:  # Django names one for each database, there or not
+        told = (missing.message, wanted, missing.hint)
+        yield Finding("error", "users", "fbs_user_columns", "no such user table", *told)
+    elif not tied and not missing:
+        yield Finding("error", "users", "fbs_user_columns", "not attached", "tied to no table", expected, mend)
+    elif tied and set(there.values()) != {meant}:
+        mend = f"fbs-db detach users && {mend}"
+        if missing or fits:
+            mend, expected = "", f"{expected}; {fits or 'it is not here'}"
+        said = f"tied to {', '.join(tied)}"
+        yield Finding("error", "users", "fbs_user_columns", "attached to another table", said, expected, mend)
+
+
+def _fits(at: Session, users: str) -> str:
+    """Why user columns cannot be tied to a table, such as the type of its key; empty where they can."""
+    try:
+        with at.connection.transaction():
+            at.select("select {fbs}fbs_require_user_table(%s::regclass)", users)
     except psycopg.Error as error:
         raise_if_lost(at.connection, error)
-        return  # the view is damaged, which is told
-    for tied_to, right in rows:
-        expected = f"tied to {wanted}, which the project names"
-        if tied_to is None:
-            mend = f"fbs-db attach users {wanted}"
-            yield Finding("error", "users", "fbs_user_columns", "not attached", "tied to no table", expected, mend)
-        elif not right:
-            mend = f"fbs-db detach users; fbs-db attach users {wanted}"
-            said = f"tied to {tied_to}"
-            yield Finding("error", "users", "fbs_user_columns", "attached to another table", said, expected, mend)
+        return error.diag.message_primary or ""
+    return ""
 
 
 def _said(error: psycopg.Error | TargetError) -> str:

@@ -201,6 +201,13 @@ begin
             n.state = 'out of date'
             or (n.state = 'absent' and exists (select from fbs_later_names as o where o.view_id is not null))
         order by n.later_name;
+        return query
+        select
+            'warning', 'table', n.later_name, 'there twice',
+            format('it is a table beside %s, which does not show its rows', n.table_name), 'one table', 'fbs-db adopt'
+        from fbs_later_names as n
+        where n.is_twin
+        order by n.later_name;
     end if;
 
     if has_table_privilege('fbs_cleanup_rules', 'select') and not row_security_active('fbs_cleanup_rules') then

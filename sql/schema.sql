@@ -464,7 +464,7 @@ begin
     if taken is not null then
         raise exception 'FBS''s later names are taken in schema %: %', current_schema(), taken
             using errcode = 'FB050',
-                hint = 'It stays as it is, and nothing was added. Rename it; where it is a table that Django made for FBS, adopt it before FBS is installed: fbs-db adopt';
+                hint = 'It stays as it is, and nothing was added. Rename it. Where Django made it for FBS, make one table of the two: fbs-db adopt';
     end if;
 
     for named in select n.* from fbs_later_names as n where n.state <> 'current' order by n.later_name loop
@@ -1351,26 +1351,57 @@ $$;
 
 COMMENT ON FUNCTION fbs_claim_cleanup(target text, batch integer, due_only boolean) IS 'Clean-ups that are to be carried to another database, in their order, locked until the transaction ends. Nothing while somebody else carries there.';
 
-CREATE FUNCTION fbs_claim_files(batch integer DEFAULT 100) RETURNS TABLE(id bigint, file text)
+CREATE FUNCTION fbs_claim_files(batch integer DEFAULT 100, after_id bigint DEFAULT 0) RETURNS TABLE(id bigint, file text)
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
     AS $$
 #variable_conflict use_column
+declare
+    one record;
+    writers text[];
+    enough timestamptz := clock_timestamp() + interval '3 seconds';
 begin
-    delete from fbs_file_deletions as d
-    where exists (select from fbs_dms_file_attachment as a where a.file = d.file);
-
-    return query
-    select d.id, d.file
-    from fbs_file_deletions as d
-    where d.next_attempt_at <= clock_timestamp()
-    order by d.id
-    limit batch
-    for update skip locked;
+    while batch > 0 loop
+        select d.id, d.file
+        into one
+        from fbs_file_deletions as d
+        where d.id > after_id and d.next_attempt_at <= clock_timestamp()
+        order by d.id
+        limit 1
+        for update skip locked;
+        exit when one.id is null;
+        after_id := one.id;
+        -- Who writes attachments now may have named the file, which cannot be seen yet.
+        select array_agg(l.virtualtransaction)
+        into writers
+        from pg_locks as l
+        where
+            l.relation = 'fbs_dms_file_attachment'::regclass
+            and l.database = (select d.oid from pg_database as d where d.datname = current_database())
+            and l.mode in ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+            and l.granted
+            and l.pid is distinct from pg_backend_pid();
+        while exists (select from pg_locks as l where l.virtualtransaction = any(writers)) loop
+            if clock_timestamp() > enough then
+                raise exception 'a transaction that writes fbs_dms_file_attachment does not end'
+                    using errcode = 'FB060',
+                        hint = 'It may have named files that are to be removed. Try again when it is over.';
+            end if;
+            perform pg_sleep(0.01);
+        end loop;
+        if fbs_file_is_named(one.file) then
+            delete from fbs_file_deletions as d where d.id = one.id;
+        else
+            id := one.id;
+            file := one.file;
+            batch := batch - 1;
+            return next;
+        end if;
+    end loop;
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_claim_files(batch integer) IS 'Files that are due for removal, locked for this transaction; several workers share them. Files that another attachment names are taken off the list.';
+COMMENT ON FUNCTION fbs_claim_files(batch integer, after_id bigint) IS 'Files that are due for removal, from a number in the list on, locked for this transaction; several workers share them. Files that another attachment names, in these or in other words, are taken off the list. Error FB060 where a transaction that may name some does not end within three seconds.';
 
 CREATE FUNCTION fbs_clean(model text, keys text[]) RETURNS void
     LANGUAGE plpgsql
@@ -1421,6 +1452,22 @@ end;
 $$;
 
 COMMENT ON FUNCTION fbs_clean(model text, keys text[]) IS 'Cleans up after the rows of a model that had these keys: at once, or through the queue. A rule that fails is queued alone.';
+
+CREATE FUNCTION fbs_clean_gone(model text, held text[]) RETURNS TABLE(gone bigint, touched bigint)
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+declare
+    keys text[] := fbs_gone_keys(model, held);
+begin
+    gone := cardinality(keys);
+    touched := fbs_apply_rules(model, keys);
+    return next;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_clean_gone(model text, held text[]) IS 'Applies the rules to those of the keys, held by rows here, that no row of the model''s host table has. Returns how many these are, and the rows touched.';
 
 CREATE FUNCTION fbs_cleanup() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2405,6 +2452,46 @@ $$;
 
 COMMENT ON FUNCTION fbs_drop_later_names(of_tables text[]) IS 'Drops the views that fbs_add_later_names made, all or those of the tables named, and nothing else; the tables and their rows stay. Returns the views dropped. Error FB051 where something stands on one.';
 
+CREATE FUNCTION fbs_failed_rule(model text, context text) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    SET lock_timeout TO '100ms'
+    AS $$
+declare
+    rule record;
+    found text;
+begin
+    select string_agg(r.rule_name, ', ' order by r.rule_name)
+    into found
+    from fbs_cleanup_rules as r
+    where
+        (r.model_name is null or r.model_name = model)
+        and (strpos(context, r.clean_sql) > 0 or strpos(context, r.move_sql) > 0);
+    if found is not null then
+        return found;
+    end if;
+    -- What cannot be planned is in no context.
+    for rule in
+        select r.rule_name, r.clean_sql
+        from fbs_cleanup_rules as r
+        where r.clean_sql is not null and (r.model_name is null or r.model_name = model)
+        order by r.rule_name
+    loop
+        begin
+            execute 'explain ' || rule.clean_sql using model, '{}'::text[];
+        exception
+            when lock_not_available then
+                continue;
+            when others then
+                return rule.rule_name;
+        end;
+    end loop;
+    return null;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_failed_rule(model text, context text) IS 'Internal. The rule, or rules alike, in which a clean-up of a model failed, by the context of the error; NULL where it was in none.';
+
 CREATE FUNCTION fbs_file_done(file_id bigint, failure text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
@@ -2424,6 +2511,46 @@ end;
 $$;
 
 COMMENT ON FUNCTION fbs_file_done(file_id bigint, failure text) IS 'Notes that a claimed file was removed, or why it could not be.';
+
+CREATE FUNCTION fbs_file_is_named(file text) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+    select
+        exists (
+            select from fbs_dms_file_attachment as a
+            where a.file in (fbs_file_is_named.file, fbs_file_path(fbs_file_is_named.file))
+        )
+        or exists (
+            select from fbs_dms_file_attachment as a
+            where
+                a.file ~ '(^|/)\.{0,2}(/|$)'
+                and fbs_file_path(a.file) = fbs_file_path(fbs_file_is_named.file)
+        );
+$_$;
+
+COMMENT ON FUNCTION fbs_file_is_named(file text) IS 'Internal. Whether an attachment names this file, in these or in other words.';
+
+CREATE FUNCTION fbs_file_path(file text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE STRICT
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+declare
+    part text;
+    parts text[] := '{}';
+begin
+    foreach part in array string_to_array(file, '/') loop
+        if part = '..' and parts <> '{}' and parts[cardinality(parts)] <> '..' then
+            parts := trim_array(parts, 1);
+        elsif part not in ('', '.') then
+            parts := parts || part;
+        end if;
+    end loop;
+    return array_to_string(parts, '/');
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_file_path(file text) IS 'Internal. The one way to write where a file is: a/x for ./a/x, a//x, /a/x and a/b/../x.';
 
 CREATE FUNCTION fbs_find_deadlines(solution_name text, since date, until date, on_date date, page_size bigint) RETURNS TABLE(due_date date, kind text, title text, status text, amount numeric, table_name text, record_id bigint)
     LANGUAGE plpgsql STABLE
@@ -2846,6 +2973,13 @@ begin
         where
             n.state = 'out of date'
             or (n.state = 'absent' and exists (select from fbs_later_names as o where o.view_id is not null))
+        order by n.later_name;
+        return query
+        select
+            'warning', 'table', n.later_name, 'there twice',
+            format('it is a table beside %s, which does not show its rows', n.table_name), 'one table', 'fbs-db adopt'
+        from fbs_later_names as n
+        where n.is_twin
         order by n.later_name;
     end if;
 
@@ -3926,69 +4060,18 @@ CREATE FUNCTION fbs_retry_cleanup(batch integer DEFAULT 1000, due_only boolean D
     SET search_path TO 'public', 'pg_temp'
     SET row_security TO 'off'
     AS $$
-declare
-    job record;
-    one bigint[];
-    state text;
-    said text;
 begin
-    done := 0;
-    failed := 0;
-    for job in
-        with due as (
-            select q.id, q.model_name, q.operation, q.rule_name
-            from fbs_cleanup_queue as q
-            where
-                q.target is null
-                and (
-                    not due_only
-                    or q.next_attempt_at <= clock_timestamp()
-                    -- Noted by a row trigger whose statement is over: the statement's own trigger is lost.
-                    or (
-                        q.next_attempt_at = 'infinity'
-                        and q.transaction_id is distinct from pg_current_xact_id_if_assigned()
-                    )
-                )
-            order by q.id
-            limit batch
-            for update skip locked
-        )
-        select array_agg(d.id order by d.id) as ids
-        from due as d
-        group by d.model_name, d.operation, d.rule_name, case when d.operation = 'move' then d.id end
-        order by min(d.id)
-    loop
-        begin
-            perform fbs_run_queued(job.ids);
-            done := done + cardinality(job.ids);
-            continue;
-        exception when others or assert_failure or query_canceled then
-            get stacked diagnostics state = returned_sqlstate, said = message_text;
-            if fbs_users_cancel(state, said) then
-                raise;
-            end if;
-        end;
-        -- One that cannot be done shall not hold up the others.
-        for one in select array[id] from unnest(job.ids) as id loop
-            begin
-                perform fbs_run_queued(one);
-                done := done + 1;
-            exception when others or assert_failure or query_canceled then
-                get stacked diagnostics state = returned_sqlstate, said = message_text;
-                if fbs_users_cancel(state, said) then
-                    raise;
-                end if;
-                perform fbs_put_off(one, state, said);
-                failed := failed + 1;
-            end;
-        end loop;
-    end loop;
+    select
+        coalesce(sum(w.entries) filter (where w.error is null), 0),
+        coalesce(sum(w.entries) filter (where w.error is not null), 0)
+    into done, failed
+    from fbs_work_queue(batch, due_only) as w;
     select count(*) into waiting from fbs_cleanup_queue where target is null;
     return next;
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_retry_cleanup(batch integer, due_only boolean) IS 'Does up to so many queued clean-ups, by default whether they are due or not; several workers share them. What fails again waits longer. Returns how many were done, failed, and are waiting.';
+COMMENT ON FUNCTION fbs_retry_cleanup(batch integer, due_only boolean) IS 'Does what fbs_work_queue does. Returns how many were done, failed, and are waiting.';
 
 CREATE FUNCTION fbs_run_queued(ids bigint[]) RETURNS void
     LANGUAGE plpgsql
@@ -4269,6 +4352,89 @@ CREATE FUNCTION fbs_word_border() RETURNS text
 $$;
 
 COMMENT ON FUNCTION fbs_word_border() IS 'Regular expression for what parts words, in any language: a space, a mark of punctuation, the sign of a currency, an arrow, a picture.';
+
+CREATE FUNCTION fbs_work_queue(batch integer DEFAULT 1000, due_only boolean DEFAULT false) RETURNS TABLE(model_name text, operation text, rule_name text, entries bigint, keys bigint, error_code text, error text)
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+#variable_conflict use_column
+declare
+    job record;
+    one record;
+    state text;
+    said text;
+    context text;
+begin
+    for job in
+        with due as (
+            select q.id, q.model_name, q.operation, q.rule_name, cardinality(q.keys) as keys
+            from fbs_cleanup_queue as q
+            where
+                q.target is null
+                and (
+                    not due_only
+                    or q.next_attempt_at <= clock_timestamp()
+                    -- Noted by a row trigger whose statement is over: the statement's own trigger is lost.
+                    or (
+                        q.next_attempt_at = 'infinity'
+                        and q.transaction_id is distinct from pg_current_xact_id_if_assigned()
+                    )
+                )
+            order by q.id
+            limit batch
+            for update skip locked
+        )
+        select
+            d.model_name, d.operation, d.rule_name,
+            array_agg(d.id order by d.id) as ids, array_agg(d.keys order by d.id) as keys, sum(d.keys) as all_keys
+        from due as d
+        group by d.model_name, d.operation, d.rule_name, case when d.operation = 'move' then d.id end
+        order by min(d.id)
+    loop
+        model_name := job.model_name;
+        operation := job.operation;
+        rule_name := job.rule_name;
+        entries := cardinality(job.ids);
+        keys := job.all_keys;
+        error_code := null;
+        error := null;
+        begin
+            perform fbs_run_queued(job.ids);
+            return next;
+            continue;
+        exception when others or assert_failure or query_canceled then
+            get stacked diagnostics state = returned_sqlstate, said = message_text;
+            if fbs_users_cancel(state, said) then
+                raise;
+            end if;
+        end;
+        -- One that cannot be done shall not hold up the others.
+        entries := 1;
+        for one in select u.id, u.keys from unnest(job.ids, job.keys) as u (id, keys) loop
+            keys := one.keys;
+            begin
+                perform fbs_run_queued(array[one.id]);
+                rule_name := job.rule_name;
+                error_code := null;
+                error := null;
+            exception when others or assert_failure or query_canceled then
+                get stacked diagnostics state = returned_sqlstate, said = message_text, context = pg_exception_context;
+                if fbs_users_cancel(state, said) then
+                    raise;
+                end if;
+                perform fbs_put_off(array[one.id], state, said);
+                rule_name := coalesce(job.rule_name, fbs_failed_rule(job.model_name, context));
+                error_code := state;
+                error := said;
+            end;
+            return next;
+        end loop;
+    end loop;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_work_queue(batch integer, due_only boolean) IS 'Does up to so many queued clean-ups, by default whether they are due or not; several workers share them. What fails again waits longer. Returns what was done, with the number of entries of the queue and of keys in them, and what failed, with the rule and the reason.';
 
 CREATE TABLE fbs_app_basicledger (
     id bigint NOT NULL,
@@ -7463,7 +7629,8 @@ CREATE VIEW fbs_later_names AS
                 WHEN 'I'::"char" THEN 'index'::text
                 ELSE NULL::text
             END
-        END AS taken_by
+        END AS taken_by,
+    COALESCE(((present.relkind = 'r'::"char") AND ((listed.later_name ~ '^fbs_'::text) OR ((2 * present.alike) >= cardinality(wanted.column_list)))), false) AS is_twin
    FROM (((((( VALUES ('fbs_cash_entries'::text,'fbs_app_cashentry'::text,'{}'::jsonb), ('fbs_income_expenses'::text,'fbs_app_incomeexpense'::text,'{}'::jsonb), ('fbs_basic_ledgers'::text,'fbs_app_basicledger'::text,'{}'::jsonb), ('fbs_tax_calculations'::text,'fbs_app_taxcalculation'::text,'{}'::jsonb), ('dms_document_type'::text,'fbs_dms_document_type'::text,'{}'::jsonb), ('dms_document_category'::text,'fbs_dms_document_category'::text,'{}'::jsonb), ('dms_document_tag'::text,'fbs_dms_document_tag'::text,'{}'::jsonb), ('dms_document_tags'::text,'fbs_dms_document_tags'::text,'{"document_id": "dmsdocument_id", "documenttag_id": "dmsdocumenttag_id"}'::jsonb), ('dms_document'::text,'fbs_dms_document'::text,'{}'::jsonb), ('dms_file_attachment'::text,'fbs_dms_file_attachment'::text,'{}'::jsonb), ('dms_document_workflow'::text,'fbs_dms_document_workflow'::text,'{}'::jsonb), ('dms_document_approval'::text,'fbs_dms_document_approval'::text,'{}'::jsonb), ('lic_solution_license'::text,'fbs_license_manager_solution_license'::text,'{}'::jsonb), ('lic_feature_usage'::text,'fbs_license_manager_feature_usage'::text,'{}'::jsonb), ('lic_license_manager'::text,'fbs_license_manager_manager'::text,'{}'::jsonb)) listed(later_name, table_name, later_columns)
      JOIN pg_class home ON ((home.oid = ('fbs_migrations'::regclass)::oid)))
      JOIN pg_class c ON (((listed.table_name = c.relname) AND (home.relnamespace = c.relnamespace) AND (c.relkind = ANY (ARRAY['r'::"char", 'p'::"char"])))))
@@ -7473,6 +7640,7 @@ CREATE VIEW fbs_later_names AS
                     ELSE '%I'::text
                 END, a.attname, (listed.later_columns ->> (a.attname)::text)), ', '::text ORDER BY a.attnum), listed.table_name) AS definition,
             array_agg((ROW(COALESCE((listed.later_columns ->> (a.attname)::text), (a.attname)::text), a.atttypid, a.atttypmod))::text ORDER BY a.attnum) AS column_list,
+            array_agg(COALESCE((listed.later_columns ->> (a.attname)::text), (a.attname)::text)) AS column_names,
             ARRAY( SELECT (ROW(x.grantee, x.privilege_type))::text AS "row"
                    FROM aclexplode(COALESCE(c.relacl, acldefault('r'::"char", c.relowner))) x(grantor, grantee, privilege_type, is_grantable)
                   WHERE (x.privilege_type = ANY (ARRAY['SELECT'::text, 'INSERT'::text, 'UPDATE'::text, 'DELETE'::text]))) AS granted
@@ -7487,6 +7655,9 @@ CREATE VIEW fbs_later_names AS
                   ORDER BY a.attnum) AS column_list,
             ARRAY( SELECT (ROW(x.grantee, x.privilege_type))::text AS "row"
                    FROM aclexplode(COALESCE(other.relacl, acldefault('r'::"char", other.relowner))) x(grantor, grantee, privilege_type, is_grantable)) AS granted,
+            ( SELECT count(*) AS count
+                   FROM pg_attribute a
+                  WHERE ((a.attrelid = other.oid) AND (a.attnum > 0) AND (NOT a.attisdropped) AND (a.attname = ANY (wanted.column_names)))) AS alike,
             ((other.relkind = 'v'::"char") AND (obj_description(other.oid, 'pg_class'::name) ~~ '%Made by fbs\_add\_later\_names().'::text) AND (EXISTS ( SELECT
                    FROM (pg_rewrite r
                      JOIN pg_depend d ON (((r.oid = d.objid) AND (d.classid = ('pg_rewrite'::regclass)::oid))))
@@ -7510,6 +7681,8 @@ COMMENT ON COLUMN fbs_later_names.view_id IS 'The view that fbs_add_later_names 
 COMMENT ON COLUMN fbs_later_names.state IS 'current, absent, taken (something bears the name that fbs_add_later_names did not make), or out of date (the view lacks a column, a right that a role has on the table, or that the reader''s own rights count).';
 
 COMMENT ON COLUMN fbs_later_names.taken_by IS 'What bears the name, such as table, where it is taken.';
+
+COMMENT ON COLUMN fbs_later_names.is_twin IS 'Whether a table of that name was made for FBS by something else, such as Django: half of its columns are FBS''s, or more. What is written there is not seen in FBS''s table. fbs-db adopt makes one table of the two.';
 
 CREATE TABLE fbs_license_manager_feature_usage (
     id bigint NOT NULL,
@@ -10061,6 +10234,8 @@ CREATE INDEX fbs_dms_file_attachment_company_id_created_at_idx ON fbs_dms_file_a
 CREATE INDEX fbs_dms_file_attachment_company_id_solution_db_idx ON fbs_dms_file_attachment USING btree (company_id, solution_db);
 
 CREATE INDEX fbs_dms_file_attachment_file_idx ON fbs_dms_file_attachment USING btree (file);
+
+CREATE INDEX fbs_dms_file_attachment_file_unusual_idx ON fbs_dms_file_attachment USING btree (file) WHERE ((file)::text ~ '(^|/)\.{0,2}(/|$)'::text);
 
 CREATE INDEX fbs_dms_file_attachment_mime_type_idx ON fbs_dms_file_attachment USING btree (mime_type);
 
