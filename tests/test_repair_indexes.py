@@ -171,7 +171,18 @@ def test_a_signal_while_a_table_is_busy_leaves_no_index(
         assert process.stderr is not None
         assert "is in use by process" in process.stderr.readline()
         process.send_signal(number)
-        assert process.wait(20) != 0
+        assert process.wait(20) == 128 + number
+        assert not_valid(installed) == []
+
+
+def test_a_signal_while_an_index_is_built_leaves_none(installed: psycopg.Connection, second: Connect) -> None:
+    installed.execute(f"drop index {INDEX}".encode())
+    installed.commit()
+    holder, watcher = second(installed), second(installed)
+    with reader(holder), command(installed, TOO_LATE) as process:
+        building(watcher)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 128 + signal.SIGTERM
         assert not_valid(installed) == []
 
 
