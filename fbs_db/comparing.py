@@ -1,4 +1,4 @@
-"""Whether an object is as it should be, and whose it is where it is none of FBS's."""
+"""Whether an object is as it should be, and whether one that should not be there is left over."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def is_kept_from_public(there: Object, wanted: Object) -> bool:
 def is_unfinished(it: Object, objects: Mapping[Key, Object], found: Mapping[Key, Object]) -> bool:
     """Whether it is what an interrupted statement left of an object of FBS.
 
-    That is an index that is not valid: a copy that ``reindex concurrently`` was making of one
-    of FBS's, or one made for a key; and the check of a repair.
+    That is an index that is not valid: a copy that ``reindex concurrently`` was making of an
+    index of FBS, or one made for a key; and the check of a repair.
     """
     table, _, name = it.name.partition(".")
     if it.kind == "constraint":

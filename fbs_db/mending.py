@@ -148,8 +148,8 @@ def _plan(at: Session, report: CheckReport) -> list[Mend]:
     objects = snapshot.expected(applied, at.connection.info.server_version)
     found = snapshot.read(at) | snapshot.read_rows(at, objects)
     mends = [_mend(at, one, objects, found) for one in report.findings if one.mend == health.REPAIR]
-    # What is left unfinished bears the name of what comes in its place; foreign keys need the keys
-    # of other tables, views other views.
+    # What is left unfinished may have the name of what comes in its place; foreign keys need the
+    # keys of other tables, views other views.
     place = {key: number for number, key in enumerate(objects)}
     return sorted(
         mends,

@@ -353,7 +353,7 @@ as $$
 $$;
 
 comment on function fbs_keys_between_tables(text) is
-'Internal. The foreign keys of one of FBS''s tables to others of them: how a row is found whose parent is gone, and the statement that does to such rows what the key does when the parent is deleted.';
+'Internal. The foreign keys from a table of FBS to tables of FBS: the condition by which rows without parent are found, and the statement that does to them what the key does when a parent is deleted.';
 
 create function fbs_check_rows(of_table text)
 returns table (
@@ -612,7 +612,7 @@ end;
 $$;
 
 comment on function fbs_check_identities() is
-'The tables of FBS whose next key is taken, as after logical replication, which copies rows and leaves sequences alone. Looks at the highest key of each alone.';
+'The tables of FBS whose next key is taken already, as after logical replication, which copies rows and no sequences. Reads the highest key of each, and no other row.';
 
 create function fbs_advance_identity(of_table text)
 returns void
@@ -633,8 +633,8 @@ begin
             'select last_value::numeric + case when is_called then %s else 0 end from %s',
             looked.increment, looked.sequence_id
         ) into next_key;
-        -- Others take keys meanwhile. A short way is gone key by key, which never leads back; on a
-        -- long one nobody else arrives in between.
+        -- Others take keys meanwhile. Taking keys one by one never goes back; where there are too
+        -- many, nobody else takes as many before the sequence is set.
         if highest - next_key > 10000 then
             perform setval(looked.sequence_id, highest);
         else
@@ -647,5 +647,5 @@ end;
 $$;
 
 comment on function fbs_advance_identity(text) is
-'Lets the keys of a table of FBS go on behind its highest one, where rows with other keys came to it. Never goes back, and locks out nobody who reads or writes rows.';
+'Advances the sequence of a table''s keys past the highest key, where rows came with keys of their own. Never goes back, and blocks neither readers nor writers.';
 revoke execute on function fbs_advance_identity(text) from public;

@@ -537,8 +537,8 @@ begin
             'select last_value::numeric + case when is_called then %s else 0 end from %s',
             looked.increment, looked.sequence_id
         ) into next_key;
-        -- Others take keys meanwhile. A short way is gone key by key, which never leads back; on a
-        -- long one nobody else arrives in between.
+        -- Others take keys meanwhile. Taking keys one by one never goes back; where there are too
+        -- many, nobody else takes as many before the sequence is set.
         if highest - next_key > 10000 then
             perform setval(looked.sequence_id, highest);
         else
@@ -550,7 +550,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_advance_identity(of_table text) IS 'Lets the keys of a table of FBS go on behind its highest one, where rows with other keys came to it. Never goes back, and locks out nobody who reads or writes rows.';
+COMMENT ON FUNCTION fbs_advance_identity(of_table text) IS 'Advances the sequence of a table''s keys past the highest key, where rows came with keys of their own. Never goes back, and blocks neither readers nor writers.';
 
 CREATE FUNCTION fbs_apply_rules(model text, keys text[], new_keys text[] DEFAULT NULL::text[], one_rule text DEFAULT NULL::text) RETURNS bigint
     LANGUAGE plpgsql
@@ -1058,7 +1058,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_check_identities() IS 'The tables of FBS whose next key is taken, as after logical replication, which copies rows and leaves sequences alone. Looks at the highest key of each alone.';
+COMMENT ON FUNCTION fbs_check_identities() IS 'The tables of FBS whose next key is taken already, as after logical replication, which copies rows and no sequences. Reads the highest key of each, and no other row.';
 
 CREATE FUNCTION fbs_check_rows(of_table text) RETURNS TABLE(severity text, kind text, object text, problem text, found text, expected text, mend text)
     LANGUAGE plpgsql STABLE
@@ -3244,7 +3244,7 @@ CREATE FUNCTION fbs_keys_between_tables(of_table text) RETURNS TABLE(column_name
     order by a.attname;
 $_$;
 
-COMMENT ON FUNCTION fbs_keys_between_tables(of_table text) IS 'Internal. The foreign keys of one of FBS''s tables to others of them: how a row is found whose parent is gone, and the statement that does to such rows what the key does when the parent is deleted.';
+COMMENT ON FUNCTION fbs_keys_between_tables(of_table text) IS 'Internal. The foreign keys from a table of FBS to tables of FBS: the condition by which rows without parent are found, and the statement that does to them what the key does when a parent is deleted.';
 
 CREATE FUNCTION fbs_licensing_feature(solution_name text, feature_name text, on_date date DEFAULT CURRENT_DATE) RETURNS TABLE(is_allowed boolean, reason text, is_included boolean, usage_limit numeric, usage_count integer, usage_left numeric, used_percent numeric)
     LANGUAGE sql STABLE
