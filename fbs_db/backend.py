@@ -20,16 +20,12 @@ from psycopg import Connection, generators, pq, sql
 from psycopg.rows import tuple_row
 from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 
-from fbs_db import __version__
+from fbs_db import __version__, wording
 from fbs_db.connection import from_server, raise_if_lost, settings_kept
 from fbs_db.errors import FbsDbError, LockTimeout, MigrationFailed, MissingRollback, NameTaken
 from fbs_db.files import MigrationFile, statements
 
 _POLL_SECONDS = 0.1
-_STANDS_ON_IT = (
-    "That is not of FBS, or one of the views of its later names. Drop it first (those: fbs-db names drop),"
-    " then type the same again. Nothing was changed."
-)
 _SETTINGS = {
     "search_path": "{schema}, pg_temp",
     "lock_timeout": "'3s'",
@@ -341,8 +337,16 @@ def name_taken(schema: str, names: Sequence[str]) -> NameTaken:
     """The error for what is there already under names that are FBS's."""
     return NameTaken(
         f"Schema {schema} holds already, not made by fbs-db: {', '.join(names)}.",
-        hint="Rename or drop them, or choose another schema with --schema; where Django made FBS's tables, type:"
-        " fbs-db adopt\nNothing was changed.",
+        hint=f"Where Django made FBS's tables, type: {wording.command('adopt')}\n"
+        "Else rename or drop them, or choose another schema with --schema. Nothing was changed.",
+    )
+
+
+def _in_the_way() -> str:
+    """What to do where something depends on what is to be dropped."""
+    return (
+        "That is not of FBS, or one of the views of its later names. Drop it first, then type the same again."
+        f" Nothing was changed. The views: {wording.command('names', 'drop')}"
     )
 
 
@@ -365,7 +369,7 @@ def _failure(migration_id: str, suffix: str, text: str, done: int, error: psycop
     if known:
         return known
     # The server's own advice would be to drop, unseen, all that stands on it.
-    of_server = _STANDS_ON_IT if error.sqlstate == "2BP01" else diag.message_hint
+    of_server = _in_the_way() if error.sqlstate == "2BP01" else diag.message_hint
     return MigrationFailed(
         message,
         hint=of_server or "Nothing was changed. Correct the file, then type the same again.",

@@ -17,7 +17,7 @@ import psycopg
 from psycopg import AsyncConnection, Connection, RawCursor, conninfo, pq
 from psycopg.rows import tuple_row
 
-from fbs_db import config
+from fbs_db import config, wording
 from fbs_db.config import DEFAULT, Config, DatabaseConfig
 from fbs_db.errors import (
     ConnectionFailed,
@@ -299,7 +299,7 @@ def from_server(error: psycopg.Error, message: str = "") -> FbsDbError | None:
         message: what to say; by default the server's own words.
     """
     message = message or said_by(error)
-    hint = error.diag.message_hint or ""
+    hint = wording.completed(error.diag.message_hint or "")
     sqlstate = error.sqlstate or ""
     if sqlstate in ("55P03", "40P01"):
         return LockTimeout(message, hint="Somebody holds what this changes. Nothing was changed; try again later.")

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg import sql
 
+from fbs_db import wording
 from fbs_db.connection import said_by
 from fbs_db.errors import LockTimeout, MoveRefused
 from fbs_db.reports import Progress
@@ -153,7 +154,8 @@ def _fill(old: Session, new: Session, tables: Sequence[MovedTable], progress: To
             raise MoveRefused(
                 f"The copy of {table.table} is not equal: {found.rows:,} rows with checksum {found.checksum},"
                 f" not {table.rows:,} with {table.checksum}. Nothing was changed.",
-                hint="Look for triggers and rules on that table in the other database: fbs-db check --all",
+                hint="Look for triggers and rules on that table in the other database:"
+                f" {wording.command('check', '--all')}",
             )
         progress(Progress("wait", text=f"{table.table}: {table.rows:,} rows compared"))
 

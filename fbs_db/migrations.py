@@ -13,7 +13,7 @@ from pathlib import Path
 
 from psycopg import sql
 
-from fbs_db import files
+from fbs_db import files, wording
 from fbs_db.backend import Applied, Backend, name_taken
 from fbs_db.connection import refuse_transaction_pooler, shown
 from fbs_db.errors import (
@@ -348,11 +348,11 @@ def _problems(known: list[MigrationFile], history: list[Applied]) -> Iterator[Mi
             f"  as it is:   sha256 {file.checksum}"
             for row, file in edited
         ]
-        ids = " ".join(file.id for _, file in edited)
+        accept_them = wording.command("accept", *(file.id for _, file in edited))
         yield EditedMigration(
             "\n".join(lines),
             hint="Restore the file, or, where the database has been made to agree with it, type: "
-            f"fbs-db accept {ids}\nNothing was changed.",
+            f"{accept_them}\nNothing was changed.",
         )
     missing = [row for row in history if row.migration_id not in by_id]
     if missing:

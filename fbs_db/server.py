@@ -20,7 +20,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from fbs_db import connection
+from fbs_db import connection, wording
 from fbs_db.errors import EmbeddedServerError
 
 _INSTALL = "pip install 'fbs-db[embedded]'"
@@ -99,7 +99,7 @@ def running() -> str:
     if not (data_directory() / "PG_VERSION").exists():
         raise EmbeddedServerError(
             "No database is named, and there is no embedded server here.",
-            hint="Name one (--database, DATABASE_URL or PGHOST), or make one: fbs-db migrate",
+            hint=f"Name one (--database, DATABASE_URL or PGHOST), or make one: {wording.command('migrate')}",
         )
     return start()
 

@@ -160,7 +160,8 @@ begin
     if taken is not null then
         raise exception 'FBS''s later names are taken in schema %: %', current_schema(), taken
             using errcode = 'FB050',
-                hint = 'It stays as it is, and nothing was added. Rename it; where it is a table that Django made for FBS, adopt it before FBS is installed: fbs-db adopt';
+                hint = 'It stays as it is, and nothing was added. Rename it; where it is a table that Django made for FBS, adopt it before FBS is installed: '
+                || fbs_command('adopt');
     end if;
 
     for named in select n.* from fbs_later_names as n where n.state <> 'current' order by n.later_name loop

@@ -8,6 +8,7 @@ from fbs_db.adoption import values
 from fbs_db.adoption.found import Constraint
 from fbs_db.adoption.work import FREED, KEYS, KEYS_RENAMED, LINKS, Action, Work, claim
 from fbs_db.snapshot import Object
+from fbs_db.wording import command
 
 
 def keys(work: Work, table: str) -> None:
@@ -123,7 +124,10 @@ def _users(work: Work, table: str, free: list[Constraint]) -> None:
             else:
                 wanted = f"{work.users.name} ({work.users.key})" if work.users else "one user table"
                 found = f"it points at {key.target} ({', '.join(key.target_columns)})"
-                mend = "fbs-db adopt --user-table TABLE" if not work.users else f"Drop {key.name}, if it is not meant."
+                drop = (
+                    f"alter table {work.place(work.there.tables[key.table])} drop constraint {work.quoted[key.name]};"
+                )
+                mend = drop if work.users else command("adopt", "--user-table", "TABLE")
                 work.stop("user key", name, "elsewhere", found, wanted, mend)
         if not any(key.valid for key in links):
             _orphans(work, name)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import psycopg
 from psycopg import sql
 
-from fbs_db import files, health, snapshot
+from fbs_db import files, health, snapshot, wording
 from fbs_db.adoption import found as reading
 from fbs_db.adoption.found import Found
 from fbs_db.adoption.tables import fit
@@ -146,7 +146,8 @@ def _refuse(at: Session, backend: Backend) -> None:
         raise TargetError(
             f"Schema {at.schema} is managed already:"
             f" fbs-db {history[0].fbs_db_version} recorded its files on {history[0].applied_at:%Y-%m-%d %H:%M}.",
-            hint="Look whether it is whole: fbs-db check. Bring it back where it is not: fbs-db repair",
+            hint=f"See whether it is whole: {wording.command('check')}\n"
+            f"Bring it back where it is not: {wording.command('repair')}",
         )
 
 
@@ -163,7 +164,7 @@ def _told(finding: Finding) -> str:
     said = f"  {finding.kind} {finding.object}: {finding.problem}"
     for label, text in ((": ", finding.found), (", expected ", finding.expected)):
         said += f"{label}{text}" if text and "\n" not in text else ""
-    return f"{said}\n    {finding.mend}" if finding.mend else said
+    return f"{said}\n    {wording.typed(finding.mend)}" if finding.mend else said
 
 
 # --- the plan
@@ -175,7 +176,7 @@ def _plan(at: Session, backend: Backend, user_table: str) -> AdoptReport:
     if not there.tables:
         raise TargetError(
             f"There is no table of FBS in schema {at.schema}.",
-            hint="Make them: fbs-db migrate. Or name the schema in which they are: --schema",
+            hint=f"Make them: {wording.command('migrate')}\nOr name the schema in which they are: --schema",
         )
     users = _user_table(at, there, objects, user_table)
     fitted = fit(at, objects, there, users)

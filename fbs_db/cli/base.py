@@ -15,12 +15,22 @@ from typing import Any
 import click
 
 import fbs_db
-from fbs_db import config
+from fbs_db import config, wording
 from fbs_db.errors import FbsDbError, UsageError
 from fbs_db.reports import Progress, UserColumn
 
+
+def _given_schema(context: click.Context, _: click.Parameter, schema: str | None) -> str | None:
+    """Commands that are suggested from here on name the schema, where it was named."""
+    context.with_resource(wording.given(schema=schema))
+    return schema
+
+
 schema_option = click.option(
-    "--schema", metavar="S", help="Schema of FBS's tables; public where nothing else is configured."
+    "--schema",
+    metavar="S",
+    callback=_given_schema,
+    help="Schema of FBS's tables; public where nothing else is configured.",
 )
 all_option = click.option("--all", "all_", is_flag=True, help="On each database that the project configures.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for programs.")
@@ -74,6 +84,7 @@ def main(context: click.Context, database: str | None, verbose: int, no_color: b
     Exit codes: 0 done; 1 the schema or its files are at fault; 2 it could not be done.
     """
     context.obj = database
+    context.with_resource(wording.given(database=database))
     if no_color or os.environ.get("NO_COLOR"):
         context.color = False
     level = [logging.WARNING, logging.INFO, logging.DEBUG][min(verbose, 2)]
@@ -97,7 +108,8 @@ def on_each(database: str | None, all_: bool, as_json: bool, work: Callable[[str
             if not as_json:
                 click.secho(f"{name}:", bold=True)
             try:
-                answer[name], code = work(name)
+                with wording.given(database=name):
+                    answer[name], code = work(name)
             except FbsDbError as error:
                 answer[name], code = {"error": error.as_dict()}, error.exit_code
                 complain(f"{name}: {error.message}", error.hint)
@@ -120,18 +132,12 @@ def show_orphans(columns: Sequence[UserColumn], table: str) -> None:
     orphaned = [column for column in columns if column.orphans]
     if orphaned:
         rows = ", ".join(f"{column.table_name}.{column.column_name} ({column.orphans:,})" for column in orphaned)
-        complain(
-            f"Rows whose user is gone: {rows}.",
-            f"Delete or empty them, by each column's own rule: fbs-db attach users {table} --repair",
-        )
+        again = wording.command("attach", "users", table, "--repair")
+        complain(f"Rows whose user is gone: {rows}.", f"Delete or empty them, by each column's own rule: {again}")
 
 
 def quiet(progress: Progress) -> None:
     pass
-
-
-def count_of_files(count: int) -> str:
-    return "1 file" if count == 1 else f"{count} files"
 
 
 def size_of(size: float) -> str:

@@ -14,6 +14,7 @@ from fbs_db.errors import UsageError
 from fbs_db.moving import MoveReport
 from fbs_db.reports import Progress
 from fbs_db.session import session
+from fbs_db.wording import command, counted
 
 
 @main.group("placement", invoke_without_command=True)
@@ -78,7 +79,7 @@ def drop(component: str, source: str, yes: bool, as_json: bool) -> None:
     if as_json:
         print_json([table.as_dict() for table in dropped])
     else:
-        done(f"{len(dropped)} tables dropped in {source}.")
+        done(f"{counted(len(dropped), 'table')} dropped in {source}.")
 
 
 def _show(report: MoveReport, as_json: bool) -> None:
@@ -99,14 +100,14 @@ def _show(report: MoveReport, as_json: bool) -> None:
     done(f"{report.component} lives in {report.target} now.")
     click.echo(
         f"The old tables are kept in schema {report.kept} of {report.source}."
-        f" Drop them: fbs-db placement drop {report.component} --from {report.source}"
+        f" Drop them: {command('placement', 'drop', report.component, '--from', report.source)}"
     )
     if report.change:
         click.secho(report.change, fg="yellow")
 
 
 def _counted(tables: tuple[MovedTable, ...] | list[MovedTable]) -> str:
-    return f"{len(tables)} tables with {sum(table.rows for table in tables):,} rows"
+    return f"{counted(len(tables), 'table')} with {counted(sum(table.rows for table in tables), 'row')}"
 
 
 def _ask(message: str) -> None:

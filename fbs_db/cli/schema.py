@@ -17,7 +17,6 @@ from fbs_db.cli.base import (
     all_option,
     columns,
     complain,
-    count_of_files,
     done,
     json_option,
     main,
@@ -32,6 +31,7 @@ from fbs_db.cli.base import (
 )
 from fbs_db.errors import UsageError
 from fbs_db.reports import MigrationStatus, TableDescription
+from fbs_db.wording import command, counted
 
 _STATE_COLORS = {"applied": "green", "pending": "yellow", "edited": "red", "missing": "red"}
 
@@ -130,7 +130,7 @@ def rollback(
         print_json(report.as_dict())
     elif report.steps:
         left = f"{report.current} is now the last." if report.current else "Nothing of FBS is left."
-        done(f"{count_of_files(len(report.steps))} undone in {report.seconds:.2f} s. {left}")
+        done(f"{counted(len(report.steps), 'file')} undone in {report.seconds:.2f} s. {left}")
     else:
         click.echo(f"Nothing to undo in {report.database}, schema {report.schema}.")
 
@@ -187,7 +187,7 @@ def tables(database: str | None, schema: str | None, as_json: bool) -> None:
         print_json([row.as_dict() for row in rows])
         return
     if not rows:
-        click.echo("There are no FBS tables here. Make them with: fbs-db migrate")
+        click.echo(f"There are no FBS tables here. Make them with: {command('migrate')}")
         return
     width = max(len(row.name) for row in rows)
     component = ""
@@ -250,7 +250,7 @@ def psql(database: str | None, arguments: tuple[str, ...], schema: str | None) -
 def _show_applied(report: fbs_db.MigrateReport, user_table: str | None) -> None:
     where = f"{report.database}, schema {report.schema}"
     if report.steps:
-        done(f"{count_of_files(len(report.steps))} applied in {report.seconds:.2f} s to {where}.")
+        done(f"{counted(len(report.steps), 'file')} applied in {report.seconds:.2f} s to {where}.")
     elif not report.users:
         click.echo(f"Nothing to do: {report.current} is in force in {where}.")
     if report.users:
@@ -305,9 +305,9 @@ def _show_status(report: fbs_db.StatusReport) -> None:
     for row in report.migrations:
         click.echo(_status_line(row, width))
     if pending := len(report.pending):
-        click.echo(f"{count_of_files(pending)} pending. Apply with: fbs-db migrate")
+        click.echo(f"{counted(pending, 'file')} pending. Apply with: {command('migrate')}")
         for name in report.elsewhere:
-            click.echo(f"FBS is installed in schema {name} too. To see it: fbs-db status --schema {name}")
+            click.echo(f"FBS is installed in schema {name} too. To see it: {command('status', '--schema', name)}")
     elif not report.problems:
         done("Everything is applied.")
 

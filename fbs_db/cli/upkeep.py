@@ -28,6 +28,7 @@ from fbs_db.cli.base import (
     show_progress,
     wrapped,
 )
+from fbs_db.wording import command
 
 
 @main.group()
@@ -159,7 +160,7 @@ def _show_cleanup(status: cleanups.CleanupStatus) -> None:
         click.echo(f"  {row.operation} of {row.keys:,} rows of {row.model_name}{rule}: {since}")
         if row.error:
             click.echo(wrapped(row.error, "      "))
-    click.echo("Do them: fbs-db cleanup retry")
+    click.echo(f"Do them: {command('cleanup', 'retry')}")
 
 
 @cleanup.command("retry")
@@ -177,7 +178,7 @@ def cleanup_retry(database: str | None, schema: str | None, as_json: bool) -> No
     else:
         click.echo(f"{report.done} done, {report.failed} failed, {report.waiting} waiting.")
         if report.failed:
-            complain("Not all could be cleaned up.", "See why: fbs-db cleanup status")
+            complain("Not all could be cleaned up.", f"See why: {command('cleanup', 'status')}")
     if report.failed:
         sys.exit(1)
 
@@ -344,6 +345,6 @@ def demo(as_json: bool) -> None:
         print_json({"filled": made})
     elif made:
         done("A small rentals host is there, in the schema rentals, with FBS rows that point at it.")
-        click.echo("Look around: fbs-db psql      README shows what to try.")
+        click.echo(f"README shows what to try. Look around: {command('psql')}")
     else:
         click.echo("The demo is there already, in the schema rentals.")
