@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,9 +12,10 @@ from psycopg import pq
 from fbs_db import config
 from fbs_db.backend import Backend
 from fbs_db.config import DatabaseConfig
-from fbs_db.errors import FbsDbError, LockTimeout, TargetError
+from fbs_db.errors import FbsDbError, LockTimeout, RowsAtStake, TargetError
 from fbs_db.reports import Progress, UserColumn, silent
 from fbs_db.session import Database, Session, session
+from fbs_db.wording import counted
 
 _TRIES = 5
 #: Components that hold tables for which FBS has rules of its own.
@@ -111,6 +112,7 @@ def attach_host(
     database: Database = None,
     *,
     key: str | None = None,
+    rename_rows: bool = True,
     schema: str | None = None,
     progress: Callable[[Progress], None] = silent,
 ) -> Host:
@@ -125,9 +127,11 @@ def attach_host(
         table: the table, such as ``tenants_tenant``.
         model: name by which FBS's rows point at it, such as ``tenants.tenant``.
         key: its key column; None for the primary key.
+        rename_rows: whether FBS's rows may get that name, where they point at the table by another.
         database, schema, progress: as for `fbs_db.migrate`.
 
     Raises:
+        RowsAtStake: there are such rows, and they may not.
         TargetError: no such table or column, no fit key, or the model is attached to
             another table.
 
@@ -139,13 +143,32 @@ def attach_host(
             _install_base(at)
         others = _other_databases(at)
         former = at.select("select model_name from {fbs}fbs_hosts where host_table = %s::regclass", name)
-        for other in others if former not in ([], [(model,)]) else ():
+        renamed = former not in ([], [(model,)])
+        if renamed and not rename_rows:
+            _refuse_rename(at, others, name, former[0][0], model)
+        for other in others if renamed else ():
             # Before it is renamed here: broken off in between, the next try finds the old name again.
             with session(other, None, application="fbs-db attach host") as there:
                 there.call("fbs_rename_model", former[0][0], model)
         at.call("fbs_set_cleanup_targets", [other.name for other in others])
         _patiently(at, progress, "fbs_attach_host", name, model, key)
         return next(host for host in hosts_of(at) if host.model_name == model)
+
+
+def _refuse_rename(at: Session, others: Sequence[DatabaseConfig], table: str, former: str, model: str) -> None:
+    """Refuse another model name where rows point at the table by the one that it has."""
+    found = {at.place.name: at.call("fbs_rows_of_model", former)[0][0]}
+    for other in others:
+        with session(other, None, application="fbs-db attach host") as there:
+            found[other.name] = there.call("fbs_rows_of_model", former)[0][0]
+    if rows := sum(found.values()):
+        point = "points" if rows == 1 else "point"
+        raise RowsAtStake(
+            f"{table} is attached as {former}, by which {counted(rows, 'row')} of FBS {point} at it."
+            f" This renames {'it' if rows == 1 else 'them'} to {model}.",
+            hint="Nothing was changed. To do it all the same: rename_rows=True, or --yes on the command line.",
+            rows=found,
+        )
 
 
 def _install_base(at: Session) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from psycopg import sql
 
 from fbs_db import files, wording
 from fbs_db.backend import Applied, Backend, name_taken
+from fbs_db.config import BASE
 from fbs_db.connection import refuse_transaction_pooler, shown
 from fbs_db.errors import (
     EditedMigration,
@@ -23,6 +25,7 @@ from fbs_db.errors import (
     MissingMigration,
     MissingRollback,
     PoolerRefused,
+    RowsAtStake,
     TargetError,
     UnsupportedServer,
     UsageError,
@@ -43,6 +46,7 @@ from fbs_db.reports import (
     silent,
 )
 from fbs_db.session import Database, Session, session
+from fbs_db.wording import counted
 
 #: How long another migration is waited for, in seconds.
 LOCK_WAIT = 60.0
@@ -166,6 +170,7 @@ def rollback(
     *,
     to: str | None = None,
     everything: bool = False,
+    lose_rows: bool = False,
     schema: str | None = None,
     wait: float = LOCK_WAIT,
     directory: Path | None = None,
@@ -177,11 +182,13 @@ def rollback(
         database, schema, wait, directory, progress: as for `migrate`.
         to: undo all files after this one, which stays.
         everything: undo all.
+        lose_rows: drop tables that hold rows, too.
 
     Returns:
         The files undone, in that order; none where nothing was applied.
 
     Raises:
+        RowsAtStake: tables hold rows, and it was not said that these may be lost.
         MissingRollback: one of them has no rollback file.
         FbsDbError: see `fbs_db.errors`. Nothing was changed then.
     """
@@ -194,7 +201,11 @@ def rollback(
             refuse_unfit(at)
             with backend.lock(wait):
                 undone = _to_undo(known, backend.history(), to, everything)
-                steps = _run(backend, undone, "rollback", progress)
+                doomed = [] if lose_rows else _tables_of_hosts(at, undone)
+                _refuse_loss(at, doomed)
+                # Again once nobody can write them any more.
+                first = partial(_refuse_loss, at, doomed, locked=True)
+                steps = _run(backend, undone, "rollback", progress, first)
         return _report(at, backend, steps, started)
 
 
@@ -464,6 +475,38 @@ def _refuse_taken_names(at: Session, known: list[MigrationFile], pending: list[M
         raise name_taken(at.schema, [name for (name,) in rows])
 
 
+def _tables_of_hosts(at: Session, undone: list[MigrationFile]) -> list[str]:
+    """The tables that would be dropped and can hold rows of a host's."""
+    names = [name for file in undone if file.component != BASE for kind, name in file.creates if kind == "table"]
+    query = (
+        "select relname::text from pg_catalog.pg_class where relnamespace = to_regnamespace(%s) and relname = any(%s)"
+        " and relkind in ('r', 'p') order by relname"
+    )
+    return [name for (name,) in at.select(query, at.quoted_schema, names)]
+
+
+def _refuse_loss(at: Session, tables: Sequence[str], *, locked: bool = False) -> None:
+    """Refuse to drop tables that hold rows.
+
+    Parameters:
+        locked: whether nobody shall write them any more, until the transaction ends.
+    """
+    names = {table: sql.Identifier(at.schema, table) for table in tables}
+    if locked and tables:
+        at.select(sql.SQL("lock table {} in access exclusive mode").format(sql.SQL(", ").join(names.values())))
+    found: dict[str, int] = {}
+    for table, name in names.items():
+        if at.select(sql.SQL("select exists (select from {})").format(name)) == [(True,)]:
+            found[table] = at.select(sql.SQL("select count(*) from {}").format(name))[0][0]
+    if found:
+        named = ", ".join(f"{table} ({rows:,})" for table, rows in list(found.items())[:5])
+        raise RowsAtStake(
+            f"This deletes {counted(sum(found.values()), 'row')}: {named}{' and more' if len(found) > 5 else ''}.",
+            hint="Nothing was changed. To do it all the same: lose_rows=True, or --yes on the command line.",
+            rows=found,
+        )
+
+
 def _refuse_no_transaction(backend: Backend, pending: list[MigrationFile]) -> None:
     alone = [file.id for file in pending if not file.transactional]
     if alone and backend.in_callers_transaction:
@@ -476,21 +519,33 @@ def _refuse_no_transaction(backend: Backend, pending: list[MigrationFile]) -> No
 # --- the run
 
 
+def _nothing() -> None:
+    """What comes before a run that has no conditions."""
+
+
 def _run(
-    backend: Backend, chosen: list[MigrationFile], operation: Operation, progress: Callable[[Progress], None]
+    backend: Backend,
+    chosen: list[MigrationFile],
+    operation: Operation,
+    progress: Callable[[Progress], None],
+    first: Callable[[], None] = _nothing,
 ) -> list[Step]:
     steps: list[Step] = []
     for transactional, group in groupby(chosen, key=lambda file: file.transactional or operation == "rollback"):
         together = list(group)
         if transactional:
-            steps += _run_together(backend, together, operation, progress)
+            steps += _run_together(backend, together, operation, progress, first)
         else:
             steps += [_run_one(backend, file, operation, progress) for file in together]
     return steps
 
 
 def _run_together(
-    backend: Backend, together: list[MigrationFile], operation: Operation, progress: Callable[[Progress], None]
+    backend: Backend,
+    together: list[MigrationFile],
+    operation: Operation,
+    progress: Callable[[Progress], None],
+    first: Callable[[], None],
 ) -> list[Step]:
     tries = 1 if backend.in_callers_transaction else _TRIES
     for attempt in range(1, tries + 1):
@@ -500,6 +555,7 @@ def _run_together(
                     raise PoolerRefused(
                         "The server session changed under way.", hint="Migrate over a direct connection."
                     )
+                first()
                 return [_run_one(backend, file, operation, progress) for file in together]
         except LockTimeout as error:
             if attempt == tries:

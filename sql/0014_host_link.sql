@@ -1110,6 +1110,38 @@ $$;
 comment on function fbs_rename_model(text, text) is
 'Lets the rows that point at a model by its old name do so by the new one, in every table that a rule is for; and the rules and clean-ups of that model. Returns how many rows were changed.';
 
+create function fbs_rows_of_model(model text)
+returns bigint
+language plpgsql
+stable
+set search_path from current
+as $$
+declare
+    place record;
+    found_here bigint;
+    total bigint := 0;
+begin
+    for place in
+        select distinct r.table_name, r.json_column, r.model_column
+        from fbs_cleanup_rules as r
+        where r.clean_sql is not null and r.model_column is not null
+    loop
+        execute format(
+            case
+                when place.json_column is null then 'select count(*) from %1$s where %3$I = $1'
+                else 'select count(*) from %1$s where (%2$I ->> %3$L) = $1'
+            end,
+            place.table_name, place.json_column, place.model_column
+        ) into found_here using model;
+        total := total + found_here;
+    end loop;
+    return total;
+end;
+$$;
+
+comment on function fbs_rows_of_model(text) is
+'How many rows point at a model by its name, in the tables that rules are for.';
+
 create function fbs_attach_host(host_table regclass, model_name text, key_column text default null)
 returns void
 language plpgsql

@@ -3764,6 +3764,35 @@ $$;
 
 COMMENT ON FUNCTION fbs_retry_cleanup(batch integer, due_only boolean) IS 'Does up to so many queued clean-ups, by default whether they are due or not; several workers share them. What fails again waits longer. Returns how many were done, failed, and are waiting.';
 
+CREATE FUNCTION fbs_rows_of_model(model text) RETURNS bigint
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+declare
+    place record;
+    found_here bigint;
+    total bigint := 0;
+begin
+    for place in
+        select distinct r.table_name, r.json_column, r.model_column
+        from fbs_cleanup_rules as r
+        where r.clean_sql is not null and r.model_column is not null
+    loop
+        execute format(
+            case
+                when place.json_column is null then 'select count(*) from %1$s where %3$I = $1'
+                else 'select count(*) from %1$s where (%2$I ->> %3$L) = $1'
+            end,
+            place.table_name, place.json_column, place.model_column
+        ) into found_here using model;
+        total := total + found_here;
+    end loop;
+    return total;
+end;
+$_$;
+
+COMMENT ON FUNCTION fbs_rows_of_model(model text) IS 'How many rows point at a model by its name, in the tables that rules are for.';
+
 CREATE FUNCTION fbs_run_queued(ids bigint[]) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'

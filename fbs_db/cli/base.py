@@ -39,10 +39,28 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Answer in JS
 class _Group(click.Group):
     """Errors become one message and an exit code; no command ends in a traceback."""
 
-    def main(self, args: Sequence[str] | None = None, **kwargs: Any) -> Any:  # type: ignore[override]
+    def main(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, *, standalone_mode: bool = True, **kwargs: Any
+    ) -> Any:
         gc.freeze()  # or the interpreter's end looks through all that was imported: 30 ms
+        as_json = "--json" in (sys.argv if args is None else args)
         try:
-            return super().main(args, **kwargs)
+            code = super().main(args, standalone_mode=False, **kwargs)
+            if not standalone_mode:
+                return code
+            sys.exit(code if isinstance(code, int) else 0)
+        except click.Abort as error:
+            if isinstance(error.__cause__, KeyboardInterrupt):
+                complain("Interrupted. What was not committed is undone.")
+                sys.exit(130)
+            failure = FbsDbError("It was not confirmed. Nothing was changed.")
+            failure.exit_code = 1
+        except click.ClickException as error:
+            if not as_json:
+                error.show()
+                sys.exit(error.exit_code)
+            path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "fbs-db"
+            failure = UsageError(error.format_message(), hint=f"Its help: {path} --help")
         except FbsDbError as error:
             failure = error
         except KeyboardInterrupt:
@@ -55,7 +73,7 @@ class _Group(click.Group):
                 f"Unexpected: {type(error).__name__}: {' '.join(str(error).split())}",
                 hint="With -v there is more to see. What was not committed is undone.",
             )
-        if "--json" in (sys.argv if args is None else args):
+        if as_json:
             print_json({"error": failure.as_dict()})
         complain(failure.message, failure.hint)
         sys.exit(failure.exit_code)
@@ -81,7 +99,8 @@ def main(context: click.Context, database: str | None, verbose: int, no_color: b
     fbs-db migrate --user-table auth_user       with the type of your users' keys
     fbs-db psql                                 look around
 
-    Exit codes: 0 done; 1 the schema or its files are at fault; 2 it could not be done.
+    Exit codes: 0 done; 1 the schema or its files are at fault; 2 it could not be done;
+    130 interrupted; 3 files are pending, for status --exit-code.
     """
     context.obj = database
     context.with_resource(wording.given(database=database))
@@ -92,11 +111,23 @@ def main(context: click.Context, database: str | None, verbose: int, no_color: b
     logging.getLogger("fbs_db").setLevel(level)
 
 
-def on_each(database: str | None, all_: bool, as_json: bool, work: Callable[[str | None], tuple[Any, int]]) -> None:
+#: Exit codes from the best to the worst: nothing to be said, pending, at fault, not done.
+_WORSE = (0, 3, 1, 2)
+
+
+def on_each(
+    database: str | None,
+    all_: bool,
+    as_json: bool,
+    work: Callable[[str | None], tuple[Any, int]],
+    *,
+    as_sql: bool = False,
+) -> None:
     """Do a command's work on one database or on all, and end with the worst exit code.
 
     Parameters:
         work: takes a database; returns what JSON shows, and the exit code.
+        as_sql: whether the answer is SQL, in which a database's name is a comment.
     """
     if not all_:
         answer, worst = work(database)
@@ -106,18 +137,30 @@ def on_each(database: str | None, all_: bool, as_json: bool, work: Callable[[str
         answer, worst = {}, 0
         for name in config.read().databases:
             if not as_json:
-                click.secho(f"{name}:", bold=True)
+                click.secho(wording.commented(f"{name}:") if as_sql else f"{name}:", bold=True)
             try:
                 with wording.given(database=name):
                     answer[name], code = work(name)
             except FbsDbError as error:
                 answer[name], code = {"error": error.as_dict()}, error.exit_code
                 complain(f"{name}: {error.message}", error.hint)
-            worst = max(worst, code)
+            worst = max(worst, code, key=_WORSE.index)
     if as_json:
         print_json(answer)
     if worst:
         sys.exit(worst)
+
+
+def ask(message: str) -> None:
+    """Go on only if that is wanted.
+
+    Raises:
+        UsageError: nobody is there to be asked.
+        click.Abort: it is not wanted.
+    """
+    if not sys.stdin.isatty():
+        raise UsageError(message, hint="To do it all the same, add --yes. Nothing was changed.")
+    click.confirm(f"{message} Go on?", abort=True, err=True)
 
 
 def show_progress(progress: Progress) -> None:

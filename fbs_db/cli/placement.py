@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from itertools import groupby
 
 import click
 
 from fbs_db import config, moving, places
-from fbs_db.cli.base import done, json_option, main, print_json, quiet
+from fbs_db.cli.base import ask, done, json_option, main, print_json, quiet
 from fbs_db.copying import MovedTable
-from fbs_db.errors import UsageError
 from fbs_db.moving import MoveReport
 from fbs_db.reports import Progress
 from fbs_db.session import session
@@ -60,7 +58,7 @@ def move(component: str, to: str, dry_run: bool, yes: bool, as_json: bool) -> No
         _show(plan, as_json)
         return
     if not yes and any(table.rows for table in plan.tables):
-        _ask(f"This moves {_counted(plan.tables)} from {plan.source} to {plan.target}; writers wait until it is done.")
+        ask(f"This moves {_counted(plan.tables)} from {plan.source} to {plan.target}; writers wait until it is done.")
     _show(moving.move(component, to, progress=quiet if as_json else _tell), as_json)
 
 
@@ -74,7 +72,7 @@ def drop(component: str, source: str, yes: bool, as_json: bool) -> None:
     with session(config.read().named(source), None, application="fbs-db placement drop") as at:
         kept = moving.kept_tables(at, component)
     if not yes:
-        _ask(f"This drops {_counted(kept)} in schema {moving.kept_schema(component)} of {source}.")
+        ask(f"This drops {_counted(kept)} in schema {moving.kept_schema(component)} of {source}.")
     dropped = moving.drop_moved(component, source)
     if as_json:
         print_json([table.as_dict() for table in dropped])
@@ -108,12 +106,6 @@ def _show(report: MoveReport, as_json: bool) -> None:
 
 def _counted(tables: tuple[MovedTable, ...] | list[MovedTable]) -> str:
     return f"{counted(len(tables), 'table')} with {counted(sum(table.rows for table in tables), 'row')}"
-
-
-def _ask(message: str) -> None:
-    if not sys.stdin.isatty():
-        raise UsageError(message, hint="To do it all the same, add --yes. Nothing was changed.")
-    click.confirm(f"{message} Go on?", abort=True)
 
 
 def _tell(progress: Progress) -> None:

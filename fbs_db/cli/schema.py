@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import textwrap
+from functools import partial
 from typing import Any
 
 import click
 
 import fbs_db
-from fbs_db import connection, files, migrations, server
+from fbs_db import connection, migrations, server
 from fbs_db.cli.base import (
     all_option,
+    ask,
     columns,
     complain,
     done,
@@ -29,9 +32,9 @@ from fbs_db.cli.base import (
     size_of,
     wrapped,
 )
-from fbs_db.errors import UsageError
+from fbs_db.errors import RowsAtStake, UsageError
 from fbs_db.reports import MigrationStatus, TableDescription
-from fbs_db.wording import command, counted
+from fbs_db.wording import command, commented, counted
 
 _STATE_COLORS = {"applied": "green", "pending": "yellow", "edited": "red", "missing": "red"}
 
@@ -86,7 +89,7 @@ def migrate(
             _show_applied(report, user_table)
         return report.as_dict(), 0
 
-    on_each(database, all_, as_json, work)
+    on_each(database, all_, as_json, work, as_sql=dry_run)
 
 
 @main.command()
@@ -110,22 +113,26 @@ def rollback(
 
     Tables go with their rows. Where there are any, it asks first, or wants --yes.
     """
-    plan = migrations.rollback_plan(database, to=to, everything=everything, schema=schema)
     if dry_run:
+        plan = migrations.rollback_plan(database, to=to, everything=everything, schema=schema)
         if as_json:
             print_json(plan.as_dict())
         else:
             _show_plan(plan)
         return
-    if not yes:
-        _confirm_loss(database, schema, plan.pending)
-    report = fbs_db.rollback(
+    undo = partial(
+        fbs_db.rollback,
         database,
         to=to,
         everything=everything,
         schema=schema,
         progress=quiet if as_json else show_progress,
     )
+    try:
+        report = undo(lose_rows=yes)
+    except RowsAtStake as error:
+        ask(error.message)
+        report = undo(lose_rows=True)
     if as_json:
         print_json(report.as_dict())
     elif report.steps:
@@ -136,14 +143,16 @@ def rollback(
 
 
 @main.command()
+@click.option("--exit-code", is_flag=True, help="Exit with 3 where files are pending.")
 @schema_option
 @all_option
 @json_option
 @click.pass_obj
-def status(database: str | None, schema: str | None, all_: bool, as_json: bool) -> None:
+def status(database: str | None, exit_code: bool, schema: str | None, all_: bool, as_json: bool) -> None:
     """What is applied, pending, edited since, or missing.
 
-    Exit code 1 where an applied file was edited or is missing.
+    Exit codes: 0, also where files are pending, unless --exit-code is there: then 3;
+    1 where an applied file was edited or is missing; 2 it could not look.
     """
 
     def work(database: str | None) -> tuple[Any, int]:
@@ -152,7 +161,8 @@ def status(database: str | None, schema: str | None, all_: bool, as_json: bool) 
             _show_status(report)
         for problem in report.problems:
             complain(problem.message, problem.hint)
-        return report.as_dict(), 1 if report.problems else 0
+        pending = exit_code and report.pending
+        return report.as_dict(), 1 if report.problems else 3 if pending else 0
 
     on_each(database, all_, as_json, work)
 
@@ -215,10 +225,15 @@ def describe(database: str | None, table: str, schema: str | None, as_json: bool
 
 
 @main.command()
+@json_option
 @click.pass_obj
-def url(database: str | None) -> None:
+def url(database: str | None, as_json: bool) -> None:
     """The database that would be worked on, without its password."""
-    click.echo(connection.shown(connection.resolve(database)[0]))
+    shown = connection.shown(connection.resolve(database)[0])
+    if as_json:
+        print_json({"url": shown})
+    else:
+        click.echo(shown)
 
 
 @main.command(context_settings={"ignore_unknown_options": True})
@@ -240,7 +255,7 @@ def psql(database: str | None, arguments: tuple[str, ...], schema: str | None) -
         environment["PGPASSWORD"] = str(password)
     schema = schema or place.schema
     if schema and schema != "public":
-        quoted = '"' + schema.replace('"', '""').replace("\\", "\\\\").replace(" ", "\\ ") + '"'
+        quoted = re.sub(r"([\\\s])", r"\\\1", '"' + schema.replace('"', '""') + '"')
         environment["PGOPTIONS"] = f"{environment.get('PGOPTIONS', '')} -c search_path={quoted}".strip()
     program = _psql()
     sys.stdout.flush()
@@ -259,18 +274,22 @@ def _show_applied(report: fbs_db.MigrateReport, user_table: str | None) -> None:
 
 
 def _show_plan(plan: fbs_db.DryRunReport) -> None:
-    click.echo(f"-- Dry run on {plan.database}, schema {plan.schema}: nothing is changed.")
-    if not plan.pending:
-        click.echo("-- Nothing to do.")
+    def say(text: str) -> None:
+        click.echo(commented(text))
+
+    say(f"Dry run on {plan.database}, schema {plan.schema}: nothing is changed.")
+    if not plan.pending and not plan.sql:
+        say("Nothing to do.")
         return
-    click.echo(f"-- Files: {', '.join(plan.pending)}")
+    if plan.pending:
+        say(f"Files: {', '.join(plan.pending)}")
     tried = [name for name in plan.pending if name not in plan.untried]
     if tried:
-        click.echo("-- Locks on tables that exist already:" + ("" if plan.locks else " none"))
+        say("Locks on tables that exist already:" + ("" if plan.locks else " none"))
     for lock in plan.locks:
-        click.echo(f"--   {lock.migration_id}: {lock.mode} on {lock.table} (blocks {lock.blocks})")
+        say(f"  {lock.migration_id}: {lock.mode} on {lock.table} (blocks {lock.blocks})")
     if plan.untried and tried:
-        click.echo(f"-- Not tried, as they run outside a transaction or after such a file: {', '.join(plan.untried)}")
+        say(f"Not tried, as they run outside a transaction or after such a file: {', '.join(plan.untried)}")
     click.echo("\n" + plan.sql, nl=False)
 
 
@@ -318,22 +337,6 @@ def _status_line(row: MigrationStatus, width: int) -> str:
     if row.applied_at:
         line += f"  {row.applied_at:%Y-%m-%d %H:%M:%S %Z} by {row.applied_by}, fbs-db {row.fbs_db_version}"
     return line.rstrip()
-
-
-def _confirm_loss(database: str | None, schema: str | None, undone: tuple[str, ...]) -> None:
-    doomed = {name for file in files.load() if file.id in undone for kind, name in file.creates if kind == "table"}
-    filled = [
-        row
-        for row in fbs_db.tables(database, schema=schema)
-        if row.name in doomed and row.rows and row.component != "base"
-    ]
-    if not filled:
-        return
-    named = ", ".join(f"{row.name} ({row.rows:,})" for row in filled[:5]) + (" and more" if len(filled) > 5 else "")
-    message = f"This deletes {sum(row.rows for row in filled):,} rows: {named}."
-    if not sys.stdin.isatty():
-        raise UsageError(message, hint="To do it all the same, add --yes. Nothing was changed.")
-    click.confirm(f"{message} Go on?", abort=True)
 
 
 def _psql() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from fbs_db import hosts, retention, storage
 from fbs_db import settings as adjusted
 from fbs_db.cli.base import (
     all_option,
+    ask,
     complain,
     done,
     json_option,
@@ -28,6 +30,7 @@ from fbs_db.cli.base import (
     show_progress,
     wrapped,
 )
+from fbs_db.errors import RowsAtStake
 from fbs_db.wording import command
 
 
@@ -71,19 +74,32 @@ def attach_users(database: str | None, table: str, repair: bool, schema: str | N
 @click.argument("table")
 @click.option("--model", required=True, metavar="NAME", help="Name FBS's rows point at it by, such as tenants.tenant.")
 @click.option("--key", metavar="COLUMN", help="Its key; the primary key where nothing is said.")
+@click.option("--yes", is_flag=True, help="Do not ask, though rows get another model name.")
 @schema_option
 @json_option
 @click.pass_obj
 def attach_host(
-    database: str | None, table: str, model: str, key: str | None, schema: str | None, as_json: bool
+    database: str | None, table: str, model: str, key: str | None, yes: bool, schema: str | None, as_json: bool
 ) -> None:
     """Attach a TABLE of the host's: deleting its rows cleans up FBS's rows from then on.
 
-    Again does no harm, and puts back triggers that were lost.
+    Again does no harm, and puts back triggers that were lost. Under another model name,
+    FBS's rows get that name: where there are any, it asks first, or wants --yes.
     """
-    host = hosts.attach_host(
-        table, model, database, key=key, schema=schema, progress=quiet if as_json else show_progress
+    attach = partial(
+        hosts.attach_host,
+        table,
+        model,
+        database,
+        key=key,
+        schema=schema,
+        progress=quiet if as_json else show_progress,
     )
+    try:
+        host = attach(rename_rows=yes)
+    except RowsAtStake as error:
+        ask(error.message)
+        host = attach(rename_rows=True)
     if as_json:
         print_json(host.as_dict())
     else:
