@@ -21,9 +21,10 @@ from psycopg.rows import tuple_row
 from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 
 from fbs_db import __version__, wording
+from fbs_db.config import BASE
 from fbs_db.connection import from_server, raise_if_lost, settings_kept
 from fbs_db.errors import FbsDbError, LockTimeout, MigrationFailed, MissingRollback, NameTaken
-from fbs_db.files import MigrationFile, statements
+from fbs_db.files import MigrationFile, load, statements
 
 _POLL_SECONDS = 0.1
 _SETTINGS = {
@@ -335,11 +336,12 @@ class Backend(PostgresqlPsycopgBackend):
 
 def name_taken(schema: str, names: Sequence[str]) -> NameTaken:
     """The error for what is there already under names that are FBS's."""
-    return NameTaken(
-        f"Schema {schema} holds already, not made by fbs-db: {', '.join(names)}.",
-        hint=f"Where Django made FBS's tables, type: {wording.command('adopt')}\n"
-        "Else rename or drop them, or choose another schema with --schema. Nothing was changed.",
-    )
+    hint = "What is not FBS's: rename or drop it, or choose another schema with --schema. Nothing was changed."
+    tables = {name for file in load() if file.component != BASE for kind, name in file.creates if kind == "table"}
+    if tables.intersection(names):
+        adopt = wording.command("adopt")
+        hint = f"Type: {adopt}\nThat takes over tables that Django made for FBS, and keeps their rows. {hint}"
+    return NameTaken(f"Schema {schema} holds already, not made by fbs-db: {', '.join(names)}.", hint=hint)
 
 
 def _in_the_way() -> str:

@@ -65,13 +65,16 @@ _CONNECT_HINTS = (
 )
 
 
-def resolve(database: str | DatabaseConfig | None = None, *, start: bool = False) -> tuple[str, DatabaseConfig]:
+def resolve(
+    database: str | DatabaseConfig | None = None, *, start: bool = False, source: str = "the argument"
+) -> tuple[str, DatabaseConfig]:
     """The connection string to use, and what the project says of that database.
 
     Parameters:
         database: a configured database or its name, or URL or libpq keywords; None to look
             at the environment.
         start: whether an embedded server may be created where there is none.
+        source: where the caller has it from, for the messages.
 
     Raises:
         UsageError: what is named is no connection string for PostgreSQL, nor a database
@@ -86,7 +89,7 @@ def resolve(database: str | DatabaseConfig | None = None, *, start: bool = False
     elif database in known.databases:
         place = known.databases[database]
     else:
-        return _checked(database, "the argument", known), config.of_lent_connection()
+        return _checked(database, source, known), config.of_lent_connection()
     if (place.name != DEFAULT or known.definite) and (named := place.connection_string()):
         return _checked(named, f"{known.source}, database {place.name}"), place
     if url := os.environ.get("DATABASE_URL"):

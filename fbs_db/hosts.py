@@ -162,10 +162,9 @@ def _refuse_rename(at: Session, others: Sequence[DatabaseConfig], table: str, fo
         with session(other, None, application="fbs-db attach host") as there:
             found[other.name] = there.call("fbs_rows_of_model", former)[0][0]
     if rows := sum(found.values()):
-        point = "points" if rows == 1 else "point"
         raise RowsAtStake(
-            f"{table} is attached as {former}, by which {counted(rows, 'row')} of FBS {point} at it."
-            f" This renames {'it' if rows == 1 else 'them'} to {model}.",
+            f"{table} is attached as {former}, by which {counted(rows, 'row', 'points', 'point')} at it."
+            f" This renames the model there to {model}.",
             hint="Nothing was changed. To do it all the same: rename_rows=True, or --yes on the command line.",
             rows=found,
         )

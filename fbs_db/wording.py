@@ -93,12 +93,12 @@ def is_command(text: str) -> bool:
     return bool(re.match(r"(\S+=\S+ )?(\S*fbs-db|pip|python\S*) ", text))
 
 
-def counted(count: int, what: str) -> str:
-    """A number and what it counts: 1 row, 2,000 rows."""
+def counted(count: int, what: str, one: str = "", several: str = "") -> str:
+    """A number and what it counts: 1 row, 2,000 rows; with a verb, 1 row is, 2 rows are."""
     if count == 1:
-        return f"1 {what}"
-    ending = "es" if re.search(r"(x|s|ch)$", what) else "s"
-    return f"{count:,} {what[:-1]}ies" if re.search(r"[^aeiou]y$", what) else f"{count:,} {what}{ending}"
+        return f"1 {what} {one}".rstrip()
+    plural = f"{what}es" if what.endswith("x") else f"{what}s"
+    return f"{count:,} {plural} {several}".rstrip()
 
 
 def commented(text: str) -> str:

@@ -89,7 +89,8 @@ def _show(report: MoveReport, as_json: bool) -> None:
         done(f"The move of {report.component} {would} called off: it lives in {report.target}, as before.")
         return
     for table in report.tables:
-        click.echo(f"  {table.table:<42} {table.rows:>12,} rows  {'equal' if table.checksum else ''}".rstrip())
+        rows = f"{table.rows:>12,} {'row ' if table.rows == 1 else 'rows'}"
+        click.echo(f"  {table.table:<42} {rows}  {'equal' if table.checksum else ''}".rstrip())
     if not report.done:
         click.echo(
             f"{_counted(report.tables)} would move from {report.source} to {report.target}. Nothing was changed."

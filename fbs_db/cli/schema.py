@@ -206,7 +206,8 @@ def tables(database: str | None, schema: str | None, as_json: bool) -> None:
             component = row.component
             click.secho(component, bold=True)
         count = f"{row.rows:,}" if row.exact else f"~{row.rows:,}"
-        line = f"  {row.name:<{width}}  {count:>9} rows  {size_of(row.size):>8}  "
+        rows_ = "row " if row.rows == 1 else "rows"
+        line = f"  {row.name:<{width}}  {count:>9} {rows_}  {size_of(row.size):>8}  "
         click.echo(line + textwrap.shorten(row.comment, max(30, columns() - len(line)), placeholder=" ..."))
 
 
@@ -269,7 +270,7 @@ def _show_applied(report: fbs_db.MigrateReport, user_table: str | None) -> None:
     elif not report.users:
         click.echo(f"Nothing to do: {report.current} is in force in {where}.")
     if report.users:
-        done(f"{len(report.users)} user columns are tied to {user_table}.")
+        done(f"{counted(len(report.users), 'user column', 'is', 'are')} tied to {user_table}.")
         show_orphans(report.users, str(user_table))
 
 

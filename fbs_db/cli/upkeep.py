@@ -31,7 +31,7 @@ from fbs_db.cli.base import (
     wrapped,
 )
 from fbs_db.errors import RowsAtStake
-from fbs_db.wording import command
+from fbs_db.wording import command, counted
 
 
 @main.group()
@@ -59,12 +59,11 @@ def attach_users(database: str | None, table: str, repair: bool, schema: str | N
     if as_json:
         print_json([column.as_dict() for column in columns])
     else:
-        done(f"{len(columns)} columns are tied to {table}.")
+        done(f"{counted(len(columns), 'column', 'is', 'are')} tied to {table}.")
         for column in columns:
             if column.orphans and column.validated:
-                click.echo(
-                    f"  {column.table_name}.{column.column_name}: {column.orphans:,} rows without a user repaired"
-                )
+                rows = counted(column.orphans, "row")
+                click.echo(f"  {column.table_name}.{column.column_name}: {rows} without a user repaired")
         show_orphans(left, table)
     if left:
         sys.exit(1)
@@ -121,7 +120,7 @@ def detach_users(database: str | None, schema: str | None, as_json: bool) -> Non
     if as_json:
         print_json({"detached": count})
     else:
-        click.echo(f"{count} columns untied." if count else "Users were not attached.")
+        click.echo(f"{counted(count, 'column')} untied." if count else "Users were not attached.")
 
 
 @detach.command("host")
@@ -172,8 +171,8 @@ def _show_cleanup(status: cleanups.CleanupStatus) -> None:
     for row in status.waiting:
         rule = f", rule {row.rule_name}" if row.rule_name else ""
         rule += f", in {row.target}" if row.target else ""
-        since = f"since {row.oldest:%Y-%m-%d %H:%M:%S}, tried {row.attempts} times"
-        click.echo(f"  {row.operation} of {row.keys:,} rows of {row.model_name}{rule}: {since}")
+        since = f"since {row.oldest:%Y-%m-%d %H:%M:%S}, tried {counted(row.attempts, 'time')}"
+        click.echo(f"  {row.operation} of {counted(row.keys, 'row')} of {row.model_name}{rule}: {since}")
         if row.error:
             click.echo(wrapped(row.error, "      "))
     click.echo(f"Do them: {command('cleanup', 'retry')}")
@@ -218,9 +217,13 @@ def cleanup_sweep(database: str | None, model: str | None, schema: str | None, a
     else:
         for row in swept:
             name = f"{row.model_name} in {row.target}" if row.target else row.model_name
-            click.echo(f"  {name}: {row.error or f'{row.orphans:,} gone, {row.touched:,} rows cleaned up'}")
+            click.echo(f"  {name}: {row.error or _swept(row)}")
     if any(row.error for row in swept):
         sys.exit(1)
+
+
+def _swept(row: cleanups.Swept) -> str:
+    return f"{row.orphans:,} gone, {counted(row.touched or 0, 'row')} cleaned up"
 
 
 @cleanup.command("run")
@@ -312,7 +315,7 @@ def files_purge(database: str | None, root: Path, schema: str | None, as_json: b
     if as_json:
         print_json(report.as_dict())
     else:
-        click.echo(f"{len(report.removed)} files removed.")
+        click.echo(f"{counted(len(report.removed), 'file')} removed.")
         for name, reason in report.failed:
             complain(f"{name}: {reason}")
     if report.failed:
@@ -338,7 +341,7 @@ def purge(
 
     def tell(name: str, rows: int) -> None:
         if not as_json:
-            click.echo(f"  {name}: {rows:,} rows so far", err=True)
+            click.echo(f"  {name}: {counted(rows, 'row')} so far", err=True)
 
     purged = retention.purge(names, database, dry_run=dry_run, batch=batch, schema=schema, progress=tell)
     if as_json:
@@ -349,7 +352,7 @@ def purge(
             click.echo(f"  {row.name}: kept for ever")
         else:
             verb = "would be removed" if dry_run else "removed"
-            click.echo(f"  {row.name}: {row.rows:,} rows from before {row.cutoff:%Y-%m-%d %H:%M} {verb}")
+            click.echo(f"  {row.name}: {counted(row.rows, 'row')} from before {row.cutoff:%Y-%m-%d %H:%M} {verb}")
 
 
 @main.command()

@@ -17,6 +17,7 @@ from fbs_db.django import conf
 from fbs_db.django.hosts import HostModel, host_models
 from fbs_db.errors import FbsDbError
 from fbs_db.reports import Progress
+from fbs_db.wording import counted
 
 
 def before_migrations(sender: AppConfig, using: str, verbosity: int = 1, stdout: Any = None, **_: Any) -> None:
@@ -31,9 +32,9 @@ def before_migrations(sender: AppConfig, using: str, verbosity: int = 1, stdout:
     with as_command_errors(using):
         report = fbs_db.migrate(using, user_table="", progress=lambda progress: _show(progress, tell))
         if report.steps:
-            tell(f"  {len(report.steps)} files of FBS applied to {using}, schema {report.schema}.")
+            tell(f"  {counted(len(report.steps), 'file')} of FBS applied to {using}, schema {report.schema}.")
         if conf.said_of("LATER_NAMES") and (made := fbs_db.add_later_names(using)):
-            tell(f"  {len(made)} views under FBS's later names: {', '.join(made)}.")
+            tell(f"  {counted(len(made), 'view')} under FBS's later names: {', '.join(made)}.")
 
 
 def after_migrations(sender: AppConfig, using: str, verbosity: int = 1, stdout: Any = None, **options: Any) -> None:
@@ -47,10 +48,11 @@ def after_migrations(sender: AppConfig, using: str, verbosity: int = 1, stdout: 
         if place.user_table and _bare(place.user_table) in there:
             report = fbs_db.migrate(using, progress=lambda progress: _show(progress, tell))
             if report.users:
-                tell(f"  {len(report.users)} user columns of FBS tied to {place.user_table}.")
+                tell(f"  {counted(len(report.users), 'user column')} of FBS tied to {place.user_table}.")
             for column in report.users:
                 if column.orphans:
-                    tell(f"  {column.table_name}.{column.column_name}: the user of {column.orphans:,} rows is gone.")
+                    rows = counted(column.orphans, "row")
+                    tell(f"  {column.table_name}.{column.column_name}: the user of {rows} is gone.")
         fresh = unattached(using)
         for host in host_models():
             if host.lives_in(using) and host.model._meta.db_table in there:
