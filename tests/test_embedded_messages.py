@@ -131,7 +131,7 @@ def test_without_useradd_the_user_to_be_made_is_named(here: Path, monkeypatch: p
         return known(name)
 
     monkeypatch.setattr(pwd, "getpwnam", unknown)
-    monkeypatch.setattr(server, "_system_programs_found", lambda: monkeypatch.context())
+    monkeypatch.setattr(server, "_system_programs_found", monkeypatch.context)
     monkeypatch.setenv("PATH", "/nowhere")
     said = refused("server", "start")
     assert "there is no useradd" in said

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import psycopg
+import pytest
 from click.testing import CliRunner, Result
+from psycopg import conninfo
 
 import fbs_db
+from fbs_db import wording
 from fbs_db.cli import main
 from tests.conftest import url_of
+from tests.servers import GUARDED, with_password
 
 #: Would do in a shell what nobody wants, where it is not quoted; and is hard to quote.
 HOSTILE = "$(touch pwned)`touch pwned`;touch pwned;\"x\" 'y' \\ z"
@@ -117,3 +122,148 @@ def paste(command: str) -> list[str]:
         re.MULTILINE,
     )
     return [told[1], *paste(told[1])] if told else []
+
+
+def test_names_in_a_shell_and_in_sql_within_a_shell() -> None:
+    with wording.given(database="postgresql://me@h/d", schema=HOSTILE):
+        for command in (
+            wording.command("attach", "host", quoted(HOSTILE), "--model", HOSTILE),
+            wording.typed(f"drop table {quoted(HOSTILE)};"),
+        ):
+            said = shell(f"printf '%s\\n' {command.partition(' ')[2]}").stdout.splitlines()
+            assert said[:2] == ["--database", "postgresql://me@h/d"]
+            assert HOSTILE in said
+            assert quoted(HOSTILE) in said or f"drop table {quoted(HOSTILE)};" in said
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        (f"postgresql://me:{SECRET}@h:5433/d?sslmode=require", "'postgresql://me@h:5433/d?sslmode=require'"),
+        (f"postgresql://me@/d?host=/tmp&password={SECRET}&port=5", "'postgresql://me@/d?host=/tmp&port=5'"),
+        (f"postgresql://h/d?sslpassword={SECRET}", "postgresql://h/d"),
+        (f"host=h user=me password='{SECRET} x' dbname=d", "'user=me dbname=d host=h'"),
+        (f"mysql://me:{SECRET}@h/d", "URL"),
+        (f"postgresql://me:{SECRET}@h:p/d=x y", "URL"),
+        ("licences", "licences"),
+        ("my licences", "'my licences'"),
+    ],
+)
+def test_no_password_is_in_a_command(given: str, shown: str) -> None:
+    with wording.given(database=given):
+        said = wording.command("check")
+    assert SECRET not in said
+    words = shlex.split(said)
+    if shown.startswith("'user"):
+        assert conninfo.conninfo_to_dict(words[2]) == conninfo.conninfo_to_dict(shlex.split(shown)[0])
+    else:
+        assert said == f"fbs-db --database {shown} check"
+
+
+def test_a_password_comes_from_where_it_came_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = f"postgresql://me:{SECRET}@h/d"
+    monkeypatch.setenv("DATABASE_URL", url)
+    with wording.given(database=url):
+        assert wording.command("check") == 'fbs-db --database "$DATABASE_URL" check'
+    assert wording.command("check") == "fbs-db check"
+
+
+def test_a_command_that_concerns_the_project_names_no_database() -> None:
+    with wording.given(database="postgresql://h/d", schema="s"):
+        assert wording.command("placement", "move", "bi", "--to", "other") == "fbs-db placement move bi --to other"
+        assert wording.command("check", "--all") == "fbs-db check --all --schema s"
+        assert wording.command("rollback", "--all") == "fbs-db --database postgresql://h/d rollback --all --schema s"
+        assert wording.command("status", "--schema", "t") == "fbs-db --database postgresql://h/d status --schema t"
+
+
+@pytest.mark.parametrize(
+    ("count", "what", "said"),
+    [(0, "row", "0 rows"), (1, "row", "1 row"), (20_000, "row", "20,000 rows"), (2, "index", "2 indexes")],
+)
+def test_one_is_not_many(count: int, what: str, said: str) -> None:
+    assert wording.counted(count, what) == said
+
+
+def test_the_program_is_named_as_it_was_called_where_the_shell_would_not_find_it(
+    empty: psycopg.Connection, tmp_path: Path
+) -> None:
+    program = Path(sys.executable).parent / "fbs-db"
+    lost = subprocess.run(
+        [program, "--database", url_of(empty), "status"],
+        env={"PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert f"Apply with: {program} --database " in lost.stdout
+    assert "Apply with: fbs-db --database " in shell(f"fbs-db --database '{url_of(empty)}' status").stdout
+
+
+def test_hints_of_errors_can_be_pasted(empty: psycopg.Connection) -> None:
+    """Each ends with a command for this very schema of this very database."""
+    url = url_of(empty)
+    execute(empty, f"create schema {quoted(HOSTILE)}; create table {quoted(HOSTILE)}.fbs_kpis (id int)")
+    where = f"fbs-db --database {shlex.quote(url)}"
+    schema = f"--schema {shlex.quote(HOSTILE)}"
+    for words, hint in {
+        ("settings",): f"{where} migrate {schema}",
+        ("docs", "--html", "-"): f"{where} migrate {schema}",
+        ("migrate",): f"{where} adopt {schema}",
+        ("cleanup", "status"): f"{where} migrate {schema}",
+    }.items():
+        refused = run("--database", url, *words, "--schema", HOSTILE)
+        assert f"Type: {hint}\n" in refused.stderr, words
+    shown = run("--database", url, "status", "--schema", HOSTILE)
+    assert f"Apply with: {where} migrate {schema}\n" in shown.stdout
+    execute(empty, f"drop table {quoted(HOSTILE)}.fbs_kpis")
+    assert shell(re.findall("Apply with: (.*)", shown.stdout)[0]).returncode == 0
+    assert run("--database", url, "status", "--schema", HOSTILE, "--exit-code").exit_code == 0
+    elsewhere = run("--database", url, "status").stdout
+    assert shell(re.findall("To see it: (.*)", elsewhere)[0]).returncode == 0
+    execute(empty, f"create table {quoted(HOSTILE)}.dms_document (id int)")
+    taken = run("--database", url, "names", "add", "--schema", HOSTILE)
+    assert f"adopt it before FBS is installed: {where} adopt {schema}\n" in taken.stderr
+
+
+def test_fbs_health_in_psql_names_the_schema(empty: psycopg.Connection) -> None:
+    execute(empty, f"create schema {quoted(HOSTILE)}")
+    fbs_db.migrate(url_of(empty), schema=HOSTILE)
+    execute(
+        empty,
+        f"set search_path = {quoted(HOSTILE)};"
+        "insert into fbs_cleanup_queue (model_name, operation, keys, attempts, error)"
+        " values ('m', 'delete', '{1}', 1, 'n');"
+        "alter table fbs_kpis disable trigger fbs_kpis_touch; alter table fbs_kpis add check (id > 0) not valid;"
+        "set search_path = public",
+    )
+    rows = empty.execute(f"select kind, mend from {quoted(HOSTILE)}.fbs_health()".encode()).fetchall()
+    found: dict[str, str] = dict(rows)
+    assert found["clean-up"] == f"fbs-db cleanup retry --schema {shlex.quote(HOSTILE)}"
+    for kind in ("trigger", "constraint"):
+        empty.execute(found[kind].encode())
+
+
+def test_a_database_with_a_password_is_named_without_it_in_findings(empty: psycopg.Connection) -> None:
+    execute(empty, f"create role {GUARDED} superuser login password '{SECRET}'")
+    try:
+        url = with_password(url_of(empty).replace("//postgres@", f"//{GUARDED}@"), SECRET)
+        checked = run("--database", url, "check")
+        assert SECRET not in checked.output
+        [mend] = mends(checked.stdout)
+        assert shell(mend).returncode == 2  # no password
+        assert shell(mend, PGPASSWORD=SECRET).returncode == 0
+    finally:
+        execute(empty, f"drop owned by {GUARDED}; drop role {GUARDED}")
+
+
+def test_a_configured_database_is_named_by_its_name(empty: psycopg.Connection) -> None:
+    Path("fbs-db.toml").write_text(
+        f'[databases.default]\nurl = "{url_of(empty)}"\ncomponents = ["msme"]\n[databases."my other"]\n'
+        f'url = "{url_of(empty)}"\nschema = "fbs_elsewhere"\n'
+    )
+    execute(empty, "create schema fbs_elsewhere")
+    found = run("check", "--all").stdout
+    assert mends(found) == ["fbs-db --database default migrate", "fbs-db --database 'my other' migrate"]
+    for command in mends(found):
+        assert shell(command).returncode == 0
+    assert run("check", "--all").exit_code == 0

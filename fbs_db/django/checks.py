@@ -19,6 +19,7 @@ from fbs_db.django import conf, receivers
 from fbs_db.django.hosts import host_models
 from fbs_db.errors import FbsDbError, UsageError
 from fbs_db.health import Finding
+from fbs_db.wording import command, typed
 
 #: What a finding's number begins with; numbers stay what they are.
 _NUMBERS = {
@@ -112,7 +113,8 @@ def migrating() -> Iterator[None]:
 
 def _of(alias: str) -> Iterator[CheckMessage]:
     try:
-        report = fbs_db.check(alias)
+        with conf.as_typed(alias):
+            report = fbs_db.check(alias)
     except FbsDbError as error:
         yield checks.Warning(
             f"FBS in {alias} could not be looked at: {error.message}", hint=error.hint, id="fbs_db.W005"
@@ -125,7 +127,7 @@ def _of(alias: str) -> Iterator[CheckMessage]:
         if host.lives_in(alias) and host.model_name not in attached:
             yield checks.Warning(
                 f"FBS in {alias}: {host.model._meta.label} is not attached.",
-                hint=f"manage.py migrate --database {alias}",
+                hint=conf.migrate_command(alias),
                 id="fbs_db.W122",
             )
 
@@ -140,7 +142,6 @@ def _message(finding: Finding, alias: str) -> CheckMessage:
         for name, text in (("found", finding.found), ("expected", finding.expected))
         if text and "\n" not in text
     ]
-    mend = finding.mend
-    if mend.startswith("fbs-db migrate"):
-        mend = f"manage.py migrate --database {alias}"
+    with conf.as_typed(alias):
+        mend = conf.migrate_command(alias) if finding.mend == command("migrate") else typed(finding.mend)
     return make("; ".join(parts), hint=mend or None, id=f"fbs_db.{letter}{_NUMBERS.get(finding.kind, _OTHER)}")

@@ -104,7 +104,8 @@ def unattached(alias: str, fresh: bool = False) -> list[HostModel]:
 def as_command_errors(alias: str) -> Iterator[None]:
     """Errors of ours leave the block as Django's, which ``manage.py`` prints without a traceback."""
     try:
-        yield
+        with conf.as_typed(alias):
+            yield
     except FbsDbError as error:
         raise CommandError(f"FBS in database {alias}: {error}", returncode=error.exit_code) from error
 
