@@ -336,7 +336,7 @@ class Backend(PostgresqlPsycopgBackend):
 
 def name_taken(schema: str, names: Sequence[str]) -> NameTaken:
     """The error for what is there already under names that are FBS's."""
-    hint = "What is not FBS's: rename or drop it, or choose another schema with --schema. Nothing was changed."
+    hint = "Rename or drop what is not FBS's, or choose another schema with --schema. Nothing was changed."
     tables = {name for file in load() if file.component != BASE for kind, name in file.creates if kind == "table"}
     if tables.intersection(names):
         adopt = wording.command("adopt")

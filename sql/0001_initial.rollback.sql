@@ -8,5 +8,8 @@ drop function fbs_require_user_table(regclass);
 drop domain fbs_user_id;
 drop function fbs_key_type(regclass);
 drop function fbs_key_column(regclass);
+drop function fbs_named(regclass);
+drop function fbs_counted(bigint, text);
+drop function fbs_command(text[]);
 drop table fbs_migration_log;
 drop table fbs_migrations;

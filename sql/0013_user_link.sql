@@ -76,7 +76,7 @@ begin
         if link.user_table <> fbs_link_users.user_table then
             raise exception 'users are attached to %, not to %', link.user_table, fbs_link_users.user_table
                 using errcode = 'FB003',
-                    hint = 'Detach them first: select fbs_detach_users();';
+                    hint = 'Detach them first: ' || fbs_command('detach', 'users');
         elsif link.user_table is null then
             execute format(
                 'alter table %s add constraint %I foreign key (%I) references %s (%I) on delete %s'
@@ -117,7 +117,7 @@ begin
     if link.user_table is null then
         raise exception 'column %.% is tied to no user table', table_name, column_name
             using errcode = 'FB004',
-                hint = 'Attach users first: select * from fbs_attach_users(''auth_user'');';
+                hint = 'Attach users first: ' || fbs_command('attach', 'users', 'TABLE');
     elsif link.validated then
         return 0;
     end if;

@@ -576,7 +576,8 @@ begin
         return keys;
     elsif host.key_type is null then
         raise exception 'table % has no column % any more', host.host_table, host.key_column
-            using errcode = 'FB020', hint = 'Attach it again: select fbs_attach_host(...);';
+            using errcode = 'FB020',
+                hint = 'Attach it again: ' || fbs_command('attach', 'host', fbs_named(host.host_table), '--model', model);
     end if;
     execute format(
         'select array_agg(key) from unnest($1) as key'
@@ -1153,6 +1154,7 @@ declare
     key_type text;
     kind "char";
     known boolean;
+    other regclass;
     former text;
     wanted record;
     missing boolean := false;
@@ -1177,12 +1179,13 @@ begin
     delete from fbs_hosts as h
     where h.model_name = fbs_attach_host.model_name and not exists (select from pg_class as c where c.oid = h.host_table);
     known := exists (select from fbs_hosts as h where h.host_table = fbs_attach_host.host_table);
-    if exists (
-        select from fbs_hosts as h
-        where h.model_name = fbs_attach_host.model_name and h.host_table <> fbs_attach_host.host_table
-    ) then
+    select h.host_table
+    into other
+    from fbs_hosts as h
+    where h.model_name = fbs_attach_host.model_name and h.host_table <> fbs_attach_host.host_table;
+    if other is not null then
         raise exception 'model % is attached already, to another table', model_name
-            using errcode = 'FB022', hint = 'Detach that first: select fbs_detach_host(''...'');';
+            using errcode = 'FB022', hint = 'Detach that first: ' || fbs_command('detach', 'host', fbs_named(other));
     end if;
     select h.model_name
     into former

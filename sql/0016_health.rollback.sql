@@ -3,6 +3,3 @@
 drop function fbs_check_rows(text);
 drop view fbs_choices;
 drop function fbs_health();
-drop function fbs_named(regclass);
-drop function fbs_counted(bigint, text);
-drop function fbs_command(text[]);

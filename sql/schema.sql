@@ -708,6 +708,7 @@ declare
     key_type text;
     kind "char";
     known boolean;
+    other regclass;
     former text;
     wanted record;
     missing boolean := false;
@@ -732,12 +733,13 @@ begin
     delete from fbs_hosts as h
     where h.model_name = fbs_attach_host.model_name and not exists (select from pg_class as c where c.oid = h.host_table);
     known := exists (select from fbs_hosts as h where h.host_table = fbs_attach_host.host_table);
-    if exists (
-        select from fbs_hosts as h
-        where h.model_name = fbs_attach_host.model_name and h.host_table <> fbs_attach_host.host_table
-    ) then
+    select h.host_table
+    into other
+    from fbs_hosts as h
+    where h.model_name = fbs_attach_host.model_name and h.host_table <> fbs_attach_host.host_table;
+    if other is not null then
         raise exception 'model % is attached already, to another table', model_name
-            using errcode = 'FB022', hint = 'Detach that first: select fbs_detach_host(''...'');';
+            using errcode = 'FB022', hint = 'Detach that first: ' || fbs_command('detach', 'host', fbs_named(other));
     end if;
     select h.model_name
     into former
@@ -1110,7 +1112,7 @@ begin
     if link.user_table is null then
         raise exception 'column %.% is tied to no user table', table_name, column_name
             using errcode = 'FB004',
-                hint = 'Attach users first: select * from fbs_attach_users(''auth_user'');';
+                hint = 'Attach users first: ' || fbs_command('attach', 'users', 'TABLE');
     elsif link.validated then
         return 0;
     end if;
@@ -3004,7 +3006,7 @@ begin
         if link.user_table <> fbs_link_users.user_table then
             raise exception 'users are attached to %, not to %', link.user_table, fbs_link_users.user_table
                 using errcode = 'FB003',
-                    hint = 'Detach them first: select fbs_detach_users();';
+                    hint = 'Detach them first: ' || fbs_command('detach', 'users');
         elsif link.user_table is null then
             execute format(
                 'alter table %s add constraint %I foreign key (%I) references %s (%I) on delete %s'
@@ -3061,7 +3063,8 @@ begin
         return keys;
     elsif host.key_type is null then
         raise exception 'table % has no column % any more', host.host_table, host.key_column
-            using errcode = 'FB020', hint = 'Attach it again: select fbs_attach_host(...);';
+            using errcode = 'FB020',
+                hint = 'Attach it again: ' || fbs_command('attach', 'host', fbs_named(host.host_table), '--model', model);
     end if;
     execute format(
         'select array_agg(key) from unnest($1) as key'
