@@ -6,18 +6,22 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	&& echo $$python && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
+WORKERS := -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help migrate test lint format psql schema bench clean
+.PHONY: help migrate test test-all lint format psql schema bench clean
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 migrate: $(VENV)/.embedded ## Install the whole schema: on DATABASE_URL or PGHOST, else on the embedded server
 	@$(BIN)/fbs-db migrate $(ARGS)
 
-test: $(VENV)/.dev ## Run the tests (ARGS="-k name" for some of them)
-	@$(BIN)/pytest -n 2 $(ARGS)
+test: $(VENV)/.dev ## Run the tests on the newest PostgreSQL and Django (ARGS="-k name" for some of them)
+	@$(BIN)/pytest $(WORKERS) -m "not slow and not old_postgres and not old_django" $(ARGS)
+
+test-all: $(VENV)/.dev ## Run all tests, on every PostgreSQL and Django; takes 20 minutes
+	@$(BIN)/pytest $(WORKERS) $(ARGS)
 
 lint: $(VENV)/.dev ## Check types, style and the safety of the SQL
 	$(BIN)/ruff check

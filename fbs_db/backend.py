@@ -25,6 +25,7 @@ from fbs_db.config import BASE
 from fbs_db.connection import from_server, raise_if_lost, settings_kept
 from fbs_db.errors import FbsDbError, LockTimeout, MigrationFailed, MissingRollback, NameTaken
 from fbs_db.files import MigrationFile, load, statements
+from fbs_db.locks import SESSION
 
 _POLL_SECONDS = 0.1
 _SETTINGS = {
@@ -226,7 +227,7 @@ class Backend(PostgresqlPsycopgBackend):
         if text is None:
             raise MissingRollback(
                 f"{migration.id} cannot be undone: there is no {migration.rollback_path.name}.",
-                hint=f"It belongs beside {migration.path}. Nothing was changed.",
+                hint=f"It belongs beside {migration.path}.",
             )
         self.run(migration, self.record_sql(migration, "rollback"))
         self.run(migration, text, suffix=".rollback.sql")
@@ -284,7 +285,7 @@ class Backend(PostgresqlPsycopgBackend):
             if time.monotonic() - started > timeout:
                 raise LockTimeout(
                     f"Another migration of schema {self.schema} is running: {holder}.",
-                    hint="Wait for it, or end it in psql: select pg_terminate_backend(PID). Nothing was changed.",
+                    hint="Wait for it, or end it in psql: select pg_terminate_backend(PID);",
                 )
             if holder and holder != told:
                 self.said(f"waiting for another migration: {holder}")
@@ -323,9 +324,8 @@ class Backend(PostgresqlPsycopgBackend):
     def _holder(self) -> str:
         return (
             self._ask(
-                "select format('process %s (%s as %s%s, since %s)', a.pid, nullif(a.application_name, ''), a.usename,"
-                " ' from ' || host(a.client_addr), to_char(a.backend_start, 'YYYY-MM-DD HH24:MI:SS TZ'))"
-                " from pg_catalog.pg_locks as l inner join pg_catalog.pg_stat_activity as a on l.pid = a.pid"
+                f"select {SESSION} from pg_catalog.pg_locks as l"
+                " inner join pg_catalog.pg_stat_activity as a on l.pid = a.pid"
                 " where l.granted and l.locktype = 'advisory' and l.objsubid = 1"
                 f" and l.database = (select oid from pg_catalog.pg_database where datname = current_database())"
                 f" and {self._lock_columns}"
@@ -336,7 +336,7 @@ class Backend(PostgresqlPsycopgBackend):
 
 def name_taken(schema: str, names: Sequence[str]) -> NameTaken:
     """The error for what is there already under names that are FBS's."""
-    hint = "Rename or drop what is not FBS's, or choose another schema with --schema. Nothing was changed."
+    hint = "Rename or drop what is not FBS's, or choose another schema with --schema."
     tables = {name for file in load() if file.component != BASE for kind, name in file.creates if kind == "table"}
     if tables.intersection(names):
         adopt = wording.command("adopt")
@@ -348,7 +348,7 @@ def _in_the_way() -> str:
     """What to do where something depends on what is to be dropped."""
     return (
         "That is not of FBS, or one of the views of its later names. Drop it first, then type the same again."
-        f" Nothing was changed. The views: {wording.command('names', 'drop')}"
+        f" The views: {wording.command('names', 'drop')}"
     )
 
 
@@ -367,14 +367,14 @@ def _failure(migration_id: str, suffix: str, text: str, done: int, error: psycop
         f"{name}: {value}" for name, value in (("detail", diag.message_detail), ("context", diag.context)) if value
     ]
     message = f"{migration_id}{suffix}, line {line}: " + "\n  ".join(said)
-    known = from_server(error, message)
+    known = from_server(error, message, f"{statement}\n{diag.context or ''}")
     if known:
         return known
     # The server's own advice would be to drop, unseen, all that stands on it.
     of_server = _in_the_way() if error.sqlstate == "2BP01" else diag.message_hint
     return MigrationFailed(
         message,
-        hint=of_server or "Nothing was changed. Correct the file, then type the same again.",
+        hint=of_server or "Correct the file, then type the same again.",
         migration_id=migration_id,
         line=line,
         statement=statement,

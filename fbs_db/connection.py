@@ -28,15 +28,19 @@ from fbs_db.errors import (
     ServerError,
     ServerOutOfResources,
     TargetError,
+    UnreadableValue,
     UnsupportedServer,
     UsageError,
 )
+from fbs_db.locks import named
 
 #: The oldest server that is tested.
 OLDEST_SERVER = 15
 
-#: Settings under which SQL means what is written, and values are sent as psycopg reads them.
+#: Settings under which SQL means what is written, and values are sent as psycopg reads them: in SQL_ASCII all texts
+#: are bytes to it, and other encodings than UTF-8 lack characters.
 _PLAIN = {
+    "client_encoding": "UTF8",
     "datestyle": "ISO",
     "intervalstyle": "postgres",
     "quote_all_identifiers": "off",
@@ -49,6 +53,11 @@ PLAIN = (
     + ") as plain (name, value) where split_part(current_setting(name), ',', 1) <> value"
 )
 
+_UNFIT_HINTS = {
+    "22021": "This database is in SQL_ASCII, which takes any bytes. To see them: set client_encoding = 'SQL_ASCII';",
+    "22P05": "Use characters that the database's encoding has.",
+    "25006": "Transactions are read-only here: see default_transaction_read_only.",
+}
 _LIKE = "Write it like postgresql://user@host:5432/database"
 _LIBPQ_VARIABLES = ("PGSERVICE", "PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE")
 _CONNECT_HINTS = (
@@ -238,6 +247,19 @@ def lent(connection: Connection) -> Iterator[None]:
         yield
 
 
+def refuse_pipeline(connection: Connection[Any] | AsyncConnection[Any]) -> None:
+    """Refuse a connection on which no answer comes before the next statement is sent.
+
+    Raises:
+        UsageError: it is in pipeline mode.
+    """
+    if connection.info.pipeline_status is not pq.PipelineStatus.OFF:
+        raise UsageError(
+            "The connection is in pipeline mode.",
+            hint="Call this before or after the block of its pipeline(), or pass another connection.",
+        )
+
+
 def raw_cursors() -> UsageError:
     """What to say of cursors that our statements do not fit."""
     return UsageError(
@@ -256,7 +278,8 @@ def settings_kept(connection: Connection, names: Iterable[str], *, local: bool) 
     """
     query = "select " + ", ".join(f"coalesce(current_setting('{name}', true), '')" for name in names)
     with connection.cursor(row_factory=tuple_row) as cursor:
-        before = cursor.execute(query.encode()).fetchone() or ()
+        kept = cursor.execute(query.encode()).fetchone() or ()
+    before = [value.decode() if isinstance(value, bytes) else value for value in kept]  # bytes in SQL_ASCII
     try:
         yield
     finally:
@@ -264,7 +287,7 @@ def settings_kept(connection: Connection, names: Iterable[str], *, local: bool) 
             connection.execute(
                 "select set_config(name, value, %s) from unnest(%s::text[], %s::text[]) as kept (name, value)"
                 " where coalesce(current_setting(name, true), '') <> value",
-                (local, list(names), list(before)),
+                (local, list(names), before),
             )
 
 
@@ -275,7 +298,10 @@ def errors_of_server(connection: Connection) -> Iterator[None]:
         yield
     except psycopg.Error as error:
         raise_if_lost(connection, error)
-        raise (from_server(error) or ServerError(said_by(error), hint=error.diag.message_hint or "")) from error
+        ours = from_server(error) or ServerError(said_by(error), hint=error.diag.message_hint or "")
+        if isinstance(ours, LockTimeout):
+            named(ours, connection)
+        raise ours from error
 
 
 def raise_if_lost(connection: Connection[Any] | AsyncConnection[Any], error: BaseException) -> None:
@@ -294,26 +320,31 @@ def said_by(error: psycopg.Error) -> str:
     return " ".join(" ".join(parts).split())
 
 
-def from_server(error: psycopg.Error, message: str = "") -> FbsDbError | None:
+def from_server(error: psycopg.Error, message: str = "", statement: str = "") -> FbsDbError | None:
     """Our exception for an error of the server's that is nobody's bug; else None.
+
+    What stays of the work that failed is not known here: whoever rolls back says so.
 
     Parameters:
         error: what psycopg raised.
         message: what to say; by default the server's own words.
+        statement: what was sent, where that is known.
     """
     message = message or said_by(error)
     hint = wording.completed(error.diag.message_hint or "")
     sqlstate = error.sqlstate or ""
     if sqlstate in ("55P03", "40P01"):
-        return LockTimeout(message, hint="Somebody holds what this changes. Nothing was changed; try again later.")
-    if sqlstate == "42501":
-        return TargetError(message, hint=hint or "Connect as a role that may do this. Nothing was changed.")
-    if sqlstate == "25006":
-        return TargetError(message, hint="Transactions are read-only here: see default_transaction_read_only.")
-    if sqlstate.startswith("53"):
-        return ServerOutOfResources(
-            message, hint=f"{hint} Nothing was changed: make room, then type the same again.".strip()
+        return LockTimeout(
+            message,
+            hint="Somebody holds what this changes. Try again later.",
+            statement=statement or error.diag.context or "",
         )
+    if sqlstate == "42501":
+        return TargetError(message, hint=hint or "Connect as a role that may do this.")
+    if sqlstate in _UNFIT_HINTS:
+        return (UnreadableValue if sqlstate == "22021" else TargetError)(message, hint=_UNFIT_HINTS[sqlstate])
+    if sqlstate.startswith("53"):
+        return ServerOutOfResources(message, hint=f"{hint} Make room, then type the same again.".strip())
     if sqlstate.startswith("FB"):
         return TargetError(message, hint=hint)
     return None

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg import sql
 
-from fbs_db import wording
+from fbs_db import locks, wording
 from fbs_db.connection import said_by
 from fbs_db.errors import LockTimeout, MoveRefused
 from fbs_db.reports import Progress
@@ -108,6 +108,8 @@ def patiently(work: Callable[[], Answer], progress: Told) -> Answer:
         try:
             return work()
         except LockTimeout as error:
+            if error.connection:
+                locks.named(error, error.connection)
             if attempt == TRIES:
                 raise
             progress(Progress("wait", text=f"{error.message}; trying again ({attempt} of {TRIES - 1})"))
@@ -127,7 +129,8 @@ def _unwritten(old: Session, names: Sequence[str]) -> Iterator[None]:
         old.connection.execute("set transaction isolation level repeatable read")
         old.connection.execute(_ALIKE.encode())
         old.connection.execute(sql.SQL("set local lock_timeout = {}").format(PATIENCE))
-        old.connection.execute(sql.SQL("lock table {} in share row exclusive mode").format(tables))
+        with old.translated():  # or it would leave as an error of the other database
+            old.connection.execute(sql.SQL("lock table {} in share row exclusive mode").format(tables))
         old.connection.execute(_NOTICE_DEATH.encode())
         yield
 
@@ -146,14 +149,14 @@ def _fill(old: Session, new: Session, tables: Sequence[MovedTable], progress: To
         raise MoveRefused(
             f"Rows point at what {new.place.name} does not have: {said_by(error)}",
             hint="Bring that there first, such as users; or name no user_table for it, but their user_key_type."
-            " Nothing was changed.",
+            " No row was changed.",
         ) from error
     for table in tables:
         found = summed(new, table.table)
         if found != table:
             raise MoveRefused(
                 f"The copy of {table.table} is not equal: {wording.counted(found.rows, 'row')} with checksum"
-                f" {found.checksum}, not {table.rows:,} with {table.checksum}. Nothing was changed.",
+                f" {found.checksum}, not {table.rows:,} with {table.checksum}. No row was changed.",
                 hint="Look for triggers and rules on that table in the other database:"
                 f" {wording.command('check', '--all')}",
             )
@@ -194,7 +197,7 @@ def refuse_other_rows(new: Session, before: Sequence[MovedTable], tables: Sequen
     if other:
         named = ", ".join(f"{table.table} ({wording.counted(table.rows, 'row')})" for table in other)
         raise MoveRefused(
-            f"{new.place.name} holds rows that are not those to be moved: {named}. Nothing was changed.",
+            f"{new.place.name} holds rows that are not those to be moved: {named}. No row was changed.",
             hint="Empty those tables there, if nothing is lost with them, and type the same again.",
         )
 

@@ -1,7 +1,7 @@
 """Every error fbs-db raises, in one tree.
 
 Each carries a message (what happened, and where), a hint (what to do next) and
-the exit code of the command line: 1 where the schema or its files are at fault,
+the exit code of the command line: 1 where the schema, its files or its rows are at fault,
 2 where nothing could be done at all. Whatever caused it is its ``__cause__``.
 """
 
@@ -86,7 +86,17 @@ class NameTaken(TargetError):
 
 
 class LockTimeout(FbsDbError):
-    """Somebody else is migrating, or holds a table, for longer than we wait."""
+    """Somebody else is migrating, or holds a table, for longer than we wait.
+
+    Attributes:
+        statement: what asked for the lock, as far as it is known; None once the message names who holds it.
+        connection: on which it was asked for.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", statement: str | None = None, connection: Any = None) -> None:
+        super().__init__(message, hint=hint)
+        self.statement = statement
+        self.connection = connection
 
 
 class ServerOutOfResources(FbsDbError):
@@ -97,7 +107,7 @@ class ServerError(FbsDbError):
     """PostgreSQL refused something that should work: the message is its own."""
 
 
-# --- The schema or its files are at fault: exit code 1 ----------------------
+# --- The schema, its files or its rows are at fault: exit code 1 -------------
 
 
 class MigrationError(FbsDbError):
@@ -156,6 +166,29 @@ class MigrationFailed(MigrationError):
             "statement": self.statement,
             "sqlstate": self.sqlstate,
         }
+
+
+class UnreadableValue(FbsDbError):
+    """A row holds a value that Python cannot, such as an infinite date or one after the year 9999.
+
+    Attributes:
+        table: the table, or the view or function where no single table is known.
+        column: its column.
+        key: what identifies the row, by column; empty where nothing does.
+    """
+
+    exit_code = 1
+
+    def __init__(
+        self, message: str, *, hint: str = "", table: str = "", column: str = "", key: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.table = table
+        self.column = column
+        self.key = key or {}
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**super().as_dict(), "table": self.table, "column": self.column, "key": self.key}
 
 
 class AdoptionRefused(FbsDbError):

@@ -110,7 +110,7 @@ def check(
     Parameters:
         database, schema: as for `fbs_db.migrate`; no server is created.
         only: kinds of findings to look for, of `KINDS`; all by default.
-        data: also look at the rows: orphans, values off the lists, negative amounts,
+        data: also look at the rows: orphans, values off the lists, negative amounts, infinite dates,
             ledgers that are not balanced. Reads whole tables.
         progress: called for each table that is read.
 
@@ -139,6 +139,7 @@ def check_at(
         if applied:
             objects = snapshot.expected(applied, at.connection.info.server_version)
             findings += compare(objects, found | snapshot.read_rows(at, objects))
+            findings += _users(at, found)
             findings += _asked(at, "fbs_health", found)
             findings += _targets(at, found)
             if data:
@@ -268,6 +269,39 @@ def _asked(at: Session, function: str, found: Mapping[Key, Object], *arguments: 
         return
     for row in rows:
         yield replace(Finding(*row), mend=completed(row[-1]))
+
+
+def _users(at: Session, found: Mapping[Key, Object]) -> Iterator[Finding]:
+    """The user table that the project names, where the user columns are not tied to it."""
+    wanted = at.place.user_table
+    if not wanted or ("view", "fbs_user_columns") not in found:
+        return
+    try:
+        with at.connection.transaction():
+            if at.select("select exists (select from {fbs}fbs_user_columns)") != [(True,)]:
+                return
+            rows = at.select(
+                "select user_table::text, user_table is not distinct from %s::regclass from {fbs}fbs_user_columns"
+                " order by user_table nulls last limit 1",
+                at.table(wanted),
+            )
+    except TargetError as error:
+        if not config.read().definite:  # Django names one for each database, there or not
+            said = error.message
+            yield Finding("error", "users", "fbs_user_columns", "no such user table", said, wanted, error.hint)
+        return
+    except psycopg.Error as error:
+        raise_if_lost(at.connection, error)
+        return  # the view is damaged, which is told
+    for tied_to, right in rows:
+        expected = f"tied to {wanted}, which the project names"
+        if tied_to is None:
+            mend = command("attach", "users", wanted)
+            yield Finding("error", "users", "fbs_user_columns", "not attached", "tied to no table", expected, mend)
+        elif not right:
+            mend = f"{command('detach', 'users')} && {command('attach', 'users', wanted)}"
+            said = f"tied to {tied_to}"
+            yield Finding("error", "users", "fbs_user_columns", "attached to another table", said, expected, mend)
 
 
 def _said(error: psycopg.Error | TargetError) -> str:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
-
-from psycopg import pq
 
 from fbs_db import config
 from fbs_db.backend import Backend
 from fbs_db.config import DatabaseConfig
 from fbs_db.errors import FbsDbError, LockTimeout, RowsAtStake, TargetError
+from fbs_db.locks import Patience, patiently
 from fbs_db.reports import Progress, UserColumn, silent
-from fbs_db.session import Database, Session, session
-from fbs_db.wording import counted
+from fbs_db.session import Database, Session, sentences, session, told_what_stays
+from fbs_db.wording import command, counted
 
-_TRIES = 5
+#: How long a try for the locks of the user columns lasts: less than deadlock_timeout, so that of two who wait for
+#: each other it is not the host who fails.
+_WAIT_MS = 800
 #: Components that hold tables for which FBS has rules of its own.
 RULED = ("core", "approvals", "workflow", "dms")
 
@@ -51,8 +51,8 @@ def attach_users(
 ) -> list[UserColumn]:
     """Tie FBS's user columns to the host's user table, by foreign keys with their rules.
 
-    Again does no harm. Locks are short: the keys come first, without a look at the
-    rows; then each column is checked by itself.
+    Again does no harm. The keys come first, all of them or none, without a look at the
+    rows; then each column is validated by itself, in short locks.
 
     Parameters:
         table: the user table, such as ``auth_user``.
@@ -66,7 +66,7 @@ def attach_users(
     Raises:
         TargetError: no such table, no single-column key, a key of another type, or
             another table is attached.
-        LockTimeout: a table is in use for longer than five tries.
+        LockTimeout: a table is in use for longer than five tries; it names who uses it.
 
     Calls ``fbs_link_users`` and ``fbs_check_user_column``.
     """
@@ -74,24 +74,92 @@ def attach_users(
         users = at.table(table)
         backend = Backend(at.connection, at.schema, said=lambda text: progress(Progress("wait", text=text)))
         with backend.lock():
-            return link_users(at, users, repair, progress)
+            with told_what_stays(), at.translated():
+                tie_users(at, backend, users, progress)
+            return check_user_columns(at, backend, users, progress, repair=repair)
 
 
-def link_users(at: Session, users: str, repair: bool, progress: Callable[[Progress], None]) -> list[UserColumn]:
-    """What `attach_users` does once it holds the migration lock."""
-    _patiently(at, progress, "fbs_link_users", users)
+def tie_users(at: Session, backend: Backend, users: str, progress: Callable[[Progress], None]) -> None:
+    """Tie all user columns in a transaction of its own, or none."""
+    patience = Patience(at.connection, progress)
+
+    def work() -> None:
+        with backend.run_transaction():
+            link_users(at, users, patience)
+
+    patiently(work, patience)
+
+
+def link_users(at: Session, users: str, patience: Patience) -> None:
+    """Tie all user columns, in the transaction at hand, as the last thing it does.
+
+    Each try is a savepoint, so what the transaction did before is not lost; the whole is
+    only tried again where others wait for it meanwhile. Whoever waits already is not kept:
+    were it one who holds the user table, PostgreSQL would soon cancel one of both.
+    """
+    while True:
+        wait_ms = _WAIT_MS if patience.keeps_nobody() else 1
+        try:
+            with at.translated(), at.connection.transaction():
+                at.call("fbs_link_users", users, wait_ms)
+                return
+        except LockTimeout as error:
+            if not patience.keeps_nobody():
+                raise
+            patience.again(error)
+
+
+def check_user_columns(
+    at: Session,
+    backend: Backend,
+    users: str,
+    progress: Callable[[Progress], None],
+    *,
+    repair: bool = False,
+    before: str = "",
+) -> list[UserColumn]:
+    """Validate the key of each user column by itself, once they are tied for good.
+
+    Parameters:
+        before: what else is done for good, in a sentence.
+
+    Raises:
+        FbsDbError: it says which columns are not validated.
+    """
     columns = at.select("select table_name, column_name, on_delete from {fbs}fbs_user_columns order by 1, 2")
     found: list[UserColumn] = []
     for table, column, rule in columns:
-        orphans = _patiently(at, progress, "fbs_check_user_column", table, column, repair)[0][0]
+        patience = Patience(at.connection, progress)
+
+        def work(table: str = table, column: str = column) -> int:
+            with at.translated(), backend.run_transaction():
+                return int(at.call("fbs_check_user_column", table, column, repair)[0][0])
+
+        try:
+            orphans = patiently(work, patience)
+        except FbsDbError as error:
+            left = [f"{table}.{column}" for table, column, _ in columns[len(found) :]]
+            again = command("attach", "users", users, *(("--repair",) if repair else ()))
+            error.hint = sentences(
+                error.hint,
+                before,
+                f"The {counted(len(columns), 'user column', 'is', 'are')} tied to {users}:"
+                " new rows and deletions follow the rules."
+                f" Existing rows are still to be validated for {len(left)} of the columns, from {left[0]} on."
+                f" Type: {again}",
+            )
+            raise
         found.append(UserColumn(table, column, rule, orphans, repair or orphans == 0))
     return found
 
 
-def users_attached(at: Session, users: str) -> bool:
-    """Whether every user column is tied to this user table, whatever rows there are."""
-    query = "select coalesce(bool_and(user_table is not distinct from %s::regclass), true) from {fbs}fbs_user_columns"
-    return at.select(query, users) == [(True,)]
+def users_tied(at: Session, users: str, *, validated: bool = False) -> bool:
+    """Whether every user column is tied to this user table, whatever rows there are; or is validated, too."""
+    query = (
+        "select coalesce(bool_and(user_table is not distinct from %s::regclass and validated >= %s), true)"
+        " from {fbs}fbs_user_columns"
+    )
+    return at.select(query, users, validated) == [(True,)]
 
 
 def detach_users(database: Database = None, *, schema: str | None = None) -> int:
@@ -256,14 +324,9 @@ def _patiently(
     at: Session, progress: Callable[[Progress], None], function: str, *arguments: object
 ) -> list[tuple[Any, ...]]:
     """Call again where a lock could not be had, unless a transaction of the caller's is at stake."""
-    alone = at.connection.info.transaction_status is pq.TransactionStatus.IDLE
-    for attempt in range(1, _TRIES + 1):
-        try:
-            with at.translated():
-                return at.call(function, *arguments)
-        except LockTimeout as error:
-            if attempt == _TRIES or not alone:
-                raise
-            progress(Progress("wait", text=f"{error.message}; trying again ({attempt} of {_TRIES - 1})"))
-            time.sleep(attempt)
-    raise AssertionError("unreachable")
+
+    def work() -> list[tuple[Any, ...]]:
+        with at.translated(), at.connection.transaction():
+            return at.call(function, *arguments)
+
+    return patiently(work, Patience(at.connection, progress))

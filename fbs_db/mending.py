@@ -17,6 +17,7 @@ from fbs_db.backend import Backend
 from fbs_db.connection import raise_if_lost
 from fbs_db.errors import UsageError
 from fbs_db.health import CheckReport, Finding
+from fbs_db.locks import holders
 from fbs_db.migrations import refuse_unfit
 from fbs_db.reports import Progress, silent
 from fbs_db.session import Database, Session, session
@@ -429,7 +430,9 @@ def _patiently(at: Session, statement: str, progress: Callable[[Progress], None]
             at.cursor().execute(statement.encode())
             return
         except psycopg.errors.LockNotAvailable as error:
+            who, _ = holders(at.connection, statement)
+            said = ": ".join(filter(None, (error.diag.message_primary, who)))
             if attempt == _TRIES:
-                raise
-            progress(Progress("wait", text=f"{error.diag.message_primary}; trying again ({attempt} of {_TRIES - 1})"))
+                raise psycopg.errors.LockNotAvailable(said) from error
+            progress(Progress("wait", text=f"{said}; trying again ({attempt} of {_TRIES - 1})"))
             time.sleep(attempt)

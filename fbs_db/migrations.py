@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
-from itertools import groupby
+from itertools import takewhile
 from pathlib import Path
 
 from psycopg import sql
@@ -20,7 +22,6 @@ from fbs_db.config import BASE
 from fbs_db.connection import refuse_transaction_pooler, shown
 from fbs_db.errors import (
     EditedMigration,
-    LockTimeout,
     MigrationError,
     MissingMigration,
     MissingRollback,
@@ -31,7 +32,9 @@ from fbs_db.errors import (
     UsageError,
 )
 from fbs_db.files import MigrationFile
-from fbs_db.hosts import link_users, users_attached
+from fbs_db.hosts import check_user_columns, link_users, users_tied
+from fbs_db.locks import Patience, patiently
+from fbs_db.planning import HOST_LINK, USER_LINK, in_groups, planned, script, tried_locks
 from fbs_db.reports import (
     DryRunReport,
     MigrateReport,
@@ -41,25 +44,14 @@ from fbs_db.reports import (
     State,
     StatusReport,
     Step,
-    TableLock,
     UserColumn,
     silent,
 )
-from fbs_db.session import Database, Session, session
+from fbs_db.session import Database, Session, session, told_what_stays
 from fbs_db.wording import counted
 
 #: How long another migration is waited for, in seconds.
 LOCK_WAIT = 60.0
-_TRIES = 5
-_USER_LINK = "0013_user_link"
-_HOST_LINK = "0014_host_link"
-_BLOCKS = {
-    "ACCESS EXCLUSIVE": "everything",
-    "EXCLUSIVE": "writes",
-    "SHARE ROW EXCLUSIVE": "writes",
-    "SHARE": "writes",
-    "SHARE UPDATE EXCLUSIVE": "ddl",
-}
 
 
 def migrate(
@@ -91,30 +83,36 @@ def migrate(
         The files applied; none where nothing was to be done.
 
     Raises:
-        FbsDbError: see `fbs_db.errors`. Nothing was changed then, but for a file
-            outside transactions, and those before it.
+        FbsDbError: see `fbs_db.errors`. Its hint says what stays: nothing, but for a file
+            outside transactions, and those before it; or where only the look at rows that
+            were there before is outstanding.
 
     Reads and writes ``fbs_migrations`` and ``fbs_migration_log``.
     """
     started = time.monotonic()
     every = files.load(directory)
     wanted = _up_to(every, to)
-    with session(database, schema, start=True, application="fbs-db migrate") as at:
-        backend = _backend(at, user_table, progress)
-        steps: list[Step] = []
-        pending = _pending(at, every, wanted, backend.history())
-        _require_user_table(backend, every, pending)
-        if pending:
-            refuse_unfit(at)
-            with backend.lock(wait):
+    kept = _Kept()
+    with session(database, schema, start=True, application="fbs-db migrate") as at, ExitStack() as until_the_end:
+        with told_what_stays(kept.told), at.translated():
+            backend = _backend(at, user_table, progress)
+            pending = _pending(at, every, wanted, backend.history())
+            _require_user_table(backend, every, pending)
+            if pending or _untied(at, backend):
+                if pending:
+                    refuse_unfit(at)
+                until_the_end.enter_context(backend.lock(wait))
                 pending = _pending(at, every, wanted, backend.history())
                 _refuse_taken_names(at, every, pending)
                 _refuse_no_transaction(backend, pending)
-                steps = _run(backend, pending, "apply", progress)
-                if any(row.migration_id == _HOST_LINK for row in backend.history()):
-                    at.call("fbs_wake_rules")  # those for tables of components that came later
-        users = _attach_users(at, backend, wait, progress)
-        return _report(at, backend, steps, started, users)
+                patience = Patience(at.connection, progress)
+                _run(backend, pending, "apply", progress, patience, kept, _finish(at, backend, pending, patience))
+        users: list[UserColumn] = []
+        if _untied(at, backend):
+            if backend.in_callers_transaction:
+                kept.where = "In your transaction"
+            users = check_user_columns(at, backend, backend.user_table, progress, before=kept.told())
+        return _report(at, backend, kept.steps, started, users, _named(at, user_table))
 
 
 def plan(
@@ -125,15 +123,21 @@ def plan(
     user_table: str | None = None,
     wait: float = LOCK_WAIT,
     directory: Path | None = None,
+    ready: Callable[[DryRunReport], None] = lambda report: None,
 ) -> DryRunReport:
     """What `migrate` with the same arguments would do; changes nothing.
 
     The files are run, in a transaction that is rolled back, to learn their locks and
     whether they work. That takes those locks for a moment: 10 seconds a statement at
-    most.
+    most. Users are not tied in it: that lock, which would stop who writes the user table,
+    is known.
+
+    Parameters:
+        ready: called with the report before any lock is asked for, and before the files' are known.
 
     Returns:
-        The files, the exact SQL, and the locks on tables that exist already.
+        The files, the exact SQL, the user columns it ties, and the locks on tables that
+        exist already.
 
     Raises:
         FbsDbError: what `migrate` would raise.
@@ -144,25 +148,21 @@ def plan(
         backend = _backend(at, user_table, silent)
         pending = _pending(at, every, wanted, backend.history())
         _require_user_table(backend, every, pending)
-        tried: list[MigrationFile] = []
-        locks: list[TableLock] = []
         if pending:
             refuse_unfit(at)
-            with backend.lock(wait):
-                _refuse_taken_names(at, every, pending)
-                for file in pending:
-                    if not file.transactional:
-                        break
-                    tried.append(file)
-                locks = _try(at, backend, tried)
-        return DryRunReport(
-            database=shown(at.connection),
-            schema=at.schema,
-            pending=tuple(file.id for file in pending),
-            sql=_script(backend, pending, "apply") + _users_script(at, backend, every, pending),
-            locks=tuple(locks),
-            untried=tuple(file.id for file in pending if file not in tried),
-        )
+            _refuse_taken_names(at, every, pending)
+        report = planned(at, backend, every, pending)
+        ready(report)
+        if not pending:
+            return report
+        with backend.lock(wait):
+            pending = _pending(at, every, wanted, backend.history())
+            _refuse_taken_names(at, every, pending)
+            report = planned(at, backend, every, pending)
+            tried = list(takewhile(lambda file: file.transactional, pending))
+            locks = tried_locks(backend, tried)
+        untried = tuple(file.id for file in pending if file not in tried)
+        return replace(report, locks=(*locks, *report.locks), untried=untried)
 
 
 def rollback(
@@ -194,9 +194,9 @@ def rollback(
     """
     started = time.monotonic()
     known = files.load(directory)
-    with session(database, schema, application="fbs-db rollback") as at:
+    kept = _Kept()
+    with session(database, schema, application="fbs-db rollback") as at, told_what_stays(kept.told), at.translated():
         backend = _backend(at, "", progress)
-        steps: list[Step] = []
         if _to_undo(known, backend.history(), to, everything):
             refuse_unfit(at)
             with backend.lock(wait):
@@ -205,8 +205,8 @@ def rollback(
                 _refuse_loss(at, doomed)
                 # Again once nobody can write them any more.
                 first = partial(_refuse_loss, at, doomed, locked=True)
-                steps = _run(backend, undone, "rollback", progress, first)
-        return _report(at, backend, steps, started)
+                _run(backend, undone, "rollback", progress, Patience(at.connection, progress), kept, first=first)
+        return _report(at, backend, kept.steps, started)
 
 
 def rollback_plan(
@@ -230,7 +230,7 @@ def rollback_plan(
             database=shown(at.connection),
             schema=at.schema,
             pending=tuple(file.id for file in undone),
-            sql=_script(backend, undone, "rollback"),
+            sql=script(backend, undone, "rollback"),
             locks=(),
             untried=tuple(file.id for file in undone),
         )
@@ -343,7 +343,7 @@ def _to_undo(
         if file.rollback_sql is None:
             raise MissingRollback(
                 f"{file.id} cannot be undone: there is no {file.rollback_path.name}.",
-                hint=f"It belongs into {file.rollback_path.parent}. Nothing was changed.",
+                hint=f"It belongs into {file.rollback_path.parent}.",
             )
     return undone[::-1]
 
@@ -362,8 +362,7 @@ def _problems(known: list[MigrationFile], history: list[Applied]) -> Iterator[Mi
         accept_them = wording.command("accept", *(file.id for _, file in edited))
         yield EditedMigration(
             "\n".join(lines),
-            hint="Restore the file, or, where the database has been made to agree with it, type: "
-            f"{accept_them}\nNothing was changed.",
+            hint=f"Restore the file, or, where the database has been made to agree with it, type: {accept_them}",
         )
     missing = [row for row in history if row.migration_id not in by_id]
     if missing:
@@ -372,8 +371,7 @@ def _problems(known: list[MigrationFile], history: list[Applied]) -> Iterator[Mi
             f"Applied here, but not among the files in {known[0].source_dir}: "
             + ", ".join(row.migration_id for row in missing)
             + ".",
-            hint=f"fbs-db {versions} applied it: install that version or a newer one, or put the file back."
-            " Nothing was changed.",
+            hint=f"fbs-db {versions} applied it: install that version or a newer one, or put the file back.",
         )
 
 
@@ -397,7 +395,7 @@ def _status_row(file: MigrationFile | None, row: Applied | None) -> MigrationSta
 
 
 def _backend(at: Session, user_table: str | None, progress: Callable[[Progress], None]) -> Backend:
-    name = user_table if user_table is not None else at.place.user_table
+    name = _named(at, user_table)
     return Backend(
         at.connection,
         at.schema,
@@ -407,6 +405,11 @@ def _backend(at: Session, user_table: str | None, progress: Callable[[Progress],
     )
 
 
+def _named(at: Session, user_table: str | None) -> str:
+    """The user table as it was named, by the caller or else in the configuration; empty where it was not."""
+    return user_table if user_table is not None else at.place.user_table or ""
+
+
 def _require_user_table(backend: Backend, every: list[MigrationFile], pending: list[MigrationFile]) -> None:
     """Where user columns have their type already, it has to suit the user table."""
     if backend.user_table and every[0] not in pending:
@@ -414,13 +417,10 @@ def _require_user_table(backend: Backend, every: list[MigrationFile], pending: l
             backend.cursor().execute("select fbs_require_user_table(%s::regclass)", (backend.user_table,))
 
 
-def _attach_users(at: Session, backend: Backend, wait: float, progress: Callable[[Progress], None]) -> list[UserColumn]:
-    """Tie user columns to the user table, where one is named and they are not yet."""
-    linkable = any(row.migration_id == _USER_LINK for row in backend.history())
-    if not backend.user_table or not linkable or users_attached(at, backend.user_table):
-        return []
-    with backend.lock(wait):
-        return link_users(at, backend.user_table, False, progress)
+def _untied(at: Session, backend: Backend) -> bool:
+    """Whether there is a user table, and a column that is not tied to it yet, or not validated."""
+    linkable = any(row.migration_id == USER_LINK for row in backend.history())
+    return bool(backend.user_table) and linkable and not users_tied(at, backend.user_table, validated=True)
 
 
 def refuse_unfit(at: Session) -> None:
@@ -493,7 +493,8 @@ def _refuse_loss(at: Session, tables: Sequence[str], *, locked: bool = False) ->
     """
     names = {table: sql.Identifier(at.schema, table) for table in tables}
     if locked and tables:
-        at.select(sql.SQL("lock table {} in access exclusive mode").format(sql.SQL(", ").join(names.values())))
+        with at.translated():
+            at.select(sql.SQL("lock table {} in access exclusive mode").format(sql.SQL(", ").join(names.values())))
     found: dict[str, int] = {}
     for table, name in names.items():
         if at.select(sql.SQL("select exists (select from {})").format(name)) == [(True,)]:
@@ -502,7 +503,7 @@ def _refuse_loss(at: Session, tables: Sequence[str], *, locked: bool = False) ->
         named = ", ".join(f"{table} ({rows:,})" for table, rows in list(found.items())[:5])
         raise RowsAtStake(
             f"This deletes {counted(sum(found.values()), 'row')}: {named}{' and more' if len(found) > 5 else ''}.",
-            hint="Nothing was changed. To do it all the same: lose_rows=True, or --yes on the command line.",
+            hint="To do it all the same: lose_rows=True, or --yes on the command line.",
             rows=found,
         )
 
@@ -512,15 +513,37 @@ def _refuse_no_transaction(backend: Backend, pending: list[MigrationFile]) -> No
     if alone and backend.in_callers_transaction:
         raise UsageError(
             f"{alone[0]} runs outside a transaction, and the connection is in one.",
-            hint="Commit or roll back first. Nothing was changed.",
+            hint="Commit or roll back first.",
         )
 
 
 # --- the run
 
 
-def _nothing() -> None:
-    """What comes before a run that has no conditions."""
+class _Kept:
+    """What of a run is done for good.
+
+    Attributes:
+        steps: the files.
+        begun: the file outside a transaction that runs; empty where none does.
+        where: how far it is for good.
+    """
+
+    where = "For good"
+
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+        self.begun = ""
+
+    def told(self) -> str:
+        """It in a sentence or two; empty where nothing is."""
+        verb = "undone" if any(step.operation == "rollback" for step in self.steps) else "applied"
+        ids = [step.migration_id for step in self.steps]
+        said = ids[0] if len(ids) == 1 else f"{ids[0]} to {ids[-1]}" if ids else ""
+        parts = [f"{self.where} {verb}: {said}."] if said else []
+        if self.begun:
+            parts.append(f"{self.begun} runs outside a transaction: the same again goes on from what it left.")
+        return " ".join(parts)
 
 
 def _run(
@@ -528,16 +551,25 @@ def _run(
     chosen: list[MigrationFile],
     operation: Operation,
     progress: Callable[[Progress], None],
-    first: Callable[[], None] = _nothing,
-) -> list[Step]:
-    steps: list[Step] = []
-    for transactional, group in groupby(chosen, key=lambda file: file.transactional or operation == "rollback"):
-        together = list(group)
+    patience: Patience,
+    kept: _Kept,
+    finish: Callable[[], None] | None = None,
+    first: Callable[[], None] | None = None,
+) -> None:
+    """Run the files, one transaction for all but those that stand alone; the last also finishes.
+
+    Parameters:
+        first: done first in the transaction of files that are undone.
+    """
+    groups = in_groups(chosen, operation, bool(finish))
+    for number, (transactional, group) in enumerate(groups, 1):
+        last = finish if number == len(groups) else None
         if transactional:
-            steps += _run_together(backend, together, operation, progress, first)
-        else:
-            steps += [_run_one(backend, file, operation, progress) for file in together]
-    return steps
+            kept.steps += _run_together(backend, group, operation, progress, patience, last, first)
+        for file in group if not transactional else ():
+            kept.begun = file.id
+            kept.steps.append(_run_one(backend, file, operation, progress))
+            kept.begun = ""
 
 
 def _run_together(
@@ -545,24 +577,36 @@ def _run_together(
     together: list[MigrationFile],
     operation: Operation,
     progress: Callable[[Progress], None],
-    first: Callable[[], None],
+    patience: Patience,
+    finish: Callable[[], None] | None,
+    first: Callable[[], None] | None,
 ) -> list[Step]:
-    tries = 1 if backend.in_callers_transaction else _TRIES
-    for attempt in range(1, tries + 1):
-        try:
-            with backend.run_transaction():
-                if not backend.holds_lock():
-                    raise PoolerRefused(
-                        "The server session changed under way.", hint="Migrate over a direct connection."
-                    )
+    def work() -> list[Step]:
+        with backend.run_transaction():
+            if not backend.holds_lock():
+                raise PoolerRefused("The server session changed under way.", hint="Migrate over a direct connection.")
+            if first:
                 first()
-                return [_run_one(backend, file, operation, progress) for file in together]
-        except LockTimeout as error:
-            if attempt == tries:
-                raise
-            progress(Progress("wait", text=f"{error.message}; trying again ({attempt} of {tries - 1})"))
-            time.sleep(attempt)
-    raise AssertionError("unreachable")
+            steps = [_run_one(backend, file, operation, progress) for file in together]
+            if finish:
+                finish()
+            return steps
+
+    return patiently(work, patience)
+
+
+def _finish(at: Session, backend: Backend, pending: list[MigrationFile], patience: Patience) -> Callable[[], None]:
+    """What a run does after its files, in their transaction: the lock on the user table is asked for last."""
+
+    def finish() -> None:
+        applied = {row.migration_id for row in backend.history()}
+        with at.translated():
+            if pending and HOST_LINK in applied:
+                at.call("fbs_wake_rules")  # those for tables of components that came later
+            if backend.user_table and USER_LINK in applied and not users_tied(at, backend.user_table):
+                link_users(at, backend.user_table, patience)
+
+    return finish
 
 
 def _run_one(backend: Backend, file: MigrationFile, operation: Operation, progress: Callable[[Progress], None]) -> Step:
@@ -575,7 +619,12 @@ def _run_one(backend: Backend, file: MigrationFile, operation: Operation, progre
 
 
 def _report(
-    at: Session, backend: Backend, steps: list[Step], started: float, users: Sequence[UserColumn] = ()
+    at: Session,
+    backend: Backend,
+    steps: list[Step],
+    started: float,
+    users: Sequence[UserColumn] = (),
+    user_table: str = "",
 ) -> MigrateReport:
     history = backend.history()
     return MigrateReport(
@@ -585,83 +634,5 @@ def _report(
         current=max((row.migration_id for row in history), default=""),
         seconds=time.monotonic() - started,
         users=tuple(users),
+        user_table=user_table,
     )
-
-
-# --- the dry run
-
-
-class _Undone(Exception):
-    """Ends a transaction that was only a trial."""
-
-
-def _try(at: Session, backend: Backend, tried: list[MigrationFile]) -> list[TableLock]:
-    locks: list[TableLock] = []
-    try:
-        with backend.run_transaction():
-            cursor = backend.cursor()
-            cursor.execute("set local statement_timeout = '10s'")
-            cursor.execute(
-                "select array_agg(oid) from pg_catalog.pg_class where relkind in ('r', 'p', 'f', 'm', 'v')"
-                " and relnamespace not in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)"
-            )
-            before = cursor.fetchone() or (None,)
-            for file in tried:
-                backend.run(file, file.sql)
-                backend.run(file, backend.record_sql(file, "apply"))
-                locks += _new_locks(backend, before, file.id, locks)
-            if backend.user_table and any(file.id == _USER_LINK for file in tried):
-                at.call("fbs_link_users", backend.user_table)
-                locks += _new_locks(backend, before, "attach users", locks)
-            raise _Undone
-    except _Undone:
-        return locks
-
-
-def _new_locks(backend: Backend, before: Sequence[object], what: str, known: list[TableLock]) -> list[TableLock]:
-    rows = backend.cursor().execute(
-        "select distinct l.relation::regclass::text, upper(trim(regexp_replace("
-        "replace(l.mode, 'Lock', ''), '([A-Z])', ' \\1', 'g')))"
-        " from pg_catalog.pg_locks as l where l.pid = pg_backend_pid() and l.relation = any(%s) order by 1, 2",
-        before,
-    )
-    seen = {(lock.table, lock.mode) for lock in known}
-    return [
-        TableLock(what, table, mode, _BLOCKS.get(mode, "nothing"))  # type: ignore[arg-type]
-        for table, mode in rows
-        if (table, mode) not in seen
-    ]
-
-
-def _users_script(at: Session, backend: Backend, every: list[MigrationFile], pending: list[MigrationFile]) -> str:
-    """What ties the user columns, after the files."""
-    linkable = any(file.id == _USER_LINK for file in every)
-    if not backend.user_table or not linkable:
-        return ""
-    if all(file.id != _USER_LINK for file in pending) and users_attached(at, backend.user_table):
-        return ""
-    function = sql.Identifier(at.schema, "fbs_attach_users")
-    query = sql.SQL("\nselect * from {}({});\n").format(function, sql.Literal(backend.user_table))
-    return query.as_string(at.connection)
-
-
-def _script(backend: Backend, chosen: list[MigrationFile], operation: Operation) -> str:
-    parts: list[str] = []
-    for transactional, group in groupby(chosen, key=lambda file: file.transactional or operation == "rollback"):
-        together = list(group)
-        if transactional:
-            parts += ["begin;", backend.settings_sql()]
-            parts += [_file_script(backend, file, operation) for file in together]
-            parts += ["commit;"]
-        else:
-            for file in together:
-                parts += [backend.settings_sql().replace("set local ", "set "), file.sql.strip()]
-                parts += ["begin;", backend.settings_sql(), backend.record_sql(file, operation), "commit;"]
-    return "\n\n".join(parts) + "\n" if parts else ""
-
-
-def _file_script(backend: Backend, file: MigrationFile, operation: Operation) -> str:
-    record = backend.record_sql(file, operation)
-    if operation == "apply":
-        return f"{file.sql.strip()}\n\n{record}"
-    return f"{record}\n\n{(file.rollback_sql or '').strip()}"

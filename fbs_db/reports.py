@@ -72,6 +72,23 @@ class UserColumn:
 
 
 @dataclass(frozen=True)
+class PlannedColumn:
+    """A user column that a run would look at, once it is tied.
+
+    Attributes:
+        table_name: the table.
+        column_name: the column.
+        on_delete: ``cascade`` or ``set null``: what becomes of the row with its user.
+        tied: whether it is tied already.
+    """
+
+    table_name: str
+    column_name: str
+    on_delete: str
+    tied: bool = False
+
+
+@dataclass(frozen=True)
 class MigrateReport:
     """What a run did.
 
@@ -81,8 +98,9 @@ class MigrateReport:
         steps: the files, in the order they were done in; empty where nothing was to be done.
         current: the last file in force, or an empty string.
         seconds: how long all of it took.
-        users: the user columns that were tied to the user table now; those with
-            orphans hold rows whose user is gone.
+        users: the user columns, where they were tied to the user table or validated now;
+            those with orphans hold rows whose user is gone.
+        user_table: the user table as it was named, or an empty string.
     """
 
     database: str
@@ -91,6 +109,7 @@ class MigrateReport:
     current: str
     seconds: float
     users: tuple[UserColumn, ...] = ()
+    user_table: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """The report as plain values, as ``--json`` prints it."""
@@ -124,8 +143,10 @@ class DryRunReport:
         pending: the files, in order.
         sql: exactly what would be sent; psql runs it too.
         locks: locks on tables that exist already, found by running the files in a
-            transaction that was rolled back.
+            transaction that was rolled back; those of tying users are known.
         untried: files that run outside a transaction, and those after them.
+        users: the user columns that would be tied, after the files, in their transaction.
+        user_table: the user table, or an empty string.
     """
 
     database: str
@@ -134,6 +155,8 @@ class DryRunReport:
     sql: str
     locks: tuple[TableLock, ...]
     untried: tuple[str, ...]
+    users: tuple[PlannedColumn, ...] = ()
+    user_table: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """The report as plain values, as ``--json`` prints it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -14,11 +14,14 @@ from psycopg.rows import tuple_row
 
 from fbs_db import config, wording
 from fbs_db.config import DatabaseConfig
-from fbs_db.connection import check_server, connected, errors_of_server, lent, raise_if_lost, resolve
-from fbs_db.errors import TargetError, UsageError
+from fbs_db.connection import check_server, connected, errors_of_server, lent, raise_if_lost, refuse_pipeline, resolve
+from fbs_db.errors import ConnectionLost, FbsDbError, TargetError, UsageError
 
 logger = logging.getLogger("fbs_db")
 _LEVELS = {"WARNING": logging.WARNING, "NOTICE": logging.INFO, "INFO": logging.INFO}
+
+#: What is said once the rollback of all that was done is seen.
+NOTHING_CHANGED = "Nothing was changed."
 
 Database = str | DatabaseConfig | Connection | None
 
@@ -84,6 +87,12 @@ class Session:
         """The rows that one of FBS's functions answers."""
         places = sql.SQL(", ").join([sql.Placeholder()] * len(arguments))
         return self.select(sql.SQL("select * from {{fbs}}{}({})").format(sql.Identifier(function), places), *arguments)
+
+    def calling(self, function: str, *arguments: object) -> str:
+        """The statement that `call` sends, with its values, as a line that psql runs."""
+        values = sql.SQL(", ").join(map(sql.Literal, arguments))
+        statement = sql.SQL("select * from {}({});").format(sql.Identifier(self.schema, function), values)
+        return statement.as_string(self.connection)
 
     def select(self, query: str | sql.Composed, *arguments: object) -> list[tuple[Any, ...]]:
         """The rows of a statement, in which {fbs} stands for the schema and a dot; none where it gives none.
@@ -164,12 +173,38 @@ def _given(database: Database, schema: str | None) -> AbstractContextManager[Non
 
 
 @contextmanager
+def told_what_stays(stays: Callable[[], str] = str) -> Iterator[None]:
+    """A block whose errors say what stays of its work: nothing, or what is named.
+
+    Around transactions: an error leaves them once they are rolled back.
+
+    Parameters:
+        stays: tells, in a sentence, what is done for good; empty where nothing is.
+    """
+    try:
+        yield
+    except FbsDbError as error:
+        nothing = "" if isinstance(error, ConnectionLost) else NOTHING_CHANGED  # that one says so itself
+        error.hint = sentences(error.hint.replace(NOTHING_CHANGED, "").strip(), stays() or nothing)
+        raise
+
+
+def sentences(*texts: str) -> str:
+    """Texts in one line, but where one ends with something to be typed."""
+    said = ""
+    for text in filter(None, texts):
+        said += ("" if not said else " " if said.endswith(".") else "\n") + text
+    return said
+
+
+@contextmanager
 def _borrowed(connection: Connection) -> Iterator[Connection]:
     if connection.closed:
         raise UsageError("The connection is closed.", hint="Pass an open one.")
     status = connection.info.transaction_status
     if status is pq.TransactionStatus.INERROR:
         raise UsageError("The connection's transaction has failed.", hint="Roll it back first.")
+    refuse_pipeline(connection)
     check_server(connection)
     if not connection.autocommit:
         connection.execute("select")  # as with any statement, the caller's transaction begins

@@ -71,7 +71,7 @@ _VIEW_COLUMNS = """
 select a.attname, format_type(a.atttypid, null), coalesce(col_description(a.attrelid, a.attnum), '')
 from pg_attribute as a where a.attrelid = %s::regclass and a.attnum > 0 and not a.attisdropped order by a.attnum
 """
-# Columns that a view shows as they are in a table, and what forms offer for them.
+# Columns that a view shows as they are in a table, and the values known for them.
 _OFFERED = """
 select distinct a.attname, c.choices
 from pg_rewrite as r
@@ -308,12 +308,13 @@ def method(source: Source, asynchronous: bool, stream: bool = False) -> str:
     rows, row = source.entry["rows"], f"rows.{source.row}"
     scalar = source.columns[0].python(optional=True)
     iterator = "AsyncIterator" if asynchronous else "Iterator"
-    result = {"many": f"Page[{row}]", "one": f"{row} | None", "scalar": scalar}[rows]
+    always = bool(source.entry.get("always"))  # whether there is a row whatever is asked
+    result = {"many": f"Page[{row}]", "one": row if always else f"{row} | None", "scalar": scalar}[rows]
     wait = "await " if asynchronous else ""
     query = query_of(source, stream)
     run = {
         "many": [f"return {wait}self._run.page({source.constant}, {query}, {'limit' if source.is_view else 'None'})"],
-        "one": [f"return {wait}self._run.one({query})"],
+        "one": [f"return {wait}self._run.{'always' if always else 'one'}({query})"],
         "scalar": [f"value: {scalar} = {wait}self._run.scalar({query})", "return value"],
     }[rows]
     name, keyword = source.entry["python"], "async " if asynchronous else ""

@@ -2,11 +2,15 @@
 -- to be rolled back first.
 
 drop function fbs_refuse_moved();
+drop function fbs_time_between(timestamptz, timestamptz);
+drop function fbs_days_between(date, date);
 drop function fbs_touch();
 drop function fbs_keep();
 drop function fbs_require_user_table(regclass);
 drop domain fbs_user_id;
+drop function fbs_key_collation(regclass);
 drop function fbs_key_type(regclass);
+drop function fbs_base_type(oid, integer);
 drop function fbs_key_column(regclass);
 drop function fbs_named(regclass);
 drop function fbs_counted(bigint, text);

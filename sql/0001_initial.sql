@@ -145,19 +145,76 @@ $$;
 comment on function fbs_key_column(regclass) is
 'The single primary key column of a host''s table. Error FB001 where there is none.';
 
-create function fbs_key_type(host_table regclass)
+create function fbs_base_type(type_id oid, type_modifier integer)
 returns text
 language sql
 stable
 set search_path from current
 as $$
-    select format_type(a.atttypid, a.atttypmod)
+    with recursive bases as (
+        select fbs_base_type.type_id, fbs_base_type.type_modifier
+        union all
+        select t.typbasetype, t.typtypmod
+        from bases as b
+        inner join pg_type as t on b.type_id = t.oid
+        where t.typtype = 'd'
+    )
+
+    select format_type(b.type_id, b.type_modifier)
+    from bases as b
+    inner join pg_type as t on b.type_id = t.oid
+    where t.typtype <> 'd';
+$$;
+
+comment on function fbs_base_type(oid, integer) is
+'Internal. A type as SQL names it; of a domain the type beneath it, without its constraints.';
+
+create function fbs_key_type(host_table regclass)
+returns text
+language plpgsql
+stable
+set search_path from current
+as $$
+declare
+    key_type text;
+begin
+    select fbs_base_type(a.atttypid, a.atttypmod)
+    into key_type
+    from pg_attribute as a
+    where a.attrelid = host_table and a.attname = fbs_key_column(host_table);
+
+    -- What such a type takes for equal depends on the search_path, or on a cast.
+    if exists (
+        select from pg_type as t
+        where
+            t.oid = to_regtype(regexp_replace(key_type, '\(.*\)', ''))
+            and t.typnamespace <> 'pg_catalog'::regnamespace
+    )
+    then
+        raise exception 'users cannot have keys of type %, as table % has', key_type, host_table
+            using errcode = 'FB002',
+                hint = 'Keys are integers (smallint, integer, bigint), uuid, text or varchar.';
+    end if;
+    return key_type;
+end;
+$$;
+
+comment on function fbs_key_type(regclass) is
+'Type of the single primary key column of a user table, such as integer or uuid; of a domain the type beneath it. Error FB001 where there is no such column, FB002 where it is not one of PostgreSQL''s own, such as citext.';
+
+create function fbs_key_collation(host_table regclass)
+returns regcollation
+language sql
+stable
+set search_path from current
+as $$
+    select nullif(a.attcollation, 0)::regcollation
     from pg_attribute as a
     where a.attrelid = host_table and a.attname = fbs_key_column(host_table);
 $$;
 
-comment on function fbs_key_type(regclass) is
-'Type of the single primary key column of a host''s table, such as integer or uuid. Error FB001 where there is none.';
+comment on function fbs_key_collation(regclass) is
+'Collation of the single primary key column of a host''s table; NULL where its type has none. Error FB001 where there is no such column.';
 
 -- The host's user table is named by the setting fbs.user_table when this file runs
 -- (fbs-db migrate --user-table); its rows are linked later, by fbs-db attach. Where it
@@ -166,18 +223,17 @@ do $$
 declare
     user_table text := nullif(current_setting('fbs.user_table', true), '');
     key_type text := coalesce(nullif(current_setting('fbs.user_key_type', true), ''), 'bigint');
+    key_collation regcollation;
 begin
     if user_table is not null then
         key_type := fbs_key_type(user_table::regclass);
+        key_collation := fbs_key_collation(user_table::regclass);
     elsif key_type !~ '^(smallint|integer|bigint|uuid|text|(varchar|character varying)(\([0-9]+\))?)$' then
         raise exception 'users cannot have keys of type %', key_type
             using errcode = 'FB002',
                 hint = 'Keys are integers (smallint, integer, bigint), uuid, text or varchar.';
     end if;
-    execute format(
-        'create domain fbs_user_id as %s',
-        key_type
-    );
+    execute concat_ws(' ', 'create domain fbs_user_id as', key_type, 'collate ' || key_collation::text);
 end;
 $$;
 
@@ -192,10 +248,13 @@ set search_path from current
 as $$
 declare
     wanted text := fbs_key_type(user_table);
+    wanted_collation regcollation := fbs_key_collation(user_table);
     present text;
+    present_collation regcollation;
+    refused text;
 begin
-    select format_type(t.typbasetype, t.typtypmod)
-    into strict present
+    select fbs_base_type(t.oid, -1), nullif(t.typcollation, 0)
+    into strict present, present_collation
     from pg_type as t
     where t.oid = 'fbs_user_id'::regtype;
 
@@ -203,7 +262,20 @@ begin
         and not (present in ('smallint', 'integer', 'bigint') and wanted in ('smallint', 'integer', 'bigint'))
         and not (present ~ '^(text|character varying)' and wanted ~ '^(text|character varying)')
     then
-        raise exception 'user columns hold %, but the key of % is %', present, user_table, wanted
+        refused := format('user columns hold %s, but the key of %s is %s', present, user_table, wanted);
+    elsif present_collation <> wanted_collation
+        and exists (
+            select from pg_collation as c
+            where c.oid in (present_collation, wanted_collation) and not c.collisdeterministic
+        )
+    then
+        -- Texts that one takes for equal differ in the other.
+        refused := format(
+            'user columns have collation %s, but the key of %s has %s', present_collation, user_table, wanted_collation
+        );
+    end if;
+    if refused is not null then
+        raise exception '%', refused
             using errcode = 'FB002',
                 hint = 'The type is chosen when 0001_initial is applied: roll back to nothing and migrate again with this user table.';
     end if;
@@ -226,9 +298,6 @@ begin
     case tg_argv[0]
         when 'updated_at' then new.updated_at := '-infinity';
         when 'last_updated' then new.last_updated := '-infinity';
-        when 'last_checked' then new.last_checked := '-infinity';
-        when 'last_verified' then new.last_verified := '-infinity';
-        when 'last_used' then new.last_used := '-infinity';
     end case;
     return new;
 end;
@@ -248,12 +317,6 @@ begin
             new.updated_at := case new.updated_at when '-infinity' then old.updated_at else now() end;
         when 'last_updated' then
             new.last_updated := case new.last_updated when '-infinity' then old.last_updated else now() end;
-        when 'last_checked' then
-            new.last_checked := case new.last_checked when '-infinity' then old.last_checked else now() end;
-        when 'last_verified' then
-            new.last_verified := case new.last_verified when '-infinity' then old.last_verified else now() end;
-        when 'last_used' then
-            new.last_used := case new.last_used when '-infinity' then old.last_used else now() end;
     end case;
     return new;
 end;
@@ -261,6 +324,25 @@ $$;
 
 comment on function fbs_touch() is
 'Trigger: sets the time of last change named by its argument, unless the writer set it.';
+
+-- PostgreSQL refuses to subtract infinite dates, and one such row would break a whole view.
+create function fbs_days_between(first_day date, last_day date)
+returns integer
+language sql
+immutable
+return case when isfinite(first_day) and isfinite(last_day) then last_day - first_day end;
+
+comment on function fbs_days_between(date, date) is
+'Days from the first day to the last; negative where that is earlier, null where one of them is infinite.';
+
+create function fbs_time_between(since timestamptz, until timestamptz)
+returns interval
+language sql
+immutable
+return case when isfinite(since) and isfinite(until) then until - since end;
+
+comment on function fbs_time_between(timestamptz, timestamptz) is
+'The time from one moment to another; negative where that is earlier, null where one of them is infinite.';
 
 -- A component that moves is guarded by a trigger: unlike a lock or a table that is gone,
 -- it comes without waiting for those who still read.

@@ -53,7 +53,7 @@ comment on column fbs_approval_requests.title is
 comment on column fbs_approval_requests.description is
 'What is asked for and why, in full, for the user who decides.';
 comment on column fbs_approval_requests.approval_type is
-'What consent is sought for. Normally one of: workflow (a step in a workflow), document, purchase, expense, other.';
+'What consent is sought for. Normally one of: workflow (a step in a workflow), document, purchase, expense, other. FBS also writes general.';
 comment on column fbs_approval_requests.status is
 'Where the request stands; starts as pending. Normally one of: pending (no decision yet), approved, rejected, cancelled (dropped undecided).';
 comment on column fbs_approval_requests.requester_id is

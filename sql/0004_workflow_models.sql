@@ -58,7 +58,7 @@ comment on column fbs_workflow_definitions.name is
 comment on column fbs_workflow_definitions.description is
 'What the workflow does and when to use it, in words for people.';
 comment on column fbs_workflow_definitions.workflow_type is
-'What it is for. Normally one of: approval, onboarding, order_processing, payment_collection, inventory_management, compliance (legal duties), custom.';
+'What it is for. Normally one of: approval, onboarding, order_processing, payment_collection, inventory_management, compliance (legal duties), custom. FBS also writes general.';
 comment on column fbs_workflow_definitions.version is
 'Edition of the workflow, such as 1.0 or 2.1, so that older ones can stay; 1.0 unless set.';
 comment on column fbs_workflow_definitions.is_active is
@@ -185,7 +185,7 @@ comment on column fbs_workflow_instances.business_id is
 comment on column fbs_workflow_instances.current_step_id is
 'Step the run has reached (fbs_workflow_steps); empty when at none, and emptied when that step is deleted.';
 comment on column fbs_workflow_instances.status is
-'Where the run stands; starts as draft. Normally one of: draft (not begun), active, paused, completed, cancelled, failed (stopped by an error).';
+'Where the run stands; starts as draft. Normally one of: draft (not begun), active, paused, completed, cancelled, failed (stopped by an error). FBS also writes running.';
 comment on column fbs_workflow_instances.started_at is
 'When the run began; the database fills in the time the line is added, even for a draft, unless given.';
 comment on column fbs_workflow_instances.completed_at is
@@ -239,7 +239,7 @@ comment on column fbs_workflow_transitions.from_step_id is
 comment on column fbs_workflow_transitions.to_step_id is
 'Step (fbs_workflow_steps) that comes next; the transition is deleted together with that step.';
 comment on column fbs_workflow_transitions.transition_type is
-'What sets it off; automatic unless set. Normally one of: automatic (at once), conditional (if conditions hold), manual (by a person), timeout (after a wait).';
+'What sets it off; automatic unless set. Normally one of: automatic (at once), conditional (if conditions hold), manual (by a person), timeout (after a wait). FBS also writes forward.';
 comment on column fbs_workflow_transitions.conditions is
 'JSON object with what must hold for this way to be taken; {} when nothing must.';
 comment on column fbs_workflow_transitions.actions is

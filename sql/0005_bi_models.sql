@@ -46,7 +46,7 @@ comment on column fbs_dashboards.name is
 comment on column fbs_dashboards.description is
 'What the dashboard shows and whom it is meant for.';
 comment on column fbs_dashboards.dashboard_type is
-'Part of the business the dashboard covers. Normally one of: msme (small-business figures), financial, operational, compliance, custom.';
+'Part of the business the dashboard covers. Normally one of: msme (small-business figures), financial, operational, compliance, custom. FBS also writes general.';
 comment on column fbs_dashboards.layout is
 'Arrangement of the dashboard: which charts and figures stand where; {} until it is arranged.';
 comment on column fbs_dashboards.is_public is
@@ -107,7 +107,7 @@ comment on column fbs_reports.name is
 comment on column fbs_reports.description is
 'What the report tells and whom it is meant for.';
 comment on column fbs_reports.report_type is
-'Subject of the report. Normally one of: sales, financial, inventory, compliance, operational, custom.';
+'Subject of the report. Normally one of: sales, financial, inventory, compliance, operational, custom. FBS also writes general.';
 comment on column fbs_reports.data_source is
 'Name of the place the report reads its figures from, such as a table or an Odoo object.';
 comment on column fbs_reports.query_parameters is
@@ -174,7 +174,7 @@ comment on column fbs_kpis.name is
 comment on column fbs_kpis.description is
 'What the key figure measures and why it matters to the business.';
 comment on column fbs_kpis.kpi_type is
-'Side of the business the figure measures. Normally one of: financial, operational, customer, employee, compliance, growth.';
+'Side of the business the figure measures. Normally one of: financial, operational, customer, employee, compliance, growth. FBS also writes general.';
 comment on column fbs_kpis.calculation_method is
 'How the figure is worked out from its source, as a short name or formula.';
 comment on column fbs_kpis.data_source is

@@ -43,7 +43,7 @@ comment on column fbs_compliance_rules.name is
 comment on column fbs_compliance_rules.description is
 'What the rule demands, in words; blank when not explained.';
 comment on column fbs_compliance_rules.compliance_type is
-'Field the duty comes from. Normally one of: tax, regulatory (law or licence conditions), audit, financial, operational.';
+'Field the duty comes from. Normally one of: tax, regulatory (law or licence conditions), audit, financial, operational. FBS also writes general.';
 comment on column fbs_compliance_rules.requirements is
 'List of the points to be met under the rule; [] when none is listed.';
 comment on column fbs_compliance_rules.check_frequency is

@@ -306,7 +306,7 @@ comment on column fbs_app_taxcalculation.tax_period_start is
 comment on column fbs_app_taxcalculation.tax_period_end is
 'Last day of the period the tax is worked out for.';
 comment on column fbs_app_taxcalculation.tax_type is
-'Which tax it is. Normally one of: income_tax, sales_tax, payroll_tax (on wages), property_tax, other.';
+'Which tax it is. Normally one of: income_tax, sales_tax, payroll_tax (on wages), property_tax, other. FBS also writes vat.';
 comment on column fbs_app_taxcalculation.taxable_amount is
 'Amount the tax is charged on, in the business''s own currency.';
 comment on column fbs_app_taxcalculation.tax_rate is

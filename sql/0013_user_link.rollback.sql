@@ -5,5 +5,5 @@ select fbs_detach_users();
 drop function fbs_detach_users();
 drop function fbs_attach_users(regclass, boolean);
 drop function fbs_check_user_column(text, text, boolean);
-drop function fbs_link_users(regclass);
+drop function fbs_link_users(regclass, integer);
 drop view fbs_user_columns;

@@ -62,30 +62,44 @@ comment on column fbs_user_columns.user_table is
 comment on column fbs_user_columns.validated is
 'Whether every row of the table is known to point at a user that exists.';
 
-create function fbs_link_users(user_table regclass)
+create function fbs_link_users(user_table regclass, wait_ms integer default 800)
 returns setof regclass
 language plpgsql
 set search_path from current
-set lock_timeout = '3s'
+set lock_timeout = '800ms'
 as $$
 declare
+    last_moment timestamptz := clock_timestamp() + make_interval(secs => wait_ms / 1000.0);
     link record;
 begin
     perform fbs_require_user_table(user_table);
-    for link in select u.* from fbs_user_columns as u loop
-        if link.user_table <> fbs_link_users.user_table then
-            raise exception 'users are attached to %, not to %', link.user_table, fbs_link_users.user_table
-                using errcode = 'FB003',
-                    hint = 'Detach them first: ' || fbs_command('detach', 'users');
-        elsif link.user_table is null then
-            execute format(
-                'alter table %s add constraint %I foreign key (%I) references %s (%I) on delete %s'
-                ' deferrable initially deferred not valid',
-                link.table_id, link.constraint_name, link.column_name,
-                fbs_link_users.user_table, fbs_key_column(fbs_link_users.user_table), link.on_delete
-            );
-            return next link.table_id;
-        end if;
+    for link in select u.user_table from fbs_user_columns as u where u.user_table <> fbs_link_users.user_table loop
+        raise exception 'users are attached to %, not to %', link.user_table, fbs_link_users.user_table
+            using errcode = 'FB003',
+                hint = 'Detach them first: ' || fbs_command('detach', 'users');
+    end loop;
+
+    -- All locks within less than deadlock_timeout, so that of two who wait for each other
+    -- it is not the host who fails; and the user table last: the first key asks for it.
+    for link in
+        select u.table_id from fbs_user_columns as u where u.user_table is null group by u.table_id order by u.table_id
+    loop
+        perform set_config(
+            'lock_timeout', greatest(1, floor(1000 * extract(epoch from last_moment - clock_timestamp())))::text, true
+        );
+        execute format('lock table only %s in share row exclusive mode', link.table_id);
+    end loop;
+    perform set_config(
+        'lock_timeout', greatest(1, floor(1000 * extract(epoch from last_moment - clock_timestamp())))::text, true
+    );
+    for link in select u.* from fbs_user_columns as u where u.user_table is null loop
+        execute format(
+            'alter table %s add constraint %I foreign key (%I) references %s (%I) on delete %s'
+            ' deferrable initially deferred not valid',
+            link.table_id, link.constraint_name, link.column_name,
+            fbs_link_users.user_table, fbs_key_column(fbs_link_users.user_table), link.on_delete
+        );
+        return next link.table_id;
     end loop;
 exception
     when object_in_use then
@@ -95,8 +109,8 @@ exception
 end;
 $$;
 
-comment on function fbs_link_users(regclass) is
-'Ties every user column to the host''s user table by a foreign key with its rule. It holds for new rows and for deletions; rows that are there are not looked at. Locks the user table for a moment. Returns the tables tied now. Errors FB001 to FB003 and FB005.';
+comment on function fbs_link_users(regclass, integer) is
+'Ties every user column to the host''s user table by a foreign key with its rule. It holds for new rows and for deletions; rows that are there are not looked at. Writers of the user table wait until the transaction ends; its lock is asked for last, and all locks for wait_ms milliseconds at most. Returns the tables tied now. Errors FB001 to FB003 and FB005.';
 
 create function fbs_check_user_column(table_name text, column_name text, repair boolean default false)
 returns bigint
@@ -123,8 +137,9 @@ begin
     end if;
 
     orphaned := format(
-        '%I is not null and not exists (select from %s as host where host.%I = fbs.%I)',
-        link.column_name, link.user_table, fbs_key_column(link.user_table), link.column_name
+        '%1$I is not null and not exists (select from %2$s as host where host.%3$I = fbs.%1$I%4$s)',
+        link.column_name, link.user_table, fbs_key_column(link.user_table),
+        ' collate ' || fbs_key_collation(link.user_table)::text
     );
     if repair and link.on_delete = 'cascade' then
         execute format('delete from %s as fbs where %s', link.table_id, orphaned);
@@ -180,11 +195,17 @@ create function fbs_detach_users()
 returns setof regclass
 language plpgsql
 set search_path from current
-set lock_timeout = '3s'
+set lock_timeout = '500ms'
 as $$
 declare
     link record;
 begin
+    -- As when they are attached: the user table last.
+    for link in
+        select u.table_id from fbs_user_columns as u where u.user_table is not null group by u.table_id order by u.table_id
+    loop
+        execute format('lock table only %s in access exclusive mode', link.table_id);
+    end loop;
     for link in select u.* from fbs_user_columns as u where u.user_table is not null loop
         execute format('alter table %s drop constraint %I', link.table_id, link.constraint_name);
         return next link.table_id;

@@ -1067,7 +1067,8 @@ as $$
                 and g.tgname = w.name
                 and g.tgenabled <> 'D'
                 and g.tgargs
-                = convert_to(model_name, 'UTF8') || '\x00'::bytea || convert_to(key_column, 'UTF8') || '\x00'::bytea
+                = convert_to(model_name, getdatabaseencoding()) || '\x00'::bytea
+                || convert_to(key_column, getdatabaseencoding()) || '\x00'::bytea
         )
     from wanted as w;
 $$;

@@ -222,16 +222,20 @@ from (
     ('fbs_request_logs', 'method', '{GET,POST,PUT,PATCH,DELETE}'::text[]),
     ('fbs_business_rules', 'rule_type', '{validation,calculation,workflow,compliance}'),
     ('fbs_handshakes', 'status', '{pending,active,expired,revoked}'),
-    ('fbs_notifications', 'notification_type', '{info,success,warning,error,alert}'),
+    (
+        'fbs_notifications',
+        'notification_type',
+        '{info,success,warning,error,alert,cash_flow_alert,inventory_alert,payment_reminder}'
+    ),
     ('fbs_notifications', 'priority', '{low,medium,high,critical}'),
-    ('fbs_approval_requests', 'approval_type', '{workflow,document,purchase,expense,other}'),
+    ('fbs_approval_requests', 'approval_type', '{workflow,document,purchase,expense,other,general}'),
     ('fbs_approval_requests', 'status', '{pending,approved,rejected,cancelled}'),
     ('fbs_approval_responses', 'response', '{approve,reject,request_changes}'),
     ('fbs_custom_fields', 'field_type', '{char,text,integer,float,boolean,date,datetime,json,choice}'),
-    ('fbs_msme_setup_wizard', 'status', '{not_started,in_progress,completed,paused}'),
+    ('fbs_msme_setup_wizard', 'status', '{not_started,in_progress,completed,paused,failed}'),
     ('fbs_msme_kpis', 'kpi_type', '{financial,operational,customer,growth,compliance}'),
     ('fbs_msme_compliance', 'compliance_type', '{tax,regulatory,financial,operational}'),
-    ('fbs_msme_compliance', 'status', '{compliant,non_compliant,at_risk,pending}'),
+    ('fbs_msme_compliance', 'status', '{compliant,non_compliant,at_risk,pending,completed}'),
     ('fbs_msme_marketing', 'campaign_type', '{digital,traditional,social_media,email,content}'),
     ('fbs_msme_templates', 'business_type', '{retail,manufacturing,services,restaurant,consulting,ecommerce,other}'),
     ('fbs_odoo_models', 'model_type', '{base,business,system,custom}'),
@@ -239,18 +243,18 @@ from (
     (
         'fbs_workflow_definitions',
         'workflow_type',
-        '{approval,onboarding,order_processing,payment_collection,inventory_management,compliance,custom}'
+        '{approval,onboarding,order_processing,payment_collection,inventory_management,compliance,custom,general}'
     ),
-    ('fbs_workflow_instances', 'status', '{draft,active,paused,completed,cancelled,failed}'),
+    ('fbs_workflow_instances', 'status', '{draft,active,paused,completed,cancelled,failed,running}'),
     ('fbs_workflow_steps', 'step_type', '{task,approval,notification,decision,integration,manual}'),
-    ('fbs_workflow_transitions', 'transition_type', '{automatic,conditional,manual,timeout}'),
-    ('fbs_dashboards', 'dashboard_type', '{msme,financial,operational,compliance,custom}'),
-    ('fbs_reports', 'report_type', '{sales,financial,inventory,compliance,operational,custom}'),
+    ('fbs_workflow_transitions', 'transition_type', '{automatic,conditional,manual,timeout,forward}'),
+    ('fbs_dashboards', 'dashboard_type', '{msme,financial,operational,compliance,custom,general}'),
+    ('fbs_reports', 'report_type', '{sales,financial,inventory,compliance,operational,custom,general}'),
     ('fbs_reports', 'output_format', '{pdf,excel,csv,json,html}'),
-    ('fbs_kpis', 'kpi_type', '{financial,operational,customer,employee,compliance,growth}'),
+    ('fbs_kpis', 'kpi_type', '{financial,operational,customer,employee,compliance,growth,general}'),
     ('fbs_kpis', 'frequency', '{real_time,hourly,daily,weekly,monthly,quarterly,annually}'),
     ('fbs_charts', 'chart_type', '{line,bar,pie,area,scatter,table,gauge,metric}'),
-    ('fbs_compliance_rules', 'compliance_type', '{tax,regulatory,audit,financial,operational}'),
+    ('fbs_compliance_rules', 'compliance_type', '{tax,regulatory,audit,financial,operational,general}'),
     ('fbs_compliance_rules', 'check_frequency', '{daily,weekly,monthly,quarterly,yearly}'),
     ('fbs_audit_trails', 'record_type', '{sale,purchase,payment,inventory,user,system}'),
     ('fbs_audit_trails', 'action', '{create,update,delete,view,export,import}'),
@@ -262,7 +266,7 @@ from (
     ('fbs_app_incomeexpense', 'transaction_type', '{income,expense}'),
     ('fbs_app_incomeexpense', 'payment_status', '{pending,partial,paid,overdue,cancelled}'),
     ('fbs_app_basicledger', 'account_type', '{asset,liability,equity,income,expense}'),
-    ('fbs_app_taxcalculation', 'tax_type', '{income_tax,sales_tax,payroll_tax,property_tax,other}'),
+    ('fbs_app_taxcalculation', 'tax_type', '{income_tax,sales_tax,payroll_tax,property_tax,other,vat}'),
     ('fbs_app_taxcalculation', 'payment_status', '{pending,partial,paid,overdue}'),
     ('fbs_dms_document', 'state', '{draft,pending,approved,rejected,archived}'),
     ('fbs_dms_document', 'confidentiality_level', '{public,internal,confidential}'),
@@ -280,13 +284,13 @@ from (
 ) as listed (table_name, column_name, choices);
 
 comment on view fbs_choices is
-'What FBS''s forms offer for a column. Its services write other values too, so nothing refuses them; fbs-db check --data counts them.';
+'The values known for a column: those that the forms of FBS offer, and those that its services write beside them. Nothing refuses others; fbs-db check --data counts them.';
 comment on column fbs_choices.table_name is
 'Table; it may belong to a component that is not installed here.';
 comment on column fbs_choices.column_name is
 'Column.';
 comment on column fbs_choices.choices is
-'The values offered, in the order of the forms.';
+'The known values: those offered, in the order of the forms; then those that only services write.';
 
 create function fbs_check_rows(of_table text)
 returns table (
@@ -354,6 +358,38 @@ begin
         where said is not null;
     end loop;
 
+    -- Dates that many clients, Python among them, cannot hold. In one pass: of each row those columns.
+    select string_agg(
+        format(
+            '(%1$L, case when %1$I < %2$L or %1$I >= %3$L then %1$I::text end)', a.attname,
+            case a.atttypid when 'date'::regtype then '0001-01-01' else '0001-01-01 00:00+00' end,
+            case a.atttypid when 'date'::regtype then '10000-01-01' else '10000-01-01 00:00+00' end
+        ),
+        ', '
+    )
+    into said
+    from pg_attribute as k
+    inner join pg_attribute as a on k.attrelid = a.attrelid
+    where
+        k.attrelid = of_table::regclass
+        and k.attname = 'id'
+        and a.attnum > 0
+        and a.atttypid in ('date'::regtype, 'timestamptz'::regtype)
+        and (of_table, a.attname) <> ('fbs_cleanup_queue', 'next_attempt_at');  -- infinity: not yet
+    if said is not null then
+        return query execute format(
+            'select ''warning'', ''rows'', %1$L || ''.'' || v.column_name, ''date out of range'','
+            ' format(''%%s %%s, such as id %%s: %%s'', count(*), case count(*) when 1 then ''row'' else ''rows'' end,'
+            ' min(t.id), (array_agg(v.value order by t.id))[1]),'
+            ' ''years 1 to 9999'','
+            ' format(''select id, %%1$I from %%2$I where %%1$I < ''''0001-01-01'''' or %%1$I >= ''''10000-01-01'''';'','
+            ' v.column_name, %1$L)'
+            ' from %1$I as t cross join lateral (values %2$s) as v (column_name, value)'
+            ' where v.value is not null group by v.column_name order by v.column_name',
+            of_table, said
+        );
+    end if;
+
     if of_table = 'fbs_app_basicledger' then
         return query execute
             'select ''warning'', ''rows'', ''fbs_app_basicledger'', ''ledger not balanced'','
@@ -402,4 +438,4 @@ end;
 $$;
 
 comment on function fbs_check_rows(text) is
-'What is odd about the rows of one of FBS''s tables: values that no form offers, negative amounts, ledgers that are not balanced, users that are gone; of fbs_hosts, rows that point at host rows which are gone. Reads the whole table.';
+'What is odd about the rows of one of FBS''s tables: values off the lists, negative amounts, dates outside the years 1 to 9999, ledgers that are not balanced, users that are gone; of fbs_hosts, rows that point at host rows which are gone. Reads the whole table.';

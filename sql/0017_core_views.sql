@@ -88,7 +88,7 @@ comment on column fbs_notifications_inbox.title is
 comment on column fbs_notifications_inbox.message is
 'Full text of what the user is told, shown below the headline.';
 comment on column fbs_notifications_inbox.notification_type is
-'What sort of news it is; info unless set. Normally one of: info (for information), success, warning, error, alert (calls for action).';
+'What sort of news it is; info unless set. Normally one of: info (for information), success, warning, error, alert (calls for action). FBS also writes cash_flow_alert, inventory_alert and payment_reminder.';
 comment on column fbs_notifications_inbox.priority is
 'How urgent it is; medium unless set. Normally one of: low, medium, high, critical.';
 comment on column fbs_notifications_inbox.solution_name is
@@ -147,7 +147,7 @@ select
     end as urgency,
     n.solution_name,
     n.created_at,
-    now() - n.created_at as age
+    fbs_time_between(n.created_at, now()) as age
 from fbs_notifications as n
 where n.notification_type = 'alert' and not n.is_read;
 
@@ -672,7 +672,7 @@ comment on column fbs_operations_handshakes.expires_at is
 comment on column fbs_operations_handshakes.created_at is
 'When the handshake was added; filled in by the database unless given.';
 comment on column fbs_operations_handshakes.last_used is
-'When the handshake was last used; the database sets it when the line is added and on every change, unless given.';
+'When the handshake was last used: set by who sees it happen. When the line is added, the database sets it unless given.';
 
 create function fbs_operations_handshake(handshake_id text, at timestamptz default now())
 returns table (

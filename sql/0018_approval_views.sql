@@ -91,7 +91,7 @@ comment on column fbs_approvals_requests.title is
 comment on column fbs_approvals_requests.description is
 'What is asked for and why, in full, for the user who decides.';
 comment on column fbs_approvals_requests.approval_type is
-'What consent is sought for. Normally one of: workflow (a step in a workflow), document, purchase, expense, other.';
+'What consent is sought for. Normally one of: workflow (a step in a workflow), document, purchase, expense, other. FBS also writes general.';
 comment on column fbs_approvals_requests.status is
 'Where the request stands; starts as pending. Normally one of: pending (no decision yet), approved, rejected, cancelled (dropped undecided).';
 comment on column fbs_approvals_requests.requester_id is
@@ -127,7 +127,7 @@ select
     r.request_data ->> 'record_id' as record_id,
     r.request_data,
     r.created_at,
-    now() - r.created_at as age
+    fbs_time_between(r.created_at, now()) as age
 from fbs_approval_requests as r
 where r.status = 'pending';
 
@@ -140,7 +140,7 @@ comment on column fbs_approvals_pending.title is
 comment on column fbs_approvals_pending.description is
 'What is asked for and why, in full, for the user who decides.';
 comment on column fbs_approvals_pending.approval_type is
-'What consent is sought for. Normally one of: workflow (a step in a workflow), document, purchase, expense, other.';
+'What consent is sought for. Normally one of: workflow (a step in a workflow), document, purchase, expense, other. FBS also writes general.';
 comment on column fbs_approvals_pending.requester_id is
 'User who asks for approval; the request is deleted together with that user.';
 comment on column fbs_approvals_pending.approver_id is
@@ -205,7 +205,7 @@ comment on column fbs_approvals_details.title is
 comment on column fbs_approvals_details.description is
 'What is asked for and why, in full, for the user who decides.';
 comment on column fbs_approvals_details.approval_type is
-'What consent is sought for. Normally one of: workflow (a step in a workflow), document, purchase, expense, other.';
+'What consent is sought for. Normally one of: workflow (a step in a workflow), document, purchase, expense, other. FBS also writes general.';
 comment on column fbs_approvals_details.status is
 'Where the request stands; starts as pending. Normally one of: pending (no decision yet), approved, rejected, cancelled (dropped undecided).';
 comment on column fbs_approvals_details.requester_id is
@@ -273,17 +273,20 @@ as $$
     decided as (
         select
             p.*,
-            case
-                when p.status = 'approved' and p.approved_at is not null then p.approved_at
-                when p.status in ('approved', 'rejected')
-                    then (
-                        select max(a.created_at)
-                        from fbs_approval_responses as a
-                        where
-                            a.approval_request_id = p.id
-                            and a.response = case p.status when 'approved' then 'approve' else 'reject' end
-                    )
-            end - p.created_at as turnaround
+            fbs_time_between(
+                p.created_at,
+                case
+                    when p.status = 'approved' and p.approved_at is not null then p.approved_at
+                    when p.status in ('approved', 'rejected')
+                        then (
+                            select max(a.created_at)
+                            from fbs_approval_responses as a
+                            where
+                                a.approval_request_id = p.id
+                                and a.response = case p.status when 'approved' then 'approve' else 'reject' end
+                        )
+                end
+            ) as turnaround
         from picked as p
     )
 
@@ -322,7 +325,7 @@ select
     count(*) filter (where r.status = 'rejected') as rejected,
     count(*) filter (where r.status = 'cancelled') as cancelled,
     min(r.created_at) filter (where r.status = 'pending') as oldest_pending_at,
-    avg(r.approved_at - r.created_at) filter (where r.status = 'approved') as average_approval_time
+    avg(fbs_time_between(r.created_at, r.approved_at)) filter (where r.status = 'approved') as average_approval_time
 from fbs_approval_requests as r
 group by r.approver_id;
 

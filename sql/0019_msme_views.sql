@@ -20,10 +20,13 @@ select
     w.configuration,
     w.started_at,
     w.completed_at,
-    case
-        when w.status = 'completed' then w.completed_at
-        when w.status <> 'not_started' then now()
-    end - w.started_at as elapsed
+    fbs_time_between(
+        w.started_at,
+        case
+            when w.status = 'completed' then w.completed_at
+            when w.status <> 'not_started' then now()
+        end
+    ) as elapsed
 from fbs_msme_setup_wizard as w;
 
 comment on view fbs_msme_setup is
@@ -33,7 +36,7 @@ comment on column fbs_msme_setup.id is
 comment on column fbs_msme_setup.solution_name is
 'Business application (solution) being set up; unique, so each has one set-up.';
 comment on column fbs_msme_setup.status is
-'How far the set-up is; starts as not_started. Normally one of: not_started, in_progress, completed, paused (to be taken up again).';
+'How far the set-up is; starts as not_started. Normally one of: not_started, in_progress, completed, paused (to be taken up again). FBS also writes failed.';
 comment on column fbs_msme_setup.current_step is
 'Step of the set-up reached so far, by name; blank before the first one.';
 comment on column fbs_msme_setup.total_steps is
@@ -118,12 +121,12 @@ on fbs_msme_compliance (status, due_date, id);
 -- Open duties by their day, however many are met.
 create index fbs_msme_compliance_open_due_date_id_idx
 on fbs_msme_compliance (due_date, id)
-where actual_completion_date is null and status <> 'compliant';
+where actual_completion_date is null and status not in ('compliant', 'completed');
 
 -- Met ones by status, as of some the status does not say so.
 create index fbs_msme_compliance_met_status_due_date_id_idx
 on fbs_msme_compliance (status, due_date, id)
-where actual_completion_date is not null or status = 'compliant';
+where actual_completion_date is not null or status in ('compliant', 'completed');
 
 -- Where the state is given, PostgreSQL puts its condition in the place of the call, and looks
 -- for that in an index.
@@ -138,14 +141,18 @@ returns boolean
 language sql
 immutable
 return case due_state
-    when 'met' then completed_on is not null or status = 'compliant'
-    when 'overdue' then completed_on is null and status <> 'compliant' and due_date < on_date
-    when 'due' then completed_on is null and status <> 'compliant' and due_date between on_date and on_date + 30
-    when 'later' then completed_on is null and status <> 'compliant' and due_date > on_date + 30
+    when 'met' then completed_on is not null or status in ('compliant', 'completed')
+    when 'overdue' then completed_on is null and status not in ('compliant', 'completed') and due_date < on_date
+    when 'due'
+        then
+            completed_on is null
+            and status not in ('compliant', 'completed')
+            and due_date between on_date and on_date + 30
+    when 'later' then completed_on is null and status not in ('compliant', 'completed') and due_date > on_date + 30
 end;
 
 comment on function fbs_is_due_state(text, text, date, date, date) is
-'Whether a duty stands so on a day (by default today): met, when its day of completion is known or its status is compliant; else overdue after its due date, due from 30 days before it, or later. Null for any other state.';
+'Whether a duty stands so on a day (by default today): met, when its day of completion is known or its status is compliant or completed; else overdue after its due date, due from 30 days before it, or later. Null for any other state.';
 
 create view fbs_msme_compliance_status
 with (security_invoker = true) as
@@ -163,12 +170,14 @@ select
     c.due_date,
     c.actual_completion_date,
     case
-        when c.actual_completion_date is null and c.status <> 'compliant' then c.due_date - current_date
+        when c.actual_completion_date is null and c.status not in ('compliant', 'completed')
+            then fbs_days_between(current_date, c.due_date)
     end as days_left,
     case
-        when c.actual_completion_date is not null then greatest(c.actual_completion_date - c.due_date, 0)
-        when c.status = 'compliant' then 0
-        else greatest(current_date - c.due_date, 0)
+        when c.actual_completion_date is not null
+            then greatest(fbs_days_between(c.due_date, c.actual_completion_date), 0)
+        when c.status in ('compliant', 'completed') then 0
+        else greatest(fbs_days_between(c.due_date, current_date), 0)
     end as days_late,
     c.requirements,
     c.documents,
@@ -177,7 +186,7 @@ select
 from fbs_msme_compliance as c;
 
 comment on view fbs_msme_compliance_status is
-'Duties of each business, and which are due or overdue. A duty is met when its day of completion is known or its status is compliant. Today is the session''s day; on the due date itself a duty is not late yet.';
+'Duties of each business, and which are due or overdue. A duty is met when its day of completion is known or its status is compliant or completed. Today is the session''s day; on the due date itself a duty is not late yet.';
 comment on column fbs_msme_compliance_status.id is
 'Number that identifies the compliance record.';
 comment on column fbs_msme_compliance_status.solution_name is
@@ -185,7 +194,7 @@ comment on column fbs_msme_compliance_status.solution_name is
 comment on column fbs_msme_compliance_status.compliance_type is
 'Kind of duty; each solution has one line a kind. Normally one of: tax, regulatory (licences and permits), financial, operational (daily running).';
 comment on column fbs_msme_compliance_status.status is
-'Whether the duty is met; starts as pending. Normally one of: compliant, non_compliant (not met), at_risk (may be missed), pending (not yet judged).';
+'Whether the duty is met; starts as pending. Normally one of: compliant, non_compliant (not met), at_risk (may be missed), pending (not yet judged). FBS also writes completed.';
 comment on column fbs_msme_compliance_status.due_state is
 'Where the duty stands today: met, overdue, due (within 30 days) or later; where fbs_is_due_state asks for one, an index finds it.';
 comment on column fbs_msme_compliance_status.due_date is
@@ -203,7 +212,7 @@ comment on column fbs_msme_compliance_status.documents is
 comment on column fbs_msme_compliance_status.notes is
 'Remarks for people; blank when there are none.';
 comment on column fbs_msme_compliance_status.last_checked is
-'When the duty was last checked; the database sets it when the line is added and on every change, unless given.';
+'When the duty was last checked: set by who sees it happen. When the line is added, the database sets it unless given.';
 
 create index fbs_msme_marketing_solution_name_start_date_id_idx
 on fbs_msme_marketing (solution_name, start_date, id);
@@ -228,9 +237,13 @@ select
     m.start_date,
     m.end_date,
     m.start_date <= current_date and (m.end_date is null or m.end_date >= current_date) as is_running,
-    case when m.end_date < m.start_date then 0 else m.end_date - m.start_date + 1 end as days_planned,
     case
-        when m.end_date >= current_date then greatest(m.end_date - greatest(m.start_date, current_date) + 1, 0)
+        when m.end_date < m.start_date then 0
+        else fbs_days_between(m.start_date, m.end_date) + 1
+    end as days_planned,
+    case
+        when m.end_date >= current_date
+            then greatest(fbs_days_between(greatest(m.start_date, current_date), m.end_date) + 1, 0)
     end as days_left,
     m.budget,
     s.spend,

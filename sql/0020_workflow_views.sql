@@ -150,7 +150,7 @@ comment on column fbs_workflow_catalog.name is
 comment on column fbs_workflow_catalog.description is
 'What the workflow does and when to use it, in words for people.';
 comment on column fbs_workflow_catalog.workflow_type is
-'What it is for. Normally one of: approval, onboarding, order_processing, payment_collection, inventory_management, compliance (legal duties), custom.';
+'What it is for. Normally one of: approval, onboarding, order_processing, payment_collection, inventory_management, compliance (legal duties), custom. FBS also writes general.';
 comment on column fbs_workflow_catalog.version is
 'Edition of the workflow, such as 1.0 or 2.1, so that older ones can stay; 1.0 unless set.';
 comment on column fbs_workflow_catalog.is_active is
@@ -205,7 +205,7 @@ select
     end as progress_percent,
     i.started_at,
     i.completed_at,
-    u.until - i.started_at as age,
+    fbs_time_between(i.started_at, u.until) as age,
     i.started_at + make_interval(hours => d.estimated_duration) as expected_at,
     u.until > i.started_at + make_interval(hours => d.estimated_duration) as is_late,
     i.workflow_data ->> 'model_name' as model_name,
@@ -243,7 +243,7 @@ comment on column fbs_workflow_runs.solution_name is
 comment on column fbs_workflow_runs.business_id is
 'Business the run is for, by the identifier the application uses for it.';
 comment on column fbs_workflow_runs.status is
-'Where the run stands; starts as draft. Normally one of: draft (not begun), active, paused, completed, cancelled, failed (stopped by an error).';
+'Where the run stands; starts as draft. Normally one of: draft (not begun), active, paused, completed, cancelled, failed (stopped by an error). FBS also writes running.';
 comment on column fbs_workflow_runs.current_step_id is
 'Step the run has reached (fbs_workflow_steps); empty when at none, and emptied when that step is deleted.';
 comment on column fbs_workflow_runs.current_step_name is
@@ -292,8 +292,8 @@ select
     s.step_type as current_step_type,
     s.assigned_role,
     i.started_at,
-    now() - i.started_at as age,
-    now() - coalesce(l.last_action_at, i.started_at) as waiting,
+    fbs_time_between(i.started_at, now()) as age,
+    fbs_time_between(coalesce(l.last_action_at, i.started_at), now()) as waiting,
     i.workflow_data ->> 'model_name' as model_name,
     i.workflow_data ->> 'record_id' as record_id,
     i.workflow_data,
@@ -474,7 +474,7 @@ comment on column fbs_workflow_open_transitions.to_assigned_role is
 comment on column fbs_workflow_open_transitions.to_assigned_user_id is
 'User who does that step; empty when no one person is set.';
 comment on column fbs_workflow_open_transitions.transition_type is
-'What sets it off; automatic unless set. Normally one of: automatic (at once), conditional (if conditions hold), manual (by a person), timeout (after a wait).';
+'What sets it off; automatic unless set. Normally one of: automatic (at once), conditional (if conditions hold), manual (by a person), timeout (after a wait). FBS also writes forward.';
 comment on column fbs_workflow_open_transitions.is_default is
 'True when this way is taken if no other one applies; false unless set.';
 comment on column fbs_workflow_open_transitions.conditions is
@@ -540,10 +540,10 @@ select
         / nullif(count(*) filter (where i.status in ('completed', 'cancelled', 'failed')), 0),
         2
     ) as completed_percent,
-    avg(i.completed_at - i.started_at) filter (where i.status = 'completed') as average_duration,
-    percentile_cont(0.5) within group (order by i.completed_at - i.started_at)
+    avg(fbs_time_between(i.started_at, i.completed_at)) filter (where i.status = 'completed') as average_duration,
+    percentile_cont(0.5) within group (order by fbs_time_between(i.started_at, i.completed_at))
     filter (where i.status = 'completed') as median_duration,
-    max(i.completed_at - i.started_at) filter (where i.status = 'completed') as longest_duration,
+    max(fbs_time_between(i.started_at, i.completed_at)) filter (where i.status = 'completed') as longest_duration,
     min(i.started_at) filter (where i.status in ('active', 'paused')) as oldest_open_at
 from fbs_workflow_instances as i
 left join fbs_workflow_definitions as d on i.workflow_definition_id = d.id
@@ -595,9 +595,11 @@ select
     count(*) as runs,
     count(*) filter (where i.status = 'paused') as paused,
     count(*) filter (where i.current_user_id is null) as without_user,
-    avg(now() - coalesce(l.last_action_at, i.started_at)) as average_wait,
-    percentile_cont(0.5) within group (order by now() - coalesce(l.last_action_at, i.started_at)) as median_wait,
-    max(now() - coalesce(l.last_action_at, i.started_at)) as longest_wait
+    avg(fbs_time_between(coalesce(l.last_action_at, i.started_at), now())) as average_wait,
+    percentile_cont(0.5) within group (
+        order by fbs_time_between(coalesce(l.last_action_at, i.started_at), now())
+    ) as median_wait,
+    max(fbs_time_between(coalesce(l.last_action_at, i.started_at), now())) as longest_wait
 from fbs_workflow_instances as i
 left join fbs_workflow_steps as s on i.current_step_id = s.id
 inner join lateral (

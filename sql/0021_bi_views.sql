@@ -28,7 +28,7 @@ comment on column fbs_bi_dashboards.name is
 comment on column fbs_bi_dashboards.description is
 'What the dashboard shows and whom it is meant for.';
 comment on column fbs_bi_dashboards.dashboard_type is
-'Part of the business the dashboard covers. Normally one of: msme (small-business figures), financial, operational, compliance, custom.';
+'Part of the business the dashboard covers. Normally one of: msme (small-business figures), financial, operational, compliance, custom. FBS also writes general.';
 comment on column fbs_bi_dashboards.layout is
 'Arrangement of the dashboard: which charts and figures stand where; {} until it is arranged.';
 comment on column fbs_bi_dashboards.is_public is
@@ -103,7 +103,7 @@ comment on column fbs_bi_reports.name is
 comment on column fbs_bi_reports.description is
 'What the report tells and whom it is meant for.';
 comment on column fbs_bi_reports.report_type is
-'Subject of the report. Normally one of: sales, financial, inventory, compliance, operational, custom.';
+'Subject of the report. Normally one of: sales, financial, inventory, compliance, operational, custom. FBS also writes general.';
 comment on column fbs_bi_reports.data_source is
 'Name of the place the report reads its figures from, such as a table or an Odoo object.';
 comment on column fbs_bi_reports.query_parameters is
@@ -162,7 +162,7 @@ comment on column fbs_bi_kpis.name is
 comment on column fbs_bi_kpis.description is
 'What the key figure measures and why it matters to the business.';
 comment on column fbs_bi_kpis.kpi_type is
-'Side of the business the figure measures. Normally one of: financial, operational, customer, employee, compliance, growth.';
+'Side of the business the figure measures. Normally one of: financial, operational, customer, employee, compliance, growth. FBS also writes general.';
 comment on column fbs_bi_kpis.calculation_method is
 'How the figure is worked out from its source, as a short name or formula.';
 comment on column fbs_bi_kpis.data_source is

@@ -72,7 +72,7 @@ comment on column fbs_compliance_rule_list.name is
 comment on column fbs_compliance_rule_list.description is
 'What the rule demands, in words; blank when not explained.';
 comment on column fbs_compliance_rule_list.compliance_type is
-'Field the duty comes from, such as tax or audit.';
+'Field the duty comes from, such as tax, audit or general.';
 comment on column fbs_compliance_rule_list.requirements is
 'List of the points to be met under the rule; [] when none is listed.';
 comment on column fbs_compliance_rule_list.requirement_count is

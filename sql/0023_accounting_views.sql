@@ -723,14 +723,14 @@ as $$
         o.category,
         o.description
     from (
-        select t.*, on_date - coalesce(t.due_date, t.transaction_date) as days_overdue
+        select t.*, fbs_days_between(coalesce(t.due_date, t.transaction_date), on_date) as days_overdue
         from fbs_accounting_transactions as t
         where
             t.business_id = fbs_accounting_open_items.business_id
             and t.is_open
             and t.transaction_date <= on_date
         union all
-        select t.*, on_date - coalesce(t.due_date, t.transaction_date) as days_overdue
+        select t.*, fbs_days_between(coalesce(t.due_date, t.transaction_date), on_date) as days_overdue
         from fbs_accounting_transactions as t
         where
             t.business_id = fbs_accounting_open_items.business_id

@@ -223,7 +223,7 @@ select
     s.status,
     s.started_at,
     s.completed_at,
-    s.completed_at - s.started_at as duration,
+    fbs_time_between(s.started_at, s.completed_at) as duration,
     s.total_models,
     s.total_fields,
     s.total_modules,

@@ -190,7 +190,7 @@ select
     d.created_by_id,
     d.approved_by_id,
     d.expiry_date,
-    d.expiry_date - current_date as days_left,
+    fbs_days_between(current_date, d.expiry_date) as days_left,
     d.company_id,
     d.solution_db,
     d.confidentiality_level,
@@ -263,7 +263,7 @@ select
     ) as category_path,
     d.confidentiality_level,
     d.expiry_date,
-    d.expiry_date - current_date as days_left,
+    fbs_days_between(current_date, d.expiry_date) as days_left,
     d.company_id,
     d.solution_db,
     d.metadata,
@@ -843,7 +843,7 @@ as $$
         d.category_id,
         d.state,
         d.expiry_date,
-        on_date - d.expiry_date
+        fbs_days_between(d.expiry_date, on_date)
     from fbs_dms_document as d
     where
         d.company_id = fbs_documents_expired.company_id

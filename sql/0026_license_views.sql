@@ -74,7 +74,7 @@ select
     j.effective_status,
     j.effective_status = 'active' as is_valid,
     l.expiry_date,
-    case when isfinite(l.expiry_date) then l.expiry_date::date - current_date end as days_left,
+    fbs_days_between(current_date, l.expiry_date::date) as days_left,
     case jsonb_typeof(j.features) when 'array' then j.features else '[]' end as features,
     case jsonb_typeof(j.limits) when 'object' then j.limits else '{}' end as limits,
     l.source,
@@ -145,7 +145,7 @@ as $$
         fbs_judge_license(l.status, l.license_type, l.expiry_date, on_date),
         fbs_judge_license(l.status, l.license_type, l.expiry_date, on_date) = 'active',
         l.expiry_date,
-        case when isfinite(l.expiry_date) then l.expiry_date::date - on_date end,
+        fbs_days_between(on_date, l.expiry_date::date),
         l.features,
         l.limits,
         l.source

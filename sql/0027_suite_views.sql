@@ -37,7 +37,7 @@ begin
             and c.due_date between since and until
             and isfinite(c.due_date)
             and c.actual_completion_date is null
-            and c.status <> 'compliant'
+            and c.status not in ('compliant', 'completed')
         order by c.due_date, c.id
         limit page_size;
     end if;
@@ -229,7 +229,7 @@ stable
 begin atomic
     select
         due_date,
-        due_date - on_date as days_left,
+        fbs_days_between(on_date, due_date) as days_left,
         due_date < on_date as is_overdue,
         kind,
         title,
@@ -251,7 +251,7 @@ end;
 
 comment on function fbs_suite_deadlines(text, date, date, bigint, date) is
 'What a solution has to see to by a day from since (null: whatever is open, however late) until until (by default 30 days after on_date), both included; the earliest first, at most page_size of them. It reads what is installed in this database and leaves out the rest; a business or company goes by its solution''s name. kind is one of:
-compliance: a duty (fbs_msme_compliance) neither met nor judged compliant.
+compliance: a duty (fbs_msme_compliance) neither met nor judged compliant or completed.
 compliance_check: the last day of the day, week (to Sunday), month, quarter or year, around on_date, in which a rule in force (fbs_compliance_rules) is to be checked; whether it was is not recorded.
 report: a report scheduled to be produced (fbs_report_schedules).
 recurring: the next day, from on_date on, of a payment or receipt that comes back (fbs_recurring_transactions).

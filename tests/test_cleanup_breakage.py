@@ -9,7 +9,6 @@ a new connection, as what fails when a function is compiled does not fail again.
 
 from __future__ import annotations
 
-import os
 import re
 import threading
 import time
@@ -26,15 +25,13 @@ from psycopg.rows import dict_row, tuple_row
 import fbs_db
 from tests.servers import Server
 
-pytestmark = pytest.mark.exhaustive
-
 SUPERUSER, OWNER, LANDLORD, APP = "postgres", "breakage_fbs", "breakage_landlord", "breakage_app"
 ROOMS = [f"00000000-0000-4000-8000-00000000000{number}" for number in range(1, 7)]
 DELETE = "delete from rentals.tenants where id <= 3"
 BROKEN = "alter table fbs_approval_requests rename to broken"
 UNBROKEN = "alter table broken rename to fbs_approval_requests"
-#: All this on one server; on the oldest supported too where everything is to be tested.
-VERSIONS = ["pg18", "pg15"] if os.environ.get("FBS_DB_TEST_EVERYTHING") else ["pg18"]
+#: All this on the newest and the oldest server.
+VERSIONS = ["pg18", pytest.param("pg15", marks=pytest.mark.old_postgres)]
 #: Times that no two runs have in common; of those that rules set, whether they are set counts.
 VOLATILE = {"updated_at", "attached_at", "queued_at", "next_attempt_at"}
 SET_BY_RULES = {"completed_at"}

@@ -23,8 +23,6 @@ from tests.test_cleanup import add, attach, seed
 from tests.test_migrate import Connect
 from tests.test_schema import rows
 
-pytestmark = pytest.mark.exhaustive
-
 # Shrinking takes minutes: HYPOTHESIS_PROFILE=search makes a failure short, and looks further.
 settings.register_profile("ci", derandomize=True, max_examples=150, phases=[Phase.explicit, Phase.generate])
 settings.register_profile("search", max_examples=3000)
@@ -540,15 +538,34 @@ def sessions(installed: psycopg.Connection, second: Connect) -> tuple[psycopg.Co
     return first, other
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-@given(
+_SUPPRESSED = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+_given = given(
     kinds=st.tuples(st.sampled_from(sorted(KEYS)), st.sampled_from(sorted(KEYS))),
     own=_own,
     steps=st.lists(_steps, min_size=5, max_size=25),
 )
+Sessions = tuple[psycopg.Connection, psycopg.Connection]
+
+
+@settings(deadline=None, suppress_health_check=_SUPPRESSED, max_examples=15)
+@_given
 def test_the_rows_are_those_of_the_model(
-    sessions: tuple[psycopg.Connection, psycopg.Connection], kinds: tuple[str, str], own: Own | None, steps: list[Any]
+    sessions: Sessions, kinds: tuple[str, str], own: Own | None, steps: list[Any]
 ) -> None:
+    follow(sessions, kinds, own, steps)
+
+
+@pytest.mark.slow
+@settings(deadline=None, suppress_health_check=_SUPPRESSED)
+@_given
+def test_the_rows_are_those_of_the_model_at_length(
+    sessions: Sessions, kinds: tuple[str, str], own: Own | None, steps: list[Any]
+) -> None:
+    follow(sessions, kinds, own, steps)
+
+
+def follow(sessions: Sessions, kinds: tuple[str, str], own: Own | None, steps: list[Any]) -> None:
+    """Do the steps in the database and in the model, which agree after each."""
     machine = Machine(*sessions, kinds, own)
     for host in (0, 1):
         for number in range(4):

@@ -26,7 +26,8 @@ from tests.servers import Server, running, wait_for
 
 #: What is random here is the same in every run.
 SEED = 2029
-MOMENTS = 50
+#: Moments at which something is killed in one test, and how many tests there are of that.
+MOMENTS, PARTS = 5, 10
 #: Seconds after which nothing may be left of a dead migration.
 PATIENCE = 5.0
 
@@ -137,14 +138,19 @@ def test_twenty_at_once_apply_each_file_once(
     assert catalog(watcher) == clean
 
 
-@pytest.mark.exhaustive
+in_parts = pytest.mark.parametrize(
+    "part", [0, *(pytest.param(part, marks=pytest.mark.slow) for part in range(1, PARTS))]
+)
+
+
+@in_parts
 def test_a_killed_client_needs_no_help(
-    empty: psycopg.Connection, watcher: psycopg.Connection, clean: dict[str, str]
+    empty: psycopg.Connection, watcher: psycopg.Connection, clean: dict[str, str], part: int
 ) -> None:
     started = time.monotonic()
     assert ended(migrating(url_of(empty)))[0] == 0
     whole = time.monotonic() - started
-    chance = random.Random(SEED)
+    chance = random.Random(SEED + part)
     amid = 0
     for number in range(MOMENTS):
         clear(watcher)
@@ -154,25 +160,25 @@ def test_a_killed_client_needs_no_help(
             amid += server_process(watcher) is not None
             process.kill()
         complete(url_of(empty))
-        assert catalog(watcher) == clean, f"seed {SEED}, kill {number}, after {delay:.4f} s"
+        assert catalog(watcher) == clean, f"seed {SEED + part}, kill {number}, after {delay:.4f} s"
     assert amid, "some were killed while they were connected"
 
 
-@pytest.mark.exhaustive
+@in_parts
 def test_a_lost_connection_is_one_message_and_needs_no_help(
-    empty: psycopg.Connection, watcher: psycopg.Connection, clean: dict[str, str]
+    empty: psycopg.Connection, watcher: psycopg.Connection, clean: dict[str, str], part: int
 ) -> None:
     process = migrating(url_of(empty))
     assert connected(watcher, process)
     started = time.monotonic()
     assert ended(process)[0] == 0
     whole = time.monotonic() - started
-    chance = random.Random(SEED)
+    chance = random.Random(SEED + part)
     amid = 0
     for number in range(MOMENTS):
         clear(watcher)
         delay = chance.uniform(0, whole * 1.05)
-        moment = f"seed {SEED}, termination {number}, {delay:.4f} s after it connected"
+        moment = f"seed {SEED + part}, termination {number}, {delay:.4f} s after it connected"
         process = migrating(url_of(empty))
         backend = connected(watcher, process)
         assert backend, process.communicate()

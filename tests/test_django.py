@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import os
-import subprocess
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +15,7 @@ from pytest_postgresql import factories
 
 from tests.catalog import catalog, is_user_key, listed_tables
 from tests.conftest import url_of
-from tests.hosts import FIELDS
+from tests.hosts import FIELDS, forks
 
 ROOT = Path(__file__).parents[1]
 LISTED = listed_tables()
@@ -47,10 +46,10 @@ class Host:
             "HOST_USER_MODEL": self.user_model,
             "PYTHONPATH": f"{Path.cwd()}{os.pathsep}{ROOT}",
         }
-        command = [sys.executable, "-W", "error", "-m", module, *arguments]
-        done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        words = ("-W", "error", "-m", module, *arguments)
+        code, out, err = forks.run(Path(sys.executable), words, Path.cwd(), environment)
+        assert code == 0, out + err
+        return out
 
     def make_own_tables(self, **where: Any) -> None:
         self._on(where).manage("migrate")

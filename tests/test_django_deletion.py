@@ -23,10 +23,10 @@ from psycopg.rows import dict_row
 
 import fbs_db
 from tests.catalog import is_user_key, listed_tables
-from tests.hosts.versions import PLACE, PYTHONS, Failed, Missing, python_with_django
+from tests.conftest import django_or_skip, old_django
+from tests.hosts import forks
+from tests.hosts.versions import PYTHONS
 from tests.servers import Server
-
-pytestmark = pytest.mark.exhaustive
 
 ROOT = Path(__file__).parents[1]
 HOST_MODELS = {f"rentals.{name}": f"rentals_{name}" for name in ("location", "room", "tenant", "lease")}
@@ -86,10 +86,9 @@ class Django:
 
     def run_once(self, module: str, *arguments: str, url: str) -> None:
         """A process that has FBS's models, whatever this host has."""
-        command = [str(self.python), "-W", "error", "-m", module, *arguments]
-        environment = self.environment | {"DATABASE_URL": url}
-        done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
-        assert done.returncode == 0, done.stdout + done.stderr
+        words = ("-W", "error", "-m", module, *arguments)
+        code, out, err = forks.run(self.python, words, Path.cwd(), self.environment | {"DATABASE_URL": url})
+        assert code == 0, out + err
 
     def do(self, deed: str, url: str) -> str:
         """What went wrong; nothing where the deed was done."""
@@ -167,22 +166,10 @@ def _tuples(connection: psycopg.Connection[Any], query: str) -> list[tuple[Any, 
 def djangos() -> Iterator[Callable[[Kind], Django]]:
     """Starts each kind of host once, and Django's installation before it where it is missing."""
     running: dict[Kind, Django] = {}
-    absent: dict[str, str] = {}
 
     def start(kind: Kind) -> Django:
-        if kind.django in absent:
-            pytest.skip(absent[kind.django])
         if kind not in running:
-            try:
-                running[kind] = Django(python_with_django(kind.django), kind)
-            except Missing as missing:
-                absent[kind.django] = str(missing)
-                pytest.skip(str(missing))
-            except Failed as failed:
-                if os.environ.get("FBS_DB_TEST_EVERYTHING"):
-                    pytest.fail(f"{failed}, and FBS_DB_TEST_EVERYTHING is set")
-                absent[kind.django] = f"no Django {kind.django} under {PLACE}: {failed}"
-                pytest.skip(absent[kind.django])
+            running[kind] = Django(django_or_skip(kind.django), kind)
         return running[kind]
 
     yield start
@@ -231,13 +218,17 @@ def _host(
         connection.execute(f"drop database {name} with (force)")
 
 
+def _params(kinds: dict[str, Kind]) -> list[Any]:
+    return [pytest.param(kind, marks=old_django(kind.django), id=name) for name, kind in kinds.items()]
+
+
 _KINDS = {
     **{f"{version}-integer": kind for version, kind in STOCK.items()},
     **{f"{version}-uuid": kind for version, kind in OWN.items()},
 }
 
 
-@pytest.fixture(params=[*_KINDS.values(), CASCADING], ids=[*_KINDS, "6.1-db-cascade"])
+@pytest.fixture(params=_params({**_KINDS, "6.1-db-cascade": CASCADING}))
 def host(
     request: pytest.FixtureRequest,
     pg18: Server,
@@ -248,7 +239,7 @@ def host(
     yield from _host(request.param, pg18, djangos, templates)
 
 
-@pytest.fixture(params=list(STOCK.values()), ids=list(STOCK))
+@pytest.fixture(params=_params(STOCK))
 def knowing(
     request: pytest.FixtureRequest,
     pg18: Server,
@@ -259,7 +250,7 @@ def knowing(
     yield from _host(request.param, pg18, djangos, templates)
 
 
-@pytest.fixture(params=list(OWN.values()), ids=list(OWN))
+@pytest.fixture(params=_params(OWN))
 def unknowing(
     request: pytest.FixtureRequest,
     pg18: Server,

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import random
 import re
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import psycopg
@@ -16,7 +19,7 @@ from psycopg import sql
 import fbs_db
 from fbs_db import files, snapshot
 from fbs_db.cli import main
-from fbs_db.errors import LockTimeout, UnsupportedServer, UsageError
+from fbs_db.errors import FbsDbError, LockTimeout, UnsupportedServer, UsageError
 from fbs_db.snapshot import Object
 from tests.conftest import url_of
 from tests.servers import Server, standby_of
@@ -24,8 +27,8 @@ from tests.test_cleanup import make_users, seed
 from tests.test_migrate import Connect
 
 ALL = snapshot.expected([file.id for file in files.load()], 180000)
-#: So many objects are damaged, one after the other, in one test.
-CHUNK = 150
+#: All damages are dealt into so many batches, each looked at by one check; and these into so many tests.
+BATCHES, PARTS = 32, 8
 #: What has another definition and is stored alike: for columns that ALTER TABLE will not touch.
 OTHER_TYPE = {"boolean": '"char"', "jsonb": "bytea", "inet": "text", "date": "integer", "double precision": "bigint"}
 
@@ -128,46 +131,141 @@ def _type_of(column: str) -> str:
     return ALL["column", column].definition
 
 
-#: Kinds whose objects have nothing to do with each other: many of them are damaged at once.
-APART = ("comment", "not null", "default", "index", "trigger", "setting")
+@dataclass(frozen=True)
+class Damage:
+    """One way to damage an object, and the finding that is to name it."""
+
+    it: Object
+    problem: str
+    statement: str
+
+    @property
+    def finding(self) -> tuple[str, str, str]:
+        return self.it.kind, self.it.name, self.problem
+
+    @property
+    def turn(self) -> int:
+        """Rows are changed while all else is whole, and the catalog itself last: nothing may run on that."""
+        return 0 if self.it.kind in ("setting", "rule") else 2 if "update pg_" in self.statement else 1
+
+    @property
+    def retyped(self) -> bool:
+        return "set atttypid" in self.statement or "set attcollation" in self.statement
 
 
-def chunks() -> list[list[Object]]:
-    objects = [it for kind in snapshot.KINDS if kind not in APART for it in ALL.values() if it.kind == kind]
-    return [objects[start : start + CHUNK] for start in range(0, len(objects), CHUNK)]
+#: Tables whose rows a check reads.
+READ = tuple(sorted({table for table, _ in (*snapshot._ROWS.values(), ("fbs_hosts", ""), ("fbs_cleanup_queue", ""))}))
+#: Without these a check takes each file for applied of which something is there.
+HISTORY = [("table", "fbs_migrations")]
+HISTORY += [("column", f"fbs_migrations.{name}") for name in ("migration_id", "checksum", "fbs_db_version")]
 
 
-@pytest.mark.exhaustive
-@pytest.mark.parametrize("chunk", chunks(), ids=lambda chunk: f"{chunk[0].kind} {chunk[0].name}".replace(" ", "-"))
-def test_every_damage_is_named_and_nothing_else(installed: psycopg.Connection, chunk: list[Object]) -> None:
-    for it in chunk:
-        for problem, statement in damages(it):
-            with installed.transaction(force_rollback=True):
-                installed.execute(statement.encode())
-                found = named(fbs_db.check(installed))
-                if "set atttypid" in statement or "set attcollation" in statement:
-                    # PostgreSQL tells of an index that its operators or its order are not the usual ones
-                    # of the column, and reads the rows by the type.
-                    found -= {one for one in found if it.key in ALL[one[:2]].needs or one[0] in ("setting", "rule")}
-                assert found == {(it.kind, it.name, problem)}, statement
+@cache
+def _above(key: snapshot.Key) -> frozenset[snapshot.Key]:
+    """An object, and all that it is gone with; for some kinds that is any column of its table."""
+    nearest = {need for need in (*ALL[key].needs, *snapshot.implied(key, ALL)) if need in ALL}
+    if key[0] in ("setting", "rule", "statistics"):
+        [table] = {name for kind, name in nearest if kind == "table"}
+        nearest |= {it for it in ALL if it[0] == "column" and it[1].startswith(f"{table}.")}
+    return frozenset({key}).union(*(_above(need) for need in nearest))
+
+
+class Batch:
+    """Damages that have nothing to do with each other."""
+
+    def __init__(self, damages: Iterable[Damage] = ()) -> None:
+        self.damages = [*damages]
+        self.damaged: set[snapshot.Key] = set()
+        self.above: set[snapshot.Key] = set()
+
+    def takes(self, damage: Damage) -> bool:
+        """Whether a damage belongs in here, where it then is."""
+        key, (table, _) = damage.it.key, _parts(damage.it.name)
+        above = set(_above(key))
+        if damage.retyped and table in READ:
+            above.add(("type of a column of", table))  # one at a time
+        if self.damaged & above or key in self.above:
+            return False
+        self.damages.append(damage)
+        self.damaged |= {key, *(above - _above(key))}
+        self.above |= above
+        return True
+
+
+def batches() -> list[list[Damage]]:
+    """Every damage, in batches whose damages have nothing to do with each other.
+
+    In most batches an object and its neighbours are whole, so that a finding under a wrong name shows.
+    """
+    every = [Damage(it, *way) for it in ALL.values() for way in damages(it)]
+    random.Random(2029).shuffle(every)  # the same each time
+    below = Counter(key for it in ALL for key in _above(it))
+    # What is related to much goes first, while there is room.
+    every.sort(key=lambda damage: -below[damage.it.key] - len(_above(damage.it.key)))
+    dealt = [Batch() for _ in range(BATCHES)]
+    for number, damage in enumerate(every):
+        if damage.problem == "missing" and damage.it.key in HISTORY:
+            dealt.append(Batch([damage]))
+            continue
+        places = [*range(number % BATCHES, BATCHES), *range(number % BATCHES)]
+        if not any(dealt[place].takes(damage) for place in places):
+            dealt.append(Batch([damage]))
+    return [sorted(batch.damages, key=lambda damage: damage.turn) for batch in dealt]
+
+
+def misjudged(connection: psycopg.Connection, batch: list[Damage]) -> str:
+    """What a check does not say of these damages as it should; nothing where it says all."""
+    found, failure = set[tuple[str, str, str]](), ""
+    with connection.transaction(force_rollback=True):
+        try:
+            for damage in batch:
+                connection.execute(damage.statement.encode())
+            found = named(fbs_db.check(connection))
+        except (psycopg.Error, FbsDbError) as error:
+            failure = f"{error}; "
+    expected = {damage.finding for damage in batch}
+    # PostgreSQL tells of an index that its operators or its order are not the usual ones of
+    # a column of another type, and reads the rows of its table by that type.
+    retyped = {damage.it.key for damage in batch if damage.retyped}
+    tables = {("table", name.partition(".")[0]) for _, name in retyped}
+    found -= {
+        one
+        for one in found - expected
+        if one[:2] in ALL
+        if retyped & {*ALL[one[:2]].needs} or (one[0] in ("setting", "rule") and tables & _above(one[:2]))
+    }
+    if found == expected and not failure:
+        return ""
+    statements = "; ".join(damage.statement for damage in batch)
+    return f"{statements}: {failure}not named {sorted(expected - found)}, named besides {sorted(found - expected)}"
+
+
+def culprits(connection: psycopg.Connection, batch: list[Damage]) -> list[str]:
+    """The damages of a batch that are misjudged by themselves; else the fewest that are so together."""
+
+    def alone(some: list[Damage]) -> list[str]:
+        said, half = misjudged(connection, some), len(some) // 2
+        return [said] if said and not half else alone(some[:half]) + alone(some[half:]) if said else []
+
+    if said := alone(batch):
+        return said
+    for damage in list(batch):
+        fewer = [other for other in batch if other is not damage]
+        batch = fewer if misjudged(connection, fewer) else batch
+    return [misjudged(connection, batch)]
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_every_damage_is_named_and_nothing_else(installed: psycopg.Connection, part: int) -> None:
+    for batch in batches()[part::PARTS]:
+        if misjudged(installed, batch):
+            pytest.fail("\n".join(culprits(installed, batch)))
     assert named(fbs_db.check(installed)) == set()
 
 
-@pytest.mark.exhaustive
-@pytest.mark.parametrize("kind", APART)
-def test_every_damage_is_named_among_others(installed: psycopg.Connection, kind: str) -> None:
-    ways: dict[str, list[tuple[Object, str]]] = defaultdict(list)
-    for it in ALL.values():
-        for problem, statement in damages(it) if it.kind == kind else ():
-            ways[problem].append((it, statement))
-    for problem, damaged in ways.items():
-        for part in range(25):
-            with installed.transaction(force_rollback=True):
-                for _, statement in damaged[part::25]:
-                    installed.execute(statement.encode())
-                found = named(fbs_db.check(installed))
-                assert found == {(it.kind, it.name, problem) for it, _ in damaged[part::25]}
-    assert named(fbs_db.check(installed)) == set()
+def test_every_damage_is_in_one_batch() -> None:
+    dealt = Counter(damage for batch in batches() for damage in batch)
+    assert dealt == Counter(Damage(it, *way) for it in ALL.values() for way in damages(it))
 
 
 def test_every_kind_is_damaged() -> None:

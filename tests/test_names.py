@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +17,10 @@ from fbs_db import health, names
 from fbs_db.cli import main
 from fbs_db.errors import AdoptionRefused, MigrationFailed, TargetError
 from tests.catalog import listed_tables
-from tests.conftest import django_or_skip, url_of
+from tests.conftest import django_or_skip, old_django, url_of
+from tests.hosts import forks
 
-pytestmark = pytest.mark.exhaustive
-
+OLD_POSTGRES = pytest.mark.old_postgres
 ROOT = Path(__file__).parents[1]
 ACCOUNTING = {
     "fbs_cash_entries": "fbs_app_cashentry",
@@ -348,10 +347,10 @@ def test_the_commands_answer_in_words_and_in_json(installed: psycopg.Connection)
 @pytest.mark.parametrize(
     ("django", "user_model", "schema", "database"),
     [
-        ("4.2", "auth.User", "public", "_empty_on_15"),
-        ("5.2", "auth.User", "public", "empty"),
-        ("6.1", "auth.User", "public", "empty"),
-        ("6.1", "people.Person", "fbs", "_empty_on_15"),
+        pytest.param("4.2", "auth.User", "public", "_empty_on_15", marks=[*old_django("4.2"), OLD_POSTGRES]),
+        pytest.param("5.2", "auth.User", "public", "empty", marks=old_django("5.2")),
+        pytest.param("6.1", "auth.User", "public", "empty", marks=old_django("6.1")),
+        pytest.param("6.1", "people.Person", "fbs", "_empty_on_15", marks=[*old_django("6.1"), OLD_POSTGRES]),
     ],
 )
 def test_models_with_later_names_work_in_every_django(
@@ -371,9 +370,8 @@ def test_models_with_later_names_work_in_every_django(
     }
 
     def run(*words: str) -> None:
-        command = [str(python), "-W", "error", "-m", *words]
-        done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
-        assert done.returncode == 0, done.stdout + done.stderr
+        code, out, err = forks.run(python, ("-W", "error", "-m", *words), Path.cwd(), environment)
+        assert code == 0, out + err
 
     run("django", "migrate", "--verbosity", "0")
     fbs_db.migrate(url_of(connection), schema=schema, user_table=user_model.replace(".", "_").lower())

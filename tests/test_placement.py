@@ -555,6 +555,7 @@ def test_users_that_are_not_there_stop_it(two: tuple[str, str]) -> None:
     assert select(new, "select count(*) from fbs_approval_requests") == [(1,)]
 
 
+@pytest.mark.old_postgres
 @pytest.mark.parametrize(("here", "there"), [("pg15", "pg18"), ("pg18", "pg15")])
 def test_between_servers_in_quoted_schemas_with_users_by_uuid(
     here: str, there: str, request: pytest.FixtureRequest

@@ -38,7 +38,7 @@ TWO_TESTS = """
 """
 
 
-@pytest.fixture(params=[15, 18], ids=["pg15", "pg18"])
+@pytest.fixture(params=[pytest.param(15, marks=pytest.mark.old_postgres), 18], ids=["pg15", "pg18"])
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
     """A server on which no databases for tests are, before and after."""
     server: Server = request.getfixturevalue(f"pg{request.param}")
@@ -84,7 +84,7 @@ def seen(result: pytest.RunResult) -> list[str]:
     return re.findall(r"in (fbs_test_\w+) on", result.stdout.str())
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_each_test_has_a_database_of_its_own_and_the_template_stays(
     server: Server, pytester: pytest.Pytester, run: Callable[..., pytest.RunResult]
 ) -> None:
@@ -130,7 +130,7 @@ def test_without_a_name_it_is_the_embedded_server(
         subprocess.run(command, check=True, capture_output=True, cwd=pytester.path)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_workers_share_one_template_and_no_database(
     server: Server, pytester: pytest.Pytester, run: Callable[..., pytest.RunResult]
 ) -> None:
@@ -162,7 +162,7 @@ SETUP = """
 """
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_host_puts_its_own_tables_into_the_template(
     server: Server, pytester: pytest.Pytester, run: Callable[..., pytest.RunResult], workers: int
@@ -231,7 +231,7 @@ def test_the_schema_of_the_project_is_used(
     run("--fbs-database", pg18.url()).assert_outcomes(passed=1)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_what_dead_sessions_left_is_dropped_and_what_living_ones_use_stays(
     server: Server, pytester: pytest.Pytester, run: Callable[..., pytest.RunResult]
 ) -> None:
@@ -269,7 +269,7 @@ def test_a_session_that_is_killed_leaves_nothing_for_long(
     assert [name for name in databases(pg18) if name.startswith("fbs_test_")] == []
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_a_role_that_may_create_databases_is_enough(
     server: Server, pytester: pytest.Pytester, run: Callable[..., pytest.RunResult]
 ) -> None:
@@ -386,7 +386,7 @@ def django_project(pg18: Server, pytester: pytest.Pytester, monkeypatch: pytest.
     monkeypatch.setenv("PYTHONPATH", str(pytester.path))
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 @pytest.mark.usefixtures("django_project")
 @pytest.mark.parametrize("words", [[], ["-n", 2], ["--reuse-db"], ["--no-migrations", "-n", 2]], ids=str)
 def test_with_pytest_django_it_is_the_server_of_its_default_database(
@@ -409,7 +409,7 @@ def test_with_pytest_django_and_another_server_named_that_is_used(
     assert f"on {pg15.port}" in result.stdout.str()
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 @pytest.mark.usefixtures("django_project")
 @pytest.mark.parametrize("words", [[], ["-n", 2]], ids=str)
 def test_beside_the_django_app_both_databases_have_fbs(
@@ -425,7 +425,7 @@ def test_beside_the_django_app_both_databases_have_fbs(
     run(*words).assert_outcomes(passed=5)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 @pytest.mark.usefixtures("django_project")
 @pytest.mark.parametrize("words", [[], ["--no-migrations"]], ids=str)
 def test_models_with_later_names_find_their_tables_in_a_test_database(

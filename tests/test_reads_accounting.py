@@ -12,8 +12,6 @@ import pytest
 from tests.reading import call, columns, one, view
 from tests.test_cleanup import add
 
-pytestmark = pytest.mark.exhaustive
-
 
 def day(text: str) -> date:
     return date.fromisoformat(text)

@@ -7,13 +7,10 @@ from decimal import Decimal
 from typing import Any
 
 import psycopg
-import pytest
 
 from tests.reading import call, columns, view
 from tests.test_cleanup import add
 from tests.test_schema import rows
-
-pytestmark = pytest.mark.exhaustive
 
 LEAP = datetime(2024, 2, 29, 12, tzinfo=timezone.utc)
 HOUR = timedelta(hours=1)

@@ -15,8 +15,6 @@ from tests.reading import call, columns, one, view
 from tests.test_cleanup import add
 from tests.test_schema import rows
 
-pytestmark = pytest.mark.exhaustive
-
 
 @pytest.mark.parametrize(
     ("read", "table", "kind"),

@@ -12,8 +12,6 @@ from tests.reading import call, columns, view
 from tests.test_cleanup import add
 from tests.test_schema import rows
 
-pytestmark = pytest.mark.exhaustive
-
 
 def rule(connection: psycopg.Connection, solution: str, name: str, **values: Any) -> int:
     return add(connection, "fbs_compliance_rules", solution_name=solution, name=name, **values)[1]

@@ -27,11 +27,9 @@ import fbs_db
 from fbs_db.errors import ConnectionFailed, TargetError, UsageError
 from fbs_db.reads import groups, rows
 from fbs_db.reads.query import Page, Read
-from tests.conftest import django_or_skip, url_of
+from tests.conftest import NEWEST, CloneOf, django_or_skip, url_of
 from tests.servers import Server
-from tests.test_cleanup import seed
-
-pytestmark = pytest.mark.exhaustive
+from tests.test_cleanup import install_and_seed
 
 UTC = timezone.utc
 #: Arguments of functions, by name, that the seeded rows answer to; others go by their type.
@@ -100,21 +98,24 @@ def sample(group: str, name: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def filled(installed: psycopg.Connection) -> psycopg.Connection:
-    """A row in every table, and in some three of a kind."""
-    seed(installed)
-    for table in ("fbs_notifications", "fbs_approval_requests", "fbs_request_logs", "fbs_audit_trails"):
-        columns = installed.execute(
-            "select string_agg(quote_ident(attname), ', ') from pg_attribute"
-            " where attrelid = %s::regclass and attnum > 1 and not attisdropped",
-            [table],
-        ).fetchone()
-        assert columns is not None
-        installed.execute(
-            f"insert into {table} ({columns[0]}) select {columns[0]} from {table}, generate_series(1, 5)".encode()
-        )
-    installed.commit()
-    return installed
+def filled(clone_of: CloneOf) -> Iterator[psycopg.Connection]:
+    """A row in every table, and in some six of a kind."""
+    yield from clone_of("filled", 18, fill)
+
+
+def fill(url: str) -> None:
+    install_and_seed(url)
+    with psycopg.connect(url) as connection:
+        for table in ("fbs_notifications", "fbs_approval_requests", "fbs_request_logs", "fbs_audit_trails"):
+            columns = connection.execute(
+                "select string_agg(quote_ident(attname), ', ') from pg_attribute"
+                " where attrelid = %s::regclass and attnum > 1 and not attisdropped",
+                [table],
+            ).fetchone()
+            assert columns is not None
+            connection.execute(
+                f"insert into {table} ({columns[0]}) select {columns[0]} from {table}, generate_series(1, 5)".encode()
+            )
 
 
 @pytest.mark.parametrize(("group", "name"), reads(), ids=lambda part: part)
@@ -533,7 +534,7 @@ pickle.dump(answers, sys.stdout.buffer)
 @pytest.mark.parametrize("zones", ["zones", "no zones"])
 @pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
 def test_every_read_answers_alike_on_djangos_connection(filled: psycopg.Connection, driver: str, zones: str) -> None:
-    python = django_or_skip("5.2")
+    python = django_or_skip(NEWEST)
     info = filled.info
     called = [(group, name, sample(group, name)) for group, name in reads()]
     words = [str(python), "-W", "error", "-c", DJANGO_READS, info.dbname, info.host, str(info.port), driver, zones]

@@ -11,8 +11,6 @@ from tests.reading import call, columns, one, view
 from tests.test_cleanup import add
 from tests.test_schema import rows
 
-pytestmark = pytest.mark.exhaustive
-
 # Type, text, and the value as JSON; None where the text does not fit the type.
 VALUES: list[tuple[str, str, Any]] = [
     ("char", "Nairobi", "Nairobi"),

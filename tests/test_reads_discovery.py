@@ -12,8 +12,6 @@ from tests.reading import call, columns, view
 from tests.test_cleanup import add
 from tests.test_schema import rows
 
-pytestmark = pytest.mark.exhaustive
-
 
 def model(connection: psycopg.Connection, database: str, name: str, **values: Any) -> int:
     return add(connection, "fbs_odoo_models", database_name=database, model_name=name, **values)[1]

@@ -16,8 +16,6 @@ from tests.reading import call, columns, one, view
 from tests.test_cleanup import add
 from tests.test_schema import rows
 
-pytestmark = pytest.mark.exhaustive
-
 
 def document(connection: psycopg.Connection, title: str, **values: Any) -> int:
     values = {"company_id": "a", "name": "D"} | values

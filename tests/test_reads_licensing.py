@@ -13,8 +13,6 @@ import pytest
 from tests.reading import call, columns, one, view
 from tests.test_cleanup import add
 
-pytestmark = pytest.mark.exhaustive
-
 
 def license_of(connection: psycopg.Connection, solution: str, **values: Any) -> None:
     for name in ("features", "limits"):

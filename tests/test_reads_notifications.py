@@ -11,8 +11,6 @@ from tests.reading import columns, view
 from tests.test_cleanup import add
 from tests.test_schema import rows
 
-pytestmark = pytest.mark.exhaustive
-
 NOON = datetime(2024, 2, 29, 12, tzinfo=timezone.utc)
 
 

@@ -12,8 +12,6 @@ from tests.reading import call, columns, one, view
 from tests.test_cleanup import add
 from tests.test_schema import rows
 
-pytestmark = pytest.mark.exhaustive
-
 MIDNIGHT = datetime(2024, 12, 31, tzinfo=timezone.utc)
 HOUR = timedelta(hours=1)
 

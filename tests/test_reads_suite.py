@@ -12,8 +12,6 @@ import pytest
 from tests.reading import call, columns
 from tests.test_cleanup import add
 
-pytestmark = pytest.mark.exhaustive
-
 
 @pytest.fixture
 def busy(installed_everywhere: psycopg.Connection) -> psycopg.Connection:

@@ -12,8 +12,6 @@ from tests.reading import columns, view
 from tests.test_cleanup import add
 from tests.test_schema import rows
 
-pytestmark = pytest.mark.exhaustive
-
 LEAP = datetime(2024, 2, 29, 12, tzinfo=timezone.utc)
 HOUR = timedelta(hours=1)
 

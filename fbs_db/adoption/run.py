@@ -20,9 +20,10 @@ from fbs_db.backend import Backend
 from fbs_db.connection import from_server, raise_if_lost, said_by, shown
 from fbs_db.errors import AdoptionRefused, LockTimeout, PoolerRefused, ServerError, TargetError
 from fbs_db.health import CheckReport, Finding
+from fbs_db.locks import named
 from fbs_db.migrations import LOCK_WAIT, refuse_unfit
 from fbs_db.reports import Progress, silent
-from fbs_db.session import Database, Session, session
+from fbs_db.session import NOTHING_CHANGED, Database, Session, sentences, session
 from fbs_db.snapshot import Key, Object
 
 _TRIES = 5
@@ -298,7 +299,9 @@ def _patiently(at: Session, backend: Backend, users: str, progress: Callable[[Pr
         try:
             return _do(at, backend, users, progress)
         except LockTimeout as error:
+            named(error, at.connection)
             if attempt == tries:
+                error.hint = sentences(error.hint, NOTHING_CHANGED)
                 raise
             progress(Progress("wait", text=f"{error.message}; trying again ({attempt} of {tries - 1})"))
             time.sleep(attempt)

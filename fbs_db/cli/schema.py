@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 import fbs_db
-from fbs_db import connection, migrations, server
+from fbs_db import connection, locks, migrations, server
 from fbs_db.cli.base import (
     all_option,
     ask,
@@ -32,7 +32,7 @@ from fbs_db.cli.base import (
     size_of,
     wrapped,
 )
-from fbs_db.errors import RowsAtStake, UsageError
+from fbs_db.errors import LockTimeout, RowsAtStake, UsageError
 from fbs_db.reports import MigrationStatus, TableDescription
 from fbs_db.wording import command, commented, counted
 
@@ -67,16 +67,17 @@ def migrate(
 ) -> None:
     """Apply what is pending: all of it, or nothing.
 
-    The dry run prints a script that psql runs as it is. To learn the locks it runs the
-    files in a transaction that it rolls back, at most 10 seconds a statement.
+    Where users are named, their columns are tied in the same transaction. Exit code 1
+    where rows are left whose user is gone.
+
+    The dry run prints a script that psql runs as it is, before it asks for any lock. To
+    learn the locks it then runs the files in a transaction that it rolls back, at most
+    10 seconds a statement; it ties no users, so who writes the user table does not wait.
     """
 
     def work(database: str | None) -> tuple[Any, int]:
         if dry_run:
-            plan = migrations.plan(database, to=to, schema=schema, user_table=user_table, wait=wait)
-            if not as_json:
-                _show_plan(plan)
-            return plan.as_dict(), 0
+            return _dry_run(database, as_json, to=to, schema=schema, user_table=user_table, wait=wait)
         report = fbs_db.migrate(
             database,
             to=to,
@@ -86,8 +87,9 @@ def migrate(
             progress=quiet if as_json else show_progress,
         )
         if not as_json:
-            _show_applied(report, user_table)
-        return report.as_dict(), 0
+            _show_applied(report)
+            show_orphans(report.users, report.user_table)
+        return report.as_dict(), 1 if any(not column.validated for column in report.users) else 0
 
     on_each(database, all_, as_json, work, as_sql=dry_run)
 
@@ -263,35 +265,73 @@ def psql(database: str | None, arguments: tuple[str, ...], schema: str | None) -
     os.execve(program, [program, "-d", conninfo.make_conninfo("", **options), *arguments], environment)
 
 
-def _show_applied(report: fbs_db.MigrateReport, user_table: str | None) -> None:
+def _show_applied(report: fbs_db.MigrateReport) -> None:
     where = f"{report.database}, schema {report.schema}"
     if report.steps:
         done(f"{counted(len(report.steps), 'file')} applied in {report.seconds:.2f} s to {where}.")
     elif not report.users:
         click.echo(f"Nothing to do: {report.current} is in force in {where}.")
     if report.users:
-        done(f"{counted(len(report.users), 'user column', 'is', 'are')} tied to {user_table}.")
-        show_orphans(report.users, str(user_table))
+        done(f"{counted(len(report.users), 'user column', 'is', 'are')} tied to {report.user_table}.")
+
+
+def _dry_run(database: str | None, as_json: bool, **options: Any) -> tuple[Any, int]:
+    """Print the script, then try it, and print the locks; the script is not lost where it has to wait too long."""
+    first: list[fbs_db.DryRunReport] = []
+
+    def ready(plan: fbs_db.DryRunReport) -> None:
+        first.append(plan)
+        if not as_json:
+            _show_plan(plan)
+            sys.stdout.flush()
+
+    try:
+        plan = migrations.plan(database, ready=ready, **options)
+    except LockTimeout as error:
+        if not first or not as_json:
+            raise
+        complain(error.message, error.hint)
+        return first[0].as_dict() | {"error": error.as_dict()}, error.exit_code
+    if not as_json:
+        _show_locks(plan)
+        if plan.sql != first[0].sql:
+            _remark("Another migration has run meanwhile: what is above is out of date. Type the same again.")
+    return plan.as_dict(), 0
 
 
 def _show_plan(plan: fbs_db.DryRunReport) -> None:
-    def say(text: str) -> None:
-        click.echo(commented(text))
-
-    say(f"Dry run on {plan.database}, schema {plan.schema}: nothing is changed.")
-    if not plan.pending and not plan.sql:
-        say("Nothing to do.")
-        return
+    _remark(f"Dry run on {plan.database}, schema {plan.schema}: nothing is changed.")
     if plan.pending:
-        say(f"Files: {', '.join(plan.pending)}")
+        _remark(f"Files: {', '.join(plan.pending)}")
+    if plan.users:
+        tied = counted(len(plan.users), "user column", "is", "are")
+        _remark(f"As the last thing before the commit, {tied} tied to {plan.user_table}:")
+        for column in plan.users:
+            _remark(f"  {column.table_name}.{column.column_name} (on delete {column.on_delete})")
+        _remark(
+            f"Its locks are asked for {locks.TRIES} times, 0.8 s each; as long writers of the user table wait.\n"
+            "After the commit each column is validated by itself: no reader or writer waits."
+        )
+    if not plan.sql:
+        _remark("Nothing to do.")
+    else:
+        click.echo("\n" + plan.sql, nl=False)
+
+
+def _show_locks(plan: fbs_db.DryRunReport) -> None:
     tried = [name for name in plan.pending if name not in plan.untried]
-    if tried:
-        say("Locks on tables that exist already:" + ("" if plan.locks else " none"))
+    if tried or plan.locks:
+        click.echo()
+        _remark("Locks on tables that exist already:" + ("" if plan.locks else " none"))
     for lock in plan.locks:
-        say(f"  {lock.migration_id}: {lock.mode} on {lock.table} (blocks {lock.blocks})")
+        _remark(f"  {lock.migration_id}: {lock.mode} on {lock.table} (blocks {lock.blocks})")
     if plan.untried and tried:
-        say(f"Not tried, as they run outside a transaction or after such a file: {', '.join(plan.untried)}")
-    click.echo("\n" + plan.sql, nl=False)
+        _remark(f"Not tried, as they run outside a transaction or after such a file: {', '.join(plan.untried)}")
+
+
+def _remark(text: str) -> None:
+    """All that is no statement is a comment, so that psql runs the whole."""
+    click.echo(commented(text))
 
 
 def _show_description(table: TableDescription) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 from django.apps import AppConfig
 from django.core.checks import Tags, register
 from django.db import router
@@ -11,8 +9,7 @@ from django.db.models.signals import post_migrate, pre_migrate
 
 from fbs_db import config
 from fbs_db.django import checks, conf, install, receivers
-from fbs_db.django.router import Router
-from fbs_db.errors import UsageError
+from fbs_db.django.router import put_first
 
 
 class FbsDbConfig(AppConfig):  # type: ignore[misc]
@@ -24,12 +21,9 @@ class FbsDbConfig(AppConfig):  # type: ignore[misc]
 
     def ready(self) -> None:
         config.provider = conf.read
-        if not any(isinstance(one, Router) for one in router.routers):
-            router.routers.append(Router())
+        put_first(router)
+        receivers.install()
         pre_migrate.connect(install.before_migrations, sender=self)
         post_migrate.connect(install.after_migrations, sender=self)
         register(checks.settings)
         register(checks.databases, Tags.database)
-        with suppress(UsageError):  # which the checks tell of
-            if conf.said_of("SIGNALS") is False:
-                receivers.disconnect()

@@ -1,22 +1,26 @@
 """Django's system checks: FBS_DB makes sense, and FBS is whole in each database.
 
-Ids: fbs_db.E001 to W004 are about the settings; from 100 on the hundreds tell the kind of
-object that a finding of ``fbs-db check`` is about, and the letter its severity.
+Ids: below 100 they are about the settings, and about databases that cannot be looked at; from 100 on the
+hundreds tell the kind of object that a finding of ``fbs-db check`` is about, and the letter its severity.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any
 
+from django.apps import apps
 from django.core import checks
 from django.core.checks import CheckMessage, Error
+from django.core.management import get_commands, load_command_class
+from django.db import connections, router
 
 import fbs_db
 from fbs_db.django import conf, receivers
 from fbs_db.django.hosts import host_models
+from fbs_db.django.install import is_migrating
+from fbs_db.django.router import component_of, home_of, same_database
 from fbs_db.errors import FbsDbError, UsageError
 from fbs_db.health import Finding
 from fbs_db.wording import command, typed
@@ -48,12 +52,13 @@ _NUMBERS = {
     "privilege": 140,
 }
 _OTHER = 199
+#: What migrate mends, or says itself. It must not stop migrate where another app's command of that name is used.
+_MIGRATE_MENDS = ("fbs_db.E005", *(f"fbs_db.E{_NUMBERS[kind]}" for kind in ("migration", "users", "user key", "host")))
 _SEVERITIES: dict[str, tuple[str, Callable[..., CheckMessage]]] = {
     "error": ("E", Error),
     "warning": ("W", checks.Warning),
     "note": ("I", checks.Info),
 }
-_migrating: ContextVar[bool] = ContextVar("_migrating", default=False)
 
 
 def settings(app_configs: Any, **_: Any) -> list[CheckMessage]:
@@ -74,14 +79,18 @@ def settings(app_configs: Any, **_: Any) -> list[CheckMessage]:
     names = {host.model_name for host in hosts}
     if len(names) < len(hosts):
         messages.append(Error("HOSTS names two models with one MODEL_NAME.", id="fbs_db.E003"))
-    if conf.said_of("SIGNALS") is None and any(receivers.connected()):
+    if conf.said_of("SIGNALS") is None and (guarded := receivers.connected()):
+        modules = ", ".join(sorted({name.partition(":")[0] for name in guarded}))
         messages.append(
             checks.Warning(
-                f"{receivers.MODULE} does in Python what the database does, and does it twice or fails.",
-                hint='Switch it off: FBS_DB = {"SIGNALS": False}; or say that it is to stay: "SIGNALS": True.',
+                f"{modules}: {len(guarded)} receiver{'s' * (len(guarded) > 1)} of FBS run under a guard. Most of FBS's"
+                " receivers only log. What one raises is logged and does not reach the host.",
+                hint='Switch them off: FBS_DB = {"SIGNALS": False}; or leave them as they are: "SIGNALS": True;'
+                ' or keep the guard and silence this: SILENCED_SYSTEM_CHECKS = ["fbs_db.W004"].',
                 id="fbs_db.W004",
             )
         )
+    messages += _routed_elsewhere()
     return messages
 
 
@@ -91,35 +100,87 @@ def databases(app_configs: Any, databases: Sequence[str] | None = None, **_: Any
         return []  # which would stop the very command that mends them
     try:
         known = conf.read()
-    except UsageError:
-        return []  # told above
-    return [message for alias in databases or () if alias in known.databases for message in _of(alias)]
+        host_models()
+    except UsageError as error:
+        # Told by the other check, too, unless only those of databases are run.
+        return [_not_looked_at(alias, error) for alias in databases or ()]
+    messages: list[CheckMessage] = []
+    for alias in databases or ():
+        if alias in known.databases:
+            messages += _of(alias)
+    return messages
 
 
-def is_migrating() -> bool:
-    """Whether such a block is under way."""
-    return _migrating.get()
+def _routed_elsewhere() -> Iterator[CheckMessage]:
+    """Where the host's routers send FBS's models to other databases than the settings place them in."""
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for model in apps.get_models(include_auto_created=True):
+        component = component_of(model)
+        home = home_of(component) if component else None
+        if home is None:
+            continue
+        chosen = _chosen_for(model)
+        if chosen is not None and (chosen not in connections or not same_database(chosen, home)):
+            found[chosen, home].append(f"{model._meta.label} ({component})")
+    for (chosen, home), models in found.items():
+        yield checks.Warning(
+            f"DATABASE_ROUTERS send writes to database {chosen} for {', '.join(models)}."
+            f" FBS_DB places their tables in database {home}.",
+            hint=f'Place the component in {chosen}, with "COMPONENTS" in FBS_DB["DATABASES"],'
+            f" or let the routers send these models to {home}.",
+            id="fbs_db.W007",
+        )
 
 
-@contextmanager
-def migrating() -> Iterator[None]:
-    """A block in which databases are not looked at."""
-    token = _migrating.set(True)
+def _chosen_for(model: Any) -> str | None:
     try:
-        yield
-    finally:
-        _migrating.reset(token)
+        return f"{router.db_for_write(model)}"
+    except Exception:  # one of the host's that needs to know more, such as the row
+        return None
 
 
-def _of(alias: str) -> Iterator[CheckMessage]:
+def _other_migrate() -> str | None:
+    """The app whose ``migrate`` command goes before ours, and runs these checks before it installs anything."""
+    from fbs_db.django.management.commands.migrate import Command
+
+    app = get_commands().get("migrate")
+    try:
+        ours = isinstance(load_command_class(app, "migrate") if isinstance(app, str) else app, Command)
+    except Exception:  # the host's to see when it migrates
+        ours = False
+    return None if ours else f"{app}"
+
+
+def _not_looked_at(alias: str, error: FbsDbError) -> CheckMessage:
+    text = f"FBS in {alias} could not be looked at: {error.message}"
+    return Error(text, hint=error.hint or None, id="fbs_db.E005")
+
+
+def _of(alias: str) -> list[CheckMessage]:
     try:
         with conf.as_typed(alias):
-            report = fbs_db.check(alias)
+            messages = list(_findings(alias))
     except FbsDbError as error:
-        yield checks.Warning(
-            f"FBS in {alias} could not be looked at: {error.message}", hint=error.hint, id="fbs_db.W005"
-        )
-        return
+        messages = [_not_looked_at(alias, error)]
+    if not any(message.id in _MIGRATE_MENDS for message in messages) or (other := _other_migrate()) is None:
+        return messages
+    return [
+        *(_as_warning(message) if message.id in _MIGRATE_MENDS else message for message in messages),
+        checks.Warning(
+            f"FBS in {alias}: errors are shown as warnings, because manage.py migrate is the command of {other},"
+            " which would stop at them.",
+            hint=f'Put "fbs_db.django" before "{other}" in INSTALLED_APPS.',
+            id="fbs_db.W006",
+        ),
+    ]
+
+
+def _as_warning(message: CheckMessage) -> CheckMessage:
+    return checks.Warning(message.msg, hint=message.hint, id=message.id.replace(".E", ".W"))
+
+
+def _findings(alias: str) -> Iterator[CheckMessage]:
+    report = fbs_db.check(alias)
     for finding in report.findings:
         yield _message(finding, alias)
     attached = {host.model_name for host in fbs_db.list_hosts(alias)} if report.objects else set()
@@ -133,9 +194,7 @@ def _of(alias: str) -> Iterator[CheckMessage]:
 
 
 def _message(finding: Finding, alias: str) -> CheckMessage:
-    # What migrate mends must not stop it, where another app's command of that name is used.
-    to_come = finding.kind == "migration" and finding.problem in ("not installed", "pending")
-    letter, make = _SEVERITIES["warning" if to_come else finding.severity]
+    letter, make = _SEVERITIES[finding.severity]
     parts = [f"FBS in {alias}: {finding.kind} {finding.object}: {finding.problem}"]
     parts += [
         f"{name}: {text}"

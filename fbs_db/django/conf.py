@@ -45,6 +45,9 @@ def setting() -> Mapping[str, Any]:
             f"{SOURCE} says what fbs-db does not know: {', '.join(strange)}.",
             hint=f"It is a dictionary with the keys {', '.join(_KEYS)}.",
         )
+    for key in ("SIGNALS", "LATER_NAMES"):
+        if not isinstance(said.get(key), bool | None):
+            raise UsageError(f"{SOURCE}: {key} is {said[key]!r}.", hint="Write True or False, or leave it out.")
     return said
 
 
@@ -77,28 +80,32 @@ def placement() -> Mapping[str, DatabaseConfig]:
     """
     from django.conf import settings
 
-    tables = said_of("DATABASES") or {config.DEFAULT: {}}
+    tables = said_of("DATABASES")
+    if tables is None or tables == {}:
+        tables = {config.DEFAULT: {}}
     if not isinstance(tables, Mapping) or not all(isinstance(table, Mapping) for table in tables.values()):
         raise UsageError(f"{SOURCE}: DATABASES is not a dictionary of dictionaries.", hint='Like {"default": {}}.')
-    if unknown := [alias for alias in tables if alias not in settings.DATABASES]:
+    if unknown := [f"{alias}" for alias in tables if alias not in settings.DATABASES]:
         raise UsageError(
             f"{SOURCE}: DATABASES names {', '.join(unknown)}, which Django's DATABASES does not.",
             hint=f"There are: {', '.join(settings.DATABASES)}.",
         )
-    # How to connect is Django's to say.
-    said = {
-        alias: {**{key.lower(): value for key, value in table.items()}, "service": alias}
-        for alias, table in tables.items()
-    }
-    places = config.parse({"databases": said}, SOURCE).databases
-    return {alias: replace(place, service=None) for alias, place in places.items()}
+    said = {alias: {f"{key}".lower(): value for key, value in table.items()} for alias, table in tables.items()}
+    ways = ("url", "env", "service")
+    if strange := [f"databases.{alias}.{way}" for alias, table in said.items() for way in ways if way in table]:
+        raise UsageError(
+            f"{SOURCE} says what fbs-db does not know: {', '.join(strange)}.",
+            hint="Django's DATABASES says how to connect. FBS_DB names its aliases.",
+        )
+    places = config.parse({"databases": {alias: {**table, "service": alias} for alias, table in said.items()}}, SOURCE)
+    return {alias: replace(place, service=None) for alias, place in places.databases.items()}
 
 
 def read_from_command(directory: Path) -> Config:
     """What `read` answers in a process that is not the host's own, with DJANGO_SETTINGS_MODULE set.
 
     Raises:
-        UsageError: Django, or the host's settings, cannot be loaded.
+        UsageError: Django, or the host's settings, cannot be loaded, or FBS_DB makes no sense.
     """
     sys.path.insert(0, str(directory))  # as the host's manage.py has it
     try:
@@ -113,6 +120,9 @@ def read_from_command(directory: Path) -> Config:
             f"DJANGO_SETTINGS_MODULE is set, and the host cannot be loaded: {type(error).__name__}: {error}",
             hint="Correct it, or unset it; fbs-db.toml goes before it.",
         ) from error
+    from fbs_db.django.hosts import host_models
+
+    host_models()
     return read()
 
 
@@ -120,18 +130,25 @@ def connection_string(alias: str) -> str:
     """How Django connects to a database, as libpq has it.
 
     Raises:
-        UsageError: it is not PostgreSQL.
+        UsageError: it is not PostgreSQL, or Django cannot connect to it.
     """
+    from django.core.exceptions import ImproperlyConfigured
     from django.db import connections
 
-    wrapper = connections[alias]
+    try:
+        wrapper = connections[alias]
+        params = wrapper.get_connection_params() if wrapper.vendor == "postgresql" else {}
+    except ImproperlyConfigured as error:
+        raise UsageError(
+            f"{SOURCE}: Django cannot connect to database {alias}: {error}", hint="Correct it in Django's DATABASES."
+        ) from error
     if wrapper.vendor != "postgresql":
         raise UsageError(
             f"{SOURCE}: database {alias} is {wrapper.display_name}, and FBS lives in PostgreSQL.",
             hint='Name one that is: "DATABASES": {"alias": {}}.',
         )
     libpq = {option.keyword.decode() for option in pq.Conninfo.get_defaults()}
-    given = {key: str(value) for key, value in wrapper.get_connection_params().items() if key in libpq and value}
+    given = {key: str(value) for key, value in params.items() if key in libpq and value}
     if role := wrapper.settings_dict["OPTIONS"].get("assume_role"):
         quoted = role.replace("\\", "\\\\").replace(" ", "\\ ")
         given["options"] = f"{given.get('options', '')} -c role={quoted}".strip()

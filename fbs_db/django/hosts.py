@@ -45,7 +45,9 @@ def host_models() -> list[HostModel]:
     Raises:
         UsageError: one does not exist, has no table of its own or no fit key.
     """
-    said = said_of("HOSTS") or {}
+    said = said_of("HOSTS")
+    if said is None:
+        return []
     if not isinstance(said, Mapping) or not all(isinstance(options, Mapping) for options in said.values()):
         raise UsageError(f"{SOURCE}: HOSTS is not a dictionary of dictionaries.", hint='Like {"tenants.Tenant": {}}.')
     return [_host_model(label, options) for label, options in said.items()]
@@ -53,20 +55,21 @@ def host_models() -> list[HostModel]:
 
 def _host_model(label: str, options: Mapping[str, Any]) -> HostModel:
     where = f"{SOURCE}: HOSTS: {label}"
-    if strange := [key for key in options if key not in _KEYS]:
+    if strange := [f"{key}" for key in options if key not in _KEYS]:
         raise UsageError(f"{where} has the unknown {', '.join(strange)}.", hint=f"It knows {', '.join(_KEYS)}.")
+    if wrong := [key for key, value in options.items() if not isinstance(value, str) or not value]:
+        raise UsageError(f"{where}: {wrong[0]} is {options[wrong[0]]!r}.", hint="It has to be a text.")
     try:
         model = apps.get_model(label)
-    except (LookupError, ValueError) as error:
-        raise UsageError(
-            f"{where}: {error}", hint="Name a model as app_label.Model, such as tenants.Tenant."
-        ) from error
+    except (LookupError, ValueError, AttributeError, TypeError) as error:
+        said = error if isinstance(label, str) else f"{label!r} is not the name of a model."
+        raise UsageError(f"{where}: {said}", hint="Name a model as app_label.Model, such as tenants.Tenant.") from error
     if model._meta.proxy or model._meta.swapped or model._meta.abstract:
         raise UsageError(f"{where} has no table of its own.", hint="Name the model whose table it uses.")
     try:
         field = model._meta.get_field(options["KEY"]) if "KEY" in options else model._meta.pk
     except FieldDoesNotExist as error:
         raise UsageError(f"{where}: {error}", hint="KEY is the name of a field.") from error
-    if field.column is None:
-        raise UsageError(f"{where}: its key is of several columns.", hint="KEY names one field that is unique.")
+    if getattr(field, "column", None) is None:
+        raise UsageError(f"{where}: its key is not one column.", hint="KEY is the name of a field that is unique.")
     return HostModel(model, options.get("MODEL_NAME") or model._meta.label_lower, field.column)

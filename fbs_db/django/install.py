@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from django.apps import AppConfig
@@ -15,9 +16,12 @@ import fbs_db
 from fbs_db.config import DatabaseConfig
 from fbs_db.django import conf
 from fbs_db.django.hosts import HostModel, host_models
-from fbs_db.errors import FbsDbError
+from fbs_db.errors import FbsDbError, UsageError
 from fbs_db.reports import Progress
-from fbs_db.wording import counted
+from fbs_db.session import NOTHING_CHANGED, sentences
+from fbs_db.wording import command, counted
+
+_migrating: ContextVar[bool] = ContextVar("_migrating", default=False)
 
 
 def before_migrations(sender: AppConfig, using: str, verbosity: int = 1, stdout: Any = None, **_: Any) -> None:
@@ -28,6 +32,7 @@ def before_migrations(sender: AppConfig, using: str, verbosity: int = 1, stdout:
     """
     if place_of(using) is None:
         return
+    _migrating.set(True)  # where the command is another app's
     tell = _teller(verbosity, stdout)
     with as_command_errors(using):
         report = fbs_db.migrate(using, user_table="", progress=lambda progress: _show(progress, tell))
@@ -39,6 +44,7 @@ def before_migrations(sender: AppConfig, using: str, verbosity: int = 1, stdout:
 
 def after_migrations(sender: AppConfig, using: str, verbosity: int = 1, stdout: Any = None, **options: Any) -> None:
     """Receives ``post_migrate``: ties FBS to the users and to the host's tables that are there now."""
+    _migrating.set(False)
     place = place_of(using)
     if place is None or "plan" not in options:  # as from flush, which changes no table
         return
@@ -46,13 +52,7 @@ def after_migrations(sender: AppConfig, using: str, verbosity: int = 1, stdout: 
     there = set(_tables(using))
     with as_command_errors(using):
         if place.user_table and _bare(place.user_table) in there:
-            report = fbs_db.migrate(using, progress=lambda progress: _show(progress, tell))
-            if report.users:
-                tell(f"  {counted(len(report.users), 'user column')} of FBS tied to {place.user_table}.")
-            for column in report.users:
-                if column.orphans:
-                    rows = counted(column.orphans, "row")
-                    tell(f"  {column.table_name}.{column.column_name}: the user of {rows} is gone.")
+            _tie_users(using, place.user_table, tell)
         fresh = unattached(using)
         for host in host_models():
             if host.lives_in(using) and host.model._meta.db_table in there:
@@ -62,15 +62,52 @@ def after_migrations(sender: AppConfig, using: str, verbosity: int = 1, stdout: 
                     tell(f"  {host.model._meta.db_table} attached to FBS as {host.model_name}.")
 
 
+def is_migrating() -> bool:
+    """Whether ``manage.py migrate`` is under way in this process."""
+    return _migrating.get()
+
+
+@contextmanager
+def migrating() -> Iterator[None]:
+    """The block of ``manage.py migrate``: checks do not look at the databases that it is about to mend."""
+    token = _migrating.set(True)
+    try:
+        yield
+    finally:
+        _migrating.reset(token)
+
+
+def _tie_users(alias: str, table: str, tell: Any) -> None:
+    """Tie FBS to the users: a run of its own, all columns or none, as their table may have come just now."""
+    try:
+        report = fbs_db.migrate(alias, progress=lambda progress: _show(progress, tell))
+    except FbsDbError as error:
+        hint = error.hint.replace(NOTHING_CHANGED, "No user column was tied.")
+        again = conf.migrate_command(alias)
+        stays = f"What was migrated before, FBS's files among it, stays. Type the same again: {again}"
+        error.hint = sentences(hint, stays)
+        raise
+    if report.users:
+        tell(f"  {counted(len(report.users), 'user column')} of FBS tied to {table}.")
+    for column in report.users:
+        if column.orphans:
+            rows = counted(column.orphans, "row")
+            tell(f"  {column.table_name}.{column.column_name}: the user of {rows} is gone.")
+    if any(column.orphans for column in report.users):
+        tell(f"  Delete or empty them, by each column's own rule: {command('attach', 'users', table, '--repair')}")
+
+
 def place_of(alias: str) -> DatabaseConfig | None:
     """What FBS_DB says of a database; None where FBS has no part in it.
 
     Raises:
         CommandError: FBS_DB makes no sense.
     """
-    with as_command_errors(alias):
-        place = conf.read().databases.get(alias)
-    return place
+    try:
+        host_models()
+        return conf.read().databases.get(alias)
+    except UsageError as error:  # with the id of the check, which nobody may have run
+        raise CommandError(f"(fbs_db.E001) {error}", returncode=error.exit_code) from error
 
 
 def planned(alias: str) -> list[str]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
+
+from django.apps import apps
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.utils import ConnectionRouter
 
 from fbs_db import files
 from fbs_db.django import conf
-from fbs_db.django.checks import is_migrating
+from fbs_db.django.install import is_migrating
+from fbs_db.errors import UsageError
 from fbs_db.names import LATER
 
 #: The apps of FBS, whose own migrations would make the tables that are the database's.
@@ -15,37 +20,132 @@ APPS = ("fbs_app", "fbs_dms", "fbs_license_manager")
 
 
 class Router:
-    """Sends models to the database that holds their table; has a say in FBS's tables alone."""
+    """Decides which database makes and holds FBS's tables; says nothing about any other table.
+
+    Reads and writes are the host's to route, as to a replica, unless the settings place
+    the table in another database than Django's default.
+    """
 
     def db_for_read(self, model: Any, **hints: Any) -> str | None:
-        return self._home(model)
+        return _elsewhere(model)
 
     def db_for_write(self, model: Any, **hints: Any) -> str | None:
-        return self._home(model)
+        return _elsewhere(model)
 
     def allow_relation(self, one: Any, other: Any, **hints: Any) -> bool | None:
-        homes = {self._home(type(one)), self._home(type(other))}
+        homes = {_elsewhere(type(one)), _elsewhere(type(other))}
         return True if len(homes) == 1 and None not in homes else None
 
     def allow_migrate(self, db: str, app_label: str, model_name: str | None = None, **hints: Any) -> bool | None:
-        model = hints.get("model")
-        home = self._home(model) if model is not None else None
-        if model is not None and home is not None and model.__module__ != "__fake__":
-            # What dumpdata, loaddata and flush ask; also what makes a table for a model without migrations.
-            made_here = model._meta.db_table in LATER and is_migrating()
-            return db == home and not made_here
-        if home is not None or (model is None and app_label in APPS):
-            return False  # what FBS's own migrations would do
-        return None
-
-    def _home(self, model: Any) -> str | None:
-        table = model._meta.db_table
-        if table in LATER and conf.said_of("LATER_NAMES"):
-            table = LATER[table]
-        component = _components().get(table)
+        model = hints.get("model") or _named(app_label, model_name)
+        if model is None:  # RunPython and RunSQL say no more
+            return False if app_label in APPS else None
+        component = component_of(model)
         if component is None:
             return None
-        return next(alias for alias, place in conf.placement().items() if place.holds(component))
+        if model.__module__ == "__fake__" or ("model" not in hints and app_label in APPS):
+            return False  # what a migration would do
+        # What dumpdata, loaddata and flush ask. migrate asks, too, to make tables of models without migrations.
+        home = home_of(component)
+        return home is not None and same_database(db, home) and not is_migrating()
+
+
+class OursFirst(ConnectionRouter):  # type: ignore[misc]
+    """Django's routers with ours in front, whatever they are set to, and by whom."""
+
+    @property
+    def routers(self) -> list[Any]:
+        known = self.__dict__
+        found: list[Any] = known["_found"] if "_found" in known else ConnectionRouter(self._routers).routers
+        if not found or not isinstance(found[0], Router):
+            # In place: who has appended a router to the list finds it there.
+            found[:] = [Router(), *(one for one in found if not isinstance(one, Router))]
+        known["_found"] = found
+        return found
+
+    @routers.setter
+    def routers(self, routers: list[Any]) -> None:
+        self.__dict__["_found"] = routers
+
+    @routers.deleter
+    def routers(self) -> None:
+        self.__dict__.pop("_found", None)
+
+
+def put_first(router: ConnectionRouter) -> None:
+    """Keep our router in front of the host's, now and whenever the setting changes, as in tests."""
+    if not isinstance(router, OursFirst):
+        known = router.__dict__.pop("routers", None)
+        router.__class__ = OursFirst
+        if known is not None:
+            router.routers = known
+
+
+def component_of(model: Any) -> str | None:
+    """The component whose table a model has; None where the table is none of FBS's."""
+    schema, table = _table(model)
+    try:
+        if table in LATER and conf.said_of("LATER_NAMES"):
+            table = LATER[table]
+    except UsageError:  # which the checks report
+        table = LATER[table]
+    component = _components().get(table)
+    if component is not None and schema is not None:
+        home = home_of(component)
+        place = conf.placement()[home] if home else None
+        if place is not None and schema != (place.schema or "public"):
+            return None
+    return component
+
+
+def home_of(component: str) -> str | None:
+    """The database in which the settings place a component; None where they make no sense."""
+    try:
+        return _homes(repr(conf.said_of("DATABASES")))[component]
+    except UsageError:  # which the checks report
+        return None
+
+
+def same_database(alias: str, home: str) -> bool:
+    """Whether the tables of one alias are those of another: it is its replica in tests, or a second name for it."""
+    if alias == home:
+        return True
+    if alias in conf.placement():
+        return False
+    one, other = (connections[name].settings_dict for name in (alias, home))
+    if one["TEST"].get("MIRROR") == home:
+        return True
+    return all(one[key] == other[key] for key in ("HOST", "PORT", "NAME", "OPTIONS"))
+
+
+def _elsewhere(model: Any) -> str | None:
+    """The database of a model's table, where that is not Django's default."""
+    component = component_of(model)
+    home = home_of(component) if component else None
+    return None if home == DEFAULT_DB_ALIAS else home
+
+
+def _named(app_label: str, model_name: str | None) -> Any:
+    try:
+        return apps.get_model(app_label, model_name) if model_name else None
+    except LookupError:
+        return None
+
+
+def _table(model: Any) -> tuple[str | None, str]:
+    """Schema, where the name has one, and bare name of a model's table; Django leaves quotes as they are."""
+    schema, _, table = model._meta.db_table.strip('"').rpartition('"."')
+    return schema or None, table
+
+
+@lru_cache
+def _homes(said: str) -> dict[str, str]:
+    """Database of each component. Django asks with every query, and to read the placement takes longer than most."""
+    places = conf.placement()
+    return {
+        component: next(alias for alias, place in places.items() if place.holds(component))
+        for component in _components().values()
+    }
 
 
 @cache

@@ -13,7 +13,7 @@ from fbs_db.reads.runner import AsyncRunner, Runner
 NOTIFICATIONS_INBOX = Read(
     "fbs_notifications_inbox",
     rows.NotificationsInbox,
-    filters=("id", "user_id", "solution_name", "is_unread"),
+    filters=("id", "user_id", "solution_name", "is_unread", "notification_type", "priority"),
     together=(
         ("user_id", "is_unread"),
         ("user_id", "notification_type"),
@@ -23,7 +23,16 @@ NOTIFICATIONS_INBOX = Read(
     order=("-is_unread", "-created_at", "-id"),
     ranged="created_at",
     offered={
-        "notification_type": ("info", "success", "warning", "error", "alert"),
+        "notification_type": (
+            "info",
+            "success",
+            "warning",
+            "error",
+            "alert",
+            "cash_flow_alert",
+            "inventory_alert",
+            "payment_reminder",
+        ),
         "priority": ("low", "medium", "high", "critical"),
     },
 )
@@ -146,7 +155,7 @@ APPROVALS_REQUESTS = Read(
     order=("-created_at", "-id"),
     ranged="created_at",
     offered={
-        "approval_type": ("workflow", "document", "purchase", "expense", "other"),
+        "approval_type": ("workflow", "document", "purchase", "expense", "other", "general"),
         "status": ("pending", "approved", "rejected", "cancelled"),
     },
 )
@@ -157,7 +166,7 @@ APPROVALS_PENDING = Read(
     together=(("model_name", "record_id"),),
     order=("created_at", "id"),
     ranged="created_at",
-    offered={"approval_type": ("workflow", "document", "purchase", "expense", "other")},
+    offered={"approval_type": ("workflow", "document", "purchase", "expense", "other", "general")},
 )
 APPROVALS_DETAILS = Read("fbs_approvals_details", rows.ApprovalsDetails, filters=("id",), order=("id",))
 APPROVALS_TURNAROUND = Read(
@@ -177,7 +186,7 @@ MSME_SETUP = Read(
     rows.MsmeSetup,
     filters=("id", "solution_name", "status", "business_type"),
     order=("solution_name",),
-    offered={"status": ("not_started", "in_progress", "completed", "paused")},
+    offered={"status": ("not_started", "in_progress", "completed", "paused", "failed")},
 )
 MSME_KPI_PROGRESS = Read(
     "fbs_msme_kpi_progress",
@@ -199,7 +208,7 @@ MSME_COMPLIANCE_STATUS = Read(
     },
     offered={
         "compliance_type": ("tax", "regulatory", "financial", "operational"),
-        "status": ("compliant", "non_compliant", "at_risk", "pending"),
+        "status": ("compliant", "non_compliant", "at_risk", "pending", "completed"),
     },
 )
 MSME_CAMPAIGNS = Read(
@@ -248,6 +257,7 @@ WORKFLOW_CATALOG = Read(
             "inventory_management",
             "compliance",
             "custom",
+            "general",
         )
     },
 )
@@ -272,7 +282,7 @@ WORKFLOW_RUNS = Read(
     ),
     order=("-started_at", "-id"),
     ranged="started_at",
-    offered={"status": ("draft", "active", "paused", "completed", "cancelled", "failed")},
+    offered={"status": ("draft", "active", "paused", "completed", "cancelled", "failed", "running")},
 )
 WORKFLOW_ACTIVE_RUNS = Read(
     "fbs_workflow_active_runs",
@@ -328,7 +338,7 @@ BI_DASHBOARDS = Read(
     rows.BiDashboards,
     filters=("id", "dashboard_type", "is_public", "is_active", "created_by_id"),
     order=("dashboard_type", "name", "id"),
-    offered={"dashboard_type": ("msme", "financial", "operational", "compliance", "custom")},
+    offered={"dashboard_type": ("msme", "financial", "operational", "compliance", "custom", "general")},
 )
 BI_VISIBLE_DASHBOARDS = Read(
     "fbs_bi_visible_dashboards", rows.BiVisibleDashboards, {"user_id": "SCHEMA.fbs_user_id"}, needed=("user_id",)
@@ -340,7 +350,7 @@ BI_REPORTS = Read(
     order=("report_type", "name", "id"),
     offered={
         "output_format": ("pdf", "excel", "csv", "json", "html"),
-        "report_type": ("sales", "financial", "inventory", "compliance", "operational", "custom"),
+        "report_type": ("sales", "financial", "inventory", "compliance", "operational", "custom", "general"),
     },
 )
 BI_KPIS = Read(
@@ -350,7 +360,7 @@ BI_KPIS = Read(
     order=("kpi_type", "name", "id"),
     offered={
         "frequency": ("real_time", "hourly", "daily", "weekly", "monthly", "quarterly", "annually"),
-        "kpi_type": ("financial", "operational", "customer", "employee", "compliance", "growth"),
+        "kpi_type": ("financial", "operational", "customer", "employee", "compliance", "growth", "general"),
     },
 )
 BI_KPI_STATE = Read(
@@ -378,7 +388,7 @@ COMPLIANCE_RULE_LIST = Read(
     order=("solution_name", "name"),
     offered={
         "check_frequency": ("daily", "weekly", "monthly", "quarterly", "yearly"),
-        "compliance_type": ("tax", "regulatory", "audit", "financial", "operational"),
+        "compliance_type": ("tax", "regulatory", "audit", "financial", "operational", "general"),
     },
 )
 COMPLIANCE_SUMMARY = Read(
@@ -564,7 +574,7 @@ ACCOUNTING_TAXES = Read(
     ranged="tax_period_end",
     offered={
         "payment_status": ("pending", "partial", "paid", "overdue"),
-        "tax_type": ("income_tax", "sales_tax", "payroll_tax", "property_tax", "other"),
+        "tax_type": ("income_tax", "sales_tax", "payroll_tax", "property_tax", "other", "vat"),
     },
 )
 ACCOUNTING_TAX_SUMMARY = Read(
@@ -1007,8 +1017,8 @@ class Notifications:
         user's share.
 
         Parameters:
-            id, user_id, solution_name, is_unread: only rows with this value; they combine.
-            notification_type, priority: the same, asked for with user_id.
+            id, user_id, solution_name, is_unread, notification_type, priority: only rows with this value; they
+                combine.
             since, until: only rows whose created_at is not before the one, and before the other.
             after: ``next`` of the page before; None for the first.
             limit: rows of the page.
@@ -1279,7 +1289,8 @@ class Msme:
         limit: int = 50,
     ) -> Page[rows.MsmeComplianceStatus]:
         """Duties of each business, and which are due or overdue. A duty is met when its day of completion is known
-        or its status is compliant. Today is the session's day; on the due date itself a duty is not late yet.
+        or its status is compliant or completed. Today is the session's day; on the due date itself a duty is
+        not late yet.
 
         Parameters:
             id, solution_name, compliance_type, status, due_state: only rows with this value; they combine.
@@ -2777,7 +2788,7 @@ class Accounting:
             None,
         )
 
-    def cash_position(self, business_id: str, *, on_date: date | None = None) -> rows.AccountingCashPosition | None:
+    def cash_position(self, business_id: str, *, on_date: date | None = None) -> rows.AccountingCashPosition:
         """Cash of a business at the end of a day (by default today): what came in, what went out, corrections, and
         the balance they make, in its own currency. uncounted_count is how many entries are of a kind that has
         no direction and so count as 0. Always one row; zeros, and no last_entry_date, where there are no
@@ -2785,7 +2796,7 @@ class Accounting:
 
         Reads ``fbs_accounting_cash_position``.
         """
-        return self._run.one(
+        return self._run.always(
             ACCOUNTING_CASH_POSITION.of_function(self._run.schema, business_id=business_id, on_date=on_date)
         )
 
@@ -2902,7 +2913,7 @@ class Accounting:
 
     def income_expense_summary(
         self, business_id: str, *, since: date | None = None, until: date | None = None
-    ) -> rows.AccountingIncomeExpenseSummary | None:
+    ) -> rows.AccountingIncomeExpenseSummary:
         """Income, expenses and what is left of a business from since until until, both included; null for all
         before or after. Earned or incurred, whether paid or not; cancelled ones do not count.
         profit_margin_percent = 100 * net_income / total_income; null without income, below 0 for a loss. Always
@@ -2910,7 +2921,7 @@ class Accounting:
 
         Reads ``fbs_accounting_income_expense_summary``.
         """
-        return self._run.one(
+        return self._run.always(
             ACCOUNTING_INCOME_EXPENSE_SUMMARY.of_function(
                 self._run.schema, business_id=business_id, since=since, until=until
             )
@@ -3203,7 +3214,7 @@ class Accounting:
 
     def health(
         self, business_id: str, *, months: int | None = None, on_date: date | None = None
-    ) -> rows.AccountingHealth | None:
+    ) -> rows.AccountingHealth:
         """How a business fares, over the months (by default 3, at least 1) that end with a day (by default today);
         always one row, of zeros and nulls where there is nothing. Amounts are in its own currency. since:
         on_date less so many months, plus a day. until: on_date. net_income = total_income - total_expenses, as
@@ -3223,7 +3234,7 @@ class Accounting:
 
         Reads ``fbs_accounting_health``.
         """
-        return self._run.one(
+        return self._run.always(
             ACCOUNTING_HEALTH.of_function(self._run.schema, business_id=business_id, months=months, on_date=on_date)
         )
 
@@ -4009,14 +4020,14 @@ class Documents:
             None,
         )
 
-    def storage(self, company_id: str) -> rows.DocumentsStorage | None:
+    def storage(self, company_id: str) -> rows.DocumentsStorage:
         """What the files of a company take: how many, bytes in all, the largest (null without files), those anyone
         may open, those that no document uses, and those whose content an earlier file has already (by
         checksum). Always one row. Cost: all files of the company.
 
         Reads ``fbs_documents_storage``.
         """
-        return self._run.one(DOCUMENTS_STORAGE.of_function(self._run.schema, company_id=company_id))
+        return self._run.always(DOCUMENTS_STORAGE.of_function(self._run.schema, company_id=company_id))
 
     def storage_by_type(self, company_id: str) -> Page[rows.DocumentsStorageByType]:
         """What the files of a company take by format: how many, bytes, and their share of all its bytes in per
@@ -4031,7 +4042,7 @@ class Documents:
             None,
         )
 
-    def statistics(self, company_id: str, *, on_date: date | None = None) -> rows.DocumentsStatistics | None:
+    def statistics(self, company_id: str, *, on_date: date | None = None) -> rows.DocumentsStatistics:
         """Documents of a company in numbers, on a day (by default today): how many in all, added in the 30 days
         before that day or on it, past their last valid day (archived ones left out), and without a file; by
         state and by type (objects of counts by name; a name without documents is not in it), and by category (a
@@ -4040,7 +4051,9 @@ class Documents:
 
         Reads ``fbs_documents_statistics``.
         """
-        return self._run.one(DOCUMENTS_STATISTICS.of_function(self._run.schema, company_id=company_id, on_date=on_date))
+        return self._run.always(
+            DOCUMENTS_STATISTICS.of_function(self._run.schema, company_id=company_id, on_date=on_date)
+        )
 
 
 class Licensing:
@@ -4133,9 +4146,7 @@ class Licensing:
             LICENSING_LICENSE.of_function(self._run.schema, solution_name=solution_name, on_date=on_date)
         )
 
-    def feature(
-        self, solution_name: str, feature_name: str, *, on_date: date | None = None
-    ) -> rows.LicensingFeature | None:
+    def feature(self, solution_name: str, feature_name: str, *, on_date: date | None = None) -> rows.LicensingFeature:
         """Whether a solution may use a feature once more on a day (by default today). Always one row. reason is
         allowed; or the first that holds of: no_license; the state of the licence where it is not active, such
         as expired; not_included where the licence does not list the feature; limit_reached. usage_limit is
@@ -4144,7 +4155,7 @@ class Licensing:
 
         Reads ``fbs_licensing_feature``.
         """
-        return self._run.one(
+        return self._run.always(
             LICENSING_FEATURE.of_function(
                 self._run.schema, solution_name=solution_name, feature_name=feature_name, on_date=on_date
             )
@@ -4531,14 +4542,14 @@ class Suite:
         """What a solution has to see to by a day from since (null: whatever is open, however late) until until (by
         default 30 days after on_date), both included; the earliest first, at most page_size of them. It reads
         what is installed in this database and leaves out the rest; a business or company goes by its solution's
-        name. kind is one of: compliance: a duty (fbs_msme_compliance) neither met nor judged compliant.
-        compliance_check: the last day of the day, week (to Sunday), month, quarter or year, around on_date, in
-        which a rule in force (fbs_compliance_rules) is to be checked; whether it was is not recorded. report: a
-        report scheduled to be produced (fbs_report_schedules). recurring: the next day, from on_date on, of a
-        payment or receipt that comes back (fbs_recurring_transactions). receivable, payable: income or expense
-        (fbs_app_incomeexpense) neither paid nor cancelled, by its due date. tax: tax (fbs_app_taxcalculation)
-        of which something is to be paid; amount is what. document: the last valid day of a document
-        (fbs_dms_document) that is not archived. license: the last day of the solution's licence
+        name. kind is one of: compliance: a duty (fbs_msme_compliance) neither met nor judged compliant or
+        completed. compliance_check: the last day of the day, week (to Sunday), month, quarter or year, around
+        on_date, in which a rule in force (fbs_compliance_rules) is to be checked; whether it was is not
+        recorded. report: a report scheduled to be produced (fbs_report_schedules). recurring: the next day,
+        from on_date on, of a payment or receipt that comes back (fbs_recurring_transactions). receivable,
+        payable: income or expense (fbs_app_incomeexpense) neither paid nor cancelled, by its due date. tax: tax
+        (fbs_app_taxcalculation) of which something is to be paid; amount is what. document: the last valid day
+        of a document (fbs_dms_document) that is not archived. license: the last day of the solution's licence
         (fbs_license_manager_solution_license). days_left counts from on_date (by default today): 0 on the day
         itself, below 0, and is_overdue, after it. status is the record's own (the frequency of checks and
         reports, the kind of a recurring transaction). amount is in the business's own currency, null where no
@@ -6237,11 +6248,9 @@ class AsyncAccounting:
             None,
         )
 
-    async def cash_position(
-        self, business_id: str, *, on_date: date | None = None
-    ) -> rows.AccountingCashPosition | None:
+    async def cash_position(self, business_id: str, *, on_date: date | None = None) -> rows.AccountingCashPosition:
         """As `Accounting.cash_position`, without blocking."""
-        return await self._run.one(
+        return await self._run.always(
             ACCOUNTING_CASH_POSITION.of_function(self._run.schema, business_id=business_id, on_date=on_date)
         )
 
@@ -6337,9 +6346,9 @@ class AsyncAccounting:
 
     async def income_expense_summary(
         self, business_id: str, *, since: date | None = None, until: date | None = None
-    ) -> rows.AccountingIncomeExpenseSummary | None:
+    ) -> rows.AccountingIncomeExpenseSummary:
         """As `Accounting.income_expense_summary`, without blocking."""
-        return await self._run.one(
+        return await self._run.always(
             ACCOUNTING_INCOME_EXPENSE_SUMMARY.of_function(
                 self._run.schema, business_id=business_id, since=since, until=until
             )
@@ -6563,9 +6572,9 @@ class AsyncAccounting:
 
     async def health(
         self, business_id: str, *, months: int | None = None, on_date: date | None = None
-    ) -> rows.AccountingHealth | None:
+    ) -> rows.AccountingHealth:
         """As `Accounting.health`, without blocking."""
-        return await self._run.one(
+        return await self._run.always(
             ACCOUNTING_HEALTH.of_function(self._run.schema, business_id=business_id, months=months, on_date=on_date)
         )
 
@@ -7213,9 +7222,9 @@ class AsyncDocuments:
             None,
         )
 
-    async def storage(self, company_id: str) -> rows.DocumentsStorage | None:
+    async def storage(self, company_id: str) -> rows.DocumentsStorage:
         """As `Documents.storage`, without blocking."""
-        return await self._run.one(DOCUMENTS_STORAGE.of_function(self._run.schema, company_id=company_id))
+        return await self._run.always(DOCUMENTS_STORAGE.of_function(self._run.schema, company_id=company_id))
 
     async def storage_by_type(self, company_id: str) -> Page[rows.DocumentsStorageByType]:
         """As `Documents.storage_by_type`, without blocking."""
@@ -7225,9 +7234,9 @@ class AsyncDocuments:
             None,
         )
 
-    async def statistics(self, company_id: str, *, on_date: date | None = None) -> rows.DocumentsStatistics | None:
+    async def statistics(self, company_id: str, *, on_date: date | None = None) -> rows.DocumentsStatistics:
         """As `Documents.statistics`, without blocking."""
-        return await self._run.one(
+        return await self._run.always(
             DOCUMENTS_STATISTICS.of_function(self._run.schema, company_id=company_id, on_date=on_date)
         )
 
@@ -7310,9 +7319,9 @@ class AsyncLicensing:
 
     async def feature(
         self, solution_name: str, feature_name: str, *, on_date: date | None = None
-    ) -> rows.LicensingFeature | None:
+    ) -> rows.LicensingFeature:
         """As `Licensing.feature`, without blocking."""
-        return await self._run.one(
+        return await self._run.always(
             LICENSING_FEATURE.of_function(
                 self._run.schema, solution_name=solution_name, feature_name=feature_name, on_date=on_date
             )

@@ -57,9 +57,11 @@ class Query(Generic[R]):
         text: the SQL, with ``%s`` where parameters go.
         parameters: in their order.
         row: class of the rows; their fields are the statement's columns.
-        doubtful: values that FBS's forms do not offer, by column: where no row has one, it
+        doubtful: values that are on no list of known ones, by column: where no row has one, it
             is taken for a slip.
         planned_anew: whether the server is to choose the index by the values, each time.
+        read: what is asked, in which schema.
+        asked: of a function, the arguments that are given.
     """
 
     text: str
@@ -67,6 +69,9 @@ class Query(Generic[R]):
     row: type[R]
     doubtful: Sequence[Doubtful] = ()
     planned_anew: bool = False
+    read: Read[R] | None = None
+    schema: str = "public"
+    asked: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +85,8 @@ class Doubtful:
 
     def refusal(self) -> UsageError:
         return UsageError(
-            f"There is no {self.column} {self.value}: no form offers it, and no row has it.",
-            hint=f"Offered are: {', '.join(self.offered)}.",
+            f"There is no {self.column} {self.value}: no form offers it, FBS does not write it, and no row has it.",
+            hint=f"Known values: {', '.join(self.offered)}.",
         )
 
 
@@ -116,7 +121,7 @@ class Read(Generic[R]):
         ranged: of a view: the column that ``since`` and ``until`` are about.
         nullable: columns of the order that may be null.
         scattered: whether the order's columns are of several tables, so that no index compares them all.
-        offered: the values that FBS's forms offer, by column.
+        offered: the known values, by column: those that forms of FBS offer, and those that it writes beside them.
         states: of columns that a view works out and whose values are all known.
     """
 
@@ -141,7 +146,9 @@ class Read(Generic[R]):
             for name, value in arguments.items()
             if value is not None or name in self.needed
         }
-        return Query(_call(self, schema, tuple(given)), tuple(given.values()), self.row)
+        return Query(
+            _call(self, schema, tuple(given)), tuple(given.values()), self.row, read=self, schema=schema, asked=given
+        )
 
     def of_view(
         self,
@@ -189,7 +196,7 @@ class Read(Generic[R]):
             if name in self.offered and wanted[name] not in self.offered[name]
         ]
         anew = bool(stated) or (len(wanted) > 1 and tuple(wanted) not in self.together)
-        return Query(text, tuple(parameters), self.row, doubtful, anew)
+        return Query(text, tuple(parameters), self.row, doubtful, anew, self, schema)
 
 
 class Page(Sequence[R]):

@@ -25,7 +25,8 @@ class NotificationsInbox(NamedTuple):
         title: Short headline the user sees before the full text.
         message: Full text of what the user is told, shown below the headline.
         notification_type: What sort of news it is; info unless set. Normally one of: info (for information),
-            success, warning, error, alert (calls for action).
+            success, warning, error, alert (calls for action). FBS also writes cash_flow_alert, inventory_alert
+            and payment_reminder.
         priority: How urgent it is; medium unless set. Normally one of: low, medium, high, critical.
         solution_name: Business application (solution) the notification comes from; blank when not tied to one.
         is_read: True once it has been read; false (as at first) while it is still new.
@@ -386,8 +387,8 @@ class OperationsHandshakes(NamedTuple):
         is_valid: Whether it may be used now: active, and not expired.
         expires_at: When the handshake stops being valid; every handshake has an end.
         created_at: When the handshake was added; filled in by the database unless given.
-        last_used: When the handshake was last used; the database sets it when the line is added and on every
-            change, unless given.
+        last_used: When the handshake was last used: set by who sees it happen. When the line is added, the
+            database sets it unless given.
     """
 
     id: int
@@ -520,7 +521,7 @@ class ApprovalsRequests(NamedTuple):
         title: Short headline saying what is asked for.
         description: What is asked for and why, in full, for the user who decides.
         approval_type: What consent is sought for. Normally one of: workflow (a step in a workflow), document,
-            purchase, expense, other.
+            purchase, expense, other. FBS also writes general.
         status: Where the request stands; starts as pending. Normally one of: pending (no decision yet),
             approved, rejected, cancelled (dropped undecided).
         requester_id: User who asks for approval; the request is deleted together with that user.
@@ -570,7 +571,7 @@ class ApprovalsPending(NamedTuple):
         title: Short headline saying what is asked for.
         description: What is asked for and why, in full, for the user who decides.
         approval_type: What consent is sought for. Normally one of: workflow (a step in a workflow), document,
-            purchase, expense, other.
+            purchase, expense, other. FBS also writes general.
         requester_id: User who asks for approval; the request is deleted together with that user.
         approver_id: User who is to decide; empty while nobody is chosen. The request is deleted together with
             that user.
@@ -614,7 +615,7 @@ class ApprovalsDetails(NamedTuple):
         title: Short headline saying what is asked for.
         description: What is asked for and why, in full, for the user who decides.
         approval_type: What consent is sought for. Normally one of: workflow (a step in a workflow), document,
-            purchase, expense, other.
+            purchase, expense, other. FBS also writes general.
         status: Where the request stands; starts as pending. Normally one of: pending (no decision yet),
             approved, rejected, cancelled (dropped undecided).
         requester_id: User who asks for approval; the request is deleted together with that user.
@@ -730,7 +731,7 @@ class MsmeSetup(NamedTuple):
         id: Number that identifies the set-up of a solution.
         solution_name: Business application (solution) being set up; unique, so each has one set-up.
         status: How far the set-up is; starts as not_started. Normally one of: not_started, in_progress,
-            completed, paused (to be taken up again).
+            completed, paused (to be taken up again). FBS also writes failed.
         current_step: Step of the set-up reached so far, by name; blank before the first one.
         total_steps: How many steps the set-up has altogether; 0 until they are known.
         progress: Part of the set-up that is done, in percent from 0 to 100; 0 at first.
@@ -817,7 +818,8 @@ class MsmeComplianceStatus(NamedTuple):
     """A row of ``fbs_msme_compliance_status``.
 
     Duties of each business, and which are due or overdue. A duty is met when its day of completion is known or
-    its status is compliant. Today is the session's day; on the due date itself a duty is not late yet.
+    its status is compliant or completed. Today is the session's day; on the due date itself a duty is not late
+    yet.
 
     Attributes:
         id: Number that identifies the compliance record.
@@ -825,7 +827,7 @@ class MsmeComplianceStatus(NamedTuple):
         compliance_type: Kind of duty; each solution has one line a kind. Normally one of: tax, regulatory
             (licences and permits), financial, operational (daily running).
         status: Whether the duty is met; starts as pending. Normally one of: compliant, non_compliant (not met),
-            at_risk (may be missed), pending (not yet judged).
+            at_risk (may be missed), pending (not yet judged). FBS also writes completed.
         due_state: Where the duty stands today: met, overdue, due (within 30 days) or later; where
             fbs_is_due_state asks for one, an index finds it.
         due_date: Last day on which the duty can be met in time.
@@ -838,8 +840,8 @@ class MsmeComplianceStatus(NamedTuple):
         documents: JSON list of the papers that prove it, such as certificates or returns; [] when there are
             none.
         notes: Remarks for people; blank when there are none.
-        last_checked: When the duty was last checked; the database sets it when the line is added and on every
-            change, unless given.
+        last_checked: When the duty was last checked: set by who sees it happen. When the line is added, the
+            database sets it unless given.
     """
 
     id: int
@@ -1093,7 +1095,8 @@ class WorkflowCatalog(NamedTuple):
         name: Title people know the workflow by; unique for one version and solution.
         description: What the workflow does and when to use it, in words for people.
         workflow_type: What it is for. Normally one of: approval, onboarding, order_processing,
-            payment_collection, inventory_management, compliance (legal duties), custom.
+            payment_collection, inventory_management, compliance (legal duties), custom. FBS also writes
+            general.
         version: Edition of the workflow, such as 1.0 or 2.1, so that older ones can stay; 1.0 unless set.
         is_active: True while new runs may be started (as at first); false retires the workflow but keeps it.
         is_template: True when it is a pattern to make other workflows from; false unless set.
@@ -1154,7 +1157,7 @@ class WorkflowRuns(NamedTuple):
         solution_name: Business application (solution) the run belongs to.
         business_id: Business the run is for, by the identifier the application uses for it.
         status: Where the run stands; starts as draft. Normally one of: draft (not begun), active, paused,
-            completed, cancelled, failed (stopped by an error).
+            completed, cancelled, failed (stopped by an error). FBS also writes running.
         current_step_id: Step the run has reached (fbs_workflow_steps); empty when at none, and emptied when
             that step is deleted.
         current_step_name: Title of the step; empty when at none.
@@ -1324,7 +1327,8 @@ class WorkflowOpenTransitions(NamedTuple):
         to_assigned_role: Role whose holders do that step; blank when no role is set.
         to_assigned_user_id: User who does that step; empty when no one person is set.
         transition_type: What sets it off; automatic unless set. Normally one of: automatic (at once),
-            conditional (if conditions hold), manual (by a person), timeout (after a wait).
+            conditional (if conditions hold), manual (by a person), timeout (after a wait). FBS also writes
+            forward.
         is_default: True when this way is taken if no other one applies; false unless set.
         conditions: JSON object with what must hold for this way to be taken; {} when nothing must.
         actions: JSON list of what the system does by itself on the way; [] when nothing.
@@ -1493,7 +1497,7 @@ class BiDashboards(NamedTuple):
         name: Title people choose the dashboard by; two dashboards may share it.
         description: What the dashboard shows and whom it is meant for.
         dashboard_type: Part of the business the dashboard covers. Normally one of: msme (small-business
-            figures), financial, operational, compliance, custom.
+            figures), financial, operational, compliance, custom. FBS also writes general.
         layout: Arrangement of the dashboard: which charts and figures stand where; {} until it is arranged.
         is_public: True when users other than its creator may see the dashboard; false unless given.
         is_active: True while the dashboard is in use; false retires it without deleting it.
@@ -1557,7 +1561,7 @@ class BiReports(NamedTuple):
         name: Title people choose the report by; two reports may share it.
         description: What the report tells and whom it is meant for.
         report_type: Subject of the report. Normally one of: sales, financial, inventory, compliance,
-            operational, custom.
+            operational, custom. FBS also writes general.
         data_source: Name of the place the report reads its figures from, such as a table or an Odoo object.
         query_parameters: Filters and other inputs of the report, such as period or branch, by name; {} when it
             takes none.
@@ -1605,7 +1609,7 @@ class BiKpis(NamedTuple):
         name: What people call the key figure, such as gross margin; two may share it.
         description: What the key figure measures and why it matters to the business.
         kpi_type: Side of the business the figure measures. Normally one of: financial, operational, customer,
-            employee, compliance, growth.
+            employee, compliance, growth. FBS also writes general.
         calculation_method: How the figure is worked out from its source, as a short name or formula.
         data_source: Name of the place the underlying numbers come from, such as a table or an Odoo object.
         target_value: Value the business aims for, in the figure's own unit; empty when no target is set.
@@ -1751,7 +1755,7 @@ class ComplianceRuleList(NamedTuple):
         solution_name: Solution that must keep the rule, by name.
         name: What people call the rule; unique within its solution.
         description: What the rule demands, in words; blank when not explained.
-        compliance_type: Field the duty comes from, such as tax or audit.
+        compliance_type: Field the duty comes from, such as tax, audit or general.
         requirements: List of the points to be met under the rule; [] when none is listed.
         requirement_count: How many points are to be met; null when requirements is not a list.
         check_frequency: How often the rule is checked, such as monthly.
@@ -3402,17 +3406,18 @@ class SuiteDeadlines(NamedTuple):
     What a solution has to see to by a day from since (null: whatever is open, however late) until until (by
     default 30 days after on_date), both included; the earliest first, at most page_size of them. It reads what
     is installed in this database and leaves out the rest; a business or company goes by its solution's name.
-    kind is one of: compliance: a duty (fbs_msme_compliance) neither met nor judged compliant. compliance_check:
-    the last day of the day, week (to Sunday), month, quarter or year, around on_date, in which a rule in force
-    (fbs_compliance_rules) is to be checked; whether it was is not recorded. report: a report scheduled to be
-    produced (fbs_report_schedules). recurring: the next day, from on_date on, of a payment or receipt that
-    comes back (fbs_recurring_transactions). receivable, payable: income or expense (fbs_app_incomeexpense)
-    neither paid nor cancelled, by its due date. tax: tax (fbs_app_taxcalculation) of which something is to be
-    paid; amount is what. document: the last valid day of a document (fbs_dms_document) that is not archived.
-    license: the last day of the solution's licence (fbs_license_manager_solution_license). days_left counts
-    from on_date (by default today): 0 on the day itself, below 0, and is_overdue, after it. status is the
-    record's own (the frequency of checks and reports, the kind of a recurring transaction). amount is in the
-    business's own currency, null where no money is due. Times count for their day in the session's time zone.
+    kind is one of: compliance: a duty (fbs_msme_compliance) neither met nor judged compliant or completed.
+    compliance_check: the last day of the day, week (to Sunday), month, quarter or year, around on_date, in
+    which a rule in force (fbs_compliance_rules) is to be checked; whether it was is not recorded. report: a
+    report scheduled to be produced (fbs_report_schedules). recurring: the next day, from on_date on, of a
+    payment or receipt that comes back (fbs_recurring_transactions). receivable, payable: income or expense
+    (fbs_app_incomeexpense) neither paid nor cancelled, by its due date. tax: tax (fbs_app_taxcalculation) of
+    which something is to be paid; amount is what. document: the last valid day of a document (fbs_dms_document)
+    that is not archived. license: the last day of the solution's licence
+    (fbs_license_manager_solution_license). days_left counts from on_date (by default today): 0 on the day
+    itself, below 0, and is_overdue, after it. status is the record's own (the frequency of checks and reports,
+    the kind of a recurring transaction). amount is in the business's own currency, null where no money is due.
+    Times count for their day in the session's time zone.
     """
 
     due_date: date | None

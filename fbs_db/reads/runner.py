@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
-from datetime import timezone
+from datetime import timedelta, timezone
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from itertools import repeat
 from typing import Any, Protocol, TypeVar, get_args, get_type_hints
 
@@ -30,12 +30,15 @@ from psycopg.types.datetime import TimestamptzLoader
 from psycopg.types.json import JsonbLoader
 from psycopg.types.net import InetLoader
 
-from fbs_db.connection import from_server, raise_if_lost, raw_cursors, said_by
+from fbs_db import wording
+from fbs_db.connection import from_server, raise_if_lost, raw_cursors, refuse_pipeline, said_by
 from fbs_db.errors import ServerError, TargetError, UsageError
 from fbs_db.reads.query import Page, Query, Read, page
+from fbs_db.reads.unreadable import Fetching, FiniteIntervalLoader, Unheld, held
 
 R = TypeVar("R", bound=Any)
 _UNFIT = (pq.TransactionStatus.INERROR, pq.TransactionStatus.UNKNOWN)  # in a failed transaction, or closed
+_UTF8 = b"UTF8"
 _OF_PSYCOPG = (Cursor, AsyncCursor)
 _RAW = (RawCursor, AsyncRawCursor, RawServerCursor, AsyncRawServerCursor)
 _OF_TEXTS = (ClientCursor, AsyncClientCursor)  # which get all values as texts
@@ -77,7 +80,9 @@ class Runner:
     def rows(self, query: Query[R]) -> list[R]:
         with self._cursor() as cursor:
             _execute(cursor, query)
-            found = list(_made(query, cursor.fetchall()))
+            with Fetching(cursor, query):
+                columns = cursor.fetchall()
+            found = list(_made(query, held(cursor, query, columns)))
             if not found:
                 for one in query.doubtful:
                     _execute(cursor, one.query)
@@ -92,19 +97,28 @@ class Runner:
         found = self.rows(query)
         return found[0] if found else None
 
+    def always(self, query: Query[R]) -> R:
+        (row,) = self.rows(query)
+        return row
+
     def scalar(self, query: Query[Any]) -> Any:
         with self._cursor() as cursor:
             _execute(cursor, query)
-            row = cursor.fetchone()
-            return row[0] if row else None
+            with Fetching(cursor, query):
+                row = cursor.fetchone()
+            return held(cursor, query, [row])[0][0] if row else None
 
     def stream(self, query: Query[R]) -> Iterator[R]:
         """Row after row from a cursor of the server's, a thousand at a time."""
         with self._cursor(chunked=True) as cursor:
             _fit(cursor, query)
             cursor.execute(query.text, query.parameters)
-            while rows := cursor.fetchmany(1000):
+            while rows := self._fetched(cursor, query):
                 yield from _made(query, rows)
+
+    def _fetched(self, cursor: Any, query: Query[Any]) -> Any:
+        with Fetching(cursor, query):
+            return held(cursor, query, cursor.fetchmany(1000))
 
     def _cursor(self, *, chunked: bool = False) -> AbstractContextManager[Any]:
         source = self.source
@@ -125,7 +139,9 @@ class AsyncRunner:
     async def rows(self, query: Query[R]) -> list[R]:
         async with self._cursor() as cursor:
             await _execute(cursor, query)
-            found = list(_made(query, await cursor.fetchall()))
+            with Fetching(cursor, query):
+                columns = await cursor.fetchall()
+            found = list(_made(query, columns))
             if not found:
                 for one in query.doubtful:
                     await _execute(cursor, one.query)
@@ -140,10 +156,15 @@ class AsyncRunner:
         found = await self.rows(query)
         return found[0] if found else None
 
+    async def always(self, query: Query[R]) -> R:
+        (row,) = await self.rows(query)
+        return row
+
     async def scalar(self, query: Query[Any]) -> Any:
         async with self._cursor() as cursor:
             await _execute(cursor, query)
-            row = await cursor.fetchone()
+            with Fetching(cursor, query):
+                row = await cursor.fetchone()
             return row[0] if row else None
 
     async def stream(self, query: Query[R]) -> AsyncIterator[R]:
@@ -151,9 +172,13 @@ class AsyncRunner:
         async with self._cursor(chunked=True) as cursor:
             _fit(cursor, query)
             await cursor.execute(query.text, query.parameters)
-            while rows := await cursor.fetchmany(1000):
+            while rows := await self._fetched(cursor, query):
                 for row in _made(query, rows):
                     yield row
+
+    async def _fetched(self, cursor: Any, query: Query[Any]) -> Any:
+        with Fetching(cursor, query):
+            return await cursor.fetchmany(1000)
 
     def _cursor(self, *, chunked: bool = False) -> AbstractAsyncContextManager[Any]:
         source = self.source
@@ -172,7 +197,10 @@ def _execute(cursor: Any, query: Query[Any]) -> Any:
 
 def _fit(cursor: Any, query: Query[Any]) -> None:
     """Have a cursor of psycopg's get values in the form that takes the least time, where it can get another."""
-    if not isinstance(cursor, _OF_PSYCOPG) or isinstance(cursor, _OF_TEXTS):
+    if not isinstance(cursor, _OF_PSYCOPG):
+        return
+    if isinstance(cursor, _OF_TEXTS):
+        cursor.adapters.register_loader("interval", FiniteIntervalLoader)
         return
     if isinstance(cursor, _RAW):
         raise raw_cursors()
@@ -182,9 +210,12 @@ def _fit(cursor: Any, query: Query[Any]) -> None:
 
 @cache
 def _form(row: Any) -> pq.Format:
-    """The server's own form; texts where there are decimals, which take psycopg twice the time from the other."""
-    kinds = get_type_hints(row).values()
-    return pq.Format.TEXT if any(Decimal in (kind, *get_args(kind)) for kind in kinds) else pq.Format.BINARY
+    """The server's own form; texts where there are decimals, which take psycopg twice the time from the other.
+
+    But for intervals: psycopg takes the text of an infinite one for no time at all.
+    """
+    kinds = {one for kind in get_type_hints(row).values() for one in (kind, *get_args(kind))}
+    return pq.Format.TEXT if Decimal in kinds and timedelta not in kinds else pq.Format.BINARY
 
 
 def _made(query: Query[R], columns: Iterable[Any]) -> Iterable[R]:
@@ -193,40 +224,69 @@ def _made(query: Query[R], columns: Iterable[Any]) -> Iterable[R]:
 
 
 class _On:
-    """A cursor on a connection, waiting or not; what goes wrong is told as our errors. Every call is in one."""
+    """A cursor on a connection, waiting or not; what goes wrong is told as our errors. Every call is in one.
 
-    __slots__ = ("_connection",)
+    Meanwhile texts come in UTF-8: in SQL_ASCII psycopg gives bytes for them, and other encodings lack characters.
+    """
+
+    __slots__ = ("_connection", "_encoding")
 
     def __init__(self, connection: Connection[Any] | AsyncConnection[Any]) -> None:
         if connection.pgconn.transaction_status in _UNFIT:
             _refuse(connection)
-        self._connection = connection
+        self._connection: Any = connection
+        self._encoding = connection.pgconn.parameter_status(b"client_encoding") or b""
+        if self._encoding != _UTF8:
+            refuse_pipeline(connection)  # in which a new encoding is not known before the next answer
 
     def __enter__(self) -> Any:
+        if self._encoding != _UTF8:
+            try:
+                self._connection.execute(_encode(_UTF8))
+            except psycopg.Error as error:
+                self._tell(error)
         return self._connection.cursor(row_factory=tuple_row)
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if self._encoding != _UTF8 and self._connection.pgconn.transaction_status not in _UNFIT:
+            self._connection.execute(_encode(self._encoding))
+        self._tell(error)
+
+    async def __aenter__(self) -> Any:
+        if self._encoding != _UTF8:
+            try:
+                await self._connection.execute(_encode(_UTF8))
+            except psycopg.Error as error:
+                self._tell(error)
+        return self._connection.cursor(row_factory=tuple_row)
+
+    async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if self._encoding != _UTF8 and self._connection.pgconn.transaction_status not in _UNFIT:
+            await self._connection.execute(_encode(self._encoding))
+        self._tell(error)
+
+    def _tell(self, error: BaseException | None) -> None:
         if isinstance(error, psycopg.Error):
             raise_if_lost(self._connection, error)
             raise _translated(error) from error
         if isinstance(error, NotImplementedError):
             raise _unreadable(error) from error
 
-    async def __aenter__(self) -> Any:
-        return self.__enter__()
 
-    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        self.__exit__(kind, error, trace)
+def _encode(encoding: bytes) -> bytes:
+    return b"select set_config('client_encoding', '" + encoding + b"', false)"
 
 
 @contextmanager
 def _on_chunked(connection: Connection[Any]) -> Iterator[Any]:
+    refuse_pipeline(connection)
     with _On(connection), connection.transaction(), connection.cursor("fbs_stream", row_factory=tuple_row) as cursor:
         yield cursor
 
 
 @asynccontextmanager
 async def _on_async_chunked(connection: AsyncConnection[Any]) -> AsyncIterator[Any]:
+    refuse_pipeline(connection)
     async with (
         _On(connection),
         connection.transaction(),
@@ -279,15 +339,30 @@ def _on_django(source: Any, chunked: bool) -> Iterator[Any]:
 def _loading(cursor: Any) -> Any:
     """A cursor of Django's that gives what rows hold; by itself it leaves JSON a text, and takes times' zones off."""
     if hasattr(cursor, "adapters"):
-        for name, loader in (("jsonb", JsonbLoader), ("inet", InetLoader), ("timestamptz", TimestamptzLoader)):
+        for name, loader in (
+            ("jsonb", JsonbLoader),
+            ("inet", InetLoader),
+            ("timestamptz", TimestamptzLoader),
+            ("interval", FiniteIntervalLoader),
+        ):
             cursor.adapters.register_loader(name, loader)
         return cursor
-    from psycopg2.extensions import new_type, register_type
+    from psycopg2.extensions import PYDATE, PYDATETIMETZ, PYINTERVAL, new_type, register_type
 
+    def load(cast: Any, text: str | None, cursor: Any) -> Any:
+        if text is not None and text.endswith("infinity"):
+            return Unheld(f"it is {text}")  # psycopg2 takes the last day for it
+        try:
+            return cast(text, cursor)
+        except Exception as error:
+            return Unheld(" ".join(str(error).split()))
+
+    casts = {"date": PYDATE, "timestamptz": PYDATETIMETZ, "interval": PYINTERVAL}
     for name, loader in (("jsonb", JsonbLoader), ("inet", InetLoader)):
-        oid = postgres.types[name].oid
-        load = loader(oid).load
-        register_type(new_type((oid,), name, lambda text, _, load=load: text and load(text.encode())), cursor.cursor)
+        of = loader(postgres.types[name].oid)
+        casts[name] = lambda text, _, of=of: text and of.load(text.encode())
+    for name, cast in casts.items():
+        register_type(new_type((postgres.types[name].oid,), name, partial(load, cast)), cursor.cursor)
     cursor.cursor.tzinfo_factory = timezone
     return cursor
 
@@ -307,10 +382,11 @@ def _translated(error: psycopg.Error) -> Exception:
     if isinstance(error, _MISSING):
         return TargetError(
             f"What this reads is not installed here: {error.diag.message_primary}.",
-            hint="Type: fbs-db migrate. Is FBS in another schema, or its component in another database?",
+            hint="Is FBS in another schema, or its component in another database?"
+            f" Else type: {wording.command('migrate')}",
         )
     if error.sqlstate == "FB040":  # an argument that a function of ours refuses
         return UsageError(said_by(error), hint=error.diag.message_hint or "")
-    if isinstance(error, psycopg.errors.DataError):
+    if isinstance(error, psycopg.errors.DataError) and error.sqlstate != "22021":  # which is of a row
         return UsageError(f"PostgreSQL cannot take a value: {error.diag.message_primary or error}.")
     return from_server(error) or ServerError(said_by(error), hint=error.diag.message_hint or "")

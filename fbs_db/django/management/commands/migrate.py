@@ -7,8 +7,7 @@ from typing import Any
 
 from django.core.management.commands import migrate
 
-from fbs_db.django.checks import migrating
-from fbs_db.django.install import planned
+from fbs_db.django.install import migrating, planned
 
 
 class Command(migrate.Command):  # type: ignore[misc]

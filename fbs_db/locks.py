@@ -1,0 +1,186 @@
+"""Locks that others hold: asked for again, a few times; and who holds them."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg import Connection, pq
+from psycopg.rows import tuple_row
+
+from fbs_db.errors import LockTimeout
+from fbs_db.reports import Progress, silent
+
+#: How often a lock is asked for.
+TRIES = 5
+#: Seconds before the second try; before the third it is twice as long, and so on.
+PAUSE = 1.0
+_SHOWN = 3
+
+Answer = TypeVar("Answer")
+
+#: A server session (a) in words. What it runs, and since when, is told to its own role and to
+#: members of pg_read_all_stats.
+SESSION = """format(
+    'process %s (%s)', a.pid,
+    concat_ws(
+        ', ',
+        concat_ws(' as ', nullif(a.application_name, ''), coalesce(a.usename::text, a.backend_type))
+        || coalesce(' from ' || host(a.client_addr), ''),
+        'since ' || to_char(coalesce(a.xact_start, a.backend_start), 'YYYY-MM-DD HH24:MI:SS TZ'),
+        case when a.state = 'active' then 'runs: ' else a.state || ', last statement: ' end
+        || left(regexp_replace(nullif(a.query, ''), '\\s+', ' ', 'g'), 80)
+    )
+)"""
+
+_HOLDERS = f"""
+with named as (
+    select c.oid
+    from pg_catalog.pg_class as c
+    where
+        c.relkind in ('r', 'p', 'v', 'm', 'f')
+        and c.relnamespace <> 'pg_catalog'::regnamespace
+        and case
+            when cardinality(%(words)s::text[]) > 0 then c.relname = any(%(words)s)
+            else
+                c.relname ~ '^fbs_'
+                or exists (
+                    select from pg_catalog.pg_constraint as k
+                    where k.confrelid = c.oid and k.conrelid in (
+                        select f.oid from pg_catalog.pg_class as f where f.relname ~ '^fbs_'
+                    )
+                )
+        end
+),
+
+held as (
+    select
+        l.relation::regclass::text as held,
+        coalesce(
+            {SESSION.replace("%", "%%")},
+            format('prepared transaction %%L of %%s, since %%s', p.gid, p.owner, p.prepared::timestamptz(0))
+        ) as holder,
+        a.pid
+    from pg_catalog.pg_locks as l
+    left join pg_catalog.pg_stat_activity as a on l.pid = a.pid
+    left join pg_catalog.pg_prepared_xacts as p on l.virtualtransaction = '-1/' || p.transaction
+    where
+        l.locktype = 'relation'
+        and l.granted
+        and l.mode <> all(%(harmless)s)
+        and l.pid is distinct from pg_backend_pid()
+        and l.database = (select d.oid from pg_catalog.pg_database as d where d.datname = current_database())
+        and l.relation in (select oid from named)
+        and a.leader_pid is null
+        and coalesce(a.pid::text, p.gid) is not null
+)
+
+select h.holder, string_agg(distinct h.held, ', '), h.pid
+from held as h
+group by h.holder, h.pid
+order by h.holder
+"""
+
+_IS_WAITED_FOR = """
+select exists (
+    select from pg_catalog.pg_locks as l
+    where not l.granted and l.pid <> pg_backend_pid() and pg_backend_pid() = any(pg_blocking_pids(l.pid))
+)
+"""
+
+_READS = ["AccessShareLock", "RowShareLock"]
+#: What a statement asks for does not conflict with these; it does with all where none of them fits.
+_HARMLESS = (
+    (r"foreign key|create (constraint )?trigger|share row exclusive", _READS),
+    (r"create (unique )?index(?! concurrently)", [*_READS, "ShareLock"]),
+    (r"validate constraint|create (unique )?index concurrently", [*_READS, "RowExclusiveLock"]),
+)
+
+
+class Patience:
+    """How often somebody who holds a lock is waited for, and for how long: over a whole run.
+
+    Parameters:
+        connection: on which the lock is asked for.
+        progress: told who is waited for.
+
+    In a transaction of the caller's it is asked for once: that one's locks may be what the other
+    waits for.
+    """
+
+    def __init__(self, connection: Connection[Any], progress: Callable[[Progress], None] = silent) -> None:
+        self._connection = connection
+        self._progress = progress
+        alone = connection.info.transaction_status is pq.TransactionStatus.IDLE
+        self._tries = TRIES if alone else 1
+        self._tried = 0
+
+    def again(self, error: LockTimeout) -> None:
+        """Say who is in the way, and pause; raise the error where that was the last try."""
+        named(error, self._connection)
+        self._tried += 1
+        if self._tried >= self._tries:
+            raise error
+        self._progress(Progress("wait", text=f"{error.message}; trying again ({self._tried} of {self._tries - 1})"))
+        time.sleep(min(self._tried, 5) * PAUSE)
+
+    def keeps_nobody(self) -> bool:
+        """Whether nobody waits for a lock that the transaction at hand holds."""
+        with self._connection.cursor(row_factory=tuple_row) as cursor:
+            return cursor.execute(_IS_WAITED_FOR.encode()).fetchone() == (False,)
+
+
+def patiently(work: Callable[[], Answer], patience: Patience) -> Answer:
+    """Do again what could not get a lock: all of it, as what was done of it is undone.
+
+    Raises:
+        LockTimeout: not in all tries; it names who is in the way.
+    """
+    while True:
+        try:
+            return work()
+        except LockTimeout as error:
+            patience.again(error)
+
+
+def named(error: LockTimeout, connection: Connection[Any]) -> None:
+    """Let the error say who is in the way, where that can be found out by now."""
+    error.connection = error.connection or connection
+    if error.statement is None:
+        return
+    who, pids = holders(error.connection, error.statement)
+    if who:
+        error.message = f"{error.message}: {who}"
+        error.args = (error.message,)
+        error.statement = None
+    if pids:
+        end = " ".join(f"select pg_terminate_backend({pid});" for pid in pids)
+        error.hint = f"Wait for it, or end it in psql: {end}"
+
+
+def holders(connection: Connection[Any], statement: str) -> tuple[str, list[int]]:
+    """Who holds a lock on the tables that a statement names: in words, and the processes.
+
+    Where it names none, that is any table of FBS, or one at which those point.
+    Looked up after the statement gave up, on the same connection: that needs no second one,
+    which a pooler might refuse, and no right to see what others run. Whoever has let go by
+    then is not found.
+    """
+    if connection.closed or connection.info.transaction_status is pq.TransactionStatus.INERROR:
+        return "", []
+    harmless = next((modes for pattern, modes in _HARMLESS if re.search(pattern, statement, re.IGNORECASE)), [""])
+    # As the context of a function's error has it.
+    plain = re.sub(r'(?s)SQL statement "(.*?)"(?=\nPL/pgSQL|$)', r"\1", statement)
+    words = [word.strip('"').replace('""', '"') for word in re.findall(r'\w+|"(?:[^"]|"")+"', plain)]
+    try:
+        with connection.transaction(), connection.cursor(row_factory=tuple_row) as cursor:
+            cursor.execute(_HOLDERS.encode(), {"words": words, "harmless": harmless})
+            rows = cursor.fetchall()
+    except psycopg.Error:
+        return "", []
+    told = [f"{tables} is in use by {holder}" for holder, tables, _ in rows[:_SHOWN]]
+    told += [f"and {len(rows) - _SHOWN} more"] if len(rows) > _SHOWN else []
+    return "; ".join(told), [pid for _, _, pid in rows[:_SHOWN] if pid]
