@@ -113,12 +113,6 @@ class Backend(PostgresqlPsycopgBackend):
     def begin(self) -> None:
         super().begin()
         self.cursor().execute(self.settings_sql())
-        # A server that works for a killed client notices, and frees the lock, within a
-        # second. Servers on Windows cannot look, and refuse the setting.
-        self.cursor().execute(
-            "select set_config('client_connection_check_interval', '1s', true)"
-            " where version() !~* 'windows|mingw|visual c'"
-        )
 
     def rollback(self) -> None:
         if self.connection.closed or self.connection.broken:
