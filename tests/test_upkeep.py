@@ -95,7 +95,7 @@ def test_orphans_are_told_and_repaired_only_when_asked(host: psycopg.Connection)
     told = on(host, "attach", "users", "people")
     assert told.exit_code == 1
     assert "fbs_notifications.user_id (1)" in told.stderr
-    assert "fbs-db attach users people --repair" in told.stderr
+    assert " attach users people --repair" in told.stderr
     assert value(host, "select count(*) from fbs_notifications") == 2
     repaired = on(host, "attach", "users", "people", "--repair")
     assert repaired.exit_code == 0
@@ -152,7 +152,7 @@ def test_without_fbs_the_error_says_what_to_type(empty: psycopg.Connection) -> N
     for command in (["settings"], ["purge"], ["cleanup", "status"], ["cleanup", "retry"], ["cleanup", "sweep"]):
         result = on(empty, *command)
         assert result.exit_code == 2
-        assert "Type: fbs-db migrate" in result.stderr
+        assert " migrate\n" in result.stderr
 
 
 # --- clean-up
@@ -364,7 +364,7 @@ def test_purge_counts_and_then_removes_by_batches(host: psycopg.Connection) -> N
     assert value(host, "select count(*) from fbs_request_logs") == 89
     assert "audit_trails: kept for ever" in on(host, "purge").stdout
     fbs_db.change_setting("keep_audit_trails", "3650", url_of(host))
-    assert "audit_trails: 1 rows from before" in on(host, "purge", "audit_trails").stdout
+    assert "audit_trails: 1 row from before" in on(host, "purge", "audit_trails").stdout
     assert on(host, "purge", "nonsense").exit_code == 2
     with pytest.raises(UsageError, match="at least one"):
         fbs_db.purge((), url_of(host), batch=0)

@@ -18,6 +18,7 @@ from fbs_db.django.hosts import HostModel
 from fbs_db.django.router import APPS
 from fbs_db.names import LATER, list_later_names
 from fbs_db.session import session
+from fbs_db.wording import command
 
 _ONE_TABLE = "FBS's rows point at the rows of one table. A schema per tenant is not supported."
 
@@ -44,8 +45,8 @@ def of_settings(hosts: Iterable[HostModel]) -> Iterator[CheckMessage]:
         yield Warning(
             f"{', '.join(labels[:3])}{more}: FBS's tables have other names than these models, which want {names[0]}"
             f"{' and so on' if len(names) > 1 else ''}. Django makes tables of its own for them, beside FBS's.",
-            hint='FBS_DB = {"LATER_NAMES": True}, then: manage.py migrate. If Django has made such tables, before that:'
-            " fbs-db adopt",
+            hint='FBS_DB = {"LATER_NAMES": True}, then: manage.py migrate. If Django has made tables, before that: '
+            + command("adopt"),
             id="fbs_db.W009",
         )
 
@@ -61,7 +62,7 @@ def names_taken(alias: str) -> Iterator[CheckMessage]:
         yield Warning(
             f"FBS in {alias}: LATER_NAMES is on, and names of models are taken: {', '.join(said)}."
             " What is there is not FBS's table.",
-            hint="Make one table of the two: fbs-db adopt. Then: manage.py migrate",
+            hint=f"Make one table of the two: {command('adopt')}\nThen: {conf.migrate_command(alias)}",
             id="fbs_db.W009",
         )
 
@@ -104,7 +105,7 @@ def not_attached(loose: Iterable[HostModel], alias: str) -> Iterator[CheckMessag
             else:
                 yield Warning(
                     f"FBS in {alias}: {label} is not attached.",
-                    hint=f"manage.py migrate --database {alias}",
+                    hint=conf.migrate_command(alias),
                     id="fbs_db.W122",
                 )
 
