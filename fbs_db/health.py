@@ -39,6 +39,8 @@ KINDS = (
 
 _UNFINISHED = "left by a statement that was interrupted, or not finished yet"
 
+#: What ``fbs_health`` says of a table that is there under another name besides.
+_TWICE = "there twice"
 #: What ``fbs_health`` reads.
 _READS = (
     "fbs_user_columns",
@@ -162,7 +164,7 @@ def check_at(
                 one
                 for one in _asked(at, "fbs_health", found)
                 # It cannot tell what a host has put on FBS's tables; the comparison has.
-                if (one.kind, one.object) in objects or (one.kind, one.object) not in found
+                if (one.kind, one.object) in objects or (one.kind, one.object) not in found or one.problem == _TWICE
             ]
             findings += _targets(at, found)
             findings = _but_for_hosts(at, findings, objects, found)
@@ -221,7 +223,7 @@ def _but_for_hosts(
 ) -> list[Finding]:
     """The findings without those that take a host's attached table for one of FBS's, as its name may be such."""
     hosts = attached.tables(at, found) - {name for kind, name in objects if kind == "table"}
-    twins = {one.object for one in findings if one.problem == "there twice"}  # which says more than "not of FBS"
+    twins = {one.object for one in findings if one.problem == _TWICE}  # which says more than "not of FBS"
     return [
         one
         for one in findings
