@@ -14,7 +14,7 @@ import pytest
 
 import fbs_db
 from fbs_db.errors import UnreadableValue, UsageError
-from tests.conftest import django_or_skip, url_of
+from tests.conftest import NEWEST, django_or_skip, url_of
 from tests.test_cleanup import add, seed
 from tests.test_reads_contract import reads, sample
 
@@ -186,7 +186,7 @@ pickle.dump(told, sys.stdout.buffer)
 
 @pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
 def test_through_django_it_is_named_alike(seeded: psycopg.Connection, driver: str) -> None:
-    python = django_or_skip("5.2")
+    python = django_or_skip(NEWEST)
     seeded.execute("update fbs_msme_compliance set due_date = '10000-01-01'")
     seeded.execute("update fbs_approval_requests set created_at = 'infinity', status = 'pending'")
     seeded.execute(f"update fbs_dms_document set metadata = ({JSON[0]})::jsonb".encode())
