@@ -12,7 +12,7 @@ import signal
 import stat
 import subprocess
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
@@ -24,6 +24,9 @@ from fbs_db import connection
 from fbs_db.errors import EmbeddedServerError
 
 _INSTALL = "pip install 'fbs-db[embedded]'"
+
+#: Told where a server was made; the command line prints it.
+announce: Callable[[str], None] = logging.getLogger("fbs_db").warning
 
 
 @dataclass(frozen=True)
@@ -64,8 +67,11 @@ def data_directory() -> Path:
     return here / ".fbs-db" / "data"
 
 
-def start() -> str:
-    """Start the server, making its data first where there are none; return its URL.
+def start(reason: str = "") -> str:
+    """Start the server, making its data first where there are none, which is announced; return its URL.
+
+    Parameters:
+        reason: why one may be made, in a sentence.
 
     Raises:
         EmbeddedServerError: the package is not installed, the data are of another
@@ -76,10 +82,11 @@ def start() -> str:
     if info := _postmaster(data):
         return str(info.get_uri())
     _refuse_other_version(data)
+    before = _version(data)
     try:
         data.mkdir(parents=True, exist_ok=True)
         with _directories_stay_private(data, Path(str(package.__file__))), _quiet():
-            return str(package.PostgresServer(data.resolve(), cleanup_mode=None).get_uri())
+            url = str(package.PostgresServer(data.resolve(), cleanup_mode=None).get_uri())
     except (OSError, subprocess.SubprocessError, AssertionError) as error:
         log = data / "log"
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
@@ -88,6 +95,9 @@ def start() -> str:
             f"The embedded server did not start on {data}: {said}",
             hint=f"Its log may tell more: {log}" if lines else "",
         ) from error
+    if not before:
+        announce(f"{reason} An embedded PostgreSQL {_version(data)} was made, with its data in {data}.".lstrip())
+    return url
 
 
 def running() -> str:

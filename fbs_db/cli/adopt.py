@@ -8,10 +8,10 @@ import click
 
 import fbs_db
 from fbs_db.adoption import AdoptedTable, AdoptReport
-from fbs_db.adoption.found import FORMER
 from fbs_db.cli.base import complain, done, json_option, main, print_json, quiet, schema_option, verbose
 from fbs_db.cli.health import show_finding
 from fbs_db.errors import AdoptionRefused
+from fbs_db.names import LATER
 from fbs_db.reports import Progress
 
 _STATE_COLOURS = {"matches": "green", "adapts": "yellow", "missing": "yellow", "stops": "red"}
@@ -29,6 +29,9 @@ def adopt(database: str | None, apply_: bool, user_table: str | None, schema: st
     Shows the plan, table by table: what matches, what is renamed, added, changed, or
     dropped as redundant, and what stops it. With -v or --json its statements, too. With
     --apply it is done, in one transaction, and checked before that is final.
+
+    A table that is there under two names becomes one, in a managed schema too: the empty
+    one is dropped, and the rows of the other are kept. Rows in both stop it.
 
     Exit codes: 0 it can be done, or was; 1 something stops it; 2 it could not look.
     """
@@ -60,6 +63,8 @@ def _show(report: AdoptReport) -> None:
     for table in report.tables:
         _show_table(table)
     for change in report.changes:
+        if change.kind == "rows" and change.statements:
+            click.echo(f"moved: {change.object}: {change.reason}")
         if change.action == "drop":
             click.echo(f"dropped: {change.kind} {change.object}: {change.reason}")
     for finding in (*report.kept, *report.stops):
@@ -87,8 +92,9 @@ def _conclude(report: AdoptReport) -> None:
     users = f"its users are in {report.user_table}" if report.user_table else "tied to no user table"
     where = f"schema {report.schema} of {report.database}, {users}"
     if report.adopted:
-        done(f"Adopted, and healthy: {where}.")
-        former = sorted(table.present for table in report.tables if table.present in FORMER)
+        healthy = report.check is not None and report.check.healthy
+        done(f"Adopted, and healthy: {where}." if healthy else f"Adopted: {where}. What else there is: fbs-db check")
+        former = sorted(table.present for table in report.tables if table.present in LATER)
         if former:
             click.echo(f"For code that goes on using {', '.join(former)} make views: fbs-db names add")
     elif report.stops:

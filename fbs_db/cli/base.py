@@ -15,7 +15,8 @@ from typing import Any
 import click
 
 import fbs_db
-from fbs_db import config
+from fbs_db import config, server
+from fbs_db.cli.interrupts import handled, interruption
 from fbs_db.errors import FbsDbError, UsageError
 from fbs_db.reports import Progress, UserColumn
 
@@ -29,15 +30,22 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Answer in JS
 class _Group(click.Group):
     """Errors become one message and an exit code; no command ends in a traceback."""
 
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        with handled():
+            return super().__call__(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (KeyboardInterrupt, click.Abort) as error:  # before click makes one of the other
+            raise interruption(error) or error from None
+
     def main(self, args: Sequence[str] | None = None, **kwargs: Any) -> Any:  # type: ignore[override]
         gc.freeze()  # or the interpreter's end looks through all that was imported: 30 ms
         try:
             return super().main(args, **kwargs)
         except FbsDbError as error:
             failure = error
-        except KeyboardInterrupt:
-            complain("Interrupted. What was not committed is undone.")
-            sys.exit(130)
         except Exception as error:
             if verbose():
                 raise
@@ -56,7 +64,7 @@ class _Group(click.Group):
     "--database",
     metavar="URL",
     help="PostgreSQL to work on, or the name of a configured database. By default DATABASE_URL, PGHOST and its kin,"
-    " fbs-db.toml, or the embedded server.",
+    " fbs-db.toml, the settings of DJANGO_SETTINGS_MODULE, or the embedded server.",
 )
 @click.option("-v", "--verbose", count=True, help="Tell more: the server's notices; twice: everything.")
 @click.option("--no-color", is_flag=True, help="No colours, as with NO_COLOR.")
@@ -74,6 +82,7 @@ def main(context: click.Context, database: str | None, verbose: int, no_color: b
     Exit codes: 0 done; 1 the schema or its files are at fault; 2 it could not be done.
     """
     context.obj = database
+    server.announce = lambda text: click.secho(text, fg="yellow", err=True)
     if no_color or os.environ.get("NO_COLOR"):
         context.color = False
     level = [logging.WARNING, logging.INFO, logging.DEBUG][min(verbose, 2)]

@@ -106,7 +106,7 @@ def _show_mends(report: RepairReport, applied: bool) -> None:
     for mend in report.mends:
         click.echo(f"-- {mend.kind} {mend.object}: {mend.problem}{'; mended' if mend.done else ''}")
         if mend.reason:
-            click.secho(f"-- {'Failed' if mend.safe else 'For you to decide'}: {mend.reason}", fg="yellow")
+            click.secho(f"-- {'Not mended' if mend.safe else 'For you to decide'}: {mend.reason}", fg="yellow")
         for statement in mend.statements if not mend.done else ():
             click.echo(statement if mend.safe else "\n".join(f"-- {line}" for line in statement.splitlines()))
     if not report.mends:
