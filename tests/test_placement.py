@@ -715,7 +715,10 @@ def die_at(moment: str) -> int:
     ).returncode
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize(
+    "moment",
+    [pytest.param(moment, marks=[] if moment in ("copying", "switched") else pytest.mark.slow) for moment in MOMENTS],
+)
 def test_a_move_that_is_killed_is_finished_by_another(two: tuple[str, str], moment: str) -> None:
     old, new = two
     before = {table: rows_of(old, table) for table in LICENCES}
@@ -741,7 +744,8 @@ def test_a_move_that_is_killed_is_finished_by_another(two: tuple[str, str], mome
     assert not list(Path().glob("*.new")) or moment == "writing the file"
 
 
-@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 6))])
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(6))
 def test_a_move_that_is_killed_at_any_time(two: tuple[str, str], seed: int) -> None:
     old, new = two
     before = {table: rows_of(old, table) for table in LICENCES}
