@@ -1,3 +1,17 @@
-from fbs_db.cli import main
+"""The entry point of the command ``fbs-db``."""
 
-main()
+import signal
+import sys
+
+
+def run() -> None:
+    """Run the command; Ctrl-C while it is loaded ends it without a traceback, too."""
+    try:
+        from fbs_db.cli import main
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
+    main()
+
+
+if __name__ == "__main__":
+    run()

@@ -110,12 +110,6 @@ class Backend(PostgresqlPsycopgBackend):
     def begin(self) -> None:
         super().begin()
         self.cursor().execute(self.settings_sql())
-        # A server that works for a killed client notices, and frees the lock, within a
-        # second. Servers on Windows cannot look, and refuse the setting.
-        self.cursor().execute(
-            "select set_config('client_connection_check_interval', '1s', true)"
-            " where version() !~* 'windows|mingw|visual c'"
-        )
 
     def rollback(self) -> None:
         if self.connection.closed or self.connection.broken:
@@ -241,7 +235,10 @@ class Backend(PostgresqlPsycopgBackend):
             if result.status not in (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK, pq.ExecStatus.EMPTY_QUERY):
                 error = psycopg.errors.error_from_result(result, encoding=self.connection.info.encoding)
                 raise_if_lost(self.connection, error)
-                raise _failure(migration.id, suffix, text, done, error) from error
+                failure = _failure(migration.id, suffix, text, done, error)
+                if isinstance(failure, LockTimeout):
+                    failure.connection = self.connection
+                raise failure from error
 
     def _drop_invalid_index(self, migration: MigrationFile) -> None:
         """What a broken ``create index concurrently`` leaves is skipped by its

@@ -10,36 +10,41 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import psycopg
 from psycopg import pq
 
 from fbs_db import config
-from fbs_db.connection import raise_if_lost, said_by
+from fbs_db.connection import raise_if_lost, said_by, shown
 from fbs_db.errors import (
     ConnectionFailed,
     ConnectionLost,
     FbsDbError,
     LockTimeout,
     ServerOutOfResources,
+    TargetError,
     UsageError,
 )
 from fbs_db.hosts import Host, hosts_of
+from fbs_db.reports import Progress, silent
 from fbs_db.session import Database, Session, session
 
-logger = logging.getLogger("fbs_db")
+logger = logging.getLogger("fbs_db.cleanup")
 
 #: So many clean-ups are carried to another database in one transaction of this one's,
 #: and no further one is begun after so many seconds.
 _CARRIED = 100
 _SECONDS = 1.0
+#: A sweep applies the rules to so many keys at once, and tells how far it is.
+_SWEPT = 1000
 #: Lock timeout, deadlock, serialization failure, statement timeout: the next would only wait again.
 _WAITED = ("55P03", "40P01", "40001", "57014")
 
@@ -94,11 +99,19 @@ class CleanupStatus:
 
 @dataclass(frozen=True)
 class RetryReport:
-    """What a round over the queue did: entries done, failed again, and waiting still."""
+    """What a round over the queue did.
+
+    Attributes:
+        done: entries of the queue that were done; each holds up to a thousand keys of one model.
+        failed: entries that failed again.
+        waiting: entries that wait still.
+        rows: host rows whose clean-up was done: the keys in the entries done.
+    """
 
     done: int
     failed: int
     waiting: int
+    rows: int = field(default=0, compare=False)
 
     def as_dict(self) -> dict[str, Any]:
         """The report as plain values, as ``--json`` prints it."""
@@ -188,7 +201,9 @@ def retry_cleanup(database: Database = None, *, batch: int = 1000, schema: str |
         schema: as for `fbs_db.migrate`.
         batch: entries of the queue a transaction.
 
-    Calls ``fbs_retry_cleanup``, ``fbs_claim_cleanup``, ``fbs_recheck_cleanup`` and, there,
+    Each failure is logged, with model, rule and reason.
+
+    Calls ``fbs_work_queue``, ``fbs_claim_cleanup``, ``fbs_recheck_cleanup`` and, there,
     ``fbs_receive_cleanup``.
     """
     total = RetryReport(0, 0, 0)
@@ -201,33 +216,40 @@ def retry_cleanup(database: Database = None, *, batch: int = 1000, schema: str |
                 while left > 0:
                     report = _round(at, reach, batch, rests)
                     left -= report.done + report.failed
-                    total = RetryReport(total.done + report.done, total.failed + report.failed, 0)
+                    done, rows = total.done + report.done, total.rows + report.rows
+                    total = RetryReport(done, total.failed + report.failed, 0, rows)
                     if report.done + report.failed == 0:
                         break
-                total = RetryReport(total.done, total.failed, total.waiting + _waiting(at))
+                total = replace(total, waiting=total.waiting + _waiting(at))
     return total
 
 
-def sweep_orphans(database: Database = None, *, model: str | None = None, schema: str | None = None) -> list[Swept]:
+def sweep_orphans(
+    database: Database = None,
+    *,
+    model: str | None = None,
+    schema: str | None = None,
+    progress: Callable[[Progress], None] = silent,
+) -> list[Swept]:
     """Find rows that point at host rows which are gone, and apply the rules to them.
 
     Parameters:
         database: as for `fbs_db.migrate`; None for each configured one.
         model: one model only.
         schema: as for `fbs_db.migrate`.
+        progress: called as each model is begun, and after each thousand of its keys.
 
-    Calls ``fbs_sweep_orphans``, for each model in a transaction of its own; for other
-    databases ``fbs_held_keys`` and ``fbs_apply_rules`` there.
+    Calls ``fbs_orphan_keys`` and ``fbs_clean_gone``, for each model in a transaction of its
+    own; for other databases ``fbs_held_keys`` and ``fbs_apply_rules`` there.
     """
     swept: list[Swept] = []
     with _reaching("fbs-db cleanup sweep", database, schema) as reach:
         for at in _installed(database, reach):
             with at.translated():
                 for name in (host.model_name for host in hosts_of(at) if model in (None, host.model_name)):
-                    for _, *found in at.call("fbs_sweep_orphans", name):
-                        swept.append(Swept(name, None, *found))
+                    swept.append(_sweep_here(at, name, progress))
                     for target in _targets(at):
-                        swept.append(_sweep_there(at, reach, name, target))
+                        swept.append(_sweep_there(at, reach, name, target, progress))
     return swept
 
 
@@ -258,10 +280,14 @@ def run_cleanup(
         TargetError: FBS is not whole in the only database; where there are several, that
             is logged, and the others are worked.
 
-    Calls ``fbs_retry_cleanup``, ``fbs_claim_cleanup``, ``fbs_recheck_cleanup`` and, there,
+    Each failure is logged, with model, rule and reason.
+
+    Calls ``fbs_work_queue``, ``fbs_claim_cleanup``, ``fbs_recheck_cleanup`` and, there,
     ``fbs_receive_cleanup``.
     """
     rests = _Rests(poll)
+    troubled: dict[Database, FbsDbError] = {}
+    known: set[Database] = set()
     with _reaching("fbs-db cleanup run", database, schema) as reach:
         while not stop.is_set():
             busy = False
@@ -271,6 +297,11 @@ def run_cleanup(
                     continue
                 try:
                     at = reach(one)
+                    if isinstance(troubled.get(one), (ConnectionLost, ConnectionFailed)):
+                        del troubled[one]
+                        where = f"again to {shown(at.connection)}" if one in known else f"to {shown(at.connection)}"
+                        logger.info("Connected %s.", where, extra={"event": "connected"})
+                    known.add(one)
                     if one is not database and not _has_queue(at):
                         rests.begin(one)
                         continue
@@ -280,9 +311,12 @@ def run_cleanup(
                     passing = (ConnectionLost, ConnectionFailed, LockTimeout, ServerOutOfResources)
                     if len(databases) == 1 and not isinstance(error, passing):
                         raise
-                    logger.warning("%s Trying again in %.0f s.", error.message, rests.begin(one))
+                    troubled[one] = error
+                    _log_trouble(error, rests.begin(one))
                     continue
                 rests.end(one)
+                if troubled.pop(one, None):
+                    logger.info("Clean-ups go on in %s.", shown(at.connection), extra={"event": "goes on"})
                 if report.done or report.failed:
                     progress(report)
                 busy = busy or report.done > 0
@@ -295,26 +329,35 @@ def run_cleanup(
 
 def _round(at: Session, reach: Reach, batch: int, rests: _Rests) -> RetryReport:
     """What is due here, and what is due for each other database."""
-    done, failed, _ = at.call("fbs_retry_cleanup", batch, True)[0]
+    done = failed = rows = 0
+    failures: Counter[_Failure] = Counter()
+    for model, operation, rule, entries, keys, state, error in at.call("fbs_work_queue", batch, True):
+        if error is None:
+            done, rows = done + int(entries), rows + int(keys)
+        else:
+            failed += int(entries)
+            failures[_Failure(model, operation, rule, None, state, error)] += int(keys)
+    _log_failures(failures)
     # In a transaction of the caller's nothing has happened yet that others may know of.
     alone = at.connection.info.transaction_status is pq.TransactionStatus.IDLE
     for target in _targets(at) if alone else ():
         if not rests.rests((at, target)):
-            carried, left = _carry(at, reach, target, rests)
-            done, failed = done + carried, failed + left
-    return RetryReport(done, failed, _waiting(at))
+            carried = _carry(at, reach, target, rests)
+            done, failed, rows = done + carried.done, failed + carried.failed, rows + carried.rows
+    return RetryReport(done, failed, _waiting(at), rows)
 
 
-def _carry(at: Session, reach: Reach, target: str, rests: _Rests) -> tuple[int, int]:
-    """Carry what is due for another database there; how many were done, and failed."""
+def _carry(at: Session, reach: Reach, target: str, rests: _Rests) -> RetryReport:
+    """Carry what is due for another database there."""
     trouble: psycopg.Error | FbsDbError | None = None
     waited: psycopg.Error | FbsDbError | None = None
     done: list[int] = []
-    failed = 0
+    failed = rows = 0
+    failures: Counter[_Failure] = Counter()
     if not at.select(
         "select from {fbs}fbs_cleanup_queue where target = %s and next_attempt_at <= now() limit 1", target
     ):
-        return 0, 0
+        return RetryReport(0, 0, 0)
     try:
         reach(config.read().named(target))  # before a transaction is open here that could only wait
     except FbsDbError as error:
@@ -332,6 +375,7 @@ def _carry(at: Session, reach: Reach, target: str, rests: _Rests) -> tuple[int, 
                 try:
                     _deliver(at, reach(config.read().named(target)), jobs)
                     done += ids
+                    rows += sum(len(job.keys) for job in jobs)
                     continue
                 except (psycopg.Error, FbsDbError) as error:
                     at.connection.execute("select")  # or it is this side that is gone
@@ -343,16 +387,19 @@ def _carry(at: Session, reach: Reach, target: str, rests: _Rests) -> tuple[int, 
                 continue
             at.call("fbs_put_off", ids, _state(failure), _said(failure), failure is not trouble)
             failed += len(ids)
+            if failure is not trouble:
+                failures[_failure(reach, target, jobs[0], failure)] += sum(len(job.keys) for job in jobs)
             if _state(failure) in _WAITED:
                 waited = failure
                 break
         if done:
             at.select("delete from {fbs}fbs_cleanup_queue where id = any(%s)", done)
+    _log_failures(failures)
     _tell_of(at, target, trouble or waited, rests)
     if done:
         with suppress(FbsDbError, psycopg.Error):  # the next time will do
             _forget(at, reach(config.read().named(target)))
-    return len(done), failed
+    return RetryReport(len(done), failed, 0, rows)
 
 
 def _groups(jobs: list[Job]) -> list[list[Job]]:
@@ -380,14 +427,50 @@ def _deliver(at: Session, there: Session, jobs: list[Job]) -> None:
         raise
 
 
+class _Failure(NamedTuple):
+    """What failed alike in one round."""
+
+    model: str
+    operation: str
+    rule: str | None
+    target: str | None
+    sqlstate: str | None
+    reason: str
+
+
+def _failure(reach: Reach, target: str, job: Job, error: psycopg.Error | FbsDbError) -> _Failure:
+    cause = error if isinstance(error, psycopg.Error) else error.__cause__
+    context = (cause.diag.context if isinstance(cause, psycopg.Error) else None) or ""
+    rule = None
+    with suppress(FbsDbError, psycopg.Error):
+        rule = reach(config.read().named(target)).call("fbs_failed_rule", job.model_name, context)[0][0]
+    return _Failure(job.model_name, job.operation, rule, target, _state(error), _said(error))
+
+
+def _log_failures(failures: Counter[_Failure]) -> None:
+    for failure, rows in failures.items():
+        counted = f"{rows:,} row{'' if rows == 1 else 's'} of " if rows else ""
+        rule = f", rule {failure.rule}" if failure.rule else ""
+        where = f", in {failure.target}" if failure.target else ""
+        text = f"Clean-up failed: {failure.operation} of {counted}{failure.model}{rule}{where}: {failure.reason}"
+        logger.warning("%s", text, extra={"event": "failed", "rows": rows, **failure._asdict()})
+
+
+def _log_trouble(error: FbsDbError, seconds: float) -> None:
+    fields = {"event": "trouble", "error": type(error).__name__, "seconds": seconds}
+    logger.warning("%s Trying again in %.0f s.", error.message, seconds, extra=fields)
+
+
 def _tell_of(at: Session, target: str, trouble: psycopg.Error | FbsDbError | None, rests: _Rests) -> None:
     """A database that takes nothing rests; the log has a line when that begins, and when it is over."""
     if trouble is None:
         if rests.end((at, target)):
-            logger.info("Clean-ups are carried to database %s again.", target)
+            fields = {"event": "goes on", "target": target}
+            logger.info("Clean-ups are carried to database %s again.", target, extra=fields)
         return
     if (at, target) not in rests.length:
-        logger.warning("Clean-ups for database %s wait until it takes them: %s", target, _said(trouble))
+        fields = {"event": "trouble", "target": target, "reason": _said(trouble)}
+        logger.warning("Clean-ups for database %s wait until it takes them: %s", target, _said(trouble), extra=fields)
     rests.begin((at, target))
 
 
@@ -405,22 +488,62 @@ def _state(error: psycopg.Error | FbsDbError) -> str | None:
 
 
 def _said(error: psycopg.Error | FbsDbError) -> str:
+    if isinstance(error, TargetError) and isinstance(error.__cause__, psycopg.Error):
+        return said_by(error.__cause__)
     return said_by(error) if isinstance(error, psycopg.Error) else error.message
 
 
-def _sweep_there(at: Session, reach: Reach, model: str, target: str) -> Swept:
+def _sweep_here(at: Session, model: str, progress: Callable[[Progress], None]) -> Swept:
+    progress(Progress("wait", text=f"{model}: looking for rows whose host row is gone"))
+    try:
+        with at.connection.transaction():
+            keys = at.call("fbs_orphan_keys", model)[0][0]
+            orphans = touched = 0
+            for part, seen in _parts(model, keys, progress):
+                ((gone, rows),) = at.call("fbs_clean_gone", model, part)
+                orphans, touched = orphans + gone, touched + rows
+                seen(touched)
+        return Swept(model, None, orphans, touched, None)
+    except psycopg.errors.QueryCanceled:
+        raise
+    except (psycopg.Error, TargetError) as error:  # one model that cannot be swept shall not hold up the others
+        raise_if_lost(at.connection, error)
+        return Swept(model, None, None, None, _said(error))
+
+
+def _sweep_there(at: Session, reach: Reach, model: str, target: str, progress: Callable[[Progress], None]) -> Swept:
     if at.connection.info.transaction_status is not pq.TransactionStatus.IDLE:
         said = "what a transaction deleted that may be rolled back yet is not to be cleaned up in another database"
         return Swept(model, target, None, None, said)
+    name = f"{model} in {target}"
+    progress(Progress("wait", text=f"{name}: looking for rows whose host row is gone"))
     try:
         there = reach(config.read().named(target))
         held = there.call("fbs_held_keys", model)[0][0]
         at.call("fbs_await_writers", model)
         gone = at.call("fbs_gone_keys", model, held, target)[0][0]
-        touched = there.call("fbs_apply_rules", model, gone)[0][0]
+        touched = 0
+        with there.connection.transaction():
+            for part, seen in _parts(name, gone, progress):
+                touched += there.call("fbs_apply_rules", model, part)[0][0]
+                seen(touched)
         return Swept(model, target, len(gone), touched, None)
     except (psycopg.Error, FbsDbError) as error:
         return Swept(model, target, None, None, _said(error))
+
+
+def _parts(
+    name: str, keys: list[str], progress: Callable[[Progress], None]
+) -> Iterator[tuple[list[str], Callable[[int], None]]]:
+    """The keys, a thousand at a time, each with what tells how many rows were touched by then."""
+    for start in range(0, len(keys), _SWEPT):
+        part = keys[start : start + _SWEPT]
+
+        def seen(touched: int, count: int = start + len(part)) -> None:
+            text = f"{name}: {count:,} of {len(keys):,} gone, {touched:,} rows cleaned up"
+            progress(Progress("wait", text=text))
+
+        yield part, seen
 
 
 # --- what there is

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import quote
 
@@ -37,9 +37,12 @@ from fbs_db.locks import named
 #: The oldest server that is tested.
 OLDEST_SERVER = 15
 
+#: With it a server that works for a client looks whether that is still there; on Windows it cannot, and refuses.
+CLIENT_CHECK = "client_connection_check_interval"
 #: Settings under which SQL means what is written, and values are sent as psycopg reads them: in SQL_ASCII all texts
-#: are bytes to it, and other encodings than UTF-8 lack characters.
+#: are bytes to it, and other encodings than UTF-8 lack characters. And a statement ends soon after its client.
 _PLAIN = {
+    CLIENT_CHECK: "1s",
     "client_encoding": "UTF8",
     "datestyle": "ISO",
     "intervalstyle": "postgres",
@@ -50,7 +53,8 @@ _PLAIN = {
 PLAIN = (
     "select set_config(name, value, %s) from (values "
     + ", ".join(f"('{name}', '{value}')" for name, value in _PLAIN.items())
-    + ") as plain (name, value) where split_part(current_setting(name), ',', 1) <> value"
+    + ") as plain (name, value) where split_part(current_setting(name, true), ',', 1) <> value"
+    f" and (name <> '{CLIENT_CHECK}' or version() !~* 'windows|mingw|cygwin|visual c|msvc')"
 )
 
 _UNFIT_HINTS = {
@@ -69,6 +73,7 @@ _CONNECT_HINTS = (
     (r"database \".*\" does not exist", "Create it first, for example with: createdb NAME"),
     (r"role \".*\" does not exist", "Name a role that exists, or create it: createuser NAME"),
     (r"no pg_hba.conf entry", "The server's pg_hba.conf does not let this role in from here."),
+    (r"statement timeout", "Give the role more time: alter role NAME set statement_timeout = '1min';"),
     (r"timeout expired", "Nothing answered there: check host, port and firewall."),
     (r"definition of service \".*\" not found", "Check PGSERVICE and ~/.pg_service.conf."),
 )
@@ -109,7 +114,7 @@ def resolve(
         return _checked(configured, f"{known.source}, database {place.name}"), place
     from fbs_db import server
 
-    return server.start() if start else server.running(), place
+    return server.start(reason="No database is named.") if start else server.running(), place
 
 
 def _checked(text: str, source: str, known: Config | None = None) -> str:
@@ -211,6 +216,14 @@ def connect_to(where: str, application: str) -> Connection:
         raise no_connection(where, error) from error
 
 
+def looks_for_clients(where: str) -> bool:
+    """Whether a client may ask there for `CLIENT_CHECK` as it connects, which poolers refuse as well."""
+    with suppress(FbsDbError, psycopg.Error), connected(where) as connection:
+        row = connection.execute("select pg_backend_pid(), current_setting(%s, true)", (CLIENT_CHECK,)).fetchone()
+        return row == (connection.info.backend_pid, "1s")
+    return False
+
+
 def no_connection(where: str, error: psycopg.Error) -> ConnectionFailed:
     """What to say where psycopg could not connect."""
     reason = " ".join(dict.fromkeys(line.strip() for line in str(error).splitlines() if line.strip()))
@@ -298,10 +311,20 @@ def errors_of_server(connection: Connection) -> Iterator[None]:
         yield
     except psycopg.Error as error:
         raise_if_lost(connection, error)
-        ours = from_server(error) or ServerError(said_by(error), hint=error.diag.message_hint or "")
+        ours = from_server(error) or ServerError(said_by(error), hint=_hint(connection, error))
         if isinstance(ours, LockTimeout):
             named(ours, connection)
         raise ours from error
+    except LockTimeout as error:
+        named(error, connection)
+        raise
+
+
+def _hint(connection: Connection, error: psycopg.Error) -> str:
+    """The server's own hint; of a statement that ran out of time, what gives it more."""
+    if error.sqlstate == "57014" and "statement timeout" in str(error):
+        return f"Give it more time: alter role {connection.info.user} set statement_timeout = '1min';"
+    return error.diag.message_hint or ""
 
 
 def raise_if_lost(connection: Connection[Any] | AsyncConnection[Any], error: BaseException) -> None:

@@ -33,10 +33,6 @@ set local row_security = off;
 set local statement_timeout = 0;
 set local idle_in_transaction_session_timeout = 0;
 """
-# The server notices within a second that it works for a killed client; on Windows it cannot.
-_NOTICE_DEATH = (
-    "select set_config('client_connection_check_interval', '1s', true) where version() !~* 'windows|mingw|visual c'"
-)
 
 Told = Callable[[Progress], None]
 Answer = TypeVar("Answer")
@@ -82,7 +78,6 @@ def copy_guarded(
     """
     with old.translated(), new.translated(), new.connection.transaction():
         new.connection.execute(_ALIKE.encode())
-        new.connection.execute(_NOTICE_DEATH.encode())
         new.connection.execute("set local lock_timeout = '3s'")
         new.connection.execute("set constraints all deferred")
         with _unwritten(old, names):
@@ -131,7 +126,6 @@ def _unwritten(old: Session, names: Sequence[str]) -> Iterator[None]:
         old.connection.execute(sql.SQL("set local lock_timeout = {}").format(PATIENCE))
         with old.translated():  # or it would leave as an error of the other database
             old.connection.execute(sql.SQL("lock table {} in share row exclusive mode").format(tables))
-        old.connection.execute(_NOTICE_DEATH.encode())
         yield
 
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import psycopg
 from psycopg import pq
 
-from fbs_db import config, files, snapshot
+from fbs_db import attached, comparing, config, files, snapshot
 from fbs_db.connection import raise_if_lost, shown
 from fbs_db.copying import guards
 from fbs_db.errors import TargetError, UsageError
@@ -37,6 +37,19 @@ KINDS = (
     "privilege",
 )
 
+_UNFINISHED = "left by a statement that was interrupted, or not finished yet"
+
+#: What ``fbs_health`` reads.
+_READS = (
+    "fbs_user_columns",
+    "fbs_hosts",
+    "fbs_cleanup_queue",
+    "fbs_cleanup_targets",
+    "fbs_cleanup_rules",
+    "fbs_settings",
+    "fbs_file_deletions",
+    "fbs_later_names",
+)
 #: Something of FBS's that a host may well remove: no function depends on it.
 _LESS = ("comment", "setting", "rule")
 
@@ -129,9 +142,14 @@ def check(
 
 
 def check_at(
-    at: Session, *, only: Sequence[str] = (), data: bool = False, progress: Callable[[Progress], None] = silent
+    at: Session,
+    *,
+    only: Sequence[str] = (),
+    data: bool = False,
+    identities: bool = False,
+    progress: Callable[[Progress], None] = silent,
 ) -> CheckReport:
-    """What `check` answers, on a session that is there."""
+    """What `check` answers, on a session that is there; with ``identities`` of the rows whether those are behind."""
     with reading(at):
         found = snapshot.read(at)
         findings, applied = _history(at, found)
@@ -140,10 +158,22 @@ def check_at(
             objects = snapshot.expected(applied, at.connection.info.server_version)
             findings += compare(objects, found | snapshot.read_rows(at, objects))
             findings += _users(at, found)
-            findings += _asked(at, "fbs_health", found)
+            findings += [
+                one
+                for one in _asked(at, "fbs_health", found)
+                # It cannot tell what a host has put on FBS's tables; the comparison has.
+                if (one.kind, one.object) in objects or (one.kind, one.object) not in found
+            ]
             findings += _targets(at, found)
+            findings = _but_for_hosts(at, findings, objects, found)
             if data:
                 findings += _data(at, found, progress)
+            if data or identities:
+                findings += [
+                    one
+                    for one in _asked(at, "fbs_check_identities", found)
+                    if one.kind != "rows" or ("column", one.object) in objects
+                ]
         unique = {(one.kind, one.object, one.problem): one for one in reversed(findings)}
         chosen = [one for one in unique.values() if not only or one.kind in only]
         chosen.sort(
@@ -161,13 +191,43 @@ def compare(objects: Mapping[Key, Object], found: Mapping[Key, Object]) -> Itera
         if there is None:
             if key in gone:
                 yield Finding(severity, *key, "missing", None, wanted.definition, repair)
-        elif there.definition != wanted.definition:
+        elif not comparing.alike(there, wanted):
             yield Finding(severity, *key, "changed", there.definition, wanted.definition, repair)
         elif there.state:
             yield Finding("warning" if wanted.kind == "constraint" else severity, *key, there.state, mend=repair)
     for key, there in found.items():
         if key not in objects and not any(need not in objects for need in snapshot.implied(key, found)):
-            yield _foreign(there, found)
+            yield _foreign(there, objects, found)
+    yield from _choices(objects, found)
+
+
+def _choices(objects: Mapping[Key, Object], found: Mapping[Key, Object]) -> Iterator[Finding]:
+    """What a host has chosen for objects of FBS: a note for each choice."""
+    chosen: dict[tuple[str, str], list[str]] = {}
+    for key in objects.keys() & found.keys():
+        there, choice = found[key], found[key].choice
+        if not choice and comparing.is_kept_from_public(there, objects[key]):
+            choice = "PUBLIC may not execute it"
+        if choice:
+            chosen.setdefault((there.kind, choice), []).append(there.name)
+    for (kind, choice), names in chosen.items():
+        several = f"{len(names)} of {sum(of == kind for of, _ in objects)}"
+        text = f"a choice of the host's: {', '.join(sorted(names))}" if len(names) > 1 else "a choice of the host's"
+        yield Finding("note", kind, names[0] if len(names) == 1 else several, choice, text)
+
+
+def _but_for_hosts(
+    at: Session, findings: list[Finding], objects: Mapping[Key, Object], found: Mapping[Key, Object]
+) -> list[Finding]:
+    """The findings without those that take a host's attached table for one of FBS's, as its name may be such."""
+    hosts = attached.tables(at, found) - {name for kind, name in objects if kind == "table"}
+    twins = {one.object for one in findings if one.problem == "there twice"}  # which says more than "not of FBS"
+    return [
+        one
+        for one in findings
+        if one.kind not in snapshot.KINDS
+        or (one.object.partition(".")[0] not in hosts and not (one.object in twins and one.problem == "not of FBS"))
+    ]
 
 
 def _gone(objects: Mapping[Key, Object], found: Mapping[Key, Object]) -> set[Key]:
@@ -180,8 +240,11 @@ def _gone(objects: Mapping[Key, Object], found: Mapping[Key, Object]) -> set[Key
     }
 
 
-def _foreign(there: Object, found: Mapping[Key, Object]) -> Finding:
+def _foreign(there: Object, objects: Mapping[Key, Object], found: Mapping[Key, Object]) -> Finding:
     """Something on FBS's tables, or with its prefix, that FBS did not make."""
+    if comparing.is_unfinished(there, objects, found):
+        problem = "invalid" if there.kind == "index" else "unfinished"
+        return Finding("error", there.kind, there.name, problem, _UNFINISHED, None, command("repair"))
     severity: Severity = "note"
     text, mend = there.definition, ""
     if there.kind == "not null":
@@ -189,7 +252,9 @@ def _foreign(there: Object, found: Mapping[Key, Object]) -> Finding:
     elif there.kind == "column" and ("not null", there.name) in found and ("default", there.name) not in found:
         severity, text = "error", f"{text}, not null and without a default: FBS cannot add rows"
     elif there.kind == "constraint":
-        severity = "warning"
+        text = f"{text}: FBS cannot write rows that it refuses"
+    if there.state:
+        text = f"{text}; it is {there.state}"
     return Finding(severity, there.kind, there.name, "not of FBS", text, None, mend)
 
 
@@ -200,7 +265,7 @@ def _history(at: Session, found: Mapping[Key, Object]) -> tuple[list[Finding], l
     readable = all(("column", f"fbs_migrations.{name}") in found for name in names)
     if readable and not at.may("select", "fbs_migrations"):
         said = "every file of which something is there counts as applied"
-        note = Finding("note", "privilege", "fbs_migrations", "not looked at", said)
+        note = Finding("note", "privilege", "fbs_migrations", "not looked at", said, None, at.grants("fbs_migrations"))
         return [note], [file.id for file in known if _made(file, found)]
     if not readable:
         # Damaged, which the comparison tells; or never made by fbs-db.
@@ -260,15 +325,24 @@ def _asked(at: Session, function: str, found: Mapping[Key, Object], *arguments: 
         with at.connection.transaction():
             rows = at.call(function, *arguments)
     except psycopg.errors.InsufficientPrivilege as error:
-        note = f"{error.diag.message_primary}"
-        yield Finding("note", "privilege", " ".join((function, *arguments)), "not looked at", note)
+        said = f"{error.diag.message_primary}"
+        mend = at.grants(*(_READS if function == "fbs_health" else arguments))
+        yield Finding("note", "privilege", " ".join((function, *arguments)), "not looked at", said, None, mend)
         return
+    except psycopg.errors.QueryCanceled:
+        raise  # it ran out of time, so nothing is known
     except (psycopg.Error, TargetError) as error:
         raise_if_lost(at.connection, error)
         yield Finding("note", "function", " ".join((function, *arguments)), "could not answer", _said(error))
         return
     for row in rows:
-        yield replace(Finding(*row), mend=completed(row[-1]))
+        mend = command("repair") if row[-1].startswith("fbs-db repair") else completed(row[-1])
+        yield replace(Finding(*row), mend=mend)
+
+
+_TIED = (
+    "select distinct user_table::oid::regclass::text from {fbs}fbs_user_columns where user_table is not null order by 1"
+)
 
 
 def _users(at: Session, found: Mapping[Key, Object]) -> Iterator[Finding]:
@@ -280,28 +354,39 @@ def _users(at: Session, found: Mapping[Key, Object]) -> Iterator[Finding]:
         with at.connection.transaction():
             if at.select("select exists (select from {fbs}fbs_user_columns)") != [(True,)]:
                 return
-            rows = at.select(
-                "select user_table::text, user_table is not distinct from %s::regclass from {fbs}fbs_user_columns"
-                " order by user_table nulls last limit 1",
-                at.table(wanted),
-            )
+            tied = [name for (name,) in at.select(_TIED)]
+            there = {name: at.table(name) for name in tied}
+    except (psycopg.Error, TargetError) as error:
+        raise_if_lost(at.connection, error)
+        return  # the view is damaged, or not to be read, which is told
+    expected, mend, missing = f"tied to {wanted}, which the project names", command("attach", "users", wanted), None
+    try:
+        meant = at.table(wanted)
+        fits = _fits(at, meant)
     except TargetError as error:
-        if not config.read().definite:  # Django names one for each database, there or not
-            said = error.message
-            yield Finding("error", "users", "fbs_user_columns", "no such user table", said, wanted, error.hint)
-        return
+        meant, fits, missing = "", "", error
+    if missing and not config.read().definite:  # Django names one for each database, there or not
+        told = (missing.message, wanted, missing.hint)
+        yield Finding("error", "users", "fbs_user_columns", "no such user table", *told)
+    elif not tied and not missing:
+        yield Finding("error", "users", "fbs_user_columns", "not attached", "tied to no table", expected, mend)
+    elif tied and set(there.values()) != {meant}:
+        mend = f"{command('detach', 'users')} && {mend}"
+        if missing or fits:
+            mend, expected = "", f"{expected}; {fits or 'it is not here'}"
+        said = f"tied to {', '.join(tied)}"
+        yield Finding("error", "users", "fbs_user_columns", "attached to another table", said, expected, mend)
+
+
+def _fits(at: Session, users: str) -> str:
+    """Why user columns cannot be tied to a table, such as the type of its key; empty where they can."""
+    try:
+        with at.connection.transaction():
+            at.select("select {fbs}fbs_require_user_table(%s::regclass)", users)
     except psycopg.Error as error:
         raise_if_lost(at.connection, error)
-        return  # the view is damaged, which is told
-    for tied_to, right in rows:
-        expected = f"tied to {wanted}, which the project names"
-        if tied_to is None:
-            mend = command("attach", "users", wanted)
-            yield Finding("error", "users", "fbs_user_columns", "not attached", "tied to no table", expected, mend)
-        elif not right:
-            mend = f"{command('detach', 'users')} && {command('attach', 'users', wanted)}"
-            said = f"tied to {tied_to}"
-            yield Finding("error", "users", "fbs_user_columns", "attached to another table", said, expected, mend)
+        return error.diag.message_primary or ""
+    return ""
 
 
 def _said(error: psycopg.Error | TargetError) -> str:

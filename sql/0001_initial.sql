@@ -233,7 +233,10 @@ begin
             using errcode = 'FB002',
                 hint = 'Keys are integers (smallint, integer, bigint), uuid, text or varchar.';
     end if;
-    execute concat_ws(' ', 'create domain fbs_user_id as', key_type, 'collate ' || key_collation::text);
+    execute format(
+        'create domain fbs_user_id as %s %s',
+        key_type, 'collate ' || key_collation::text
+    );
 end;
 $$;
 

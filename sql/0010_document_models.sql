@@ -153,6 +153,11 @@ create table fbs_dms_file_attachment (
 create index fbs_dms_file_attachment_file_idx
 on fbs_dms_file_attachment (file);
 
+-- ... and those are few that may name it in other words, such as ./a/x for a/x.
+create index fbs_dms_file_attachment_file_unusual_idx
+on fbs_dms_file_attachment (file)
+where file ~ '(^|/)\.{0,2}(/|$)';
+
 create index fbs_dms_file_attachment_company_id_created_at_idx
 on fbs_dms_file_attachment (company_id, created_at);
 
@@ -547,28 +552,106 @@ before truncate on fbs_dms_file_attachment
 for each statement
 execute function fbs_queue_files();
 
-create function fbs_claim_files(batch integer default 100)
+create function fbs_file_path(file text)
+returns text
+language plpgsql
+immutable
+strict
+set search_path from current
+as $$
+declare
+    part text;
+    parts text[] := '{}';
+begin
+    foreach part in array string_to_array(file, '/') loop
+        if part = '..' and parts <> '{}' and parts[cardinality(parts)] <> '..' then
+            parts := trim_array(parts, 1);
+        elsif part not in ('', '.') then
+            parts := parts || part;
+        end if;
+    end loop;
+    return array_to_string(parts, '/');
+end;
+$$;
+
+comment on function fbs_file_path(text) is
+'Internal. The one way to write where a file is: a/x for ./a/x, a//x, /a/x and a/b/../x.';
+
+create function fbs_file_is_named(file text)
+returns boolean
+language sql
+stable
+set search_path from current
+as $$
+    select
+        exists (
+            select from fbs_dms_file_attachment as a
+            where a.file in (fbs_file_is_named.file, fbs_file_path(fbs_file_is_named.file))
+        )
+        or exists (
+            select from fbs_dms_file_attachment as a
+            where
+                a.file ~ '(^|/)\.{0,2}(/|$)'
+                and fbs_file_path(a.file) = fbs_file_path(fbs_file_is_named.file)
+        );
+$$;
+
+comment on function fbs_file_is_named(text) is
+'Internal. Whether an attachment names this file, in these or in other words.';
+
+create function fbs_claim_files(batch integer default 100, after_id bigint default 0)
 returns table (id bigint, file text)
 language plpgsql
 set search_path from current
 as $$
 #variable_conflict use_column
+declare
+    one record;
+    writers text[];
+    enough timestamptz := clock_timestamp() + interval '3 seconds';
 begin
-    delete from fbs_file_deletions as d
-    where exists (select from fbs_dms_file_attachment as a where a.file = d.file);
-
-    return query
-    select d.id, d.file
-    from fbs_file_deletions as d
-    where d.next_attempt_at <= clock_timestamp()
-    order by d.id
-    limit batch
-    for update skip locked;
+    while batch > 0 loop
+        select d.id, d.file
+        into one
+        from fbs_file_deletions as d
+        where d.id > after_id and d.next_attempt_at <= clock_timestamp()
+        order by d.id
+        limit 1
+        for update skip locked;
+        exit when one.id is null;
+        after_id := one.id;
+        -- Who writes attachments now may have named the file, which cannot be seen yet.
+        select array_agg(l.virtualtransaction)
+        into writers
+        from pg_locks as l
+        where
+            l.relation = 'fbs_dms_file_attachment'::regclass
+            and l.database = (select d.oid from pg_database as d where d.datname = current_database())
+            and l.mode in ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+            and l.granted
+            and l.pid is distinct from pg_backend_pid();
+        while exists (select from pg_locks as l where l.virtualtransaction = any(writers)) loop
+            if clock_timestamp() > enough then
+                raise exception 'a transaction that writes fbs_dms_file_attachment does not end'
+                    using errcode = 'FB060',
+                        hint = 'It may have named files that are to be removed. Try again when it is over.';
+            end if;
+            perform pg_sleep(0.01);
+        end loop;
+        if fbs_file_is_named(one.file) then
+            delete from fbs_file_deletions as d where d.id = one.id;
+        else
+            id := one.id;
+            file := one.file;
+            batch := batch - 1;
+            return next;
+        end if;
+    end loop;
 end;
 $$;
 
-comment on function fbs_claim_files(integer) is
-'Files that are due for removal, locked for this transaction; several workers share them. Files that another attachment names are taken off the list.';
+comment on function fbs_claim_files(integer, bigint) is
+'Files that are due for removal, from a number in the list on, locked for this transaction; several workers share them. Files that another attachment names, in these or in other words, are taken off the list. Error FB060 where a transaction that may name some does not end within three seconds.';
 
 create function fbs_file_done(file_id bigint, failure text default null)
 returns void

@@ -1284,6 +1284,24 @@ $$;
 comment on function fbs_sweep_orphans(text) is
 'Finds rows that point at host rows which are gone, and applies the rules to them. Returns for each attached model the keys found missing and the rows touched, or what went wrong.';
 
+create function fbs_clean_gone(model text, held text[])
+returns table (gone bigint, touched bigint)
+language plpgsql
+set search_path from current
+set row_security = off
+as $$
+declare
+    keys text[] := fbs_gone_keys(model, held);
+begin
+    gone := cardinality(keys);
+    touched := fbs_apply_rules(model, keys);
+    return next;
+end;
+$$;
+
+comment on function fbs_clean_gone(text, text[]) is
+'Applies the rules to those of the keys, held by rows here, that no row of the model''s host table has. Returns how many these are, and the rows touched.';
+
 create function fbs_run_queued(ids bigint[])
 returns void
 language plpgsql
@@ -1360,23 +1378,73 @@ $$;
 comment on function fbs_put_off(bigint[], text, text, boolean) is
 'Notes that queued clean-ups failed, and lets each wait longer: twice as long each time, up to an hour; not where it was no fault of theirs, such as another database that is away.';
 
-create function fbs_retry_cleanup(batch integer default 1000, due_only boolean default false)
-returns table (done bigint, failed bigint, waiting bigint)
+create function fbs_failed_rule(model text, context text)
+returns text
+language plpgsql
+set search_path from current
+set lock_timeout = '100ms'
+as $$
+declare
+    rule record;
+    found text;
+begin
+    select string_agg(r.rule_name, ', ' order by r.rule_name)
+    into found
+    from fbs_cleanup_rules as r
+    where
+        (r.model_name is null or r.model_name = model)
+        and (strpos(context, r.clean_sql) > 0 or strpos(context, r.move_sql) > 0);
+    if found is not null then
+        return found;
+    end if;
+    -- What cannot be planned is in no context.
+    for rule in
+        select r.rule_name, r.clean_sql
+        from fbs_cleanup_rules as r
+        where r.clean_sql is not null and (r.model_name is null or r.model_name = model)
+        order by r.rule_name
+    loop
+        begin
+            execute 'explain ' || rule.clean_sql using model, '{}'::text[];
+        exception
+            when lock_not_available then
+                continue;
+            when others then
+                return rule.rule_name;
+        end;
+    end loop;
+    return null;
+end;
+$$;
+
+comment on function fbs_failed_rule(text, text) is
+'Internal. The rule, or rules alike, in which a clean-up of a model failed, by the context of the error; NULL where it was in none.';
+
+create function fbs_work_queue(batch integer default 1000, due_only boolean default false)
+returns table (
+    model_name text,
+    operation text,
+    rule_name text,
+    entries bigint,
+    keys bigint,
+    error_code text,
+    error text
+)
 language plpgsql
 set search_path from current
 set row_security = off
 as $$
+#variable_conflict use_column
 declare
     job record;
-    one bigint[];
+    one record;
     state text;
     said text;
+    context text;
 begin
-    done := 0;
-    failed := 0;
     for job in
         with due as (
-            select q.id, q.model_name, q.operation, q.rule_name
+            select q.id, q.model_name, q.operation, q.rule_name, cardinality(q.keys) as keys
             from fbs_cleanup_queue as q
             where
                 q.target is null
@@ -1393,14 +1461,23 @@ begin
             limit batch
             for update skip locked
         )
-        select array_agg(d.id order by d.id) as ids
+        select
+            d.model_name, d.operation, d.rule_name,
+            array_agg(d.id order by d.id) as ids, array_agg(d.keys order by d.id) as keys, sum(d.keys) as all_keys
         from due as d
         group by d.model_name, d.operation, d.rule_name, case when d.operation = 'move' then d.id end
         order by min(d.id)
     loop
+        model_name := job.model_name;
+        operation := job.operation;
+        rule_name := job.rule_name;
+        entries := cardinality(job.ids);
+        keys := job.all_keys;
+        error_code := null;
+        error := null;
         begin
             perform fbs_run_queued(job.ids);
-            done := done + cardinality(job.ids);
+            return next;
             continue;
         exception when others or assert_failure or query_canceled then
             get stacked diagnostics state = returned_sqlstate, said = message_text;
@@ -1409,27 +1486,52 @@ begin
             end if;
         end;
         -- One that cannot be done shall not hold up the others.
-        for one in select array[id] from unnest(job.ids) as id loop
+        entries := 1;
+        for one in select u.id, u.keys from unnest(job.ids, job.keys) as u (id, keys) loop
+            keys := one.keys;
             begin
-                perform fbs_run_queued(one);
-                done := done + 1;
+                perform fbs_run_queued(array[one.id]);
+                rule_name := job.rule_name;
+                error_code := null;
+                error := null;
             exception when others or assert_failure or query_canceled then
-                get stacked diagnostics state = returned_sqlstate, said = message_text;
+                get stacked diagnostics state = returned_sqlstate, said = message_text, context = pg_exception_context;
                 if fbs_users_cancel(state, said) then
                     raise;
                 end if;
-                perform fbs_put_off(one, state, said);
-                failed := failed + 1;
+                perform fbs_put_off(array[one.id], state, said);
+                rule_name := coalesce(job.rule_name, fbs_failed_rule(job.model_name, context));
+                error_code := state;
+                error := said;
             end;
+            return next;
         end loop;
     end loop;
+end;
+$$;
+
+comment on function fbs_work_queue(integer, boolean) is
+'Does up to so many queued clean-ups, by default whether they are due or not; several workers share them. What fails again waits longer. Returns what was done, with the number of entries of the queue and of keys in them, and what failed, with the rule and the reason.';
+
+create function fbs_retry_cleanup(batch integer default 1000, due_only boolean default false)
+returns table (done bigint, failed bigint, waiting bigint)
+language plpgsql
+set search_path from current
+set row_security = off
+as $$
+begin
+    select
+        coalesce(sum(w.entries) filter (where w.error is null), 0),
+        coalesce(sum(w.entries) filter (where w.error is not null), 0)
+    into done, failed
+    from fbs_work_queue(batch, due_only) as w;
     select count(*) into waiting from fbs_cleanup_queue where target is null;
     return next;
 end;
 $$;
 
 comment on function fbs_retry_cleanup(integer, boolean) is
-'Does up to so many queued clean-ups, by default whether they are due or not; several workers share them. What fails again waits longer. Returns how many were done, failed, and are waiting.';
+'Does what fbs_work_queue does. Returns how many were done, failed, and are waiting.';
 
 create function fbs_source()
 returns text

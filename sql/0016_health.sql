@@ -24,6 +24,7 @@ declare
     place text := case here when 'public'::regnamespace then '' else here::regnamespace || '.' end;
     unseen text;
     unseen_tables text;
+    hidden text;
     users regclass;
     host record;
 begin
@@ -32,6 +33,11 @@ begin
     from unnest('{fbs_hosts,fbs_cleanup_queue,fbs_cleanup_targets,fbs_cleanup_rules,fbs_settings,fbs_file_deletions}'::text[]) as t (name)
     inner join pg_class as c on t.name = c.relname and c.relnamespace = here
     where not has_table_privilege(c.oid, 'select');
+    select string_agg(t.name, ', ')
+    into hidden
+    from unnest('{fbs_hosts,fbs_cleanup_queue,fbs_cleanup_targets,fbs_cleanup_rules,fbs_settings,fbs_file_deletions}'::text[]) as t (name)
+    inner join pg_class as c on t.name = c.relname and c.relnamespace = here
+    where has_table_privilege(c.oid, 'select') and row_security_active(c.oid);
 
     return query
     select
@@ -42,12 +48,17 @@ begin
     where c.relnamespace = here and c.relname ~ '^fbs_' and g.tgname ~ '^fbs_' and g.tgenabled in ('D', 'R')
     union all
     select
-        'error', 'index', t.relname || '.' || c.relname, 'invalid', null, null,
-        format('reindex index concurrently %s;', fbs_named(c.oid))
+        'error', case when k.oid is null then 'index' else 'constraint' end, t.relname || '.' || c.relname, 'invalid', null, null,
+        case
+            when c.relname ~ '_cc(new|old)[0-9]*$' then format('drop index concurrently %s;', fbs_named(c.oid))
+            else format('reindex index concurrently %s;', fbs_named(c.oid))
+        end
     from pg_class as t
     inner join pg_index as i on t.oid = i.indrelid
     inner join pg_class as c on i.indexrelid = c.oid
-    where t.relnamespace = here and t.relname ~ '^fbs_' and not (i.indisvalid and i.indisready)
+    left join pg_constraint as k on i.indexrelid = k.conindid and i.indrelid = k.conrelid and k.contype <> 'f'
+    where
+        t.relnamespace = here and t.relname ~ '^fbs_' and c.relname ~ '^fbs_' and not (i.indisvalid and i.indisready)
     union all
     select
         'warning', 'constraint', t.relname || '.' || k.conname, 'not validated', null, null,
@@ -57,6 +68,7 @@ begin
     where
         t.relnamespace = here
         and t.relname ~ '^fbs_'
+        and k.conname ~ '^fbs_'
         and not k.convalidated
         and not exists (
             select from fbs_user_columns as u
@@ -111,7 +123,13 @@ begin
         );
     end if;
 
-    if has_table_privilege('fbs_hosts', 'select') then
+    if hidden is not null then
+        return query values (
+            'note', 'privilege', hidden, 'not looked at', 'row security hides rows of it from ' || current_user, null, ''
+        );
+    end if;
+
+    if has_table_privilege('fbs_hosts', 'select') and not row_security_active('fbs_hosts') then
         for host in
             select h.host_table, h.model_name, h.key_column, c.oid is not null as is_there, a.attnum is not null as has_key
             from fbs_hosts as h
@@ -144,7 +162,7 @@ begin
         end loop;
     end if;
 
-    if has_table_privilege('fbs_cleanup_queue', 'select') then
+    if has_table_privilege('fbs_cleanup_queue', 'select') and not row_security_active('fbs_cleanup_queue') then
         return query
         select
             'warning', 'clean-up', concat_ws(', ', q.model_name, 'rule ' || q.rule_name, 'in database ' || q.target),
@@ -160,7 +178,11 @@ begin
         order by 3;
     end if;
 
-    if to_regclass('fbs_file_deletions') is not null and has_table_privilege('fbs_file_deletions', 'select') then
+    if
+        to_regclass('fbs_file_deletions') is not null
+        and has_table_privilege('fbs_file_deletions', 'select')
+        and not row_security_active('fbs_file_deletions')
+    then
         return query
         select
             'warning', 'file', d.file, 'not removed', d.error || ' after ' || case d.attempts when 1 then '1 try' else d.attempts || ' tries' end, null,
@@ -186,9 +208,16 @@ begin
             n.state = 'out of date'
             or (n.state = 'absent' and exists (select from fbs_later_names as o where o.view_id is not null))
         order by n.later_name;
+        return query
+        select
+            'warning', 'table', n.later_name, 'there twice',
+            format('it is a table beside %s, which does not show its rows', n.table_name), 'one table', fbs_command('adopt')
+        from fbs_later_names as n
+        where n.is_twin
+        order by n.later_name;
     end if;
 
-    if has_table_privilege('fbs_cleanup_rules', 'select') then
+    if has_table_privilege('fbs_cleanup_rules', 'select') and not row_security_active('fbs_cleanup_rules') then
         return query
         select
             'error', 'rule', r.rule_name, 'resting', 'it was added before its table was there', null,
@@ -198,7 +227,7 @@ begin
         order by r.rule_name;
     end if;
 
-    if has_table_privilege('fbs_settings', 'select') then
+    if has_table_privilege('fbs_settings', 'select') and not row_security_active('fbs_settings') then
         return query
         select
             'note', 'setting', 'cleanup', 'off', 'FBS''s rows stay when the host rows they point at go', null,
@@ -292,6 +321,47 @@ comment on column fbs_choices.column_name is
 comment on column fbs_choices.choices is
 'The known values: those offered, in the order of the forms; then those that only services write.';
 
+create function fbs_keys_between_tables(of_table text)
+returns table (column_name text, parent text, orphaned text, mend text)
+language sql
+stable
+set search_path from current
+as $$
+    select
+        a.attname::text,
+        r.relname::text,
+        o.orphaned,
+        case k.confdeltype
+            when 'c' then format('delete from %I.%I as fbs where %s;', n.nspname, c.relname, o.orphaned)
+            when 'n' then
+                format('update %I.%I as fbs set %I = null%s where %s;', n.nspname, c.relname, a.attname, t.kept, o.orphaned)
+            else format('select fbs.* from %I.%I as fbs where %s;', n.nspname, c.relname, o.orphaned)
+        end
+    from pg_constraint as k
+    inner join pg_class as c on k.conrelid = c.oid
+    inner join pg_namespace as n on c.relnamespace = n.oid
+    inner join pg_class as r on k.confrelid = r.oid and r.relnamespace = n.oid and r.relname ~ '^fbs_'
+    inner join pg_attribute as a on c.oid = a.attrelid and k.conkey = array[a.attnum]
+    inner join pg_attribute as p on r.oid = p.attrelid and k.confkey = array[p.attnum]
+    cross join lateral (
+        select format(
+            'fbs.%I is not null and not exists (select from %I.%I as parent where parent.%I = fbs.%I)',
+            a.attname, n.nspname, r.relname, p.attname, a.attname
+        ) as orphaned
+    ) as o
+    -- As when the parent is deleted: this is no change of the row.
+    cross join lateral (
+        select coalesce(string_agg(format(', %1$I = fbs.%1$I', u.attname), ''), '') as kept
+        from pg_attribute as u
+        where u.attrelid = c.oid and u.attname in ('updated_at', 'last_updated') and not u.attisdropped
+    ) as t
+    where c.oid = to_regclass(quote_ident(of_table)) and k.contype = 'f' and k.conparentid = 0
+    order by a.attname;
+$$;
+
+comment on function fbs_keys_between_tables(text) is
+'Internal. The foreign keys of one of FBS''s tables to others of them: how a row is found whose parent is gone, and the statement that does to such rows what the key does when the parent is deleted.';
+
 create function fbs_check_rows(of_table text)
 returns table (
     severity text,
@@ -305,6 +375,7 @@ returns table (
 language plpgsql
 stable
 set search_path from current
+set row_security = off
 as $$
 #variable_conflict use_column
 declare
@@ -403,19 +474,40 @@ begin
     for looked in
         select u.column_name, u.user_table
         from fbs_user_columns as u
-        where u.table_name = of_table and u.user_table is not null and not u.validated
+        where u.table_name = of_table and u.user_table is not null
         order by u.column_name
     loop
+        if
+            not has_column_privilege(looked.user_table, fbs_key_column(looked.user_table), 'select')
+            or row_security_active(looked.user_table)
+        then
+            return query values (
+                'note', 'privilege', of_table || '.' || looked.column_name, 'not looked at',
+                'no privilege to read every row of ' || looked.user_table, null, ''
+            );
+            continue;
+        end if;
         execute format(
             'select fbs_counted(nullif(count(*), 0), ''row'') || '' whose user is gone'' from %1$I as fbs where fbs.%2$I is not null'
-            ' and not exists (select from %3$s as host where host.%4$I = fbs.%2$I)',
-            of_table, looked.column_name, looked.user_table, fbs_key_column(looked.user_table)
+            ' and not exists (select from %3$s as host where host.%4$I = fbs.%2$I%5$s)',
+            of_table, looked.column_name, looked.user_table, fbs_key_column(looked.user_table),
+            ' collate ' || fbs_key_collation(looked.user_table)::text
         ) into said;
         return query
         select
             'warning', 'rows', of_table || '.' || looked.column_name, 'orphans', said, 'every user is there',
             fbs_command('attach', 'users', fbs_named(looked.user_table), '--repair')
         where said is not null;
+    end loop;
+
+    for looked in select o.* from fbs_keys_between_tables(of_table) as o loop
+        execute format('select count(*) from %I as fbs where %s', of_table, looked.orphaned) into said;
+        return query
+        select
+            'warning', 'rows', of_table || '.' || looked.column_name, 'orphans',
+            format('%s whose row of %s is gone', case said when '1' then '1 row' else said || ' rows' end, looked.parent),
+            'every row of ' || looked.parent || ' is there', looked.mend
+        where said <> '0';
     end loop;
 
     if of_table = 'fbs_hosts' then
@@ -439,3 +531,129 @@ $$;
 
 comment on function fbs_check_rows(text) is
 'What is odd about the rows of one of FBS''s tables: values off the lists, negative amounts, dates outside the years 1 to 9999, ledgers that are not balanced, users that are gone; of fbs_hosts, rows that point at host rows which are gone. Reads the whole table.';
+
+create view fbs_identities as
+select
+    c.oid::regclass as table_id,
+    c.relname::text as table_name,
+    a.attname::text as column_name,
+    s.oid::regclass as sequence_id,
+    q.seqincrement as increment
+from pg_class as c
+-- A view has no search_path of its own; the schema is the one of this table.
+inner join pg_class as home on home.oid = 'fbs_migrations'::regclass and c.relnamespace = home.relnamespace
+inner join pg_attribute as a on c.oid = a.attrelid and a.attnum > 0 and not a.attisdropped
+inner join pg_depend as d
+    on
+        d.refclassid = 'pg_class'::regclass
+        and c.oid = d.refobjid
+        and a.attnum = d.refobjsubid
+        and d.classid = 'pg_class'::regclass
+        and d.deptype in ('a', 'i')
+inner join pg_class as s on d.objid = s.oid and s.relkind = 'S'
+inner join pg_sequence as q on s.oid = q.seqrelid
+where c.relkind in ('r', 'p') and c.relname ~ '^fbs_' and q.seqincrement > 0;
+
+comment on view fbs_identities is
+'FBS''s columns whose keys come from a sequence.';
+comment on column fbs_identities.table_id is
+'The table, as PostgreSQL identifies it.';
+comment on column fbs_identities.table_name is
+'Name of the table.';
+comment on column fbs_identities.column_name is
+'Name of the column.';
+comment on column fbs_identities.sequence_id is
+'The sequence, as PostgreSQL identifies it.';
+comment on column fbs_identities.increment is
+'How far a key is from the next.';
+
+create function fbs_check_identities()
+returns table (
+    severity text,
+    kind text,
+    object text,
+    problem text,
+    found text,
+    expected text,
+    mend text
+)
+language plpgsql
+stable
+set search_path from current
+as $$
+#variable_conflict use_column
+declare
+    looked record;
+    highest bigint;
+    next_key numeric;
+    unseen text[] := '{}';
+begin
+    for looked in select i.* from fbs_identities as i order by i.table_name, i.column_name loop
+        if
+            not has_column_privilege(looked.table_id, looked.column_name, 'select')
+            or not has_sequence_privilege(looked.sequence_id, 'select')
+            or row_security_active(looked.table_id)
+        then
+            unseen := unseen || looked.table_name;
+            continue;
+        end if;
+        -- In this order: a row that is there took its key from the sequence before.
+        execute format('select max(%I) from %s', looked.column_name, looked.table_id) into highest;
+        execute format(
+            'select last_value::numeric + case when is_called then %s else 0 end from %s',
+            looked.increment, looked.sequence_id
+        ) into next_key;
+        return query
+        select
+            'error', 'rows', looked.table_name || '.' || looked.column_name, 'identity behind',
+            format('the next key is %s, and there is a row with %s', next_key, highest),
+            'a next key above ' || highest, fbs_command('repair')
+        where highest >= next_key;
+    end loop;
+    if unseen <> '{}' then
+        return query values (
+            'note', 'privilege', 'fbs_check_identities', 'not looked at',
+            'no privilege to read rows and sequences of ' || array_to_string(unseen, ', '), null, ''
+        );
+    end if;
+end;
+$$;
+
+comment on function fbs_check_identities() is
+'The tables of FBS whose next key is taken, as after logical replication, which copies rows and leaves sequences alone. Looks at the highest key of each alone.';
+
+create function fbs_advance_identity(of_table text)
+returns void
+language plpgsql
+set search_path from current
+set lock_timeout = '3s'
+as $$
+declare
+    looked record;
+    highest bigint;
+    next_key numeric;
+begin
+    for looked in select i.* from fbs_identities as i where i.table_name = of_table loop
+        -- One at a time. Rows may be added meanwhile.
+        execute format('lock table %s in share update exclusive mode', looked.table_id);
+        execute format('select max(%I) from %s', looked.column_name, looked.table_id) into highest;
+        execute format(
+            'select last_value::numeric + case when is_called then %s else 0 end from %s',
+            looked.increment, looked.sequence_id
+        ) into next_key;
+        -- Others take keys meanwhile. A short way is gone key by key, which never leads back; on a
+        -- long one nobody else arrives in between.
+        if highest - next_key > 10000 then
+            perform setval(looked.sequence_id, highest);
+        else
+            while next_key <= highest loop
+                next_key := nextval(looked.sequence_id) + looked.increment;
+            end loop;
+        end if;
+    end loop;
+end;
+$$;
+
+comment on function fbs_advance_identity(text) is
+'Lets the keys of a table of FBS go on behind its highest one, where rows with other keys came to it. Never goes back, and locks out nobody who reads or writes rows.';
+revoke execute on function fbs_advance_identity(text) from public;

@@ -44,7 +44,13 @@ select
                 when 'i' then 'index'
                 when 'I' then 'index'
             end
-    end as taken_by
+    end as taken_by,
+    coalesce(
+        present.relkind = 'r'
+        -- A name with FBS's prefix is enough; the others may be the host's own.
+        and (listed.later_name ~ '^fbs_' or 2 * present.alike >= cardinality(wanted.column_list)),
+        false
+    ) as is_twin
 from (
     values
     ('fbs_cash_entries', 'fbs_app_cashentry', '{}'::jsonb),
@@ -88,6 +94,7 @@ cross join
                 row(coalesce(listed.later_columns ->> a.attname::text, a.attname), a.atttypid, a.atttypmod)::text
                 order by a.attnum
             ) as column_list,
+            array_agg(coalesce(listed.later_columns ->> a.attname::text, a.attname)) as column_names,
             array(
                 select row(x.grantee, x.privilege_type)::text
                 from aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) as x
@@ -111,6 +118,15 @@ left join lateral (
             select row(x.grantee, x.privilege_type)::text
             from aclexplode(coalesce(other.relacl, acldefault('r', other.relowner))) as x
         ) as granted,
+        (
+            select count(*)
+            from pg_attribute as a
+            where
+                a.attrelid = other.oid
+                and a.attnum > 0
+                and not a.attisdropped
+                and a.attname = any(wanted.column_names)
+        ) as alike,
         other.relkind = 'v'
         and obj_description(other.oid, 'pg_class') like '%Made by fbs\_add\_later\_names().'
         and exists (
@@ -141,6 +157,8 @@ comment on column fbs_later_names.state is
 'current, absent, taken (something bears the name that fbs_add_later_names did not make), or out of date (the view lacks a column, a right that a role has on the table, or that the reader''s own rights count).';
 comment on column fbs_later_names.taken_by is
 'What bears the name, such as table, where it is taken.';
+comment on column fbs_later_names.is_twin is
+'Whether a table of that name was made for FBS by something else, such as Django: half of its columns are FBS''s, or more. What is written there is not seen in FBS''s table. fbs-db adopt makes one table of the two.';
 
 create function fbs_add_later_names()
 returns setof text
@@ -160,8 +178,7 @@ begin
     if taken is not null then
         raise exception 'FBS''s later names are taken in schema %: %', current_schema(), taken
             using errcode = 'FB050',
-                hint = 'It stays as it is, and nothing was added. Rename it; where it is a table that Django made for FBS, adopt it before FBS is installed: '
-                || fbs_command('adopt');
+                hint = 'It stays as it is, and nothing was added. Rename it. Where Django made it for FBS, make one table of the two: ' || fbs_command('adopt');
     end if;
 
     for named in select n.* from fbs_later_names as n where n.state <> 'current' order by n.later_name loop

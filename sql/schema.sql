@@ -464,8 +464,7 @@ begin
     if taken is not null then
         raise exception 'FBS''s later names are taken in schema %: %', current_schema(), taken
             using errcode = 'FB050',
-                hint = 'It stays as it is, and nothing was added. Rename it; where it is a table that Django made for FBS, adopt it before FBS is installed: '
-                || fbs_command('adopt');
+                hint = 'It stays as it is, and nothing was added. Rename it. Where Django made it for FBS, make one table of the two: ' || fbs_command('adopt');
     end if;
 
     for named in select n.* from fbs_later_names as n where n.state <> 'current' order by n.later_name loop
@@ -519,6 +518,39 @@ end;
 $$;
 
 COMMENT ON FUNCTION fbs_add_later_names() IS 'Makes a view for each of fbs_later_names, through which the table is read and written under its later name: insert, update, delete, upsert and select for update. The reader''s own rights on the table count. Again does no harm: it adds what is missing and mends what is out of date. Returns the views made or mended. Error FB050 where a name is taken; nothing is added then.';
+
+CREATE FUNCTION fbs_advance_identity(of_table text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    SET lock_timeout TO '3s'
+    AS $$
+declare
+    looked record;
+    highest bigint;
+    next_key numeric;
+begin
+    for looked in select i.* from fbs_identities as i where i.table_name = of_table loop
+        -- One at a time. Rows may be added meanwhile.
+        execute format('lock table %s in share update exclusive mode', looked.table_id);
+        execute format('select max(%I) from %s', looked.column_name, looked.table_id) into highest;
+        execute format(
+            'select last_value::numeric + case when is_called then %s else 0 end from %s',
+            looked.increment, looked.sequence_id
+        ) into next_key;
+        -- Others take keys meanwhile. A short way is gone key by key, which never leads back; on a
+        -- long one nobody else arrives in between.
+        if highest - next_key > 10000 then
+            perform setval(looked.sequence_id, highest);
+        else
+            while next_key <= highest loop
+                next_key := nextval(looked.sequence_id) + looked.increment;
+            end loop;
+        end if;
+    end loop;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_advance_identity(of_table text) IS 'Lets the keys of a table of FBS go on behind its highest one, where rows with other keys came to it. Never goes back, and locks out nobody who reads or writes rows.';
 
 CREATE FUNCTION fbs_apply_rules(model text, keys text[], new_keys text[] DEFAULT NULL::text[], one_rule text DEFAULT NULL::text) RETURNS bigint
     LANGUAGE plpgsql
@@ -986,9 +1018,54 @@ $_$;
 
 COMMENT ON FUNCTION fbs_cast_custom_value(field_type text, field_value text) IS 'The value of a custom field of a type (date, datetime, json) whose texts only a cast can judge; see fbs_custom_fields_typed.';
 
+CREATE FUNCTION fbs_check_identities() RETURNS TABLE(severity text, kind text, object text, problem text, found text, expected text, mend text)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+    looked record;
+    highest bigint;
+    next_key numeric;
+    unseen text[] := '{}';
+begin
+    for looked in select i.* from fbs_identities as i order by i.table_name, i.column_name loop
+        if
+            not has_column_privilege(looked.table_id, looked.column_name, 'select')
+            or not has_sequence_privilege(looked.sequence_id, 'select')
+            or row_security_active(looked.table_id)
+        then
+            unseen := unseen || looked.table_name;
+            continue;
+        end if;
+        -- In this order: a row that is there took its key from the sequence before.
+        execute format('select max(%I) from %s', looked.column_name, looked.table_id) into highest;
+        execute format(
+            'select last_value::numeric + case when is_called then %s else 0 end from %s',
+            looked.increment, looked.sequence_id
+        ) into next_key;
+        return query
+        select
+            'error', 'rows', looked.table_name || '.' || looked.column_name, 'identity behind',
+            format('the next key is %s, and there is a row with %s', next_key, highest),
+            'a next key above ' || highest, fbs_command('repair')
+        where highest >= next_key;
+    end loop;
+    if unseen <> '{}' then
+        return query values (
+            'note', 'privilege', 'fbs_check_identities', 'not looked at',
+            'no privilege to read rows and sequences of ' || array_to_string(unseen, ', '), null, ''
+        );
+    end if;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_check_identities() IS 'The tables of FBS whose next key is taken, as after logical replication, which copies rows and leaves sequences alone. Looks at the highest key of each alone.';
+
 CREATE FUNCTION fbs_check_rows(of_table text) RETURNS TABLE(severity text, kind text, object text, problem text, found text, expected text, mend text)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'public', 'pg_temp'
+    SET row_security TO 'off'
     AS $_$
 #variable_conflict use_column
 declare
@@ -1087,19 +1164,40 @@ begin
     for looked in
         select u.column_name, u.user_table
         from fbs_user_columns as u
-        where u.table_name = of_table and u.user_table is not null and not u.validated
+        where u.table_name = of_table and u.user_table is not null
         order by u.column_name
     loop
+        if
+            not has_column_privilege(looked.user_table, fbs_key_column(looked.user_table), 'select')
+            or row_security_active(looked.user_table)
+        then
+            return query values (
+                'note', 'privilege', of_table || '.' || looked.column_name, 'not looked at',
+                'no privilege to read every row of ' || looked.user_table, null, ''
+            );
+            continue;
+        end if;
         execute format(
             'select fbs_counted(nullif(count(*), 0), ''row'') || '' whose user is gone'' from %1$I as fbs where fbs.%2$I is not null'
-            ' and not exists (select from %3$s as host where host.%4$I = fbs.%2$I)',
-            of_table, looked.column_name, looked.user_table, fbs_key_column(looked.user_table)
+            ' and not exists (select from %3$s as host where host.%4$I = fbs.%2$I%5$s)',
+            of_table, looked.column_name, looked.user_table, fbs_key_column(looked.user_table),
+            ' collate ' || fbs_key_collation(looked.user_table)::text
         ) into said;
         return query
         select
             'warning', 'rows', of_table || '.' || looked.column_name, 'orphans', said, 'every user is there',
             fbs_command('attach', 'users', fbs_named(looked.user_table), '--repair')
         where said is not null;
+    end loop;
+
+    for looked in select o.* from fbs_keys_between_tables(of_table) as o loop
+        execute format('select count(*) from %I as fbs where %s', of_table, looked.orphaned) into said;
+        return query
+        select
+            'warning', 'rows', of_table || '.' || looked.column_name, 'orphans',
+            format('%s whose row of %s is gone', case said when '1' then '1 row' else said || ' rows' end, looked.parent),
+            'every row of ' || looked.parent || ' is there', looked.mend
+        where said <> '0';
     end loop;
 
     if of_table = 'fbs_hosts' then
@@ -1154,6 +1252,7 @@ CREATE FUNCTION fbs_check_user_column(table_name text, column_name text, repair 
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
     SET lock_timeout TO '3s'
+    SET row_security TO 'off'
     AS $_$
 declare
     link record;
@@ -1169,8 +1268,6 @@ begin
         raise exception 'column %.% is tied to no user table', table_name, column_name
             using errcode = 'FB004',
                 hint = 'Attach users first: ' || fbs_command('attach', 'users', 'TABLE');
-    elsif link.validated then
-        return 0;
     end if;
 
     orphaned := format(
@@ -1195,14 +1292,14 @@ begin
     else
         execute format('select count(*) from %s as fbs where %s', link.table_id, orphaned) into orphans;
     end if;
-    if repair or orphans = 0 then
+    if (repair or orphans = 0) and not link.validated then
         execute format('alter table %s validate constraint %I', link.table_id, link.constraint_name);
     end if;
     return orphans;
 end;
 $_$;
 
-COMMENT ON FUNCTION fbs_check_user_column(table_name text, column_name text, repair boolean) IS 'Counts the rows of a user column whose user is gone. With repair they are deleted or emptied, by the column''s own rule. Where none is left, all rows are known to be right from then on. Error FB004 where users are not attached.';
+COMMENT ON FUNCTION fbs_check_user_column(table_name text, column_name text, repair boolean) IS 'Counts the rows of a user column whose user is gone; there are such behind a validated key, too, where replication or session_replication_role = replica wrote them. With repair they are deleted or emptied, by the column''s own rule. Where none is left, the key is validated. Error FB004 where users are not attached.';
 
 CREATE FUNCTION fbs_claim_cleanup(target text, batch integer DEFAULT 1000, due_only boolean DEFAULT false) RETURNS TABLE(id bigint, ticket uuid, model_name text, operation text, keys text[], new_keys text[], attempts integer)
     LANGUAGE plpgsql
@@ -1257,26 +1354,57 @@ $$;
 
 COMMENT ON FUNCTION fbs_claim_cleanup(target text, batch integer, due_only boolean) IS 'Clean-ups that are to be carried to another database, in their order, locked until the transaction ends. Nothing while somebody else carries there.';
 
-CREATE FUNCTION fbs_claim_files(batch integer DEFAULT 100) RETURNS TABLE(id bigint, file text)
+CREATE FUNCTION fbs_claim_files(batch integer DEFAULT 100, after_id bigint DEFAULT 0) RETURNS TABLE(id bigint, file text)
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
     AS $$
 #variable_conflict use_column
+declare
+    one record;
+    writers text[];
+    enough timestamptz := clock_timestamp() + interval '3 seconds';
 begin
-    delete from fbs_file_deletions as d
-    where exists (select from fbs_dms_file_attachment as a where a.file = d.file);
-
-    return query
-    select d.id, d.file
-    from fbs_file_deletions as d
-    where d.next_attempt_at <= clock_timestamp()
-    order by d.id
-    limit batch
-    for update skip locked;
+    while batch > 0 loop
+        select d.id, d.file
+        into one
+        from fbs_file_deletions as d
+        where d.id > after_id and d.next_attempt_at <= clock_timestamp()
+        order by d.id
+        limit 1
+        for update skip locked;
+        exit when one.id is null;
+        after_id := one.id;
+        -- Who writes attachments now may have named the file, which cannot be seen yet.
+        select array_agg(l.virtualtransaction)
+        into writers
+        from pg_locks as l
+        where
+            l.relation = 'fbs_dms_file_attachment'::regclass
+            and l.database = (select d.oid from pg_database as d where d.datname = current_database())
+            and l.mode in ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+            and l.granted
+            and l.pid is distinct from pg_backend_pid();
+        while exists (select from pg_locks as l where l.virtualtransaction = any(writers)) loop
+            if clock_timestamp() > enough then
+                raise exception 'a transaction that writes fbs_dms_file_attachment does not end'
+                    using errcode = 'FB060',
+                        hint = 'It may have named files that are to be removed. Try again when it is over.';
+            end if;
+            perform pg_sleep(0.01);
+        end loop;
+        if fbs_file_is_named(one.file) then
+            delete from fbs_file_deletions as d where d.id = one.id;
+        else
+            id := one.id;
+            file := one.file;
+            batch := batch - 1;
+            return next;
+        end if;
+    end loop;
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_claim_files(batch integer) IS 'Files that are due for removal, locked for this transaction; several workers share them. Files that another attachment names are taken off the list.';
+COMMENT ON FUNCTION fbs_claim_files(batch integer, after_id bigint) IS 'Files that are due for removal, from a number in the list on, locked for this transaction; several workers share them. Files that another attachment names, in these or in other words, are taken off the list. Error FB060 where a transaction that may name some does not end within three seconds.';
 
 CREATE FUNCTION fbs_clean(model text, keys text[]) RETURNS void
     LANGUAGE plpgsql
@@ -1327,6 +1455,22 @@ end;
 $$;
 
 COMMENT ON FUNCTION fbs_clean(model text, keys text[]) IS 'Cleans up after the rows of a model that had these keys: at once, or through the queue. A rule that fails is queued alone.';
+
+CREATE FUNCTION fbs_clean_gone(model text, held text[]) RETURNS TABLE(gone bigint, touched bigint)
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+declare
+    keys text[] := fbs_gone_keys(model, held);
+begin
+    gone := cardinality(keys);
+    touched := fbs_apply_rules(model, keys);
+    return next;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_clean_gone(model text, held text[]) IS 'Applies the rules to those of the keys, held by rows here, that no row of the model''s host table has. Returns how many these are, and the rows touched.';
 
 CREATE FUNCTION fbs_cleanup() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2349,6 +2493,46 @@ $$;
 
 COMMENT ON FUNCTION fbs_drop_later_names(of_tables text[]) IS 'Drops the views that fbs_add_later_names made, all or those of the tables named, and nothing else; the tables and their rows stay. Returns the views dropped. Error FB051 where something stands on one.';
 
+CREATE FUNCTION fbs_failed_rule(model text, context text) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    SET lock_timeout TO '100ms'
+    AS $$
+declare
+    rule record;
+    found text;
+begin
+    select string_agg(r.rule_name, ', ' order by r.rule_name)
+    into found
+    from fbs_cleanup_rules as r
+    where
+        (r.model_name is null or r.model_name = model)
+        and (strpos(context, r.clean_sql) > 0 or strpos(context, r.move_sql) > 0);
+    if found is not null then
+        return found;
+    end if;
+    -- What cannot be planned is in no context.
+    for rule in
+        select r.rule_name, r.clean_sql
+        from fbs_cleanup_rules as r
+        where r.clean_sql is not null and (r.model_name is null or r.model_name = model)
+        order by r.rule_name
+    loop
+        begin
+            execute 'explain ' || rule.clean_sql using model, '{}'::text[];
+        exception
+            when lock_not_available then
+                continue;
+            when others then
+                return rule.rule_name;
+        end;
+    end loop;
+    return null;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_failed_rule(model text, context text) IS 'Internal. The rule, or rules alike, in which a clean-up of a model failed, by the context of the error; NULL where it was in none.';
+
 CREATE FUNCTION fbs_file_done(file_id bigint, failure text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
@@ -2368,6 +2552,46 @@ end;
 $$;
 
 COMMENT ON FUNCTION fbs_file_done(file_id bigint, failure text) IS 'Notes that a claimed file was removed, or why it could not be.';
+
+CREATE FUNCTION fbs_file_is_named(file text) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+    select
+        exists (
+            select from fbs_dms_file_attachment as a
+            where a.file in (fbs_file_is_named.file, fbs_file_path(fbs_file_is_named.file))
+        )
+        or exists (
+            select from fbs_dms_file_attachment as a
+            where
+                a.file ~ '(^|/)\.{0,2}(/|$)'
+                and fbs_file_path(a.file) = fbs_file_path(fbs_file_is_named.file)
+        );
+$_$;
+
+COMMENT ON FUNCTION fbs_file_is_named(file text) IS 'Internal. Whether an attachment names this file, in these or in other words.';
+
+CREATE FUNCTION fbs_file_path(file text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE STRICT
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+declare
+    part text;
+    parts text[] := '{}';
+begin
+    foreach part in array string_to_array(file, '/') loop
+        if part = '..' and parts <> '{}' and parts[cardinality(parts)] <> '..' then
+            parts := trim_array(parts, 1);
+        elsif part not in ('', '.') then
+            parts := parts || part;
+        end if;
+    end loop;
+    return array_to_string(parts, '/');
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_file_path(file text) IS 'Internal. The one way to write where a file is: a/x for ./a/x, a//x, /a/x and a/b/../x.';
 
 CREATE FUNCTION fbs_find_deadlines(solution_name text, since date, until date, on_date date, page_size bigint) RETURNS TABLE(due_date date, kind text, title text, status text, amount numeric, table_name text, record_id bigint)
     LANGUAGE plpgsql STABLE
@@ -2607,13 +2831,14 @@ COMMENT ON FUNCTION fbs_gone_keys(model text, held text[], target text) IS 'Thos
 CREATE FUNCTION fbs_health() RETURNS TABLE(severity text, kind text, object text, problem text, found text, expected text, mend text)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'public', 'pg_temp'
-    AS $$
+    AS $_$
 #variable_conflict use_column
 declare
     here oid := (select c.relnamespace from pg_class as c where c.oid = 'fbs_migrations'::regclass);
     place text := case here when 'public'::regnamespace then '' else here::regnamespace || '.' end;
     unseen text;
     unseen_tables text;
+    hidden text;
     users regclass;
     host record;
 begin
@@ -2622,6 +2847,11 @@ begin
     from unnest('{fbs_hosts,fbs_cleanup_queue,fbs_cleanup_targets,fbs_cleanup_rules,fbs_settings,fbs_file_deletions}'::text[]) as t (name)
     inner join pg_class as c on t.name = c.relname and c.relnamespace = here
     where not has_table_privilege(c.oid, 'select');
+    select string_agg(t.name, ', ')
+    into hidden
+    from unnest('{fbs_hosts,fbs_cleanup_queue,fbs_cleanup_targets,fbs_cleanup_rules,fbs_settings,fbs_file_deletions}'::text[]) as t (name)
+    inner join pg_class as c on t.name = c.relname and c.relnamespace = here
+    where has_table_privilege(c.oid, 'select') and row_security_active(c.oid);
 
     return query
     select
@@ -2632,12 +2862,17 @@ begin
     where c.relnamespace = here and c.relname ~ '^fbs_' and g.tgname ~ '^fbs_' and g.tgenabled in ('D', 'R')
     union all
     select
-        'error', 'index', t.relname || '.' || c.relname, 'invalid', null, null,
-        format('reindex index concurrently %s;', fbs_named(c.oid))
+        'error', case when k.oid is null then 'index' else 'constraint' end, t.relname || '.' || c.relname, 'invalid', null, null,
+        case
+            when c.relname ~ '_cc(new|old)[0-9]*$' then format('drop index concurrently %s;', fbs_named(c.oid))
+            else format('reindex index concurrently %s;', fbs_named(c.oid))
+        end
     from pg_class as t
     inner join pg_index as i on t.oid = i.indrelid
     inner join pg_class as c on i.indexrelid = c.oid
-    where t.relnamespace = here and t.relname ~ '^fbs_' and not (i.indisvalid and i.indisready)
+    left join pg_constraint as k on i.indexrelid = k.conindid and i.indrelid = k.conrelid and k.contype <> 'f'
+    where
+        t.relnamespace = here and t.relname ~ '^fbs_' and c.relname ~ '^fbs_' and not (i.indisvalid and i.indisready)
     union all
     select
         'warning', 'constraint', t.relname || '.' || k.conname, 'not validated', null, null,
@@ -2647,6 +2882,7 @@ begin
     where
         t.relnamespace = here
         and t.relname ~ '^fbs_'
+        and k.conname ~ '^fbs_'
         and not k.convalidated
         and not exists (
             select from fbs_user_columns as u
@@ -2701,7 +2937,13 @@ begin
         );
     end if;
 
-    if has_table_privilege('fbs_hosts', 'select') then
+    if hidden is not null then
+        return query values (
+            'note', 'privilege', hidden, 'not looked at', 'row security hides rows of it from ' || current_user, null, ''
+        );
+    end if;
+
+    if has_table_privilege('fbs_hosts', 'select') and not row_security_active('fbs_hosts') then
         for host in
             select h.host_table, h.model_name, h.key_column, c.oid is not null as is_there, a.attnum is not null as has_key
             from fbs_hosts as h
@@ -2734,7 +2976,7 @@ begin
         end loop;
     end if;
 
-    if has_table_privilege('fbs_cleanup_queue', 'select') then
+    if has_table_privilege('fbs_cleanup_queue', 'select') and not row_security_active('fbs_cleanup_queue') then
         return query
         select
             'warning', 'clean-up', concat_ws(', ', q.model_name, 'rule ' || q.rule_name, 'in database ' || q.target),
@@ -2750,7 +2992,11 @@ begin
         order by 3;
     end if;
 
-    if to_regclass('fbs_file_deletions') is not null and has_table_privilege('fbs_file_deletions', 'select') then
+    if
+        to_regclass('fbs_file_deletions') is not null
+        and has_table_privilege('fbs_file_deletions', 'select')
+        and not row_security_active('fbs_file_deletions')
+    then
         return query
         select
             'warning', 'file', d.file, 'not removed', d.error || ' after ' || case d.attempts when 1 then '1 try' else d.attempts || ' tries' end, null,
@@ -2776,9 +3022,16 @@ begin
             n.state = 'out of date'
             or (n.state = 'absent' and exists (select from fbs_later_names as o where o.view_id is not null))
         order by n.later_name;
+        return query
+        select
+            'warning', 'table', n.later_name, 'there twice',
+            format('it is a table beside %s, which does not show its rows', n.table_name), 'one table', fbs_command('adopt')
+        from fbs_later_names as n
+        where n.is_twin
+        order by n.later_name;
     end if;
 
-    if has_table_privilege('fbs_cleanup_rules', 'select') then
+    if has_table_privilege('fbs_cleanup_rules', 'select') and not row_security_active('fbs_cleanup_rules') then
         return query
         select
             'error', 'rule', r.rule_name, 'resting', 'it was added before its table was there', null,
@@ -2788,7 +3041,7 @@ begin
         order by r.rule_name;
     end if;
 
-    if has_table_privilege('fbs_settings', 'select') then
+    if has_table_privilege('fbs_settings', 'select') and not row_security_active('fbs_settings') then
         return query
         select
             'note', 'setting', 'cleanup', 'off', 'FBS''s rows stay when the host rows they point at go', null,
@@ -2797,7 +3050,7 @@ begin
         where s.name = 'cleanup' and s.value = 'off';
     end if;
 end;
-$$;
+$_$;
 
 COMMENT ON FUNCTION fbs_health() IS 'What is not as it should be: disabled triggers, invalid indexes, keys not validated, users and host tables, later names out of date, clean-ups and files that wait. No row is good news; notes need nothing to be done. What is missing or changed altogether, and what is pending: fbs-db check';
 
@@ -3002,6 +3255,44 @@ end;
 $$;
 
 COMMENT ON FUNCTION fbs_key_type(host_table regclass) IS 'Type of the single primary key column of a user table, such as integer or uuid; of a domain the type beneath it. Error FB001 where there is no such column, FB002 where it is not one of PostgreSQL''s own, such as citext.';
+
+CREATE FUNCTION fbs_keys_between_tables(of_table text) RETURNS TABLE(column_name text, parent text, orphaned text, mend text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+    select
+        a.attname::text,
+        r.relname::text,
+        o.orphaned,
+        case k.confdeltype
+            when 'c' then format('delete from %I.%I as fbs where %s;', n.nspname, c.relname, o.orphaned)
+            when 'n' then
+                format('update %I.%I as fbs set %I = null%s where %s;', n.nspname, c.relname, a.attname, t.kept, o.orphaned)
+            else format('select fbs.* from %I.%I as fbs where %s;', n.nspname, c.relname, o.orphaned)
+        end
+    from pg_constraint as k
+    inner join pg_class as c on k.conrelid = c.oid
+    inner join pg_namespace as n on c.relnamespace = n.oid
+    inner join pg_class as r on k.confrelid = r.oid and r.relnamespace = n.oid and r.relname ~ '^fbs_'
+    inner join pg_attribute as a on c.oid = a.attrelid and k.conkey = array[a.attnum]
+    inner join pg_attribute as p on r.oid = p.attrelid and k.confkey = array[p.attnum]
+    cross join lateral (
+        select format(
+            'fbs.%I is not null and not exists (select from %I.%I as parent where parent.%I = fbs.%I)',
+            a.attname, n.nspname, r.relname, p.attname, a.attname
+        ) as orphaned
+    ) as o
+    -- As when the parent is deleted: this is no change of the row.
+    cross join lateral (
+        select coalesce(string_agg(format(', %1$I = fbs.%1$I', u.attname), ''), '') as kept
+        from pg_attribute as u
+        where u.attrelid = c.oid and u.attname in ('updated_at', 'last_updated') and not u.attisdropped
+    ) as t
+    where c.oid = to_regclass(quote_ident(of_table)) and k.contype = 'f' and k.conparentid = 0
+    order by a.attname;
+$_$;
+
+COMMENT ON FUNCTION fbs_keys_between_tables(of_table text) IS 'Internal. The foreign keys of one of FBS''s tables to others of them: how a row is found whose parent is gone, and the statement that does to such rows what the key does when the parent is deleted.';
 
 CREATE FUNCTION fbs_licensing_feature(solution_name text, feature_name text, on_date date DEFAULT CURRENT_DATE) RETURNS TABLE(is_allowed boolean, reason text, is_included boolean, usage_limit numeric, usage_count integer, usage_left numeric, used_percent numeric)
     LANGUAGE sql STABLE
@@ -3830,69 +4121,18 @@ CREATE FUNCTION fbs_retry_cleanup(batch integer DEFAULT 1000, due_only boolean D
     SET search_path TO 'public', 'pg_temp'
     SET row_security TO 'off'
     AS $$
-declare
-    job record;
-    one bigint[];
-    state text;
-    said text;
 begin
-    done := 0;
-    failed := 0;
-    for job in
-        with due as (
-            select q.id, q.model_name, q.operation, q.rule_name
-            from fbs_cleanup_queue as q
-            where
-                q.target is null
-                and (
-                    not due_only
-                    or q.next_attempt_at <= clock_timestamp()
-                    -- Noted by a row trigger whose statement is over: the statement's own trigger is lost.
-                    or (
-                        q.next_attempt_at = 'infinity'
-                        and q.transaction_id is distinct from pg_current_xact_id_if_assigned()
-                    )
-                )
-            order by q.id
-            limit batch
-            for update skip locked
-        )
-        select array_agg(d.id order by d.id) as ids
-        from due as d
-        group by d.model_name, d.operation, d.rule_name, case when d.operation = 'move' then d.id end
-        order by min(d.id)
-    loop
-        begin
-            perform fbs_run_queued(job.ids);
-            done := done + cardinality(job.ids);
-            continue;
-        exception when others or assert_failure or query_canceled then
-            get stacked diagnostics state = returned_sqlstate, said = message_text;
-            if fbs_users_cancel(state, said) then
-                raise;
-            end if;
-        end;
-        -- One that cannot be done shall not hold up the others.
-        for one in select array[id] from unnest(job.ids) as id loop
-            begin
-                perform fbs_run_queued(one);
-                done := done + 1;
-            exception when others or assert_failure or query_canceled then
-                get stacked diagnostics state = returned_sqlstate, said = message_text;
-                if fbs_users_cancel(state, said) then
-                    raise;
-                end if;
-                perform fbs_put_off(one, state, said);
-                failed := failed + 1;
-            end;
-        end loop;
-    end loop;
+    select
+        coalesce(sum(w.entries) filter (where w.error is null), 0),
+        coalesce(sum(w.entries) filter (where w.error is not null), 0)
+    into done, failed
+    from fbs_work_queue(batch, due_only) as w;
     select count(*) into waiting from fbs_cleanup_queue where target is null;
     return next;
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_retry_cleanup(batch integer, due_only boolean) IS 'Does up to so many queued clean-ups, by default whether they are due or not; several workers share them. What fails again waits longer. Returns how many were done, failed, and are waiting.';
+COMMENT ON FUNCTION fbs_retry_cleanup(batch integer, due_only boolean) IS 'Does what fbs_work_queue does. Returns how many were done, failed, and are waiting.';
 
 CREATE FUNCTION fbs_rows_of_model(model text) RETURNS bigint
     LANGUAGE plpgsql STABLE
@@ -4202,6 +4442,89 @@ CREATE FUNCTION fbs_word_border() RETURNS text
 $$;
 
 COMMENT ON FUNCTION fbs_word_border() IS 'Regular expression for what parts words, in any language: a space, a mark of punctuation, the sign of a currency, an arrow, a picture.';
+
+CREATE FUNCTION fbs_work_queue(batch integer DEFAULT 1000, due_only boolean DEFAULT false) RETURNS TABLE(model_name text, operation text, rule_name text, entries bigint, keys bigint, error_code text, error text)
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+#variable_conflict use_column
+declare
+    job record;
+    one record;
+    state text;
+    said text;
+    context text;
+begin
+    for job in
+        with due as (
+            select q.id, q.model_name, q.operation, q.rule_name, cardinality(q.keys) as keys
+            from fbs_cleanup_queue as q
+            where
+                q.target is null
+                and (
+                    not due_only
+                    or q.next_attempt_at <= clock_timestamp()
+                    -- Noted by a row trigger whose statement is over: the statement's own trigger is lost.
+                    or (
+                        q.next_attempt_at = 'infinity'
+                        and q.transaction_id is distinct from pg_current_xact_id_if_assigned()
+                    )
+                )
+            order by q.id
+            limit batch
+            for update skip locked
+        )
+        select
+            d.model_name, d.operation, d.rule_name,
+            array_agg(d.id order by d.id) as ids, array_agg(d.keys order by d.id) as keys, sum(d.keys) as all_keys
+        from due as d
+        group by d.model_name, d.operation, d.rule_name, case when d.operation = 'move' then d.id end
+        order by min(d.id)
+    loop
+        model_name := job.model_name;
+        operation := job.operation;
+        rule_name := job.rule_name;
+        entries := cardinality(job.ids);
+        keys := job.all_keys;
+        error_code := null;
+        error := null;
+        begin
+            perform fbs_run_queued(job.ids);
+            return next;
+            continue;
+        exception when others or assert_failure or query_canceled then
+            get stacked diagnostics state = returned_sqlstate, said = message_text;
+            if fbs_users_cancel(state, said) then
+                raise;
+            end if;
+        end;
+        -- One that cannot be done shall not hold up the others.
+        entries := 1;
+        for one in select u.id, u.keys from unnest(job.ids, job.keys) as u (id, keys) loop
+            keys := one.keys;
+            begin
+                perform fbs_run_queued(array[one.id]);
+                rule_name := job.rule_name;
+                error_code := null;
+                error := null;
+            exception when others or assert_failure or query_canceled then
+                get stacked diagnostics state = returned_sqlstate, said = message_text, context = pg_exception_context;
+                if fbs_users_cancel(state, said) then
+                    raise;
+                end if;
+                perform fbs_put_off(array[one.id], state, said);
+                rule_name := coalesce(job.rule_name, fbs_failed_rule(job.model_name, context));
+                error_code := state;
+                error := said;
+            end;
+            return next;
+        end loop;
+    end loop;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_work_queue(batch integer, due_only boolean) IS 'Does up to so many queued clean-ups, by default whether they are due or not; several workers share them. What fails again waits longer. Returns what was done, with the number of entries of the queue and of keys in them, and what failed, with the rule and the reason.';
 
 CREATE TABLE fbs_app_basicledger (
     id bigint NOT NULL,
@@ -7306,15 +7629,6 @@ COMMENT ON COLUMN fbs_hosts.key_column IS 'Its key, which FBS''s rows hold as re
 
 COMMENT ON COLUMN fbs_hosts.attached_at IS 'When it was attached.';
 
-ALTER TABLE fbs_kpis ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
-    SEQUENCE NAME fbs_kpis_id_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1
-);
-
 CREATE TABLE fbs_migrations (
     migration_id text NOT NULL,
     checksum text NOT NULL,
@@ -7334,6 +7648,41 @@ COMMENT ON COLUMN fbs_migrations.applied_at IS 'When the file was applied.';
 COMMENT ON COLUMN fbs_migrations.applied_by IS 'Database role that applied it.';
 
 COMMENT ON COLUMN fbs_migrations.fbs_db_version IS 'Version of fbs-db that applied it.';
+
+CREATE VIEW fbs_identities AS
+ SELECT (c.oid)::regclass AS table_id,
+    (c.relname)::text AS table_name,
+    (a.attname)::text AS column_name,
+    (s.oid)::regclass AS sequence_id,
+    q.seqincrement AS increment
+   FROM (((((pg_class c
+     JOIN pg_class home ON (((home.oid = ('fbs_migrations'::regclass)::oid) AND (c.relnamespace = home.relnamespace))))
+     JOIN pg_attribute a ON (((c.oid = a.attrelid) AND (a.attnum > 0) AND (NOT a.attisdropped))))
+     JOIN pg_depend d ON (((d.refclassid = ('pg_class'::regclass)::oid) AND (c.oid = d.refobjid) AND (a.attnum = d.refobjsubid) AND (d.classid = ('pg_class'::regclass)::oid) AND (d.deptype = ANY (ARRAY['a'::"char", 'i'::"char"])))))
+     JOIN pg_class s ON (((d.objid = s.oid) AND (s.relkind = 'S'::"char"))))
+     JOIN pg_sequence q ON ((s.oid = q.seqrelid)))
+  WHERE ((c.relkind = ANY (ARRAY['r'::"char", 'p'::"char"])) AND (c.relname ~ '^fbs_'::text) AND (q.seqincrement > 0));
+
+COMMENT ON VIEW fbs_identities IS 'FBS''s columns whose keys come from a sequence.';
+
+COMMENT ON COLUMN fbs_identities.table_id IS 'The table, as PostgreSQL identifies it.';
+
+COMMENT ON COLUMN fbs_identities.table_name IS 'Name of the table.';
+
+COMMENT ON COLUMN fbs_identities.column_name IS 'Name of the column.';
+
+COMMENT ON COLUMN fbs_identities.sequence_id IS 'The sequence, as PostgreSQL identifies it.';
+
+COMMENT ON COLUMN fbs_identities.increment IS 'How far a key is from the next.';
+
+ALTER TABLE fbs_kpis ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME fbs_kpis_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 CREATE VIEW fbs_later_names AS
  SELECT listed.later_name,
@@ -7370,7 +7719,8 @@ CREATE VIEW fbs_later_names AS
                 WHEN 'I'::"char" THEN 'index'::text
                 ELSE NULL::text
             END
-        END AS taken_by
+        END AS taken_by,
+    COALESCE(((present.relkind = 'r'::"char") AND ((listed.later_name ~ '^fbs_'::text) OR ((2 * present.alike) >= cardinality(wanted.column_list)))), false) AS is_twin
    FROM (((((( VALUES ('fbs_cash_entries'::text,'fbs_app_cashentry'::text,'{}'::jsonb), ('fbs_income_expenses'::text,'fbs_app_incomeexpense'::text,'{}'::jsonb), ('fbs_basic_ledgers'::text,'fbs_app_basicledger'::text,'{}'::jsonb), ('fbs_tax_calculations'::text,'fbs_app_taxcalculation'::text,'{}'::jsonb), ('dms_document_type'::text,'fbs_dms_document_type'::text,'{}'::jsonb), ('dms_document_category'::text,'fbs_dms_document_category'::text,'{}'::jsonb), ('dms_document_tag'::text,'fbs_dms_document_tag'::text,'{}'::jsonb), ('dms_document_tags'::text,'fbs_dms_document_tags'::text,'{"document_id": "dmsdocument_id", "documenttag_id": "dmsdocumenttag_id"}'::jsonb), ('dms_document'::text,'fbs_dms_document'::text,'{}'::jsonb), ('dms_file_attachment'::text,'fbs_dms_file_attachment'::text,'{}'::jsonb), ('dms_document_workflow'::text,'fbs_dms_document_workflow'::text,'{}'::jsonb), ('dms_document_approval'::text,'fbs_dms_document_approval'::text,'{}'::jsonb), ('lic_solution_license'::text,'fbs_license_manager_solution_license'::text,'{}'::jsonb), ('lic_feature_usage'::text,'fbs_license_manager_feature_usage'::text,'{}'::jsonb), ('lic_license_manager'::text,'fbs_license_manager_manager'::text,'{}'::jsonb)) listed(later_name, table_name, later_columns)
      JOIN pg_class home ON ((home.oid = ('fbs_migrations'::regclass)::oid)))
      JOIN pg_class c ON (((listed.table_name = c.relname) AND (home.relnamespace = c.relnamespace) AND (c.relkind = ANY (ARRAY['r'::"char", 'p'::"char"])))))
@@ -7380,6 +7730,7 @@ CREATE VIEW fbs_later_names AS
                     ELSE '%I'::text
                 END, a.attname, (listed.later_columns ->> (a.attname)::text)), ', '::text ORDER BY a.attnum), listed.table_name) AS definition,
             array_agg((ROW(COALESCE((listed.later_columns ->> (a.attname)::text), (a.attname)::text), a.atttypid, a.atttypmod))::text ORDER BY a.attnum) AS column_list,
+            array_agg(COALESCE((listed.later_columns ->> (a.attname)::text), (a.attname)::text)) AS column_names,
             ARRAY( SELECT (ROW(x.grantee, x.privilege_type))::text AS "row"
                    FROM aclexplode(COALESCE(c.relacl, acldefault('r'::"char", c.relowner))) x(grantor, grantee, privilege_type, is_grantable)
                   WHERE (x.privilege_type = ANY (ARRAY['SELECT'::text, 'INSERT'::text, 'UPDATE'::text, 'DELETE'::text]))) AS granted
@@ -7394,6 +7745,9 @@ CREATE VIEW fbs_later_names AS
                   ORDER BY a.attnum) AS column_list,
             ARRAY( SELECT (ROW(x.grantee, x.privilege_type))::text AS "row"
                    FROM aclexplode(COALESCE(other.relacl, acldefault('r'::"char", other.relowner))) x(grantor, grantee, privilege_type, is_grantable)) AS granted,
+            ( SELECT count(*) AS count
+                   FROM pg_attribute a
+                  WHERE ((a.attrelid = other.oid) AND (a.attnum > 0) AND (NOT a.attisdropped) AND (a.attname = ANY (wanted.column_names)))) AS alike,
             ((other.relkind = 'v'::"char") AND (obj_description(other.oid, 'pg_class'::name) ~~ '%Made by fbs\_add\_later\_names().'::text) AND (EXISTS ( SELECT
                    FROM (pg_rewrite r
                      JOIN pg_depend d ON (((r.oid = d.objid) AND (d.classid = ('pg_rewrite'::regclass)::oid))))
@@ -7417,6 +7771,8 @@ COMMENT ON COLUMN fbs_later_names.view_id IS 'The view that fbs_add_later_names 
 COMMENT ON COLUMN fbs_later_names.state IS 'current, absent, taken (something bears the name that fbs_add_later_names did not make), or out of date (the view lacks a column, a right that a role has on the table, or that the reader''s own rights count).';
 
 COMMENT ON COLUMN fbs_later_names.taken_by IS 'What bears the name, such as table, where it is taken.';
+
+COMMENT ON COLUMN fbs_later_names.is_twin IS 'Whether a table of that name was made for FBS by something else, such as Django: half of its columns are FBS''s, or more. What is written there is not seen in FBS''s table. fbs-db adopt makes one table of the two.';
 
 CREATE TABLE fbs_license_manager_feature_usage (
     id bigint NOT NULL,
@@ -9968,6 +10324,8 @@ CREATE INDEX fbs_dms_file_attachment_company_id_created_at_idx ON fbs_dms_file_a
 CREATE INDEX fbs_dms_file_attachment_company_id_solution_db_idx ON fbs_dms_file_attachment USING btree (company_id, solution_db);
 
 CREATE INDEX fbs_dms_file_attachment_file_idx ON fbs_dms_file_attachment USING btree (file);
+
+CREATE INDEX fbs_dms_file_attachment_file_unusual_idx ON fbs_dms_file_attachment USING btree (file) WHERE ((file)::text ~ '(^|/)\.{0,2}(/|$)'::text);
 
 CREATE INDEX fbs_dms_file_attachment_mime_type_idx ON fbs_dms_file_attachment USING btree (mime_type);
 

@@ -456,8 +456,14 @@ STOPS = {
         {("fbs_odoo_databases.fbs_odoo_databases_name_key", "doubled", "3 rows have a twin")},
     ),
     "both names": (
-        "create table dms_document (like fbs_dms_document)",
-        {("fbs_dms_document", "there twice", "fbs_dms_document and dms_document are both there")},
+        "create table dms_document (like fbs_dms_document); insert into dms_document select * from fbs_dms_document",
+        {
+            (
+                "fbs_dms_document",
+                "there twice",
+                "fbs_dms_document (19 rows) and dms_document (19 rows) are both there",
+            )
+        },
     ),
     "a column that nothing fills": (
         "alter table fbs_kpis drop column name",
@@ -821,7 +827,7 @@ def test_the_command_names_what_stops_it(old: Host) -> None:
             assert result.exit_code == 1
             assert "fbs_kpis.created_at: of another type" in result.stdout
             assert "expected: timestamp with time zone" in result.stdout
-            assert "fbs_dms_document and dms_document are both there" in result.stdout
+            assert "fbs_dms_document (19 rows) and dms_document (19 rows) are both there" in result.stdout
             assert "Traceback" not in result.output
             answer = on(connection, *arguments, "--json")
             assert answer.exit_code == 1

@@ -148,7 +148,7 @@ def test_deletions_are_carried_over(pair: Pair) -> None:
     pair.host("delete from tenants where id = 4")
     assert pair.waiting() == 2
     assert pair.fields() == list(range(1, 10))
-    assert command("cleanup", "retry") == "2 done, 0 failed, 0 waiting.\n"
+    assert command("cleanup", "retry") == "2 batches done: 4 rows; 0 failed, 0 waiting.\n"
     assert pair.fields() == [5, 6, 7, 8, 9]
     assert pair.fbs("select status, count(*) from fbs_approval_requests group by 1 order by 1") == [
         ("cancelled", 4),
@@ -289,7 +289,7 @@ def test_nothing_is_noted_for_a_database_without_rules(pair: Pair, pg18: Server)
 def test_a_database_that_is_away_holds_up_nothing(pair: Pair) -> None:
     pair.host("delete from tenants where id = 1")
     say(pair.here, "postgresql://127.0.0.1:1/nowhere")
-    assert command("cleanup", "retry", code=1).startswith("0 done, 1 failed")
+    assert command("cleanup", "retry", code=1).startswith("0 batches done: 0 rows; 1 failed")
     status = json.loads(command("--database", "host", "cleanup", "status", "--json"))
     (waiting,) = status["waiting"]
     assert "in fbs: since" in CliRunner().invoke(main, ["cleanup", "status", "--all"]).output
@@ -298,7 +298,7 @@ def test_a_database_that_is_away_holds_up_nothing(pair: Pair) -> None:
     printed = command("--database", "host", "check", code=1)
     assert "clean-up tenant, in database fbs: failed" in printed
     say(pair.here, pair.there)
-    assert command("cleanup", "retry") == "1 done, 0 failed, 0 waiting.\n"
+    assert command("cleanup", "retry") == "1 batch done: 1 row; 0 failed, 0 waiting.\n"
     assert pair.fields() == [2, 3, 4, 5, 6, 7, 8, 9]
 
 
@@ -471,7 +471,7 @@ def test_the_worker_goes_on_beside_a_database_that_takes_nothing(
             with Path("fbs-db.toml").open("a") as file:
                 file.write(f'[databases.broken]\nurl = "{pg18.url(name)}"\ncomponents = []\n')
             fbs_db.migrate("broken")
-            pair.on(pg18.url(name), "drop function fbs_retry_cleanup")
+            pair.on(pg18.url(name), "drop function fbs_work_queue")
             pair.host("insert into fbs_cleanup_targets values ('gone')")
             pair.host("delete from tenants where id = 1")
             with working():
@@ -482,7 +482,7 @@ def test_the_worker_goes_on_beside_a_database_that_takes_nothing(
             connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
     told = [record.getMessage() for record in caplog.records]
     assert len([line for line in told if line.startswith("Clean-ups for database gone wait")]) == 1, told
-    assert any("fbs_retry_cleanup" in line and "Trying again in" in line for line in told)
+    assert any("fbs_work_queue" in line and "Trying again in" in line for line in told)
 
 
 # --- the worker

@@ -67,7 +67,7 @@ def damages(it: Object) -> Iterator[tuple[str, str]]:
         yield "changed", f"alter domain {it.name} set not null"
     elif it.kind == "table":
         yield "missing", f"drop table {table} cascade"
-        yield "changed", f"alter table {table} enable row level security"
+        yield "changed", f"update pg_class set relpersistence = 'u' where oid = '{table}'::regclass"
     elif it.kind == "column":
         yield "missing", f'alter table {table} drop column "{part}" cascade'
         yield "changed", _retyped(it)

@@ -284,11 +284,13 @@ def test_adopt_tells_of_the_names_that_code_goes_on_using(installed: psycopg.Con
     assert "dms_document" in fbs_db.add_later_names(url_of(installed))
 
 
-def test_a_table_under_both_names_still_stops_an_adoption(installed: psycopg.Connection) -> None:
+def test_rows_under_both_names_still_stop_an_adoption(installed: psycopg.Connection) -> None:
     installed.autocommit = True
     installed.execute("drop table fbs_migrations, fbs_migration_log cascade")
-    installed.execute("create table dms_document (like fbs_dms_document)")
-    with pytest.raises(AdoptionRefused, match="dms_document"):
+    for name in ("fbs_dms_document_tag", "dms_document_tag"):
+        installed.execute(f"create table if not exists {name} (like fbs_dms_document_tag including all)".encode())
+        installed.execute(f"insert into {name} (name, color) values ('a', 1)".encode())
+    with pytest.raises(AdoptionRefused, match="dms_document_tag"):
         fbs_db.adopt(url_of(installed), apply=True)
 
 

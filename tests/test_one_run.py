@@ -333,6 +333,15 @@ def test_other_lock_timeouts_name_who_is_in_the_way(
     assert "Nothing was changed." in caught.value.hint
 
 
+def test_a_plan_names_who_is_in_the_way(installed: psycopg.Connection, second: Connect, sql_copy: Path) -> None:
+    (sql_copy / "0099_more.sql").write_text("set local lock_timeout = '100ms'; alter table fbs_kpis add more int;")
+    host, ready = second(installed), list[fbs_db.DryRunReport]()
+    with writing(host, "select from fbs_kpis"), pytest.raises(LockTimeout) as caught:
+        migrations.plan(url_of(installed), directory=sql_copy, ready=ready.append)
+    assert f"fbs_kpis is in use by process {host.info.backend_pid} (gunicorn" in caught.value.message
+    assert "alter table fbs_kpis add more int;" in ready[0].sql
+
+
 def test_a_repair_names_who_is_in_the_way(
     installed: psycopg.Connection, second: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:

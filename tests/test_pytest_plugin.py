@@ -240,7 +240,10 @@ def test_what_dead_sessions_left_is_dropped_and_what_living_ones_use_stays(
     others = ["fbs_template", "fbs_testing", "fbs_test_of_mine", "fbs_template_of_mine"]
     with closing(psycopg.connect(server.url(), autocommit=True)) as connection:
         for name in (*left, *others):
-            connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+            limit = testing.MARK if name in left else -1
+            connection.execute(
+                sql.SQL("create database {} connection limit {}").format(sql.Identifier(name), sql.Literal(limit))
+            )
         connection.execute(sql.SQL("alter database {} with allow_connections false").format(sql.Identifier(left[1])))
         try:
             pytester.makepyfile(TWO_TESTS)
@@ -277,7 +280,7 @@ def test_a_role_that_may_create_databases_is_enough(
         connection.execute("drop role if exists fbs_tester")
         connection.execute("create role fbs_tester login createdb")
         try:
-            connection.execute("create database fbs_test_0123456789ab_1_1")
+            connection.execute(f"create database fbs_test_0123456789ab_1_1 connection limit {testing.MARK}".encode())
             pytester.makeconftest(SETUP)
             pytester.makepyfile(TWO_TESTS)
             run("-n", 2, "--fbs-database", server.url(user="fbs_tester"))

@@ -14,7 +14,7 @@ import pytest
 
 import fbs_db
 from fbs_db.errors import UnreadableValue, UsageError
-from tests.conftest import django_or_skip, url_of
+from tests.conftest import NEWEST, django_or_skip, url_of
 from tests.test_cleanup import add, seed
 from tests.test_reads_contract import reads, sample
 
@@ -156,6 +156,26 @@ def test_with_dates_of_no_use_every_read_answers_or_names_one(installed_everywhe
     assert len(named) > 25
 
 
+def test_a_row_that_a_view_cannot_calculate_with_is_no_fault_of_the_callers(seeded: psycopg.Connection) -> None:
+    seeded.execute("update fbs_workflow_definitions set estimated_duration = 2147483647")
+    seeded.execute("update fbs_workflow_instances set started_at = '290000-01-01 00:00+00'")
+    seeded.commit()
+    stream, url = "workflow.stream_runs", url_of(seeded)
+    with psycopg.connect(url, autocommit=True) as lent:
+        fbs = fbs_db.connect(lent)
+        ways: list[Callable[[], Any]] = [
+            lambda: asked(fbs, "workflow.runs"),
+            lambda: list(asked(fbs, stream)),
+            lambda: asyncio.run(asked_waiting(url, "workflow.runs")),
+            lambda: asyncio.run(asked_waiting(url, stream, stream=True)),
+        ]
+        for way in ways:
+            with pytest.raises(UnreadableValue, match="with a row of fbs_workflow_runs: timestamp out of range"):
+                way()
+        with pytest.raises(UsageError, match="cannot take a value"):
+            fbs.workflow.runs(since="2026-02-30")  # type: ignore[arg-type]
+
+
 #: Reads on Django's connection, and says which error each ends in.
 ON_DJANGO = """
 import pickle, sys
@@ -186,7 +206,7 @@ pickle.dump(told, sys.stdout.buffer)
 
 @pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
 def test_through_django_it_is_named_alike(seeded: psycopg.Connection, driver: str) -> None:
-    python = django_or_skip("5.2")
+    python = django_or_skip(NEWEST)
     seeded.execute("update fbs_msme_compliance set due_date = '10000-01-01'")
     seeded.execute("update fbs_approval_requests set created_at = 'infinity', status = 'pending'")
     seeded.execute(f"update fbs_dms_document set metadata = ({JSON[0]})::jsonb".encode())

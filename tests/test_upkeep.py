@@ -168,9 +168,9 @@ def test_cleanup_status_retry_and_sweep(host: psycopg.Connection) -> None:
     assert 'relation "fbs_custom_fields" does not exist' in status
     failed = on(host, "cleanup", "retry")
     assert failed.exit_code == 1
-    assert "0 done, 1 failed, 1 waiting." in failed.stdout
+    assert failed.stdout == "0 batches done: 0 rows; 1 failed, 1 waiting.\n"
     host.execute("alter table away rename to fbs_custom_fields")
-    assert on(host, "cleanup", "retry").stdout == "1 done, 0 failed, 0 waiting.\n"
+    assert on(host, "cleanup", "retry").stdout == "1 batch done: 3 rows; 0 failed, 0 waiting.\n"
     assert value(host, "select count(*) from fbs_custom_fields") == 7
     host.execute("set fbs.cleanup = 'off'; delete from tenants where id <= 5")
     assert answer(on(host, "cleanup", "sweep", "--json")) == [
@@ -205,11 +205,11 @@ def test_the_worker_drains_until_it_is_told_to_stop(host: psycopg.Connection) ->
     assert worker.stdout
     assert worker.stdout.readline() == "Waiting for clean-ups.\n"
     host.execute("delete from tenants where id <= 4")
-    assert worker.stdout.readline() == "1 done, 0 failed, 0 waiting.\n"
+    assert worker.stdout.readline() == "1 batch done: 4 rows; 0 failed, 0 waiting.\n"
     assert value(host, "select count(*) from fbs_custom_fields") == 6
     worker.send_signal(signal.SIGTERM)
     rest = worker.communicate(timeout=20)[0]
-    assert rest == "Stopped; 1 done in all.\n"
+    assert rest == "Stopped; 1 batch done in all: 4 rows.\n"
     assert worker.returncode == 0
 
 
@@ -284,7 +284,7 @@ def test_files_of_deleted_attachments_are_removed_below_the_root_only(
     attachments.execute("delete from fbs_dms_file_attachment where id <> 3")
     result = on(attachments, "files", "purge", "--root", str(root))
     assert result.exit_code == 1
-    assert result.stdout == "3 files removed.\n"
+    assert result.stdout == "2 files removed; 1 file gone already.\n"
     assert "leads out of" in result.stderr
     assert "is a directory" in result.stderr
     assert all(path.exists() for path in kept)

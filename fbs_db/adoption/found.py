@@ -11,6 +11,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from psycopg import sql
+
 from fbs_db.session import Session
 from fbs_db.snapshot import Key, Object, settled
 
@@ -28,6 +30,25 @@ FORMER = {
     "lic_feature_usage": "fbs_license_manager_feature_usage",
     "lic_license_manager": "fbs_license_manager_manager",
 }
+#: Tables that the migrations of FBS 2.0.3 make under names which its models do not have.
+STRAYS = {
+    "fbs_cash_entries": "fbs_app_cashentry",
+    "fbs_income_expenses": "fbs_app_incomeexpense",
+    "fbs_basic_ledgers": "fbs_app_basicledger",
+    "fbs_tax_calculations": "fbs_app_taxcalculation",
+    "fbs_msme_setup_wizards": "fbs_msme_setup_wizard",
+}
+#: Tables of those migrations for which no release has a model.
+UNUSED = (
+    "fbs_chart_of_accounts",
+    "fbs_compliance_checks",
+    "fbs_dashboard_widgets",
+    "fbs_financial_periods",
+    "fbs_model_relationships",
+    "fbs_report_executions",
+)
+#: Tables by all other names than their own.
+OTHER_NAMES = FORMER | STRAYS
 #: Their columns that have other names there.
 FORMER_COLUMNS = {
     "fbs_dms_document_tags": {"dmsdocument_id": "document_id", "dmsdocumenttag_id": "documenttag_id"},
@@ -55,6 +76,23 @@ class Table:
     owner: str
     ours: bool
     alike: bool
+
+
+@dataclass(frozen=True)
+class Double:
+    """A table that is there under two names.
+
+    Attributes:
+        kept: the one to go on with: that which has rows, or else FBS's name.
+        other: the other one.
+        rows: how many rows the first has; None where the role cannot tell.
+        other_rows: how many the other has.
+    """
+
+    kept: Table
+    other: Table
+    rows: int | None
+    other_rows: int | None
 
 
 @dataclass(frozen=True)
@@ -138,15 +176,17 @@ class Found:
 
     Attributes:
         tables: by the name they are to have.
-        doubled: tables that are there under both names.
+        doubled: tables that are there under two names, with rows in both.
+        empty: tables that go: each is there under another name besides, or no model has its name.
         columns: by table and column.
         constraints, indexes: of those tables.
-        strangers: what bears a former name, and has too little in common with FBS's table.
+        strangers: what has a former name, and too little in common with FBS's table.
         relations: every other relation of the schema with a name that FBS needs, and what it is.
     """
 
     tables: dict[str, Table]
-    doubled: tuple[Table, ...]
+    doubled: tuple[Double, ...]
+    empty: tuple[Table, ...]
     columns: dict[str, Column]
     constraints: tuple[Constraint, ...]
     indexes: tuple[Index, ...]
@@ -261,14 +301,65 @@ order by i.indrelid, c.relname
 """
 
 
+# Indexes and sequences of tables, which are gone with them.
+_GOES_WITH = """
+select c.relname::text
+from pg_catalog.pg_class as c
+where
+    c.oid in (select i.indexrelid from pg_catalog.pg_index as i where i.indrelid = any(%(oids)s::oid[]))
+    or c.oid in (
+        select d.objid from pg_catalog.pg_depend as d
+        where
+            d.classid = 'pg_catalog.pg_class'::regclass and d.refclassid = 'pg_catalog.pg_class'::regclass
+            and d.refobjid = any(%(oids)s::oid[]) and d.deptype in ('a', 'i')
+    )
+"""
+
+
 def read(at: Session, objects: Mapping[Key, Object]) -> Found:
     """What is there of FBS's tables, whoever made them.
 
     Parameters:
         objects: all that the files make.
     """
-    found, doubled, strangers = _tables(at, objects)
-    by_oid = {table.oid: table for table in found.values()}
+    found: dict[str, Table] = {}
+    doubled: list[Double] = []
+    empty: list[Table] = []
+    strangers: list[Table] = []
+    for table in candidates(at, objects):
+        if table.present in STRAYS and rows_of(at, table) == 0:
+            empty.append(table)
+        elif table.present in OTHER_NAMES and not table.alike:
+            strangers.append(table)
+        elif table.name not in found:
+            found[table.name] = table
+        elif table.definition != "view":  # which shows the table, or is the host's own; it stays
+            double = _double(at, found[table.name], table)
+            found[table.name] = double.kept
+            if double.other_rows == 0:
+                empty.append(double.other)
+            else:
+                doubled.append(double)
+    return described(at, objects, found, doubled, empty, strangers)
+
+
+def _double(at: Session, ours: Table, other: Table) -> Double:
+    rows, other_rows = rows_of(at, ours), rows_of(at, other)
+    if rows == 0 and other_rows:
+        return Double(other, ours, other_rows, rows)
+    return Double(ours, other, rows, other_rows)
+
+
+def described(
+    at: Session,
+    objects: Mapping[Key, Object],
+    tables: dict[str, Table],
+    doubled: Iterable[Double] = (),
+    empty: Iterable[Table] = (),
+    strangers: Iterable[Table] = (),
+) -> Found:
+    """All there is to know of these tables, by the names they are to have."""
+    by_oid = {table.oid: table for table in tables.values()}
     arguments = {"schema": at.schema, "oids": list(by_oid)}
     rows = at.cursor().execute(_COLUMNS, arguments).fetchall()
     names = {(row[0], row[1]) for row in rows}
@@ -278,40 +369,46 @@ def read(at: Session, objects: Mapping[Key, Object]) -> Found:
         Index(by_oid[oid].name, name, unique, settled(renamed(by_oid[oid].name, substance)), valid)
         for oid, name, unique, substance, valid in at.cursor().execute(_INDEXES, arguments)
     ]
-    known = {table.present for table in found.values()} | {table.present for table in doubled}
+    others = [*(double.other for double in doubled), *empty]
+    known = {table.present for table in (*tables.values(), *others)}
     known |= {index.name for index in indexes} | {key.name for key in constraints if key.kind in "pux"}
     known |= {column.sequence_name for column in columns}
+    known |= {name for (name,) in at.cursor().execute(_GOES_WITH, {"oids": [table.oid for table in others]})}
+    gone = {table.oid for table in empty}
     return Found(
-        found,
+        tables,
         tuple(doubled),
+        tuple(empty),
         {column.name: column for column in columns},
-        tuple(constraints),
+        tuple(key for key in constraints if key.target_oid not in gone),  # which goes with its target
         tuple(indexes),
         tuple(strangers),
         {name: what for name, what in _relations(at, objects).items() if name not in known},
     )
 
 
-def _tables(at: Session, objects: Mapping[Key, Object]) -> tuple[dict[str, Table], list[Table], list[Table]]:
+def candidates(at: Session, objects: Mapping[Key, Object]) -> list[Table]:
+    """What has the name of one of FBS's tables, or another name of it; those with its own name first."""
     names = {name for kind, name in objects if kind == "table"}
-    found: dict[str, Table] = {}
-    doubled: list[Table] = []
-    strangers: list[Table] = []
-    rows = at.cursor().execute(_TABLES, {"schema": at.schema, "names": [*names, *FORMER]}).fetchall()
-    for present, oid, definition, owner, ours, columns in sorted(rows, key=lambda row: row[0] in FORMER):
-        name = FORMER.get(present, present)
-        table = Table(name, present, oid, definition, owner, ours, _alike(name, columns, objects))
-        if present in FORMER and not table.alike:
-            strangers.append(table)
-        elif table.name in found:
-            if definition != "view":  # which shows the table, or is the host's own; it stays
-                doubled.append(table)
-        else:
-            found[table.name] = table
-    return found, doubled, strangers
+    wanted = [*names, *(other for other, name in OTHER_NAMES.items() if name in names)]
+    rows = at.cursor().execute(_TABLES, {"schema": at.schema, "names": wanted}).fetchall()
+    return [
+        Table(name, present, oid, definition, owner, ours, alike(name, columns, objects))
+        for present, oid, definition, owner, ours, columns in sorted(rows, key=lambda row: row[0] in OTHER_NAMES)
+        for name in (OTHER_NAMES.get(present, present),)
+    ]
 
 
-def _alike(table: str, columns: Iterable[str], objects: Mapping[Key, Object]) -> bool:
+def rows_of(at: Session, table: Table) -> int | None:
+    """How many rows a table has; None where the role cannot tell, as it is no owner's, or not all are shown."""
+    hidden = at.select("select row_security_active(%s::oid)", table.oid) == [(True,)]
+    if not table.ours or hidden or table.definition.partition(" with ")[0] not in ("table", "unlogged table"):
+        return None
+    place = f"{at.quoted_schema}.{sql.Identifier(table.present).as_string(at.connection)}"
+    return int((at.cursor().execute(f"select count(*) from {place}".encode()).fetchone() or (0,))[0])
+
+
+def alike(table: str, columns: Iterable[str], objects: Mapping[Key, Object]) -> bool:
     """Whether it may be FBS's: others may use the name, the former ones above all."""
     wanted = {name for kind, name in objects if kind == "column" and name.partition(".")[0] == table}
     there = {f"{table}.{FORMER_COLUMNS.get(table, {}).get(name, name)}" for name in columns}

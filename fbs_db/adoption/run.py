@@ -12,11 +12,12 @@ import psycopg
 from psycopg import sql
 
 from fbs_db import files, health, snapshot, wording
+from fbs_db.adoption import beside, twins
 from fbs_db.adoption import found as reading
 from fbs_db.adoption.found import Found
 from fbs_db.adoption.tables import fit
 from fbs_db.adoption.work import Change, Fit, UserTable
-from fbs_db.backend import Backend
+from fbs_db.backend import Applied, Backend
 from fbs_db.connection import from_server, raise_if_lost, said_by, shown
 from fbs_db.errors import AdoptionRefused, LockTimeout, PoolerRefused, ServerError, TargetError
 from fbs_db.health import CheckReport, Finding
@@ -107,6 +108,9 @@ def adopt(
 ) -> AdoptReport:
     """Take over FBS's tables that something else made, such as Django's ``migrate``.
 
+    A table that is there under two names is one table afterwards: the empty one goes, and
+    the rows of the other are FBS's. So it is in a schema that is managed already.
+
     All rows stay. What FBS lacks is added, names become those of the files, what is
     redundant goes; then the history says that every file is applied. One transaction:
     all of it, or nothing. Without ``apply`` the plan alone, which only reads.
@@ -119,7 +123,7 @@ def adopt(
 
     Raises:
         AdoptionRefused: something stops it, each thing named; only with ``apply``.
-        TargetError: the schema is managed already, or holds nothing of FBS.
+        TargetError: the schema is managed already and no table is there twice, or it holds nothing of FBS.
         LockTimeout: a table is in use for longer than five tries, or a migration is going on.
         FbsDbError: see `fbs_db.errors`. Nothing was changed then.
 
@@ -127,29 +131,18 @@ def adopt(
     """
     with session(database, schema, application="fbs-db adopt") as at:
         backend = Backend(at.connection, at.schema, said=lambda text: progress(Progress("wait", text=text)))
-        _refuse(at, backend)
-        refuse_unfit(at)
-        name = user_table if user_table is not None else at.place.user_table
-        users = at.table(name) if name else ""
+        managed = bool(backend.history())
+        if not managed:
+            refuse_unfit(at)
         with health.reading(at):
-            plan = _plan(at, backend, users)
+            plan, lock = _plan(at, backend, user_table)
         if not apply:
             return plan
         _refuse_stopped(plan)
+        if managed:
+            refuse_unfit(at)
         with backend.lock(wait):
-            _refuse(at, backend)
-            return _patiently(at, backend, users, progress)
-
-
-def _refuse(at: Session, backend: Backend) -> None:
-    """Refuse a schema that is managed."""
-    if history := backend.history():
-        raise TargetError(
-            f"Schema {at.schema} is managed already:"
-            f" fbs-db {history[0].fbs_db_version} recorded its files on {history[0].applied_at:%Y-%m-%d %H:%M}.",
-            hint=f"See whether it is whole: {wording.command('check')}\n"
-            f"Bring it back where it is not: {wording.command('repair')}",
-        )
+            return _patiently(at, backend, user_table, lock, progress)
 
 
 def _refuse_stopped(plan: AdoptReport) -> None:
@@ -171,28 +164,72 @@ def _told(finding: Finding) -> str:
 # --- the plan
 
 
-def _plan(at: Session, backend: Backend, user_table: str) -> AdoptReport:
+def _plan(at: Session, backend: Backend, user_table: str | None) -> tuple[AdoptReport, str]:
+    """The plan, and the statement that takes the locks for it."""
     objects = _objects(at)
+    if history := backend.history():
+        return _plan_beside(at, backend, history[0], objects)
+    name = user_table if user_table is not None else at.place.user_table
     there = reading.read(at, objects)
     if not there.tables:
         raise TargetError(
             f"There is no table of FBS in schema {at.schema}.",
             hint=f"Make them: {wording.command('migrate')}\nOr name the schema in which they are: --schema",
         )
-    users = _user_table(at, there, objects, user_table)
+    users = _user_table(at, there, objects, at.table(name) if name else "")
     fitted = fit(at, objects, there, users)
     backend.user_table = users.name if users else ""
     changes = (*fitted.changes, *_records(at, backend), *_links(at, users))
-    return AdoptReport(
+    tables = tuple(_table(name, there, fitted, changes) for kind, name in objects if kind == "table")
+    locks = twins.to_lock(at, [one for one in (*there.tables.values(), *there.empty) if one.definition == "table"])
+    return _report(at, backend, tables, replace(fitted, changes=changes), locks)
+
+
+def _plan_beside(
+    at: Session, backend: Backend, first: Applied, objects: Mapping[Key, Object]
+) -> tuple[AdoptReport, str]:
+    """Of a schema that is managed: what is to be done with tables that are there under another name besides.
+
+    Raises:
+        TargetError: there is none.
+    """
+    doubles = beside.doubles(at, objects)
+    if not doubles:
+        raise TargetError(
+            f"Schema {at.schema} is managed already:"
+            f" fbs-db {first.fbs_db_version} recorded its files on {first.applied_at:%Y-%m-%d %H:%M}.",
+            hint=f"See whether it is whole: {wording.command('check')}\n"
+            f"Bring it back where it is not: {wording.command('repair')}",
+        )
+    there = beside.filled(at, objects, doubles)
+    query = "select distinct user_table::oid::regclass::text from {fbs}fbs_user_columns where user_table is not null"
+    tied = [name for (name,) in at.select(query)]
+    users = _user_table(at, there, objects, at.table(tied[0]) if tied else "")
+    fitted = beside.plan(at, objects, doubles, there, users)
+    backend.user_table = users.name if users else ""
+    tables = tuple(
+        replace(_table(one.kept.name, there, fitted, fitted.changes), present=one.other.present) for one in doubles
+    )
+    locks = twins.to_lock(at, [table for one in doubles for table in (one.kept, one.other)])
+    return _report(at, backend, tables, fitted, locks)
+
+
+def _report(
+    at: Session, backend: Backend, tables: tuple[AdoptedTable, ...], fitted: Fit, locks: list[str]
+) -> tuple[AdoptReport, str]:
+    # All at once, before any work.
+    lock = f"lock table {', '.join(locks)} in access exclusive mode;"
+    report = AdoptReport(
         database=shown(at.connection),
         schema=at.schema,
         user_table=backend.user_table,
-        tables=tuple(_table(name, there, fitted, changes) for kind, name in objects if kind == "table"),
-        changes=changes,
+        tables=tables,
+        changes=fitted.changes,
         stops=fitted.stops,
         kept=fitted.kept,
-        script="" if fitted.stops else _script(at, backend, there, changes),
+        script="" if fitted.stops else _script(backend, lock, fitted.changes),
     )
+    return report, lock
 
 
 def _objects(at: Session) -> Mapping[Key, Object]:
@@ -269,35 +306,23 @@ def _links(at: Session, users: UserTable | None) -> Iterator[Change]:
         yield Change("", "add", "users", users.name, "its rules on delete", (statement,))
 
 
-def _script(at: Session, backend: Backend, there: Found, changes: tuple[Change, ...]) -> str:
+def _script(backend: Backend, lock: str, changes: tuple[Change, ...]) -> str:
     """What is sent, to be read, or run by psql."""
-    parts = ["begin;", backend.settings_sql(), _UNCHECKED, _lock(at, there)]
+    parts = ["begin;", backend.settings_sql(), _UNCHECKED, lock]
     parts += [statement for change in changes for statement in change.statements]
     return "\n\n".join([*parts, "commit;"]) + "\n"
-
-
-def _lock(at: Session, there: Found) -> str:
-    """All locks at once, before any work: also those of tables at which keys point that are dropped."""
-    names = [
-        sql.Identifier(at.schema, table.present).as_string(at.connection)
-        for table in there.tables.values()
-        if table.definition == "table"
-    ]
-    may_lock = "select has_table_privilege(%s::oid, 'update, delete, truncate')"
-    targets = {(key.target_oid, key.target) for key in there.constraints if key.target}
-    ours = {table.oid for table in there.tables.values()}
-    names += sorted(name for oid, name in targets if oid not in ours and at.select(may_lock, oid) == [(True,)])
-    return f"lock table {', '.join(names)} in access exclusive mode;"
 
 
 # --- doing it
 
 
-def _patiently(at: Session, backend: Backend, users: str, progress: Callable[[Progress], None]) -> AdoptReport:
+def _patiently(
+    at: Session, backend: Backend, user_table: str | None, lock: str, progress: Callable[[Progress], None]
+) -> AdoptReport:
     tries = 1 if backend.in_callers_transaction else _TRIES
     for attempt in range(1, tries + 1):
         try:
-            return _do(at, backend, users, progress)
+            return _do(at, backend, user_table, lock, progress)
         except LockTimeout as error:
             named(error, at.connection)
             if attempt == tries:
@@ -308,23 +333,32 @@ def _patiently(at: Session, backend: Backend, users: str, progress: Callable[[Pr
     raise AssertionError("unreachable")
 
 
-def _do(at: Session, backend: Backend, users: str, progress: Callable[[Progress], None]) -> AdoptReport:
+def _do(
+    at: Session, backend: Backend, user_table: str | None, lock: str, progress: Callable[[Progress], None]
+) -> AdoptReport:
     with backend.run_transaction(), at.translated(), _bodies_unchecked(at):
         if not backend.holds_lock():
             raise PoolerRefused("The server session changed under way.", hint="Adopt over a direct connection.")
-        at.cursor().execute(_lock(at, reading.read(at, _objects(at))).encode())
-        plan = _plan(at, backend, users)  # anew: what it is based on can change no more
+        at.cursor().execute(lock.encode())
+        plan, needed = _plan(at, backend, user_table)  # anew: what it is based on can change no more
+        at.cursor().execute(needed.encode())
         _refuse_stopped(plan)
+        before = {_subject(one) for one in health.check_at(at).findings} if backend.history() else set()
         for change in plan.changes:
             progress(Progress("wait", text=f"{change.kind} {change.object}"))
             _run(at, change)
         progress(Progress("wait", text="check"))
         found = health.check_at(at)
         kept = {(one.kind, one.object) for one in plan.kept}
-        if left := [one for one in found.findings if one.severity != "note" and (one.kind, one.object) not in kept]:
+        left = [one for one in found.findings if one.severity != "note" and (one.kind, one.object) not in kept]
+        if left := [one for one in left if _subject(one) not in before]:
             text = "\n".join(["It would not be whole afterwards:", *map(_told, left)])
             raise AdoptionRefused(text, hint="Nothing was changed.", report=replace(plan, check=found))
         return replace(plan, adopted=True, check=found)
+
+
+def _subject(finding: Finding) -> tuple[str, str, str]:
+    return finding.kind, finding.object, finding.problem
 
 
 def _run(at: Session, change: Change) -> None:

@@ -10,9 +10,9 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from fbs_db import snapshot
-from fbs_db.adoption import values
+from fbs_db.adoption import twins, values
 from fbs_db.adoption.columns import columns
-from fbs_db.adoption.found import Found
+from fbs_db.adoption.found import Found, Table, rows_of
 from fbs_db.adoption.indexes import indexes
 from fbs_db.adoption.keys import keys
 from fbs_db.adoption.work import FUNCTIONS, INDEXES, LINKS, RENAMED, REST, TABLES, TYPED, Change, Fit, UserTable, Work
@@ -59,13 +59,20 @@ def _tables(work: Work) -> None:
             work.stop("table", it.name, "belongs to somebody else", table.owner, None, "Connect as that role.")
         else:
             work.match(it.name)
-    for table in work.there.doubled:
-        both = f"{table.name} and {table.present} are both there"
-        mend = "Bring the rows together in one of them, and drop the other."
-        work.stop("table", table.name, "there twice", both, "one of them", mend)
+    for double in work.there.doubled:
+        twins.stop_double(work, double)
     for table in work.there.strangers:
-        work.keep("table", table.present, "it bears a former name of FBS's, but not its columns")
+        rows = rows_of(work.at, table)
+        count = "" if rows is None else f", and has {rows:,} rows"
+        work.keep("table", table.present, f"it has another name of {table.name}, but not its columns{count}")
+    twins.keep_unused(work)
+    twins.drop(work, [(table, _why_empty(work, table)) for table in work.there.empty])
     _names(work)
+
+
+def _why_empty(work: Work, table: Table) -> str:
+    kept = work.there.tables.get(table.name)
+    return f"it is empty, and {kept.present} is kept" if kept else f"it is empty, and {table.name} is made"
 
 
 def _names(work: Work) -> None:

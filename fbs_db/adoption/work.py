@@ -19,7 +19,7 @@ from fbs_db.snapshot import Key, Object
 Action = Literal["rename", "add", "change", "drop"]
 
 #: What runs after what.
-(RENAMED, FREED, KEYS_RENAMED, TYPED, COLUMNS, TABLES, FUNCTIONS, KEYS, LINKS, INDEXES, REST) = range(11)
+(MOVED, GONE, RENAMED, FREED, KEYS_RENAMED, TYPED, COLUMNS, TABLES, FUNCTIONS, KEYS, LINKS, INDEXES, REST) = range(13)
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,8 @@ class Work:
         self.found = snapshot.read(at)
         if "fbs_settings" in there.tables and "fbs_cleanup_rules" in there.tables:
             self.found |= snapshot.read_rows(at, objects)
+        gone = {table.present for table in there.empty}
+        self.found = {key: it for key, it in self.found.items() if key[1].split()[-1].partition(".")[0] not in gone}
         self.changes: dict[int, list[Change]] = defaultdict(list)
         self.stops: list[Finding] = []
         self.kept: list[Finding] = []
@@ -111,6 +113,12 @@ class Work:
         table = name.removeprefix("column ").removeprefix("table ").partition(".")[0]
         of = table if table in self.there.tables else ""
         self.changes[phase].append(Change(of, action, kind, name, reason, statements))
+
+    def add(
+        self, phase: int, table: Table, action: Action, kind: str, name: str, reason: str, *statements: str
+    ) -> None:
+        """Something about a table that is there under another name besides."""
+        self.changes[phase].append(Change(table.name, action, kind, name, reason, statements))
 
     def make(self, phase: int, it: Object, there: Object | None = None, reason: str = "") -> None:
         """Make an object as a repair would, or give it its definition."""

@@ -8,10 +8,10 @@ import click
 
 import fbs_db
 from fbs_db.adoption import AdoptedTable, AdoptReport
-from fbs_db.adoption.found import FORMER
 from fbs_db.cli.base import complain, json_option, main, print_json, quiet, schema_option, verbose
 from fbs_db.cli.health import show_finding
 from fbs_db.errors import AdoptionRefused
+from fbs_db.names import LATER
 from fbs_db.reports import Progress
 from fbs_db.wording import command, commented
 
@@ -31,6 +31,9 @@ def adopt(database: str | None, apply_: bool, user_table: str | None, schema: st
     dropped as redundant, and what stops it. With -v its statements, too, for psql: all
     else are comments then. With --apply it is done, in one transaction, and checked
     before that is final.
+
+    A table that is there under two names becomes one, in a managed schema too: the empty
+    one is dropped, and the rows of the other are kept. Rows in both stop it.
 
     Exit codes: 0 it can be done, or was; 1 something stops it; 2 it could not look.
     """
@@ -62,6 +65,8 @@ def _show(report: AdoptReport) -> None:
     for table in report.tables:
         _show_table(table)
     for change in report.changes:
+        if change.kind == "rows" and change.statements:
+            _say(f"moved: {change.object}: {change.reason}")
         if change.action == "drop":
             _say(f"dropped: {change.kind} {change.object}: {change.reason}")
     for finding in (*report.kept, *report.stops):
@@ -89,8 +94,10 @@ def _conclude(report: AdoptReport) -> None:
     users = f"its users are in {report.user_table}" if report.user_table else "tied to no user table"
     where = f"schema {report.schema} of {report.database}, {users}"
     if report.adopted:
-        _say(click.style(f"Adopted, and healthy: {where}.", fg="green"))
-        former = sorted(table.present for table in report.tables if table.present in FORMER)
+        healthy = report.check is not None and report.check.healthy
+        more = f"Adopted: {where}. See what else there is: {command('check')}"
+        _say(click.style(f"Adopted, and healthy: {where}." if healthy else more, fg="green"))
+        former = sorted(table.present for table in report.tables if table.present in LATER)
         if former:
             _say(f"For code that goes on using {', '.join(former)} make views: {command('names', 'add')}")
     elif report.stops:

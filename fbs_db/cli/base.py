@@ -15,7 +15,8 @@ from typing import Any
 import click
 
 import fbs_db
-from fbs_db import config, wording
+from fbs_db import config, server, wording
+from fbs_db.cli.interrupts import handled, interruption
 from fbs_db.errors import FbsDbError, UsageError
 from fbs_db.reports import Progress, UserColumn
 
@@ -39,6 +40,16 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Answer in JS
 class _Group(click.Group):
     """Errors become one message and an exit code; no command ends in a traceback."""
 
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        with handled():
+            return super().__call__(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (KeyboardInterrupt, click.Abort) as error:  # before click makes one of the other
+            raise interruption(error) or error from None
+
     def main(  # type: ignore[override]
         self, args: Sequence[str] | None = None, *, standalone_mode: bool = True, **kwargs: Any
     ) -> Any:
@@ -49,10 +60,7 @@ class _Group(click.Group):
             if not standalone_mode:
                 return code
             sys.exit(code if isinstance(code, int) else 0)
-        except click.Abort as error:
-            if isinstance(error.__cause__, KeyboardInterrupt):
-                complain("Interrupted. What was not committed is undone.")
-                sys.exit(130)
+        except click.Abort:
             failure = FbsDbError("It was not confirmed. Nothing was changed.")
             failure.exit_code = 1
         except click.ClickException as error:
@@ -63,9 +71,6 @@ class _Group(click.Group):
             failure = UsageError(error.format_message(), hint=f"Its help: {path} --help")
         except FbsDbError as error:
             failure = error
-        except KeyboardInterrupt:
-            complain("Interrupted. What was not committed is undone.")
-            sys.exit(130)
         except Exception as error:
             if verbose():
                 raise
@@ -84,7 +89,7 @@ class _Group(click.Group):
     "--database",
     metavar="URL",
     help="PostgreSQL to work on, or the name of a configured database. By default DATABASE_URL, PGHOST and its kin,"
-    " fbs-db.toml, or the embedded server.",
+    " fbs-db.toml, the settings of DJANGO_SETTINGS_MODULE, or the embedded server.",
 )
 @click.option("-v", "--verbose", count=True, help="Tell more: the server's notices; twice: everything.")
 @click.option("--no-color", is_flag=True, help="No colours, as with NO_COLOR.")
@@ -100,10 +105,11 @@ def main(context: click.Context, database: str | None, verbose: int, no_color: b
     fbs-db psql                                 look around
 
     Exit codes: 0 done; 1 the schema or its files are at fault; 2 it could not be done;
-    130 interrupted; 3 files are pending, for status --exit-code.
+    130 interrupted, 143 terminated; 3 files are pending, for status --exit-code.
     """
     context.obj = database
     context.with_resource(wording.given(database=database))
+    server.announce = lambda text: click.secho(text, fg="yellow", err=True)
     if no_color or os.environ.get("NO_COLOR"):
         context.color = False
     level = [logging.WARNING, logging.INFO, logging.DEBUG][min(verbose, 2)]

@@ -111,7 +111,7 @@ def _show_mends(report: RepairReport, applied: bool) -> None:
     for mend in report.mends:
         _say(f"{mend.kind} {mend.object}: {mend.problem}{'; mended' if mend.done else ''}")
         if mend.reason:
-            _say(f"{'Failed' if mend.safe else 'For you to decide'}: {mend.reason}", fg="yellow")
+            _say(f"{'Not mended' if mend.safe else 'For you to decide'}: {mend.reason}", fg="yellow")
         for statement in mend.statements if not mend.done else ():
             click.echo(statement if mend.safe else wording.commented(statement))
     if not report.mends:

@@ -256,10 +256,14 @@ def psql(database: str | None, arguments: tuple[str, ...], schema: str | None) -
     environment = dict(os.environ)
     if password := options.pop("password", None):
         environment["PGPASSWORD"] = str(password)
+    settings = [str(options.pop("options", None) or environment.get("PGOPTIONS", ""))]
+    if connection.looks_for_clients(where):
+        settings.insert(0, f"-c {connection.CLIENT_CHECK}=1s")
     schema = schema or place.schema
     if schema and schema != "public":
         quoted = re.sub(r"([\\\s])", r"\\\1", '"' + schema.replace('"', '""') + '"')
-        environment["PGOPTIONS"] = f"{environment.get('PGOPTIONS', '')} -c search_path={quoted}".strip()
+        settings.append(f"-c search_path={quoted}")
+    environment["PGOPTIONS"] = " ".join(filter(None, settings))
     program = _psql()
     sys.stdout.flush()
     os.execve(program, [program, "-d", conninfo.make_conninfo("", **options), *arguments], environment)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import signal
+import os
 import sys
-import threading
+import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from fbs_db.cli.base import (
     wrapped,
 )
 from fbs_db.errors import RowsAtStake
+from fbs_db.reports import Progress
 from fbs_db.wording import command, counted
 
 
@@ -191,11 +193,21 @@ def cleanup_retry(database: str | None, schema: str | None, as_json: bool) -> No
     if as_json:
         print_json(report.as_dict())
     else:
-        click.echo(f"{report.done} done, {report.failed} failed, {report.waiting} waiting.")
+        click.echo(counts_of(report))
         if report.failed:
             complain("Not all could be cleaned up.", f"See why: {command('cleanup', 'status')}")
     if report.failed:
         sys.exit(1)
+
+
+def counts_of(report: cleanups.RetryReport) -> str:
+    """What a round over the queue did."""
+    return f"{batches_of(report.done, report.rows)}; {report.failed:,} failed, {report.waiting:,} waiting."
+
+
+def batches_of(count: int, rows: int, done: str = "done") -> str:
+    """So many entries of the queue, each a batch of rows, and the rows."""
+    return f"{counted(count, 'batch')} {done}: {counted(rows, 'row')}"
 
 
 @cleanup.command("sweep")
@@ -209,7 +221,7 @@ def cleanup_sweep(database: str | None, model: str | None, schema: str | None, a
     Where several databases are configured and none is named, in each of them. Exit code
     1 where a model could not be swept.
     """
-    swept = cleanups.sweep_orphans(database, model=model, schema=schema)
+    swept = cleanups.sweep_orphans(database, model=model, schema=schema, progress=quiet if as_json else _now_and_then())
     if as_json:
         print_json([row.as_dict() for row in swept])
     elif not swept:
@@ -226,39 +238,18 @@ def _swept(row: cleanups.Swept) -> str:
     return f"{row.orphans:,} gone, {counted(row.touched or 0, 'row')} cleaned up"
 
 
-@cleanup.command("run")
-@click.option(
-    "--poll",
-    metavar="SECONDS",
-    type=click.FloatRange(min=0.05),
-    default=1.0,
-    show_default=True,
-    help="How long to rest when nothing waits.",
-)
-@schema_option
-@click.pass_obj
-def cleanup_run(database: str | None, poll: float, schema: str | None) -> None:
-    """Do what waits as it comes, until stopped: a worker. Several share the work.
+def _now_and_then(seconds: float = 1) -> Callable[[Progress], None]:
+    """Shows progress on standard error, once it takes longer, and then once in so many seconds."""
+    told = time.monotonic()
 
-    Where several databases are configured and none is named, it works them all, and
-    carries over what waits in one for another.
+    def show(progress: Progress) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if now - told >= seconds:
+            told = now
+            click.echo(f"  {progress.text}", err=True)
 
-    SIGTERM or Ctrl-C ends it after the batch at hand.
-    """
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        # From a thread: this one may be just inside stop.wait(), and holds the lock that set() wants.
-        signal.signal(number, lambda *_: threading.Thread(target=stop.set, daemon=True).start())
-    click.echo("Waiting for clean-ups.")
-    total = 0
-
-    def tell(report: cleanups.RetryReport) -> None:
-        nonlocal total
-        total += report.done
-        click.echo(f"{report.done} done, {report.failed} failed, {report.waiting} waiting.")
-
-    cleanups.run_cleanup(database, stop=stop, poll=poll, schema=schema, progress=tell)
-    click.echo(f"Stopped; {total} done in all.")
+    return show
 
 
 @main.command()
@@ -303,23 +294,52 @@ def files() -> None:
     type=click.Path(path_type=Path),
     help="Where the storage keeps its files, such as Django's MEDIA_ROOT.",
 )
+@click.option(
+    "--give-up",
+    metavar="NAME",
+    multiple=True,
+    help="Leave this file where it is, and take it off the list; may be given again.",
+)
 @schema_option
 @json_option
 @click.pass_obj
-def files_purge(database: str | None, root: Path, schema: str | None, as_json: bool) -> None:
+def files_purge(database: str | None, root: Path, give_up: tuple[str, ...], schema: str | None, as_json: bool) -> None:
     """Remove the files that wait for it from below DIR, and from nowhere else.
 
-    Exit code 1 where some could not be removed; they wait.
+    Symbolic links below DIR are not followed. Exit code 1 where some could not be removed:
+    they wait, and each time it is said which and why, until they are removed or given up.
     """
-    report = storage.purge_files(storage.remover(root), database, schema=schema)
+    report = storage.purge_files(storage.remover(root), database, give_up=give_up, schema=schema)
     if as_json:
         print_json(report.as_dict())
     else:
-        click.echo(f"{counted(len(report.removed), 'file')} removed.")
+        for name in report.given_up:
+            click.echo(f"Given up: {_printable(name)}")
+        already = f"; {_files(report.gone)} gone already" if report.gone else ""
+        click.echo(f"{_files(report.removed)} removed{already}.")
         for name, reason in report.failed:
-            complain(f"{name}: {reason}")
+            complain(f"{_printable(name)}: {reason}")
+        if report.failed:
+            click.echo("They wait. To leave one where it is, and hear of it no more: --give-up NAME", err=True)
     if report.failed:
         sys.exit(1)
+
+
+def _files(names: tuple[str, ...]) -> str:
+    return counted(len(names), "file")
+
+
+def _printable(name: str) -> str:
+    """A file's name in one line, whatever is in it, as a shell takes it."""
+    if name.isprintable():
+        return name
+    escaped = "".join(
+        character
+        if character.isprintable() and character not in "\\'"
+        else "".join(f"\\x{byte:02x}" for byte in os.fsencode(character))
+        for character in name
+    )
+    return f"$'{escaped}'"
 
 
 @main.command()

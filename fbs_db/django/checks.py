@@ -17,9 +17,10 @@ from django.core.management import get_commands, load_command_class
 from django.db import connections, router
 
 import fbs_db
-from fbs_db.django import conf, receivers
+from fbs_db.django import conf, receivers, tables
+from fbs_db.django.conf import is_per_tenant
 from fbs_db.django.hosts import host_models
-from fbs_db.django.install import is_migrating
+from fbs_db.django.install import is_migrating, unattached
 from fbs_db.django.router import component_of, home_of, same_database
 from fbs_db.errors import FbsDbError, UsageError
 from fbs_db.health import Finding
@@ -74,8 +75,9 @@ def settings(app_configs: Any, **_: Any) -> list[CheckMessage]:
             id="fbs_db.E002",
         )
         for host in hosts
-        if not any(host.lives_in(alias) for alias in known.databases)
+        if not is_per_tenant(host.model) and not any(host.lives_in(alias) for alias in known.databases)
     ]
+    messages += tables.of_settings(hosts)
     names = {host.model_name for host in hosts}
     if len(names) < len(hosts):
         messages.append(Error("HOSTS names two models with one MODEL_NAME.", id="fbs_db.E003"))
@@ -183,14 +185,18 @@ def _findings(alias: str) -> Iterator[CheckMessage]:
     report = fbs_db.check(alias)
     for finding in report.findings:
         yield _message(finding, alias)
-    attached = {host.model_name for host in fbs_db.list_hosts(alias)} if report.objects else set()
-    for host in host_models() if report.objects else ():
-        if host.lives_in(alias) and host.model_name not in attached:
-            yield checks.Warning(
-                f"FBS in {alias}: {host.model._meta.label} is not attached.",
-                hint=conf.migrate_command(alias),
-                id="fbs_db.W122",
-            )
+    if not report.objects:
+        return
+    try:
+        yield from tables.not_attached(unattached(alias), alias)
+        yield from tables.out_of_sight(alias)
+        yield from tables.names_taken(alias)
+    except FbsDbError as error:
+        yield checks.Warning(
+            f"FBS in {alias}: whether your models are attached could not be looked at: {error.message}",
+            hint=error.hint,
+            id="fbs_db.W005",
+        )
 
 
 def _message(finding: Finding, alias: str) -> CheckMessage:

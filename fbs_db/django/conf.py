@@ -27,6 +27,8 @@ from fbs_db.config import Config, DatabaseConfig
 from fbs_db.errors import UsageError
 
 SOURCE = "FBS_DB in Django's settings"
+#: What entries of INSTALLED_APPS for our app begin with: its module, or its class.
+_APP = "fbs_db.django"
 _KEYS = ("DATABASES", "HOSTS", "SIGNALS", "LATER_NAMES")
 
 
@@ -98,7 +100,10 @@ def placement() -> Mapping[str, DatabaseConfig]:
             hint="Django's DATABASES says how to connect. FBS_DB names its aliases.",
         )
     places = config.parse({"databases": {alias: {**table, "service": alias} for alias, table in said.items()}}, SOURCE)
-    return {alias: replace(place, service=None) for alias, place in places.databases.items()}
+    return {
+        alias: replace(place, service=None, schema=place.schema or _schema_of(alias))
+        for alias, place in places.databases.items()
+    }
 
 
 def read_from_command(directory: Path) -> Config:
@@ -112,7 +117,7 @@ def read_from_command(directory: Path) -> Config:
         import django
         from django.conf import settings
 
-        if not hasattr(settings, "FBS_DB"):
+        if not hasattr(settings, "FBS_DB") and not any(name.startswith(_APP) for name in settings.INSTALLED_APPS):
             return Config()
         django.setup()
     except Exception as error:
@@ -168,12 +173,39 @@ def migrate_command(alias: str) -> str:
 
 
 def quoted(table: str, alias: str) -> str:
-    """A table's name as it stands in SQL."""
+    """A table's name as it stands in SQL, with its schema where ``db_table`` names one: ``hr"."person``."""
     from django.db import connections
 
-    if re.fullmatch(r"[a-z_][a-z0-9_]*", table):
-        return table
-    return str(connections[alias].ops.quote_name(table))
+    parts = connections[alias].ops.quote_name(table)[1:-1].split('"."')
+    return ".".join(part if re.fullmatch(r"[a-z_][a-z0-9_]*", part) else f'"{part}"' for part in parts)
+
+
+def _schema_of(alias: str) -> str | None:
+    """Where Django makes its own tables, if OPTIONS lead it away from ``public``: FBS's belong beside them."""
+    from django.conf import settings
+
+    options = str(settings.DATABASES[alias].get("OPTIONS", {}).get("options", ""))
+    paths = re.findall(r"search[_-]path\s*=\s*((?:[^\s\\]|\\.)+)", options)
+    path = re.sub(r"\\(.)", r"\1", paths[-1]) if paths else ""
+    schemas = [name.strip().strip("\"'") for name in path.split(",")]
+    schemas = [name for name in schemas if name and name != "$user"]
+    return None if "public" in schemas else next(iter(schemas), None)
+
+
+def is_per_tenant(model: Any) -> bool:
+    """Whether a model has a table in each tenant's schema, as django-tenants and its kin keep it."""
+    from django.conf import settings
+
+    engines = [database.get("ENGINE") or "" for database in settings.DATABASES.values()]
+    if not getattr(settings, "TENANT_MODEL", None) and not any("tenant" in engine for engine in engines):
+        return False
+    config = model._meta.app_config
+    names = {config.name, f"{type(config).__module__}.{type(config).__qualname__}"}
+    types = getattr(settings, "TENANT_TYPES", None) or {}
+    shared = {*getattr(settings, "SHARED_APPS", ()), *types.get("public", {}).get("APPS", ())}
+    of_tenants = {*getattr(settings, "TENANT_APPS", ())}
+    of_tenants |= {app for name, kind in types.items() if name != "public" for app in kind.get("APPS", ())}
+    return bool(names & of_tenants) or bool(shared and not names & shared)
 
 
 def _with_users(place: DatabaseConfig) -> DatabaseConfig:
@@ -185,7 +217,7 @@ def _with_users(place: DatabaseConfig) -> DatabaseConfig:
     if not apps.models_ready or not apps.is_installed("django.contrib.auth"):
         return place
     users = get_user_model()
-    here = router.allow_migrate_model(place.name, users)
+    here = router.allow_migrate_model(place.name, users) and not is_per_tenant(users)
     return replace(
         place,
         user_table=place.user_table or (quoted(users._meta.db_table, place.name) if here else None),

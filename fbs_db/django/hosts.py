@@ -10,7 +10,7 @@ from django.apps import apps
 from django.core.exceptions import FieldDoesNotExist
 from django.db import router
 
-from fbs_db.django.conf import SOURCE, quoted, said_of
+from fbs_db.django.conf import SOURCE, is_per_tenant, quoted, said_of
 from fbs_db.errors import UsageError
 
 _KEYS = ("KEY", "MODEL_NAME")
@@ -32,7 +32,7 @@ class HostModel:
 
     def lives_in(self, alias: str) -> bool:
         """Whether its table belongs into a database."""
-        return bool(router.allow_migrate_model(alias, self.model))
+        return not is_per_tenant(self.model) and bool(router.allow_migrate_model(alias, self.model))
 
     def table(self, alias: str) -> str:
         """Its table as it stands in SQL."""

@@ -17,8 +17,9 @@ from fbs_db.config import DatabaseConfig
 from fbs_db.django import conf
 from fbs_db.django.hosts import HostModel, host_models
 from fbs_db.errors import FbsDbError, UsageError
+from fbs_db.hosts import require_hosts
 from fbs_db.reports import Progress
-from fbs_db.session import NOTHING_CHANGED, sentences
+from fbs_db.session import NOTHING_CHANGED, sentences, session
 from fbs_db.wording import command, counted
 
 _migrating: ContextVar[bool] = ContextVar("_migrating", default=False)
@@ -49,17 +50,16 @@ def after_migrations(sender: AppConfig, using: str, verbosity: int = 1, stdout: 
     if place is None or "plan" not in options:  # as from flush, which changes no table
         return
     tell = _teller(verbosity, stdout)
-    there = set(_tables(using))
     with as_command_errors(using):
-        if place.user_table and _bare(place.user_table) in there:
+        if place.user_table and is_there(using, place.user_table):
             _tie_users(using, place.user_table, tell)
         fresh = unattached(using)
         for host in host_models():
-            if host.lives_in(using) and host.model._meta.db_table in there:
+            if host.lives_in(using) and is_there(using, host.table(using)):
                 # Again, too: it puts back what was lost, as where a migration made the table anew.
                 fbs_db.attach_host(host.table(using), host.model_name, using, key=host.key)
                 if host in fresh:
-                    tell(f"  {host.model._meta.db_table} attached to FBS as {host.model_name}.")
+                    tell(f"  {host.table(using)} attached to FBS as {host.model_name}.")
 
 
 def is_migrating() -> bool:
@@ -124,7 +124,7 @@ def planned(alias: str) -> list[str]:
 
 
 def unattached(alias: str, fresh: bool = False) -> list[HostModel]:
-    """The host's models of this database that FBS does not know, or by another name or key.
+    """The host's models of this database that FBS does not know, or by another name, table or key.
 
     Parameters:
         alias: the database.
@@ -133,8 +133,13 @@ def unattached(alias: str, fresh: bool = False) -> list[HostModel]:
     wanted = [host for host in host_models() if host.lives_in(alias)]
     if fresh or not wanted:
         return wanted
-    attached = {(host.model_name, host.key_column) for host in fbs_db.list_hosts(alias)}
-    return [host for host in wanted if (host.model_name, host.key) not in attached]
+    query = (
+        "select exists (select from {fbs}fbs_hosts"
+        " where model_name = %s and key_column = %s and host_table = to_regclass(%s))"
+    )
+    with session(alias, None, application="fbs-db hosts") as at:
+        require_hosts(at)
+        return [host for host in wanted if at.select(query, host.model_name, host.key, host.table(alias)) != [(True,)]]
 
 
 @contextmanager
@@ -147,13 +152,11 @@ def as_command_errors(alias: str) -> Iterator[None]:
         raise CommandError(f"FBS in database {alias}: {error}", returncode=error.exit_code) from error
 
 
-def _tables(alias: str) -> list[str]:
+def is_there(alias: str, table: str) -> bool:
+    """Whether Django's connection finds a table."""
     with connections[alias].cursor() as cursor:
-        return list(connections[alias].introspection.table_names(cursor))
-
-
-def _bare(table: str) -> str:
-    return table.rpartition(".")[2].strip('"')
+        cursor.execute("select to_regclass(%s) is not null", [table])
+        return bool(cursor.fetchone()[0])
 
 
 def _teller(verbosity: int, stdout: Any) -> Any:

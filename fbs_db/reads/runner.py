@@ -79,8 +79,8 @@ class Runner:
 
     def rows(self, query: Query[R]) -> list[R]:
         with self._cursor() as cursor:
-            _execute(cursor, query)
             with Fetching(cursor, query):
+                _execute(cursor, query)
                 columns = cursor.fetchall()
             found = list(_made(query, held(cursor, query, columns)))
             if not found:
@@ -138,8 +138,8 @@ class AsyncRunner:
 
     async def rows(self, query: Query[R]) -> list[R]:
         async with self._cursor() as cursor:
-            await _execute(cursor, query)
             with Fetching(cursor, query):
+                await _execute(cursor, query)
                 columns = await cursor.fetchall()
             found = list(_made(query, columns))
             if not found:

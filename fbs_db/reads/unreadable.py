@@ -36,7 +36,7 @@ class Unheld:
 
 
 class Fetching:
-    """A block in which rows are fetched: a value in them that Python cannot hold leaves it as our error."""
+    """A block in which rows are fetched: a value that Python or a view cannot deal with leaves it as our error."""
 
     __slots__ = ("_cursor", "_query")
 
@@ -52,6 +52,21 @@ class Fetching:
         if isinstance(error, Exception) and not isinstance(error, NotImplementedError):
             for column, reason, row in _not_loaded(self._cursor):
                 raise unreadable(self._query, column, reason, row) from error
+            if told := _not_calculated(self._query, error):
+                raise told from error
+
+
+def _not_calculated(query: Query[Any], error: Exception) -> UnreadableValue | None:
+    """What to say where a view calculates with a row, and the result is out of range; a parameter would be quoted."""
+    cause = error if isinstance(error, DataError) else error.__cause__
+    if not isinstance(cause, DataError) or query.read is None or query.read.arguments is not None:
+        return None
+    said = cause.diag.message_primary or ""
+    if cause.sqlstate not in ("22003", "22008", "22012") or '"' in said:
+        return None
+    source = query.read.source
+    message = f"PostgreSQL cannot calculate with a row of {source}: {said}."
+    return UnreadableValue(message, hint="Type: fbs-db check --data", table=source)
 
 
 def held(cursor: Any, query: Query[Any], rows: Sequence[Sequence[Any]]) -> Sequence[Sequence[Any]]:

@@ -32,8 +32,9 @@ INSTALLED_APPS = [
     "rentals",
     *json.loads(os.environ.get("HOST_APPS", '["fbs_db.django"]')),
 ]
-if "HOST_FBS_DB" in os.environ:
+if "HOST_FBS_DB" in os.environ and "HOST_SAYS_NOTHING_OF_FBS" not in os.environ:
     FBS_DB = json.loads(os.environ["HOST_FBS_DB"])
+globals().update(json.loads(os.environ.get("HOST_SETTINGS", "{}")))  # such as another app would want
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 SECRET_KEY = "of no host"
 USE_TZ = True

@@ -18,6 +18,8 @@ class Command(FbsCommand):
         super().add_arguments(parser)
         parser.add_argument("deed", choices=("status", "retry", "sweep", "run"), help="What to do.")
         parser.add_argument("--json", action="store_true", help="Answer in JSON, for programs.")
+        parser.add_argument("--log-format", choices=("text", "json"), help="Of the worker's log: json has objects.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self.run(options["database"], "cleanup", options["deed"], flag(options, "json"))
+        log_format = options["log_format"] and f"--log-format={options['log_format']}"
+        self.run(options["database"], "cleanup", options["deed"], flag(options, "json"), log_format)

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from django.apps import apps
 from django.core.management.commands import flush
-from django.db import connections
+from django.db import connections, router
 
 from fbs_db import files
 from fbs_db.config import BASE
-from fbs_db.django.install import place_of
+from fbs_db.django.conf import quoted
+from fbs_db.django.install import is_there, place_of
 
 
 class Command(flush.Command):  # type: ignore[misc]
@@ -24,19 +26,33 @@ class Command(flush.Command):  # type: ignore[misc]
 
 @contextmanager
 def _among_djangos_tables(alias: str) -> Iterator[None]:
-    """A block in which Django counts FBS's tables among its own: what it empties, it empties at once."""
+    """A block in which Django counts FBS's tables among its own: what it empties, it empties at once.
+
+    So does it with models whose ``db_table`` names a schema. Django looks for them in the
+    search_path alone, and PostgreSQL refuses to empty tables without those that point at them.
+    """
     introspection = connections[alias].introspection
     own = introspection.django_table_names
 
     def with_ours(*args: Any, **options: Any) -> list[str]:
         names = own(*args, **options)
-        return [*names, *(name for name in _tables(alias) if name not in names)]
+        return [*names, *(name for name in (*_tables(alias), *_in_named_schemas(alias)) if name not in names)]
 
     introspection.django_table_names = with_ours
     try:
         yield
     finally:
         del introspection.django_table_names
+
+
+def _in_named_schemas(alias: str) -> list[str]:
+    """The tables of models whose ``db_table`` names a schema."""
+    tables = {
+        model._meta.db_table
+        for model in apps.get_models(include_auto_created=True)
+        if model._meta.managed and '"."' in model._meta.db_table and router.allow_migrate_model(alias, model)
+    }
+    return [table for table in sorted(tables) if is_there(alias, quoted(table, alias))]
 
 
 def _tables(alias: str) -> list[str]:
@@ -48,8 +64,8 @@ def _tables(alias: str) -> list[str]:
     names = [name for creates in theirs for kind, name in creates if kind == "table"]
     with connections[alias].cursor() as cursor:
         cursor.execute(
-            "select case when pg_table_is_visible(c.oid) then c.relname::text"
-            " else format('%%I.%%I', n.nspname, c.relname) end"
+            # As Django's quote_name takes it.
+            "select case when pg_table_is_visible(c.oid) then '' else n.nspname || '\".\"' end || c.relname::text"
             " from pg_catalog.pg_class as c inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid"
             " where n.nspname = %s and c.relname = any(%s)",
             [place.schema or "public", [*names, "fbs_cleanup_queue"]],

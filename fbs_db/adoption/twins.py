@@ -1,0 +1,150 @@
+"""Tables that are there under two names, as where Django made its own beside FBS's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from fbs_db.adoption.found import UNUSED, Double, Table
+from fbs_db.adoption.work import GONE, LINKS, Work
+from fbs_db.session import Session
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A foreign key of another table that points at one that goes.
+
+    Attributes:
+        table: the table it is of, with its schema.
+        oid: PostgreSQL's number of that.
+        ours: whether the role may change it.
+        name: of the constraint.
+        before: its definition up to the table it points at.
+        after: its definition from the columns there on.
+        target_oid: PostgreSQL's number of the table it points at.
+    """
+
+    table: str
+    oid: int
+    ours: bool
+    name: str
+    before: str
+    after: str
+    target_oid: int
+
+    def to(self, table: str) -> str:
+        """The same foreign key to another table."""
+        return f"{self.before} references {table} ({self.after}"
+
+
+_REFERENCES = """
+select
+    format('%%I.%%I', n.nspname, c.relname), c.oid::bigint, pg_has_role(c.relowner, 'usage'), k.conname::text,
+    pg_get_constraintdef(k.oid), k.confrelid::regclass::text, k.confrelid::bigint
+from pg_catalog.pg_constraint as k
+inner join pg_catalog.pg_class as c on k.conrelid = c.oid
+inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
+where k.contype = 'f' and k.conparentid = 0 and k.confrelid = any(%s::oid[]) and k.conrelid <> k.confrelid
+order by 1, 4
+"""
+
+# What would be lost with a table, or forbids that it is dropped.
+_USES = """
+select distinct pg_describe_object(d.classid, d.objid, 0)
+from pg_catalog.pg_depend as d
+where
+    d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjid = %(oid)s
+    and (
+        d.classid::regclass::text in ('pg_rewrite', 'pg_proc', 'pg_policy')
+        or d.objid in (select g.oid from pg_catalog.pg_trigger as g where g.tgrelid = %(oid)s and not g.tgisinternal)
+        or d.objid in (select h.inhrelid from pg_catalog.pg_inherits as h where h.inhparent = %(oid)s)
+    )
+union
+select pg_describe_object('pg_catalog.pg_proc'::regclass, d.objid, 0)
+from pg_catalog.pg_depend as d
+inner join pg_catalog.pg_class as c on d.refobjid = c.reltype
+where c.oid = %(oid)s and d.refclassid = 'pg_catalog.pg_type'::regclass and d.classid = 'pg_catalog.pg_proc'::regclass
+order by 1
+"""
+
+
+def stop_double(work: Work, double: Double) -> None:
+    """Rows in both: which are meant is not known here."""
+    ours, other = sorted((double.kept, double.other), key=lambda table: table.present != table.name)
+    counts = {double.kept.present: double.rows, double.other.present: double.other_rows}
+    said = [
+        f"{table.present} ({'rows not counted' if rows is None else f'{rows:,} rows'})"
+        for table in (ours, other)
+        for rows in (counts[table.present],)
+    ]
+    mend = f"Bring the rows together in {ours.present}, and empty {other.present}."
+    work.stop("table", ours.name, "there twice", f"{' and '.join(said)} are both there", "rows in one of them", mend)
+
+
+def keep_unused(work: Work) -> None:
+    """Tables that FBS 2.0.3 made, and nothing of FBS uses."""
+    query = (
+        "select c.relname::text from pg_catalog.pg_class as c"
+        " inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid"
+        " where n.nspname = %s and c.relname = any(%s) and c.relkind = 'r' order by 1"
+    )
+    for (name,) in work.at.select(query, work.at.schema, list(UNUSED)):
+        work.keep("table", name, "migrations of FBS 2.0.3 made it; no model of FBS uses it")
+
+
+def drop(work: Work, tables: Sequence[tuple[Table, str]]) -> None:
+    """Let tables go, each for its reason. Foreign keys of the host's that point at them come to those that stay."""
+    by_oid = {table.oid: table for table, _ in tables}
+    ours = {table.oid for table in work.there.tables.values()}
+    cuts: list[str] = []
+    for link in references(work.at, by_oid):
+        table = by_oid[link.target_oid]
+        name = f"{link.table}.{link.name}"
+        statement = f"alter table {link.table} drop constraint {work.quoted[link.name]};"
+        if not link.ours:
+            work.stop("constraint", name, "belongs to somebody else", f"it points at {table.present}", None)
+        elif link.oid in by_oid or link.oid in ours:
+            cuts.append(statement)
+        else:
+            reason = f"it pointed at {table.present}"
+            work.add(GONE, table, "change", "constraint", name, reason, statement)
+            target = f"{work.at.quoted_schema}.{table.name}"
+            again = f"alter table {link.table} add constraint {work.quoted[link.name]} {link.to(target)};"
+            work.add(LINKS, table, "change", "constraint", name, reason, again)
+    if cuts:
+        work.change(GONE, "change", "constraint", "foreign keys that point at these tables", *cuts)
+    for table, reason in tables:
+        for (used,) in work.at.cursor().execute(_USES, {"oid": table.oid}).fetchall():
+            mend = f"Drop it before; make it again on {table.name} after."
+            work.stop("table", table.name, f"{table.present} cannot go", f"{used} uses it", None, mend)
+        statement = f"drop table {work.at.quoted_schema}.{work.quoted[table.present]};"
+        work.add(GONE, table, "drop", "table", table.present, reason, statement)
+
+
+def to_lock(at: Session, tables: Sequence[Table]) -> list[str]:
+    """These tables, and those that change with them, as foreign keys between them go or come."""
+    query = """
+        select distinct format('%%I.%%I', n.nspname, c.relname)
+        from pg_catalog.pg_class as c
+        inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
+        where
+            c.oid = any(%(oids)s::oid[])
+            or has_table_privilege(c.oid, 'update, delete, truncate')
+            and c.oid in (
+                select case when k.conrelid = any(%(oids)s::oid[]) then k.confrelid else k.conrelid end
+                from pg_catalog.pg_constraint as k
+                where k.contype = 'f' and (k.conrelid = any(%(oids)s::oid[]) or k.confrelid = any(%(oids)s::oid[]))
+            )
+        order by 1
+        """
+    rows = at.cursor().execute(query, {"oids": [table.oid for table in tables]})
+    return [name for (name,) in rows.fetchall()]
+
+
+def references(at: Session, oids: Iterable[int]) -> list[Reference]:
+    """The foreign keys of other tables that point at these."""
+    found = []
+    for table, oid, ours, name, definition, target, target_oid in at.select(_REFERENCES, list(oids)):
+        before, _, after = definition.partition(f" REFERENCES {target}(")
+        found.append(Reference(table, oid, ours, name, before, after, target_oid))
+    return found

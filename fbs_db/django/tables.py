@@ -1,0 +1,132 @@
+"""Where the tables of models are, and whether FBS can work with them there: part of Django's checks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import Any
+
+from django.apps import apps
+from django.contrib.auth import get_user_model
+from django.core.checks import CheckMessage, Error, Warning  # noqa: A004
+
+from fbs_db import files, snapshot
+from fbs_db.adoption.found import alike
+from fbs_db.django import conf
+from fbs_db.django.conf import is_per_tenant
+from fbs_db.django.hosts import HostModel
+from fbs_db.django.router import APPS
+from fbs_db.names import LATER, list_later_names
+from fbs_db.session import session
+from fbs_db.wording import command
+
+_ONE_TABLE = "FBS's rows point at the rows of one table. A schema per tenant is not supported."
+
+
+def of_settings(hosts: Iterable[HostModel]) -> Iterator[CheckMessage]:
+    """What the settings say of models that have a table per tenant."""
+    for host in hosts:
+        if is_per_tenant(host.model):
+            yield Error(
+                f"HOSTS names {host.model._meta.label}, which has a table in each tenant's schema. {_ONE_TABLE}",
+                hint="Leave it out of HOSTS, or keep its app in SHARED_APPS alone.",
+                id="fbs_db.E008",
+            )
+    if apps.is_installed("django.contrib.auth") and is_per_tenant(users := get_user_model()):
+        yield Error(
+            f"AUTH_USER_MODEL is {users._meta.label}, which has a table in each tenant's schema. {_ONE_TABLE}",
+            hint="Keep its app in SHARED_APPS alone.",
+            id="fbs_db.E008",
+        )
+    later = _called_later()
+    if later and not conf.said_of("LATER_NAMES"):
+        names, labels = zip(*sorted(later.items()), strict=True)
+        more = f" and {len(labels) - 3} more" if len(labels) > 3 else ""
+        with conf.as_typed(None):
+            adopt = command("adopt")
+        yield Warning(
+            f"{', '.join(labels[:3])}{more}: FBS's tables have other names than these models, which want {names[0]}"
+            f"{' and so on' if len(names) > 1 else ''}. Django makes tables of its own for them, beside FBS's.",
+            hint='FBS_DB = {"LATER_NAMES": True}, then: python manage.py migrate\n'
+            f"If Django has made such tables, before that: {adopt}",
+            id="fbs_db.W009",
+        )
+
+
+def names_taken(alias: str) -> Iterator[CheckMessage]:
+    """Models whose tables should be views of FBS's, and are something else."""
+    later = _called_later()
+    if not later or not conf.said_of("LATER_NAMES"):
+        return
+    taken = {row.later_name: row for row in list_later_names(alias) if row.state == "taken"}
+    said = [f"{taken[name].taken_by} {name} ({label})" for name, label in sorted(later.items()) if name in taken]
+    if said:
+        yield Warning(
+            f"FBS in {alias}: LATER_NAMES is on, and names of models are taken: {', '.join(said)}."
+            " What is there is not FBS's table.",
+            hint=f"Make one table of the two: {command('adopt')} && {conf.migrate_command(alias)}",
+            id="fbs_db.W009",
+        )
+
+
+def _called_later() -> dict[str, str]:
+    """The models of FBS's that have later names of its tables, by that name."""
+    return {
+        model._meta.db_table: model._meta.label
+        for model in apps.get_models(include_auto_created=True)
+        if model._meta.db_table in LATER and _is_of_fbs(model)
+    }
+
+
+def _is_of_fbs(model: Any) -> bool:
+    """Whether a model with a later name is FBS's; most of the names may be the host's own."""
+    objects = snapshot.expected([file.id for file in files.load()], 180000)
+    columns = [field.column for field in model._meta.concrete_fields]
+    return model._meta.app_label in APPS or alike(LATER[model._meta.db_table], columns, objects)
+
+
+def not_attached(loose: Iterable[HostModel], alias: str) -> Iterator[CheckMessage]:
+    """What to say of models that are not attached, each with the reason."""
+    elsewhere = """
+        select string_agg(quote_ident(n.nspname), ', ' order by n.nspname)
+        from pg_catalog.pg_class as c
+        inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
+        where c.relname = %s and c.relkind in ('r', 'p') and to_regclass(%s) is null
+        """
+    with session(alias, None, application="fbs-db check") as at:
+        for host in loose:
+            label, table = host.model._meta.label, host.table(alias)
+            ((schemas,),) = at.select(elsewhere, host.model._meta.db_table, table)
+            if schemas:
+                yield Error(
+                    f"FBS in {alias}: {label} is not attached. Its table {table} is in {schemas}, which the connection"
+                    f" does not search. {_ONE_TABLE}",
+                    hint="Name the schema in db_table or in the search_path, or leave the model out of HOSTS.",
+                    id="fbs_db.E008",
+                )
+            else:
+                yield Warning(
+                    f"FBS in {alias}: {label} is not attached.",
+                    hint=conf.migrate_command(alias),
+                    id="fbs_db.W122",
+                )
+
+
+def out_of_sight(alias: str) -> Iterator[CheckMessage]:
+    """Whether Django's connection finds the tables of FBS's models."""
+    ours = [model._meta.label for model in apps.get_models() if model._meta.db_table in _names()]
+    with session(alias, None, application="fbs-db check") as at:
+        if ours and at.select("select %s = any(current_schemas(false))", at.schema) == [(False,)]:
+            ((path,),) = at.select("select current_setting('search_path')")
+            yield Warning(
+                f"FBS in {alias}: its tables are in schema {at.schema}, and the search_path of Django's connection is"
+                f" {path}. {ours[0]} does not find its table.",
+                hint=f'Name a schema of the search_path: FBS_DB = {{"DATABASES": {{"{alias}": {{"SCHEMA": "..."}}}}}}.',
+                id="fbs_db.W010",
+            )
+
+
+@cache
+def _names() -> frozenset[str]:
+    """Every name of a table of FBS's."""
+    return frozenset(LATER) | {name for file in files.load() for kind, name in file.creates if kind == "table"}
