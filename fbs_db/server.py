@@ -73,12 +73,12 @@ def data_directory() -> Path:
     return here / ".fbs-db" / "data"
 
 
-def start(ways: str = WAYS, *, reason: str = "") -> str:
+def start(reason: str = "", *, ways: str = WAYS) -> str:
     """Start the server, making its data first where there are none, which is announced; return its URL.
 
     Parameters:
-        ways: how the caller can name another database; empty where the embedded server is meant.
         reason: why one may be made, in a sentence.
+        ways: how the caller can name another database; empty where the embedded server is meant.
 
     Raises:
         EmbeddedServerError: the package is not installed, the data are of another
@@ -91,7 +91,7 @@ def start(ways: str = WAYS, *, reason: str = "") -> str:
         return str(info.get_uri())
     _refuse_others(data)
     _refuse_other_version(data)
-    made = not _version(data)
+    fresh = not _version(data)
     log = data / "log"
     before = log.stat().st_size if log.exists() else 0
     said: list[str] = []
@@ -111,7 +111,7 @@ def start(ways: str = WAYS, *, reason: str = "") -> str:
             f"The embedded server did not start on {data}: " + "\n  ".join(words or [str(error)]),
             hint=f"Its log may tell more: {log}" if log.exists() else "",
         ) from error
-    if made:
+    if fresh:
         announce(f"{reason} An embedded PostgreSQL {_version(data)} was made, with its data in {data}.".lstrip())
     return url
 

@@ -23,8 +23,8 @@ declare
     here oid := (select c.relnamespace from pg_class as c where c.oid = 'fbs_migrations'::regclass);
     place text := case here when 'public'::regnamespace then '' else here::regnamespace || '.' end;
     unseen text;
-    unseen_tables text;
     hidden text;
+    unseen_tables text;
     users regclass;
     host record;
 begin

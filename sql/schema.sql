@@ -464,7 +464,8 @@ begin
     if taken is not null then
         raise exception 'FBS''s later names are taken in schema %: %', current_schema(), taken
             using errcode = 'FB050',
-                hint = 'It stays as it is, and nothing was added. Rename it. Where Django made it for FBS, make one table of the two: ' || fbs_command('adopt');
+                hint = 'It stays as it is, and nothing was added. Rename it. Where Django made it for FBS, make one table of the two: '
+                || fbs_command('adopt');
     end if;
 
     for named in select n.* from fbs_later_names as n where n.state <> 'current' order by n.later_name loop
@@ -1589,7 +1590,7 @@ begin
                     case step when 'queue it' then failed_state else state end,
                     case step when 'queue it' then failed else said end,
                     case step when 'queue it' then format(', nor queue it (%s: %s)', state, said) else '' end
-                    using hint = 'When FBS is mended: fbs-db cleanup sweep';
+                    using hint = 'When FBS is mended: ' || fbs_command('cleanup', 'sweep');
                 exit;
             end if;
         end;
@@ -2837,8 +2838,8 @@ declare
     here oid := (select c.relnamespace from pg_class as c where c.oid = 'fbs_migrations'::regclass);
     place text := case here when 'public'::regnamespace then '' else here::regnamespace || '.' end;
     unseen text;
-    unseen_tables text;
     hidden text;
+    unseen_tables text;
     users regclass;
     host record;
 begin

@@ -66,7 +66,7 @@ def _show(report: AdoptReport) -> None:
         _show_table(table)
     for change in report.changes:
         if change.kind == "rows" and change.statements:
-            _say(f"moved: {change.object}: {change.reason}")
+            click.echo(f"moved: {change.object}: {change.reason}")
         if change.action == "drop":
             _say(f"dropped: {change.kind} {change.object}: {change.reason}")
     for finding in (*report.kept, *report.stops):
@@ -94,9 +94,11 @@ def _conclude(report: AdoptReport) -> None:
     users = f"its users are in {report.user_table}" if report.user_table else "tied to no user table"
     where = f"schema {report.schema} of {report.database}, {users}"
     if report.adopted:
-        healthy = report.check is not None and report.check.healthy
-        more = f"Adopted: {where}. See what else there is: {command('check')}"
-        _say(click.style(f"Adopted, and healthy: {where}." if healthy else more, fg="green"))
+        if report.check is not None and report.check.healthy:
+            _say(click.style(f"Adopted, and healthy: {where}.", fg="green"))
+        else:
+            _say(click.style(f"Adopted: {where}.", fg="green"))
+            _say(f"See what else there is: {command('check')}")
         former = sorted(table.present for table in report.tables if table.present in LATER)
         if former:
             _say(f"For code that goes on using {', '.join(former)} make views: {command('names', 'add')}")

@@ -60,9 +60,8 @@ class _Group(click.Group):
             if not standalone_mode:
                 return code
             sys.exit(code if isinstance(code, int) else 0)
-        except click.Abort:
-            failure = FbsDbError("It was not confirmed. Nothing was changed.")
-            failure.exit_code = 1
+        except click.Abort as error:
+            failure = interruption(error) or _not_confirmed()
         except click.ClickException as error:
             if not as_json:
                 error.show()
@@ -82,6 +81,12 @@ class _Group(click.Group):
             print_json({"error": failure.as_dict()})
         complain(failure.message, failure.hint)
         sys.exit(failure.exit_code)
+
+
+def _not_confirmed() -> FbsDbError:
+    error = FbsDbError("It was not confirmed. Nothing was changed.")
+    error.exit_code = 1
+    return error
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -105,11 +110,11 @@ def main(context: click.Context, database: str | None, verbose: int, no_color: b
     fbs-db psql                                 look around
 
     Exit codes: 0 done; 1 the schema or its files are at fault; 2 it could not be done;
-    130 interrupted, 143 terminated; 3 files are pending, for status --exit-code.
+    3 files are pending, for status --exit-code; 130 interrupted; 143 terminated.
     """
     context.obj = database
-    context.with_resource(wording.given(database=database))
     server.announce = lambda text: click.secho(text, fg="yellow", err=True)
+    context.with_resource(wording.given(database=database))
     if no_color or os.environ.get("NO_COLOR"):
         context.color = False
     level = [logging.WARNING, logging.INFO, logging.DEBUG][min(verbose, 2)]

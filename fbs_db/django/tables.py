@@ -64,7 +64,7 @@ def names_taken(alias: str) -> Iterator[CheckMessage]:
         yield Warning(
             f"FBS in {alias}: LATER_NAMES is on, and names of models are taken: {', '.join(said)}."
             " What is there is not FBS's table.",
-            hint=f"Make one table of the two: {command('adopt')} && {conf.migrate_command(alias)}",
+            hint=f"Make one table of the two: {command('adopt')}\nThen: {conf.migrate_command(alias)}",
             id="fbs_db.W009",
         )
 
