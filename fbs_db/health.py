@@ -338,7 +338,8 @@ def _asked(at: Session, function: str, found: Mapping[Key, Object], *arguments: 
         yield Finding("note", "function", " ".join((function, *arguments)), "could not answer", _said(error))
         return
     for row in rows:
-        yield replace(Finding(*row), mend=completed(row[-1]))
+        mend = command("repair") if row[-1].startswith("fbs-db repair") else completed(row[-1])
+        yield replace(Finding(*row), mend=mend)
 
 
 _TIED = (
