@@ -6,6 +6,8 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -68,6 +70,15 @@ class Project:
         assert returned == code, printed
         assert "Traceback" not in printed or code == 0, printed
         return printed
+
+    def typed(self, command: str) -> str:
+        """What a command says that is pasted into a shell in the project's directory."""
+        environment = self._environment() | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+        del environment["DJANGO_SETTINGS_MODULE"]
+        done = subprocess.run(
+            command, shell=True, cwd=self.directory, env=environment, check=False, capture_output=True, text=True
+        )
+        return done.stdout + done.stderr
 
     def _environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
@@ -236,7 +247,14 @@ def test_the_app_goes_and_the_host_stays(project: Project) -> None:
 # --- the host's tests
 
 
-@pytest.mark.parametrize("options", [[], ["--parallel", "2"], ["--keepdb"]], ids=["one", "parallel", "kept"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param([], id="one"),
+        pytest.param(["--parallel", "2"], id="parallel", marks=pytest.mark.slow),
+        pytest.param(["--keepdb"], id="kept"),
+    ],
+)
 def test_djangos_test_runner(project: Project, options: list[str]) -> None:
     for _ in range(2 if "--keepdb" in options else 1):
         assert "Ran 5 tests" in project.manage("test", "rentals", *options)
@@ -249,8 +267,12 @@ def test_djangos_test_runner_without_migrations(project: Project) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [[], ["--nomigrations"], ["--reuse-db"], ["-n", "2"]],
-    ids=["with-migrations", "without", "reused", "parallel"],
+    [
+        pytest.param([], id="with-migrations"),
+        pytest.param(["--nomigrations"], id="without", marks=pytest.mark.slow),
+        pytest.param(["--reuse-db"], id="reused", marks=pytest.mark.slow),
+        pytest.param(["-n", "2"], id="parallel", marks=pytest.mark.slow),
+    ],
 )
 def test_pytest_django(project: Project, options: list[str]) -> None:
     for _ in range(2 if "--reuse-db" in options else 1):
@@ -364,11 +386,13 @@ def test_what_is_damaged_is_told_with_id_and_hint(newest: Project) -> None:
     printed = newest.manage("check", "--database", "default", code=1)
     for said in (
         "(fbs_db.E110) FBS in default: index fbs_approval_responses.fbs_approval_responses_responder_id_idx: missing",
-        "HINT: fbs-db repair",
+        "HINT: DJANGO_SETTINGS_MODULE=host.settings fbs-db --database default repair\n",
         "(fbs_db.E107)",
         "(fbs_db.E122) FBS in default: host rentals.room: trigger missing",
     ):
         assert said in printed
+    hints = re.findall(r"HINT: (.*fbs-db .*)", printed)
+    assert all("fbs_approval_responses_responder_id_idx" in newest.typed(hint) for hint in hints if "repair" in hint)
     assert newest.manage("check") == "System check identified no issues (0 silenced).\n", "nobody asked for databases"
     newest.manage("migrate")  # which no finding stops
     assert "E122" not in newest.manage("check", "--database", "default", code=1), "and which puts triggers back"
@@ -379,7 +403,7 @@ def test_what_is_damaged_is_told_with_id_and_hint(newest: Project) -> None:
 def test_pending_files_are_an_error(newest: Project) -> None:
     printed = newest.manage("check", "--database", "default", code=1)
     assert "(fbs_db.E101) FBS in default: migration public: not installed" in printed
-    assert "HINT: manage.py migrate --database default" in printed
+    assert "HINT: python manage.py migrate --database default" in printed
 
 
 def test_a_host_model_that_is_not_attached_is_told(newest: Project) -> None:
@@ -520,6 +544,7 @@ def test_models_go_where_their_component_lives(version: str, make: Callable[...,
     )
 
 
+@pytest.mark.slow
 def test_three_databases_through_a_hosts_life(version: str, make: Callable[..., Project]) -> None:
     """Users and most of FBS in one, rentals in another, licences in a third."""
     project = make(version, "rentals", "licences")
