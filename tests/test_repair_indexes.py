@@ -291,7 +291,7 @@ def test_it_says_that_repairs_ran_where_it_cannot_look_again(installed: psycopg.
             other.execute("begin")
             other.execute("lock table fbs_settings")
 
-    with pytest.raises(LockTimeout, match="Repairs were run, and could not be looked at again") as raised:
+    with pytest.raises(LockTimeout, match="1 repair ran, and could not be looked at again") as raised:
         fbs_db.repair(url_of(installed), apply=True, progress=lock)
     assert "Nothing was changed" not in str(raised.value)
     other.execute("rollback")
