@@ -114,7 +114,7 @@ def resolve(
         return _checked(configured, f"{known.source}, database {place.name}"), place
     from fbs_db import server
 
-    return server.start("No database is named.") if start else server.running(), place
+    return server.start(reason="No database is named.") if start else server.running(), place
 
 
 def _checked(text: str, source: str, known: Config | None = None) -> str:

@@ -196,7 +196,7 @@ def compare(objects: Mapping[Key, Object], found: Mapping[Key, Object]) -> Itera
         elif not comparing.alike(there, wanted):
             yield Finding(severity, *key, "changed", there.definition, wanted.definition, repair)
         elif there.state:
-            yield Finding("warning" if wanted.kind == "constraint" else severity, *key, there.state, mend=repair)
+            yield Finding("warning" if there.state == "not validated" else severity, *key, there.state, mend=repair)
     for key, there in found.items():
         if key not in objects and not any(need not in objects for need in snapshot.implied(key, found)):
             yield _foreign(there, objects, found)
@@ -338,7 +338,8 @@ def _asked(at: Session, function: str, found: Mapping[Key, Object], *arguments: 
         yield Finding("note", "function", " ".join((function, *arguments)), "could not answer", _said(error))
         return
     for row in rows:
-        yield replace(Finding(*row), mend=completed(row[-1]))
+        mend = command("repair") if row[-1].startswith("fbs-db repair") else completed(row[-1])
+        yield replace(Finding(*row), mend=mend)
 
 
 _TIED = (

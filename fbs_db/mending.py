@@ -139,9 +139,9 @@ def _looked_again(at: Session, results: dict[tuple[str, str, str], Mend]) -> Che
     done = [key for key, mend in results.items() if mend.done]
     try:
         report = health.check_at(at, identities=True)
-    except LockTimeout as error:
-        hint = f"{counted(len(done), 'repair')} ran. What was done could not be looked at: {command('check')}"
-        raise LockTimeout(error.message, hint=hint) from error
+    except psycopg.errors.LockNotAvailable as error:
+        ran = f"{counted(len(done), 'repair')} ran, and could not be looked at again"
+        raise LockTimeout(f"{ran}: {said_by(error)}", hint=f"Look again later: {command('check')}") from error
     left = {_finding(one): one for one in report.findings if one.severity != "note"}
     for key in done:
         if one := left.get(key):

@@ -19,6 +19,8 @@ MAJORS = (15, 16, 17, 18)
 ON_EACH = ("test_schema", "test_migrate", "test_health", "test_cleanup")
 #: Versions of Django; tests with any but the newest that runs here are for ``make test-all``.
 NEWEST = max(filter(runs_here, PYTHONS), default=max(PYTHONS), key=lambda version: [*map(int, version.split("."))])
+#: What is a host's own, run by the tests in its process.
+collect_ignore_glob = ["guided/*", "project/*"]
 
 
 def old_django(version: str) -> list[pytest.MarkDecorator]:

@@ -207,8 +207,8 @@ def host_of(template: Callable[[Made], tuple[Server, str]]) -> Iterator[Callable
 
 
 def _marks(made: Made) -> list[pytest.MarkDecorator]:
-    old_django = pytest.mark.old_django if made.django else None
-    return [mark for mark in (old_django, pytest.mark.old_postgres if made.major < 18 else None) if mark]
+    marks = {"old_django": bool(made.django), "old_postgres": made.major < 18, "slow": made.short_keys}
+    return [getattr(pytest.mark, name) for name, so in marks.items() if so]
 
 
 @pytest.fixture(params=[pytest.param(made, marks=_marks(made), id=name) for name, made in MADE.items()])
@@ -282,7 +282,11 @@ def test_the_schema_is_the_one_that_migrate_makes(host: Host, request: pytest.Fi
 
 @pytest.mark.parametrize(
     "kind",
-    ["2.0.2-integer-short", "2.0.6-uuid", pytest.param("2.0.2-uuid-4.2", marks=pytest.mark.old_django)],
+    [
+        pytest.param("2.0.2-integer-short", marks=pytest.mark.slow),
+        "2.0.6-uuid",
+        pytest.param("2.0.2-uuid-4.2", marks=pytest.mark.old_django),
+    ],
 )
 def test_the_models_work_afterwards(host_of: Callable[[Made], Host], kind: str) -> None:
     host = host_of(MADE[kind])
@@ -705,7 +709,13 @@ def test_in_any_schema(renamed: Host, schema: str) -> None:
 # --- all of it, or nothing
 
 
-@pytest.mark.parametrize("tag", ["ALTER TABLE", "CREATE TABLE", "CREATE FUNCTION", "COMMENT"])
+@pytest.mark.parametrize(
+    "tag",
+    [
+        "COMMENT",
+        *(pytest.param(tag, marks=pytest.mark.slow) for tag in ("ALTER TABLE", "CREATE TABLE", "CREATE FUNCTION")),
+    ],
+)
 def test_what_fails_in_the_middle_leaves_everything_as_it_was(renamed: Host, tag: str) -> None:
     renamed.execute(
         "create function refuse() returns event_trigger language plpgsql as"

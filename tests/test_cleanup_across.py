@@ -81,6 +81,7 @@ def say(here: str, there: str) -> None:
 
 
 def prepare(here: str, there: str) -> Pair:
+    """A pair of databases, empty until now, and a project's file that names them."""
     say(here, there)
     pair = Pair(here, there)
     pair.host(
@@ -98,13 +99,30 @@ def prepare(here: str, there: str) -> Pair:
     return pair
 
 
-@pytest.fixture
-def pair(pg18: Server) -> Iterator[Pair]:
-    names = [f"fbs_across_{os.getpid()}_{next(_numbers)}" for _ in range(2)]
-    with psycopg.connect(pg18.url(), autocommit=True) as connection:
+@pytest.fixture(scope="module")
+def prepared(pg18: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
+    """The names of a pair that all others are copied from."""
+    names = ["fbs_across_host", "fbs_across_fbs"]
+    with psycopg.connect(pg18.url(), autocommit=True) as connection, pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("across"))
         for name in names:
             connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
-        yield prepare(*(pg18.url(name) for name in names))
+        prepare(*(pg18.url(name) for name in names))
+        yield names
+        for name in names:
+            connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def pair(pg18: Server, prepared: list[str]) -> Iterator[Pair]:
+    names = {f"fbs_across_{os.getpid()}_{next(_numbers)}": source for source in prepared}
+    with psycopg.connect(pg18.url(), autocommit=True) as connection:
+        for name, source in names.items():
+            copied = sql.SQL("create database {} template {}")
+            connection.execute(copied.format(sql.Identifier(name), sql.Identifier(source)))
+        urls = [pg18.url(name) for name in names]
+        say(*urls)
+        yield Pair(*urls)
         for name in names:
             connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
 

@@ -247,7 +247,14 @@ def test_the_app_goes_and_the_host_stays(project: Project) -> None:
 # --- the host's tests
 
 
-@pytest.mark.parametrize("options", [[], ["--parallel", "2"], ["--keepdb"]], ids=["one", "parallel", "kept"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param([], id="one"),
+        pytest.param(["--parallel", "2"], id="parallel", marks=pytest.mark.slow),
+        pytest.param(["--keepdb"], id="kept"),
+    ],
+)
 def test_djangos_test_runner(project: Project, options: list[str]) -> None:
     for _ in range(2 if "--keepdb" in options else 1):
         assert "Ran 5 tests" in project.manage("test", "rentals", *options)
@@ -260,8 +267,12 @@ def test_djangos_test_runner_without_migrations(project: Project) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [[], ["--nomigrations"], ["--reuse-db"], ["-n", "2"]],
-    ids=["with-migrations", "without", "reused", "parallel"],
+    [
+        pytest.param([], id="with-migrations"),
+        pytest.param(["--nomigrations"], id="without", marks=pytest.mark.slow),
+        pytest.param(["--reuse-db"], id="reused", marks=pytest.mark.slow),
+        pytest.param(["-n", "2"], id="parallel", marks=pytest.mark.slow),
+    ],
 )
 def test_pytest_django(project: Project, options: list[str]) -> None:
     for _ in range(2 if "--reuse-db" in options else 1):
@@ -533,6 +544,7 @@ def test_models_go_where_their_component_lives(version: str, make: Callable[...,
     )
 
 
+@pytest.mark.slow
 def test_three_databases_through_a_hosts_life(version: str, make: Callable[..., Project]) -> None:
     """Users and most of FBS in one, rentals in another, licences in a third."""
     project = make(version, "rentals", "licences")

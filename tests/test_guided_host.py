@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import NEWEST
 from tests.servers import Server
 from tests.support.guided import VERSIONS, Guided, guided
 
@@ -26,7 +27,7 @@ def host(request: pytest.FixtureRequest, pg18: Server) -> Iterator[Guided]:
 @pytest.fixture
 def newest(pg18: Server) -> Iterator[Guided]:
     """The host, not migrated yet, with two more databases."""
-    with guided("6.1", pg18, "licensing", "replica") as host:
+    with guided(NEWEST, pg18, "licensing", "replica") as host:
         yield host
 
 

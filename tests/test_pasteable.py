@@ -222,7 +222,7 @@ def test_hints_of_errors_can_be_pasted(empty: psycopg.Connection) -> None:
     assert shell(re.findall("To see it: (.*)", elsewhere)[0]).returncode == 0
     execute(empty, f"create table {quoted(HOSTILE)}.dms_document (id int)")
     taken = run("--database", url, "names", "add", "--schema", HOSTILE)
-    assert f"adopt it before FBS is installed: {where} adopt {schema}\n" in taken.stderr
+    assert f"make one table of the two: {where} adopt {schema}\n" in taken.stderr
 
 
 def test_fbs_health_in_psql_names_the_schema(empty: psycopg.Connection) -> None:

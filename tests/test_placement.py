@@ -64,13 +64,14 @@ def refused(*words: str, says: str, code: int = 2) -> str:
 
 
 @contextmanager
-def databases_on(server: Server) -> Iterator[Callable[[], str]]:
+def databases_on(server: Server) -> Iterator[Callable[..., str]]:
     names: list[str] = []
     with psycopg.connect(server.url(), autocommit=True) as connection:
 
-        def make() -> str:
+        def make(template: str = "template1") -> str:
             names.append(f"fbs_place_{os.getpid()}_{next(_numbers)}")
-            connection.execute(sql.SQL("create database {}").format(sql.Identifier(names[-1])))
+            created = sql.SQL("create database {} template {}")
+            connection.execute(created.format(sql.Identifier(names[-1]), sql.Identifier(template)))
             return server.url(names[-1])
 
         yield make
@@ -79,8 +80,8 @@ def databases_on(server: Server) -> Iterator[Callable[[], str]]:
 
 
 @pytest.fixture
-def databases(pg18: Server) -> Iterator[Callable[[], str]]:
-    """Makes empty databases; gives their URLs."""
+def databases(pg18: Server) -> Iterator[Callable[..., str]]:
+    """Makes databases, empty ones or like another; gives their URLs."""
     with databases_on(pg18) as make:
         yield make
 
@@ -237,13 +238,26 @@ def test_what_lives_in_the_wrong_place_is_told(databases: Callable[[], str]) -> 
 
 
 @pytest.fixture
-def two(databases: Callable[[], str]) -> tuple[str, str]:
+def two(databases: Callable[..., str], holds_all: str) -> tuple[str, str]:
     """A database that holds all, with licences and documents in it; and one for licences."""
-    old, new = databases(), databases()
+    old, new = databases(holds_all), databases()
     say(default={"url": old}, licences={"url": new, "components": []})
-    fine("migrate")
+    return old, new
+
+
+@pytest.fixture(scope="module")
+def holds_all(pg18: Server) -> Iterator[str]:
+    """The name of the database that is copied for it."""
+    with databases_on(pg18) as make:
+        url = make()
+        fbs_db.migrate(url)
+        fill(url)
+        yield psycopg.conninfo.conninfo_to_dict(url)["dbname"]  # type: ignore[misc]
+
+
+def fill(url: str) -> None:
     select(
-        old,
+        url,
         "insert into fbs_license_manager_solution_license (solution_name, license_key, features)"
         " select 'solution ' || n, E'k\\té\\\\y' || n, '[\"' || n || '\"]' from generate_series(1, 1000) as n;"
         "insert into fbs_license_manager_feature_usage (solution_name, feature_name, usage_count)"
@@ -254,7 +268,6 @@ def two(databases: Callable[[], str]) -> tuple[str, str]:
         "insert into fbs_approval_requests (title, description, approval_type, requester_id, request_data)"
         " select 't', '', 'other', 1, '{\"model_name\": \"people\", \"record_id\": 2}' from generate_series(1, 3)",
     )
-    return old, new
 
 
 def rows_of(url: str, table: str, schema: str = "public") -> list[tuple[Any, ...]]:
@@ -702,7 +715,10 @@ def die_at(moment: str) -> int:
     ).returncode
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize(
+    "moment",
+    [pytest.param(moment, marks=[] if moment in ("copying", "switched") else pytest.mark.slow) for moment in MOMENTS],
+)
 def test_a_move_that_is_killed_is_finished_by_another(two: tuple[str, str], moment: str) -> None:
     old, new = two
     before = {table: rows_of(old, table) for table in LICENCES}
@@ -728,6 +744,7 @@ def test_a_move_that_is_killed_is_finished_by_another(two: tuple[str, str], mome
     assert not list(Path().glob("*.new")) or moment == "writing the file"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 def test_a_move_that_is_killed_at_any_time(two: tuple[str, str], seed: int) -> None:
     old, new = two

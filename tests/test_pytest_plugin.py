@@ -84,7 +84,6 @@ def seen(result: pytest.RunResult) -> list[str]:
     return re.findall(r"in (fbs_test_\w+) on", result.stdout.str())
 
 
-@pytest.mark.slow
 def test_each_test_has_a_database_of_its_own_and_the_template_stays(
     server: Server, pytester: pytest.Pytester, run: Callable[..., pytest.RunResult]
 ) -> None:

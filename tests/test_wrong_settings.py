@@ -118,7 +118,10 @@ def test_wrong_settings_from_the_first_line_of_a_process(host: Guided, said: dic
 def test_databases_that_django_cannot_connect_to(host: Guided) -> None:
     for place, says in (
         ({"NAME": ""}, "FBS_DB in Django's settings: Django cannot connect to database default"),
-        ({"ENGINE": "django.db.backends.sqlite3"}, "database default is SQLite, and FBS lives in PostgreSQL."),
+        (
+            {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"},
+            "database default is SQLite, and FBS lives in PostgreSQL.",
+        ),
     ):
         wrong = host.having(databases={"default": host.place("default", **place)})
         assert says in wrong.manage("check", code=1)

@@ -326,7 +326,7 @@ def files_purge(database: str | None, root: Path, give_up: tuple[str, ...], sche
 
 
 def _files(names: tuple[str, ...]) -> str:
-    return "1 file" if len(names) == 1 else f"{len(names):,} files"
+    return counted(len(names), "file")
 
 
 def _printable(name: str) -> str:

@@ -42,11 +42,13 @@ def of_settings(hosts: Iterable[HostModel]) -> Iterator[CheckMessage]:
     if later and not conf.said_of("LATER_NAMES"):
         names, labels = zip(*sorted(later.items()), strict=True)
         more = f" and {len(labels) - 3} more" if len(labels) > 3 else ""
+        with conf.as_typed(None):
+            adopt = command("adopt")
         yield Warning(
             f"{', '.join(labels[:3])}{more}: FBS's tables have other names than these models, which want {names[0]}"
             f"{' and so on' if len(names) > 1 else ''}. Django makes tables of its own for them, beside FBS's.",
-            hint='FBS_DB = {"LATER_NAMES": True}, then: manage.py migrate. If Django has made tables, before that: '
-            + command("adopt"),
+            hint='FBS_DB = {"LATER_NAMES": True}, then: python manage.py migrate\n'
+            f"If Django has made such tables, before that: {adopt}",
             id="fbs_db.W009",
         )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -13,19 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-import pytest
 from psycopg import sql
 
-from tests.conftest import django_or_skip
+from tests.conftest import DJANGOS, django_or_skip
+from tests.hosts import forks
 from tests.servers import Server
 
 ROOT = Path(__file__).parents[2]
-#: Versions of Django; the newest is tested each time.
-VERSIONS = [
-    pytest.param("4.2", marks=[pytest.mark.slow, pytest.mark.old_django]),
-    pytest.param("5.2", marks=[pytest.mark.slow, pytest.mark.old_django]),
-    "6.1",
-]
+VERSIONS = DJANGOS
 _numbers = count(1)
 _ENDS = ("", "_1", "_2", "_gw0", "_gw1")
 
@@ -63,16 +57,11 @@ class Guided:
         return self.run("-W", "error", "-c", f"import django\ndjango.setup()\n{text}")
 
     def run(self, *words: str, code: int = 0) -> str:
-        done = subprocess.run(
-            [self.python, *words],
-            cwd=ROOT / "tests" / "guided",
-            check=False,
-            capture_output=True,
-            text=True,
-            env={**self._environment(), **self.environment},
+        returned, out, err = forks.run(
+            self.python, words, ROOT / "tests" / "guided", self._environment() | self.environment
         )
-        printed = done.stdout + done.stderr
-        assert done.returncode == code, printed
+        printed = out + err
+        assert returned == code, printed
         assert "Traceback" not in printed or code == 0, printed
         return printed
 
