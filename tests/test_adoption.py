@@ -350,7 +350,7 @@ def test_psql_runs_the_script_of_the_plan(renamed: Host, pg18: Server) -> None:
 def test_a_second_time_it_says_that_it_is_managed(old: Host) -> None:
     old.adopt()
     for apply in (False, True):
-        with pytest.raises(TargetError, match=r"managed already(.|\n)*fbs-db check"):
+        with pytest.raises(TargetError, match=r"managed already(.|\n)* check"):
             fbs_db.adopt(old.url, apply=apply)
 
 

@@ -77,7 +77,7 @@ def test_models_with_later_names_are_told_and_led_out(later: Project) -> None:
         "(fbs_db.W009) FBS in default: LATER_NAMES is on, and names of models are taken: table dms_document_tag"
         in printed
     )
-    assert "fbs-db adopt" in on.manage("migrate", code=2)
+    assert "make one table of the two: " in on.manage("migrate", code=2)
 
     plan = on.run("-m", "fbs_db", "adopt")
     assert "moved: fbs_dms_document_type: 1 row comes from dms_document_type" in plan
