@@ -82,7 +82,7 @@ def test_url_and_docs_answer_in_json(installed: psycopg.Connection, tmp_path: Pa
 def test_the_exit_code_of_status_tells_of_pending_files_where_asked(empty: psycopg.Connection) -> None:
     where = ("--database", url_of(empty))
     assert run(*where, "status").exit_code == 0
-    assert run(*where, "status", "--exit-code").exit_code == 3
+    assert run(*where, "status", "--exit-code").exit_code == 1
     assert json.loads(run(*where, "status", "--exit-code", "--json").stdout)["pending"]
     assert run(*where, "migrate").exit_code == 0
     assert run(*where, "status", "--exit-code").exit_code == 0
@@ -99,4 +99,4 @@ def test_on_all_databases_what_could_not_be_done_outweighs_what_is_pending(empty
     )
     assert run("status", "--all").exit_code == 2
     assert run("status", "--all", "--exit-code").exit_code == 2
-    assert run("--database", "default", "status", "--exit-code").exit_code == 3
+    assert run("--database", "default", "status", "--exit-code").exit_code == 1

@@ -110,7 +110,7 @@ def main(context: click.Context, database: str | None, verbose: int, no_color: b
     fbs-db psql                                 look around
 
     Exit codes: 0 done; 1 the schema or its files are at fault; 2 it could not be done;
-    3 files are pending, for status --exit-code; 130 interrupted; 143 terminated.
+    130 interrupted; 143 terminated.
     """
     context.obj = database
     server.announce = lambda text: click.secho(text, fg="yellow", err=True)
@@ -120,10 +120,6 @@ def main(context: click.Context, database: str | None, verbose: int, no_color: b
     level = [logging.WARNING, logging.INFO, logging.DEBUG][min(verbose, 2)]
     logging.basicConfig(level=level, format="%(message)s", stream=sys.stderr)
     logging.getLogger("fbs_db").setLevel(level)
-
-
-#: Exit codes from the best to the worst: nothing to be said, pending, at fault, not done.
-_WORSE = (0, 3, 1, 2)
 
 
 def on_each(
@@ -155,7 +151,7 @@ def on_each(
             except FbsDbError as error:
                 answer[name], code = {"error": error.as_dict()}, error.exit_code
                 complain(f"{name}: {error.message}", error.hint)
-            worst = max(worst, code, key=_WORSE.index)
+            worst = max(worst, code)
     if as_json:
         print_json(answer)
     if worst:

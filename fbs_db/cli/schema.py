@@ -145,7 +145,7 @@ def rollback(
 
 
 @main.command()
-@click.option("--exit-code", is_flag=True, help="Exit with 3 where files are pending.")
+@click.option("--exit-code", is_flag=True, help="Exit with 1 where files are pending.")
 @schema_option
 @all_option
 @json_option
@@ -153,8 +153,8 @@ def rollback(
 def status(database: str | None, exit_code: bool, schema: str | None, all_: bool, as_json: bool) -> None:
     """What is applied, pending, edited since, or missing.
 
-    Exit codes: 0, also where files are pending, unless --exit-code is there: then 3;
-    1 where an applied file was edited or is missing; 2 it could not look.
+    Exit codes: 0 nothing is wrong; 1 an applied file was edited or is missing, or, with
+    --exit-code, files are pending; 2 it could not look.
     """
 
     def work(database: str | None) -> tuple[Any, int]:
@@ -163,8 +163,7 @@ def status(database: str | None, exit_code: bool, schema: str | None, all_: bool
             _show_status(report)
         for problem in report.problems:
             complain(problem.message, problem.hint)
-        pending = exit_code and report.pending
-        return report.as_dict(), 1 if report.problems else 3 if pending else 0
+        return report.as_dict(), 1 if report.problems or (exit_code and report.pending) else 0
 
     on_each(database, all_, as_json, work)
 
