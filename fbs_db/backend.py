@@ -20,17 +20,14 @@ from psycopg import Connection, generators, pq, sql
 from psycopg.rows import tuple_row
 from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 
-from fbs_db import __version__
+from fbs_db import __version__, wording
+from fbs_db.config import BASE
 from fbs_db.connection import from_server, raise_if_lost, settings_kept
 from fbs_db.errors import FbsDbError, LockTimeout, MigrationFailed, MissingRollback, NameTaken
-from fbs_db.files import MigrationFile, statements
+from fbs_db.files import MigrationFile, load, statements
 from fbs_db.locks import SESSION
 
 _POLL_SECONDS = 0.1
-_STANDS_ON_IT = (
-    "That is not of FBS, or one of the views of its later names. Drop it first (those: fbs-db names drop),"
-    " then type the same again."
-)
 _SETTINGS = {
     "search_path": "{schema}, pg_temp",
     "lock_timeout": "'3s'",
@@ -336,10 +333,19 @@ class Backend(PostgresqlPsycopgBackend):
 
 def name_taken(schema: str, names: Sequence[str]) -> NameTaken:
     """The error for what is there already under names that are FBS's."""
-    return NameTaken(
-        f"Schema {schema} holds already, not made by fbs-db: {', '.join(names)}.",
-        hint="Rename or drop them, or choose another schema with --schema; where Django made FBS's tables, type:"
-        " fbs-db adopt",
+    hint = "Rename or drop what is not FBS's, or choose another schema with --schema."
+    tables = {name for file in load() if file.component != BASE for kind, name in file.creates if kind == "table"}
+    if tables.intersection(names):
+        adopt = wording.command("adopt")
+        hint = f"Type: {adopt}\nThat takes over tables that Django made for FBS, and keeps their rows. {hint}"
+    return NameTaken(f"Schema {schema} holds already, not made by fbs-db: {', '.join(names)}.", hint=hint)
+
+
+def _in_the_way() -> str:
+    """What to do where something depends on what is to be dropped."""
+    return (
+        "That is not of FBS, or one of the views of its later names. Drop it first, then type the same again."
+        f" The views: {wording.command('names', 'drop')}"
     )
 
 
@@ -362,7 +368,7 @@ def _failure(migration_id: str, suffix: str, text: str, done: int, error: psycop
     if known:
         return known
     # The server's own advice would be to drop, unseen, all that stands on it.
-    of_server = _STANDS_ON_IT if error.sqlstate == "2BP01" else diag.message_hint
+    of_server = _in_the_way() if error.sqlstate == "2BP01" else diag.message_hint
     return MigrationFailed(
         message,
         hint=of_server or "Correct the file, then type the same again.",

@@ -10,6 +10,7 @@ from fbs_db import files
 from fbs_db.errors import UsageError
 from fbs_db.reports import Column, Table, TableDescription
 from fbs_db.session import Database, Session, session
+from fbs_db.wording import command
 
 #: Tables above this many bytes are not counted but estimated.
 COUNT_LIMIT = 16 * 1024 * 1024
@@ -71,7 +72,7 @@ def describe(
         near = [known for known in components if table.removeprefix("fbs_") in known]
         raise UsageError(
             f"FBS has no table {table}.",
-            hint=f"Did you mean {', '.join(near[:5])}?" if near else "All of them: fbs-db tables",
+            hint=f"Did you mean {', '.join(near[:5])}?" if near else f"All of them: {command('tables')}",
         )
     with session(database, schema, application="fbs-db describe") as at:
         found = at.cursor().execute(
@@ -79,7 +80,7 @@ def describe(
         )
         oid, comment = found.fetchone() or (None, None)
         if oid is None:
-            raise UsageError(f"{name} is not in schema {at.schema}.", hint="Type: fbs-db migrate")
+            raise UsageError(f"{name} is not in schema {at.schema}.", hint=f"Type: {command('migrate')}")
         columns = at.cursor().execute(
             """
             select

@@ -21,6 +21,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +152,11 @@ def read(directory: Path | None = None) -> Config:
         if said is not None:
             return parse(said, f"{path} [tool.fbs-db]")
     if os.environ.get("DJANGO_SETTINGS_MODULE"):
+        if find_spec("django") is None:
+            raise UsageError(
+                "DJANGO_SETTINGS_MODULE is set, and Django is not installed.",
+                hint="Type: pip install 'fbs-db[django]'  Or unset the variable.",
+            )
         from fbs_db.django.conf import read_from_command
 
         return read_from_command(directory)

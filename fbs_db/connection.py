@@ -17,7 +17,7 @@ import psycopg
 from psycopg import AsyncConnection, Connection, RawCursor, conninfo, pq
 from psycopg.rows import tuple_row
 
-from fbs_db import config
+from fbs_db import config, wording
 from fbs_db.config import DEFAULT, Config, DatabaseConfig
 from fbs_db.errors import (
     ConnectionFailed,
@@ -79,13 +79,16 @@ _CONNECT_HINTS = (
 )
 
 
-def resolve(database: str | DatabaseConfig | None = None, *, start: bool = False) -> tuple[str, DatabaseConfig]:
+def resolve(
+    database: str | DatabaseConfig | None = None, *, start: bool = False, source: str = "the argument"
+) -> tuple[str, DatabaseConfig]:
     """The connection string to use, and what the project says of that database.
 
     Parameters:
         database: a configured database or its name, or URL or libpq keywords; None to look
             at the environment.
         start: whether an embedded server may be created where there is none.
+        source: where the caller has it from, for the messages.
 
     Raises:
         UsageError: what is named is no connection string for PostgreSQL, nor a database
@@ -100,7 +103,7 @@ def resolve(database: str | DatabaseConfig | None = None, *, start: bool = False
     elif database in known.databases:
         place = known.databases[database]
     else:
-        return _checked(database, "the argument", known), config.of_lent_connection()
+        return _checked(database, source, known), config.of_lent_connection()
     if (place.name != DEFAULT or known.definite) and (named := place.connection_string()):
         return _checked(named, f"{known.source}, database {place.name}"), place
     if url := os.environ.get("DATABASE_URL"):
@@ -111,7 +114,7 @@ def resolve(database: str | DatabaseConfig | None = None, *, start: bool = False
         return _checked(configured, f"{known.source}, database {place.name}"), place
     from fbs_db import server
 
-    return server.start("No database is named.") if start else server.running(), place
+    return server.start(reason="No database is named.") if start else server.running(), place
 
 
 def _checked(text: str, source: str, known: Config | None = None) -> str:
@@ -351,7 +354,7 @@ def from_server(error: psycopg.Error, message: str = "", statement: str = "") ->
         statement: what was sent, where that is known.
     """
     message = message or said_by(error)
-    hint = error.diag.message_hint or ""
+    hint = wording.completed(error.diag.message_hint or "")
     sqlstate = error.sqlstate or ""
     if sqlstate in ("55P03", "40P01"):
         return LockTimeout(

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg import sql
 
-from fbs_db import locks
+from fbs_db import locks, wording
 from fbs_db.connection import said_by
 from fbs_db.errors import LockTimeout, MoveRefused
 from fbs_db.reports import Progress
@@ -149,11 +149,12 @@ def _fill(old: Session, new: Session, tables: Sequence[MovedTable], progress: To
         found = summed(new, table.table)
         if found != table:
             raise MoveRefused(
-                f"The copy of {table.table} is not equal: {found.rows:,} rows with checksum {found.checksum},"
-                f" not {table.rows:,} with {table.checksum}. No row was changed.",
-                hint="Look for triggers and rules on that table in the other database: fbs-db check --all",
+                f"The copy of {table.table} is not equal: {wording.counted(found.rows, 'row')} with checksum"
+                f" {found.checksum}, not {table.rows:,} with {table.checksum}. No row was changed.",
+                hint="Look for triggers and rules on that table in the other database:"
+                f" {wording.command('check', '--all')}",
             )
-        progress(Progress("wait", text=f"{table.table}: {table.rows:,} rows compared"))
+        progress(Progress("wait", text=f"{table.table}: {wording.counted(table.rows, 'row')} compared"))
 
 
 def _copy(old: Session, new: Session, table: MovedTable, progress: Told) -> None:
@@ -168,7 +169,9 @@ def _copy(old: Session, new: Session, table: MovedTable, progress: Told) -> None
             rows += bytes(block).count(b"\n")  # a row is a line: those within values are escaped
             if time.monotonic() - told > _TOLD_EVERY:
                 told = time.monotonic()
-                progress(Progress("wait", text=f"{table.table}: {rows:,} of {table.rows:,} rows copied"))
+                progress(
+                    Progress("wait", text=f"{table.table}: {rows:,} of {wording.counted(table.rows, 'row')} copied")
+                )
     for column, sequence in new.select(
         "select a.attname, pg_get_serial_sequence(a.attrelid::regclass::text, a.attname)"
         " from pg_catalog.pg_attribute as a where a.attrelid = %s::regclass and a.attidentity <> ''",
@@ -179,14 +182,14 @@ def _copy(old: Session, new: Session, table: MovedTable, progress: Told) -> None
         )
         ((value, called),) = old.cursor().execute(f"select last_value, is_called from {next_sequence}".encode())
         new.select("select setval(%s, %s, %s)", sequence, value, called)
-    progress(Progress("wait", text=f"{table.table}: {table.rows:,} rows copied"))
+    progress(Progress("wait", text=f"{table.table}: {wording.counted(table.rows, 'row')} copied"))
 
 
 def refuse_other_rows(new: Session, before: Sequence[MovedTable], tables: Sequence[MovedTable]) -> None:
     """Refuse rows that are there already and are not the same."""
     other = [there for there, table in zip(before, tables, strict=True) if there != table]
     if other:
-        named = ", ".join(f"{table.table} ({table.rows:,} rows)" for table in other)
+        named = ", ".join(f"{table.table} ({wording.counted(table.rows, 'row')})" for table in other)
         raise MoveRefused(
             f"{new.place.name} holds rows that are not those to be moved: {named}. No row was changed.",
             hint="Empty those tables there, if nothing is lost with them, and type the same again.",

@@ -18,7 +18,7 @@ def fill() -> bool:
 
     Runs ``sql/demo.sql``.
     """
-    url = server.start()
+    url = server.start(ways="")
     migrations.migrate(url, schema="public")
     with session(url, "public", application="fbs-db demo") as at:
         if at.select("select from pg_catalog.pg_namespace where nspname = 'rentals'"):

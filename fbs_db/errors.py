@@ -7,6 +7,7 @@ the exit code of the command line: 1 where the schema, its files or its rows are
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -39,6 +40,21 @@ class FbsDbError(Exception):
 
 class UsageError(FbsDbError):
     """An argument or setting makes no sense: an unknown migration, a malformed URL."""
+
+
+class RowsAtStake(UsageError):
+    """Rows would be lost or renamed, and the caller did not say that they may.
+
+    Attributes:
+        rows: how many, by table or by name.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", rows: Mapping[str, int] | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.rows = dict(rows or {})
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**super().as_dict(), "rows": self.rows}
 
 
 class ConnectionFailed(FbsDbError):

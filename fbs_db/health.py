@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import psycopg
@@ -18,6 +19,7 @@ from fbs_db.hosts import may_hold_orphans
 from fbs_db.reports import Progress, silent
 from fbs_db.session import Database, Session, session
 from fbs_db.snapshot import Key, Object
+from fbs_db.wording import command, completed
 
 Severity = Literal["error", "warning", "note"]
 
@@ -37,8 +39,8 @@ KINDS = (
 
 _UNFINISHED = "left by a statement that was interrupted, or not finished yet"
 
-#: What mends a finding that `fbs_db.repair` takes on.
-REPAIR = "fbs-db repair"
+#: What ``fbs_health`` says of a table that is there under another name besides.
+_TWICE = "there twice"
 #: What ``fbs_health`` reads.
 _READS = (
     "fbs_user_columns",
@@ -162,7 +164,7 @@ def check_at(
                 one
                 for one in _asked(at, "fbs_health", found)
                 # It cannot tell what a host has put on FBS's tables; the comparison has.
-                if (one.kind, one.object) in objects or (one.kind, one.object) not in found
+                if (one.kind, one.object) in objects or (one.kind, one.object) not in found or one.problem == _TWICE
             ]
             findings += _targets(at, found)
             findings = _but_for_hosts(at, findings, objects, found)
@@ -184,17 +186,17 @@ def check_at(
 
 def compare(objects: Mapping[Key, Object], found: Mapping[Key, Object]) -> Iterator[Finding]:
     """What differs between the objects that should be there and those that are."""
-    gone = _gone(objects, found)
+    gone, repair = _gone(objects, found), command("repair")
     for key, wanted in objects.items():
         there = found.get(key)
         severity: Severity = "warning" if wanted.kind in _LESS else "error"
         if there is None:
             if key in gone:
-                yield Finding(severity, *key, "missing", None, wanted.definition, REPAIR)
+                yield Finding(severity, *key, "missing", None, wanted.definition, repair)
         elif not comparing.alike(there, wanted):
-            yield Finding(severity, *key, "changed", there.definition, wanted.definition, REPAIR)
+            yield Finding(severity, *key, "changed", there.definition, wanted.definition, repair)
         elif there.state:
-            yield Finding("warning" if wanted.kind == "constraint" else severity, *key, there.state, mend=REPAIR)
+            yield Finding("warning" if there.state == "not validated" else severity, *key, there.state, mend=repair)
     for key, there in found.items():
         if key not in objects and not any(need not in objects for need in snapshot.implied(key, found)):
             yield _foreign(there, objects, found)
@@ -221,7 +223,7 @@ def _but_for_hosts(
 ) -> list[Finding]:
     """The findings without those that take a host's attached table for one of FBS's, as its name may be such."""
     hosts = attached.tables(at, found) - {name for kind, name in objects if kind == "table"}
-    twins = {one.object for one in findings if one.problem == "there twice"}  # which says more than "not of FBS"
+    twins = {one.object for one in findings if one.problem == _TWICE}  # which says more than "not of FBS"
     return [
         one
         for one in findings
@@ -244,11 +246,11 @@ def _foreign(there: Object, objects: Mapping[Key, Object], found: Mapping[Key, O
     """Something on FBS's tables, or with its prefix, that FBS did not make."""
     if comparing.is_unfinished(there, objects, found):
         problem = "invalid" if there.kind == "index" else "unfinished"
-        return Finding("error", there.kind, there.name, problem, _UNFINISHED, None, REPAIR)
+        return Finding("error", there.kind, there.name, problem, _UNFINISHED, None, command("repair"))
     severity: Severity = "note"
     text, mend = there.definition, ""
     if there.kind == "not null":
-        severity, mend = "error", REPAIR
+        severity, mend = "error", command("repair")
     elif there.kind == "column" and ("not null", there.name) in found and ("default", there.name) not in found:
         severity, text = "error", f"{text}, not null and without a default: FBS cannot add rows"
     elif there.kind == "constraint":
@@ -271,27 +273,27 @@ def _history(at: Session, found: Mapping[Key, Object]) -> tuple[list[Finding], l
         # Damaged, which the comparison tells; or never made by fbs-db.
         if applied := [file.id for file in known if ("function", "fbs_touch()") in found and _made(file, found)]:
             return [], applied
-        there, mend = "nothing of FBS", "fbs-db migrate"
+        there, mend = "nothing of FBS", command("migrate")
         if any(kind == "table" for kind, _ in found):
-            there, mend = "tables of FBS that fbs-db did not make", "fbs-db adopt"
+            there, mend = "tables of FBS that fbs-db did not make", command("adopt")
         return [Finding("error", "migration", at.schema, "not installed", there, None, mend)], []
     history = at.select("select migration_id, checksum, fbs_db_version from {fbs}fbs_migrations order by 1")
     checksums = {file.id: file.checksum for file in known}
     components = {file.id: file.component for file in known}
     applied = [name for name, _, _ in history]
     findings = [
-        Finding("error", "migration", name, "pending", mend="fbs-db migrate")
+        Finding("error", "migration", name, "pending", mend=command("migrate"))
         for name, component in components.items()
         if name not in applied and at.place.holds(component)
     ]
     findings += _misplaced(at, [file for file in known if file.id in applied])
     for name, checksum, version in history:
         if name not in checksums:
-            mend = f"pip install 'fbs-db>={version}'"
+            mend = f"pip install {shlex.quote(f'fbs-db>={version}')}"
             findings.append(Finding("error", "migration", name, "no file", f"fbs-db {version} applied it", None, mend))
         elif checksum != checksums[name]:
             texts = (f"a file with sha256 {checksums[name]}", f"{checksum}, as it was applied")
-            findings.append(Finding("error", "migration", name, "edited", *texts, f"fbs-db accept {name}"))
+            findings.append(Finding("error", "migration", name, "edited", *texts, command("accept", name)))
     return findings, applied
 
 
@@ -299,14 +301,14 @@ def _misplaced(at: Session, applied: Sequence[files.MigrationFile]) -> Iterator[
     """Components that are installed here and placed in another database, or on their way."""
     for component in dict.fromkeys(file.component for file in applied if not at.place.holds(file.component)):
         home = next(place.name for place in config.read().databases.values() if place.holds(component))
-        mend = f"fbs-db placement move {component} --to {home}"
+        mend = command("placement", "move", component, "--to", home)
         yield Finding("warning", "component", component, "misplaced", "is here", f"in database {home}", mend)
     if not (moving := guards(at)):
         return
     on_its_way = {file.component: moving[name] for file in applied for _, name in file.creates if name in moving}
     for component, goes_to in on_its_way.items():
         if at.place.holds(component):
-            mend = f"fbs-db placement move {component} --to {goes_to}"
+            mend = command("placement", "move", component, "--to", goes_to)
             found = f"nobody can write its tables, which move to database {goes_to}"
             yield Finding("error", "component", component, "its move is not finished", found, None, mend)
 
@@ -336,7 +338,8 @@ def _asked(at: Session, function: str, found: Mapping[Key, Object], *arguments: 
         yield Finding("note", "function", " ".join((function, *arguments)), "could not answer", _said(error))
         return
     for row in rows:
-        yield Finding(*row)
+        mend = command("repair") if row[-1].startswith("fbs-db repair") else completed(row[-1])
+        yield replace(Finding(*row), mend=mend)
 
 
 _TIED = (
@@ -358,7 +361,7 @@ def _users(at: Session, found: Mapping[Key, Object]) -> Iterator[Finding]:
     except (psycopg.Error, TargetError) as error:
         raise_if_lost(at.connection, error)
         return  # the view is damaged, or not to be read, which is told
-    expected, mend, missing = f"tied to {wanted}, which the project names", f"fbs-db attach users {wanted}", None
+    expected, mend, missing = f"tied to {wanted}, which the project names", command("attach", "users", wanted), None
     try:
         meant = at.table(wanted)
         fits = _fits(at, meant)
@@ -370,7 +373,7 @@ def _users(at: Session, found: Mapping[Key, Object]) -> Iterator[Finding]:
     elif not tied and not missing:
         yield Finding("error", "users", "fbs_user_columns", "not attached", "tied to no table", expected, mend)
     elif tied and set(there.values()) != {meant}:
-        mend = f"fbs-db detach users && {mend}"
+        mend = f"{command('detach', 'users')} && {mend}"
         if missing or fits:
             mend, expected = "", f"{expected}; {fits or 'it is not here'}"
         said = f"tied to {', '.join(tied)}"
@@ -408,13 +411,12 @@ def _targets(at: Session, found: Mapping[Key, Object]) -> Iterator[Finding]:
         )
     }
     wanted = {place.name for place in known.values() if may_hold_orphans(place) and place.name != at.place.name}
-    named = f"--database {at.place.name} " if len(known) > 1 else ""
     for target in sorted(noted - set(known)):
-        mend = "; ".join(f"fbs-db {named}attach host {table} --model {model}" for table, model in hosts)
+        mend = " && ".join(command("attach", "host", table, "--model", model) for table, model in hosts)
         yield Finding("error", "clean-up", target, "unknown database", "clean-ups are noted for it", mend=mend)
     for target in sorted(wanted - noted) if hosts else ():
         table, model = hosts[0]
-        mend = f"fbs-db {named}attach host {table} --model {model}"
+        mend = command("attach", "host", table, "--model", model)
         yield Finding("error", "clean-up", target, "not told", "it holds rows of FBS", "clean-ups noted for it", mend)
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from fbs_db import config
 from fbs_db.backend import Backend
 from fbs_db.config import DatabaseConfig
-from fbs_db.errors import FbsDbError, LockTimeout, TargetError
+from fbs_db.errors import FbsDbError, LockTimeout, RowsAtStake, TargetError
 from fbs_db.locks import Patience, patiently
 from fbs_db.reports import Progress, UserColumn, silent
 from fbs_db.session import Database, Session, sentences, session, told_what_stays
+from fbs_db.wording import command, counted
 
 #: How long a try for the locks of the user columns lasts: less than deadlock_timeout, so that of two who wait for
 #: each other it is not the host who fails.
@@ -138,12 +139,14 @@ def check_user_columns(
             orphans = patiently(work, patience)
         except FbsDbError as error:
             left = [f"{table}.{column}" for table, column, _ in columns[len(found) :]]
+            again = command("attach", "users", users, *(("--repair",) if repair else ()))
             error.hint = sentences(
                 error.hint,
                 before,
-                f"The {len(columns)} user columns are tied to {users}: new rows and deletions follow the rules."
+                f"The {counted(len(columns), 'user column', 'is', 'are')} tied to {users}:"
+                " new rows and deletions follow the rules."
                 f" Existing rows are still to be validated for {len(left)} of the columns, from {left[0]} on."
-                f" Type: fbs-db attach users {users}{' --repair' if repair else ''}",
+                f" Type: {again}",
             )
             raise
         found.append(UserColumn(table, column, rule, orphans, repair or orphans == 0))
@@ -177,6 +180,7 @@ def attach_host(
     database: Database = None,
     *,
     key: str | None = None,
+    rename_rows: bool = True,
     schema: str | None = None,
     progress: Callable[[Progress], None] = silent,
 ) -> Host:
@@ -191,9 +195,11 @@ def attach_host(
         table: the table, such as ``tenants_tenant``.
         model: name by which FBS's rows point at it, such as ``tenants.tenant``.
         key: its key column; None for the primary key.
+        rename_rows: whether FBS's rows may get that name, where they point at the table by another.
         database, schema, progress: as for `fbs_db.migrate`.
 
     Raises:
+        RowsAtStake: there are such rows, and they may not.
         TargetError: no such table or column, no fit key, or the model is attached to
             another table.
 
@@ -205,13 +211,31 @@ def attach_host(
             _install_base(at)
         others = _other_databases(at)
         former = at.select("select model_name from {fbs}fbs_hosts where host_table = %s::regclass", name)
-        for other in others if former not in ([], [(model,)]) else ():
+        renamed = former not in ([], [(model,)])
+        if renamed and not rename_rows:
+            _refuse_rename(at, others, name, former[0][0], model)
+        for other in others if renamed else ():
             # Before it is renamed here: broken off in between, the next try finds the old name again.
             with session(other, None, application="fbs-db attach host") as there:
                 there.call("fbs_rename_model", former[0][0], model)
         at.call("fbs_set_cleanup_targets", [other.name for other in others])
         _patiently(at, progress, "fbs_attach_host", name, model, key)
         return next(host for host in hosts_of(at) if host.model_name == model)
+
+
+def _refuse_rename(at: Session, others: Sequence[DatabaseConfig], table: str, former: str, model: str) -> None:
+    """Refuse another model name where rows point at the table by the one that it has."""
+    found = {at.place.name: at.call("fbs_rows_of_model", former)[0][0]}
+    for other in others:
+        with session(other, None, application="fbs-db attach host") as there:
+            found[other.name] = there.call("fbs_rows_of_model", former)[0][0]
+    if rows := sum(found.values()):
+        raise RowsAtStake(
+            f"{table} is attached as {former}, by which {counted(rows, 'row', 'points', 'point')} at it."
+            f" This renames the model there to {model}.",
+            hint="Nothing was changed. To do it all the same: rename_rows=True, or --yes on the command line.",
+            rows=found,
+        )
 
 
 def _install_base(at: Session) -> None:

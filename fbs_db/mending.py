@@ -24,6 +24,7 @@ from fbs_db.migrations import refuse_unfit
 from fbs_db.reports import Progress, silent
 from fbs_db.session import Database, Session, session
 from fbs_db.snapshot import Key, Object
+from fbs_db.wording import command, counted
 
 _TRIES = 5
 #: What a repair sets, and a host may have set otherwise for its database or role.
@@ -62,15 +63,21 @@ class RepairReport:
 
     Attributes:
         mends: in the order of application.
+        settings: the statements that come before those of the repairs.
         check: what is found afterwards; before, where nothing was applied.
     """
 
     mends: tuple[Mend, ...]
+    settings: str
     check: CheckReport
 
     def as_dict(self) -> dict[str, Any]:
         """The report as plain values, as ``--json`` prints it."""
-        return {"mends": [asdict(mend) for mend in self.mends], "check": self.check.as_dict()}
+        return {
+            "mends": [asdict(mend) for mend in self.mends],
+            "settings": self.settings,
+            "check": self.check.as_dict(),
+        }
 
 
 def repair(
@@ -100,7 +107,7 @@ def repair(
         report = health.check_at(at, identities=True)
         planned = _plan(at, report)
         if not apply:
-            return RepairReport(tuple(planned), report)
+            return RepairReport(tuple(planned), _settings(at), report)
         if not at.connection.autocommit:
             raise UsageError(
                 "A repair takes a connection in autocommit.", hint="It builds indexes beside the running system."
@@ -120,7 +127,7 @@ def repair(
                 with suppress(FbsDbError), session(database, schema, application="fbs-db repair") as again:
                     indexes.clear(again)
             raise
-        return RepairReport(tuple(results.values()), report)
+        return RepairReport(tuple(results.values()), _settings(at), report)
 
 
 def _finding(it: Mend | Finding) -> tuple[str, str, str]:
@@ -132,9 +139,9 @@ def _looked_again(at: Session, results: dict[tuple[str, str, str], Mend]) -> Che
     done = [key for key, mend in results.items() if mend.done]
     try:
         report = health.check_at(at, identities=True)
-    except LockTimeout as error:
-        hint = f"{len(done)} repairs ran. What they did could not be looked at: fbs-db check"
-        raise LockTimeout(error.message, hint=hint) from error
+    except psycopg.errors.LockNotAvailable as error:
+        ran = f"{counted(len(done), 'repair')} ran, and could not be looked at again"
+        raise LockTimeout(f"{ran}: {said_by(error)}", hint=f"Look again later: {command('check')}") from error
     left = {_finding(one): one for one in report.findings if one.severity != "note"}
     for key in done:
         if one := left.get(key):
@@ -147,7 +154,7 @@ def _plan(at: Session, report: CheckReport) -> list[Mend]:
     applied = [file.id for file in files.load()]
     objects = snapshot.expected(applied, at.connection.info.server_version)
     found = snapshot.read(at) | snapshot.read_rows(at, objects)
-    mends = [_mend(at, one, objects, found) for one in report.findings if one.mend == health.REPAIR]
+    mends = [_mend(at, one, objects, found) for one in report.findings if one.mend == command("repair")]
     # What is left unfinished bears the name of what comes in its place; foreign keys need the keys
     # of other tables, views other views.
     place = {key: number for number, key in enumerate(objects)}
@@ -463,6 +470,17 @@ def _in_place(at: Session) -> Iterator[None]:
         if not at.connection.closed:
             for name, value in before:
                 at.cursor().execute("select set_config(%s, %s, false)", [name, value])
+
+
+def _settings(at: Session) -> str:
+    """What `_in_place` sets, for whoever runs the statements by hand."""
+    return "\n".join(
+        [
+            f"set search_path = {at.quoted_schema}, pg_temp;",
+            "set lock_timeout = '3s';",
+            "set check_function_bodies = off;",
+        ]
+    )
 
 
 def _patiently(at: Session, statement: str, progress: Callable[[Progress], None]) -> None:

@@ -10,13 +10,15 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from itertools import takewhile
 from pathlib import Path
 
 from psycopg import sql
 
-from fbs_db import files
+from fbs_db import files, wording
 from fbs_db.backend import Applied, Backend, name_taken
+from fbs_db.config import BASE
 from fbs_db.connection import refuse_transaction_pooler, shown
 from fbs_db.errors import (
     EditedMigration,
@@ -24,6 +26,7 @@ from fbs_db.errors import (
     MissingMigration,
     MissingRollback,
     PoolerRefused,
+    RowsAtStake,
     TargetError,
     UnsupportedServer,
     UsageError,
@@ -45,6 +48,7 @@ from fbs_db.reports import (
     silent,
 )
 from fbs_db.session import Database, Session, session, told_what_stays
+from fbs_db.wording import counted
 
 #: How long another migration is waited for, in seconds.
 LOCK_WAIT = 60.0
@@ -166,6 +170,7 @@ def rollback(
     *,
     to: str | None = None,
     everything: bool = False,
+    lose_rows: bool = False,
     schema: str | None = None,
     wait: float = LOCK_WAIT,
     directory: Path | None = None,
@@ -177,11 +182,13 @@ def rollback(
         database, schema, wait, directory, progress: as for `migrate`.
         to: undo all files after this one, which stays.
         everything: undo all.
+        lose_rows: drop tables that hold rows, too.
 
     Returns:
         The files undone, in that order; none where nothing was applied.
 
     Raises:
+        RowsAtStake: tables hold rows, and it was not said that these may be lost.
         MissingRollback: one of them has no rollback file.
         FbsDbError: see `fbs_db.errors`. Nothing was changed then.
     """
@@ -194,7 +201,11 @@ def rollback(
             refuse_unfit(at)
             with backend.lock(wait):
                 undone = _to_undo(known, backend.history(), to, everything)
-                _run(backend, undone, "rollback", progress, Patience(at.connection, progress), kept)
+                doomed = [] if lose_rows else _tables_of_hosts(at, undone)
+                _refuse_loss(at, doomed)
+                # Again once nobody can write them any more.
+                first = partial(_refuse_loss, at, doomed, locked=True)
+                _run(backend, undone, "rollback", progress, Patience(at.connection, progress), kept, first=first)
         return _report(at, backend, kept.steps, started)
 
 
@@ -348,10 +359,10 @@ def _problems(known: list[MigrationFile], history: list[Applied]) -> Iterator[Mi
             f"  as it is:   sha256 {file.checksum}"
             for row, file in edited
         ]
-        ids = " ".join(file.id for _, file in edited)
+        accept_them = wording.command("accept", *(file.id for _, file in edited))
         yield EditedMigration(
             "\n".join(lines),
-            hint=f"Restore the file, or, where the database has been made to agree with it, type: fbs-db accept {ids}",
+            hint=f"Restore the file, or, where the database has been made to agree with it, type: {accept_them}",
         )
     missing = [row for row in history if row.migration_id not in by_id]
     if missing:
@@ -473,6 +484,39 @@ def _refuse_taken_names(at: Session, known: list[MigrationFile], pending: list[M
         raise name_taken(at.schema, [name for (name,) in rows])
 
 
+def _tables_of_hosts(at: Session, undone: list[MigrationFile]) -> list[str]:
+    """The tables that would be dropped and can hold rows of a host's."""
+    names = [name for file in undone if file.component != BASE for kind, name in file.creates if kind == "table"]
+    query = (
+        "select relname::text from pg_catalog.pg_class where relnamespace = to_regnamespace(%s) and relname = any(%s)"
+        " and relkind in ('r', 'p') order by relname"
+    )
+    return [name for (name,) in at.select(query, at.quoted_schema, names)]
+
+
+def _refuse_loss(at: Session, tables: Sequence[str], *, locked: bool = False) -> None:
+    """Refuse to drop tables that hold rows.
+
+    Parameters:
+        locked: whether nobody shall write them any more, until the transaction ends.
+    """
+    names = {table: sql.Identifier(at.schema, table) for table in tables}
+    if locked and tables:
+        with at.translated():
+            at.select(sql.SQL("lock table {} in access exclusive mode").format(sql.SQL(", ").join(names.values())))
+    found: dict[str, int] = {}
+    for table, name in names.items():
+        if at.select(sql.SQL("select exists (select from {})").format(name)) == [(True,)]:
+            found[table] = at.select(sql.SQL("select count(*) from {}").format(name))[0][0]
+    if found:
+        named = ", ".join(f"{table} ({rows:,})" for table, rows in list(found.items())[:5])
+        raise RowsAtStake(
+            f"This deletes {counted(sum(found.values()), 'row')}: {named}{' and more' if len(found) > 5 else ''}.",
+            hint="To do it all the same: lose_rows=True, or --yes on the command line.",
+            rows=found,
+        )
+
+
 def _refuse_no_transaction(backend: Backend, pending: list[MigrationFile]) -> None:
     alone = [file.id for file in pending if not file.transactional]
     if alone and backend.in_callers_transaction:
@@ -519,13 +563,18 @@ def _run(
     patience: Patience,
     kept: _Kept,
     finish: Callable[[], None] | None = None,
+    first: Callable[[], None] | None = None,
 ) -> None:
-    """Run the files, one transaction for all but those that stand alone; the last also finishes."""
+    """Run the files, one transaction for all but those that stand alone; the last also finishes.
+
+    Parameters:
+        first: done first in the transaction of files that are undone.
+    """
     groups = in_groups(chosen, operation, bool(finish))
     for number, (transactional, group) in enumerate(groups, 1):
         last = finish if number == len(groups) else None
         if transactional:
-            kept.steps += _run_together(backend, group, operation, progress, patience, last)
+            kept.steps += _run_together(backend, group, operation, progress, patience, last, first)
         for file in group if not transactional else ():
             kept.begun = file.id
             kept.steps.append(_run_one(backend, file, operation, progress))
@@ -539,11 +588,14 @@ def _run_together(
     progress: Callable[[Progress], None],
     patience: Patience,
     finish: Callable[[], None] | None,
+    first: Callable[[], None] | None,
 ) -> list[Step]:
     def work() -> list[Step]:
         with backend.run_transaction():
             if not backend.holds_lock():
                 raise PoolerRefused("The server session changed under way.", hint="Migrate over a direct connection.")
+            if first:
+                first()
             steps = [_run_one(backend, file, operation, progress) for file in together]
             if finish:
                 finish()

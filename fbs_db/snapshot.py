@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -370,11 +371,17 @@ def read(at: Session) -> dict[Key, Object]:
     }
 
 
-def _catalog(at: Session) -> list[tuple[Any, ...]]:
+@contextmanager
+def in_schema(at: Session) -> Iterator[None]:
+    """A block in which PostgreSQL leaves the schema's name out of definitions."""
     local = at.connection.info.transaction_status is pq.TransactionStatus.INTRANS
     with settings_kept(at.connection, ["search_path"], local=local):
-        path = f"{at.quoted_schema}, pg_temp"
-        at.cursor().execute("select set_config('search_path', %s, %s)", (path, local))
+        at.cursor().execute("select set_config('search_path', %s, %s)", (f"{at.quoted_schema}, pg_temp", local))
+        yield
+
+
+def _catalog(at: Session) -> list[tuple[Any, ...]]:
+    with in_schema(at):
         rows = at.cursor().execute(_CATALOG, {"schema": at.schema}).fetchall()
         if at.select("select %s = any(current_schemas(false))", at.schema) == [(True,)]:
             return rows

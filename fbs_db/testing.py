@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     import pytest
 
 VARIABLE = "FBS_DB_TEST_URL"
+#: How a server for tests is named.
+WAYS = f"--fbs-database, {VARIABLE}, or fbs_database_url in pytest's configuration"
 #: Held while templates are made and looked through.
 _LOCK = int.from_bytes(hashlib.sha256(b"fbs-db templates").digest()[:8], "big", signed=True)
 #: The connection limit of the databases that are made here.
@@ -76,10 +78,15 @@ def server_of(settings: pytest.Config) -> str:
         UsageError: what is named is no connection string.
         EmbeddedServerError: nothing is named, and the embedded server does not start.
     """
-    named = settings.getoption("--fbs-database") or os.environ.get(VARIABLE) or settings.getini("fbs_database_url")
-    if not named and settings.pluginmanager.hasplugin("django"):
-        named = _of_django()
-    return resolve(named)[0] if named else server.start()
+    for source, named in (
+        ("--fbs-database", settings.getoption("--fbs-database")),
+        (VARIABLE, os.environ.get(VARIABLE)),
+        ("fbs_database_url", settings.getini("fbs_database_url")),
+        ("Django's settings", settings.pluginmanager.hasplugin("django") and _of_django()),
+    ):
+        if named:
+            return resolve(str(named), source=source)[0]
+    return server.start(ways=WAYS)
 
 
 def _of_django() -> str:

@@ -76,7 +76,7 @@ begin
     for link in select u.user_table from fbs_user_columns as u where u.user_table <> fbs_link_users.user_table loop
         raise exception 'users are attached to %, not to %', link.user_table, fbs_link_users.user_table
             using errcode = 'FB003',
-                hint = 'Detach them first: select fbs_detach_users();';
+                hint = 'Detach them first: ' || fbs_command('detach', 'users');
     end loop;
 
     -- All locks within less than deadlock_timeout, so that of two who wait for each other
@@ -132,7 +132,7 @@ begin
     if link.user_table is null then
         raise exception 'column %.% is tied to no user table', table_name, column_name
             using errcode = 'FB004',
-                hint = 'Attach users first: select * from fbs_attach_users(''auth_user'');';
+                hint = 'Attach users first: ' || fbs_command('attach', 'users', 'TABLE');
     end if;
 
     orphaned := format(

@@ -20,6 +20,7 @@ drop function fbs_clean_gone(text, text[]);
 drop function fbs_sweep_orphans(text);
 drop function fbs_detach_host(regclass);
 drop function fbs_attach_host(regclass, text, text);
+drop function fbs_rows_of_model(text);
 drop function fbs_rename_model(text, text);
 drop function fbs_host_triggers(regclass, text, text);
 drop function fbs_mark_statement();

@@ -576,7 +576,8 @@ begin
         return keys;
     elsif host.key_type is null then
         raise exception 'table % has no column % any more', host.host_table, host.key_column
-            using errcode = 'FB020', hint = 'Attach it again: select fbs_attach_host(...);';
+            using errcode = 'FB020',
+                hint = 'Attach it again: ' || fbs_command('attach', 'host', fbs_named(host.host_table), '--model', model);
     end if;
     execute format(
         'select array_agg(key) from unnest($1) as key'
@@ -954,7 +955,7 @@ begin
                     case step when 'queue it' then failed_state else state end,
                     case step when 'queue it' then failed else said end,
                     case step when 'queue it' then format(', nor queue it (%s: %s)', state, said) else '' end
-                    using hint = 'When FBS is mended: fbs-db cleanup sweep';
+                    using hint = 'When FBS is mended: ' || fbs_command('cleanup', 'sweep');
                 exit;
             end if;
         end;
@@ -1111,6 +1112,38 @@ $$;
 comment on function fbs_rename_model(text, text) is
 'Lets the rows that point at a model by its old name do so by the new one, in every table that a rule is for; and the rules and clean-ups of that model. Returns how many rows were changed.';
 
+create function fbs_rows_of_model(model text)
+returns bigint
+language plpgsql
+stable
+set search_path from current
+as $$
+declare
+    place record;
+    found_here bigint;
+    total bigint := 0;
+begin
+    for place in
+        select distinct r.table_name, r.json_column, r.model_column
+        from fbs_cleanup_rules as r
+        where r.clean_sql is not null and r.model_column is not null
+    loop
+        execute format(
+            case
+                when place.json_column is null then 'select count(*) from %1$s where %3$I = $1'
+                else 'select count(*) from %1$s where (%2$I ->> %3$L) = $1'
+            end,
+            place.table_name, place.json_column, place.model_column
+        ) into found_here using model;
+        total := total + found_here;
+    end loop;
+    return total;
+end;
+$$;
+
+comment on function fbs_rows_of_model(text) is
+'How many rows point at a model by its name, in the tables that rules are for.';
+
 create function fbs_attach_host(host_table regclass, model_name text, key_column text default null)
 returns void
 language plpgsql
@@ -1122,6 +1155,7 @@ declare
     key_type text;
     kind "char";
     known boolean;
+    other regclass;
     former text;
     wanted record;
     missing boolean := false;
@@ -1146,12 +1180,13 @@ begin
     delete from fbs_hosts as h
     where h.model_name = fbs_attach_host.model_name and not exists (select from pg_class as c where c.oid = h.host_table);
     known := exists (select from fbs_hosts as h where h.host_table = fbs_attach_host.host_table);
-    if exists (
-        select from fbs_hosts as h
-        where h.model_name = fbs_attach_host.model_name and h.host_table <> fbs_attach_host.host_table
-    ) then
+    select h.host_table
+    into other
+    from fbs_hosts as h
+    where h.model_name = fbs_attach_host.model_name and h.host_table <> fbs_attach_host.host_table;
+    if other is not null then
         raise exception 'model % is attached already, to another table', model_name
-            using errcode = 'FB022', hint = 'Detach that first: select fbs_detach_host(''...'');';
+            using errcode = 'FB022', hint = 'Detach that first: ' || fbs_command('detach', 'host', fbs_named(other));
     end if;
     select h.model_name
     into former

@@ -21,13 +21,15 @@ as $$
 #variable_conflict use_column
 declare
     here oid := (select c.relnamespace from pg_class as c where c.oid = 'fbs_migrations'::regclass);
+    place text := case here when 'public'::regnamespace then '' else here::regnamespace || '.' end;
     unseen text;
     hidden text;
+    unseen_tables text;
     users regclass;
     host record;
 begin
-    select string_agg(t.name, ', ')
-    into unseen
+    select string_agg(t.name, ', '), string_agg(fbs_named(c.oid), ', ')
+    into unseen, unseen_tables
     from unnest('{fbs_hosts,fbs_cleanup_queue,fbs_cleanup_targets,fbs_cleanup_rules,fbs_settings,fbs_file_deletions}'::text[]) as t (name)
     inner join pg_class as c on t.name = c.relname and c.relnamespace = here
     where not has_table_privilege(c.oid, 'select');
@@ -40,7 +42,7 @@ begin
     return query
     select
         'error', 'trigger', c.relname || '.' || g.tgname, 'disabled', null, null,
-        format('alter table %s enable trigger %I;', c.oid::regclass, g.tgname)
+        format('alter table %s enable trigger %I;', fbs_named(c.oid), g.tgname)
     from pg_class as c
     inner join pg_trigger as g on c.oid = g.tgrelid
     where c.relnamespace = here and c.relname ~ '^fbs_' and g.tgname ~ '^fbs_' and g.tgenabled in ('D', 'R')
@@ -48,8 +50,8 @@ begin
     select
         'error', case when k.oid is null then 'index' else 'constraint' end, t.relname || '.' || c.relname, 'invalid', null, null,
         case
-            when c.relname ~ '_cc(new|old)[0-9]*$' then format('drop index concurrently %s;', c.oid::regclass)
-            else format('reindex index concurrently %s;', c.oid::regclass)
+            when c.relname ~ '_cc(new|old)[0-9]*$' then format('drop index concurrently %s;', fbs_named(c.oid))
+            else format('reindex index concurrently %s;', fbs_named(c.oid))
         end
     from pg_class as t
     inner join pg_index as i on t.oid = i.indrelid
@@ -60,7 +62,7 @@ begin
     union all
     select
         'warning', 'constraint', t.relname || '.' || k.conname, 'not validated', null, null,
-        format('alter table %s validate constraint %I;', t.oid::regclass, k.conname)
+        format('alter table %s validate constraint %I;', fbs_named(t.oid), k.conname)
     from pg_class as t
     inner join pg_constraint as k on t.oid = k.conrelid
     where
@@ -80,7 +82,7 @@ begin
         select
             'note', 'users', 'fbs_user_columns', 'not attached',
             'no user column is tied to a user table', 'foreign keys with their ON DELETE rules',
-            'fbs-db attach users TABLE'
+            fbs_command('attach', 'users', 'TABLE')
         where exists (select from fbs_user_columns as u);
     else
         return query
@@ -94,8 +96,8 @@ begin
             end,
             'tied to ' || users,
             case
-                when u.user_table is null then format('fbs-db attach users %s', users)
-                else format('fbs-db attach users %s --repair', users)
+                when u.user_table is null then fbs_command('attach', 'users', fbs_named(users))
+                else fbs_command('attach', 'users', fbs_named(users), '--repair')
             end
         from fbs_user_columns as u
         where u.user_table is null or not u.validated
@@ -104,7 +106,10 @@ begin
         select
             'error', 'user key', u.table_name || '.' || u.column_name, 'changed',
             lower(substring(pg_get_constraintdef(k.oid) from 'ON DELETE ([A-Z ]*[A-Z])')),
-            u.on_delete, format('alter table %s drop constraint %I; then: fbs-db attach users %s', u.table_id, k.conname, users)
+            u.on_delete, format(
+                'alter table %s drop constraint %I; select * from %sfbs_attach_users(%L);',
+                fbs_named(u.table_id), k.conname, place, fbs_named(users)
+            )
         from fbs_user_columns as u
         inner join pg_constraint as k on u.table_id = k.conrelid and u.constraint_name = k.conname
         where u.user_table is not null and k.confdeltype <> case u.on_delete when 'cascade' then 'c' else 'n' end
@@ -114,7 +119,7 @@ begin
     if unseen is not null then
         return query values (
             'note', 'privilege', unseen, 'not looked at', 'no privilege to read', null,
-            format('grant select on %s to %I;', unseen, current_user)
+            format('grant select on %s to %I;', unseen_tables, current_user)
         );
     end if;
 
@@ -136,20 +141,20 @@ begin
             if not host.is_there then
                 return query values (
                     'warning', 'host', host.model_name, 'table gone', 'its table was dropped', null,
-                    format('delete from fbs_hosts where model_name = %L;', host.model_name)
+                    format('delete from %sfbs_hosts where model_name = %L;', place, host.model_name)
                 );
             elsif not host.has_key then
                 return query values (
                     'error', 'host', host.model_name, 'key renamed',
                     format('%s has no column %s', host.host_table, host.key_column), null,
-                    format('fbs-db attach host %s --model %s', host.host_table, host.model_name)
+                    fbs_command('attach', 'host', fbs_named(host.host_table), '--model', host.model_name)
                 );
             else
                 return query
                 select
                     'error', 'host', host.model_name, 'trigger missing',
                     format('%s is missing or disabled on %s', string_agg(t.trigger_name, ', '), t.table_id), null,
-                    format('fbs-db attach host %s --model %s', host.host_table, host.model_name)
+                    fbs_command('attach', 'host', fbs_named(host.host_table), '--model', host.model_name)
                 from fbs_host_triggers(host.host_table, host.model_name, host.key_column) as t
                 where not t.present
                 group by t.table_id;
@@ -162,9 +167,11 @@ begin
         select
             'warning', 'clean-up', concat_ws(', ', q.model_name, 'rule ' || q.rule_name, 'in database ' || q.target),
             case when max(q.attempts) > 0 or count(q.error) > 0 then 'failed' else 'waiting' end,
-            format('%s of %s rows since %s', q.operation, sum(cardinality(q.keys)), min(q.queued_at)::timestamp (0))
+            q.operation
+            || coalesce(' of ' || fbs_counted(sum(cardinality(q.keys))::bigint, 'row'), '')
+            || ' since ' || min(q.queued_at)::timestamp (0)
             || coalesce(': ' || (array_agg(q.error order by q.id desc) filter (where q.error is not null))[1], ''),
-            null, 'fbs-db cleanup retry'
+            null, fbs_command('cleanup', 'retry')
         from fbs_cleanup_queue as q
         where q.error is not null or q.queued_at < now() - interval '1 hour'
         group by q.model_name, q.rule_name, q.operation, q.target
@@ -178,8 +185,8 @@ begin
     then
         return query
         select
-            'warning', 'file', d.file, 'not removed', format('%s after %s tries', d.error, d.attempts), null,
-            'fbs-db files purge --root DIR'
+            'warning', 'file', d.file, 'not removed', d.error || ' after ' || case d.attempts when 1 then '1 try' else d.attempts || ' tries' end, null,
+            fbs_command('files', 'purge', '--root', 'DIR')
         from fbs_file_deletions as d
         where d.error is not null
         order by d.id
@@ -195,7 +202,7 @@ begin
                 when 'absent' then 'other later names are there'
                 else 'it lacks a column, a right, or the option security_invoker'
             end,
-            n.definition, 'fbs-db names add'
+            n.definition, fbs_command('names', 'add')
         from fbs_later_names as n
         where
             n.state = 'out of date'
@@ -204,7 +211,7 @@ begin
         return query
         select
             'warning', 'table', n.later_name, 'there twice',
-            format('it is a table beside %s, which does not show its rows', n.table_name), 'one table', 'fbs-db adopt'
+            format('it is a table beside %s, which does not show its rows', n.table_name), 'one table', fbs_command('adopt')
         from fbs_later_names as n
         where n.is_twin
         order by n.later_name;
@@ -214,7 +221,7 @@ begin
         return query
         select
             'error', 'rule', r.rule_name, 'resting', 'it was added before its table was there', null,
-            'select fbs_wake_rules();'
+            format('select %sfbs_wake_rules();', place)
         from fbs_cleanup_rules as r
         where r.clean_sql is null and to_regclass(r.table_name) is not null
         order by r.rule_name;
@@ -224,7 +231,7 @@ begin
         return query
         select
             'note', 'setting', 'cleanup', 'off', 'FBS''s rows stay when the host rows they point at go', null,
-            'fbs-db settings cleanup on'
+            fbs_command('settings', 'cleanup', 'on')
         from fbs_settings as s
         where s.name = 'cleanup' and s.value = 'off';
     end if;
@@ -389,7 +396,8 @@ begin
             'warning', 'rows', of_table || '.' || looked.column_name, 'value off the list', said,
             array_to_string(looked.choices, ', '),
             format(
-                'select * from %I where %I <> all (%L);', of_table, looked.column_name, looked.choices
+                'select * from %s where %I <> all (%L);',
+                fbs_named(of_table::regclass), looked.column_name, looked.choices
             )
         where said is not null;
     end loop;
@@ -411,13 +419,13 @@ begin
         order by a.column_name
     loop
         execute format(
-            'select format(''%%s rows, the lowest %%s'', count(*), min(%1$I)) from %2$I where %1$I < 0 having count(*) > 0',
+            'select format(''%%s, the lowest %%s'', fbs_counted(count(*), ''row''), min(%1$I)) from %2$I where %1$I < 0 having count(*) > 0',
             looked.column_name, of_table
         ) into said;
         return query
         select
             'warning', 'rows', of_table || '.' || looked.column_name, 'negative amount', said, 'none below 0',
-            format('select * from %I where %I < 0;', of_table, looked.column_name)
+            format('select * from %s where %I < 0;', fbs_named(of_table::regclass), looked.column_name)
         where said is not null;
     end loop;
 
@@ -458,7 +466,7 @@ begin
             'select ''warning'', ''rows'', ''fbs_app_basicledger'', ''ledger not balanced'','
             ' format(''business %s: debit %s, credit %s'', b.business_id, sum(b.debit_amount), sum(b.credit_amount)),'
             ' ''debit equals credit'','
-            ' format(''select * from fbs_app_basicledger where business_id = %L;'', b.business_id)'
+            ' format(''select * from %s where business_id = %L;'', fbs_named(''fbs_app_basicledger''), b.business_id)'
             ' from fbs_app_basicledger as b group by b.business_id'
             ' having sum(b.debit_amount) <> sum(b.credit_amount) order by b.business_id';
     end if;
@@ -480,7 +488,7 @@ begin
             continue;
         end if;
         execute format(
-            'select nullif(count(*), 0) || '' rows whose user is gone'' from %1$I as fbs where fbs.%2$I is not null'
+            'select fbs_counted(nullif(count(*), 0), ''row'') || '' whose user is gone'' from %1$I as fbs where fbs.%2$I is not null'
             ' and not exists (select from %3$s as host where host.%4$I = fbs.%2$I%5$s)',
             of_table, looked.column_name, looked.user_table, fbs_key_column(looked.user_table),
             ' collate ' || fbs_key_collation(looked.user_table)::text
@@ -488,7 +496,7 @@ begin
         return query
         select
             'warning', 'rows', of_table || '.' || looked.column_name, 'orphans', said, 'every user is there',
-            format('fbs-db attach users %s --repair', looked.user_table)
+            fbs_command('attach', 'users', fbs_named(looked.user_table), '--repair')
         where said is not null;
     end loop;
 
@@ -509,12 +517,12 @@ begin
             inner join pg_attribute as a on h.host_table = a.attrelid and h.key_column = a.attname
             order by h.model_name
         loop
-            said := nullif(cardinality(fbs_orphan_keys(looked.model_name)), 0)
-                || ' keys that rows of FBS hold are not in ' || looked.host_table;
+            said := fbs_counted(nullif(cardinality(fbs_orphan_keys(looked.model_name)), 0), 'key')
+                || ' that FBS''s rows hold, not in ' || looked.host_table;
             return query
             select
                 'warning', 'rows', looked.model_name, 'orphans', said, 'every host row is there',
-                format('fbs-db cleanup sweep --model %s', looked.model_name)
+                fbs_command('cleanup', 'sweep', '--model', looked.model_name)
             where said is not null;
         end loop;
     end if;
@@ -599,7 +607,7 @@ begin
         select
             'error', 'rows', looked.table_name || '.' || looked.column_name, 'identity behind',
             format('the next key is %s, and there is a row with %s', next_key, highest),
-            'a next key above ' || highest, 'fbs-db repair'
+            'a next key above ' || highest, fbs_command('repair')
         where highest >= next_key;
     end loop;
     if unseen <> '{}' then

@@ -178,7 +178,8 @@ begin
     if taken is not null then
         raise exception 'FBS''s later names are taken in schema %: %', current_schema(), taken
             using errcode = 'FB050',
-                hint = 'It stays as it is, and nothing was added. Rename it. Where Django made it for FBS, make one table of the two: fbs-db adopt';
+                hint = 'It stays as it is, and nothing was added. Rename it. Where Django made it for FBS, make one table of the two: '
+                || fbs_command('adopt');
     end if;
 
     for named in select n.* from fbs_later_names as n where n.state <> 'current' order by n.later_name loop

@@ -464,7 +464,8 @@ begin
     if taken is not null then
         raise exception 'FBS''s later names are taken in schema %: %', current_schema(), taken
             using errcode = 'FB050',
-                hint = 'It stays as it is, and nothing was added. Rename it. Where Django made it for FBS, make one table of the two: fbs-db adopt';
+                hint = 'It stays as it is, and nothing was added. Rename it. Where Django made it for FBS, make one table of the two: '
+                || fbs_command('adopt');
     end if;
 
     for named in select n.* from fbs_later_names as n where n.state <> 'current' order by n.later_name loop
@@ -743,6 +744,7 @@ declare
     key_type text;
     kind "char";
     known boolean;
+    other regclass;
     former text;
     wanted record;
     missing boolean := false;
@@ -767,12 +769,13 @@ begin
     delete from fbs_hosts as h
     where h.model_name = fbs_attach_host.model_name and not exists (select from pg_class as c where c.oid = h.host_table);
     known := exists (select from fbs_hosts as h where h.host_table = fbs_attach_host.host_table);
-    if exists (
-        select from fbs_hosts as h
-        where h.model_name = fbs_attach_host.model_name and h.host_table <> fbs_attach_host.host_table
-    ) then
+    select h.host_table
+    into other
+    from fbs_hosts as h
+    where h.model_name = fbs_attach_host.model_name and h.host_table <> fbs_attach_host.host_table;
+    if other is not null then
         raise exception 'model % is attached already, to another table', model_name
-            using errcode = 'FB022', hint = 'Detach that first: select fbs_detach_host(''...'');';
+            using errcode = 'FB022', hint = 'Detach that first: ' || fbs_command('detach', 'host', fbs_named(other));
     end if;
     select h.model_name
     into former
@@ -1046,7 +1049,7 @@ begin
         select
             'error', 'rows', looked.table_name || '.' || looked.column_name, 'identity behind',
             format('the next key is %s, and there is a row with %s', next_key, highest),
-            'a next key above ' || highest, 'fbs-db repair'
+            'a next key above ' || highest, fbs_command('repair')
         where highest >= next_key;
     end loop;
     if unseen <> '{}' then
@@ -1084,7 +1087,8 @@ begin
             'warning', 'rows', of_table || '.' || looked.column_name, 'value off the list', said,
             array_to_string(looked.choices, ', '),
             format(
-                'select * from %I where %I <> all (%L);', of_table, looked.column_name, looked.choices
+                'select * from %s where %I <> all (%L);',
+                fbs_named(of_table::regclass), looked.column_name, looked.choices
             )
         where said is not null;
     end loop;
@@ -1106,13 +1110,13 @@ begin
         order by a.column_name
     loop
         execute format(
-            'select format(''%%s rows, the lowest %%s'', count(*), min(%1$I)) from %2$I where %1$I < 0 having count(*) > 0',
+            'select format(''%%s, the lowest %%s'', fbs_counted(count(*), ''row''), min(%1$I)) from %2$I where %1$I < 0 having count(*) > 0',
             looked.column_name, of_table
         ) into said;
         return query
         select
             'warning', 'rows', of_table || '.' || looked.column_name, 'negative amount', said, 'none below 0',
-            format('select * from %I where %I < 0;', of_table, looked.column_name)
+            format('select * from %s where %I < 0;', fbs_named(of_table::regclass), looked.column_name)
         where said is not null;
     end loop;
 
@@ -1153,7 +1157,7 @@ begin
             'select ''warning'', ''rows'', ''fbs_app_basicledger'', ''ledger not balanced'','
             ' format(''business %s: debit %s, credit %s'', b.business_id, sum(b.debit_amount), sum(b.credit_amount)),'
             ' ''debit equals credit'','
-            ' format(''select * from fbs_app_basicledger where business_id = %L;'', b.business_id)'
+            ' format(''select * from %s where business_id = %L;'', fbs_named(''fbs_app_basicledger''), b.business_id)'
             ' from fbs_app_basicledger as b group by b.business_id'
             ' having sum(b.debit_amount) <> sum(b.credit_amount) order by b.business_id';
     end if;
@@ -1175,7 +1179,7 @@ begin
             continue;
         end if;
         execute format(
-            'select nullif(count(*), 0) || '' rows whose user is gone'' from %1$I as fbs where fbs.%2$I is not null'
+            'select fbs_counted(nullif(count(*), 0), ''row'') || '' whose user is gone'' from %1$I as fbs where fbs.%2$I is not null'
             ' and not exists (select from %3$s as host where host.%4$I = fbs.%2$I%5$s)',
             of_table, looked.column_name, looked.user_table, fbs_key_column(looked.user_table),
             ' collate ' || fbs_key_collation(looked.user_table)::text
@@ -1183,7 +1187,7 @@ begin
         return query
         select
             'warning', 'rows', of_table || '.' || looked.column_name, 'orphans', said, 'every user is there',
-            format('fbs-db attach users %s --repair', looked.user_table)
+            fbs_command('attach', 'users', fbs_named(looked.user_table), '--repair')
         where said is not null;
     end loop;
 
@@ -1204,12 +1208,12 @@ begin
             inner join pg_attribute as a on h.host_table = a.attrelid and h.key_column = a.attname
             order by h.model_name
         loop
-            said := nullif(cardinality(fbs_orphan_keys(looked.model_name)), 0)
-                || ' keys that rows of FBS hold are not in ' || looked.host_table;
+            said := fbs_counted(nullif(cardinality(fbs_orphan_keys(looked.model_name)), 0), 'key')
+                || ' that FBS''s rows hold, not in ' || looked.host_table;
             return query
             select
                 'warning', 'rows', looked.model_name, 'orphans', said, 'every host row is there',
-                format('fbs-db cleanup sweep --model %s', looked.model_name)
+                fbs_command('cleanup', 'sweep', '--model', looked.model_name)
             where said is not null;
         end loop;
     end if;
@@ -1264,7 +1268,7 @@ begin
     if link.user_table is null then
         raise exception 'column %.% is tied to no user table', table_name, column_name
             using errcode = 'FB004',
-                hint = 'Attach users first: select * from fbs_attach_users(''auth_user'');';
+                hint = 'Attach users first: ' || fbs_command('attach', 'users', 'TABLE');
     end if;
 
     orphaned := format(
@@ -1586,7 +1590,7 @@ begin
                     case step when 'queue it' then failed_state else state end,
                     case step when 'queue it' then failed else said end,
                     case step when 'queue it' then format(', nor queue it (%s: %s)', state, said) else '' end
-                    using hint = 'When FBS is mended: fbs-db cleanup sweep';
+                    using hint = 'When FBS is mended: ' || fbs_command('cleanup', 'sweep');
                 exit;
             end if;
         end;
@@ -1605,6 +1609,35 @@ CREATE FUNCTION fbs_cleanup_mode() RETURNS text
 $$;
 
 COMMENT ON FUNCTION fbs_cleanup_mode() IS 'Whether clean-up is on, off or left to a worker: as the session says (set fbs.cleanup = ...), else as the settings say.';
+
+CREATE FUNCTION fbs_command(VARIADIC words text[]) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+    with parts as (
+        select w.word, w.place
+        from unnest(words) with ordinality as w (word, place)
+        union all
+        -- The schema is named where it is not the one that is meant without a word.
+        select s.word, 1000 + s.place
+        from pg_class as c
+        inner join pg_namespace as n on c.relnamespace = n.oid
+        cross join lateral unnest(array['--schema', n.nspname::text]) with ordinality as s (word, place)
+        where c.oid = 'fbs_migrations'::regclass and n.nspname <> 'public'
+    )
+
+    select
+        'fbs-db ' || string_agg(
+            case
+                when p.word collate "C" ~ '^[a-zA-Z0-9_@%+=:,./-]+$' then p.word
+                else '''' || replace(p.word, '''', '''"''"''') || ''''
+            end,
+            ' ' order by p.place
+        )
+    from parts as p;
+$_$;
+
+COMMENT ON FUNCTION fbs_command(VARIADIC words text[]) IS 'Internal. A command of fbs-db with these words, quoted for a shell.';
 
 CREATE FUNCTION fbs_compile_rule() RETURNS trigger
     LANGUAGE plpgsql
@@ -1798,6 +1831,15 @@ end;
 $_$;
 
 COMMENT ON FUNCTION fbs_count_expired(what text) IS 'How many rows fbs_purge would remove, by a name from fbs_retention. Error FB030 for any other name.';
+
+CREATE FUNCTION fbs_counted(number bigint, what text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    select number || ' ' || what || case number when 1 then '' else 's' end;
+$$;
+
+COMMENT ON FUNCTION fbs_counted(number bigint, what text) IS 'Internal. A number and what it counts: 1 row, 2 rows.';
 
 CREATE FUNCTION fbs_custom_fields_records(model_name text, record_ids integer[], database_name text DEFAULT ''::text) RETURNS TABLE(record_id integer, fields jsonb, misfits text[])
     LANGUAGE sql STABLE
@@ -2794,13 +2836,15 @@ CREATE FUNCTION fbs_health() RETURNS TABLE(severity text, kind text, object text
 #variable_conflict use_column
 declare
     here oid := (select c.relnamespace from pg_class as c where c.oid = 'fbs_migrations'::regclass);
+    place text := case here when 'public'::regnamespace then '' else here::regnamespace || '.' end;
     unseen text;
     hidden text;
+    unseen_tables text;
     users regclass;
     host record;
 begin
-    select string_agg(t.name, ', ')
-    into unseen
+    select string_agg(t.name, ', '), string_agg(fbs_named(c.oid), ', ')
+    into unseen, unseen_tables
     from unnest('{fbs_hosts,fbs_cleanup_queue,fbs_cleanup_targets,fbs_cleanup_rules,fbs_settings,fbs_file_deletions}'::text[]) as t (name)
     inner join pg_class as c on t.name = c.relname and c.relnamespace = here
     where not has_table_privilege(c.oid, 'select');
@@ -2813,7 +2857,7 @@ begin
     return query
     select
         'error', 'trigger', c.relname || '.' || g.tgname, 'disabled', null, null,
-        format('alter table %s enable trigger %I;', c.oid::regclass, g.tgname)
+        format('alter table %s enable trigger %I;', fbs_named(c.oid), g.tgname)
     from pg_class as c
     inner join pg_trigger as g on c.oid = g.tgrelid
     where c.relnamespace = here and c.relname ~ '^fbs_' and g.tgname ~ '^fbs_' and g.tgenabled in ('D', 'R')
@@ -2821,8 +2865,8 @@ begin
     select
         'error', case when k.oid is null then 'index' else 'constraint' end, t.relname || '.' || c.relname, 'invalid', null, null,
         case
-            when c.relname ~ '_cc(new|old)[0-9]*$' then format('drop index concurrently %s;', c.oid::regclass)
-            else format('reindex index concurrently %s;', c.oid::regclass)
+            when c.relname ~ '_cc(new|old)[0-9]*$' then format('drop index concurrently %s;', fbs_named(c.oid))
+            else format('reindex index concurrently %s;', fbs_named(c.oid))
         end
     from pg_class as t
     inner join pg_index as i on t.oid = i.indrelid
@@ -2833,7 +2877,7 @@ begin
     union all
     select
         'warning', 'constraint', t.relname || '.' || k.conname, 'not validated', null, null,
-        format('alter table %s validate constraint %I;', t.oid::regclass, k.conname)
+        format('alter table %s validate constraint %I;', fbs_named(t.oid), k.conname)
     from pg_class as t
     inner join pg_constraint as k on t.oid = k.conrelid
     where
@@ -2853,7 +2897,7 @@ begin
         select
             'note', 'users', 'fbs_user_columns', 'not attached',
             'no user column is tied to a user table', 'foreign keys with their ON DELETE rules',
-            'fbs-db attach users TABLE'
+            fbs_command('attach', 'users', 'TABLE')
         where exists (select from fbs_user_columns as u);
     else
         return query
@@ -2867,8 +2911,8 @@ begin
             end,
             'tied to ' || users,
             case
-                when u.user_table is null then format('fbs-db attach users %s', users)
-                else format('fbs-db attach users %s --repair', users)
+                when u.user_table is null then fbs_command('attach', 'users', fbs_named(users))
+                else fbs_command('attach', 'users', fbs_named(users), '--repair')
             end
         from fbs_user_columns as u
         where u.user_table is null or not u.validated
@@ -2877,7 +2921,10 @@ begin
         select
             'error', 'user key', u.table_name || '.' || u.column_name, 'changed',
             lower(substring(pg_get_constraintdef(k.oid) from 'ON DELETE ([A-Z ]*[A-Z])')),
-            u.on_delete, format('alter table %s drop constraint %I; then: fbs-db attach users %s', u.table_id, k.conname, users)
+            u.on_delete, format(
+                'alter table %s drop constraint %I; select * from %sfbs_attach_users(%L);',
+                fbs_named(u.table_id), k.conname, place, fbs_named(users)
+            )
         from fbs_user_columns as u
         inner join pg_constraint as k on u.table_id = k.conrelid and u.constraint_name = k.conname
         where u.user_table is not null and k.confdeltype <> case u.on_delete when 'cascade' then 'c' else 'n' end
@@ -2887,7 +2934,7 @@ begin
     if unseen is not null then
         return query values (
             'note', 'privilege', unseen, 'not looked at', 'no privilege to read', null,
-            format('grant select on %s to %I;', unseen, current_user)
+            format('grant select on %s to %I;', unseen_tables, current_user)
         );
     end if;
 
@@ -2909,20 +2956,20 @@ begin
             if not host.is_there then
                 return query values (
                     'warning', 'host', host.model_name, 'table gone', 'its table was dropped', null,
-                    format('delete from fbs_hosts where model_name = %L;', host.model_name)
+                    format('delete from %sfbs_hosts where model_name = %L;', place, host.model_name)
                 );
             elsif not host.has_key then
                 return query values (
                     'error', 'host', host.model_name, 'key renamed',
                     format('%s has no column %s', host.host_table, host.key_column), null,
-                    format('fbs-db attach host %s --model %s', host.host_table, host.model_name)
+                    fbs_command('attach', 'host', fbs_named(host.host_table), '--model', host.model_name)
                 );
             else
                 return query
                 select
                     'error', 'host', host.model_name, 'trigger missing',
                     format('%s is missing or disabled on %s', string_agg(t.trigger_name, ', '), t.table_id), null,
-                    format('fbs-db attach host %s --model %s', host.host_table, host.model_name)
+                    fbs_command('attach', 'host', fbs_named(host.host_table), '--model', host.model_name)
                 from fbs_host_triggers(host.host_table, host.model_name, host.key_column) as t
                 where not t.present
                 group by t.table_id;
@@ -2935,9 +2982,11 @@ begin
         select
             'warning', 'clean-up', concat_ws(', ', q.model_name, 'rule ' || q.rule_name, 'in database ' || q.target),
             case when max(q.attempts) > 0 or count(q.error) > 0 then 'failed' else 'waiting' end,
-            format('%s of %s rows since %s', q.operation, sum(cardinality(q.keys)), min(q.queued_at)::timestamp (0))
+            q.operation
+            || coalesce(' of ' || fbs_counted(sum(cardinality(q.keys))::bigint, 'row'), '')
+            || ' since ' || min(q.queued_at)::timestamp (0)
             || coalesce(': ' || (array_agg(q.error order by q.id desc) filter (where q.error is not null))[1], ''),
-            null, 'fbs-db cleanup retry'
+            null, fbs_command('cleanup', 'retry')
         from fbs_cleanup_queue as q
         where q.error is not null or q.queued_at < now() - interval '1 hour'
         group by q.model_name, q.rule_name, q.operation, q.target
@@ -2951,8 +3000,8 @@ begin
     then
         return query
         select
-            'warning', 'file', d.file, 'not removed', format('%s after %s tries', d.error, d.attempts), null,
-            'fbs-db files purge --root DIR'
+            'warning', 'file', d.file, 'not removed', d.error || ' after ' || case d.attempts when 1 then '1 try' else d.attempts || ' tries' end, null,
+            fbs_command('files', 'purge', '--root', 'DIR')
         from fbs_file_deletions as d
         where d.error is not null
         order by d.id
@@ -2968,7 +3017,7 @@ begin
                 when 'absent' then 'other later names are there'
                 else 'it lacks a column, a right, or the option security_invoker'
             end,
-            n.definition, 'fbs-db names add'
+            n.definition, fbs_command('names', 'add')
         from fbs_later_names as n
         where
             n.state = 'out of date'
@@ -2977,7 +3026,7 @@ begin
         return query
         select
             'warning', 'table', n.later_name, 'there twice',
-            format('it is a table beside %s, which does not show its rows', n.table_name), 'one table', 'fbs-db adopt'
+            format('it is a table beside %s, which does not show its rows', n.table_name), 'one table', fbs_command('adopt')
         from fbs_later_names as n
         where n.is_twin
         order by n.later_name;
@@ -2987,7 +3036,7 @@ begin
         return query
         select
             'error', 'rule', r.rule_name, 'resting', 'it was added before its table was there', null,
-            'select fbs_wake_rules();'
+            format('select %sfbs_wake_rules();', place)
         from fbs_cleanup_rules as r
         where r.clean_sql is null and to_regclass(r.table_name) is not null
         order by r.rule_name;
@@ -2997,7 +3046,7 @@ begin
         return query
         select
             'note', 'setting', 'cleanup', 'off', 'FBS''s rows stay when the host rows they point at go', null,
-            'fbs-db settings cleanup on'
+            fbs_command('settings', 'cleanup', 'on')
         from fbs_settings as s
         where s.name = 'cleanup' and s.value = 'off';
     end if;
@@ -3346,7 +3395,7 @@ begin
     for link in select u.user_table from fbs_user_columns as u where u.user_table <> fbs_link_users.user_table loop
         raise exception 'users are attached to %, not to %', link.user_table, fbs_link_users.user_table
             using errcode = 'FB003',
-                hint = 'Detach them first: select fbs_detach_users();';
+                hint = 'Detach them first: ' || fbs_command('detach', 'users');
     end loop;
 
     -- All locks within less than deadlock_timeout, so that of two who wait for each other
@@ -3417,7 +3466,8 @@ begin
         return keys;
     elsif host.key_type is null then
         raise exception 'table % has no column % any more', host.host_table, host.key_column
-            using errcode = 'FB020', hint = 'Attach it again: select fbs_attach_host(...);';
+            using errcode = 'FB020',
+                hint = 'Attach it again: ' || fbs_command('attach', 'host', fbs_named(host.host_table), '--model', model);
     end if;
     execute format(
         'select array_agg(key) from unnest($1) as key'
@@ -3510,6 +3560,18 @@ CREATE FUNCTION fbs_msme_analytics_summary(solution_name text, since date DEFAUL
 $$;
 
 COMMENT ON FUNCTION fbs_msme_analytics_summary(solution_name text, since date, until date) IS 'What a solution''s measurements from since to before until (all unless given) come to, for each metric and period: the latest value (of two on one day the one added last), the one before it and the change between them, also in percent of the one before (empty when that is 0 or missing), the smallest, largest, average and sum. A metric without measurements in that time has no row.';
+
+CREATE FUNCTION fbs_named(relation regclass) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    select case n.nspname when 'public' then relation::text else format('%I.%I', n.nspname, c.relname) end
+    from pg_class as c
+    inner join pg_namespace as n on c.relnamespace = n.oid
+    where c.oid = relation;
+$$;
+
+COMMENT ON FUNCTION fbs_named(relation regclass) IS 'Internal. A table or index as it can be typed: with its schema, unless that is public and found without a word.';
 
 CREATE FUNCTION fbs_next_recurrence(first_date date, frequency text, last_date date, on_date date) RETURNS date
     LANGUAGE plpgsql IMMUTABLE
@@ -4072,6 +4134,35 @@ end;
 $$;
 
 COMMENT ON FUNCTION fbs_retry_cleanup(batch integer, due_only boolean) IS 'Does what fbs_work_queue does. Returns how many were done, failed, and are waiting.';
+
+CREATE FUNCTION fbs_rows_of_model(model text) RETURNS bigint
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+declare
+    place record;
+    found_here bigint;
+    total bigint := 0;
+begin
+    for place in
+        select distinct r.table_name, r.json_column, r.model_column
+        from fbs_cleanup_rules as r
+        where r.clean_sql is not null and r.model_column is not null
+    loop
+        execute format(
+            case
+                when place.json_column is null then 'select count(*) from %1$s where %3$I = $1'
+                else 'select count(*) from %1$s where (%2$I ->> %3$L) = $1'
+            end,
+            place.table_name, place.json_column, place.model_column
+        ) into found_here using model;
+        total := total + found_here;
+    end loop;
+    return total;
+end;
+$_$;
+
+COMMENT ON FUNCTION fbs_rows_of_model(model text) IS 'How many rows point at a model by its name, in the tables that rules are for.';
 
 CREATE FUNCTION fbs_run_queued(ids bigint[]) RETURNS void
     LANGUAGE plpgsql

@@ -27,7 +27,7 @@ def test_an_empty_database_fails_the_check_and_is_migrated(host: Guided) -> None
     for words in ((), ("--deploy",), ("--tag", "database"), ("--fail-level", "CRITICAL")):
         printed = host.manage("check", "--database", "default", *words, code=1 if "CRITICAL" not in words else 0)
         assert "(fbs_db.E101) FBS in default: migration public: not installed" in printed
-        assert "HINT: manage.py migrate --database default" in printed
+        assert "HINT: python manage.py migrate --database default" in printed
     assert "E101" not in host.manage("check"), "nobody asked for databases"
     host.manage("migrate")
     assert "no issues" in host.manage("check", "--database", "default", "--fail-level", "WARNING")

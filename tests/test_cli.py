@@ -69,7 +69,7 @@ def test_status(empty: psycopg.Connection) -> None:
     result = on(empty, "status")
     assert result.exit_code == 0
     assert "0003_msme_models        msme        applied" in result.stdout
-    assert f"{len(ALL) - 3} files pending. Apply with: fbs-db migrate" in result.stdout
+    assert f"{len(ALL) - 3} files pending. Apply with: fbs-db --database '{url_of(empty)}' migrate" in result.stdout
     empty.execute("create schema elsewhere")
     empty.commit()
     assert "installed in schema public too" in on(empty, "status", "--schema", "elsewhere").stdout
@@ -89,7 +89,7 @@ def test_an_edited_file_is_reported_by_status_and_migrate(
     for command in ("status", "migrate"):
         result = on(installed, command)
         assert result.exit_code == 1
-        for part in ("0002_approval_system.sql was edited", before, after, "fbs-db accept 0002_approval_system"):
+        for part in ("0002_approval_system.sql was edited", before, after, "accept 0002_approval_system"):
             assert part in result.stderr
     problem = json.loads(on(installed, "status", "--json").stdout)["problems"][0]
     assert problem["type"] == "EditedMigration"
@@ -103,7 +103,7 @@ def test_rollback_of_rows_wants_a_yes(installed: psycopg.Connection) -> None:
     installed.commit()
     refused = on(installed, "rollback", "--to", "0004")
     assert refused.exit_code == 2
-    assert "This deletes 1 rows: fbs_dashboards (1)." in refused.stderr
+    assert "This deletes 1 row: fbs_dashboards (1)." in refused.stderr
     assert "add --yes" in refused.stderr
     assert answer(on(installed, "rollback", "--to", "0004", "--dry-run", "--json"))["pending"][0] == ALL[-1]
     assert on(installed, "rollback").exit_code == 0, "no row is lost with the last file"

@@ -6,6 +6,8 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -68,6 +70,15 @@ class Project:
         assert returned == code, printed
         assert "Traceback" not in printed or code == 0, printed
         return printed
+
+    def typed(self, command: str) -> str:
+        """What a command says that is pasted into a shell in the project's directory."""
+        environment = self._environment() | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+        del environment["DJANGO_SETTINGS_MODULE"]
+        done = subprocess.run(
+            command, shell=True, cwd=self.directory, env=environment, check=False, capture_output=True, text=True
+        )
+        return done.stdout + done.stderr
 
     def _environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
@@ -375,11 +386,13 @@ def test_what_is_damaged_is_told_with_id_and_hint(newest: Project) -> None:
     printed = newest.manage("check", "--database", "default", code=1)
     for said in (
         "(fbs_db.E110) FBS in default: index fbs_approval_responses.fbs_approval_responses_responder_id_idx: missing",
-        "HINT: fbs-db repair",
+        "HINT: DJANGO_SETTINGS_MODULE=host.settings fbs-db --database default repair\n",
         "(fbs_db.E107)",
         "(fbs_db.E122) FBS in default: host rentals.room: trigger missing",
     ):
         assert said in printed
+    hints = re.findall(r"HINT: (.*fbs-db .*)", printed)
+    assert all("fbs_approval_responses_responder_id_idx" in newest.typed(hint) for hint in hints if "repair" in hint)
     assert newest.manage("check") == "System check identified no issues (0 silenced).\n", "nobody asked for databases"
     newest.manage("migrate")  # which no finding stops
     assert "E122" not in newest.manage("check", "--database", "default", code=1), "and which puts triggers back"
@@ -390,7 +403,7 @@ def test_what_is_damaged_is_told_with_id_and_hint(newest: Project) -> None:
 def test_pending_files_are_an_error(newest: Project) -> None:
     printed = newest.manage("check", "--database", "default", code=1)
     assert "(fbs_db.E101) FBS in default: migration public: not installed" in printed
-    assert "HINT: manage.py migrate --database default" in printed
+    assert "HINT: python manage.py migrate --database default" in printed
 
 
 def test_a_host_model_that_is_not_attached_is_told(newest: Project) -> None:

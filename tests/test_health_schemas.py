@@ -113,3 +113,30 @@ def test_a_role_that_may_not_use_the_schema_finds_the_same(empty: psycopg.Connec
     empty.commit()
     report = fbs_db.check(url_of(empty).replace("postgres@", "fbs_stranger@"), schema="home")
     assert wrong(report) == {("index", "fbs_approval_responses.fbs_approval_responses_responder_id_idx", "missing")}
+
+
+def test_tables_that_something_else_made_are_adopted_whatever_the_schemas_are_called(empty: psycopg.Connection) -> None:
+    empty.execute(
+        """
+        create schema a;
+        create schema data;
+        create table data.users (id bigint primary key);
+        create table a.fbs_kpis (
+            id bigserial primary key, name varchar(200) not null, kpi_type varchar(20) not null,
+            description text not null, data_source varchar(100) not null, calculation_method text not null,
+            target_value numeric(15, 2), warning_threshold numeric(15, 2), critical_threshold numeric(15, 2),
+            unit varchar(20) not null, frequency varchar(20) not null, is_active boolean not null,
+            created_at timestamptz not null, updated_at timestamptz not null,
+            created_by_id bigint references data.users deferrable initially deferred,
+            of_host text not null default 'data.a.b', constraint of_host check (of_host <> 'a.b')
+        );
+        alter table a.fbs_kpis enable row level security
+        """
+    )
+    empty.commit()
+    assert fbs_db.adopt(url_of(empty), schema="a", apply=True).user_table == "data.users"
+    report = fbs_db.check(url_of(empty), schema="a")
+    assert wrong(report) == set()
+    found = {(one.object, one.problem): one.found for one in report.findings}
+    assert ("fbs_kpis", "row security") in found
+    assert "'a.b'" in str(found["fbs_kpis.of_host", "not of FBS"])

@@ -118,7 +118,7 @@ def test_an_edited_file_stops_everything_until_it_is_accepted(installed: psycopg
         with pytest.raises(EditedMigration) as caught:
             call(url, directory=sql_copy)
         text = str(caught.value)
-        assert all(part in text for part in (str(path), old, new, "fbs-db accept 0003_msme_models"))
+        assert all(part in text for part in (str(path), old, new, " accept 0003_msme_models"))
         assert caught.value.exit_code == 1
     report = fbs_db.status(url, directory=sql_copy)
     assert [row.migration_id for row in report.migrations if row.state == "edited"] == ["0003_msme_models"]

@@ -16,7 +16,7 @@ import pytest
 
 import fbs_db
 from fbs_db import indexes
-from fbs_db.errors import ConnectionLost
+from fbs_db.errors import ConnectionLost, LockTimeout
 from fbs_db.reports import Progress
 from tests.conftest import url_of
 from tests.test_migrate import Connect
@@ -171,7 +171,18 @@ def test_a_signal_while_a_table_is_busy_leaves_no_index(
         assert process.stderr is not None
         assert "is in use by process" in process.stderr.readline()
         process.send_signal(number)
-        assert process.wait(20) != 0
+        assert process.wait(20) == 128 + number
+        assert not_valid(installed) == []
+
+
+def test_a_signal_while_an_index_is_built_leaves_none(installed: psycopg.Connection, second: Connect) -> None:
+    installed.execute(f"drop index {INDEX}".encode())
+    installed.commit()
+    holder, watcher = second(installed), second(installed)
+    with reader(holder), command(installed, TOO_LATE) as process:
+        building(watcher)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 128 + signal.SIGTERM
         assert not_valid(installed) == []
 
 
@@ -268,3 +279,20 @@ def test_it_is_mended_where_a_second_look_says_so(installed: psycopg.Connection)
     report = fbs_db.repair(url_of(installed), apply=True)
     assert [(mend.done, mend.reason) for mend in report.mends] == [(False, "It is still disabled.")]
     assert not report.check.healthy
+
+
+def test_it_says_that_repairs_ran_where_it_cannot_look_again(installed: psycopg.Connection, second: Connect) -> None:
+    installed.execute("alter table fbs_kpis disable trigger fbs_kpis_touch")
+    installed.commit()
+    other = second(installed)
+
+    def lock(progress: Progress) -> None:
+        if progress.text == "trigger fbs_kpis.fbs_kpis_touch":
+            other.execute("begin")
+            other.execute("lock table fbs_settings")
+
+    with pytest.raises(LockTimeout, match="Repairs were run, and could not be looked at again") as raised:
+        fbs_db.repair(url_of(installed), apply=True, progress=lock)
+    assert "Nothing was changed" not in str(raised.value)
+    other.execute("rollback")
+    assert fbs_db.check(url_of(installed)).healthy

@@ -177,12 +177,12 @@ def test_rows_in_both_stop_it_with_both_counts(host: psycopg.Connection) -> None
     execute(host, "insert into dms_document_type (name, code) values ('b', 'b'), ('c', 'c')")
     both = "there twice"
     assert refusal(host) == {
-        ("fbs_dms_document_type", both, "fbs_dms_document_type (1 rows) and dms_document_type (3 rows) are both there"),
-        ("fbs_app_cashentry", both, "fbs_app_cashentry (1 rows) and fbs_cash_entries (1 rows) are both there"),
+        ("fbs_dms_document_type", both, "fbs_dms_document_type (1 row) and dms_document_type (3 rows) are both there"),
+        ("fbs_app_cashentry", both, "fbs_app_cashentry (1 row) and fbs_cash_entries (1 row) are both there"),
     }
     result = CliRunner().invoke(main, ["--database", url_of(host), "adopt", "--apply"])
     assert result.exit_code == 1
-    assert "fbs_dms_document_type (1 rows) and dms_document_type (3 rows)" in result.stdout
+    assert "fbs_dms_document_type (1 row) and dms_document_type (3 rows)" in result.stdout
     execute(host, "truncate dms_document_type cascade; truncate fbs_cash_entries")
     adopt(host)
     assert is_one_of_each(host)
@@ -209,8 +209,8 @@ def test_what_could_lose_something_stops_it(host: psycopg.Connection) -> None:
     assert refusal(host) == {
         ("fbs_dms_document_type.of_host", "missing", "dms_document_type has it, text"),
         ("fbs_dms_document_type.fbs_dms_document_type_code_key", "doubled", "2 rows have a twin"),
-        ("fbs_dms_document_category.name", "empty", "1 rows hold nothing there"),
-        ("fbs_dms_document_tag.color", "of another type", "bigint, and 1 rows do not fit"),
+        ("fbs_dms_document_category.name", "empty", "1 row holds nothing there"),
+        ("fbs_dms_document_tag.color", "of another type", "bigint, and 1 row does not fit"),
         ("fbs_dms_document", "dms_document cannot go", "rule _RETURN on view of_host uses it"),
         ("fbs_license_manager_manager", "lic_license_manager cannot go", uses.format("lic_license_manager")),
         ("fbs_license_manager_feature_usage", "lic_feature_usage cannot go", uses.format("lic_feature_usage")),
@@ -350,7 +350,7 @@ def test_a_stray_of_2_0_3_with_other_columns(installed: psycopg.Connection) -> N
     report = adopt(installed)
     assert {change.object for change in report.changes} == {"fbs_tax_calculations"}
     assert {(one.object, one.found) for one in report.kept} == {
-        ("fbs_msme_setup_wizards", "it has 1 rows, and not the columns of fbs_msme_setup_wizard"),
+        ("fbs_msme_setup_wizards", "it has 1 row, and not the columns of fbs_msme_setup_wizard"),
         ("fbs_financial_periods", "migrations of FBS 2.0.3 made it; no model of FBS uses it"),
     }
     assert count(installed, "fbs_msme_setup_wizards") == 1
@@ -398,7 +398,7 @@ def test_before_fbs_is_installed_rows_in_both_stop_it(unmanaged: psycopg.Connect
     fill(unmanaged, "dms_document_type", "fbs_dms_document_type")
     with pytest.raises(AdoptionRefused) as refused:
         adopt(unmanaged, user_table="users")
-    said = "fbs_dms_document_type (1 rows) and dms_document_type (1 rows) are both there"
+    said = "fbs_dms_document_type (1 row) and dms_document_type (1 row) are both there"
     assert [stop.found for stop in refused.value.report.stops] == [said]
 
 

@@ -15,6 +15,7 @@ from fbs_db.adoption.tables import fit
 from fbs_db.adoption.work import GONE, MOVED, Change, Fit, UserTable, Work
 from fbs_db.session import Session
 from fbs_db.snapshot import Key, Object
+from fbs_db.wording import counted
 
 
 def doubles(at: Session, objects: Mapping[Key, Object]) -> list[Double]:
@@ -65,7 +66,7 @@ def plan(
         work.change(MOVED, "change", "constraint", "foreign keys of these rows", statement, reason="they are looked at")
     for table in reading.candidates(at, objects):
         if table.present in reading.STRAYS and not table.alike and (rows := reading.rows_of(at, table)):
-            work.keep("table", table.present, f"it has {rows:,} rows, and not the columns of {table.name}")
+            work.keep("table", table.present, f"it has {counted(rows, 'row')}, and not the columns of {table.name}")
     twins.keep_unused(work)
     twins.drop(work, [(one.other, _why(one)) for one in found if one.rows == 0 or one.other_rows == 0])
     changes = tuple(change for phase in sorted(work.changes) for change in work.changes[phase])
@@ -109,8 +110,7 @@ def _move(work: Work, double: Double, tried: Fit) -> None:
         f"select {', '.join(present for _, present in columns)} from {source};"
     )
     statements = [insert, *_numbers(work, ours.name, into)]
-    count = "1 row comes" if double.other_rows == 1 else f"{double.other_rows:,} rows come"
-    reason = f"{count} from {other.present}"
+    reason = f"{counted(double.other_rows or 0, 'row', 'comes', 'come')} from {other.present}"
     work.add(MOVED, ours, "add", "rows", ours.name, reason, *statements)
 
 

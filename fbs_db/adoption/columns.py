@@ -6,6 +6,7 @@ from fbs_db.adoption import values
 from fbs_db.adoption.found import FORMER_COLUMNS, Column
 from fbs_db.adoption.work import COLUMNS, RENAMED, TYPED, Work
 from fbs_db.snapshot import Object
+from fbs_db.wording import counted
 
 
 def columns(work: Work, table: str) -> None:
@@ -38,7 +39,7 @@ def _missing(work: Work, it: Object) -> None:
     filled = ("default", it.name) in work.objects or ("not null", it.name) not in work.objects
     rows = 0 if filled else work.count(table)
     if rows:
-        work.stop("column", it.name, "missing", f"{rows:,} rows, and no value for them", it.definition)
+        work.stop("column", it.name, "missing", f"{counted(rows, 'row')}, and no value there", it.definition)
     work.make(COLUMNS, it, reason="it is missing")
 
 
@@ -60,7 +61,7 @@ def _type(work: Work, it: Object, column: Column, retyped: list[tuple[str, str]]
         return False
     if unless and (number := work.count(table, unless)):
         work.unfit.add(it.name)
-        found = f"{column.type}, and {number:,} rows do not fit"
+        found = f"{column.type}, and {counted(number, 'row', 'does', 'do')} not fit"
         work.stop("column", it.name, "of another type", found, wanted)
         return False
     if bound := _bound(work, table, column):
@@ -98,7 +99,9 @@ def _not_null(work: Work, column: Column) -> None:
     elif column.not_null:
         work.match(table)
     elif number := work.count(table, f"t.{work.quoted[column.present]} is null"):
-        work.stop("column", column.name, "empty", f"{number:,} rows hold nothing there", "not null")
+        work.stop(
+            "column", column.name, "empty", f"{counted(number, 'row', 'holds', 'hold')} nothing there", "not null"
+        )
     else:
         work.make(COLUMNS, wanted)
 

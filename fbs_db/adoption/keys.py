@@ -8,6 +8,7 @@ from fbs_db.adoption import values
 from fbs_db.adoption.found import Constraint
 from fbs_db.adoption.work import FREED, KEYS, KEYS_RENAMED, LINKS, Action, Work, claim
 from fbs_db.snapshot import Object
+from fbs_db.wording import command, counted
 
 
 def keys(work: Work, table: str) -> None:
@@ -84,7 +85,7 @@ def _obeyed(work: Work, it: Object, rivals: Sequence[Constraint]) -> bool:
         again = ", ".join(part.removeprefix("t.") for part in parts)
         same = f"select {again} from {place} as t where {filled} group by {again} having count(*) > 1"
         if number := work.count(table, f"({', '.join(parts)}) in ({same})"):
-            work.stop("rows", it.name, "doubled", f"{number:,} rows have a twin", it.definition)
+            work.stop("rows", it.name, "doubled", f"{counted(number, 'row', 'has', 'have')} a twin", it.definition)
             return False
     return True
 
@@ -103,7 +104,7 @@ def _parents(work: Work, it: Object, rivals: Sequence[Constraint], filled: str, 
         of = f"select from {work.place(parent)} as p where p.{work.quoted[key]} = {part}"
         orphaned = f"{filled} and not exists ({of})"
     if number := work.count(table, orphaned):
-        found = f"{number:,} rows point at rows of {target} that are not there"
+        found = f"{counted(number, 'row', 'points', 'point')} at rows of {target} that are not there"
         work.stop("rows", it.name, "orphaned", found, it.definition, "Delete them, or empty the column.")
         return False
     return True
@@ -123,7 +124,10 @@ def _users(work: Work, table: str, free: list[Constraint]) -> None:
             else:
                 wanted = f"{work.users.name} ({work.users.key})" if work.users else "one user table"
                 found = f"it points at {key.target} ({', '.join(key.target_columns)})"
-                mend = "fbs-db adopt --user-table TABLE" if not work.users else f"Drop {key.name}, if it is not meant."
+                drop = (
+                    f"alter table {work.place(work.there.tables[key.table])} drop constraint {work.quoted[key.name]};"
+                )
+                mend = drop if work.users else command("adopt", "--user-table", "TABLE")
                 work.stop("user key", name, "elsewhere", found, wanted, mend)
         if not any(key.valid for key in links):
             _orphans(work, name)
@@ -138,7 +142,7 @@ def _orphans(work: Work, name: str) -> None:
     of = f"select from {work.users.name} as u where u.{work.quoted[work.users.key]} = t.{column}"
     if number := work.count(name.partition(".")[0], f"t.{column} is not null and not exists ({of})"):
         work.stop(
-            "rows", name, "their user is gone", f"{number:,} rows", None, "Delete them, or give them another user."
+            "rows", name, "their user is gone", counted(number, "row"), None, "Delete them, or give them another user."
         )
 
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import psycopg
 from psycopg import sql
 
-from fbs_db import files, health, snapshot
+from fbs_db import files, health, snapshot, wording
 from fbs_db.adoption import beside, twins
 from fbs_db.adoption import found as reading
 from fbs_db.adoption.found import Found
@@ -158,7 +158,7 @@ def _told(finding: Finding) -> str:
     said = f"  {finding.kind} {finding.object}: {finding.problem}"
     for label, text in ((": ", finding.found), (", expected ", finding.expected)):
         said += f"{label}{text}" if text and "\n" not in text else ""
-    return f"{said}\n    {finding.mend}" if finding.mend else said
+    return f"{said}\n    {wording.typed(finding.mend)}" if finding.mend else said
 
 
 # --- the plan
@@ -174,7 +174,7 @@ def _plan(at: Session, backend: Backend, user_table: str | None) -> tuple[AdoptR
     if not there.tables:
         raise TargetError(
             f"There is no table of FBS in schema {at.schema}.",
-            hint="Make them: fbs-db migrate. Or name the schema in which they are: --schema",
+            hint=f"Make them: {wording.command('migrate')}\nOr name the schema in which they are: --schema",
         )
     users = _user_table(at, there, objects, at.table(name) if name else "")
     fitted = fit(at, objects, there, users)
@@ -198,7 +198,8 @@ def _plan_beside(
         raise TargetError(
             f"Schema {at.schema} is managed already:"
             f" fbs-db {first.fbs_db_version} recorded its files on {first.applied_at:%Y-%m-%d %H:%M}.",
-            hint="Look whether it is whole: fbs-db check. Bring it back where it is not: fbs-db repair",
+            hint=f"See whether it is whole: {wording.command('check')}\n"
+            f"Bring it back where it is not: {wording.command('repair')}",
         )
     there = beside.filled(at, objects, doubles)
     query = "select distinct user_table::oid::regclass::text from {fbs}fbs_user_columns where user_table is not null"

@@ -18,6 +18,7 @@ from fbs_db.adoption.keys import keys
 from fbs_db.adoption.work import FUNCTIONS, INDEXES, LINKS, RENAMED, REST, TABLES, TYPED, Change, Fit, UserTable, Work
 from fbs_db.session import Session
 from fbs_db.snapshot import Key, Object
+from fbs_db.wording import counted
 
 
 def fit(at: Session, objects: Mapping[Key, Object], there: Found, users: UserTable | None) -> Fit:
@@ -63,7 +64,7 @@ def _tables(work: Work) -> None:
         twins.stop_double(work, double)
     for table in work.there.strangers:
         rows = rows_of(work.at, table)
-        count = "" if rows is None else f", and has {rows:,} rows"
+        count = "" if rows is None else f", and has {counted(rows, 'row')}"
         work.keep("table", table.present, f"it has another name of {table.name}, but not its columns{count}")
     twins.keep_unused(work)
     twins.drop(work, [(table, _why_empty(work, table)) for table in work.there.empty])

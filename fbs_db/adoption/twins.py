@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fbs_db.adoption.found import UNUSED, Double, Table
 from fbs_db.adoption.work import GONE, LINKS, Work
 from fbs_db.session import Session
+from fbs_db.wording import counted
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def stop_double(work: Work, double: Double) -> None:
     ours, other = sorted((double.kept, double.other), key=lambda table: table.present != table.name)
     counts = {double.kept.present: double.rows, double.other.present: double.other_rows}
     said = [
-        f"{table.present} ({'rows not counted' if rows is None else f'{rows:,} rows'})"
+        f"{table.present} ({'rows not counted' if rows is None else counted(rows, 'row')})"
         for table in (ours, other)
         for rows in (counts[table.present],)
     ]

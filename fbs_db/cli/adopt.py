@@ -8,11 +8,12 @@ import click
 
 import fbs_db
 from fbs_db.adoption import AdoptedTable, AdoptReport
-from fbs_db.cli.base import complain, done, json_option, main, print_json, quiet, schema_option, verbose
+from fbs_db.cli.base import complain, json_option, main, print_json, quiet, schema_option, verbose
 from fbs_db.cli.health import show_finding
 from fbs_db.errors import AdoptionRefused
 from fbs_db.names import LATER
 from fbs_db.reports import Progress
+from fbs_db.wording import command, commented
 
 _STATE_COLOURS = {"matches": "green", "adapts": "yellow", "missing": "yellow", "stops": "red"}
 
@@ -27,8 +28,9 @@ def adopt(database: str | None, apply_: bool, user_table: str | None, schema: st
     """Make FBS's tables managed that Django made, and keep every row.
 
     Shows the plan, table by table: what matches, what is renamed, added, changed, or
-    dropped as redundant, and what stops it. With -v or --json its statements, too. With
-    --apply it is done, in one transaction, and checked before that is final.
+    dropped as redundant, and what stops it. With -v its statements, too, for psql: all
+    else are comments then. With --apply it is done, in one transaction, and checked
+    before that is final.
 
     A table that is there under two names becomes one, in a managed schema too: the empty
     one is dropped, and the rows of the other are kept. Rows in both stop it.
@@ -64,11 +66,11 @@ def _show(report: AdoptReport) -> None:
         _show_table(table)
     for change in report.changes:
         if change.kind == "rows" and change.statements:
-            click.echo(f"moved: {change.object}: {change.reason}")
+            _say(f"moved: {change.object}: {change.reason}")
         if change.action == "drop":
-            click.echo(f"dropped: {change.kind} {change.object}: {change.reason}")
+            _say(f"dropped: {change.kind} {change.object}: {change.reason}")
     for finding in (*report.kept, *report.stops):
-        show_finding(finding)
+        show_finding(finding, _say)
     if verbose() and report.script:
         click.echo(report.script)
 
@@ -85,24 +87,33 @@ def _show_table(table: AdoptedTable) -> None:
     said = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
     was = f"now {table.present}; " if table.present not in ("", table.name) else ""
     state = click.style(f"{table.state:<8}", fg=_STATE_COLOURS[table.state])
-    click.echo(f"{table.name:<42} {state} {was}{said if table.present else 'is made, empty'}")
+    _say(f"{table.name:<42} {state} {was}{said if table.present else 'is made, empty'}")
 
 
 def _conclude(report: AdoptReport) -> None:
     users = f"its users are in {report.user_table}" if report.user_table else "tied to no user table"
     where = f"schema {report.schema} of {report.database}, {users}"
     if report.adopted:
-        healthy = report.check is not None and report.check.healthy
-        done(f"Adopted, and healthy: {where}." if healthy else f"Adopted: {where}. What else there is: fbs-db check")
+        if report.check is not None and report.check.healthy:
+            _say(click.style(f"Adopted, and healthy: {where}.", fg="green"))
+        else:
+            _say(click.style(f"Adopted: {where}.", fg="green"))
+            _say(f"See what else there is: {command('check')}")
         former = sorted(table.present for table in report.tables if table.present in LATER)
         if former:
-            click.echo(f"For code that goes on using {', '.join(former)} make views: fbs-db names add")
+            _say(f"For code that goes on using {', '.join(former)} make views: {command('names', 'add')}")
     elif report.stops:
-        click.echo(f"{len(report.stops)} of these stop it: {where}. Nothing was changed.")
+        stop = "1 of these stops it" if len(report.stops) == 1 else f"{len(report.stops)} of these stop it"
+        _say(f"{stop}: {where}. Nothing was changed.")
     else:
-        again = f" --user-table {report.user_table}" if report.user_table else ""
-        done(f"It can be adopted: {where}.")
-        click.echo(f"Nothing was changed. Do it: fbs-db adopt{again} --apply")
+        users_named = ("--user-table", report.user_table) if report.user_table else ()
+        _say(click.style(f"It can be adopted: {where}.", fg="green"))
+        _say(f"Nothing was changed. Do it: {command('adopt', *users_named, '--apply')}")
+
+
+def _say(text: str) -> None:
+    """Beside the statements all else are comments, so that psql runs the whole."""
+    click.echo(commented(text) if verbose() else text)
 
 
 def _show_progress(progress: Progress) -> None:

@@ -15,13 +15,23 @@ from typing import Any
 import click
 
 import fbs_db
-from fbs_db import config, server
+from fbs_db import config, server, wording
 from fbs_db.cli.interrupts import handled, interruption
 from fbs_db.errors import FbsDbError, UsageError
 from fbs_db.reports import Progress, UserColumn
 
+
+def _given_schema(context: click.Context, _: click.Parameter, schema: str | None) -> str | None:
+    """Commands that are suggested from here on name the schema, where it was named."""
+    context.with_resource(wording.given(schema=schema))
+    return schema
+
+
 schema_option = click.option(
-    "--schema", metavar="S", help="Schema of FBS's tables; public where nothing else is configured."
+    "--schema",
+    metavar="S",
+    callback=_given_schema,
+    help="Schema of FBS's tables; public where nothing else is configured.",
 )
 all_option = click.option("--all", "all_", is_flag=True, help="On each database that the project configures.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for programs.")
@@ -40,10 +50,24 @@ class _Group(click.Group):
         except (KeyboardInterrupt, click.Abort) as error:  # before click makes one of the other
             raise interruption(error) or error from None
 
-    def main(self, args: Sequence[str] | None = None, **kwargs: Any) -> Any:  # type: ignore[override]
+    def main(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, *, standalone_mode: bool = True, **kwargs: Any
+    ) -> Any:
         gc.freeze()  # or the interpreter's end looks through all that was imported: 30 ms
+        as_json = "--json" in (sys.argv if args is None else args)
         try:
-            return super().main(args, **kwargs)
+            code = super().main(args, standalone_mode=False, **kwargs)
+            if not standalone_mode:
+                return code
+            sys.exit(code if isinstance(code, int) else 0)
+        except click.Abort as error:
+            failure = interruption(error) or _not_confirmed()
+        except click.ClickException as error:
+            if not as_json:
+                error.show()
+                sys.exit(error.exit_code)
+            path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "fbs-db"
+            failure = UsageError(error.format_message(), hint=f"Its help: {path} --help")
         except FbsDbError as error:
             failure = error
         except Exception as error:
@@ -53,10 +77,16 @@ class _Group(click.Group):
                 f"Unexpected: {type(error).__name__}: {' '.join(str(error).split())}",
                 hint="With -v there is more to see. What was not committed is undone.",
             )
-        if "--json" in (sys.argv if args is None else args):
+        if as_json:
             print_json({"error": failure.as_dict()})
         complain(failure.message, failure.hint)
         sys.exit(failure.exit_code)
+
+
+def _not_confirmed() -> FbsDbError:
+    error = FbsDbError("It was not confirmed. Nothing was changed.")
+    error.exit_code = 1
+    return error
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -79,10 +109,12 @@ def main(context: click.Context, database: str | None, verbose: int, no_color: b
     fbs-db migrate --user-table auth_user       with the type of your users' keys
     fbs-db psql                                 look around
 
-    Exit codes: 0 done; 1 the schema or its files are at fault; 2 it could not be done.
+    Exit codes: 0 done; 1 the schema or its files are at fault; 2 it could not be done;
+    3 files are pending, for status --exit-code; 130 interrupted; 143 terminated.
     """
     context.obj = database
     server.announce = lambda text: click.secho(text, fg="yellow", err=True)
+    context.with_resource(wording.given(database=database))
     if no_color or os.environ.get("NO_COLOR"):
         context.color = False
     level = [logging.WARNING, logging.INFO, logging.DEBUG][min(verbose, 2)]
@@ -90,11 +122,23 @@ def main(context: click.Context, database: str | None, verbose: int, no_color: b
     logging.getLogger("fbs_db").setLevel(level)
 
 
-def on_each(database: str | None, all_: bool, as_json: bool, work: Callable[[str | None], tuple[Any, int]]) -> None:
+#: Exit codes from the best to the worst: nothing to be said, pending, at fault, not done.
+_WORSE = (0, 3, 1, 2)
+
+
+def on_each(
+    database: str | None,
+    all_: bool,
+    as_json: bool,
+    work: Callable[[str | None], tuple[Any, int]],
+    *,
+    as_sql: bool = False,
+) -> None:
     """Do a command's work on one database or on all, and end with the worst exit code.
 
     Parameters:
         work: takes a database; returns what JSON shows, and the exit code.
+        as_sql: whether the answer is SQL, in which a database's name is a comment.
     """
     if not all_:
         answer, worst = work(database)
@@ -104,17 +148,30 @@ def on_each(database: str | None, all_: bool, as_json: bool, work: Callable[[str
         answer, worst = {}, 0
         for name in config.read().databases:
             if not as_json:
-                click.secho(f"{name}:", bold=True)
+                click.secho(wording.commented(f"{name}:") if as_sql else f"{name}:", bold=True)
             try:
-                answer[name], code = work(name)
+                with wording.given(database=name):
+                    answer[name], code = work(name)
             except FbsDbError as error:
                 answer[name], code = {"error": error.as_dict()}, error.exit_code
                 complain(f"{name}: {error.message}", error.hint)
-            worst = max(worst, code)
+            worst = max(worst, code, key=_WORSE.index)
     if as_json:
         print_json(answer)
     if worst:
         sys.exit(worst)
+
+
+def ask(message: str) -> None:
+    """Go on only if that is wanted.
+
+    Raises:
+        UsageError: nobody is there to be asked.
+        click.Abort: it is not wanted.
+    """
+    if not sys.stdin.isatty():
+        raise UsageError(message, hint="To do it all the same, add --yes. Nothing was changed.")
+    click.confirm(f"{message} Go on?", abort=True, err=True)
 
 
 def show_progress(progress: Progress) -> None:
@@ -129,18 +186,12 @@ def show_orphans(columns: Sequence[UserColumn], table: str) -> None:
     orphaned = [column for column in columns if column.orphans]
     if orphaned:
         rows = ", ".join(f"{column.table_name}.{column.column_name} ({column.orphans:,})" for column in orphaned)
-        complain(
-            f"Rows whose user is gone: {rows}.",
-            f"Delete or empty them, by each column's own rule: fbs-db attach users {table} --repair",
-        )
+        again = wording.command("attach", "users", table, "--repair")
+        complain(f"Rows whose user is gone: {rows}.", f"Delete or empty them, by each column's own rule: {again}")
 
 
 def quiet(progress: Progress) -> None:
     pass
-
-
-def count_of_files(count: int) -> str:
-    return "1 file" if count == 1 else f"{count} files"
 
 
 def size_of(size: float) -> str:

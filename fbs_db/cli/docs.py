@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import click
 
-from fbs_db.cli.base import done, main, schema_option
+from fbs_db.cli.base import done, json_option, main, print_json, schema_option
 
 
 @main.command()
 @click.option("--html", "file", required=True, metavar="FILE", help="Where to write it; - for standard output.")
 @schema_option
+@json_option
 @click.pass_obj
-def docs(database: str | None, file: str, schema: str | None) -> None:
+def docs(database: str | None, file: str, schema: str | None, as_json: bool) -> None:
     """Write the reference of the schema as it is here: one HTML page, to be opened as a file.
 
     \b
@@ -24,7 +25,13 @@ def docs(database: str | None, file: str, schema: str | None) -> None:
 
     if file == "-":
         page = reference.html_page(database, schema=schema)
-        click.echo(page.encode(), nl=False)
+        if as_json:
+            print_json({"html": page})
+        else:
+            click.echo(page.encode(), nl=False)
         return
     path = reference.write_docs(file, database, schema=schema)
-    done(f"Written: {path}")
+    if as_json:
+        print_json({"written": str(path)})
+    else:
+        done(f"Written: {path}")

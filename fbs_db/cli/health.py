@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import click
 
-from fbs_db import health, mending
+from fbs_db import health, mending, wording
 from fbs_db.cli.base import (
     all_option,
     done,
@@ -57,24 +58,25 @@ def show_findings(report: CheckReport) -> None:
         show_finding(finding)
     severities = [finding.severity for finding in report.findings]
     counts = {severity: severities.count(severity) for severity in severities}
-    said = ", ".join(f"{count} {severity}{'s' if count > 1 else ''}" for severity, count in counts.items())
-    where = f"{report.objects:,} objects compared in schema {report.schema} of {report.database}"
+    said = ", ".join(wording.counted(count, severity) for severity, count in counts.items())
+    where = f"{wording.counted(report.objects, 'object')} compared in schema {report.schema} of {report.database}"
     if report.healthy:
         done(f"Healthy{f', with {said}' if said else ''}: {where}.")
     else:
         click.echo(f"{said}: {where}.")
 
 
-def show_finding(finding: Finding) -> None:
+def show_finding(finding: Finding, say: Callable[[str], None] = click.echo) -> None:
     severity = click.style(finding.severity, fg=_COLOURS[finding.severity], bold=finding.severity == "error")
-    click.echo(f"{severity}: {finding.kind} {finding.object}: {finding.problem}")
+    say(f"{severity}: {finding.kind} {finding.object}: {finding.problem}")
     for name, text in (("found", finding.found), ("expected", finding.expected)):
         if text and "\n" in text:
-            click.echo(f"  {name}: a text of {len(text.splitlines())} lines (see --json)")
+            say(f"  {name}: a text of {len(text.splitlines())} lines (see --json)")
         elif text:
-            click.echo(wrapped(f"{name}: {text}", "  "))
+            say(wrapped(f"{name}: {text}", "  "))
     if finding.mend:
-        click.echo(f"  mend:  {finding.mend}")
+        mend = wording.typed(finding.mend)
+        say(f"  {'mend' if wording.is_command(mend) else 'hint'}:  {mend}")
 
 
 def _show_table(progress: Progress) -> None:
@@ -90,7 +92,8 @@ def _show_table(progress: Progress) -> None:
 def repair(database: str | None, apply_: bool, schema: str | None, as_json: bool) -> None:
     """Show, or with --apply run, what brings a drifted schema back without losing data.
 
-    Statements that could lose something are shown for you to decide, and never run.
+    What it prints is SQL, which psql runs too; all else are comments. Statements that
+    could lose something are comments for you to decide, and never run.
     Exit codes: 0 nothing is left to repair; 1 something is; 2 it could not be done.
     """
     report = mending.repair(database, schema=schema, apply=apply_, progress=quiet if as_json else _show_repair)
@@ -103,23 +106,30 @@ def repair(database: str | None, apply_: bool, schema: str | None, as_json: bool
 
 
 def _show_mends(report: RepairReport, applied: bool) -> None:
+    if any(mend.safe and not mend.done for mend in report.mends):
+        click.echo(report.settings)
     for mend in report.mends:
-        click.echo(f"-- {mend.kind} {mend.object}: {mend.problem}{'; mended' if mend.done else ''}")
+        _say(f"{mend.kind} {mend.object}: {mend.problem}{'; mended' if mend.done else ''}")
         if mend.reason:
-            click.secho(f"-- {'Not mended' if mend.safe else 'For you to decide'}: {mend.reason}", fg="yellow")
+            _say(f"{'Not mended' if mend.safe else 'For you to decide'}: {mend.reason}", fg="yellow")
         for statement in mend.statements if not mend.done else ():
-            click.echo(statement if mend.safe else "\n".join(f"-- {line}" for line in statement.splitlines()))
+            click.echo(statement if mend.safe else wording.commented(statement))
     if not report.mends:
-        done("There is nothing to repair.")
+        _say("There is nothing to repair.", fg="green")
     elif not applied:
-        click.echo("Nothing was changed. Run what is not commented out: fbs-db repair --apply")
+        _say(f"Nothing was changed. Run what is not commented out: {wording.command('repair', '--apply')}")
     left = [finding for finding in report.check.findings if finding.severity != "note"]
     if applied and report.mends and not left:
-        done(f"{len(report.mends)} repaired; the schema is whole.")
+        _say(f"{len(report.mends)} repaired; the schema is whole.", fg="green")
     elif applied and left:
-        click.echo(f"{len(left)} findings are left: fbs-db check")
-    elif any(finding.mend != health.REPAIR for finding in left):
-        click.echo("Other findings are not a matter of repair: fbs-db check")
+        _say(f"Left: {wording.counted(len(left), 'finding')}. See: {wording.command('check')}")
+    elif any(finding.mend != wording.command("repair") for finding in left):
+        _say(f"Other findings cannot be repaired this way. See: {wording.command('check')}")
+
+
+def _say(text: str, fg: str | None = None) -> None:
+    """All that is no statement is a comment, so that psql runs the whole."""
+    click.echo(click.style(wording.commented(text), fg=fg))
 
 
 def _show_repair(progress: Progress) -> None:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from itertools import groupby
 
 import click
 
 from fbs_db import config, moving, places
-from fbs_db.cli.base import done, json_option, main, print_json, quiet
+from fbs_db.cli.base import ask, done, json_option, main, print_json, quiet
 from fbs_db.copying import MovedTable
-from fbs_db.errors import UsageError
 from fbs_db.moving import MoveReport
 from fbs_db.reports import Progress
 from fbs_db.session import session
+from fbs_db.wording import command, counted
 
 
 @main.group("placement", invoke_without_command=True)
@@ -59,7 +58,7 @@ def move(component: str, to: str, dry_run: bool, yes: bool, as_json: bool) -> No
         _show(plan, as_json)
         return
     if not yes and any(table.rows for table in plan.tables):
-        _ask(f"This moves {_counted(plan.tables)} from {plan.source} to {plan.target}; writers wait until it is done.")
+        ask(f"This moves {_counted(plan.tables)} from {plan.source} to {plan.target}; writers wait until it is done.")
     _show(moving.move(component, to, progress=quiet if as_json else _tell), as_json)
 
 
@@ -73,12 +72,12 @@ def drop(component: str, source: str, yes: bool, as_json: bool) -> None:
     with session(config.read().named(source), None, application="fbs-db placement drop") as at:
         kept = moving.kept_tables(at, component)
     if not yes:
-        _ask(f"This drops {_counted(kept)} in schema {moving.kept_schema(component)} of {source}.")
+        ask(f"This drops {_counted(kept)} in schema {moving.kept_schema(component)} of {source}.")
     dropped = moving.drop_moved(component, source)
     if as_json:
         print_json([table.as_dict() for table in dropped])
     else:
-        done(f"{len(dropped)} tables dropped in {source}.")
+        done(f"{counted(len(dropped), 'table')} dropped in {source}.")
 
 
 def _show(report: MoveReport, as_json: bool) -> None:
@@ -90,7 +89,8 @@ def _show(report: MoveReport, as_json: bool) -> None:
         done(f"The move of {report.component} {would} called off: it lives in {report.target}, as before.")
         return
     for table in report.tables:
-        click.echo(f"  {table.table:<42} {table.rows:>12,} rows  {'equal' if table.checksum else ''}".rstrip())
+        rows = f"{table.rows:>12,} {'row ' if table.rows == 1 else 'rows'}"
+        click.echo(f"  {table.table:<42} {rows}  {'equal' if table.checksum else ''}".rstrip())
     if not report.done:
         click.echo(
             f"{_counted(report.tables)} would move from {report.source} to {report.target}. Nothing was changed."
@@ -99,20 +99,14 @@ def _show(report: MoveReport, as_json: bool) -> None:
     done(f"{report.component} lives in {report.target} now.")
     click.echo(
         f"The old tables are kept in schema {report.kept} of {report.source}."
-        f" Drop them: fbs-db placement drop {report.component} --from {report.source}"
+        f" Drop them: {command('placement', 'drop', report.component, '--from', report.source)}"
     )
     if report.change:
         click.secho(report.change, fg="yellow")
 
 
 def _counted(tables: tuple[MovedTable, ...] | list[MovedTable]) -> str:
-    return f"{len(tables)} tables with {sum(table.rows for table in tables):,} rows"
-
-
-def _ask(message: str) -> None:
-    if not sys.stdin.isatty():
-        raise UsageError(message, hint="To do it all the same, add --yes. Nothing was changed.")
-    click.confirm(f"{message} Go on?", abort=True)
+    return f"{counted(len(tables), 'table')} with {counted(sum(table.rows for table in tables), 'row')}"
 
 
 def _tell(progress: Progress) -> None:

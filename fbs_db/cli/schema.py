@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import textwrap
+from functools import partial
 from typing import Any
 
 import click
 
 import fbs_db
-from fbs_db import connection, files, locks, migrations, server
+from fbs_db import connection, locks, migrations, server
 from fbs_db.cli.base import (
     all_option,
+    ask,
     columns,
     complain,
-    count_of_files,
     done,
     json_option,
     main,
@@ -30,8 +32,9 @@ from fbs_db.cli.base import (
     size_of,
     wrapped,
 )
-from fbs_db.errors import LockTimeout, UsageError
+from fbs_db.errors import LockTimeout, RowsAtStake, UsageError
 from fbs_db.reports import MigrationStatus, TableDescription
+from fbs_db.wording import command, commented, counted
 
 _STATE_COLORS = {"applied": "green", "pending": "yellow", "edited": "red", "missing": "red"}
 
@@ -88,7 +91,7 @@ def migrate(
             show_orphans(report.users, report.user_table)
         return report.as_dict(), 1 if any(not column.validated for column in report.users) else 0
 
-    on_each(database, all_, as_json, work)
+    on_each(database, all_, as_json, work, as_sql=dry_run)
 
 
 @main.command()
@@ -112,40 +115,46 @@ def rollback(
 
     Tables go with their rows. Where there are any, it asks first, or wants --yes.
     """
-    plan = migrations.rollback_plan(database, to=to, everything=everything, schema=schema)
     if dry_run:
+        plan = migrations.rollback_plan(database, to=to, everything=everything, schema=schema)
         if as_json:
             print_json(plan.as_dict())
         else:
             _show_plan(plan)
         return
-    if not yes:
-        _confirm_loss(database, schema, plan.pending)
-    report = fbs_db.rollback(
+    undo = partial(
+        fbs_db.rollback,
         database,
         to=to,
         everything=everything,
         schema=schema,
         progress=quiet if as_json else show_progress,
     )
+    try:
+        report = undo(lose_rows=yes)
+    except RowsAtStake as error:
+        ask(error.message)
+        report = undo(lose_rows=True)
     if as_json:
         print_json(report.as_dict())
     elif report.steps:
         left = f"{report.current} is now the last." if report.current else "Nothing of FBS is left."
-        done(f"{count_of_files(len(report.steps))} undone in {report.seconds:.2f} s. {left}")
+        done(f"{counted(len(report.steps), 'file')} undone in {report.seconds:.2f} s. {left}")
     else:
         click.echo(f"Nothing to undo in {report.database}, schema {report.schema}.")
 
 
 @main.command()
+@click.option("--exit-code", is_flag=True, help="Exit with 3 where files are pending.")
 @schema_option
 @all_option
 @json_option
 @click.pass_obj
-def status(database: str | None, schema: str | None, all_: bool, as_json: bool) -> None:
+def status(database: str | None, exit_code: bool, schema: str | None, all_: bool, as_json: bool) -> None:
     """What is applied, pending, edited since, or missing.
 
-    Exit code 1 where an applied file was edited or is missing.
+    Exit codes: 0, also where files are pending, unless --exit-code is there: then 3;
+    1 where an applied file was edited or is missing; 2 it could not look.
     """
 
     def work(database: str | None) -> tuple[Any, int]:
@@ -154,7 +163,8 @@ def status(database: str | None, schema: str | None, all_: bool, as_json: bool) 
             _show_status(report)
         for problem in report.problems:
             complain(problem.message, problem.hint)
-        return report.as_dict(), 1 if report.problems else 0
+        pending = exit_code and report.pending
+        return report.as_dict(), 1 if report.problems else 3 if pending else 0
 
     on_each(database, all_, as_json, work)
 
@@ -189,7 +199,7 @@ def tables(database: str | None, schema: str | None, as_json: bool) -> None:
         print_json([row.as_dict() for row in rows])
         return
     if not rows:
-        click.echo("There are no FBS tables here. Make them with: fbs-db migrate")
+        click.echo(f"There are no FBS tables here. Make them with: {command('migrate')}")
         return
     width = max(len(row.name) for row in rows)
     component = ""
@@ -198,7 +208,8 @@ def tables(database: str | None, schema: str | None, as_json: bool) -> None:
             component = row.component
             click.secho(component, bold=True)
         count = f"{row.rows:,}" if row.exact else f"~{row.rows:,}"
-        line = f"  {row.name:<{width}}  {count:>9} rows  {size_of(row.size):>8}  "
+        rows_ = "row " if row.rows == 1 else "rows"
+        line = f"  {row.name:<{width}}  {count:>9} {rows_}  {size_of(row.size):>8}  "
         click.echo(line + textwrap.shorten(row.comment, max(30, columns() - len(line)), placeholder=" ..."))
 
 
@@ -217,10 +228,15 @@ def describe(database: str | None, table: str, schema: str | None, as_json: bool
 
 
 @main.command()
+@json_option
 @click.pass_obj
-def url(database: str | None) -> None:
+def url(database: str | None, as_json: bool) -> None:
     """The database that would be worked on, without its password."""
-    click.echo(connection.shown(connection.resolve(database)[0]))
+    shown = connection.shown(connection.resolve(database)[0])
+    if as_json:
+        print_json({"url": shown})
+    else:
+        click.echo(shown)
 
 
 @main.command(context_settings={"ignore_unknown_options": True})
@@ -245,7 +261,7 @@ def psql(database: str | None, arguments: tuple[str, ...], schema: str | None) -
         settings.insert(0, f"-c {connection.CLIENT_CHECK}=1s")
     schema = schema or place.schema
     if schema and schema != "public":
-        quoted = '"' + schema.replace('"', '""').replace("\\", "\\\\").replace(" ", "\\ ") + '"'
+        quoted = re.sub(r"([\\\s])", r"\\\1", '"' + schema.replace('"', '""') + '"')
         settings.append(f"-c search_path={quoted}")
     environment["PGOPTIONS"] = " ".join(filter(None, settings))
     program = _psql()
@@ -256,11 +272,11 @@ def psql(database: str | None, arguments: tuple[str, ...], schema: str | None) -
 def _show_applied(report: fbs_db.MigrateReport) -> None:
     where = f"{report.database}, schema {report.schema}"
     if report.steps:
-        done(f"{count_of_files(len(report.steps))} applied in {report.seconds:.2f} s to {where}.")
+        done(f"{counted(len(report.steps), 'file')} applied in {report.seconds:.2f} s to {where}.")
     elif not report.users:
         click.echo(f"Nothing to do: {report.current} is in force in {where}.")
     if report.users:
-        done(f"{len(report.users)} user columns are tied to {report.user_table}.")
+        done(f"{counted(len(report.users), 'user column', 'is', 'are')} tied to {report.user_table}.")
 
 
 def _dry_run(database: str | None, as_json: bool, **options: Any) -> tuple[Any, int]:
@@ -283,26 +299,25 @@ def _dry_run(database: str | None, as_json: bool, **options: Any) -> tuple[Any, 
     if not as_json:
         _show_locks(plan)
         if plan.sql != first[0].sql:
-            click.echo("-- Another migration has run meanwhile: what is above is out of date. Type the same again.")
+            _remark("Another migration has run meanwhile: what is above is out of date. Type the same again.")
     return plan.as_dict(), 0
 
 
 def _show_plan(plan: fbs_db.DryRunReport) -> None:
-    click.echo(f"-- Dry run on {plan.database}, schema {plan.schema}: nothing is changed.")
+    _remark(f"Dry run on {plan.database}, schema {plan.schema}: nothing is changed.")
     if plan.pending:
-        click.echo(f"-- Files: {', '.join(plan.pending)}")
+        _remark(f"Files: {', '.join(plan.pending)}")
     if plan.users:
-        click.echo(
-            f"-- As the last thing before the commit, {len(plan.users)} user columns are tied to {plan.user_table}:"
-        )
+        tied = counted(len(plan.users), "user column", "is", "are")
+        _remark(f"As the last thing before the commit, {tied} tied to {plan.user_table}:")
         for column in plan.users:
-            click.echo(f"--   {column.table_name}.{column.column_name} (on delete {column.on_delete})")
-        click.echo(
-            f"-- Its locks are asked for {locks.TRIES} times, 0.8 s each; as long writers of the user table wait.\n"
-            "-- After the commit each column is validated by itself: no reader or writer waits."
+            _remark(f"  {column.table_name}.{column.column_name} (on delete {column.on_delete})")
+        _remark(
+            f"Its locks are asked for {locks.TRIES} times, 0.8 s each; as long writers of the user table wait.\n"
+            "After the commit each column is validated by itself: no reader or writer waits."
         )
     if not plan.sql:
-        click.echo("-- Nothing to do.")
+        _remark("Nothing to do.")
     else:
         click.echo("\n" + plan.sql, nl=False)
 
@@ -310,11 +325,17 @@ def _show_plan(plan: fbs_db.DryRunReport) -> None:
 def _show_locks(plan: fbs_db.DryRunReport) -> None:
     tried = [name for name in plan.pending if name not in plan.untried]
     if tried or plan.locks:
-        click.echo("\n-- Locks on tables that exist already:" + ("" if plan.locks else " none"))
+        click.echo()
+        _remark("Locks on tables that exist already:" + ("" if plan.locks else " none"))
     for lock in plan.locks:
-        click.echo(f"--   {lock.migration_id}: {lock.mode} on {lock.table} (blocks {lock.blocks})")
+        _remark(f"  {lock.migration_id}: {lock.mode} on {lock.table} (blocks {lock.blocks})")
     if plan.untried and tried:
-        click.echo(f"-- Not tried, as they run outside a transaction or after such a file: {', '.join(plan.untried)}")
+        _remark(f"Not tried, as they run outside a transaction or after such a file: {', '.join(plan.untried)}")
+
+
+def _remark(text: str) -> None:
+    """All that is no statement is a comment, so that psql runs the whole."""
+    click.echo(commented(text))
 
 
 def _show_description(table: TableDescription) -> None:
@@ -348,9 +369,9 @@ def _show_status(report: fbs_db.StatusReport) -> None:
     for row in report.migrations:
         click.echo(_status_line(row, width))
     if pending := len(report.pending):
-        click.echo(f"{count_of_files(pending)} pending. Apply with: fbs-db migrate")
+        click.echo(f"{counted(pending, 'file')} pending. Apply with: {command('migrate')}")
         for name in report.elsewhere:
-            click.echo(f"FBS is installed in schema {name} too. To see it: fbs-db status --schema {name}")
+            click.echo(f"FBS is installed in schema {name} too. To see it: {command('status', '--schema', name)}")
     elif not report.problems:
         done("Everything is applied.")
 
@@ -361,22 +382,6 @@ def _status_line(row: MigrationStatus, width: int) -> str:
     if row.applied_at:
         line += f"  {row.applied_at:%Y-%m-%d %H:%M:%S %Z} by {row.applied_by}, fbs-db {row.fbs_db_version}"
     return line.rstrip()
-
-
-def _confirm_loss(database: str | None, schema: str | None, undone: tuple[str, ...]) -> None:
-    doomed = {name for file in files.load() if file.id in undone for kind, name in file.creates if kind == "table"}
-    filled = [
-        row
-        for row in fbs_db.tables(database, schema=schema)
-        if row.name in doomed and row.rows and row.component != "base"
-    ]
-    if not filled:
-        return
-    named = ", ".join(f"{row.name} ({row.rows:,})" for row in filled[:5]) + (" and more" if len(filled) > 5 else "")
-    message = f"This deletes {sum(row.rows for row in filled):,} rows: {named}."
-    if not sys.stdin.isatty():
-        raise UsageError(message, hint="To do it all the same, add --yes. Nothing was changed.")
-    click.confirm(f"{message} Go on?", abort=True)
 
 
 def _psql() -> str:

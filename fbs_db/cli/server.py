@@ -17,7 +17,7 @@ def server_group() -> None:
 @json_option
 def server_start(as_json: bool) -> None:
     """Start it, making its data where there are none yet."""
-    server.start()
+    server.start(ways="")
     _show_server(as_json)
 
 

@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from fbs_db import hosts, retention, storage
 from fbs_db import settings as adjusted
 from fbs_db.cli.base import (
     all_option,
+    ask,
     complain,
     done,
     json_option,
@@ -29,7 +31,9 @@ from fbs_db.cli.base import (
     show_progress,
     wrapped,
 )
+from fbs_db.errors import RowsAtStake
 from fbs_db.reports import Progress
+from fbs_db.wording import command, counted
 
 
 @main.group()
@@ -57,12 +61,11 @@ def attach_users(database: str | None, table: str, repair: bool, schema: str | N
     if as_json:
         print_json([column.as_dict() for column in columns])
     else:
-        done(f"{len(columns)} columns are tied to {table}.")
+        done(f"{counted(len(columns), 'column', 'is', 'are')} tied to {table}.")
         for column in columns:
             if column.orphans and column.validated:
-                click.echo(
-                    f"  {column.table_name}.{column.column_name}: {column.orphans:,} rows without a user repaired"
-                )
+                rows = counted(column.orphans, "row")
+                click.echo(f"  {column.table_name}.{column.column_name}: {rows} without a user repaired")
         show_orphans(left, table)
     if left:
         sys.exit(1)
@@ -72,19 +75,32 @@ def attach_users(database: str | None, table: str, repair: bool, schema: str | N
 @click.argument("table")
 @click.option("--model", required=True, metavar="NAME", help="Name FBS's rows point at it by, such as tenants.tenant.")
 @click.option("--key", metavar="COLUMN", help="Its key; the primary key where nothing is said.")
+@click.option("--yes", is_flag=True, help="Do not ask, though rows get another model name.")
 @schema_option
 @json_option
 @click.pass_obj
 def attach_host(
-    database: str | None, table: str, model: str, key: str | None, schema: str | None, as_json: bool
+    database: str | None, table: str, model: str, key: str | None, yes: bool, schema: str | None, as_json: bool
 ) -> None:
     """Attach a TABLE of the host's: deleting its rows cleans up FBS's rows from then on.
 
-    Again does no harm, and puts back triggers that were lost.
+    Again does no harm, and puts back triggers that were lost. Under another model name,
+    FBS's rows get that name: where there are any, it asks first, or wants --yes.
     """
-    host = hosts.attach_host(
-        table, model, database, key=key, schema=schema, progress=quiet if as_json else show_progress
+    attach = partial(
+        hosts.attach_host,
+        table,
+        model,
+        database,
+        key=key,
+        schema=schema,
+        progress=quiet if as_json else show_progress,
     )
+    try:
+        host = attach(rename_rows=yes)
+    except RowsAtStake as error:
+        ask(error.message)
+        host = attach(rename_rows=True)
     if as_json:
         print_json(host.as_dict())
     else:
@@ -106,7 +122,7 @@ def detach_users(database: str | None, schema: str | None, as_json: bool) -> Non
     if as_json:
         print_json({"detached": count})
     else:
-        click.echo(f"{count} columns untied." if count else "Users were not attached.")
+        click.echo(f"{counted(count, 'column')} untied." if count else "Users were not attached.")
 
 
 @detach.command("host")
@@ -157,11 +173,11 @@ def _show_cleanup(status: cleanups.CleanupStatus) -> None:
     for row in status.waiting:
         rule = f", rule {row.rule_name}" if row.rule_name else ""
         rule += f", in {row.target}" if row.target else ""
-        since = f"since {row.oldest:%Y-%m-%d %H:%M:%S}, tried {row.attempts} times"
-        click.echo(f"  {row.operation} of {row.keys:,} rows of {row.model_name}{rule}: {since}")
+        since = f"since {row.oldest:%Y-%m-%d %H:%M:%S}, tried {counted(row.attempts, 'time')}"
+        click.echo(f"  {row.operation} of {counted(row.keys, 'row')} of {row.model_name}{rule}: {since}")
         if row.error:
             click.echo(wrapped(row.error, "      "))
-    click.echo("Do them: fbs-db cleanup retry")
+    click.echo(f"Do them: {command('cleanup', 'retry')}")
 
 
 @cleanup.command("retry")
@@ -179,7 +195,7 @@ def cleanup_retry(database: str | None, schema: str | None, as_json: bool) -> No
     else:
         click.echo(counts_of(report))
         if report.failed:
-            complain("Not all could be cleaned up.", "See why: fbs-db cleanup status")
+            complain("Not all could be cleaned up.", f"See why: {command('cleanup', 'status')}")
     if report.failed:
         sys.exit(1)
 
@@ -191,8 +207,7 @@ def counts_of(report: cleanups.RetryReport) -> str:
 
 def batches_of(count: int, rows: int, done: str = "done") -> str:
     """So many entries of the queue, each a batch of rows, and the rows."""
-    batches = "1 batch" if count == 1 else f"{count:,} batches"
-    return f"{batches} {done}: 1 row" if rows == 1 else f"{batches} {done}: {rows:,} rows"
+    return f"{counted(count, 'batch')} {done}: {counted(rows, 'row')}"
 
 
 @cleanup.command("sweep")
@@ -214,9 +229,13 @@ def cleanup_sweep(database: str | None, model: str | None, schema: str | None, a
     else:
         for row in swept:
             name = f"{row.model_name} in {row.target}" if row.target else row.model_name
-            click.echo(f"  {name}: {row.error or f'{row.orphans:,} gone, {row.touched:,} rows cleaned up'}")
+            click.echo(f"  {name}: {row.error or _swept(row)}")
     if any(row.error for row in swept):
         sys.exit(1)
+
+
+def _swept(row: cleanups.Swept) -> str:
+    return f"{row.orphans:,} gone, {counted(row.touched or 0, 'row')} cleaned up"
 
 
 def _now_and_then(seconds: float = 1) -> Callable[[Progress], None]:
@@ -307,7 +326,7 @@ def files_purge(database: str | None, root: Path, give_up: tuple[str, ...], sche
 
 
 def _files(names: tuple[str, ...]) -> str:
-    return "1 file" if len(names) == 1 else f"{len(names):,} files"
+    return counted(len(names), "file")
 
 
 def _printable(name: str) -> str:
@@ -342,7 +361,7 @@ def purge(
 
     def tell(name: str, rows: int) -> None:
         if not as_json:
-            click.echo(f"  {name}: {rows:,} rows so far", err=True)
+            click.echo(f"  {name}: {counted(rows, 'row')} so far", err=True)
 
     purged = retention.purge(names, database, dry_run=dry_run, batch=batch, schema=schema, progress=tell)
     if as_json:
@@ -353,7 +372,7 @@ def purge(
             click.echo(f"  {row.name}: kept for ever")
         else:
             verb = "would be removed" if dry_run else "removed"
-            click.echo(f"  {row.name}: {row.rows:,} rows from before {row.cutoff:%Y-%m-%d %H:%M} {verb}")
+            click.echo(f"  {row.name}: {counted(row.rows, 'row')} from before {row.cutoff:%Y-%m-%d %H:%M} {verb}")
 
 
 @main.command()
@@ -365,6 +384,6 @@ def demo(as_json: bool) -> None:
         print_json({"filled": made})
     elif made:
         done("A small rentals host is there, in the schema rentals, with FBS rows that point at it.")
-        click.echo("Look around: fbs-db psql      README shows what to try.")
+        click.echo(f"README shows what to try. Look around: {command('psql')}")
     else:
         click.echo("The demo is there already, in the schema rentals.")

@@ -24,6 +24,7 @@ from fbs_db.django.install import is_migrating, unattached
 from fbs_db.django.router import component_of, home_of, same_database
 from fbs_db.errors import FbsDbError, UsageError
 from fbs_db.health import Finding
+from fbs_db.wording import command, typed
 
 #: What a finding's number begins with; numbers stay what they are.
 _NUMBERS = {
@@ -159,7 +160,8 @@ def _not_looked_at(alias: str, error: FbsDbError) -> CheckMessage:
 
 def _of(alias: str) -> list[CheckMessage]:
     try:
-        messages = list(_findings(alias))
+        with conf.as_typed(alias):
+            messages = list(_findings(alias))
     except FbsDbError as error:
         messages = [_not_looked_at(alias, error)]
     if not any(message.id in _MIGRATE_MENDS for message in messages) or (other := _other_migrate()) is None:
@@ -205,7 +207,6 @@ def _message(finding: Finding, alias: str) -> CheckMessage:
         for name, text in (("found", finding.found), ("expected", finding.expected))
         if text and "\n" not in text
     ]
-    mend = finding.mend
-    if mend.startswith("fbs-db migrate"):
-        mend = f"manage.py migrate --database {alias}"
+    with conf.as_typed(alias):
+        mend = conf.migrate_command(alias) if finding.mend == command("migrate") else typed(finding.mend)
     return make("; ".join(parts), hint=mend or None, id=f"fbs_db.{letter}{_NUMBERS.get(finding.kind, _OTHER)}")

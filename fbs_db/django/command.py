@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import DEFAULT_DB_ALIAS
 
 from fbs_db.cli import main
+from fbs_db.django.conf import as_typed
 
 
 class FbsCommand(BaseCommand):  # type: ignore[misc]
@@ -22,7 +23,7 @@ class FbsCommand(BaseCommand):  # type: ignore[misc]
     def run(self, alias: str | None, *words: str | None) -> None:
         """Run it; ends with its exit code where that is not 0."""
         arguments = [word for word in (*(("--database", alias) if alias else ()), *words) if word is not None]
-        with redirect_stdout(self.stdout):
+        with redirect_stdout(self.stdout), as_typed(alias):
             main.main(arguments, prog_name="fbs-db", standalone_mode=False)
 
 

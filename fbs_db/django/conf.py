@@ -10,16 +10,19 @@ FBS_DB = {
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 import sys
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from psycopg import conninfo, pq
 
-from fbs_db import config
+from fbs_db import config, wording
 from fbs_db.config import Config, DatabaseConfig
 from fbs_db.errors import UsageError
 
@@ -155,6 +158,18 @@ def connection_string(alias: str) -> str:
         quoted = role.replace("\\", "\\\\").replace(" ", "\\ ")
         given["options"] = f"{given.get('options', '')} -c role={quoted}".strip()
     return conninfo.make_conninfo("", **given)
+
+
+def as_typed(alias: str | None) -> AbstractContextManager[None]:
+    """A block in which messages name a database as a shell in the host's directory has to."""
+    module = os.environ.get("DJANGO_SETTINGS_MODULE")
+    environment = f"DJANGO_SETTINGS_MODULE={shlex.quote(module)}" if module else ""
+    return wording.given(database=alias, environment=environment)
+
+
+def migrate_command(alias: str) -> str:
+    """What installs FBS in a database of Django's, to be pasted into a shell."""
+    return f"python manage.py migrate --database {shlex.quote(alias)}"
 
 
 def quoted(table: str, alias: str) -> str:

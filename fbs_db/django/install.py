@@ -20,6 +20,7 @@ from fbs_db.errors import FbsDbError, UsageError
 from fbs_db.hosts import require_hosts
 from fbs_db.reports import Progress
 from fbs_db.session import NOTHING_CHANGED, sentences, session
+from fbs_db.wording import command, counted
 
 _migrating: ContextVar[bool] = ContextVar("_migrating", default=False)
 
@@ -37,9 +38,9 @@ def before_migrations(sender: AppConfig, using: str, verbosity: int = 1, stdout:
     with as_command_errors(using):
         report = fbs_db.migrate(using, user_table="", progress=lambda progress: _show(progress, tell))
         if report.steps:
-            tell(f"  {len(report.steps)} files of FBS applied to {using}, schema {report.schema}.")
+            tell(f"  {counted(len(report.steps), 'file')} of FBS applied to {using}, schema {report.schema}.")
         if conf.said_of("LATER_NAMES") and (made := fbs_db.add_later_names(using)):
-            tell(f"  {len(made)} views under FBS's later names: {', '.join(made)}.")
+            tell(f"  {counted(len(made), 'view')} under FBS's later names: {', '.join(made)}.")
 
 
 def after_migrations(sender: AppConfig, using: str, verbosity: int = 1, stdout: Any = None, **options: Any) -> None:
@@ -82,16 +83,18 @@ def _tie_users(alias: str, table: str, tell: Any) -> None:
         report = fbs_db.migrate(alias, progress=lambda progress: _show(progress, tell))
     except FbsDbError as error:
         hint = error.hint.replace(NOTHING_CHANGED, "No user column was tied.")
-        stays = "What was migrated before, FBS's files among it, stays. Type the same again: manage.py migrate"
+        again = conf.migrate_command(alias)
+        stays = f"What was migrated before, FBS's files among it, stays. Type the same again: {again}"
         error.hint = sentences(hint, stays)
         raise
     if report.users:
-        tell(f"  {len(report.users)} user columns of FBS tied to {table}.")
+        tell(f"  {counted(len(report.users), 'user column')} of FBS tied to {table}.")
     for column in report.users:
         if column.orphans:
-            tell(f"  {column.table_name}.{column.column_name}: the user of {column.orphans:,} rows is gone.")
+            rows = counted(column.orphans, "row")
+            tell(f"  {column.table_name}.{column.column_name}: the user of {rows} is gone.")
     if any(column.orphans for column in report.users):
-        tell(f"  Delete or empty them, by each column's own rule: fbs-db attach users {table} --repair")
+        tell(f"  Delete or empty them, by each column's own rule: {command('attach', 'users', table, '--repair')}")
 
 
 def place_of(alias: str) -> DatabaseConfig | None:
@@ -143,7 +146,8 @@ def unattached(alias: str, fresh: bool = False) -> list[HostModel]:
 def as_command_errors(alias: str) -> Iterator[None]:
     """Errors of ours leave the block as Django's, which ``manage.py`` prints without a traceback."""
     try:
-        yield
+        with conf.as_typed(alias):
+            yield
     except FbsDbError as error:
         raise CommandError(f"FBS in database {alias}: {error}", returncode=error.exit_code) from error
 

@@ -18,6 +18,7 @@ from fbs_db.django.hosts import HostModel
 from fbs_db.django.router import APPS
 from fbs_db.names import LATER, list_later_names
 from fbs_db.session import session
+from fbs_db.wording import command
 
 _ONE_TABLE = "FBS's rows point at the rows of one table. A schema per tenant is not supported."
 
@@ -41,11 +42,13 @@ def of_settings(hosts: Iterable[HostModel]) -> Iterator[CheckMessage]:
     if later and not conf.said_of("LATER_NAMES"):
         names, labels = zip(*sorted(later.items()), strict=True)
         more = f" and {len(labels) - 3} more" if len(labels) > 3 else ""
+        with conf.as_typed(None):
+            adopt = command("adopt")
         yield Warning(
             f"{', '.join(labels[:3])}{more}: FBS's tables have other names than these models, which want {names[0]}"
             f"{' and so on' if len(names) > 1 else ''}. Django makes tables of its own for them, beside FBS's.",
-            hint='FBS_DB = {"LATER_NAMES": True}, then: manage.py migrate. If Django has made such tables, before that:'
-            " fbs-db adopt",
+            hint='FBS_DB = {"LATER_NAMES": True}, then: python manage.py migrate\n'
+            f"If Django has made such tables, before that: {adopt}",
             id="fbs_db.W009",
         )
 
@@ -61,7 +64,7 @@ def names_taken(alias: str) -> Iterator[CheckMessage]:
         yield Warning(
             f"FBS in {alias}: LATER_NAMES is on, and names of models are taken: {', '.join(said)}."
             " What is there is not FBS's table.",
-            hint="Make one table of the two: fbs-db adopt. Then: manage.py migrate",
+            hint=f"Make one table of the two: {command('adopt')}\nThen: {conf.migrate_command(alias)}",
             id="fbs_db.W009",
         )
 
@@ -104,7 +107,7 @@ def not_attached(loose: Iterable[HostModel], alias: str) -> Iterator[CheckMessag
             else:
                 yield Warning(
                     f"FBS in {alias}: {label} is not attached.",
-                    hint=f"manage.py migrate --database {alias}",
+                    hint=conf.migrate_command(alias),
                     id="fbs_db.W122",
                 )
 

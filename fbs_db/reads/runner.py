@@ -30,6 +30,7 @@ from psycopg.types.datetime import TimestamptzLoader
 from psycopg.types.json import JsonbLoader
 from psycopg.types.net import InetLoader
 
+from fbs_db import wording
 from fbs_db.connection import from_server, raise_if_lost, raw_cursors, refuse_pipeline, said_by
 from fbs_db.errors import ServerError, TargetError, UsageError
 from fbs_db.reads.query import Page, Query, Read, page
@@ -381,7 +382,8 @@ def _translated(error: psycopg.Error) -> Exception:
     if isinstance(error, _MISSING):
         return TargetError(
             f"What this reads is not installed here: {error.diag.message_primary}.",
-            hint="Type: fbs-db migrate. Is FBS in another schema, or its component in another database?",
+            hint="Is FBS in another schema, or its component in another database?"
+            f" Else type: {wording.command('migrate')}",
         )
     if error.sqlstate == "FB040":  # an argument that a function of ours refuses
         return UsageError(said_by(error), hint=error.diag.message_hint or "")

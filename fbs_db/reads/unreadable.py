@@ -11,6 +11,7 @@ from typing import Any
 from psycopg import DataError, pq, sql
 from psycopg.types.datetime import IntervalLoader
 
+from fbs_db import wording
 from fbs_db.errors import UnreadableValue
 from fbs_db.reads.query import Query
 
@@ -120,7 +121,7 @@ def unreadable(query: Query[Any], column: str, reason: str, others: Mapping[str,
     shown = (f"{one} is null" if value is None else f"{one} = {value}" for one, value in key.items())
     row = f" of the row with {' and '.join(shown)}" if key else ""
     through = "" if table == source else f" (read through {source})"
-    hint = "Type: fbs-db check --data"
+    hint = f"Type: {wording.command('check', '--data')}"
     if key and query.read and query.read.arguments is None:
         at = sql.SQL(" and ").join(
             sql.SQL("{} is null" if value is None else "{} = {}").format(sql.Identifier(one), value)

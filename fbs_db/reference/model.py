@@ -16,6 +16,7 @@ from fbs_db.errors import TargetError
 from fbs_db.reference import queries
 from fbs_db.reports import Column
 from fbs_db.session import Session
+from fbs_db.wording import command
 
 #: Where an object belongs that no file creates.
 ELSEWHERE = "other"
@@ -242,7 +243,7 @@ def read(at: Session, directory: Path | None = None) -> Reference:
     with _one_snapshot(at):
         relations = at.select(queries.RELATIONS, at.schema)
         if not any(name == "fbs_migrations" for name, *_ in relations):
-            raise TargetError(f"FBS is not installed in schema {at.schema}.", hint="Type: fbs-db migrate")
+            raise TargetError(f"FBS is not installed in schema {at.schema}.", hint=f"Type: {command('migrate')}")
         parts = _parts(at)
         functions = [
             Function(name, _lowered(arguments), _lowered(result), comment)
