@@ -125,12 +125,13 @@ def clean(installed: psycopg.Connection) -> dict[str, str]:
     return catalog(installed)
 
 
-def test_twenty_at_once_apply_each_file_once(
-    empty: psycopg.Connection, watcher: psycopg.Connection, clean: dict[str, str]
+@pytest.mark.parametrize("number", [5, pytest.param(20, marks=pytest.mark.slow)])
+def test_many_at_once_apply_each_file_once(
+    empty: psycopg.Connection, watcher: psycopg.Connection, clean: dict[str, str], number: int
 ) -> None:
-    processes = [migrating(url_of(empty)) for _ in range(20)]
+    processes = [migrating(url_of(empty)) for _ in range(number)]
     outcomes = [ended(process) for process in processes]
-    assert [code for code, _ in outcomes] == [0] * 20, outcomes
+    assert [code for code, _ in outcomes] == [0] * number, outcomes
     once = [(file.id,) for file in files.load()]
     for table in ("fbs_migrations", "fbs_migration_log"):
         rows = watcher.execute(f"select migration_id from {table} order by migration_id".encode()).fetchall()

@@ -97,7 +97,9 @@ def test_each_test_has_a_database_of_its_own_and_the_template_stays(
     assert databases(server) == dict([template])
 
 
-@pytest.mark.parametrize("way", ["option", "variable", "ini", "keywords"])
+@pytest.mark.parametrize(
+    "way", ["option", "ini", *(pytest.param(way, marks=pytest.mark.slow) for way in ("variable", "keywords"))]
+)
 def test_the_server_is_named_in_one_of_these_ways(
     pg18: Server,
     pytester: pytest.Pytester,
@@ -116,6 +118,7 @@ def test_the_server_is_named_in_one_of_these_ways(
     assert f"on {pg18.port}" in result.stdout.str()
 
 
+@pytest.mark.slow
 def test_without_a_name_it_is_the_embedded_server(
     pytester: pytest.Pytester, run: Callable[..., pytest.RunResult]
 ) -> None:
