@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -29,6 +30,12 @@ def old_django(version: str) -> list[pytest.MarkDecorator]:
 
 
 DJANGOS = [pytest.param(version, marks=old_django(version), id=version) for version in PYTHONS]
+
+
+def sampled(values: Iterable[Any], each: int) -> list[Any]:
+    """Parameters of one kind, of which one in some is not slow."""
+    slow = pytest.mark.slow
+    return [pytest.param(value, marks=[slow] if number % each else []) for number, value in enumerate(values)]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -23,7 +23,7 @@ from fbs_db.adoption import found as legacy
 from fbs_db.adoption import values
 from fbs_db.errors import AdoptionRefused, FbsDbError, LockTimeout, TargetError
 from tests.catalog import catalog, is_user_key, listed_tables
-from tests.conftest import django_or_skip, url_of
+from tests.conftest import django_or_skip, sampled, url_of
 from tests.hosts import forks
 from tests.servers import Server
 from tests.test_cli import on, run
@@ -546,7 +546,7 @@ def foreign_key(host: Host, column: str) -> str:
     return str(host.execute(query)[0][0])
 
 
-@pytest.mark.parametrize("what", [name for name, (_, found) in STOPS.items() if found])
+@pytest.mark.parametrize("what", sampled((name for name, (_, found) in STOPS.items() if found), 4))
 def test_what_could_lose_something_stops_it(old: Host, what: str) -> None:
     statements, expected = STOPS[what]
     old.execute(re.sub(r"\{([\w.]+)\}", lambda match: foreign_key(old, match[1]), statements))
@@ -621,6 +621,7 @@ grant select on fbs_reports to public;
 """
 
 
+@pytest.mark.slow
 def test_the_half_made_is_completed(old: Host) -> None:
     old.execute(CHANGES)
     before = old.rows()
@@ -659,6 +660,7 @@ def test_the_half_made_is_completed(old: Host) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_sequence_behind_its_rows_goes_on_after_them(old: Host) -> None:
     old.execute(
         "alter table fbs_kpis alter column id drop identity; create sequence behind owned by fbs_kpis.id;"
@@ -694,7 +696,7 @@ def test_without_a_known_user_table_columns_keep_their_type(renamed: Host) -> No
     assert {(column.orphans, column.validated) for column in columns} == {(0, True)}
 
 
-@pytest.mark.parametrize("schema", ["fbs", "Odd Schema"])
+@pytest.mark.parametrize("schema", sampled(["Odd Schema", "fbs"], 2))
 def test_in_any_schema(renamed: Host, schema: str) -> None:
     place = sql.Identifier(schema).as_string(None)
     renamed.execute(f"create schema {place}")
@@ -776,6 +778,7 @@ def test_nobody_writes_meanwhile(old: Host) -> None:
     assert refused == [*LISTED, "auth_user"]
 
 
+@pytest.mark.slow
 def test_a_migration_that_goes_on_is_waited_for(old: Host) -> None:
     with (
         old.connect() as other,

@@ -27,7 +27,7 @@ from tests.servers import Server, running, wait_for
 #: What is random here is the same in every run.
 SEED = 2029
 #: Moments at which something is killed in one test, and how many tests there are of that.
-MOMENTS, PARTS = 5, 10
+MOMENTS, PARTS = 3, 17
 #: Seconds after which nothing may be left of a dead migration.
 PATIENCE = 5.0
 
@@ -155,7 +155,7 @@ def test_a_killed_client_needs_no_help(
     amid = 0
     for number in range(MOMENTS):
         clear(watcher)
-        delay = chance.uniform(0, whole * 1.05)
+        delay = whole * 1.05 * (number + chance.random()) / MOMENTS
         with migrating(url_of(empty)) as process:
             time.sleep(delay)
             amid += server_process(watcher) is not None
@@ -178,7 +178,7 @@ def test_a_lost_connection_is_one_message_and_needs_no_help(
     amid = 0
     for number in range(MOMENTS):
         clear(watcher)
-        delay = chance.uniform(0, whole * 1.05)
+        delay = whole * 1.05 * (number + chance.random()) / MOMENTS
         moment = f"seed {SEED + part}, termination {number}, {delay:.4f} s after it connected"
         process = migrating(url_of(empty))
         backend = connected(watcher, process)

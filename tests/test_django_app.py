@@ -200,6 +200,7 @@ def test_a_host_that_was_there_before(project: Project) -> None:
     project.manage("fbs_check")
 
 
+@pytest.mark.slow
 def test_users_with_integer_keys(project: Project) -> None:
     integer = project.having(user_model="auth.User")
     integer.manage("migrate")
@@ -252,7 +253,7 @@ def test_the_app_goes_and_the_host_stays(project: Project) -> None:
     [
         pytest.param([], id="one"),
         pytest.param(["--parallel", "2"], id="parallel", marks=pytest.mark.slow),
-        pytest.param(["--keepdb"], id="kept"),
+        pytest.param(["--keepdb"], id="kept", marks=pytest.mark.slow),
     ],
 )
 def test_djangos_test_runner(project: Project, options: list[str]) -> None:
@@ -260,6 +261,7 @@ def test_djangos_test_runner(project: Project, options: list[str]) -> None:
         assert "Ran 5 tests" in project.manage("test", "rentals", *options)
 
 
+@pytest.mark.slow
 def test_djangos_test_runner_without_migrations(project: Project) -> None:
     bare = project.having(without_migrations="yes")
     assert "Ran 5 tests" in bare.manage("test", "rentals")
@@ -427,6 +429,7 @@ def test_clean_up_by_command(newest: Project) -> None:
 # --- drivers and databases
 
 
+@pytest.mark.slow
 def test_a_host_on_psycopg2(project: Project) -> None:
     older = project.having(psycopg2="yes")
     assert "psycopg2" in older.do(

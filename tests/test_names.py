@@ -346,6 +346,7 @@ def test_the_commands_answer_in_words_and_in_json(installed: psycopg.Connection)
     assert "table dms_document" in refused.output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("django", "user_model", "schema", "database"),
     [

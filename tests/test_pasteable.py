@@ -81,6 +81,7 @@ insert into fbs_custom_fields (model_name, record_id, field_name, field_value) v
 """
 
 
+@pytest.mark.slow
 def test_each_mend_of_check_runs_in_a_shell_and_mends(empty: psycopg.Connection, tmp_path: Path) -> None:
     """Users, host tables, models and the schema have names that a shell would obey."""
     url, schema = url_of(empty), HOSTILE.partition(" '")[0]

@@ -184,6 +184,7 @@ def test_several_databases_of_which_none_is_the_default() -> None:
 # --- what is done on several
 
 
+@pytest.mark.slow
 def test_each_component_alone_in_a_database(databases: Callable[[], str]) -> None:
     tables = {name: {"url": databases(), "components": [name]} for name in COMPONENTS}
     say(**tables, host={"url": databases(), "components": []})
@@ -341,6 +342,7 @@ def test_later_names_go_along(two: tuple[str, str]) -> None:
     assert len(select(new, views)) == 3
 
 
+@pytest.mark.slow
 def test_every_component_can_move(two: tuple[str, str]) -> None:
     for component in COMPONENTS:
         fine("placement", "move", component, "--to", "licences", "--yes")

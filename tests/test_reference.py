@@ -285,6 +285,7 @@ def inside_of(box: Rectangle, line: list[tuple[int, int]]) -> bool:
     return not any(box[0] <= x <= box[2] and box[1] <= y <= box[3] for x, y in (line[0], line[-1]))
 
 
+@pytest.mark.slow
 def test_sixty_views_and_eighty_functions(installed: psycopg.Connection) -> None:
     for number in range(60):
         installed.execute(f"create view fbs_read_{number} as select id, name as a_name_{number} from fbs_kpis")
@@ -363,7 +364,7 @@ def test_docs_writes_a_page(installed: psycopg.Connection, tmp_path: Path) -> No
     [
         (".", ". is a directory."),
         ("none/such/schema.html", "There is no directory none/such."),
-        ("/dev/full", "/dev/full cannot be written: No space left on device."),
+        pytest.param("/dev/full", "/dev/full cannot be written: No space left on device.", marks=pytest.mark.slow),
         ("x" * 300, "cannot be written: File name too long."),
         ("a\0b", "The name of a file holds no NUL character."),
     ],
