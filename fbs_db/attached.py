@@ -38,6 +38,7 @@ where n.nspname = %s
 
 def tables(at: Session, found: Mapping[Key, Object]) -> set[str]:
     """The host's tables in FBS's schema that are attached, or hold the users, and their partitions."""
-    registered = ("column", "fbs_hosts.host_table") in found and at.may("select", "fbs_hosts")
+    column = found.get(("column", "fbs_hosts.host_table"))
+    registered = column is not None and column.definition.startswith("regclass") and at.may("select", "fbs_hosts")
     hosts = at.select("select host_table::oid::bigint from {fbs}fbs_hosts") if registered else []
     return {name for (name,) in at.select(_ATTACHED, [oid for (oid,) in hosts], at.schema)}

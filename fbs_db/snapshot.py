@@ -287,7 +287,8 @@ select
         (
             select string_agg(
                 chr(10) || case
-                    when s.one in ('search_path=' || f.place || ', pg_temp', 'search_path=' || f.quoted || ', pg_temp')
+                    when replace(s.one, ', "pg_temp"', ', pg_temp')
+                        in ('search_path=' || f.place || ', pg_temp', 'search_path=' || f.quoted || ', pg_temp')
                         then 'set search_path from current'
                     else format('set %%I = %%L', split_part(s.one, '=', 1), substr(s.one, strpos(s.one, '=') + 1))
                 end,

@@ -955,7 +955,7 @@ begin
                     case step when 'queue it' then failed_state else state end,
                     case step when 'queue it' then failed else said end,
                     case step when 'queue it' then format(', nor queue it (%s: %s)', state, said) else '' end
-                    using hint = 'When FBS is mended: ' || fbs_command('cleanup', 'sweep');
+                    using hint = 'When FBS is mended: fbs-db cleanup sweep';
                 exit;
             end if;
         end;

@@ -385,7 +385,7 @@ def test_only_what_is_placed_here_is_adopted(old: Host) -> None:
 
 
 def test_where_nothing_is_it_says_what_to_type(empty_everywhere: psycopg.Connection) -> None:
-    with pytest.raises(TargetError, match=r"no table of FBS(.|\n)*fbs-db migrate"):
+    with pytest.raises(TargetError, match=r"no table of FBS(.|\n)*fbs-db .*migrate"):
         fbs_db.adopt(url_of(empty_everywhere), apply=True)
     assert catalog(empty_everywhere) == {}
 
@@ -406,7 +406,7 @@ STOPS = {
     "texts that are too long": (
         f"alter table fbs_kpis alter column kpi_type type text;"
         f" update fbs_kpis set kpi_type = '{LONG}' where id = (select min(id) from fbs_kpis)",
-        {("fbs_kpis.kpi_type", "of another type", "text, and 1 rows do not fit")},
+        {("fbs_kpis.kpi_type", "of another type", "text, and 1 row does not fit")},
     ),
     "numbers that are too large": (
         "alter table fbs_handshakes alter column expires_at type timestamptz;"
@@ -417,7 +417,7 @@ STOPS = {
     "digits that would go": (
         "alter table fbs_app_cashentry alter column amount type numeric;"
         " update fbs_app_cashentry set amount = 1.234 where id = (select min(id) from fbs_app_cashentry)",
-        {("fbs_app_cashentry.amount", "of another type", "numeric, and 1 rows do not fit")},
+        {("fbs_app_cashentry.amount", "of another type", "numeric, and 1 row does not fit")},
     ),
     "nothing where something has to be": (
         "alter table fbs_kpis alter column description drop not null; update fbs_kpis set description = null",
@@ -430,7 +430,7 @@ STOPS = {
             (
                 "fbs_workflow_steps.fbs_workflow_steps_workflow_definition_id_fkey",
                 "orphaned",
-                "1 rows point at rows of fbs_workflow_definitions that are not there",
+                "1 row points at rows of fbs_workflow_definitions that are not there",
             )
         },
     ),
@@ -471,7 +471,7 @@ STOPS = {
     ),
     "a column that nothing fills": (
         "alter table fbs_kpis drop column name",
-        {("fbs_kpis.name", "missing", "4 rows, and no value for them")},
+        {("fbs_kpis.name", "missing", "4 rows, and no value there")},
     ),
     "a view of FBS's name": (
         "create view fbs_user_columns as select 1 as one",
@@ -519,7 +519,7 @@ STOPS = {
         {("fbs_kpis.description", "computed", "generated always as (((name)::text || '!'::text))")},
     ),
     "row security": (
-        "alter table fbs_kpis enable row level security",
+        "alter table fbs_kpis enable row level security, force row level security",
         {("fbs_kpis", "of another kind", "table with row security")},
     ),
     "an invalid index": (
@@ -645,11 +645,7 @@ def test_the_half_made_is_completed(old: Host) -> None:
         ("index", "fbs_reports.own_index"),
     }
     left = [one for one in fbs_db.check(old.url).findings if one.severity != "note"]
-    assert [(one.kind, one.object, one.severity) for one in left] == [
-        ("constraint", "fbs_reports.own_check", "warning")
-    ]
-    old.execute("alter table fbs_reports drop constraint own_check")
-    assert fbs_db.check(old.url).healthy
+    assert left == []
 
     for table, number in (("fbs_reports", 1001), ("fbs_dashboards", 5), ("fbs_charts", 5)):
         assert old.execute(f"select nextval(pg_get_serial_sequence('{table}', 'id'))") == [(number,)]
@@ -815,7 +811,7 @@ def test_the_command_shows_the_plan_and_does_it(old: Host) -> None:
     with old.connect() as connection:
         plan = on(connection, "adopt")
         assert plan.exit_code == 0, plan.output
-        for part in ("fbs_kpis", "adapts", "is made, empty", "fbs-db adopt --user-table public.auth_user --apply"):
+        for part in ("fbs_kpis", "adapts", "is made, empty", " adopt --user-table public.auth_user --apply"):
             assert part in plan.stdout
         assert "create domain" not in plan.stdout
         answer = json.loads(on(connection, "adopt", "--json").stdout)

@@ -265,7 +265,7 @@ def test_a_second_user_table_is_refused_until_the_first_is_detached(db: psycopg.
     with pytest.raises(psycopg.Error, match="users are attached to auth_user, not to people") as caught:
         attach_users(db, "people")
     assert caught.value.sqlstate == "FB003"
-    assert "fbs_detach_users" in str(caught.value.diag.message_hint)
+    assert "fbs-db detach users" in str(caught.value.diag.message_hint)
     db.rollback()
 
     assert len(rows(db, "select * from fbs_detach_users()")) == 22

@@ -629,7 +629,7 @@ def test_rows_that_are_there_already_stop_it(two: tuple[str, str]) -> None:
     printed = refused(
         "placement", "move", "licensing", "--to", "licences", "--yes", says="holds rows that are not those", code=1
     )
-    assert "fbs_license_manager_solution_license (1 rows)" in printed
+    assert "fbs_license_manager_solution_license (1 row)" in printed
     assert len(rows_of(old, LICENCES[0])) == 1000
     fine("check")
 

@@ -305,7 +305,7 @@ def test_where_there_is_no_server_it_is_said_in_a_few_words(
 ) -> None:
     pytester.makepyfile(TWO_TESTS)
     text = run("--fbs-database", url, ok=False).stdout.str()
-    assert f"There is no database with FBS to test on. {said}" in text.replace("The URL from the argument ", "")
+    assert f"There is no database with FBS to test on. {said}" in text.replace("The URL from --fbs-database ", "")
     assert "Traceback" not in text
     assert "testing.py" not in text
 

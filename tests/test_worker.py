@@ -279,7 +279,7 @@ def test_as_json_what_ends_it_is_an_object_too(empty: psycopg.Connection) -> Non
     assert worker.returncode == 2
     said = json.loads(complained)
     assert (said["level"], said["event"]) == ("error", "error")
-    assert said["error"]["hint"].endswith("fbs-db migrate")
+    assert said["error"]["hint"].endswith(" migrate")
 
 
 # --- sweep
