@@ -520,7 +520,7 @@ STOPS = {
     ),
     "row security": (
         "alter table fbs_kpis enable row level security, force row level security",
-        {("fbs_kpis", "of another kind", "table with row security")},
+        {("fbs_kpis", "of another kind", "table with row security forced on its owner")},
     ),
     "an invalid index": (
         "create index own on fbs_kpis (kpi_type, name);"

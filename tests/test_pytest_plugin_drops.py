@@ -27,7 +27,7 @@ STRANGERS = [
     "fbs_test_123456789012_backup",
 ]
 
-SESSIONS = "select count(*) from pg_stat_activity where application_name = 'fbs-db pytest'"
+SESSIONS = "select count(*) from pg_stat_activity where application_name like 'fbs-db pytest:%'"
 KILLED = """
 import os
 from fbs_db import testing
