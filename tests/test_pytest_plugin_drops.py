@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -105,7 +106,8 @@ def test_what_a_killed_run_leaves_is_dropped_by_the_next(admin: psycopg.Connecti
     for name in there(admin):
         admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
     code = KILLED.format(moment=moment, url=pg18.url())
-    killed = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    other = {name: value for name, value in os.environ.items() if name != "PYTEST_XDIST_TESTRUNUID"}  # another run
+    killed = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, env=other)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     left = {name for name in there(admin) if name.endswith("_making") or name.startswith("fbs_test_")}
     assert left
