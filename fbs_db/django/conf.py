@@ -125,9 +125,12 @@ def read_from_command(directory: Path) -> Config:
             f"DJANGO_SETTINGS_MODULE is set, and the host cannot be loaded: {type(error).__name__}: {error}",
             hint="Correct it, or unset it; fbs-db.toml goes before it.",
         ) from error
+    from django.apps import apps
+
     from fbs_db.django.hosts import host_models
 
-    host_models()
+    if apps.is_installed(_APP):  # else the host may be taking FBS out
+        host_models()
     return read()
 
 
