@@ -237,6 +237,7 @@ def test_a_stopped_holder_is_named(
     assert catalog(watcher) == clean
 
 
+@pytest.mark.slow
 def test_a_crash_of_the_server_is_one_message_and_needs_no_help(pg18: Server, clean: dict[str, str]) -> None:
     # What is committed survives: the other servers of the tests do without that.
     with running(pg18.bin, 18, settings="synchronous_commit = on") as server:

@@ -448,6 +448,7 @@ def test_a_database_that_is_not_there(newest: Project) -> None:
     assert "could not be looked at" in gone.manage("check", "--database", "default", code=1)
 
 
+@pytest.mark.slow
 def test_the_suite_in_a_database_of_its_own(make: Callable[..., Project]) -> None:
     """Users and rentals in the host's databases, FBS's components in two more."""
     project = make(NEWEST, "licences").having(

@@ -133,6 +133,7 @@ def test_statements_are_told_apart(text: str, found: list[tuple[int, str]]) -> N
     assert list(files.statements(text)) == found
 
 
+@pytest.mark.slow
 def test_the_wheel_carries_the_files(tmp_path: Path) -> None:
     import subprocess
     import sys

@@ -408,6 +408,7 @@ def test_a_repair_that_fails_says_why_and_the_others_go_on(installed: psycopg.Co
     assert fbs_db.repair(url_of(installed), apply=True).check.healthy
 
 
+@pytest.mark.slow
 def test_a_repair_waits_for_locks_only_briefly(installed: psycopg.Connection, second: Connect) -> None:
     installed.execute("alter table fbs_kpis disable trigger fbs_kpis_touch")
     installed.commit()

@@ -61,6 +61,7 @@ def goes_through_its_life(project: Project) -> None:
     project.manage("fbs_check")
 
 
+@pytest.mark.slow
 def test_users_and_models_in_a_schema_that_db_table_names(host: Project) -> None:
     project = in_schemas(host)
     printed = project.manage("migrate")
@@ -112,6 +113,7 @@ def test_tables_in_a_schema_that_is_searched(host: Project, path: str, options: 
         goes_through_its_life(project.having(apps=["fbs_app", "fbs_db.django"], fbs_db={**HOSTS, "SIGNALS": False}))
 
 
+@pytest.mark.slow
 def test_fbs_in_a_schema_of_its_own_that_is_not_searched(host: Project) -> None:
     """Django's models of FBS would not find their tables; what Django itself does works."""
     databases = {"default": {"SCHEMA": "fbs"}}

@@ -60,6 +60,7 @@ def later(newest: Project) -> Project:  # noqa: F811
     return newest.having(apps=["fbs_dms", "fbs_db.django"])
 
 
+@pytest.mark.slow
 def test_models_with_later_names_are_told_and_led_out(later: Project) -> None:
     labels = "fbs_dms.DMSDocumentTag, fbs_dms.DMSDocumentType"
     assert f"(fbs_db.W009) {labels}: FBS's tables have other names" in later.manage("check")

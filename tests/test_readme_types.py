@@ -8,6 +8,8 @@ import sys
 import textwrap
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
 #: What the blocks take for granted: a host's own names, and imports that go without saying.
 GIVEN = """\
@@ -51,6 +53,7 @@ def blocks() -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_mypy_accepts_readmes_python(tmp_path: Path) -> None:
     texts = blocks()
     assert len(texts) >= 6
