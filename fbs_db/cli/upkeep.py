@@ -315,18 +315,14 @@ def files_purge(database: str | None, root: Path, give_up: tuple[str, ...], sche
     else:
         for name in report.given_up:
             click.echo(f"Given up: {_printable(name)}")
-        already = f"; {_files(report.gone)} gone already" if report.gone else ""
-        click.echo(f"{_files(report.removed)} removed{already}.")
+        already = f"; {counted(len(report.gone), 'file')} gone already" if report.gone else ""
+        click.echo(f"{counted(len(report.removed), 'file')} removed{already}.")
         for name, reason in report.failed:
             complain(f"{_printable(name)}: {reason}")
         if report.failed:
             click.echo("They wait. To leave one where it is, and hear of it no more: --give-up NAME", err=True)
     if report.failed:
         sys.exit(1)
-
-
-def _files(names: tuple[str, ...]) -> str:
-    return counted(len(names), "file")
 
 
 def _printable(name: str) -> str:
