@@ -20,7 +20,7 @@ migrate: $(VENV)/.embedded ## Install the whole schema: on DATABASE_URL or PGHOS
 test: $(VENV)/.dev ## Run the tests on the newest PostgreSQL and Django (ARGS="-k name" for some of them)
 	@$(BIN)/pytest $(WORKERS) -m "not slow and not old_postgres and not old_django" $(ARGS)
 
-test-all: $(VENV)/.dev ## Run all tests, on every PostgreSQL and Django; takes 20 minutes
+test-all: $(VENV)/.dev ## Run all tests, on every PostgreSQL and Django; takes half an hour
 	@$(BIN)/pytest $(WORKERS) $(ARGS)
 
 lint: $(VENV)/.dev ## Check types, style and the safety of the SQL

@@ -138,7 +138,7 @@ def installed_everywhere(major: int, clone_of: CloneOf) -> Iterator[psycopg.Conn
 def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Nothing of the developer's environment or directory reaches a test."""
     for name in list(os.environ):
-        if name.startswith("PG") or name in ("DATABASE_URL", "NO_COLOR"):
+        if name.startswith(("PG", "MAKE")) or name in ("DATABASE_URL", "MFLAGS", "NO_COLOR"):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 

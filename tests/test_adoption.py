@@ -267,6 +267,7 @@ def test_every_row_stays_and_a_check_finds_nothing(host: Host) -> None:
     assert host.execute("select distinct operation from fbs_migration_log") == [("adopt",)]
 
 
+@pytest.mark.slow
 def test_the_schema_is_the_one_that_migrate_makes(host: Host, request: pytest.FixtureRequest) -> None:
     host.adopt()
     empty = request.getfixturevalue("empty" if host.made.major == 18 else "_empty_on_15")
@@ -280,6 +281,7 @@ def test_the_schema_is_the_one_that_migrate_makes(host: Host, request: pytest.Fi
     assert of_fbs(host.catalog()) == of_fbs(catalog(empty))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind",
     [
@@ -294,6 +296,7 @@ def test_the_models_work_afterwards(host_of: Callable[[Made], Host], kind: str) 
     host.check("former.work")
 
 
+@pytest.mark.slow
 def test_a_user_and_a_row_of_the_host_take_along_what_is_theirs(renamed: Host) -> None:
     renamed.adopt()
     renamed.execute(
@@ -314,6 +317,7 @@ def test_a_user_and_a_row_of_the_host_take_along_what_is_theirs(renamed: Host) -
 # --- the plan
 
 
+@pytest.mark.slow
 def test_the_plan_changes_nothing(host: Host) -> None:
     before, rows = host.catalog(), host.rows()
     plan = fbs_db.adopt(host.url)
@@ -337,6 +341,7 @@ def test_the_plan_names_everything(renamed: Host) -> None:
     assert [change.object for change in plan.changes if change.kind == "migration"] == [f.id for f in files.load()]
 
 
+@pytest.mark.slow
 def test_psql_runs_the_script_of_the_plan(renamed: Host, pg18: Server) -> None:
     before = renamed.rows()
     script = fbs_db.adopt(renamed.url).script
@@ -347,6 +352,7 @@ def test_psql_runs_the_script_of_the_plan(renamed: Host, pg18: Server) -> None:
     assert {name: rows for name, rows in renamed.rows().items() if rows} == before
 
 
+@pytest.mark.slow
 def test_a_second_time_it_says_that_it_is_managed(old: Host) -> None:
     old.adopt()
     for apply in (False, True):
@@ -369,6 +375,7 @@ def test_a_whole_schema_whose_history_was_lost_gets_it_back(installed: psycopg.C
     assert (catalog(installed), fbs_db.status(installed).pending) == (before, ())
 
 
+@pytest.mark.slow
 def test_only_what_is_placed_here_is_adopted(old: Host) -> None:
     Path("fbs-db.toml").write_text(
         f'[databases.default]\nurl = "{old.url}"\n'
@@ -666,6 +673,7 @@ def test_a_sequence_behind_its_rows_goes_on_after_them(old: Host) -> None:
     assert old.execute("select nextval(pg_get_serial_sequence('fbs_kpis', 'id'))") == [(5,)]
 
 
+@pytest.mark.slow
 def test_a_table_of_the_hosts_with_a_former_name_is_left_alone(old: Host) -> None:
     old.execute("create table dms_document (id int, text text); insert into dms_document values (1, 'own')")
     report = old.adopt()
@@ -674,6 +682,7 @@ def test_a_table_of_the_hosts_with_a_former_name_is_left_alone(old: Host) -> Non
     assert fbs_db.check(old.url).healthy
 
 
+@pytest.mark.slow
 def test_without_a_known_user_table_columns_keep_their_type(renamed: Host) -> None:
     for (statement,) in renamed.execute(
         "select format('alter table %s drop constraint %I', conrelid::regclass, conname)"
@@ -692,6 +701,7 @@ def test_without_a_known_user_table_columns_keep_their_type(renamed: Host) -> No
     assert {(column.orphans, column.validated) for column in columns} == {(0, True)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schema", sampled(["Odd Schema", "fbs"], 2))
 def test_in_any_schema(renamed: Host, schema: str) -> None:
     place = sql.Identifier(schema).as_string(None)
@@ -707,6 +717,7 @@ def test_in_any_schema(renamed: Host, schema: str) -> None:
 # --- all of it, or nothing
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "tag",
     [
@@ -730,6 +741,7 @@ def test_what_fails_in_the_middle_leaves_everything_as_it_was(renamed: Host, tag
     assert renamed.adopt().adopted
 
 
+@pytest.mark.slow
 def test_a_schema_that_would_not_be_whole_is_not_adopted(old: Host) -> None:
     old.execute(
         "create function spoil() returns event_trigger language plpgsql as"
@@ -743,6 +755,7 @@ def test_a_schema_that_would_not_be_whole_is_not_adopted(old: Host) -> None:
     assert (old.catalog(), old.rows()) == (before, rows)
 
 
+@pytest.mark.slow
 def test_a_table_in_use_is_waited_for(old: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     before = old.catalog()
     said: list[str] = []
@@ -757,6 +770,7 @@ def test_a_table_in_use_is_waited_for(old: Host, monkeypatch: pytest.MonkeyPatch
     assert old.adopt().adopted
 
 
+@pytest.mark.slow
 def test_nobody_writes_meanwhile(old: Host) -> None:
     with old.connect() as other:
         other.execute("set lock_timeout = '50ms'")
@@ -785,6 +799,7 @@ def test_a_migration_that_goes_on_is_waited_for(old: Host) -> None:
     assert old.adopt().adopted
 
 
+@pytest.mark.slow
 def test_in_a_transaction_of_the_callers(old: Host) -> None:
     before = old.catalog()
     with psycopg.connect(old.url) as connection:
@@ -828,6 +843,7 @@ def test_the_command_shows_the_plan_and_does_it(old: Host) -> None:
         assert on(connection, "check").exit_code == 0
 
 
+@pytest.mark.slow
 def test_the_command_names_what_stops_it(old: Host) -> None:
     old.execute(STOPS["another type"][0], STOPS["both names"][0])
     with old.connect() as connection:

@@ -80,6 +80,7 @@ def test_users_in_another_table_than_is_configured_are_an_error(host: psycopg.Co
     assert users_of("people.person") == []
 
 
+@pytest.mark.slow
 def test_another_auth_user_model_is_told_by_every_check(newest: Project) -> None:  # noqa: F811
     newest.having(user_model="auth.User").manage("migrate")
     newest.select("create table accounts_person (id integer primary key)")

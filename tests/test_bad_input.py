@@ -254,6 +254,7 @@ def test_no_password_is_printed_however_the_text_is_malformed(
     assert SECRET not in refused(*arguments, "migrate", says="")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verbosity", sampled([("-vv",), ("-v",), ()], 3))
 def test_the_right_password_is_printed_nowhere(
     empty: psycopg.Connection, guarded: str, verbosity: tuple[str, ...]
@@ -307,6 +308,7 @@ def test_a_server_that_is_too_old(pg14: Server) -> None:
         asyncio.run(read())
 
 
+@pytest.mark.slow
 def test_a_standby(pg18: Server) -> None:
     with running(pg18.bin, 18) as server:
         fbs_db.migrate(server.url(), to="0003")

@@ -23,6 +23,7 @@ def host(request: pytest.FixtureRequest, pg18: Server) -> Iterator[Guided]:
         yield host.having(silenced=["fbs_db.W004", "fbs_db.I105"])
 
 
+@pytest.mark.slow
 def test_an_empty_database_fails_the_check_and_is_migrated(host: Guided) -> None:
     for words in ((), ("--deploy",), ("--tag", "database"), ("--fail-level", "CRITICAL")):
         printed = host.manage("check", "--database", "default", *words, code=1 if "CRITICAL" not in words else 0)
@@ -66,6 +67,7 @@ def test_a_database_that_is_not_reached_fails_the_check(host: Guided) -> None:
         assert "(fbs_db.E005) FBS in default could not be looked at" in printed
 
 
+@pytest.mark.slow
 def test_the_migrate_of_another_app_goes_on_and_is_told(host: Guided) -> None:
     other = host.having(first=REPLACED)
     printed = other.manage("check", "--database", "default")

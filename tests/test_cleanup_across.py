@@ -320,6 +320,7 @@ def test_a_database_that_is_away_holds_up_nothing(pair: Pair) -> None:
     assert pair.fields() == [2, 3, 4, 5, 6, 7, 8, 9]
 
 
+@pytest.mark.slow
 def test_a_locked_table_and_a_broken_schema_there(pair: Pair) -> None:
     with psycopg.connect(pair.there) as busy:
         busy.execute("lock table fbs_custom_fields")
@@ -429,6 +430,7 @@ def test_what_a_callers_transaction_deleted_is_not_told_before_it_ends(pair: Pai
     assert pair.fields() == list(range(1, 10))
 
 
+@pytest.mark.slow
 def test_rows_for_a_host_row_that_is_not_committed_yet_are_no_orphans(pair: Pair) -> None:
     with psycopg.connect(pair.here) as host:
         host.execute("insert into tenants values (50)")
@@ -517,6 +519,7 @@ def test_a_command_whose_session_is_cut_says_so(pair: Pair) -> None:
         assert sweep.result().startswith("Error: The connection broke: ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", ["host", "fbs"])
 def test_the_worker_goes_on_when_its_sessions_are_cut(pair: Pair, side: str) -> None:
     cut = (

@@ -592,6 +592,7 @@ def follow(sessions: Sessions, kinds: tuple[str, str], own: Own | None, steps: l
 # --- many at once ---
 
 
+@pytest.mark.slow
 def test_writers_and_deleters_at_once(installed: psycopg.Connection, second: Connect) -> None:
     """Eight sessions point at host rows while eight delete them: neither sees an error, no row is lost or orphaned."""
     seed(installed)

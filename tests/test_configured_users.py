@@ -69,6 +69,7 @@ def test_the_user_table_is_named_however_it_is_configured(empty: psycopg.Connect
     assert json.loads(run(*arguments, "--json").stdout)["user_table"] == "people"
 
 
+@pytest.mark.slow
 def test_a_check_finds_users_that_are_configured_and_not_tied(empty: psycopg.Connection) -> None:
     make_users(empty)
     fbs_db.migrate(url_of(empty))

@@ -98,6 +98,7 @@ def host(request: pytest.FixtureRequest) -> Host:
     return replace(PLAIN if request.param == "plain" else OWN, url=url_of(database))
 
 
+@pytest.mark.slow
 def test_user_columns_have_the_type_of_the_hosts_user_key(host: Host) -> None:
     with psycopg.connect(host.url) as connection:
         found = connection.execute(
@@ -150,6 +151,7 @@ def test_migrates_on_the_connection_of_django(before_fbs: Host, behaviour: str) 
     before_fbs.check(behaviour)
 
 
+@pytest.mark.slow
 def test_commands_of_django_work_beside_fbs(plain: Host) -> None:
     plain.manage("check", "--database", "default")
     plain.manage("migrate", "--check")
@@ -157,6 +159,7 @@ def test_commands_of_django_work_beside_fbs(plain: Host) -> None:
     plain.manage("migrate")
 
 
+@pytest.mark.slow
 def test_migrations_of_unmanaged_models_leave_the_tables_alone(plain: Host, tmp_path: Path) -> None:
     (tmp_path / "fbs_migrations").mkdir()
     (tmp_path / "fbs_migrations" / "__init__.py").touch()

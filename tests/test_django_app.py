@@ -191,6 +191,7 @@ def test_migrate_installs_and_ties_everything(project: Project) -> None:
     assert "Apply 0001_initial" not in project.manage("migrate", "--plan")
 
 
+@pytest.mark.slow
 def test_a_host_that_was_there_before(project: Project) -> None:
     project.having(apps=[]).manage("migrate")
     project.having(apps=[]).run("-c", "import django; django.setup()\nfrom rentals.models import *\nLocation().save()")
@@ -211,6 +212,7 @@ def test_users_with_integer_keys(project: Project) -> None:
     integer.manage("fbs_check")
 
 
+@pytest.mark.slow
 def test_the_name_of_a_model_and_of_its_table_and_key_change(project: Project) -> None:
     project.manage("migrate")
     project.do("let(1)")
@@ -223,6 +225,7 @@ def test_the_name_of_a_model_and_of_its_table_and_key_change(project: Project) -
     renamed.manage("fbs_check")
 
 
+@pytest.mark.slow
 def test_the_app_goes_and_the_host_stays(project: Project) -> None:
     project.manage("migrate")
     project.do("let(1)")
@@ -248,6 +251,7 @@ def test_the_app_goes_and_the_host_stays(project: Project) -> None:
 # --- the host's tests
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [
@@ -267,6 +271,7 @@ def test_djangos_test_runner_without_migrations(project: Project) -> None:
     assert "Ran 5 tests" in bare.manage("test", "rentals")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [
@@ -291,6 +296,7 @@ def with_fbs(project: Project) -> Project:
     return project.having(apps=["fbs_app", "fbs_db.django"], fbs_db={**HOSTS, "SIGNALS": False})
 
 
+@pytest.mark.slow
 def test_django_neither_makes_nor_drops_our_tables(with_fbs: Project) -> None:
     with_fbs.manage("migrate", "--run-syncdb")
     with_fbs.manage("fbs_check")
@@ -303,6 +309,7 @@ def test_django_neither_makes_nor_drops_our_tables(with_fbs: Project) -> None:
     assert "Ran 5 tests" in with_fbs.manage("test", "rentals")
 
 
+@pytest.mark.slow
 def test_fbs_models_work_on(with_fbs: Project) -> None:
     with_fbs.manage("migrate")
     with_fbs.do(
@@ -318,6 +325,7 @@ def test_fbs_models_work_on(with_fbs: Project) -> None:
     )
 
 
+@pytest.mark.slow
 def test_rows_are_dumped_loaded_and_flushed(with_fbs: Project) -> None:
     with_fbs.manage("migrate")
     with_fbs.do("let(1); let(2)")
@@ -337,6 +345,7 @@ def test_rows_are_dumped_loaded_and_flushed(with_fbs: Project) -> None:
 # --- switches
 
 
+@pytest.mark.slow
 def test_receivers_of_fbs_are_switched_off(project: Project) -> None:
     with_them = project.having(apps=["fbs_db.django", "fbs_app"])
     with_them.manage("migrate")
@@ -380,6 +389,7 @@ def test_settings_that_make_no_sense(newest: Project, said: Any, says: str) -> N
     assert bad.select("select to_regclass('django_migrations')") == [(None,)]
 
 
+@pytest.mark.slow
 def test_what_is_damaged_is_told_with_id_and_hint(newest: Project) -> None:
     newest.manage("migrate")
     newest.select("drop index fbs_approval_responses_responder_id_idx")
@@ -415,6 +425,7 @@ def test_a_host_model_that_is_not_attached_is_told(newest: Project) -> None:
     assert "Attach rentals.Room as rentals.room" in newest.manage("migrate", "--plan")
 
 
+@pytest.mark.slow
 def test_clean_up_by_command(newest: Project) -> None:
     newest.manage("migrate")
     newest.select("update fbs_settings set value = 'queue' where name = 'cleanup'")
@@ -515,6 +526,7 @@ assert ApprovalRequest.objects.get()._state.db == "approvals" and CustomField.ob
 """
 
 
+@pytest.mark.slow
 def test_models_go_where_their_component_lives(version: str, make: Callable[..., Project]) -> None:
     """FBS's app, its models in two databases; then all of them move into one."""
     project = make(version, "approvals").having(
@@ -598,6 +610,7 @@ def test_three_databases_through_a_hosts_life(version: str, make: Callable[..., 
     project.having(apps=[]).run("-c", "import django; django.setup()\nfrom rentals.models import *\nRenter().save()")
 
 
+@pytest.mark.slow
 def test_the_command_reads_djangos_settings(newest: Project) -> None:
     newest.manage("migrate")
     assert newest.databases["default"] in newest.run("-m", "fbs_db", "url")
@@ -606,6 +619,7 @@ def test_the_command_reads_djangos_settings(newest: Project) -> None:
     assert "the host cannot be loaded: ModuleNotFoundError" in broken.run("-m", "fbs_db", "url", code=2)
 
 
+@pytest.mark.slow
 def test_the_chapter_of_readme_to_the_letter(make: Callable[..., Project], tmp_path: Path) -> None:
     project = replace(make(NEWEST), directory=tmp_path / "new")
     chapter = (

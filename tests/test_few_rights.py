@@ -46,6 +46,7 @@ def as_role(project: Project) -> Project:
     return replace(project, environment={**project.environment, "HOST_DATABASES": json.dumps(where)})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("usage", [True, False], ids=["catalogs", "no-usage-of-the-schema"])
 def test_djangos_check_names_the_right_that_is_missing(role: str, newest: Project, usage: bool) -> None:  # noqa: F811
     newest.manage("migrate")
@@ -67,6 +68,7 @@ def test_djangos_check_names_the_right_that_is_missing(role: str, newest: Projec
     assert "140)" not in printed
 
 
+@pytest.mark.slow
 def test_djangos_check_without_a_way_in_and_without_time(role: str, newest: Project) -> None:  # noqa: F811
     newest.manage("migrate")
     name = newest.databases["default"]
@@ -96,6 +98,7 @@ def test_the_command_says_what_to_grant(role: str, installed: psycopg.Connection
     assert report.objects > 3000
 
 
+@pytest.mark.slow
 def test_no_time_to_look_is_no_health(role: str, installed: psycopg.Connection) -> None:
     """A function that is cancelled has not answered that all is well."""
     url = url_of(installed).replace("//postgres@", f"//{ROLE}@")

@@ -97,6 +97,7 @@ def test_a_file_that_is_named_again_meanwhile_stays(db: psycopg.Connection, root
     assert (root / "a" / "x").exists()
 
 
+@pytest.mark.slow
 def test_a_file_that_an_open_transaction_may_have_named_stays(
     db: psycopg.Connection, second: Connect, root: Path
 ) -> None:

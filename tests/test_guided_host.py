@@ -59,6 +59,7 @@ def test_deletions_with_receivers_of_fbs(host: Guided) -> None:
     )
 
 
+@pytest.mark.slow
 def test_djangos_test_runner(host: Guided) -> None:
     """Receivers, routers and deletions, in Django's own tests of the host."""
     host.manage("test", "rentals", "--keepdb")
@@ -76,6 +77,7 @@ PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "pytest.ini", "-
 LIFE = "rentals/tests/test_life.py"
 
 
+@pytest.mark.slow
 def test_pytest_django(host: Guided) -> None:
     assert "4 passed" in host.run(*PYTEST, LIFE)
 
@@ -153,6 +155,7 @@ def test_a_component_in_a_database_of_its_own(newest: Guided) -> None:
     host.manage("fbs_check", "--all", code=0)
 
 
+@pytest.mark.slow
 def test_routers_that_lead_elsewhere_are_reported(newest: Guided) -> None:
     host = newest.having(routers=["fbs_app.routers.WithLicensing"])
     printed = host.manage("check")
@@ -174,6 +177,7 @@ def test_routers_that_lead_elsewhere_are_reported(newest: Guided) -> None:
 # --- receivers
 
 
+@pytest.mark.slow
 def test_the_check_says_what_becomes_of_receivers(newest: Guided) -> None:
     printed = newest.manage("check")
     assert (

@@ -280,6 +280,7 @@ def test_nothing_is_found_where_nothing_is_wrong(installed_everywhere: psycopg.C
     assert [one.kind for one in report.findings] == ["users"]  # no host is here: a note
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schema", ["fbs", "Odd Schema", 'quo"ted'])
 def test_in_any_schema(empty_everywhere: psycopg.Connection, schema: str) -> None:
     empty_everywhere.execute(sql.SQL("create schema {}").format(sql.Identifier(schema)))
@@ -316,7 +317,16 @@ def everything_damaged(problem: str) -> Iterator[str]:
             yield f"do $do$ begin execute $x${statement}$x$; exception when {gone} then null; end $do$"
 
 
-@pytest.mark.parametrize("problem", ["missing", "changed", "disabled", "invalid", "not validated"])
+@pytest.mark.parametrize(
+    "problem",
+    [
+        pytest.param("missing", marks=pytest.mark.slow),
+        pytest.param("changed", marks=pytest.mark.slow),
+        "disabled",
+        "invalid",
+        "not validated",
+    ],
+)
 def test_a_repair_brings_back_all_that_it_says_it_can(installed: psycopg.Connection, problem: str) -> None:
     seed(installed)
     before = hashes(installed)
@@ -390,6 +400,7 @@ def test_a_lost_identity_goes_on_behind_the_last_row(installed: psycopg.Connecti
     assert installed.execute("select max(id) from fbs_kpis").fetchone() == (701,)
 
 
+@pytest.mark.slow
 def test_a_repair_that_fails_says_why_and_the_others_go_on(installed: psycopg.Connection) -> None:
     seed(installed)
     installed.execute("alter table fbs_kpis alter name drop not null; update fbs_kpis set name = null")
@@ -592,6 +603,7 @@ def test_a_table_that_is_locked_away_is_told(installed: psycopg.Connection, seco
             fbs_db.check(url_of(installed))
 
 
+@pytest.mark.slow
 def test_on_a_streaming_standby(installed: psycopg.Connection, pg18: Server) -> None:
     installed.execute("drop index fbs_approval_requests_request_data_record_idx")
     installed.commit()
@@ -635,6 +647,7 @@ def test_check_as_a_command(installed: psycopg.Connection) -> None:
     assert run(installed, "check", "--only", "triggers").exit_code == 2
 
 
+@pytest.mark.slow
 def test_repair_as_a_command_shows_what_psql_can_run(installed: psycopg.Connection) -> None:
     installed.execute("drop index fbs_approval_requests_request_data_record_idx; drop function fbs_setting(text)")
     shown = run(installed, "repair")

@@ -101,6 +101,7 @@ def test_default_privileges_of_the_host_are_a_note(empty: psycopg.Connection) ->
     assert mended.check.healthy
 
 
+@pytest.mark.slow
 def test_an_event_trigger_that_switches_row_security_on(empty: psycopg.Connection) -> None:
     empty.execute(
         """

@@ -140,6 +140,7 @@ def test_a_role_that_may_not_read_the_users_still_learns_the_rest(installed: psy
 # --- identities
 
 
+@pytest.mark.slow
 def test_an_identity_behind_its_rows(installed_everywhere: psycopg.Connection) -> None:
     db = installed_everywhere
     assert rows(db) == {}  # no rows, no key taken yet
@@ -170,6 +171,7 @@ def test_an_identity_behind_its_rows(installed_everywhere: psycopg.Connection) -
     assert db.execute((kpi() + " returning id").encode()).fetchone() == (701,)
 
 
+@pytest.mark.slow
 def test_an_identity_is_mended_beside_running_inserts(installed: psycopg.Connection, second: Connect) -> None:
     installed.execute(
         f"{KPI.format(columns='id, ')} select n, 'a', 'growth', '', '', '', 'daily'"

@@ -41,6 +41,7 @@ def wrong(report: fbs_db.CheckReport) -> set[tuple[str, str, str]]:
     return {(one.kind, one.object, one.problem) for one in report.findings if one.severity != "note"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_schema_may_have_any_name(empty: psycopg.Connection, name: str) -> None:
     schema = sql.Identifier(name)
@@ -115,6 +116,7 @@ def test_a_role_that_may_not_use_the_schema_finds_the_same(empty: psycopg.Connec
     assert wrong(report) == {("index", "fbs_approval_responses.fbs_approval_responses_responder_id_idx", "missing")}
 
 
+@pytest.mark.slow
 def test_tables_that_something_else_made_are_adopted_whatever_the_schemas_are_called(empty: psycopg.Connection) -> None:
     empty.execute(
         """

@@ -76,6 +76,7 @@ def test_users_and_models_in_a_schema_that_db_table_names(host: Project) -> None
     assert "Ran 5 tests" in project.manage("test", "rentals")
 
 
+@pytest.mark.slow
 def test_a_model_that_is_attached_with_its_former_table_is_told(host: Project) -> None:
     host.manage("migrate")
     host.select("create schema hr; create table hr.room (id bigint primary key)")
@@ -86,6 +87,7 @@ def test_a_model_that_is_attached_with_its_former_table_is_told(host: Project) -
     assert "(fbs_db.W122) FBS in default: rentals.Room is not attached." in printed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "options", "home"),
     [
@@ -162,12 +164,14 @@ def test_a_model_in_a_schema_per_tenant_is_refused_by_name(host: Project, settin
         assert "E002" not in printed
 
 
+@pytest.mark.slow
 def test_where_nobody_checks_no_table_of_a_tenant_is_attached(host: Project) -> None:
     host.having(settings=PER_TENANT).manage("migrate", "--skip-checks")
     assert host.select("select count(*) from fbs_hosts") == [(0,)]
     assert "no issues" in host.having(settings=PER_TENANT, fbs_db={}).manage("check", "--database", "default")
 
 
+@pytest.mark.slow
 def test_users_in_a_schema_per_tenant_are_refused(host: Project) -> None:
     project = host.having(settings={**PER_TENANT, "TENANT_APPS": ["accounts"]}, fbs_db={})
     printed = project.manage("check", code=1)
@@ -176,6 +180,7 @@ def test_users_in_a_schema_per_tenant_are_refused(host: Project) -> None:
     assert project.select("select distinct user_table from fbs_user_columns") == [(None,)]
 
 
+@pytest.mark.slow
 def test_a_table_in_schemas_that_are_not_searched_is_told(host: Project) -> None:
     """Nothing in the settings tells of tenants."""
     host.having(fbs_db={}).manage("migrate")

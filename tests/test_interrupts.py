@@ -207,6 +207,7 @@ def test_a_python_program_that_is_killed_leaves_no_statement(busy: psycopg.Conne
         await_end(busy)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asynchronous", [False, True])
 def test_the_servers_of_readers_look_for_them(busy: psycopg.Connection, asynchronous: bool) -> None:
     if asynchronous:

@@ -90,6 +90,7 @@ def test_models_with_later_names_are_told_and_led_out(later: Project) -> None:
     assert on.select("select code from fbs_dms_document_type order by id") == [("lease",), ("deed",)]
 
 
+@pytest.mark.slow
 def test_rows_in_both_are_for_the_host_to_decide_on(later: Project) -> None:
     later.manage("migrate")
     later.do(FILL.format("lease"))
@@ -99,6 +100,7 @@ def test_rows_in_both_are_for_the_host_to_decide_on(later: Project) -> None:
     assert "fbs_dms_document_type (2 rows) and dms_document_type (1 row) are both there" in said
 
 
+@pytest.mark.slow
 def test_a_model_of_the_hosts_own_is_no_matter(newest: Project) -> None:  # noqa: F811
     models = newest.directory / "rentals" / "models.py"
     models.write_text(models.read_text() + OF_HOST)

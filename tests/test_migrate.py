@@ -64,6 +64,7 @@ def test_again_there_is_nothing_to_do(installed: psycopg.Connection) -> None:
     assert catalog(installed) == before
 
 
+@pytest.mark.slow
 def test_down_and_up_again_file_by_file(empty_everywhere: psycopg.Connection) -> None:
     url = url_of(empty_everywhere)
     states = [catalog(empty_everywhere)]
@@ -200,6 +201,7 @@ def test_the_callers_connection_is_given_back_as_it_was(empty: psycopg.Connectio
     assert not empty.closed
 
 
+@pytest.mark.slow
 def test_in_a_callers_transaction_the_caller_decides(empty: psycopg.Connection, second: Connect) -> None:
     other = second(empty)
     fbs_db.migrate(empty, to="0001")  # not in autocommit: this begins the caller's transaction

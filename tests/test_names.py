@@ -263,6 +263,7 @@ def test_what_stands_on_a_view_or_a_table_stops_a_rollback_and_is_named(named: p
     assert set(states(named).values()) == {"current"}
 
 
+@pytest.mark.slow
 def test_repair_and_adopt_do_not_trip_over_the_names(named: psycopg.Connection) -> None:
     assert fbs_db.repair(url_of(named)).mends == ()
     # The history is lost: the tables are taken over as they are, beside their views.
@@ -273,6 +274,7 @@ def test_repair_and_adopt_do_not_trip_over_the_names(named: psycopg.Connection) 
     assert findings(named) == set()
 
 
+@pytest.mark.slow
 def test_adopt_tells_of_the_names_that_code_goes_on_using(installed: psycopg.Connection) -> None:
     installed.autocommit = True
     fbs_db.rollback(url_of(installed), to="0010")

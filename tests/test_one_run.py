@@ -118,6 +118,7 @@ def test_the_run_goes_on_once_the_user_table_is_free(empty: psycopg.Connection, 
     assert all(column.validated for column in report.users)
 
 
+@pytest.mark.slow
 def test_logins_do_not_wait_for_the_files(empty: psycopg.Connection, second: Connect, sql_copy: Path) -> None:
     make_users(empty)
     (sql_copy / "0099_slow.sql").write_text("select pg_sleep(1.5);")
@@ -192,6 +193,7 @@ def test_attaching_users_ties_all_columns_or_none(installed: psycopg.Connection)
         assert tied(installed) == (0, 22)
 
 
+@pytest.mark.slow
 def test_a_busy_user_table_leaves_no_column_tied(installed: psycopg.Connection, second: Connect) -> None:
     make_users(installed)
     with writing(second(installed)):
@@ -237,6 +239,7 @@ def test_who_waits_for_the_files_has_not_to_wait_for_the_user_table(
     assert tied(installed) == (22, 22)
 
 
+@pytest.mark.slow
 def test_a_host_that_waits_for_the_files_is_not_the_one_who_fails(
     installed: psycopg.Connection, second: Connect, sql_copy: Path
 ) -> None:
@@ -254,6 +257,7 @@ def test_a_host_that_waits_for_the_files_is_not_the_one_who_fails(
     assert tied(installed) == (22, 22)
 
 
+@pytest.mark.slow
 def test_in_a_callers_transaction_a_busy_user_table_is_tried_once(empty: psycopg.Connection, second: Connect) -> None:
     make_users(empty)
     empty.execute("create table mine (id int)")
@@ -316,6 +320,7 @@ def test_what_a_file_outside_transactions_leaves_is_said(installed: psycopg.Conn
     assert caught.value.hint.endswith("Nothing was changed.")
 
 
+@pytest.mark.slow
 def test_other_lock_timeouts_name_who_is_in_the_way(
     installed: psycopg.Connection, second: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -342,6 +347,7 @@ def test_a_plan_names_who_is_in_the_way(installed: psycopg.Connection, second: C
     assert "alter table fbs_kpis add more int;" in ready[0].sql
 
 
+@pytest.mark.slow
 def test_a_repair_names_who_is_in_the_way(
     installed: psycopg.Connection, second: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -355,6 +361,7 @@ def test_a_repair_names_who_is_in_the_way(
     assert f"fbs_reports is in use by process {host.info.backend_pid} (gunicorn" in str(report.mends[0].reason)
 
 
+@pytest.mark.slow
 def test_a_role_without_the_right_to_look_names_the_process_all_the_same(
     empty: psycopg.Connection, second: Connect
 ) -> None:

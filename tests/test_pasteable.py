@@ -200,6 +200,7 @@ def test_the_program_is_named_as_it_was_called_where_the_shell_would_not_find_it
     assert "Apply with: fbs-db --database " in shell(f"fbs-db --database '{url_of(empty)}' status").stdout
 
 
+@pytest.mark.slow
 def test_hints_of_errors_can_be_pasted(empty: psycopg.Connection) -> None:
     """Each ends with a command for this very schema of this very database."""
     url = url_of(empty)
@@ -244,6 +245,7 @@ def test_fbs_health_in_psql_names_the_schema(empty: psycopg.Connection) -> None:
         empty.execute(found[kind].encode())
 
 
+@pytest.mark.slow
 def test_a_database_with_a_password_is_named_without_it_in_findings(empty: psycopg.Connection) -> None:
     execute(empty, f"create role {GUARDED} superuser login password '{SECRET}'")
     try:

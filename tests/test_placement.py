@@ -326,6 +326,7 @@ def test_users_go_and_rules_rest_after_a_move(two: tuple[str, str]) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_later_names_go_along(two: tuple[str, str]) -> None:
     old, new = two
     fine("names", "add")
@@ -369,6 +370,7 @@ def write_until_it_moves(url: str, name: str, written: list[str], *, reads_first
         written.append(f"{name} {number}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reads_first", [False, True], ids=["write", "read, then write"])
 def test_writers_wait_and_lose_nothing(two: tuple[str, str], reads_first: bool) -> None:
     old, new = two
@@ -386,6 +388,7 @@ def test_writers_wait_and_lose_nothing(two: tuple[str, str], reads_first: bool) 
     assert len(written) > 10
 
 
+@pytest.mark.slow
 def test_who_still_reads_the_old_tables_holds_up_only_their_end(
     two: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -436,6 +439,7 @@ def test_users_are_deleted_while_tables_are_guarded(two: tuple[str, str], monkey
     assert select(two[1], "select count(*) from fbs_approval_requests") == [(3,)]
 
 
+@pytest.mark.slow
 def test_what_hosts_lose_during_a_move_is_cleaned_up_after_it(two: tuple[str, str]) -> None:
     old, new = two
     fine("placement", "move", "dms", "--to", "licences", "--yes")
@@ -460,6 +464,7 @@ def test_what_hosts_lose_during_a_move_is_cleaned_up_after_it(two: tuple[str, st
     assert select(old, "select operation from fbs_cleanup_queue where target is null") == [("sweep",)]
 
 
+@pytest.mark.slow
 def test_a_move_is_called_off(two: tuple[str, str]) -> None:
     old, new = two
     assert die_at("guarded") == -signal.SIGKILL
@@ -487,6 +492,7 @@ def test_the_configuration_may_be_changed_first(two: tuple[str, str]) -> None:
     refused("placement", "move", "licensing", "--to", "licences", says="lives in licences already")
 
 
+@pytest.mark.slow
 def test_a_component_left_behind_empty_is_taken_away(two: tuple[str, str]) -> None:
     old, new = two
     fbs_db.migrate(config.DatabaseConfig(url=new))
@@ -553,6 +559,7 @@ def test_an_edited_file_stops_it(two: tuple[str, str]) -> None:
     assert select(two[1], "select to_regclass('fbs_migrations')") == [(None,)]
 
 
+@pytest.mark.slow
 def test_users_that_are_not_there_stop_it(two: tuple[str, str]) -> None:
     old, new = two
     select(new, "create table people (id bigint primary key)")
@@ -717,6 +724,7 @@ def die_at(moment: str) -> int:
     ).returncode
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "moment",
     [pytest.param(moment, marks=[] if moment in ("copying", "switched") else pytest.mark.slow) for moment in MOMENTS],
@@ -767,6 +775,7 @@ def test_a_move_that_is_killed_at_any_time(two: tuple[str, str], seed: int) -> N
     fine("check", "--all")
 
 
+@pytest.mark.slow
 def test_moving_again_wants_the_kept_tables_gone(two: tuple[str, str]) -> None:
     for name in ("licences", "default"):
         fine("placement", "move", "licensing", "--to", name, "--yes")

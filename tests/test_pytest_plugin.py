@@ -97,6 +97,7 @@ def test_each_test_has_a_database_of_its_own_and_the_template_stays(
     assert databases(server) == dict([template])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "way", ["option", "ini", *(pytest.param(way, marks=pytest.mark.slow) for way in ("variable", "keywords"))]
 )
@@ -198,6 +199,7 @@ def test_a_host_puts_its_own_tables_into_the_template(
     assert not again & set(databases(server))
 
 
+@pytest.mark.slow
 def test_reads_are_at_hand(pg18: Server, pytester: pytest.Pytester, run: Callable[..., pytest.RunResult]) -> None:
     pytester.makepyfile(
         """
@@ -215,6 +217,7 @@ def test_reads_are_at_hand(pg18: Server, pytester: pytest.Pytester, run: Callabl
     run("--fbs-database", pg18.url()).assert_outcomes(passed=1)
 
 
+@pytest.mark.slow
 def test_the_schema_of_the_project_is_used(
     pg18: Server, pytester: pytest.Pytester, run: Callable[..., pytest.RunResult]
 ) -> None:
@@ -262,6 +265,7 @@ def test_what_dead_sessions_left_is_dropped_and_what_living_ones_use_stays(
                 connection.execute(sql.SQL("drop database {}").format(sql.Identifier(name)))
 
 
+@pytest.mark.slow
 def test_a_session_that_is_killed_leaves_nothing_for_long(
     pg18: Server, pytester: pytest.Pytester, run: Callable[..., pytest.RunResult]
 ) -> None:
@@ -293,6 +297,7 @@ def test_a_role_that_may_create_databases_is_enough(
             connection.execute("drop role fbs_tester")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("url", "said"),
     [
@@ -310,6 +315,7 @@ def test_where_there_is_no_server_it_is_said_in_a_few_words(
     assert "testing.py" not in text
 
 
+@pytest.mark.slow
 def test_the_plugin_is_listed_and_loads_nothing(run: Callable[..., pytest.RunResult]) -> None:
     run("--fixtures").stdout.fnmatch_lines(["fbs_template_setup *", "fbs_database -- *", "fbs -- *"])
     heavy = ("psycopg", "yoyo", "click", "django", "json", "fbs_db.testing")

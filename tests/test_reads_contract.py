@@ -531,6 +531,7 @@ pickle.dump(answers, sys.stdout.buffer)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zones", ["zones", pytest.param("no zones", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
 def test_every_read_answers_alike_on_djangos_connection(filled: psycopg.Connection, driver: str, zones: str) -> None:

@@ -118,6 +118,7 @@ def test_every_link_of_the_markdown_leads_somewhere(installed: psycopg.Connectio
         assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}) == 1, table
 
 
+@pytest.mark.slow
 def test_the_page_names_everything_and_needs_nothing(installed_everywhere: psycopg.Connection) -> None:
     found = Page(page.write(read(installed_everywhere)))
     assert not found.open
@@ -232,6 +233,7 @@ def extent(text: ElementTree.Element) -> Rectangle:
     return (x - width, y - 9, x, y + 3) if small else (x, y - 11, x + width, y + 4)
 
 
+@pytest.mark.slow
 def test_the_picture_is_well_laid_out(installed: psycopg.Connection) -> None:
     whole = read(installed)
     drawn = diagram.draw(whole)
@@ -257,6 +259,7 @@ def test_the_picture_is_well_laid_out(installed: psycopg.Connection) -> None:
     assert not any(overlap(a, b) for a, b in itertools.combinations(boxes, 2))
 
 
+@pytest.mark.slow
 def test_the_lines_of_the_picture_can_be_followed(installed: psycopg.Connection) -> None:
     whole = read(installed)
     svg = ElementTree.fromstring(diagram.draw(whole))
@@ -338,6 +341,7 @@ def test_half_of_the_files_and_another_schema(empty: psycopg.Connection) -> None
     assert Page(page.write(whole)).ids["fbs_workflow_steps"] == 1
 
 
+@pytest.mark.slow
 def test_a_lent_connection_is_left_as_it_was(installed: psycopg.Connection) -> None:
     installed.execute("set search_path = pg_catalog")
     installed.execute("create table public.fbs_of_mine (id int)")
@@ -347,6 +351,7 @@ def test_a_lent_connection_is_left_as_it_was(installed: psycopg.Connection) -> N
     assert installed.execute("select to_regclass('public.fbs_of_mine') is not null").fetchone() == (True,)
 
 
+@pytest.mark.slow
 def test_docs_writes_a_page(installed: psycopg.Connection, tmp_path: Path) -> None:
     file = tmp_path / "schema.html"
     result = on(installed, "--html", str(file))

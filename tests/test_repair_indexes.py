@@ -68,6 +68,7 @@ def reader(connection: psycopg.Connection) -> Iterator[None]:
         yield
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("busy", [writer, reader])
 @pytest.mark.parametrize("damage", ["missing", "invalid"])
 def test_a_busy_table_is_named_and_nothing_is_begun(
@@ -94,6 +95,7 @@ def test_a_busy_table_is_named_and_nothing_is_begun(
     assert not_valid(installed) == []
 
 
+@pytest.mark.slow
 def test_transactions_that_end_are_waited_for(installed: psycopg.Connection, second: Connect) -> None:
     installed.execute(f"drop index {INDEX}".encode())
     installed.commit()
@@ -160,6 +162,7 @@ def command(connection: psycopg.Connection, code: str) -> subprocess.Popen[str]:
     return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("busy", [writer, reader])
 def test_a_signal_while_a_table_is_busy_leaves_no_index(
@@ -186,6 +189,7 @@ def test_a_signal_while_an_index_is_built_leaves_none(installed: psycopg.Connect
         assert not_valid(installed) == []
 
 
+@pytest.mark.slow
 def test_what_a_killed_repair_leaves_is_found_and_dropped_by_the_next(
     installed: psycopg.Connection, second: Connect
 ) -> None:
@@ -281,6 +285,7 @@ def test_it_is_mended_where_a_second_look_says_so(installed: psycopg.Connection)
     assert not report.check.healthy
 
 
+@pytest.mark.slow
 def test_it_says_that_repairs_ran_where_it_cannot_look_again(installed: psycopg.Connection, second: Connect) -> None:
     installed.execute("alter table fbs_kpis disable trigger fbs_kpis_touch")
     installed.commit()

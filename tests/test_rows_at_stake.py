@@ -101,6 +101,7 @@ def test_a_row_that_comes_while_the_rollback_waits_for_its_locks_is_not_lost(
     assert fbs_db.check(url_of(installed)).healthy
 
 
+@pytest.mark.slow
 def test_the_command_asks_and_says_one_row(installed: psycopg.Connection) -> None:
     installed.execute(DASHBOARD)
     refused = on(installed, "rollback", "--all", "--json")

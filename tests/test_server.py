@@ -71,6 +71,7 @@ def test_migrate_makes_it_and_everything_finds_it(here: Path, monkeypatch: pytes
         assert fbs_db.status(connection).pending == ()
 
 
+@pytest.mark.slow
 def test_stopped_it_is_started_again_with_its_data(here: Path) -> None:
     pid = answer("server", "start", "--json")["pid"]
     assert answer("server", "start", "--json")["pid"] == pid
@@ -110,6 +111,7 @@ def test_a_stale_process_number_does_not_stand_in_the_way(here: Path) -> None:
     assert answer("server", "start", "--json")["running"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="only for root does the server run as another user")
 def test_for_root_the_directories_above_stay_closed_to_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     private = tmp_path / "private"
@@ -130,6 +132,7 @@ def test_data_of_another_version_are_left_alone(tmp_path: Path) -> None:
         server.start()
 
 
+@pytest.mark.slow
 def test_without_the_package_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 

@@ -50,6 +50,7 @@ def settings(connection: psycopg.Connection) -> list[Any]:
     return connection.execute("select name, setting from pg_settings where lower(name) = any(%s)", [names]).fetchall()
 
 
+@pytest.mark.slow
 def test_commands_work_whatever_the_settings(odd: str) -> None:
     def run(*words: str) -> Any:
         done = CliRunner().invoke(cli.main, ["--database", odd, *words, "--json"])
@@ -73,6 +74,7 @@ def test_commands_work_whatever_the_settings(odd: str) -> None:
     assert run("rollback", "--all")["steps"]
 
 
+@pytest.mark.slow
 def test_psql_runs_the_script_of_a_dry_run(odd: str, pg18: Server) -> None:
     script = CliRunner().invoke(cli.main, ["--database", odd, "migrate", "--dry-run"]).stdout
     command = [str(pg18.bin / "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", odd]

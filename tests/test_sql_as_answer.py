@@ -93,6 +93,7 @@ def test_the_dry_run_on_all_databases_names_them_in_comments(empty: psycopg.Conn
     assert fbs_db.check(url_of(empty)).healthy
 
 
+@pytest.mark.slow
 def test_the_plan_of_a_repair_is_a_script(empty: psycopg.Connection, pg18: Server) -> None:
     execute(empty, 'create schema "a b"')
     assert on(empty, "migrate", "--schema", "a b").exit_code == 0

@@ -131,6 +131,7 @@ def test_check_tells_of_tables_beside_fbss(host: psycopg.Connection) -> None:
     assert {one[0] for one in found if one[2] == "not of FBS"} == {"fbs_msme_setup_wizards"}, "each is told once"
 
 
+@pytest.mark.slow
 def test_empty_tables_beside_fbss_go(host: psycopg.Connection) -> None:
     fill(host, *DOCUMENT)
     plan = fbs_db.adopt(url_of(host))
@@ -175,6 +176,7 @@ def test_each_table_is_judged_by_itself_by_the_script_too(host: psycopg.Connecti
     assert is_one_of_each(host)
 
 
+@pytest.mark.slow
 def test_rows_in_both_stop_it_with_both_counts(host: psycopg.Connection) -> None:
     fill(host, *DOCUMENT, "dms_document_type", "fbs_cash_entries", "fbs_app_cashentry")
     execute(host, "insert into dms_document_type (name, code) values ('b', 'b'), ('c', 'c')")
@@ -191,6 +193,7 @@ def test_rows_in_both_stop_it_with_both_counts(host: psycopg.Connection) -> None
     assert is_one_of_each(host)
 
 
+@pytest.mark.slow
 def test_what_could_lose_something_stops_it(host: psycopg.Connection) -> None:
     fill(host, "dms_document_type", "dms_document_category", "dms_document_tag", "dms_document", "lic_license_manager")
     execute(
@@ -245,6 +248,7 @@ def test_rows_that_are_hidden_are_not_taken_for_none(host: psycopg.Connection) -
         execute(host, f"reassign owned by {role} to postgres; drop owned by {role}; drop role {role}")
 
 
+@pytest.mark.slow
 def test_what_the_host_has_tied_to_djangos_table_is_tied_to_fbss(host: psycopg.Connection) -> None:
     role = f"reader_{host.info.dbname}"
     execute(host, f"create role {role}")
@@ -283,6 +287,7 @@ def test_what_the_host_has_tied_to_djangos_table_is_tied_to_fbss(host: psycopg.C
         execute(host, f"drop owned by {role}; drop role {role}")
 
 
+@pytest.mark.slow
 def test_a_failure_at_the_end_changes_nothing(host: psycopg.Connection) -> None:
     fill(host, "dms_document_type")
     before = catalog(host)
@@ -295,6 +300,7 @@ def test_a_failure_at_the_end_changes_nothing(host: psycopg.Connection) -> None:
     assert count(host, "dms_document_type") == 1
 
 
+@pytest.mark.slow
 def test_a_table_in_use_is_waited_for(host: psycopg.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fbs_db.adoption.run._TRIES", 1)
     with psycopg.connect(url_of(host)) as other:
@@ -304,6 +310,7 @@ def test_a_table_in_use_is_waited_for(host: psycopg.Connection, monkeypatch: pyt
     assert adopt(host).adopted
 
 
+@pytest.mark.slow
 def test_in_the_callers_transaction(installed: psycopg.Connection) -> None:
     execute(installed, "create table dms_document_type (like fbs_dms_document_type including all)")
     fill(installed, "dms_document_type")
@@ -312,6 +319,7 @@ def test_in_the_callers_transaction(installed: psycopg.Connection) -> None:
     assert not exists(installed, "dms_document_type")
 
 
+@pytest.mark.slow
 def test_what_was_damaged_before_does_not_stop_it_and_is_told(host: psycopg.Connection) -> None:
     execute(host, "drop index fbs_approval_responses_responder_id_idx")
     result = CliRunner().invoke(main, ["--database", url_of(host), "adopt", "--apply"])
@@ -321,6 +329,7 @@ def test_what_was_damaged_before_does_not_stop_it_and_is_told(host: psycopg.Conn
     assert not exists(host, "dms_document")
 
 
+@pytest.mark.slow
 def test_the_command_shows_what_moves_and_what_goes(host: psycopg.Connection) -> None:
     fill(host, "dms_document_type")
     result = CliRunner().invoke(main, ["--database", url_of(host), "adopt"])
@@ -343,6 +352,7 @@ def test_a_table_of_the_hosts_with_such_a_name_stays(installed: psycopg.Connecti
     assert fbs_db.check(url_of(installed)).healthy
 
 
+@pytest.mark.slow
 def test_a_stray_of_2_0_3_with_other_columns(installed: psycopg.Connection) -> None:
     """Its columns are not those of FBS's table: empty it goes, and with rows it stays."""
     installed.autocommit = True
@@ -376,6 +386,7 @@ def unmanaged(host: psycopg.Connection) -> psycopg.Connection:
     return host
 
 
+@pytest.mark.slow
 def test_before_fbs_is_installed_the_table_with_rows_is_kept(unmanaged: psycopg.Connection) -> None:
     fill(
         unmanaged,
@@ -405,6 +416,7 @@ def test_before_fbs_is_installed_rows_in_both_stop_it(unmanaged: psycopg.Connect
     assert [stop.found for stop in refused.value.report.stops] == [said]
 
 
+@pytest.mark.slow
 def test_a_stray_is_all_there_is_of_a_table(unmanaged: psycopg.Connection) -> None:
     fill(unmanaged, "fbs_cash_entries")
     execute(unmanaged, "drop table fbs_app_cashentry, fbs_app_basicledger")

@@ -68,6 +68,7 @@ def test_each_command_answers_in_json(path: tuple[str, ...]) -> None:
     assert ("--json" in options) == (path not in {("psql",), ("cleanup", "run")})
 
 
+@pytest.mark.slow
 def test_url_and_docs_answer_in_json(installed: psycopg.Connection, tmp_path: Path) -> None:
     where = ("--database", url_of(installed))
     assert json.loads(run(*where, "url", "--json").stdout) == {"url": url_of(installed)}

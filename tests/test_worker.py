@@ -301,6 +301,7 @@ def test_a_sweep_tells_how_far_it_is(host: psycopg.Connection) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_sweep_that_takes_long_shows_it(host: psycopg.Connection) -> None:
     host.execute(
         "insert into fbs_custom_fields (model_name, record_id, field_name, field_value)"

@@ -94,6 +94,7 @@ def host(request: pytest.FixtureRequest, pg18: Server) -> Iterator[Guided]:
         yield host
 
 
+@pytest.mark.slow
 def test_each_wrong_setting_is_an_error_of_each_command(host: Guided) -> None:
     assert "all of them" in host.do(f"wrong = {WRONG!r}\n{EACH}")
     assert host.select("select to_regclass('django_migrations'), to_regclass('fbs_migrations')") == [(None, None)]
