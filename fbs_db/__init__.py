@@ -15,25 +15,25 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fbs_db.adoption import AdoptReport, adopt
-    from fbs_db.catalog import describe, tables
-    from fbs_db.cleanup import cleanup_status, retry_cleanup, run_cleanup, sweep_orphans
-    from fbs_db.health import CheckReport, Finding, check
-    from fbs_db.hosts import attach_host, attach_users, detach_host, detach_users, list_hosts
-    from fbs_db.mending import RepairReport, repair
-    from fbs_db.migrations import accept, migrate, rollback, status
-    from fbs_db.moving import MoveReport, drop_moved, move
-    from fbs_db.names import LaterName, add_later_names, drop_later_names, list_later_names
-    from fbs_db.places import PlacedTable, placement
+    from fbs_db.cleanup.attachments import purge_files, remover
+    from fbs_db.cleanup.hosts import attach_host, detach_host, list_hosts
+    from fbs_db.cleanup.retention import purge
+    from fbs_db.cleanup.work import cleanup_status, retry_cleanup, run_cleanup, sweep_orphans
+    from fbs_db.docs import write_docs
+    from fbs_db.health.check import CheckReport, Finding, check
+    from fbs_db.health.repair import RepairReport, repair
+    from fbs_db.places.move import MoveReport, drop_moved, move
+    from fbs_db.places.show import PlacedTable, placement
     from fbs_db.reads import connect, connect_async
-    from fbs_db.reference import write_docs
     from fbs_db.reports import DryRunReport, MigrateReport, StatusReport
-    from fbs_db.retention import purge
-    from fbs_db.settings import change_setting, list_settings
-    from fbs_db.storage import purge_files, remover
+    from fbs_db.schema.later_names import LaterName, add_later_names, drop_later_names, list_later_names
+    from fbs_db.schema.migrate import accept, migrate, rollback, status
+    from fbs_db.schema.settings import change_setting, list_settings
+    from fbs_db.schema.tables import describe, tables
+    from fbs_db.schema.users import attach_users, detach_users
 
 from fbs_db.errors import FbsDbError
-
-__version__ = "0.1.0"
+from fbs_db.version import __version__
 
 __all__ = [
     "AdoptReport",
@@ -85,21 +85,22 @@ __all__ = [
 #: Where each name comes from. Imported when it is asked for: all of it takes a quarter of a second.
 _HOMES = {
     "adoption": "AdoptReport adopt",
-    "catalog": "describe tables",
-    "cleanup": "cleanup_status retry_cleanup run_cleanup sweep_orphans",
-    "health": "CheckReport Finding check",
-    "hosts": "attach_host attach_users detach_host detach_users list_hosts",
-    "mending": "RepairReport repair",
-    "migrations": "accept migrate rollback status",
-    "moving": "MoveReport drop_moved move",
-    "names": "LaterName add_later_names drop_later_names list_later_names",
-    "places": "PlacedTable placement",
+    "cleanup.attachments": "purge_files remover",
+    "cleanup.hosts": "attach_host detach_host list_hosts",
+    "cleanup.retention": "purge",
+    "cleanup.work": "cleanup_status retry_cleanup run_cleanup sweep_orphans",
+    "docs": "write_docs",
+    "health.check": "CheckReport Finding check",
+    "health.repair": "RepairReport repair",
+    "places.move": "MoveReport drop_moved move",
+    "places.show": "PlacedTable placement",
     "reads": "connect connect_async",
-    "reference": "write_docs",
     "reports": "DryRunReport MigrateReport StatusReport",
-    "retention": "purge",
-    "settings": "change_setting list_settings",
-    "storage": "purge_files remover",
+    "schema.later_names": "LaterName add_later_names drop_later_names list_later_names",
+    "schema.migrate": "accept migrate rollback status",
+    "schema.settings": "change_setting list_settings",
+    "schema.tables": "describe tables",
+    "schema.users": "attach_users detach_users",
 }
 
 

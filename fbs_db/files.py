@@ -15,8 +15,10 @@ from pathlib import Path
 from yoyo.migrations import Migration, parse_metadata_from_sql_comments
 from yoyo.topologicalsort import CycleError, topological_sort
 
-from fbs_db.config import BASE
 from fbs_db.errors import BadMigrationFiles, UsageError
+
+#: What every database has that holds anything of FBS, whatever its components.
+BASE = "base"
 
 _FILE_NAME = re.compile(r"\d{4}_[a-z0-9_]+\.sql")
 _COMPONENT = re.compile(r"^-- component: *(\w+) *$", re.MULTILINE)

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from bench_migrate import DURABLE, Command
 
 import fbs_db
-from tests.servers import find_binaries, running
+from tests.support.servers import find_binaries, running
 
 CHECK, PSQL, PYTHON, PSYCOPG = "fbs-db check", "psql -c 'select 1'", "python -c pass", "python -c 'import psycopg'"
 AIM = 3.0

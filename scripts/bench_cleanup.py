@@ -25,7 +25,7 @@ import psycopg
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import fbs_db
-from tests.servers import Server, find_binaries, running
+from tests.support.servers import Server, find_binaries, running
 
 # Without checkpoints no run pays for the page images of another.
 SETTINGS = """

@@ -23,9 +23,9 @@ import psycopg
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from fbs_db import migrations
 from fbs_db.files import sql_directory
-from tests.servers import Server, find_binaries, running
+from fbs_db.schema import migrate as migrations
+from tests.support.servers import Server, find_binaries, running
 
 ROOT = Path(__file__).resolve().parent.parent
 DURABLE = "fsync = on\nsynchronous_commit = on\nfull_page_writes = on"

@@ -42,7 +42,7 @@ import fbs_db
 from fbs_db.reads import groups
 from fbs_db.reads.query import Query, Read, page
 from fbs_db.reads.runner import Runner
-from tests.servers import find_binaries, running
+from tests.support.servers import find_binaries, running
 
 SETTINGS = """
 fsync = on

@@ -23,7 +23,7 @@ import psycopg
 
 import fbs_db
 from fbs_db.reads.query import companions
-from tests.servers import find_binaries, running
+from tests.support.servers import find_binaries, running
 
 ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / "fbs_db" / "reads"

@@ -1,7 +1,7 @@
 """Write what is generated from the numbered files, below sql/ and fbs_db/.
 
 sql/schema.sql is the present schema, dumped, to be read; sql/README.md and sql/schema.svg
-are its reference. fbs_db/snapshot.json says what each file brings, object by object;
+are its reference. fbs_db/schema/snapshot.json says what each file brings, object by object;
 `fbs-db check` compares databases with it. With --check nothing is written: it says what
 is stale, and what to type. CI does so.
 """
@@ -19,10 +19,12 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import fbs_db
-from fbs_db import files, reference, snapshot
-from fbs_db.session import Session, session
-from fbs_db.snapshot import Key, Object
-from tests.servers import Server, find_binaries, running
+from fbs_db import docs as reference
+from fbs_db import files
+from fbs_db.database.session import Session, session
+from fbs_db.schema import snapshot
+from fbs_db.schema.snapshot import Key, Object
+from tests.support.servers import Server, find_binaries, running
 
 ROOT = Path(__file__).resolve().parent.parent
 HEADER = """\

@@ -13,15 +13,15 @@ import pytest
 import fbs_db
 from fbs_db import files
 from tests.hosts.versions import PYTHONS, Failed, Missing, python_with_django, runs_here
-from tests.servers import Clones, Server, find_binaries, running
+from tests.support.servers import Clones, Server, find_binaries, running
 
 #: PostgreSQL as supported. What these modules test runs on each, all else on the oldest and the newest.
 MAJORS = (15, 16, 17, 18)
-ON_EACH = ("test_schema", "test_migrate", "test_health", "test_cleanup")
+ON_EACH = ("schema/test_schema", "schema/test_migrate", "health/test_health", "cleanup/test_cleanup")
 #: Versions of Django; tests with any but the newest that runs here are for ``make test-all``.
 NEWEST = max(filter(runs_here, PYTHONS), default=max(PYTHONS), key=lambda version: [*map(int, version.split("."))])
 #: What is a host's own, run by the tests in its process.
-collect_ignore_glob = ["guided/*", "project/*"]
+collect_ignore_glob = ["hosts/*"]
 
 
 def old_django(version: str) -> list[pytest.MarkDecorator]:
@@ -40,7 +40,11 @@ def sampled(values: Iterable[Any], each: int) -> list[Any]:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "major" in metafunc.fixturenames:
-        majors = MAJORS if metafunc.module.__name__.rpartition(".")[2] in ON_EACH else (MAJORS[0], MAJORS[-1])
+        majors = (
+            MAJORS
+            if metafunc.module.__name__.removeprefix("tests.").replace(".", "/") in ON_EACH
+            else (MAJORS[0], MAJORS[-1])
+        )
         marks = {major: [pytest.mark.old_postgres] for major in MAJORS[:-1]}
         each = [pytest.param(major, marks=marks.get(major, []), id=f"pg{major}") for major in majors]
         metafunc.parametrize("major", each)

@@ -13,8 +13,8 @@ from fbs_db.adoption import twins
 from fbs_db.adoption.found import Double, Found, Table
 from fbs_db.adoption.tables import fit
 from fbs_db.adoption.work import GONE, MOVED, Change, Fit, UserTable, Work
-from fbs_db.session import Session
-from fbs_db.snapshot import Key, Object
+from fbs_db.database.session import Session
+from fbs_db.schema.snapshot import Key, Object
 from fbs_db.wording import counted
 
 

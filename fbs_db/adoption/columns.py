@@ -5,7 +5,7 @@ from __future__ import annotations
 from fbs_db.adoption import values
 from fbs_db.adoption.found import FORMER_COLUMNS, Column
 from fbs_db.adoption.work import COLUMNS, RENAMED, TYPED, Work
-from fbs_db.snapshot import Object
+from fbs_db.schema.snapshot import Object
 from fbs_db.wording import counted
 
 

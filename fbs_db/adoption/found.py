@@ -13,23 +13,10 @@ from typing import Any
 
 from psycopg import sql
 
-from fbs_db.session import Session
-from fbs_db.snapshot import Key, Object, in_schema, settled
+from fbs_db.database.session import Session
+from fbs_db.schema.later_names import FORMER
+from fbs_db.schema.snapshot import Key, Object, in_schema, settled
 
-#: Tables by the names they bear in FBS 2.0.4 to 2.0.6.
-FORMER = {
-    "dms_document_type": "fbs_dms_document_type",
-    "dms_document_category": "fbs_dms_document_category",
-    "dms_document_tag": "fbs_dms_document_tag",
-    "dms_document_tags": "fbs_dms_document_tags",
-    "dms_document": "fbs_dms_document",
-    "dms_file_attachment": "fbs_dms_file_attachment",
-    "dms_document_workflow": "fbs_dms_document_workflow",
-    "dms_document_approval": "fbs_dms_document_approval",
-    "lic_solution_license": "fbs_license_manager_solution_license",
-    "lic_feature_usage": "fbs_license_manager_feature_usage",
-    "lic_license_manager": "fbs_license_manager_manager",
-}
 #: Tables that the migrations of FBS 2.0.3 make under names which its models do not have.
 STRAYS = {
     "fbs_cash_entries": "fbs_app_cashentry",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from fbs_db.adoption import values
 from fbs_db.adoption.found import Index
 from fbs_db.adoption.work import FREED, INDEXES, KEYS_RENAMED, Work, claim
-from fbs_db.snapshot import Object
+from fbs_db.schema.snapshot import Object
 
 
 def indexes(work: Work, table: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from fbs_db.adoption import values
 from fbs_db.adoption.found import Constraint
 from fbs_db.adoption.work import FREED, KEYS, KEYS_RENAMED, LINKS, Action, Work, claim
-from fbs_db.snapshot import Object
+from fbs_db.schema.snapshot import Object
 from fbs_db.wording import command, counted
 
 

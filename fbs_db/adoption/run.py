@@ -11,21 +11,23 @@ from typing import Any, Literal
 import psycopg
 from psycopg import sql
 
-from fbs_db import files, health, snapshot, wording
+from fbs_db import files, wording
 from fbs_db.adoption import beside, twins
 from fbs_db.adoption import found as reading
 from fbs_db.adoption.found import Found
 from fbs_db.adoption.tables import fit
 from fbs_db.adoption.work import Change, Fit, UserTable
-from fbs_db.backend import Applied, Backend
-from fbs_db.connection import from_server, raise_if_lost, said_by, shown
+from fbs_db.database.connection import from_server, raise_if_lost, said_by, shown
+from fbs_db.database.locks import named
+from fbs_db.database.session import NOTHING_CHANGED, Database, Session, sentences, session
 from fbs_db.errors import AdoptionRefused, LockTimeout, PoolerRefused, ServerError, TargetError
-from fbs_db.health import CheckReport, Finding
-from fbs_db.locks import named
-from fbs_db.migrations import LOCK_WAIT, refuse_unfit
+from fbs_db.health import check as health
+from fbs_db.health.check import CheckReport, Finding
 from fbs_db.reports import Progress, silent
-from fbs_db.session import NOTHING_CHANGED, Database, Session, sentences, session
-from fbs_db.snapshot import Key, Object
+from fbs_db.schema import snapshot
+from fbs_db.schema.history import Applied, Backend
+from fbs_db.schema.migrate import LOCK_WAIT, refuse_unfit
+from fbs_db.schema.snapshot import Key, Object
 
 _TRIES = 5
 _UNCHECKED = "set local check_function_bodies = off;"

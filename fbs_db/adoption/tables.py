@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 
-from fbs_db import snapshot
 from fbs_db.adoption import twins, values
 from fbs_db.adoption.columns import columns
 from fbs_db.adoption.found import Found, Table, rows_of
 from fbs_db.adoption.indexes import indexes
 from fbs_db.adoption.keys import keys
 from fbs_db.adoption.work import FUNCTIONS, INDEXES, LINKS, RENAMED, REST, TABLES, TYPED, Change, Fit, UserTable, Work
-from fbs_db.session import Session
-from fbs_db.snapshot import Key, Object
+from fbs_db.database.session import Session
+from fbs_db.schema import snapshot
+from fbs_db.schema.snapshot import Key, Object
 from fbs_db.wording import counted
 
 

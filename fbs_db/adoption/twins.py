@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from fbs_db.adoption.found import UNUSED, Double, Table
 from fbs_db.adoption.work import GONE, LINKS, Work
-from fbs_db.session import Session
+from fbs_db.database.session import Session
 from fbs_db.wording import counted
 
 

@@ -9,12 +9,13 @@ from typing import Any, Literal
 
 from psycopg import sql
 
-from fbs_db import mending, snapshot
 from fbs_db.adoption.found import Found, Index, Table
-from fbs_db.health import Finding
-from fbs_db.mending import Wanted
-from fbs_db.session import Session
-from fbs_db.snapshot import Key, Object
+from fbs_db.database.session import Session
+from fbs_db.health import repair as mending
+from fbs_db.health.check import Finding
+from fbs_db.health.repair import Wanted
+from fbs_db.schema import snapshot
+from fbs_db.schema.snapshot import Key, Object
 
 Action = Literal["rename", "add", "change", "drop"]
 

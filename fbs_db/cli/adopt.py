@@ -11,8 +11,8 @@ from fbs_db.adoption import AdoptedTable, AdoptReport
 from fbs_db.cli.base import complain, json_option, main, print_json, quiet, schema_option, verbose
 from fbs_db.cli.health import show_finding
 from fbs_db.errors import AdoptionRefused
-from fbs_db.names import LATER
 from fbs_db.reports import Progress
+from fbs_db.schema.later_names import LATER
 from fbs_db.wording import command, commented
 
 _STATE_COLOURS = {"matches": "green", "adapts": "yellow", "missing": "yellow", "stops": "red"}

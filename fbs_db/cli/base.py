@@ -15,8 +15,9 @@ from typing import Any
 import click
 
 import fbs_db
-from fbs_db import config, server, wording
+from fbs_db import wording
 from fbs_db.cli.interrupts import handled, interruption
+from fbs_db.database import project, server
 from fbs_db.errors import FbsDbError, UsageError
 from fbs_db.reports import Progress, UserColumn
 
@@ -142,7 +143,7 @@ def on_each(
         if database is not None:
             raise UsageError("Either one --database, or --all: not both.")
         answer, worst = {}, 0
-        for name in config.read().databases:
+        for name in project.read().databases:
             if not as_json:
                 click.secho(wording.commented(f"{name}:") if as_sql else f"{name}:", bold=True)
             try:

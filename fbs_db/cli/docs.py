@@ -21,7 +21,7 @@ def docs(database: str | None, file: str, schema: str | None, as_json: bool) -> 
     Tables with columns, keys, what happens on a deletion, and a picture of the whole;
     views, functions, settings. It has a search box and needs no network.
     """
-    from fbs_db import reference
+    from fbs_db import docs as reference
 
     if file == "-":
         page = reference.html_page(database, schema=schema)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from fbs_db import health, mending, wording
+from fbs_db import wording
 from fbs_db.cli.base import (
     all_option,
     done,
@@ -20,8 +20,10 @@ from fbs_db.cli.base import (
     schema_option,
     wrapped,
 )
-from fbs_db.health import CheckReport, Finding
-from fbs_db.mending import RepairReport
+from fbs_db.health import check as health
+from fbs_db.health import repair as mending
+from fbs_db.health.check import CheckReport, Finding
+from fbs_db.health.repair import RepairReport
 from fbs_db.reports import Progress
 
 _COLOURS = {"error": "red", "warning": "yellow", "note": "blue"}

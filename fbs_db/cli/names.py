@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from fbs_db import names as later
 from fbs_db.cli.base import done, json_option, main, print_json, schema_option
+from fbs_db.schema import later_names as later
 
 _COLOURS = {"current": "green", "out of date": "yellow", "taken": "red", "absent": "white"}
 

@@ -6,12 +6,14 @@ from itertools import groupby
 
 import click
 
-from fbs_db import config, moving, places
 from fbs_db.cli.base import ask, done, json_option, main, print_json, quiet
-from fbs_db.copying import MovedTable
-from fbs_db.moving import MoveReport
+from fbs_db.database import project
+from fbs_db.database.session import session
+from fbs_db.places import move as moving
+from fbs_db.places import show as places
+from fbs_db.places.copying import MovedTable
+from fbs_db.places.move import MoveReport
 from fbs_db.reports import Progress
-from fbs_db.session import session
 from fbs_db.wording import command, counted
 
 
@@ -69,7 +71,7 @@ def move(component: str, to: str, dry_run: bool, yes: bool, as_json: bool) -> No
 @json_option
 def drop(component: str, source: str, yes: bool, as_json: bool) -> None:
     """Drop the old tables of a COMPONENT that a move has kept."""
-    with session(config.read().named(source), None, application="fbs-db placement drop") as at:
+    with session(project.read().named(source), None, application="fbs-db placement drop") as at:
         kept = moving.kept_tables(at, component)
     if not yes:
         ask(f"This drops {_counted(kept)} in schema {moving.kept_schema(component)} of {source}.")

@@ -14,7 +14,6 @@ from typing import Any
 import click
 
 import fbs_db
-from fbs_db import connection, locks, migrations, server
 from fbs_db.cli.base import (
     all_option,
     ask,
@@ -32,8 +31,10 @@ from fbs_db.cli.base import (
     size_of,
     wrapped,
 )
+from fbs_db.database import connection, locks, server, which
 from fbs_db.errors import LockTimeout, RowsAtStake, UsageError
 from fbs_db.reports import MigrationStatus, TableDescription
+from fbs_db.schema import migrate as migrations
 from fbs_db.wording import command, commented, counted
 
 _STATE_COLORS = {"applied": "green", "pending": "yellow", "edited": "red", "missing": "red"}
@@ -231,7 +232,7 @@ def describe(database: str | None, table: str, schema: str | None, as_json: bool
 @click.pass_obj
 def url(database: str | None, as_json: bool) -> None:
     """The database that would be worked on, without its password."""
-    shown = connection.shown(connection.resolve(database)[0])
+    shown = connection.shown(which.resolve(database)[0])
     if as_json:
         print_json({"url": shown})
     else:
@@ -250,7 +251,7 @@ def psql(database: str | None, arguments: tuple[str, ...], schema: str | None) -
     """
     from psycopg import conninfo
 
-    where, place = connection.resolve(database)
+    where, place = which.resolve(database)
     options = conninfo.conninfo_to_dict(where)
     environment = dict(os.environ)
     if password := options.pop("password", None):

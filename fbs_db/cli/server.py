@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from fbs_db import server
 from fbs_db.cli.base import json_option, main, print_json
+from fbs_db.database import server
 
 
 @main.group("server")

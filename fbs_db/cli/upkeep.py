@@ -12,10 +12,9 @@ from typing import Any
 
 import click
 
-from fbs_db import cleanup as cleanups
-from fbs_db import demo as demos
-from fbs_db import hosts, retention, storage
-from fbs_db import settings as adjusted
+from fbs_db.cleanup import attachments as storage
+from fbs_db.cleanup import hosts, retention
+from fbs_db.cleanup import work as cleanups
 from fbs_db.cli.base import (
     all_option,
     ask,
@@ -33,6 +32,9 @@ from fbs_db.cli.base import (
 )
 from fbs_db.errors import RowsAtStake
 from fbs_db.reports import Progress
+from fbs_db.schema import demo as demos
+from fbs_db.schema import settings as adjusted
+from fbs_db.schema import users
 from fbs_db.wording import command, counted
 
 
@@ -54,7 +56,7 @@ def attach_users(database: str | None, table: str, repair: bool, schema: str | N
     the user table last for a moment; again does no harm. Exit code 1 where rows have no
     user and --repair was not given.
     """
-    columns = hosts.attach_users(
+    columns = users.attach_users(
         table, database, repair=repair, schema=schema, progress=quiet if as_json else show_progress
     )
     left = [column for column in columns if not column.validated]
@@ -118,7 +120,7 @@ def detach() -> None:
 @click.pass_obj
 def detach_users(database: str | None, schema: str | None, as_json: bool) -> None:
     """Untie FBS's user columns from the user table."""
-    count = hosts.detach_users(database, schema=schema)
+    count = users.detach_users(database, schema=schema)
     if as_json:
         print_json({"detached": count})
     else:

@@ -13,7 +13,7 @@ from types import FrameType
 
 import click
 
-from fbs_db import cleanup as cleanups
+from fbs_db.cleanup import work as cleanups
 from fbs_db.cli.base import schema_option
 from fbs_db.cli.interrupts import handled, instead, interruption, stop
 from fbs_db.cli.upkeep import batches_of, cleanup, counts_of

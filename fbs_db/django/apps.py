@@ -7,8 +7,9 @@ from django.core.checks import Tags, register
 from django.db import router
 from django.db.models.signals import post_migrate, pre_migrate
 
-from fbs_db import config
-from fbs_db.django import checks, conf, install, receivers
+from fbs_db.database import django_settings, project
+from fbs_db.django import checks, install, receivers
+from fbs_db.django.hosts import host_models
 from fbs_db.django.router import put_first
 
 
@@ -20,10 +21,15 @@ class FbsDbConfig(AppConfig):  # type: ignore[misc]
     verbose_name = "FBS's database"
 
     def ready(self) -> None:
-        config.provider = conf.read
+        project.provider = django_settings.read
         put_first(router)
         receivers.install()
         pre_migrate.connect(install.before_migrations, sender=self)
         post_migrate.connect(install.after_migrations, sender=self)
         register(checks.settings)
         register(checks.databases, Tags.database)
+
+    @staticmethod
+    def require_hosts() -> None:
+        """Refuse HOSTS that make no sense, for a process that is not the host's own."""
+        host_models()

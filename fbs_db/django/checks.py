@@ -17,13 +17,14 @@ from django.core.management import get_commands, load_command_class
 from django.db import connections, router
 
 import fbs_db
-from fbs_db.django import conf, receivers, tables
-from fbs_db.django.conf import is_per_tenant
+from fbs_db.database import django_settings
+from fbs_db.database.django_settings import is_per_tenant
+from fbs_db.django import receivers, tables
 from fbs_db.django.hosts import host_models
 from fbs_db.django.install import is_migrating, unattached
 from fbs_db.django.router import component_of, home_of, same_database
 from fbs_db.errors import FbsDbError, UsageError
-from fbs_db.health import Finding
+from fbs_db.health.check import Finding
 from fbs_db.wording import command, typed
 
 #: What a finding's number begins with; numbers stay what they are.
@@ -65,7 +66,7 @@ _SEVERITIES: dict[str, tuple[str, Callable[..., CheckMessage]]] = {
 def settings(app_configs: Any, **_: Any) -> list[CheckMessage]:
     """What is wrong with FBS_DB, or works against the database."""
     try:
-        known, hosts = conf.read(), host_models()
+        known, hosts = django_settings.read(), host_models()
     except UsageError as error:
         return [Error(error.message, hint=error.hint, id="fbs_db.E001")]
     messages: list[CheckMessage] = [
@@ -81,7 +82,7 @@ def settings(app_configs: Any, **_: Any) -> list[CheckMessage]:
     names = {host.model_name for host in hosts}
     if len(names) < len(hosts):
         messages.append(Error("HOSTS names two models with one MODEL_NAME.", id="fbs_db.E003"))
-    if conf.said_of("SIGNALS") is None and (guarded := receivers.connected()):
+    if django_settings.said_of("SIGNALS") is None and (guarded := receivers.connected()):
         modules = ", ".join(sorted({name.partition(":")[0] for name in guarded}))
         messages.append(
             checks.Warning(
@@ -101,7 +102,7 @@ def databases(app_configs: Any, databases: Sequence[str] | None = None, **_: Any
     if is_migrating():
         return []  # which would stop the very command that mends them
     try:
-        known = conf.read()
+        known = django_settings.read()
         host_models()
     except UsageError as error:
         # Told by the other check, too, unless only those of databases are run.
@@ -160,7 +161,7 @@ def _not_looked_at(alias: str, error: FbsDbError) -> CheckMessage:
 
 def _of(alias: str) -> list[CheckMessage]:
     try:
-        with conf.as_typed(alias):
+        with django_settings.as_typed(alias):
             messages = list(_findings(alias))
     except FbsDbError as error:
         messages = [_not_looked_at(alias, error)]
@@ -207,6 +208,6 @@ def _message(finding: Finding, alias: str) -> CheckMessage:
         for name, text in (("found", finding.found), ("expected", finding.expected))
         if text and "\n" not in text
     ]
-    with conf.as_typed(alias):
-        mend = conf.migrate_command(alias) if finding.mend == command("migrate") else typed(finding.mend)
+    with django_settings.as_typed(alias):
+        mend = django_settings.migrate_command(alias) if finding.mend == command("migrate") else typed(finding.mend)
     return make("; ".join(parts), hint=mend or None, id=f"fbs_db.{letter}{_NUMBERS.get(finding.kind, _OTHER)}")

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import DEFAULT_DB_ALIAS
 
 from fbs_db.cli import main
-from fbs_db.django.conf import as_typed
+from fbs_db.database.django_settings import as_typed
 
 
 class FbsCommand(BaseCommand):  # type: ignore[misc]

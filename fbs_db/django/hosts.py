@@ -10,7 +10,7 @@ from django.apps import apps
 from django.core.exceptions import FieldDoesNotExist
 from django.db import router
 
-from fbs_db.django.conf import SOURCE, is_per_tenant, quoted, said_of
+from fbs_db.database.django_settings import SOURCE, is_per_tenant, quoted, said_of
 from fbs_db.errors import UsageError
 
 _KEYS = ("KEY", "MODEL_NAME")

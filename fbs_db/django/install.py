@@ -13,13 +13,13 @@ from django.core.management.color import color_style
 from django.db import connections
 
 import fbs_db
-from fbs_db.config import DatabaseConfig
-from fbs_db.django import conf
+from fbs_db.cleanup.hosts import require_hosts
+from fbs_db.database import django_settings
+from fbs_db.database.config import DatabaseConfig
+from fbs_db.database.session import NOTHING_CHANGED, sentences, session
 from fbs_db.django.hosts import HostModel, host_models
 from fbs_db.errors import FbsDbError, UsageError
-from fbs_db.hosts import require_hosts
 from fbs_db.reports import Progress
-from fbs_db.session import NOTHING_CHANGED, sentences, session
 from fbs_db.wording import command, counted
 
 _migrating: ContextVar[bool] = ContextVar("_migrating", default=False)
@@ -39,7 +39,7 @@ def before_migrations(sender: AppConfig, using: str, verbosity: int = 1, stdout:
         report = fbs_db.migrate(using, user_table="", progress=lambda progress: _show(progress, tell))
         if report.steps:
             tell(f"  {counted(len(report.steps), 'file')} of FBS applied to {using}, schema {report.schema}.")
-        if conf.said_of("LATER_NAMES") and (made := fbs_db.add_later_names(using)):
+        if django_settings.said_of("LATER_NAMES") and (made := fbs_db.add_later_names(using)):
             tell(f"  {counted(len(made), 'view')} under FBS's later names: {', '.join(made)}.")
 
 
@@ -83,7 +83,7 @@ def _tie_users(alias: str, table: str, tell: Any) -> None:
         report = fbs_db.migrate(alias, progress=lambda progress: _show(progress, tell))
     except FbsDbError as error:
         hint = error.hint.replace(NOTHING_CHANGED, "No user column was tied.")
-        again = conf.migrate_command(alias)
+        again = django_settings.migrate_command(alias)
         stays = f"What was migrated before, FBS's files among it, stays. Type the same again: {again}"
         error.hint = sentences(hint, stays)
         raise
@@ -105,7 +105,7 @@ def place_of(alias: str) -> DatabaseConfig | None:
     """
     try:
         host_models()
-        return conf.read().databases.get(alias)
+        return django_settings.read().databases.get(alias)
     except UsageError as error:  # with the id of the check, which nobody may have run
         raise CommandError(f"(fbs_db.E001) {error}", returncode=error.exit_code) from error
 
@@ -146,7 +146,7 @@ def unattached(alias: str, fresh: bool = False) -> list[HostModel]:
 def as_command_errors(alias: str) -> Iterator[None]:
     """Errors of ours leave the block as Django's, which ``manage.py`` prints without a traceback."""
     try:
-        with conf.as_typed(alias):
+        with django_settings.as_typed(alias):
             yield
     except FbsDbError as error:
         raise CommandError(f"FBS in database {alias}: {error}", returncode=error.exit_code) from error

@@ -20,7 +20,7 @@ from django.db import Error, connections
 from django.db.models import signals
 from django.dispatch import Signal
 
-from fbs_db.django import conf
+from fbs_db.database import django_settings
 from fbs_db.errors import UsageError
 
 MODULES = ("fbs_app.signals", "fbs_dms.signals", "fbs_license_manager.signals")
@@ -200,7 +200,7 @@ def _in_transaction(connection: Any) -> bool:
 
 def _said() -> Any:
     try:
-        return conf.said_of("SIGNALS")
+        return django_settings.said_of("SIGNALS")
     except UsageError:  # which the checks report
         return None
 

@@ -10,10 +10,10 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.utils import ConnectionRouter
 
 from fbs_db import files
-from fbs_db.django import conf
+from fbs_db.database import django_settings
 from fbs_db.django.install import is_migrating
 from fbs_db.errors import UsageError
-from fbs_db.names import LATER
+from fbs_db.schema.later_names import LATER
 
 #: The apps of FBS, whose own migrations would make the tables that are the database's.
 APPS = ("fbs_app", "fbs_dms", "fbs_license_manager")
@@ -85,14 +85,14 @@ def component_of(model: Any) -> str | None:
     """The component whose table a model has; None where the table is none of FBS's."""
     schema, table = _table(model)
     try:
-        if table in LATER and conf.said_of("LATER_NAMES"):
+        if table in LATER and django_settings.said_of("LATER_NAMES"):
             table = LATER[table]
     except UsageError:  # which the checks report
         table = LATER[table]
     component = _components().get(table)
     if component is not None and schema is not None:
         home = home_of(component)
-        place = conf.placement()[home] if home else None
+        place = django_settings.placement()[home] if home else None
         if place is not None and schema != (place.schema or "public"):
             return None
     return component
@@ -101,7 +101,7 @@ def component_of(model: Any) -> str | None:
 def home_of(component: str) -> str | None:
     """The database in which the settings place a component; None where they make no sense."""
     try:
-        return _homes(repr(conf.said_of("DATABASES")))[component]
+        return _homes(repr(django_settings.said_of("DATABASES")))[component]
     except UsageError:  # which the checks report
         return None
 
@@ -110,7 +110,7 @@ def same_database(alias: str, home: str) -> bool:
     """Whether the tables of one alias are those of another: it is its replica in tests, or a second name for it."""
     if alias == home:
         return True
-    if alias in conf.placement():
+    if alias in django_settings.placement():
         return False
     one, other = (connections[name].settings_dict for name in (alias, home))
     if one["TEST"].get("MIRROR") == home:
@@ -141,7 +141,7 @@ def _table(model: Any) -> tuple[str | None, str]:
 @lru_cache
 def _homes(said: str) -> dict[str, str]:
     """Database of each component. Django asks with every query, and to read the placement takes longer than most."""
-    places = conf.placement()
+    places = django_settings.placement()
     return {
         component: next(alias for alias, place in places.items() if place.holds(component))
         for component in _components().values()

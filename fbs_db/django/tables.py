@@ -10,14 +10,15 @@ from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.core.checks import CheckMessage, Error, Warning  # noqa: A004
 
-from fbs_db import files, snapshot
+from fbs_db import files
 from fbs_db.adoption.found import alike
-from fbs_db.django import conf
-from fbs_db.django.conf import is_per_tenant
+from fbs_db.database import django_settings
+from fbs_db.database.django_settings import is_per_tenant
+from fbs_db.database.session import session
 from fbs_db.django.hosts import HostModel
 from fbs_db.django.router import APPS
-from fbs_db.names import LATER, list_later_names
-from fbs_db.session import session
+from fbs_db.schema import snapshot
+from fbs_db.schema.later_names import LATER, list_later_names
 from fbs_db.wording import command
 
 _ONE_TABLE = "FBS's rows point at the rows of one table. A schema per tenant is not supported."
@@ -39,10 +40,10 @@ def of_settings(hosts: Iterable[HostModel]) -> Iterator[CheckMessage]:
             id="fbs_db.E008",
         )
     later = _called_later()
-    if later and not conf.said_of("LATER_NAMES"):
+    if later and not django_settings.said_of("LATER_NAMES"):
         names, labels = zip(*sorted(later.items()), strict=True)
         more = f" and {len(labels) - 3} more" if len(labels) > 3 else ""
-        with conf.as_typed(None):
+        with django_settings.as_typed(None):
             adopt = command("adopt")
         yield Warning(
             f"{', '.join(labels[:3])}{more}: FBS's tables have other names than these models, which want {names[0]}"
@@ -56,7 +57,7 @@ def of_settings(hosts: Iterable[HostModel]) -> Iterator[CheckMessage]:
 def names_taken(alias: str) -> Iterator[CheckMessage]:
     """Models whose tables should be views of FBS's, and are something else."""
     later = _called_later()
-    if not later or not conf.said_of("LATER_NAMES"):
+    if not later or not django_settings.said_of("LATER_NAMES"):
         return
     taken = {row.later_name: row for row in list_later_names(alias) if row.state == "taken"}
     said = [f"{taken[name].taken_by} {name} ({label})" for name, label in sorted(later.items()) if name in taken]
@@ -64,7 +65,7 @@ def names_taken(alias: str) -> Iterator[CheckMessage]:
         yield Warning(
             f"FBS in {alias}: LATER_NAMES is on, and names of models are taken: {', '.join(said)}."
             " What is there is not FBS's table.",
-            hint=f"Make one table of the two: {command('adopt')}\nThen: {conf.migrate_command(alias)}",
+            hint=f"Make one table of the two: {command('adopt')}\nThen: {django_settings.migrate_command(alias)}",
             id="fbs_db.W009",
         )
 
@@ -107,7 +108,7 @@ def not_attached(loose: Iterable[HostModel], alias: str) -> Iterator[CheckMessag
             else:
                 yield Warning(
                     f"FBS in {alias}: {label} is not attached.",
-                    hint=conf.migrate_command(alias),
+                    hint=django_settings.migrate_command(alias),
                     id="fbs_db.W122",
                 )
 

@@ -9,16 +9,16 @@ from typing import Any
 import psycopg
 from psycopg import AsyncConnection, Connection
 
-from fbs_db import config
-from fbs_db.connection import (
+from fbs_db.database import project
+from fbs_db.database.connection import (
     PLAIN,
     check_server,
     connect_to,
     no_connection,
     refuse_transaction_pooler,
-    resolve,
     settled,
 )
+from fbs_db.database.which import resolve
 from fbs_db.reads.groups import AsyncGroups, Groups
 from fbs_db.reads.runner import AsyncRunner, AsyncSource, Runner, Source
 
@@ -54,7 +54,7 @@ class AsyncReader(AsyncGroups):
         self._schema = schema
         self._owned: AsyncConnection[Any] | None = None
         if source is not None and not isinstance(source, str):
-            super().__init__(AsyncRunner(source, schema or config.of_lent_connection().schema or "public"))
+            super().__init__(AsyncRunner(source, schema or project.of_lent_connection().schema or "public"))
 
     async def close(self) -> None:
         """Close the connection, where it is our own."""
@@ -92,7 +92,7 @@ def connect(database: str | Source | None = None, *, schema: str | None = None) 
         where, place = resolve(database)
         connection = _opened(where)
         return Reader(connection, schema or place.schema or "public", connection)
-    return Reader(database, schema or config.of_lent_connection().schema or "public")
+    return Reader(database, schema or project.of_lent_connection().schema or "public")
 
 
 def connect_async(database: str | AsyncSource | None = None, *, schema: str | None = None) -> AsyncReader:

@@ -31,7 +31,7 @@ from psycopg.types.json import JsonbLoader
 from psycopg.types.net import InetLoader
 
 from fbs_db import wording
-from fbs_db.connection import from_server, raise_if_lost, raw_cursors, refuse_pipeline, said_by
+from fbs_db.database.connection import from_server, raise_if_lost, raw_cursors, refuse_pipeline, said_by
 from fbs_db.errors import ServerError, TargetError, UsageError
 from fbs_db.reads.query import Page, Query, Read, page
 from fbs_db.reads.unreadable import Fetching, FiniteIntervalLoader, Unheld, held

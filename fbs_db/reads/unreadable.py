@@ -148,7 +148,8 @@ def _key(query: Query[Any]) -> Sequence[str]:
 @cache
 def home(source: str, column: str) -> tuple[str, str] | None:
     """The table and column that a column of a view or function shows, where one alone may be meant."""
-    from fbs_db import files, snapshot
+    from fbs_db import files
+    from fbs_db.schema import snapshot
 
     # Before PostgreSQL 16, views name each column with its table.
     objects = snapshot.expected([file.id for file in files.load()], 150000)

@@ -1,4 +1,4 @@
-"""A host by FBS's own guides, ``tests/guided``: one on a version of Django, with databases of its own."""
+"""A host by FBS's own guides, ``tests/hosts/guided``: one on a version of Django, with databases of its own."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from psycopg import sql
 
 from tests.conftest import DJANGOS, django_or_skip
 from tests.hosts import forks
-from tests.servers import Server
+from tests.support import ROOT
+from tests.support.servers import Server
 
-ROOT = Path(__file__).parents[2]
 VERSIONS = DJANGOS
 _numbers = count(1)
 _ENDS = ("", "_1", "_2", "_gw0", "_gw1")
@@ -58,7 +58,7 @@ class Guided:
 
     def run(self, *words: str, code: int = 0) -> str:
         returned, out, err = forks.run(
-            self.python, words, ROOT / "tests" / "guided", self._environment() | self.environment
+            self.python, words, ROOT / "tests" / "hosts" / "guided", self._environment() | self.environment
         )
         printed = out + err
         assert returned == code, printed
@@ -85,7 +85,7 @@ class Guided:
         return kept | {
             "DJANGO_SETTINGS_MODULE": "host.settings",
             "HOST_DATABASES": json.dumps({alias: self.place(alias) for alias in self.databases}),
-            "PYTHONPATH": f"{ROOT / 'tests' / 'guided'}{os.pathsep}{ROOT}",
+            "PYTHONPATH": f"{ROOT / 'tests' / 'hosts' / 'guided'}{os.pathsep}{ROOT}",
             "PYTHONDONTWRITEBYTECODE": "1",
         }
 

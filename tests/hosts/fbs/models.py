@@ -9,8 +9,8 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from tests.catalog import is_user_key, listed_tables
 from tests.hosts import FIELDS
+from tests.support.catalog import is_user_key, listed_tables
 
 #: None for the list itself; 2.0.2 lacks a table, and 2.0.6 has other names for some; "later" has all later names.
 _RELEASE: str | None = settings.FBS_RELEASE

@@ -11,9 +11,9 @@ from django.core.management.commands import flush
 from django.db import connections, router
 
 from fbs_db import files
-from fbs_db.config import BASE
-from fbs_db.django.conf import quoted
+from fbs_db.database.django_settings import quoted
 from fbs_db.django.install import is_there, place_of
+from fbs_db.files import BASE
 
 
 class Command(flush.Command):  # type: ignore[misc]

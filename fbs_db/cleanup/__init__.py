@@ -1,0 +1,1 @@
+"""What goes when host rows and users go."""

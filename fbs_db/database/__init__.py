@@ -1,0 +1,1 @@
+"""Which database, and a session on it."""

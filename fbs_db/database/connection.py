@@ -1,0 +1,343 @@
+"""A connection to a database, and what its errors mean."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+from urllib.parse import quote
+
+import psycopg
+from psycopg import AsyncConnection, Connection, RawCursor, conninfo, pq
+from psycopg.rows import tuple_row
+
+from fbs_db import wording
+from fbs_db.database.locks import named
+from fbs_db.errors import (
+    ConnectionFailed,
+    ConnectionLost,
+    FbsDbError,
+    LockTimeout,
+    PoolerRefused,
+    ServerError,
+    ServerOutOfResources,
+    TargetError,
+    UnreadableValue,
+    UnsupportedServer,
+    UsageError,
+)
+
+#: The oldest server that is tested.
+OLDEST_SERVER = 15
+
+#: With it a server that works for a client looks whether that is still there; on Windows it cannot, and refuses.
+CLIENT_CHECK = "client_connection_check_interval"
+#: Settings under which SQL means what is written, and values are sent as psycopg reads them: in SQL_ASCII all texts
+#: are bytes to it, and other encodings than UTF-8 lack characters. And a statement ends soon after its client.
+_PLAIN = {
+    CLIENT_CHECK: "1s",
+    "client_encoding": "UTF8",
+    "datestyle": "ISO",
+    "intervalstyle": "postgres",
+    "quote_all_identifiers": "off",
+    "standard_conforming_strings": "on",
+}
+#: Sets those that are not so, which a database or a role may have otherwise, for the session or (%s) the transaction.
+PLAIN = (
+    "select set_config(name, value, %s) from (values "
+    + ", ".join(f"('{name}', '{value}')" for name, value in _PLAIN.items())
+    + ") as plain (name, value) where split_part(current_setting(name, true), ',', 1) <> value"
+    f" and (name <> '{CLIENT_CHECK}' or version() !~* 'windows|mingw|cygwin|visual c|msvc')"
+)
+
+_UNFIT_HINTS = {
+    "22021": "This database is in SQL_ASCII, which takes any bytes. To see them: set client_encoding = 'SQL_ASCII';",
+    "22P05": "Use characters that the database's encoding has.",
+    "25006": "Transactions are read-only here: see default_transaction_read_only.",
+}
+_CONNECT_HINTS = (
+    (r"could not translate host name|[Nn]ame or service not known", "Check the host's name."),
+    (r"onnection refused", "Check host and port, and that the server runs and listens there."),
+    (r"No such file or directory", "No server listens on that socket: check the host, and that the server runs."),
+    (r"password authentication failed", "Check the password (PGPASSWORD, or a line in ~/.pgpass)."),
+    (r"no password supplied", "Give the password: in PGPASSWORD, or as a line in ~/.pgpass."),
+    (r"database \".*\" does not exist", "Create it first, for example with: createdb NAME"),
+    (r"role \".*\" does not exist", "Name a role that exists, or create it: createuser NAME"),
+    (r"no pg_hba.conf entry", "The server's pg_hba.conf does not let this role in from here."),
+    (r"statement timeout", "Give the role more time: alter role NAME set statement_timeout = '1min';"),
+    (r"timeout expired", "Nothing answered there: check host, port and firewall."),
+    (r"definition of service \".*\" not found", "Check PGSERVICE and ~/.pg_service.conf."),
+)
+
+
+def shown(where: str | Connection | AsyncConnection) -> str:
+    """A connection string as a URL without its password, fit to be printed."""
+    if not isinstance(where, str):
+        info = where.info
+        user, host, port, name = info.user, info.host, str(info.port), info.dbname
+    else:
+        options = {**_environment(), **conninfo.conninfo_to_dict(where)}
+        user, host, port, name = (str(options.get(key) or "") for key in ("user", "host", "port", "dbname"))
+        if service := options.get("service"):
+            return f"service={service}"
+    at = quote(user, safe="") + "@" if user else ""
+    if host.startswith(("/", "@")):
+        port_part = f"&port={port}" if port and str(port) != "5432" else ""
+        return f"postgresql://{at}/{quote(name)}?host={quote(host)}{port_part}"
+    return f"postgresql://{at}{host}{f':{port}' if port else ''}/{quote(name)}"
+
+
+def _environment() -> dict[str, str | None]:
+    names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "dbname": "PGDATABASE", "service": "PGSERVICE"}
+    return {key: os.environ[name] for key, name in names.items() if os.environ.get(name)}
+
+
+@contextmanager
+def connected(where: str, application: str = "fbs-db") -> Iterator[Connection]:
+    """A connection of our own, in autocommit, closed at the end.
+
+    Parameters:
+        where: a connection string from `resolve`.
+        application: name under which the server lists the connection.
+
+    Raises:
+        ConnectionFailed: there is no way in.
+        ConnectionLost: it broke while it was used.
+        UnsupportedServer: the server is older than PostgreSQL 15.
+    """
+    connection = connect_to(where, application)
+    try:
+        check_server(connection)
+        yield connection
+    finally:
+        connection.close()
+
+
+def settled(where: str, application: str) -> str:
+    """A connection string with the defaults that suit us: a dead peer is noticed in seconds, not in hours."""
+    defaults = {
+        "fallback_application_name": application,
+        "client_encoding": "utf8",
+        "keepalives_idle": "5",
+        "keepalives_interval": "2",
+        "keepalives_count": "3",
+        "tcp_user_timeout": "11000",
+    }
+    if "PGCONNECT_TIMEOUT" not in os.environ:
+        defaults["connect_timeout"] = "10"
+    return conninfo.make_conninfo("", **{**defaults, **conninfo.conninfo_to_dict(where)})
+
+
+def connect_to(where: str, application: str) -> Connection:
+    """A connection of our own, in autocommit, for the caller to close.
+
+    Raises:
+        ConnectionFailed: there is no way in.
+    """
+    try:
+        connection = psycopg.connect(settled(where, application), autocommit=True)
+        connection.execute(PLAIN.encode(), (False,))
+        return connection
+    except psycopg.Error as error:
+        raise no_connection(where, error) from error
+
+
+def looks_for_clients(where: str) -> bool:
+    """Whether a client may ask there for `CLIENT_CHECK` as it connects, which poolers refuse as well."""
+    with suppress(FbsDbError, psycopg.Error), connected(where) as connection:
+        row = connection.execute("select pg_backend_pid(), current_setting(%s, true)", (CLIENT_CHECK,)).fetchone()
+        return row == (connection.info.backend_pid, "1s")
+    return False
+
+
+def no_connection(where: str, error: psycopg.Error) -> ConnectionFailed:
+    """What to say where psycopg could not connect."""
+    reason = " ".join(dict.fromkeys(line.strip() for line in str(error).splitlines() if line.strip()))
+    hint = next((hint for pattern, hint in _CONNECT_HINTS if re.search(pattern, reason)), "")
+    return ConnectionFailed(f"No connection to {shown(where)}: {reason}", hint=hint)
+
+
+def check_server(connection: Connection | AsyncConnection) -> None:
+    """Refuse a server that is too old.
+
+    Raises:
+        UnsupportedServer: it is older than PostgreSQL 15.
+    """
+    version = connection.info.server_version
+    if version < OLDEST_SERVER * 10000:
+        raise UnsupportedServer(
+            f"The server at {shown(connection)} is PostgreSQL {version // 10000}.",
+            hint=f"fbs-db needs PostgreSQL {OLDEST_SERVER} or newer.",
+        )
+
+
+@contextmanager
+def lent(connection: Connection) -> Iterator[None]:
+    """A block in which a connection of the caller's is plain too.
+
+    Raises:
+        UsageError: its cursors take no %s.
+    """
+    if issubclass(connection.cursor_factory, RawCursor):
+        raise raw_cursors()
+    local = connection.info.transaction_status is pq.TransactionStatus.INTRANS
+    with settings_kept(connection, _PLAIN, local=local), connection.cursor(row_factory=tuple_row) as cursor:
+        cursor.execute(PLAIN.encode(), (local,))
+        yield
+
+
+def refuse_pipeline(connection: Connection[Any] | AsyncConnection[Any]) -> None:
+    """Refuse a connection on which no answer comes before the next statement is sent.
+
+    Raises:
+        UsageError: it is in pipeline mode.
+    """
+    if connection.info.pipeline_status is not pq.PipelineStatus.OFF:
+        raise UsageError(
+            "The connection is in pipeline mode.",
+            hint="Call this before or after the block of its pipeline(), or pass another connection.",
+        )
+
+
+def raw_cursors() -> UsageError:
+    """What to say of cursors that our statements do not fit."""
+    return UsageError(
+        "The connection's cursors take $1 for a parameter; FBS's statements have %s.",
+        hint="Pass a connection with another cursor_factory, or server_cursor_factory.",
+    )
+
+
+@contextmanager
+def settings_kept(connection: Connection, names: Iterable[str], *, local: bool) -> Iterator[None]:
+    """A block after which the settings are what they were, whatever it sets.
+
+    Parameters:
+        names: those it sets.
+        local: whether to set them for the caller's transaction alone, as the block does.
+    """
+    query = "select " + ", ".join(f"coalesce(current_setting('{name}', true), '')" for name in names)
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        kept = cursor.execute(query.encode()).fetchone() or ()
+    before = [value.decode() if isinstance(value, bytes) else value for value in kept]  # bytes in SQL_ASCII
+    try:
+        yield
+    finally:
+        if connection.info.transaction_status in (pq.TransactionStatus.IDLE, pq.TransactionStatus.INTRANS):
+            connection.execute(
+                "select set_config(name, value, %s) from unnest(%s::text[], %s::text[]) as kept (name, value)"
+                " where coalesce(current_setting(name, true), '') <> value",
+                (local, list(names), before),
+            )
+
+
+@contextmanager
+def errors_of_server(connection: Connection) -> Iterator[None]:
+    """Errors of psycopg leave the block as our own, each with its cause."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise_if_lost(connection, error)
+        ours = from_server(error) or ServerError(said_by(error), hint=_hint(connection, error))
+        if isinstance(ours, LockTimeout):
+            named(ours, connection)
+        raise ours from error
+    except LockTimeout as error:
+        named(error, connection)
+        raise
+
+
+def _hint(connection: Connection, error: psycopg.Error) -> str:
+    """The server's own hint; of a statement that ran out of time, what gives it more."""
+    if error.sqlstate == "57014" and "statement timeout" in str(error):
+        return f"Give it more time: alter role {connection.info.user} set statement_timeout = '1min';"
+    return error.diag.message_hint or ""
+
+
+def raise_if_lost(connection: Connection[Any] | AsyncConnection[Any], error: BaseException) -> None:
+    """Turn an error into `ConnectionLost` where the connection is gone."""
+    if connection.closed or connection.broken:
+        reason = " ".join(str(error).split())
+        raise ConnectionLost(
+            f"The connection broke: {reason}",
+            hint="What was not committed is undone. When the server is back, type the same again.",
+        ) from error
+
+
+def said_by(error: psycopg.Error) -> str:
+    """What the server said, in one line."""
+    parts = (error.diag.message_primary or str(error), error.diag.message_detail or "")
+    return " ".join(" ".join(parts).split())
+
+
+def from_server(error: psycopg.Error, message: str = "", statement: str = "") -> FbsDbError | None:
+    """Our exception for an error of the server's that is nobody's bug; else None.
+
+    What stays of the work that failed is not known here: whoever rolls back says so.
+
+    Parameters:
+        error: what psycopg raised.
+        message: what to say; by default the server's own words.
+        statement: what was sent, where that is known.
+    """
+    message = message or said_by(error)
+    hint = wording.completed(error.diag.message_hint or "")
+    sqlstate = error.sqlstate or ""
+    if sqlstate in ("55P03", "40P01"):
+        return LockTimeout(
+            message,
+            hint="Somebody holds what this changes. Try again later.",
+            statement=statement or error.diag.context or "",
+        )
+    if sqlstate == "42501":
+        return TargetError(message, hint=hint or "Connect as a role that may do this.")
+    if sqlstate in _UNFIT_HINTS:
+        return (UnreadableValue if sqlstate == "22021" else TargetError)(message, hint=_UNFIT_HINTS[sqlstate])
+    if sqlstate.startswith("53"):
+        return ServerOutOfResources(message, hint=f"{hint} Make room, then type the same again.".strip())
+    if sqlstate.startswith("FB"):
+        return TargetError(message, hint=hint)
+    return None
+
+
+def refuse_transaction_pooler(connection: Connection, hint: str) -> None:
+    """Refuse a connection whose session is not one server session, and say what to do instead.
+
+    A pooler shows itself by a backend number that is not the server's. One that
+    pools sessions is fine. One that pools transactions gives the next one another
+    server session, or ours to the next client: a few clients bring that to light.
+
+    Raises:
+        PoolerRefused: the session is shared between clients.
+    """
+    server_pid = _server_pid(connection)
+    if connection.info.backend_pid == server_pid:
+        return
+    info = connection.info
+    where = conninfo.make_conninfo("", **{**info.get_parameters(), "password": info.password})
+    held: list[Connection] = []
+    try:
+        for _ in range(3):
+            other = psycopg.connect(where)  # holds its server session: not in autocommit
+            held.append(other)
+            if _server_pid(other) == server_pid or _server_pid(connection) != server_pid:
+                raise _pooler(hint)
+    except psycopg.Error as error:
+        if "statement pooling" in str(error):
+            raise _pooler(hint) from error
+        raise
+    finally:
+        for other in held:
+            other.close()
+
+
+def _server_pid(connection: Connection) -> int:
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        return int((cursor.execute("select pg_backend_pid()").fetchone() or (0,))[0])
+
+
+def _pooler(hint: str) -> PoolerRefused:
+    return PoolerRefused(
+        "A pooler stands between here and PostgreSQL, and gives each transaction another server session.", hint=hint
+    )

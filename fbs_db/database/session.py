@@ -1,0 +1,273 @@
+"""A connection ready for work in one schema: our own, or one the caller lent."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import Connection, pq, sql
+from psycopg.rows import tuple_row
+
+from fbs_db import wording
+from fbs_db.database import project
+from fbs_db.database.config import DatabaseConfig
+from fbs_db.database.connection import check_server, connected, errors_of_server, lent, raise_if_lost, refuse_pipeline
+from fbs_db.database.locks import Patience, patiently
+from fbs_db.database.which import resolve
+from fbs_db.errors import ConnectionLost, FbsDbError, TargetError, UsageError
+from fbs_db.reports import Progress
+
+logger = logging.getLogger("fbs_db")
+_LEVELS = {"WARNING": logging.WARNING, "NOTICE": logging.INFO, "INFO": logging.INFO}
+
+#: What is said once the rollback of all that was done is seen.
+NOTHING_CHANGED = "Nothing was changed."
+
+Database = str | DatabaseConfig | Connection | None
+
+
+@dataclass(frozen=True)
+class Session:
+    """A connection, the schema in which it works, and what the configuration adds.
+
+    Attributes:
+        connection: in autocommit, or in a transaction of the caller's.
+        schema: a schema that exists.
+        place: what the project says of this database.
+    """
+
+    connection: Connection
+    schema: str
+    place: DatabaseConfig
+
+    def cursor(self) -> psycopg.Cursor[tuple[Any, ...]]:
+        """A cursor that answers tuples, whatever the caller's connection prefers."""
+        return self.connection.cursor(row_factory=tuple_row)
+
+    def table(self, name: str) -> str:
+        """A host's table as ``schema.table``, found as the connection's role would find it.
+
+        Raises:
+            UsageError, TargetError: it is no name of a table, or of none here.
+        """
+        hint = "Name a table of the host's, with its schema where it has one, such as auth_user."
+        if "\0" in name:
+            raise UsageError("The name of a table holds no NUL character.", hint=hint)
+        query = """
+            select case when c.relkind in ('r', 'p') then format('%%I.%%I', n.nspname, c.relname) end
+            from pg_catalog.pg_class as c
+            inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
+            where c.oid = coalesce(
+                to_regclass(%(table)s),
+                case when cardinality(parse_ident(%(table)s)) = 1 then to_regclass(%(here)s) end
+            )
+            """
+        try:
+            with self.connection.transaction():
+                row = self.cursor().execute(query, {"table": name, "here": f"{self.quoted_schema}.{name}"}).fetchone()
+        except psycopg.Error as error:
+            raise_if_lost(self.connection, error)
+            raise TargetError(f"{name} is not the name of a table: {error.diag.message_primary}.", hint=hint) from error
+        if row is None:
+            raise TargetError(f"There is no table {name} here.", hint=hint)
+        if row[0] is None:
+            raise TargetError(f"{name} is not a table.", hint=hint)
+        return str(row[0])
+
+    def may(self, privilege: str, table: str) -> bool:
+        """Whether one of FBS's tables is there and the role may, say, ``select`` from it, whichever row."""
+        query = (
+            "select has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, %s)"
+            " and not row_security_active(c.oid)"
+            " from pg_catalog.pg_class as c inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid"
+            " where n.nspname = %s and c.relname = %s"
+        )
+        return self.select(query, privilege, self.schema, table) == [(True,)]
+
+    def grants(self, *tables: str) -> str:
+        """The statements that let the role read some of FBS's tables, as far as it may not yet; empty where it may."""
+        # From the catalogs alone: without usage of the schema the role cannot name what is in it.
+        query = """
+            select
+                coalesce(
+                    string_agg(format('%%I', c.relname), ', ' order by c.relname)
+                    filter (where not has_table_privilege(c.oid, 'select')),
+                    ''
+                ),
+                has_schema_privilege(n.oid, 'usage'), quote_ident(n.nspname), quote_ident(current_user)
+            from pg_catalog.pg_namespace as n
+            left join pg_catalog.pg_class as c on n.oid = c.relnamespace and c.relname = any(%s)
+            where n.nspname = %s
+            group by n.oid, n.nspname
+            """
+        ((unread, usage, schema, role),) = self.select(query, list(tables), self.schema)
+        statements = [] if usage else [f"grant usage on schema {schema} to {role};"]
+        if unread:
+            named = unread if schema == "public" else ", ".join(f"{schema}.{name}" for name in unread.split(", "))
+            statements.append(f"grant select on {named} to {role};")
+        return " ".join(statements)
+
+    def call(self, function: str, *arguments: object) -> list[tuple[Any, ...]]:
+        """The rows that one of FBS's functions answers."""
+        places = sql.SQL(", ").join([sql.Placeholder()] * len(arguments))
+        return self.select(sql.SQL("select * from {{fbs}}{}({})").format(sql.Identifier(function), places), *arguments)
+
+    def calling(self, function: str, *arguments: object) -> str:
+        """The statement that `call` sends, with its values, as a line that psql runs."""
+        values = sql.SQL(", ").join(map(sql.Literal, arguments))
+        statement = sql.SQL("select * from {}({});").format(sql.Identifier(self.schema, function), values)
+        return statement.as_string(self.connection)
+
+    def select(self, query: str | sql.Composed, *arguments: object) -> list[tuple[Any, ...]]:
+        """The rows of a statement, in which {fbs} stands for the schema and a dot; none where it gives none.
+
+        Raises:
+            TargetError: what it reads is not installed here.
+        """
+        text = query if isinstance(query, str) else query.as_string(self.connection)
+        schema = self.quoted_schema.replace("%", "%%") if arguments else self.quoted_schema
+        text = text.replace("{fbs}", f"{schema}.")
+        try:
+            cursor = self.cursor().execute(text.encode(), arguments or None)
+            return [] if cursor.description is None else cursor.fetchall()
+        except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction) as error:
+            missing = error.diag.message_primary
+            raise TargetError(
+                f"FBS is not whole in schema {self.schema}: {missing}.", hint=f"Type: {wording.command('migrate')}"
+            ) from error
+
+    def translated(self) -> AbstractContextManager[None]:
+        """A block whose errors of psycopg's leave it as ours."""
+        return errors_of_server(self.connection)
+
+    @property
+    def quoted_schema(self) -> str:
+        """The schema's name as it stands in SQL."""
+        return sql.Identifier(self.schema).as_string(self.connection)
+
+
+@contextmanager
+def session(
+    database: Database, schema: str | None, *, start: bool = False, application: str = "fbs-db"
+) -> Iterator[Session]:
+    """Connect, or borrow the caller's connection and give it back as it was.
+
+    Parameters:
+        database: a configured database or its name, connection string, open connection,
+            or None to look it up.
+        schema: where FBS's tables are; None for the configured one, or ``public``.
+        start: whether an embedded server may be created where there is none.
+        application: name under which the server lists a connection of our own.
+
+    Raises:
+        ConnectionFailed, ConnectionLost, UnsupportedServer, EmbeddedServerError:
+            there is no fit connection.
+        TargetError: there is no such schema.
+        UsageError: the connection lent is closed, or its transaction failed.
+    """
+    if isinstance(database, Connection):
+        place = project.of_lent_connection()
+    else:
+        where, place = resolve(database, start=start)
+    given_schema, schema = schema, schema or place.schema or "public"
+    if "\0" in schema:
+        raise UsageError("The name of a schema holds no NUL character.")
+    if schema.startswith("pg_") or schema in ("information_schema", "$user"):
+        raise UsageError(f"{schema} is PostgreSQL's own name.", hint="Choose another schema.")
+    with ExitStack() as stack:
+        stack.enter_context(_given(database, given_schema))
+        if isinstance(database, Connection):
+            connection = stack.enter_context(_borrowed(database))
+        else:
+            connection = stack.enter_context(connected(where, application))
+        stack.enter_context(_notices_logged(connection))
+        stack.enter_context(errors_of_server(connection))
+        at = Session(connection, schema, place)
+        _require_schema(at)
+        yield at
+
+
+def _given(database: Database, schema: str | None) -> AbstractContextManager[None]:
+    """A block in which messages name the database and the schema as the caller did."""
+    if database is None:
+        return wording.given(schema=schema) if schema else nullcontext()
+    if isinstance(database, DatabaseConfig):
+        return wording.given(database=database.name if len(project.read().databases) > 1 else None, schema=schema)
+    return wording.given(database=database if isinstance(database, str) else None, schema=schema)
+
+
+@contextmanager
+def told_what_stays(stays: Callable[[], str] = str) -> Iterator[None]:
+    """A block whose errors say what stays of its work: nothing, or what is named.
+
+    Around transactions: an error leaves them once they are rolled back.
+
+    Parameters:
+        stays: tells, in a sentence, what is done for good; empty where nothing is.
+    """
+    try:
+        yield
+    except FbsDbError as error:
+        nothing = "" if isinstance(error, ConnectionLost) else NOTHING_CHANGED  # that one says so itself
+        error.hint = sentences(error.hint.replace(NOTHING_CHANGED, "").strip(), stays() or nothing)
+        raise
+
+
+def sentences(*texts: str) -> str:
+    """Texts in one line, but where one ends with something to be typed."""
+    said = ""
+    for text in filter(None, texts):
+        said += ("" if not said else " " if said.endswith(".") else "\n") + text
+    return said
+
+
+@contextmanager
+def _borrowed(connection: Connection) -> Iterator[Connection]:
+    if connection.closed:
+        raise UsageError("The connection is closed.", hint="Pass an open one.")
+    status = connection.info.transaction_status
+    if status is pq.TransactionStatus.INERROR:
+        raise UsageError("The connection's transaction has failed.", hint="Roll it back first.")
+    refuse_pipeline(connection)
+    check_server(connection)
+    if not connection.autocommit:
+        connection.execute("select")  # as with any statement, the caller's transaction begins
+    with lent(connection):
+        yield connection
+
+
+@contextmanager
+def _notices_logged(connection: Connection) -> Iterator[None]:
+    def log(notice: psycopg.errors.Diagnostic) -> None:
+        level = _LEVELS.get(notice.severity_nonlocalized or "", logging.DEBUG)
+        logger.log(level, "PostgreSQL: %s", notice.message_primary)
+
+    connection.add_notice_handler(log)
+    try:
+        yield
+    finally:
+        connection.remove_notice_handler(log)
+
+
+def _require_schema(at: Session) -> None:
+    found = at.cursor().execute("select from pg_catalog.pg_namespace where nspname::text = %s", (at.schema,))
+    if found.fetchone() is None:
+        raise TargetError(
+            f"There is no schema {at.schema}.", hint=f"Create it first: create schema {at.quoted_schema};"
+        )
+
+
+def call_patiently(
+    at: Session, progress: Callable[[Progress], None], function: str, *arguments: object
+) -> list[tuple[Any, ...]]:
+    """Call again where a lock could not be had, unless a transaction of the caller's is at stake."""
+
+    def work() -> list[tuple[Any, ...]]:
+        with at.translated(), at.connection.transaction():
+            return at.call(function, *arguments)
+
+    return patiently(work, Patience(at.connection, progress))

@@ -1,0 +1,83 @@
+"""Which database is meant.
+
+In order: what the caller names, ``DATABASE_URL``, libpq's own variables, what the
+project configures, and where none of them is set the embedded server.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+import psycopg
+from psycopg import conninfo
+
+from fbs_db.database import project, server
+from fbs_db.database.config import DEFAULT, Config, DatabaseConfig
+from fbs_db.errors import UsageError
+
+_LIKE = "Write it like postgresql://user@host:5432/database"
+_LIBPQ_VARIABLES = ("PGSERVICE", "PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE")
+
+
+def resolve(
+    database: str | DatabaseConfig | None = None, *, start: bool = False, source: str = "the argument"
+) -> tuple[str, DatabaseConfig]:
+    """The connection string to use, and what the project says of that database.
+
+    Parameters:
+        database: a configured database or its name, or URL or libpq keywords; None to look
+            at the environment.
+        start: whether an embedded server may be created where there is none.
+        source: where the caller has it from, for the messages.
+
+    Raises:
+        UsageError: what is named is no connection string for PostgreSQL, nor a database
+            of the project's.
+        EmbeddedServerError: nothing is named, and there is no embedded server.
+    """
+    known = project.read()
+    if isinstance(database, DatabaseConfig):
+        place = database
+    elif database is None:
+        place = known.default
+    elif database in known.databases:
+        place = known.databases[database]
+    else:
+        return _checked(database, source, known), project.of_lent_connection()
+    if (place.name != DEFAULT or known.definite) and (named := place.connection_string()):
+        return _checked(named, f"{known.source}, database {place.name}"), place
+    if url := os.environ.get("DATABASE_URL"):
+        return _checked(url, "DATABASE_URL"), place
+    if any(os.environ.get(name) for name in _LIBPQ_VARIABLES):
+        return "", place
+    if configured := place.connection_string():
+        return _checked(configured, f"{known.source}, database {place.name}"), place
+    return server.start(reason="No database is named.") if start else server.running(), place
+
+
+def _checked(text: str, source: str, known: Config | None = None) -> str:
+    """The text, if libpq can read it. What is wrong with it is told without quoting
+    it: where a password holds a character that should be encoded, any part may be it."""
+    text = text.strip()
+    scheme = re.match(r"([\w+.-]+)://", text)
+    if scheme and scheme[1] not in ("postgresql", "postgres"):
+        raise UsageError(f"The URL from {source} begins with {scheme[1]}://; fbs-db speaks to PostgreSQL.", hint=_LIKE)
+    fault = "" if text else "it is empty"
+    try:
+        options = {key: str(value) for key, value in conninfo.conninfo_to_dict(text).items()}
+    except psycopg.ProgrammingError:
+        options = {}
+        fault = fault or "libpq cannot read it"
+    if any(not re.fullmatch(r"\d{1,5}", port) or int(port) > 65535 for port in options.get("port", "1").split(",")):
+        fault = "its port is not a number up to 65535"
+    if scheme:
+        authority, _, rest = re.sub(r"[/?#]", "\0", text[scheme.end() :], count=1).partition("\0")
+        if authority.count("@") > 1 or "@" in rest:
+            fault = "it has an @ too many; in a password write %40 for @, %2F for /, %3F for ?"
+    if any("password=" in value for key, value in options.items() if key != "password"):
+        fault = "its password is not where one is looked for"
+    if fault:
+        names = f", or name a configured database: {', '.join(known.databases)}" if known and known.source else ""
+        raise UsageError(f"The connection string from {source} is malformed: {fault}.", hint=_LIKE + names) from None
+    return text

@@ -1,0 +1,407 @@
+"""What a database has of FBS, read from the catalog in one snapshot."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from psycopg import pq
+
+from fbs_db import files
+from fbs_db.database.session import Session
+from fbs_db.docs import queries
+from fbs_db.errors import TargetError
+from fbs_db.reports import Column
+from fbs_db.wording import command
+
+#: Where an object belongs that no file creates.
+ELSEWHERE = "other"
+
+#: What components hold whose first file does not say it.
+_HOLDS = {
+    "base": "The history of applied files, settings, ties to the host's users and records, clean-up, checks.",
+    ELSEWHERE: "What none of FBS's files makes, though its name begins with fbs_.",
+}
+
+_SHORT_TYPES = (
+    ("character varying", "varchar"),
+    ("timestamp with time zone", "timestamptz"),
+    ("timestamp without time zone", "timestamp"),
+)
+_RULES = {"a": "no action", "r": "restrict", "c": "cascade", "n": "set null", "d": "set default"}
+
+
+@dataclass(frozen=True)
+class Link:
+    """A foreign key.
+
+    Attributes:
+        table: the table that has it.
+        columns: its columns.
+        target: the table it points at; with its schema where that is another one.
+        target_columns: the columns it points at.
+        on_delete: ``cascade``, ``set null``, ``set default``, ``restrict`` or ``no action``.
+    """
+
+    table: str
+    columns: tuple[str, ...]
+    target: str
+    target_columns: tuple[str, ...]
+    on_delete: str
+
+
+@dataclass(frozen=True)
+class UserLink:
+    """A column that holds the key of one of the host's users.
+
+    Attributes:
+        table, column: which.
+        on_delete: ``cascade`` or ``set null``.
+        user_table: the host's table it is tied to; empty while it is not.
+    """
+
+    table: str
+    column: str
+    on_delete: str
+    user_table: str
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What is done with rows about a host's record when that goes."""
+
+    name: str
+    table: str
+    action: str
+    description: str
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What can be adjusted: name, present value, what it may be, what it does."""
+
+    name: str
+    value: str | None
+    allowed: str
+    description: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with all that hangs on it.
+
+    Attributes:
+        name, comment: its name, and what it holds.
+        columns: in their order.
+        primary_key: its columns; empty where there is none.
+        unique: the columns of each further unique set.
+        checks: the conditions that rows must meet.
+        links: its foreign keys, those of user columns apart.
+        linked_from: the foreign keys that point at it.
+        users: its columns that hold a user's key.
+        rules: what is done with its rows when a host's record goes.
+        indexes, triggers: name and definition of each; indexes that a key implies are left out.
+    """
+
+    name: str
+    comment: str
+    columns: tuple[Column, ...]
+    primary_key: tuple[str, ...] = ()
+    unique: tuple[tuple[str, ...], ...] = ()
+    checks: tuple[str, ...] = ()
+    links: tuple[Link, ...] = ()
+    linked_from: tuple[Link, ...] = ()
+    users: tuple[UserLink, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    indexes: tuple[tuple[str, str], ...] = ()
+    triggers: tuple[tuple[str, str], ...] = ()
+
+    def marks(self, column: str) -> tuple[str, ...]:
+        """What keys a column is part of: ``PK``, ``FK``, ``user``, ``U`` (unique)."""
+        found = (
+            ("PK", column in self.primary_key),
+            ("FK", any(column in link.columns for link in self.links)),
+            ("user", any(column == user.column for user in self.users)),
+            ("U", any(column in columns for columns in self.unique)),
+        )
+        return tuple(mark for mark, so in found if so)
+
+
+@dataclass(frozen=True)
+class View:
+    """A view: name, what it shows, and its columns."""
+
+    name: str
+    comment: str
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function or procedure.
+
+    Attributes:
+        name: its name; several may bear one.
+        arguments: as they are declared, with defaults.
+        result: what it returns; empty for a procedure.
+        comment: what it does.
+    """
+
+    name: str
+    arguments: str
+    result: str
+    comment: str
+
+    @property
+    def signature(self) -> str:
+        return f"{self.name}({self.arguments})"
+
+
+@dataclass(frozen=True)
+class Component:
+    """A part of FBS.
+
+    Attributes:
+        name: such as ``workflow``.
+        files: each of its files, without ending, and what the file's first lines say it holds.
+        tables, views, functions: in the order in which the files make them.
+    """
+
+    name: str
+    files: tuple[tuple[str, str], ...]
+    tables: tuple[Table, ...]
+    views: tuple[View, ...]
+    functions: tuple[Function, ...]
+
+    @property
+    def description(self) -> str:
+        """What it holds, in a sentence."""
+        if self.name in _HOLDS:
+            return _HOLDS[self.name]
+        return self.files[0][1].partition(". ")[0].rstrip(".") + "."
+
+
+@dataclass(frozen=True)
+class Reference:
+    """All of FBS that a database has.
+
+    Attributes:
+        schema: where.
+        components: in the order of the files.
+        domains: name, type and comment of each.
+        rules: what is done when a host's record goes; the host's own rules too.
+        settings: what can be adjusted.
+        current: the last file that is applied.
+    """
+
+    schema: str
+    components: tuple[Component, ...]
+    domains: tuple[tuple[str, str, str], ...] = ()
+    rules: tuple[Rule, ...] = ()
+    settings: tuple[Setting, ...] = ()
+    current: str = ""
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        return tuple(table for component in self.components for table in component.tables)
+
+    @property
+    def users(self) -> tuple[UserLink, ...]:
+        return tuple(user for table in self.tables for user in table.users)
+
+
+@dataclass
+class _Parts:
+    """What belongs to each table, by its name."""
+
+    columns: dict[str, list[Column]] = field(default_factory=lambda: defaultdict(list))
+    keys: dict[str, list[tuple[str, ...]]] = field(default_factory=lambda: defaultdict(list))
+    unique: dict[str, list[tuple[str, ...]]] = field(default_factory=lambda: defaultdict(list))
+    checks: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    links: dict[str, list[Link]] = field(default_factory=lambda: defaultdict(list))
+    linked_from: dict[str, list[Link]] = field(default_factory=lambda: defaultdict(list))
+    users: dict[str, list[UserLink]] = field(default_factory=lambda: defaultdict(list))
+    rules: dict[str, list[Rule]] = field(default_factory=lambda: defaultdict(list))
+    indexes: dict[str, list[tuple[str, str]]] = field(default_factory=lambda: defaultdict(list))
+    triggers: dict[str, list[tuple[str, str]]] = field(default_factory=lambda: defaultdict(list))
+
+
+def read(at: Session, directory: Path | None = None) -> Reference:
+    """All of FBS in a session's schema: whatever there bears a name that begins with ``fbs_``.
+
+    Parameters:
+        at: where to look.
+        directory: the SQL files, which say what belongs to which component.
+
+    Raises:
+        TargetError: there is nothing, or it may not be read.
+    """
+    with _one_snapshot(at):
+        relations = at.select(queries.RELATIONS, at.schema)
+        if not any(name == "fbs_migrations" for name, *_ in relations):
+            raise TargetError(f"FBS is not installed in schema {at.schema}.", hint=f"Type: {command('migrate')}")
+        parts = _parts(at)
+        functions = [
+            Function(name, _lowered(arguments), _lowered(result), comment)
+            for name, arguments, result, comment in at.select(queries.FUNCTIONS, at.schema)
+        ]
+        domains = tuple((name, _short(base), comment) for name, base, comment in at.select(queries.DOMAINS, at.schema))
+        settings = (
+            tuple(Setting(*row) for row in at.select(queries.SETTINGS)) if at.may("select", "fbs_settings") else ()
+        )
+        applied = at.select("select max(migration_id) from {fbs}fbs_migrations")
+    tables = {name: _table(name, comment, parts) for name, kind, comment in relations if kind != "view"}
+    views = {
+        name: View(name, comment, tuple(parts.columns[name])) for name, kind, comment in relations if kind == "view"
+    }
+    return Reference(
+        schema=at.schema,
+        components=_components(directory, tables, views, functions),
+        domains=domains,
+        rules=tuple(sorted((rule for rules in parts.rules.values() for rule in rules), key=lambda rule: rule.name)),
+        settings=settings,
+        current=applied[0][0] or "",
+    )
+
+
+def says(sql: str) -> str:
+    """What the first lines of an SQL file say it holds, as sentences."""
+    lines = []
+    for line in sql.splitlines():
+        text = line.removeprefix("--").strip()
+        if not line.startswith("--") or not text:
+            break
+        lines.append(text)
+    text = " ".join(lines).partition(": ")[2]
+    return text[:1].upper() + text[1:]
+
+
+@contextmanager
+def _one_snapshot(at: Session) -> Iterator[None]:
+    """FBS's own names are given without schema; whoever lent the connection finds it as it was."""
+    idle = at.connection.info.transaction_status is pq.TransactionStatus.IDLE
+    with at.connection.transaction(force_rollback=True):
+        if idle:
+            at.connection.execute("set transaction isolation level repeatable read, read only")
+        at.connection.execute("select set_config('search_path', %s, true)", (at.quoted_schema,))
+        yield
+
+
+def _parts(at: Session) -> _Parts:
+    parts = _Parts()
+    for table, name, type_, nullable, default, comment in at.select(queries.COLUMNS, at.schema):
+        parts.columns[table].append(Column(name, _short(type_), nullable, _plain(default), comment))
+    if any(name == "on_delete" for name in (column.name for column in parts.columns.get("fbs_user_columns", ()))):
+        for row in at.select(queries.USERS):
+            parts.users[row[0]].append(UserLink(*row))
+    if at.may("select", "fbs_cleanup_rules"):
+        for row in at.select(queries.RULES_OF_HOSTS):
+            parts.rules[row[1]].append(Rule(*row))
+    for table, kind, columns, target, target_columns, on_delete, definition, ours in at.select(
+        queries.CONSTRAINTS, at.schema
+    ):
+        if kind in ("p", "u"):
+            (parts.keys if kind == "p" else parts.unique)[table].append(tuple(columns))
+        elif kind == "c":
+            parts.checks[table].append(_condition(definition))
+        elif kind == "f" and not any([user.column] == columns for user in parts.users[table]):
+            link = Link(table, tuple(columns), target, tuple(target_columns), _RULES[on_delete])
+            if ours:
+                parts.links[table].append(link)
+            parts.linked_from[target].append(link)
+    for table, name, definition in at.select(queries.INDEXES, at.schema):
+        text = re.sub(r"^CREATE (UNIQUE )?INDEX .*? USING (btree )?", r"\1", definition)
+        parts.indexes[table].append((name, text))
+    for table, name, definition in at.select(queries.TRIGGERS, at.schema):
+        text = re.sub(r"^CREATE (?:CONSTRAINT )?TRIGGER \S+ (.*?) ON \S+ ", r"\1 ", definition)
+        parts.triggers[table].append((name, text))
+    return parts
+
+
+def _table(name: str, comment: str, parts: _Parts) -> Table:
+    keys = parts.keys[name]
+    order = [column.name for column in parts.columns[name]]
+    return Table(
+        name=name,
+        comment=comment,
+        columns=tuple(parts.columns[name]),
+        primary_key=keys[0] if keys else (),
+        unique=tuple(parts.unique[name]),
+        checks=tuple(parts.checks[name]),
+        links=tuple(parts.links[name]),
+        linked_from=tuple(parts.linked_from[name]),
+        users=tuple(sorted(parts.users[name], key=lambda user: order.index(user.column))),
+        rules=tuple(parts.rules[name]),
+        indexes=tuple(parts.indexes[name]),
+        triggers=tuple(parts.triggers[name]),
+    )
+
+
+def _components(
+    directory: Path | None, tables: dict[str, Table], views: dict[str, View], functions: list[Function]
+) -> tuple[Component, ...]:
+    home: dict[tuple[str, str], str] = {}
+    said: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for file in files.load(directory):
+        said[file.component].append((file.id, says(file.sql)))
+        for kind, name in file.creates:
+            home.setdefault((_kind(kind), name), file.component)
+    made = list(home)
+
+    def part(kind: str, name: str) -> str:
+        return home.get((kind, name), ELSEWHERE)
+
+    def place(kind: str, name: str) -> tuple[int, str]:
+        return (made.index((kind, name)) if (kind, name) in home else len(made), name)
+
+    found = []
+    for name in [*said, ELSEWHERE]:
+        component = Component(
+            name,
+            tuple(said[name]),
+            tuple(
+                tables[key] for key in sorted(tables, key=lambda key: place("table", key)) if part("table", key) == name
+            ),
+            tuple(views[key] for key in sorted(views, key=lambda key: place("view", key)) if part("view", key) == name),
+            tuple(
+                function
+                for function in sorted(functions, key=lambda one: (*place("function", one.name), one.arguments))
+                if part("function", function.name) == name
+            ),
+        )
+        if component.tables or component.views or component.functions:
+            found.append(component)
+    return tuple(found)
+
+
+def _kind(kind: str) -> str:
+    return {"materialized view": "view", "procedure": "function"}.get(kind, kind)
+
+
+def _short(type_: str) -> str:
+    for long, short in _SHORT_TYPES:
+        type_ = type_.replace(long, short)
+    return type_
+
+
+def _lowered(declaration: str) -> str:
+    """Arguments or result of a function, written as FBS's files write them."""
+    text = re.sub(r"('(?:[^']|'')*'|NULL)::[a-z ]+(\[\])?", lambda found: found[1].replace("NULL", "null"), declaration)
+    text = re.sub(r"^TABLE\(", "table (", text)
+    return _short(re.sub(r"\b(DEFAULT|SETOF|VARIADIC|OUT|INOUT)\b", lambda found: found[0].lower(), text))
+
+
+def _condition(definition: str) -> str:
+    """What a check demands, near to how one would write it."""
+    text = re.sub(r"^CHECK \((.*)\)( NOT VALID)?$", r"\1", definition, flags=re.DOTALL)
+    text = re.sub(r"('(?:[^']|'')*')::text\b", r"\1", text)
+    return re.sub(r" = ANY \(ARRAY\[([^\]]*)\]\)", r" in (\1)", text)
+
+
+def _plain(default: str) -> str:
+    """A default without the type that PostgreSQL adds to it."""
+    return re.sub(r"^('(?:[^']|'')*'|NULL)::[a-z_\" ]+(\(\d+\))?(\[\])?$", r"\1", default)

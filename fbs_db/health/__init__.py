@@ -1,0 +1,1 @@
+"""What differs from the files, and what brings it back."""

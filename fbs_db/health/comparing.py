@@ -1,0 +1,97 @@
+"""Whether an object is as it should be, and whether one that should not be there is left over."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+
+from fbs_db.schema.snapshot import Key, Object
+
+#: The check under which a repair looks at a column's rows before it is not null.
+REPAIR_CHECK = "fbs_repair_check"
+
+_INCLUDED = re.compile(r"(?<=\)) INCLUDE \(([^()]*)\)")
+# What reindex names the copies that it makes.
+_COPY = re.compile(r"(.+?)((?:_cc(?:new|old)\d*)+)")
+_LONGEST_NAME = 63
+
+
+def alike(there: Object, wanted: Object) -> bool:
+    """Whether an object is defined as it should be; who may execute a function beside FBS is a host's choice."""
+    if there.definition == wanted.definition:
+        return True
+    return _in_order(wanted) in (_in_order(there), _in_order(there).removesuffix(_revoke(there)))
+
+
+def is_kept_from_public(there: Object, wanted: Object) -> bool:
+    """Whether PUBLIC may not execute a function that FBS lets everybody execute."""
+    revoke = _revoke(there)
+    return there.kind == "function" and there.definition.endswith(revoke) and not wanted.definition.endswith(revoke)
+
+
+def is_unfinished(it: Object, objects: Mapping[Key, Object], found: Mapping[Key, Object]) -> bool:
+    """Whether it is what an interrupted statement left of an object of FBS.
+
+    That is an index that is not valid: a copy that ``reindex concurrently`` was making of an
+    index of FBS, or one made for a key; and the check of a repair.
+    """
+    table, _, name = it.name.partition(".")
+    if it.kind == "constraint":
+        return name == REPAIR_CHECK
+    if it.kind != "index" or not it.state:
+        return False
+    if ("constraint", it.name) in objects:
+        return True
+    copy = _COPY.fullmatch(name)
+    return copy is not None and any(
+        same_index(it, wanted) or same_index(it, found.get(wanted.key, wanted))
+        for wanted in _indexes_of(table, objects)
+        # PostgreSQL cuts the name of the index for what it adds.
+        if wanted.name.partition(".")[2][: _LONGEST_NAME - len(copy[2])] == copy[1]
+    )
+
+
+def same_index(it: Object, other: Object) -> bool:
+    """Whether two indexes, or an index and a key, are on the same columns."""
+    return _indexed(it) == _indexed(other)
+
+
+def _indexes_of(table: str, objects: Mapping[Key, Object]) -> Iterator[Object]:
+    return (it for it in objects.values() if it.kind in ("index", "constraint") and it.name.partition(".")[0] == table)
+
+
+def _indexed(it: Object) -> str:
+    if it.kind == "index":
+        text = _in_order(it)
+        return text.partition(" USING btree ")[2] or text.partition(" USING ")[2]
+    return "(" + it.definition.partition("(")[2]
+
+
+def _revoke(it: Object) -> str:
+    return f"\nrevoke execute on function {it.name} from public;"
+
+
+def _in_order(it: Object) -> str:
+    """A definition in which everything has one order whose order means nothing."""
+    if it.kind == "index":
+        return _INCLUDED.sub(lambda match: f" INCLUDE ({', '.join(sorted(match[1].split(', ')))})", it.definition)
+    if it.kind == "function":
+        lines = it.definition.split("\n")
+        begins = next((at for at, line in enumerate(lines) if re.match(r"as \$fbs\$|RETURN |BEGIN ", line)), 0)
+        return "\n".join([*sorted(lines[:begins]), *lines[begins:]])
+    if it.kind == "rule":
+        return json.dumps(_any_of(json.loads(it.definition)))
+    return it.definition
+
+
+def _any_of(rule: dict[str, object]) -> dict[str, object]:
+    """A rule in whose conditions the values, of which any is meant, have one order."""
+    for name in ("only_if", "unless"):
+        condition = rule.get(name)
+        if isinstance(condition, dict):
+            rule[name] = {
+                column: sorted(values, key=str) if isinstance(values, list) else values
+                for column, values in condition.items()
+            }
+    return rule

@@ -1,0 +1,1 @@
+"""Which component lives in which database."""

@@ -1,0 +1,73 @@
+"""Which table lives where, and why."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from fbs_db import files
+from fbs_db.database import project
+from fbs_db.database.config import DatabaseConfig
+from fbs_db.database.connection import shown
+from fbs_db.files import BASE
+
+
+@dataclass(frozen=True)
+class PlacedTable:
+    """One of FBS's tables, and the database it belongs into.
+
+    Attributes:
+        component: what it belongs to.
+        table: its name.
+        database: name of the database.
+        location: where that is: a URL without its password, or what tells it.
+        schema: the schema there.
+        reason: why it is placed there.
+    """
+
+    component: str
+    table: str
+    database: str
+    location: str
+    schema: str
+    reason: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """The row as plain values, as ``--json`` prints it."""
+        return asdict(self)
+
+
+def placement() -> list[PlacedTable]:
+    """Where each of FBS's tables belongs, by component; those of the base once for each database.
+
+    Reads the project's configuration, and connects to nothing.
+
+    Raises:
+        UsageError: the configuration makes no sense.
+    """
+    known = project.read()
+    return [
+        PlacedTable(
+            component,
+            table,
+            place.name,
+            location(place),
+            place.schema or "public",
+            "each database has these" if component == BASE else place.reason,
+        )
+        for component in (BASE, *files.components())
+        for place in known.databases.values()
+        if place.holds(component)
+        for file in files.load()
+        if file.component == component
+        for kind, table in file.creates
+        if kind == "table"
+    ]
+
+
+def location(place: DatabaseConfig) -> str:
+    """Where a database is, fit to be printed, without a look at the environment."""
+    if place.env:
+        return f"${place.env}"
+    said = place.connection_string()
+    return shown(said) if said else "as the environment says (fbs-db url)"

@@ -1,0 +1,1 @@
+"""The SQL files: applied, recorded, undone, described."""

@@ -1,0 +1,31 @@
+"""A small rentals host on the embedded server, to try FBS on."""
+
+from __future__ import annotations
+
+from fbs_db import files
+from fbs_db.database import server
+from fbs_db.database.session import session
+from fbs_db.schema import migrate as migrations
+
+
+def fill() -> bool:
+    """Install FBS on the embedded server, and a host that it is attached to.
+
+    Returns:
+        False where the demo was there already.
+
+    Raises:
+        EmbeddedServerError: the server is not installed, or does not start.
+        FbsDbError: FBS there is tied to other users.
+
+    Runs ``sql/demo.sql``.
+    """
+    url = server.start(ways="")
+    migrations.migrate(url, schema="public")
+    with session(url, "public", application="fbs-db demo") as at:
+        if at.select("select from pg_catalog.pg_namespace where nspname = 'rentals'"):
+            return False
+        script = (files.sql_directory() / "demo.sql").read_text(encoding="utf-8")
+        with at.connection.transaction():
+            at.connection.execute(script.encode())
+        return True

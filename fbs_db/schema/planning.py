@@ -1,0 +1,149 @@
+"""What a run would do: its script, the locks it takes, and the user columns it ties."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import groupby
+
+from fbs_db.database.connection import shown
+from fbs_db.database.session import Session
+from fbs_db.files import MigrationFile
+from fbs_db.reports import DryRunReport, Operation, PlannedColumn, TableLock
+from fbs_db.schema.history import Backend
+
+USER_LINK = "0013_user_link"
+HOST_LINK = "0014_host_link"
+_USER_COLUMN = re.compile(r"\('(\w+)', '(\w+)', '(cascade|set null)'\)")
+_BLOCKS = {
+    "ACCESS EXCLUSIVE": "everything",
+    "EXCLUSIVE": "writes",
+    "SHARE ROW EXCLUSIVE": "writes",
+    "SHARE": "writes",
+    "SHARE UPDATE EXCLUSIVE": "ddl",
+}
+
+
+def in_groups(
+    chosen: Sequence[MigrationFile], operation: Operation, finishes: bool = False
+) -> list[tuple[bool, list[MigrationFile]]]:
+    """The files by transaction, each with whether it is one.
+
+    Parameters:
+        finishes: whether something follows them in a transaction: that of the last, or one of its own.
+    """
+    groups = [
+        (transactional, list(group))
+        for transactional, group in groupby(chosen, key=lambda file: file.transactional or operation == "rollback")
+    ]
+    if finishes and not (groups and groups[-1][0]):
+        groups.append((True, []))
+    return groups
+
+
+class _Undone(Exception):
+    """Ends a transaction that was only a trial."""
+
+
+def tried_locks(backend: Backend, tried: list[MigrationFile]) -> list[TableLock]:
+    locks: list[TableLock] = []
+    try:
+        with backend.run_transaction():
+            cursor = backend.cursor()
+            cursor.execute("set local statement_timeout = '10s'")
+            cursor.execute(
+                "select array_agg(oid) from pg_catalog.pg_class where relkind in ('r', 'p', 'f', 'm', 'v')"
+                " and relnamespace not in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)"
+            )
+            before = cursor.fetchone() or (None,)
+            for file in tried:
+                backend.run(file, file.sql)
+                backend.run(file, backend.record_sql(file, "apply"))
+                locks += _new_locks(backend, before, file.id, locks)
+            raise _Undone
+    except _Undone:
+        return locks
+
+
+def _new_locks(backend: Backend, before: Sequence[object], what: str, known: list[TableLock]) -> list[TableLock]:
+    rows = backend.cursor().execute(
+        "select distinct l.relation::regclass::text, upper(trim(regexp_replace("
+        "replace(l.mode, 'Lock', ''), '([A-Z])', ' \\1', 'g')))"
+        " from pg_catalog.pg_locks as l where l.pid = pg_backend_pid() and l.relation = any(%s) order by 1, 2",
+        before,
+    )
+    seen = {(lock.table, lock.mode) for lock in known}
+    return [
+        TableLock(what, table, mode, _BLOCKS.get(mode, "nothing"))  # type: ignore[arg-type]
+        for table, mode in rows
+        if (table, mode) not in seen
+    ]
+
+
+def planned(at: Session, backend: Backend, every: list[MigrationFile], pending: list[MigrationFile]) -> DryRunReport:
+    """The report, as far as it is known without trying anything."""
+    history = backend.history()
+    applied = {row.migration_id for row in history}
+    in_force = [file for file in every if file.id in applied or file in pending]
+    users = _user_columns(at, backend, in_force, applied)
+    untied = [column for column in users if not column.tied]
+    here = {name for file in in_force if file not in pending for kind, name in file.creates if kind == "table"}
+    host_table = backend.user_table.removeprefix(f"{at.schema}.").removeprefix(f"{at.quoted_schema}.")
+    tables = [host_table] if untied else []
+    tables += sorted({column.table_name for column in untied} & here)
+    finish = [at.calling("fbs_wake_rules")] if pending and any(file.id == HOST_LINK for file in in_force) else []
+    finish += [at.calling("fbs_link_users", backend.user_table)] if untied else []
+    text = script(backend, pending, "apply", finish)
+    checks = [at.calling("fbs_check_user_column", row.table_name, row.column_name, False) for row in users]
+    return DryRunReport(
+        database=shown(at.connection),
+        schema=at.schema,
+        pending=tuple(file.id for file in pending),
+        sql="\n".join([text, *checks, ""]) if checks else text,
+        locks=tuple(TableLock("attach users", table, "SHARE ROW EXCLUSIVE", "writes") for table in tables),
+        untried=tuple(file.id for file in pending),
+        users=tuple(untied),
+        user_table=backend.user_table,
+    )
+
+
+def _user_columns(
+    at: Session, backend: Backend, in_force: list[MigrationFile], applied: set[str]
+) -> list[PlannedColumn]:
+    """The user columns that are not validated once these files are in force, tied or not."""
+    link = next((file for file in in_force if file.id == USER_LINK), None)
+    if not backend.user_table or link is None:
+        return []
+    made = {name for file in in_force for kind, name in file.creates if kind == "table"}
+    known: dict[tuple[str, str], tuple[bool, bool]] = {}
+    if link.id in applied:
+        query = "select table_name, column_name, user_table is not null, validated from {fbs}fbs_user_columns"
+        known = {(table, column): (tied, valid) for table, column, tied, valid in at.select(query)}
+    found = []
+    for table, column, rule in sorted(_USER_COLUMN.findall(link.sql)):
+        tied, valid = known.get((table, column), (False, False))
+        if table in made and not valid:
+            found.append(PlannedColumn(table, column, rule, tied))
+    return found
+
+
+def script(backend: Backend, chosen: list[MigrationFile], operation: Operation, finish: Sequence[str] = ()) -> str:
+    groups = in_groups(chosen, operation, bool(finish))
+    parts: list[str] = []
+    for number, (transactional, together) in enumerate(groups, 1):
+        if transactional:
+            parts += ["begin;", backend.settings_sql()]
+            parts += [_file_script(backend, file, operation) for file in together]
+            parts += [*(finish if number == len(groups) else ()), "commit;"]
+        else:
+            for file in together:
+                parts += [backend.settings_sql().replace("set local ", "set "), file.sql.strip()]
+                parts += ["begin;", backend.settings_sql(), backend.record_sql(file, operation), "commit;"]
+    return "\n\n".join(parts) + "\n" if parts else ""
+
+
+def _file_script(backend: Backend, file: MigrationFile, operation: Operation) -> str:
+    record = backend.record_sql(file, operation)
+    if operation == "apply":
+        return f"{file.sql.strip()}\n\n{record}"
+    return f"{record}\n\n{(file.rollback_sql or '').strip()}"

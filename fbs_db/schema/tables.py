@@ -1,0 +1,157 @@
+"""What tables there are, and what they look like: read from the catalog."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from psycopg import sql
+
+from fbs_db import files
+from fbs_db.database.session import Database, Session, session
+from fbs_db.errors import UsageError
+from fbs_db.reports import Column, Table, TableDescription
+from fbs_db.wording import command
+
+#: Tables above this many bytes are not counted but estimated.
+COUNT_LIMIT = 16 * 1024 * 1024
+
+
+def tables(database: Database = None, *, schema: str | None = None, directory: Path | None = None) -> list[Table]:
+    """FBS's tables that are there, by component and name.
+
+    Parameters:
+        database, schema, directory: as for `fbs_db.migrate`; no server is created.
+
+    Returns:
+        A row for each table. `rows` is counted in tables of up to 16 MiB, and
+        PostgreSQL's estimate in larger ones.
+
+    Reads ``pg_class``.
+    """
+    components = _components(directory)
+    with session(database, schema, application="fbs-db tables") as at:
+        found = at.cursor().execute(
+            """
+            select
+                c.relname,
+                c.reltuples::bigint,
+                pg_relation_size(c.oid),
+                pg_total_relation_size(c.oid),
+                coalesce(obj_description(c.oid, 'pg_class'), '')
+            from pg_catalog.pg_class as c
+            where c.relnamespace = to_regnamespace(%s) and c.relkind in ('r', 'p') and c.relname = any(%s)
+            """,
+            (at.quoted_schema, list(components)),
+        )
+        sizes = {name: rest for name, *rest in found.fetchall()}
+        counted = _counts(at, [name for name, rest in sizes.items() if rest[1] <= COUNT_LIMIT or rest[0] < 0])
+        rows = [
+            Table(name, components[name], counted.get(name, estimate), name in counted, size, comment)
+            for name, (estimate, _, size, comment) in sizes.items()
+        ]
+        return sorted(rows, key=lambda row: list(components).index(row.name))
+
+
+def describe(
+    table: str, database: Database = None, *, schema: str | None = None, directory: Path | None = None
+) -> TableDescription:
+    """One of FBS's tables in full.
+
+    Parameters:
+        table: its name; the prefix ``fbs_`` may be left out.
+        database, schema, directory: as for `fbs_db.migrate`; no server is created.
+
+    Raises:
+        UsageError: FBS has no such table, or it is not in this schema.
+
+    Reads ``pg_attribute``, ``pg_constraint``, ``pg_index`` and ``pg_trigger``.
+    """
+    components = _components(directory)
+    name = table if table in components else f"fbs_{table}"
+    if name not in components:
+        near = [known for known in components if table.removeprefix("fbs_") in known]
+        raise UsageError(
+            f"FBS has no table {table}.",
+            hint=f"Did you mean {', '.join(near[:5])}?" if near else f"All of them: {command('tables')}",
+        )
+    with session(database, schema, application="fbs-db describe") as at:
+        found = at.cursor().execute(
+            "select to_regclass(%s)::oid, obj_description(to_regclass(%s))", (_in(at, name), _in(at, name))
+        )
+        oid, comment = found.fetchone() or (None, None)
+        if oid is None:
+            raise UsageError(f"{name} is not in schema {at.schema}.", hint=f"Type: {command('migrate')}")
+        columns = at.cursor().execute(
+            """
+            select
+                a.attname,
+                format_type(a.atttypid, a.atttypmod),
+                not a.attnotnull,
+                coalesce(
+                    pg_get_expr(d.adbin, d.adrelid),
+                    case when a.attidentity <> '' then 'generated as identity' else '' end
+                ),
+                coalesce(col_description(a.attrelid, a.attnum), '')
+            from pg_catalog.pg_attribute as a
+            left join pg_catalog.pg_attrdef as d on a.attrelid = d.adrelid and a.attnum = d.adnum
+            where a.attrelid = %s and a.attnum > 0 and not a.attisdropped
+            order by a.attnum
+            """,
+            (oid,),
+        )
+        return TableDescription(
+            name=name,
+            component=components[name],
+            comment=comment or "",
+            columns=tuple(Column(*row) for row in columns.fetchall()),
+            constraints=_pairs(
+                at,
+                oid,
+                "select conname, pg_get_constraintdef(oid) from pg_catalog.pg_constraint"
+                " where conrelid = %s and contype <> 'n' order by contype = 'p' desc, conname",
+            ),
+            indexes=_pairs(
+                at,
+                oid,
+                "select c.relname, pg_get_indexdef(c.oid) from pg_catalog.pg_index as i"
+                " inner join pg_catalog.pg_class as c on i.indexrelid = c.oid where i.indrelid = %s order by c.relname",
+            ),
+            triggers=_pairs(
+                at,
+                oid,
+                "select tgname, pg_get_triggerdef(oid) from pg_catalog.pg_trigger"
+                " where tgrelid = %s and not tgisinternal order by tgname",
+            ),
+            referenced_by=_pairs(
+                at,
+                oid,
+                "select conrelid::regclass::text, case confdeltype when 'c' then 'cascade' when 'n' then 'set null'"
+                " when 'd' then 'set default' when 'r' then 'restrict' else 'no action' end"
+                " from pg_catalog.pg_constraint where confrelid = %s and contype = 'f' order by 1",
+            ),
+        )
+
+
+def _components(directory: Path | None) -> dict[str, str]:
+    """Component of each table, in the order in which the files make them."""
+    return {name: file.component for file in files.load(directory) for kind, name in file.creates if kind == "table"}
+
+
+def _in(at: Session, name: str) -> str:
+    return sql.Identifier(at.schema, name).as_string(at.connection)
+
+
+def _counts(at: Session, names: list[str]) -> dict[str, int]:
+    if not names:
+        return {}
+    parts = [
+        sql.SQL("select {} as name, count(*) as rows from {}").format(
+            sql.Literal(name), sql.Identifier(at.schema, name)
+        )
+        for name in names
+    ]
+    return dict(at.cursor().execute(sql.SQL(" union all ").join(parts)).fetchall())
+
+
+def _pairs(at: Session, oid: int, query: str) -> tuple[tuple[str, str], ...]:
+    return tuple(at.cursor().execute(query, (oid,)).fetchall())

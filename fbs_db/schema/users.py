@@ -1,0 +1,149 @@
+"""The host's users: FBS's user columns tied to their table by foreign keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fbs_db.database.locks import Patience, patiently
+from fbs_db.database.session import Database, Session, call_patiently, sentences, session, told_what_stays
+from fbs_db.errors import FbsDbError, LockTimeout
+from fbs_db.reports import Progress, UserColumn, silent
+from fbs_db.schema.history import Backend
+from fbs_db.wording import command, counted
+
+#: How long a try for the locks of the user columns lasts: less than deadlock_timeout, so that of two who wait for
+#: each other it is not the host who fails.
+_WAIT_MS = 800
+
+
+def attach_users(
+    table: str,
+    database: Database = None,
+    *,
+    repair: bool = False,
+    schema: str | None = None,
+    progress: Callable[[Progress], None] = silent,
+) -> list[UserColumn]:
+    """Tie FBS's user columns to the host's user table, by foreign keys with their rules.
+
+    Again does no harm. The keys come first, all of them or none, without a look at the
+    rows; then each column is validated by itself, in short locks.
+
+    Parameters:
+        table: the user table, such as ``auth_user``.
+        repair: delete or empty rows whose user is gone, by the column's own rule.
+        database, schema, progress: as for `fbs_db.migrate`.
+
+    Returns:
+        A row for each user column. Where orphans are left, new rows and deletions
+        follow the rule all the same.
+
+    Raises:
+        TargetError: no such table, no single-column key, a key of another type, or
+            another table is attached.
+        LockTimeout: a table is in use for longer than five tries; it names who uses it.
+
+    Calls ``fbs_link_users`` and ``fbs_check_user_column``.
+    """
+    with session(database, schema, application="fbs-db attach users") as at:
+        users = at.table(table)
+        backend = Backend(at.connection, at.schema, said=lambda text: progress(Progress("wait", text=text)))
+        with backend.lock():
+            with told_what_stays(), at.translated():
+                tie_users(at, backend, users, progress)
+            return check_user_columns(at, backend, users, progress, repair=repair)
+
+
+def tie_users(at: Session, backend: Backend, users: str, progress: Callable[[Progress], None]) -> None:
+    """Tie all user columns in a transaction of its own, or none."""
+    patience = Patience(at.connection, progress)
+
+    def work() -> None:
+        with backend.run_transaction():
+            link_users(at, users, patience)
+
+    patiently(work, patience)
+
+
+def link_users(at: Session, users: str, patience: Patience) -> None:
+    """Tie all user columns, in the transaction at hand, as the last thing it does.
+
+    Each try is a savepoint, so what the transaction did before is not lost; the whole is
+    only tried again where others wait for it meanwhile. Whoever waits already is not kept:
+    were it one who holds the user table, PostgreSQL would soon cancel one of both.
+    """
+    while True:
+        wait_ms = _WAIT_MS if patience.keeps_nobody() else 1
+        try:
+            with at.translated(), at.connection.transaction():
+                at.call("fbs_link_users", users, wait_ms)
+                return
+        except LockTimeout as error:
+            if not patience.keeps_nobody():
+                raise
+            patience.again(error)
+
+
+def check_user_columns(
+    at: Session,
+    backend: Backend,
+    users: str,
+    progress: Callable[[Progress], None],
+    *,
+    repair: bool = False,
+    before: str = "",
+) -> list[UserColumn]:
+    """Validate the key of each user column by itself, once they are tied for good.
+
+    Parameters:
+        before: what else is done for good, in a sentence.
+
+    Raises:
+        FbsDbError: it says which columns are not validated.
+    """
+    columns = at.select("select table_name, column_name, on_delete from {fbs}fbs_user_columns order by 1, 2")
+    found: list[UserColumn] = []
+    for table, column, rule in columns:
+        patience = Patience(at.connection, progress)
+
+        def work(table: str = table, column: str = column) -> int:
+            with at.translated(), backend.run_transaction():
+                return int(at.call("fbs_check_user_column", table, column, repair)[0][0])
+
+        try:
+            orphans = patiently(work, patience)
+        except FbsDbError as error:
+            left = [f"{table}.{column}" for table, column, _ in columns[len(found) :]]
+            again = command("attach", "users", users, *(("--repair",) if repair else ()))
+            error.hint = sentences(
+                error.hint,
+                before,
+                f"The {counted(len(columns), 'user column', 'is', 'are')} tied to {users}:"
+                " new rows and deletions follow the rules."
+                f" Existing rows are still to be validated for {len(left)} of the columns, from {left[0]} on."
+                f" Type: {again}",
+            )
+            raise
+        found.append(UserColumn(table, column, rule, orphans, repair or orphans == 0))
+    return found
+
+
+def users_tied(at: Session, users: str, *, validated: bool = False) -> bool:
+    """Whether every user column is tied to this user table, whatever rows there are; or is validated, too."""
+    query = (
+        "select coalesce(bool_and(user_table is not distinct from %s::regclass and validated >= %s), true)"
+        " from {fbs}fbs_user_columns"
+    )
+    return at.select(query, users, validated) == [(True,)]
+
+
+def detach_users(database: Database = None, *, schema: str | None = None) -> int:
+    """Untie FBS's user columns from the user table; their values stay.
+
+    Returns:
+        How many columns were untied.
+
+    Calls ``fbs_detach_users``.
+    """
+    with session(database, schema, application="fbs-db detach users") as at:
+        return len(call_patiently(at, silent, "fbs_detach_users"))

@@ -1,0 +1,1 @@
+"""Databases with FBS installed, for the tests of a host."""

@@ -1,0 +1,263 @@
+"""Databases for a host's tests: each a clone of a template in which FBS is installed.
+
+On the server their names tell what they are: ``fbs_template_`` and a checksum of what makes
+it, kept from session to session; with a number of the session behind it where a host's own
+preparation is in it; ``fbs_test_``, the session's number and one of its own for a clone.
+That we made one, its connection limit tells: a number that nobody sets and no server reaches,
+which is there from the moment the database is. No other is dropped, or cloned, whatever its name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from itertools import count
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import psycopg
+from psycopg import conninfo, sql
+
+from fbs_db import files
+from fbs_db.database import project, server
+from fbs_db.database.config import DatabaseConfig
+from fbs_db.database.connection import connect_to, connected, errors_of_server
+from fbs_db.database.which import resolve
+from fbs_db.errors import ConnectionFailed, UsageError
+from fbs_db.schema.migrate import migrate
+from fbs_db.version import __version__
+
+if TYPE_CHECKING:
+    import pytest
+
+VARIABLE = "FBS_DB_TEST_URL"
+#: How a server for tests is named.
+WAYS = f"--fbs-database, {VARIABLE}, or fbs_database_url in pytest's configuration"
+#: Held while templates are made and looked through.
+_LOCK = int.from_bytes(hashlib.sha256(b"fbs-db templates").digest()[:8], "big", signed=True)
+#: The connection limit of the databases that are made here.
+MARK = 0x666273_64  # "fbsd"
+#: How the sessions at work are known to each other: name, number, checksum.
+_APPLICATION = "fbs-db pytest"
+_URL = re.compile(r"(?P<server>postgres(?:ql)?://[^/?]*)(?:/[^?]*)?(?:\?(?P<query>.*))?")
+
+_LEFT_BEHIND = r"""
+with databases as (
+    select
+        datname,
+        substring(datname from '^fbs_template_([0-9a-f]{16})') as checksum,
+        substring(datname from '^fbs_(?:test|template_[0-9a-f]{16})_([0-9a-f]{12})') as run
+    from pg_catalog.pg_database
+    where
+        datname ~ '^fbs_(test|template)_[0-9a-f]{12}'
+        and datconnlimit = %s
+        and pg_has_role(datdba, 'usage')
+)
+
+select d.datname
+from databases as d
+where not exists (
+    select
+    from pg_catalog.pg_stat_activity as a
+    where
+        split_part(a.application_name, ':', 1) = %s
+        and case
+            when d.run is not null then split_part(a.application_name, ':', 2) = d.run
+            else split_part(a.application_name, ':', 3) = d.checksum
+        end
+)
+"""
+
+
+def server_of(settings: pytest.Config) -> str:
+    """The server on which to make databases, as a connection string.
+
+    Raises:
+        UsageError: what is named is no connection string.
+        EmbeddedServerError: nothing is named, and the embedded server does not start.
+    """
+    for source, named in (
+        ("--fbs-database", settings.getoption("--fbs-database")),
+        (VARIABLE, os.environ.get(VARIABLE)),
+        ("fbs_database_url", settings.getini("fbs_database_url")),
+        ("Django's settings", settings.pluginmanager.hasplugin("django") and _of_django()),
+    ):
+        if named:
+            return resolve(str(named), source=source)[0]
+    return server.start(ways=WAYS)
+
+
+def _of_django() -> str:
+    """Django's default database; empty where Django is not set up, or it is another server than PostgreSQL."""
+    from django.apps import apps
+
+    from fbs_db.database.django_settings import connection_string
+
+    if apps.ready:
+        with suppress(UsageError):
+            return connection_string("default")
+    return ""
+
+
+class Clones:
+    """Fresh databases on one server, for one session of tests.
+
+    While a test works with one, the next is being made beside it.
+
+    Parameters:
+        where: connection string of the server; its database does not matter.
+        setup: puts into an empty database, given its connection string, what the host adds.
+
+    Raises:
+        FbsDbError: there is no way to make databases there, or FBS cannot be installed.
+    """
+
+    def __init__(self, where: str, setup: Callable[[str], None] | None = None) -> None:
+        self._where, self._setup = where, setup
+        self._place = project.read().default
+        # The same in each process of pytest-xdist.
+        known = os.environ.get("PYTEST_XDIST_TESTRUNUID") or uuid.uuid4().hex
+        self._run = hashlib.sha256(known.encode()).hexdigest()[:12]
+        checksum = _checksum(self._place)
+        self._template = f"fbs_template_{checksum}" + (f"_{self._run}" if setup else "")
+        self._connection = _at_home(where, f"{_APPLICATION}:{self._run}:{checksum}")
+        self._worker = ThreadPoolExecutor(1, "fbs-db-clones")  # the connection is used in it alone
+        self._next: Future[str] | None = None
+        try:
+            with errors_of_server(self._connection), self._alone():
+                self._drop_what_is_left()
+                self._make_template()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Clones:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def one(self) -> Iterator[str]:
+        """Connection string of a database that is gone at the end of the block."""
+        coming = self._next or self._worker.submit(self._clone)
+        self._next = self._worker.submit(self._clone)
+        with errors_of_server(self._connection):
+            name = coming.result()
+        try:
+            yield at_database(self._where, name)
+        finally:
+            self._worker.submit(self._drop, name)
+
+    def close(self) -> None:
+        """Drop what this session has made, but for a template that the next can use."""
+        if self._next:
+            with suppress(psycopg.Error):
+                self._worker.submit(self._drop, self._next.result())
+        self._worker.shutdown()
+        with suppress(psycopg.Error):
+            if self._setup and self._is_last():
+                self._drop(self._template)
+        self._connection.close()
+
+    # --- in the server
+
+    def _make_template(self) -> None:
+        if self._is_ours(self._template):
+            return
+        making = f"{self._template}_making"
+        for name in (self._template, making):
+            if self._ask("select from pg_catalog.pg_database where datname = %s", name):
+                raise UsageError(
+                    f"Database {name} is there already, and was not made by fbs-db's pytest plugin.",
+                    hint="Rename it, or drop it if nothing in it is wanted.",
+                )
+        self._do(f"create database {{}} connection limit {MARK}", making)
+        self._prepare(at_database(self._where, making))
+        # Nobody is to be in it when it is cloned.
+        self._do("alter database {} with allow_connections false", making)
+        self._ask("select pg_terminate_backend(pid, 5000) from pg_catalog.pg_stat_activity where datname = %s", making)
+        self._do("alter database {} rename to {}", making, self._template)
+
+    def _prepare(self, url: str) -> None:
+        if self._place.schema:
+            with connected(url) as connection:
+                schema = sql.Identifier(self._place.schema)
+                connection.execute(sql.SQL("create schema if not exists {}").format(schema))
+        if self._setup:
+            self._setup(url)
+        # The user table that the project names is there only if the host has made it.
+        migrate(url, schema=self._place.schema, user_table=None if self._setup else "")
+
+    def _clone(self) -> str:
+        name = f"fbs_test_{self._run}_{os.getpid()}_{next(_numbers)}"
+        self._do(f"create database {{}} template {{}} connection limit {MARK}", name, self._template)
+        return name
+
+    def _drop(self, name: str) -> None:
+        with suppress(psycopg.Error):  # what stays is dropped by the next session
+            if self._is_ours(name):
+                self._do("drop database if exists {} with (force)", name)
+
+    def _is_ours(self, name: str) -> bool:
+        """Whether it is there, and we made it."""
+        marked = "select from pg_catalog.pg_database where datname = %s and datconnlimit = %s"
+        return bool(self._ask(marked, name, MARK))
+
+    def _drop_what_is_left(self) -> None:
+        """Databases of sessions that are over, and templates that nobody at work would use."""
+        for (name,) in self._ask(_LEFT_BEHIND, MARK, _APPLICATION):
+            if name != self._template:
+                self._drop(name)
+        self._drop(f"{self._template}_making")
+
+    def _is_last(self) -> bool:
+        at_work = "select from pg_catalog.pg_stat_activity where application_name like %s"
+        return len(self._ask(at_work, f"{_APPLICATION}:{self._run}:%")) == 1
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        self._ask("select pg_advisory_lock(%s)", _LOCK)
+        try:
+            yield
+        finally:
+            if not self._connection.closed:
+                self._ask("select pg_advisory_unlock(%s)", _LOCK)
+
+    def _ask(self, query: str, *arguments: object) -> list[tuple[Any, ...]]:
+        return self._connection.execute(query.encode(), arguments).fetchall()
+
+    def _do(self, statement: str, *names: str) -> None:
+        self._connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+
+_numbers = count(1)
+
+
+def _checksum(place: DatabaseConfig) -> str:
+    """What a template depends on, in sixteen digits."""
+    parts = [__version__, repr((place.schema, place.components, place.user_key_type))]
+    parts += [file.checksum for file in files.load()]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _at_home(where: str, application: str) -> psycopg.Connection:
+    """A connection to the database at which all sessions meet: postgres, or else the one named."""
+    where = conninfo.make_conninfo(where, application_name=application)
+    try:
+        return connect_to(conninfo.make_conninfo(where, dbname="postgres"), application)
+    except ConnectionFailed:
+        return connect_to(where, application)
+
+
+def at_database(where: str, name: str) -> str:
+    """A connection string to another database of a server; a URL where it is one."""
+    if url := _URL.fullmatch(where):
+        asked = [part for part in (url["query"] or "").split("&") if part and not part.startswith("dbname=")]
+        return f"{url['server']}/{quote(name)}" + (f"?{'&'.join(asked)}" if asked else "")
+    return conninfo.make_conninfo(where, dbname=name)

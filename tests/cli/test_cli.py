@@ -1,0 +1,228 @@
+"""The command line as its users type it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from click.testing import CliRunner, Result
+
+import fbs_db
+from fbs_db import files
+from fbs_db.cli import main
+from tests.conftest import url_of
+from tests.support import ROOT
+from tests.support.catalog import catalog
+
+ALL = [file.id for file in files.load()]
+TABLES = sum(kind == "table" for file in files.load() for kind, _ in file.creates)
+
+
+def run(*arguments: str, **options: Any) -> Result:
+    return CliRunner().invoke(main, arguments, **options)
+
+
+def on(connection: psycopg.Connection, *arguments: str) -> Result:
+    return run("--database", url_of(connection), *arguments)
+
+
+def answer(result: Result) -> Any:
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def test_migrate_shows_each_file_and_then_has_nothing_to_do(empty: psycopg.Connection) -> None:
+    first = on(empty, "migrate")
+    assert first.exit_code == 0
+    assert [line.split()[0] for line in first.stdout.splitlines()[:-1]] == [file.id for file in files.load()]
+    assert first.stdout.splitlines()[-1].startswith(f"{len(ALL)} files applied in ")
+    second = on(empty, "migrate")
+    assert second.exit_code == 0
+    assert second.stdout.startswith(f"Nothing to do: {ALL[-1]} is in force in ")
+
+
+def test_migrate_answers_in_json(empty: psycopg.Connection) -> None:
+    report = answer(on(empty, "migrate", "--to", "0002", "--json"))
+    assert [step["migration_id"] for step in report["steps"]] == ["0001_initial", "0002_approval_system"]
+    assert report["current"] == "0002_approval_system"
+    assert answer(on(empty, "migrate", "--to", "0002", "--json"))["steps"] == []
+
+
+def test_the_dry_run_prints_sql_and_changes_nothing(empty: psycopg.Connection) -> None:
+    result = on(empty, "migrate", "--dry-run")
+    assert result.exit_code == 0
+    assert "-- Locks on tables that exist already: none" in result.stdout
+    assert all(file.sql.strip() in result.stdout for file in files.load())
+    assert catalog(empty) == {}
+    assert answer(on(empty, "migrate", "--dry-run", "--json"))["pending"] == [file.id for file in files.load()]
+    on(empty, "migrate")
+    assert "-- Nothing to do." in on(empty, "migrate", "--dry-run").stdout
+
+
+def test_status(empty: psycopg.Connection) -> None:
+    on(empty, "migrate", "--to", "0003")
+    result = on(empty, "status")
+    assert result.exit_code == 0
+    assert "0003_msme_models        msme        applied" in result.stdout
+    assert f"{len(ALL) - 3} files pending. Apply with: fbs-db --database '{url_of(empty)}' migrate" in result.stdout
+    empty.execute("create schema elsewhere")
+    empty.commit()
+    assert "installed in schema public too" in on(empty, "status", "--schema", "elsewhere").stdout
+    on(empty, "migrate")
+    assert "Everything is applied." in on(empty, "status").stdout
+    assert answer(on(empty, "status", "--json"))["pending"] == []
+
+
+def test_an_edited_file_is_reported_by_status_and_migrate(
+    installed: psycopg.Connection, sql_copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = sql_copy / "0002_approval_system.sql"
+    before, path_text = files.load(sql_copy)[1].checksum, path.read_text()
+    path.write_text(path_text.replace("'pending'", "'Pending'"))
+    after = files.load(sql_copy)[1].checksum
+    monkeypatch.setattr(files, "sql_directory", lambda: sql_copy)
+    for command in ("status", "migrate"):
+        result = on(installed, command)
+        assert result.exit_code == 1
+        for part in ("0002_approval_system.sql was edited", before, after, "accept 0002_approval_system"):
+            assert part in result.stderr
+    problem = json.loads(on(installed, "status", "--json").stdout)["problems"][0]
+    assert problem["type"] == "EditedMigration"
+    assert "Accepted: 0002_approval_system." in on(installed, "accept", "0002").stdout
+    assert "Nothing to accept" in on(installed, "accept", "0002").stdout
+    assert on(installed, "migrate").exit_code == 0
+
+
+def test_rollback_of_rows_wants_a_yes(installed: psycopg.Connection) -> None:
+    installed.execute("insert into fbs_dashboards (name, description, dashboard_type) values ('a', 'b', 'msme')")
+    installed.commit()
+    refused = on(installed, "rollback", "--to", "0004")
+    assert refused.exit_code == 2
+    assert "This deletes 1 row: fbs_dashboards (1)." in refused.stderr
+    assert "add --yes" in refused.stderr
+    assert answer(on(installed, "rollback", "--to", "0004", "--dry-run", "--json"))["pending"][0] == ALL[-1]
+    assert on(installed, "rollback").exit_code == 0, "no row is lost with the last file"
+    done = on(installed, "rollback", "--to", "0004", "--yes")
+    assert "0004_workflow_models is now the last." in done.stdout
+    assert "Nothing of FBS is left." in on(installed, "rollback", "--all").stdout
+    assert "Nothing to undo" in on(installed, "rollback").stdout
+
+
+def test_tables_lists_them_with_rows_and_size(installed: psycopg.Connection) -> None:
+    installed.execute(
+        "insert into fbs_business_rules (name, rule_type, description, model_name, rule_definition)"
+        " select 'n', 'validation', 'd', 'm', '{}' from generate_series(1, 1234)"
+    )
+    installed.commit()
+    result = on(installed, "tables")
+    line = next(line for line in result.stdout.splitlines() if "fbs_business_rules" in line)
+    assert "1,234 rows" in line
+    rows = answer(on(installed, "tables", "--json"))
+    assert len(rows) == TABLES
+    rule = next(row for row in rows if row["name"] == "fbs_business_rules")
+    assert (rule["component"], rule["rows"], rule["exact"]) == ("core", 1234, True)
+    assert rule["size"] > 100_000
+    assert rule["comment"]
+
+
+def test_large_tables_are_estimated(installed: psycopg.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed.execute(
+        "insert into fbs_cache_entries (key, value, expires_at)"
+        " select n, '{}', now() from generate_series(1, 2000) as n"
+    )
+    installed.execute("analyze fbs_cache_entries")
+    installed.execute("insert into fbs_cache_entries (key, value, expires_at) values ('more', '{}', now())")
+    installed.commit()
+    monkeypatch.setattr("fbs_db.schema.tables.COUNT_LIMIT", 10_000)
+    row = next(row for row in fbs_db.tables(url_of(installed)) if row.name == "fbs_cache_entries")
+    assert (row.rows, row.exact) == (2000, False)
+    assert "~2,000 rows" in on(installed, "tables").stdout
+
+
+def test_describe_shows_all_of_a_table(installed: psycopg.Connection) -> None:
+    result = on(installed, "describe", "workflow_instances")
+    assert result.stdout.startswith("fbs_workflow_instances (workflow)")
+    for part in (
+        "current_step_id",
+        "bigint",
+        "on delete cascade",
+        "fbs_workflow_instances_pkey",
+        "generated as identity",
+    ):
+        assert part in result.stdout
+    description = answer(on(installed, "describe", "fbs_workflow_instances", "--json"))
+    assert [column["name"] for column in description["columns"]][:2] == ["id", "workflow_definition_id"]
+    assert ["fbs_workflow_execution_logs", "cascade"] in description["referenced_by"]
+    unknown = on(installed, "describe", "workflows")
+    assert unknown.exit_code == 2
+    assert on(installed, "describe", "kpi").stderr.splitlines()[1].startswith("Did you mean fbs_msme_kpis")
+
+
+def test_url_is_shown_without_its_password() -> None:
+    assert run("--database", "postgresql://me:secret@h:1/d", "url").stdout == "postgresql://me@h:1/d\n"
+    assert run("--database", "host=/tmp/x user=me dbname=d password=secret", "url").stdout == (
+        "postgresql://me@/d?host=/tmp/x\n"
+    )
+    assert run("url", env={"PGHOST": "h", "PGDATABASE": "d", "PGPASSWORD": "secret"}).stdout == "postgresql://h/d\n"
+    assert run("url", env={"DATABASE_URL": "postgresql://h/d", "PGHOST": "x"}).stdout == "postgresql://h/d\n"
+    Path("fbs-db.toml").write_text('[databases.default]\nurl = "postgresql://from/toml"\n')
+    assert run("url").stdout == "postgresql://from/toml\n"
+
+
+def test_the_configured_schema_and_user_table_are_used(empty: psycopg.Connection) -> None:
+    empty.execute("create schema fbs; create table people (id uuid primary key)")
+    empty.commit()
+    Path("fbs-db.toml").write_text(
+        f'[databases.default]\nurl = "{url_of(empty)}"\nschema = "fbs"\nuser_table = "people"\n'
+    )
+    assert "schema fbs" in run("migrate").stdout
+    assert run("status").exit_code == 0
+    found = empty.execute("select format_type(typbasetype, null) from pg_type where oid = 'fbs.fbs_user_id'::regtype")
+    assert found.fetchone() == ("uuid",)
+
+
+def test_psql_opens_on_the_schema(installed: psycopg.Connection) -> None:
+    installed.execute('create schema "My fbs"')
+    installed.commit()
+    command = [sys.executable, "-m", "fbs_db", "--database", url_of(installed), "psql"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+
+    def said(*arguments: str) -> str:
+        return subprocess.run(
+            [*command, *arguments], env=environment, check=True, capture_output=True, text=True
+        ).stdout.strip()
+
+    assert said("-Atc", "select count(*) from fbs_kpis") == "0"
+    assert said("--schema", "My fbs", "-Atc", "show search_path") == '"My fbs"'
+
+
+def test_every_command_explains_itself() -> None:
+    for command in ([], ["migrate"], ["rollback"], ["status"], ["accept"], ["tables"], ["describe"], ["url"], ["psql"],
+                    ["server"], ["server", "start"], ["server", "stop"], ["server", "status"]):  # fmt: skip
+        result = run(*command, "--help")
+        assert result.exit_code == 0
+        assert len(result.stdout.splitlines()) > 4
+    assert run("--version").stdout == f"fbs-db, version {fbs_db.__version__}\n"
+
+
+def test_colours_can_be_switched_off(installed: psycopg.Connection) -> None:
+    assert "\x1b[" in run("--database", url_of(installed), "status", color=True).stdout
+    assert "\x1b[" not in run("--no-color", "--database", url_of(installed), "status", color=True).stdout
+    assert "\x1b[" not in run("--database", url_of(installed), "status", color=True, env={"NO_COLOR": "1"}).stdout
+
+
+def test_a_bug_is_no_traceback(installed: psycopg.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*arguments: Any, **options: Any) -> None:
+        raise RuntimeError("the unexpected")
+
+    monkeypatch.setattr(fbs_db, "status", broken)
+    result = on(installed, "status")
+    assert result.exit_code == 2
+    assert "Unexpected: RuntimeError: the unexpected" in result.stderr
+    assert "Traceback" not in result.output

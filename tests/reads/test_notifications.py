@@ -1,0 +1,101 @@
+"""What is read of notifications: a user's own, counts, alerts."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+import psycopg
+import pytest
+
+from tests.cleanup.test_cleanup import add
+from tests.schema.test_schema import rows
+from tests.support.reading import columns, view
+
+NOON = datetime(2024, 2, 29, 12, tzinfo=timezone.utc)
+
+
+@pytest.fixture
+def noted(installed_everywhere: psycopg.Connection) -> psycopg.Connection:
+    """Two users, messages added in no order, two of them at the same moment, one for nobody."""
+    for title, user, hours, is_read, kind, priority in [
+        ("read late", 7, 9, True, "info", "low"),
+        ("new early", 7, 1, False, "alert", "critical"),
+        ("new late", 7, 5, False, "info", "medium"),
+        ("new late too", 7, 5, False, "info", "medium"),
+        ("read early", 7, 2, True, "alert", "high"),
+        ("of another", 8, 4, False, "alert", "urgent"),
+        ("of nobody", None, 3, False, "alert", "low"),
+    ]:
+        add(
+            installed_everywhere,
+            "fbs_notifications",
+            title=title,
+            user_id=user,
+            is_read=is_read,
+            notification_type=kind,
+            priority=priority,
+            created_at=NOON + timedelta(hours=hours),
+            solution_name="shop" if user == 7 else "",
+        )
+    return installed_everywhere
+
+
+ORDER = "order by is_unread desc, created_at desc, id desc"
+
+
+def titles(connection: psycopg.Connection, rest: str) -> list[str]:
+    return [title for (title,) in rows(connection, f"select title from fbs_notifications_inbox {rest}")]
+
+
+def test_a_users_notifications_come_unread_first_then_newest_first(noted: psycopg.Connection) -> None:
+    assert titles(noted, f"where user_id = 7 {ORDER}") == [
+        "new late too",
+        "new late",
+        "new early",
+        "read late",
+        "read early",
+    ]
+    assert titles(noted, f"where user_id = 8 {ORDER}") == ["of another"], "not those for nobody in particular"
+    assert titles(noted, f"where user_id is null {ORDER}") == ["of nobody"]
+    assert titles(noted, f"where user_id = 99 {ORDER}") == []
+
+
+def test_a_page_begins_where_the_last_one_ended(noted: psycopg.Connection) -> None:
+    wanted = titles(noted, f"where user_id = 7 {ORDER}")
+    seen: list[str] = []
+    after = ""
+    query = "select title, is_unread, created_at::text, id from fbs_notifications_inbox where user_id = 7"
+    while page := rows(noted, f"{query} {after} {ORDER} limit 2"):
+        seen += [row[0] for row in page]
+        after = "and (is_unread, created_at, id) < ({}, '{}', {})".format(*page[-1][1:])
+    assert seen == wanted
+
+
+def test_counts_by_type_and_priority(noted: psycopg.Connection) -> None:
+    found = view(noted, "fbs_notifications_counts", order="priority", user_id=7)
+    names = ("notification_type", "priority", "notifications", "unread", "oldest_unread_at", "newest_at")
+    hour = [NOON + timedelta(hours=hours) for hours in range(10)]
+    assert columns(found, *names) == [
+        ("alert", "critical", 1, 1, hour[1], hour[1]),
+        ("alert", "high", 1, 0, None, hour[2]),
+        ("info", "low", 1, 0, None, hour[9]),
+        ("info", "medium", 2, 2, hour[5], hour[5]),
+    ]
+    assert rows(noted, "select unread from fbs_notifications_counts where user_id is null") == [(1,)]
+    assert view(noted, "fbs_notifications_counts", order="priority", user_id=99) == []
+
+
+def test_alerts_are_active_until_they_are_read(noted: psycopg.Connection) -> None:
+    found = view(noted, "fbs_notifications_alerts")
+    assert columns(found, "title", "urgency") == [("new early", 4), ("of another", 0), ("of nobody", 1)]
+    noted.execute("update fbs_notifications set is_read = true where title = 'of another'")
+    assert columns(view(noted, "fbs_notifications_alerts"), "title") == [("new early",), ("of nobody",)]
+    assert columns(view(noted, "fbs_notifications_alerts", user_id=7), "title") == [("new early",)]
+
+
+def test_an_alerts_age_is_the_time_since_it_was_added(installed: psycopg.Connection) -> None:
+    installed.execute(
+        "insert into fbs_notifications (title, message, notification_type, priority, created_at)"
+        " values ('a', 'b', 'alert', 'high', now() - interval '36 hours')"
+    )
+    assert columns(view(installed, "fbs_notifications_alerts"), "age", "urgency") == [(timedelta(hours=36), 3)]
