@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import fbs_db
 from fbs_db import docs as reference
 from fbs_db import files
-from fbs_db.database.session import Session, session
+from fbs_db.database.session import Session, open_session
 from fbs_db.schema import snapshot
 from fbs_db.schema.snapshot import Key, Object
 from tests.support.servers import Server, find_binaries, running
@@ -71,19 +71,19 @@ def dump(server: Server) -> str:
     return HEADER + text.strip() + "\n"
 
 
-def present(at: Session) -> dict[Key, Object]:
+def present(session: Session) -> dict[Key, Object]:
     """All there is, rows included."""
-    return snapshot.read(at) | snapshot.read_rows(at, {})
+    return snapshot.read(session) | snapshot.read_rows(session, {})
 
 
-def needs(at: Session, objects: dict[Key, Object]) -> dict[Key, set[Key]]:
+def needs(session: Session, objects: dict[Key, Object]) -> dict[Key, set[Key]]:
     """What each object is gone with, beyond what its name says."""
     by_number: dict[tuple[str, int, int], Key] = {}
-    for kind, name, oid, number in snapshot.read_numbers(at):
+    for kind, name, oid, number in snapshot.read_numbers(session):
         if kind not in _BARE:
             by_number[_CLASSES.get(kind, "pg_class"), oid, number] = kind, name
     found: dict[Key, set[Key]] = defaultdict(set)
-    for of_class, oid, number, on_class, on, on_number in at.select(_NEEDS):
+    for of_class, oid, number, on_class, on, on_number in session.select(_NEEDS):
         of = by_number.get((of_class, oid, number))
         # Of a view's columns nothing is told apart from the view.
         other = by_number.get((on_class, on, on_number)) or by_number.get((on_class, on, 0))
@@ -97,10 +97,10 @@ def what_files_bring(server: Server) -> dict[str, dict[Key, Object | None]]:
     before: dict[Key, Object] = {}
     for file in files.load():
         fbs_db.migrate(server.url(), to=file.id)
-        with session(server.url(), None) as at:
-            after = present(at)
-            depends = needs(at, after)
-            numbers = {(kind, name): (oid, number) for kind, name, oid, number in snapshot.read_numbers(at)}
+        with open_session(server.url(), None) as session:
+            after = present(session)
+            depends = needs(session, after)
+            numbers = {(kind, name): (oid, number) for kind, name, oid, number in snapshot.read_numbers(session)}
         # Columns as they stand in their table; views after those they read.
         place = {key: (oid if key[0] == "view" else 0, number) for key, (oid, number) in numbers.items()}
         order = sorted(
@@ -154,8 +154,8 @@ def on_oldest() -> dict[Key, Object]:
         sys.exit("This takes PostgreSQL 15: pip install pgserver, or Debian's postgresql-15")
     with running(binaries, 15) as server:
         fbs_db.migrate(server.url())
-        with session(server.url(), None) as at:
-            return present(at)
+        with open_session(server.url(), None) as session:
+            return present(session)
 
 
 def generate() -> dict[Path, str]:

@@ -18,31 +18,31 @@ from fbs_db.schema.snapshot import Key, Object
 from fbs_db.wording import counted
 
 
-def doubles(at: Session, objects: Mapping[Key, Object]) -> list[Double]:
+def doubles(session: Session, objects: Mapping[Key, Object]) -> list[Double]:
     """Each of FBS's tables that is there under another name besides; FBS's own is the one that is kept."""
     ours: dict[str, Table] = {}
     found: list[Double] = []
-    for table in reading.candidates(at, objects):
+    for table in reading.candidates(session, objects):
         if table.present == table.name:
             ours[table.name] = table
         elif table.name in ours and (table.alike or table.present in reading.STRAYS) and table.definition != "view":
-            rows, other_rows = (reading.rows_of(at, one) for one in (ours[table.name], table))
+            rows, other_rows = (reading.rows_of(session, one) for one in (ours[table.name], table))
             if other_rows and not table.alike:
                 continue  # rows of another kind, which a plan for other tables tells of
             found.append(Double(ours[table.name], table, rows, other_rows))
     return found
 
 
-def filled(at: Session, objects: Mapping[Key, Object], found: Sequence[Double]) -> Found:
+def filled(session: Session, objects: Mapping[Key, Object], found: Sequence[Double]) -> Found:
     """The tables whose rows come into FBS's, as if they were to become them."""
     tables = {one.kept.name: one.other for one in found if one.rows == 0 and one.other_rows}
-    there = reading.described(at, objects, tables)
+    there = reading.described(session, objects, tables)
     there.relations.clear()  # which are FBS's own
     return there
 
 
 def plan(
-    at: Session, objects: Mapping[Key, Object], found: Sequence[Double], there: Found, users: UserTable | None
+    session: Session, objects: Mapping[Key, Object], found: Sequence[Double], there: Found, users: UserTable | None
 ) -> Fit:
     """Find out what is to be done.
 
@@ -51,8 +51,8 @@ def plan(
         found, there: what `doubles` and `filled` answer.
         users: the host's user table, where it is known.
     """
-    work = Work(at, objects, there, users)
-    tried = fit(at, objects, there, users)
+    work = Work(session, objects, there, users)
+    tried = fit(session, objects, there, users)
     # What stops an adoption of these tables stops their rows.
     work.stops += [one for one in tried.stops if one.kind == "domain" or one.object.partition(".")[0] in there.tables]
     for one in found:
@@ -64,8 +64,8 @@ def plan(
     if there.tables:
         statement = "set constraints all immediate;"
         work.change(MOVED, "change", "constraint", "foreign keys of these rows", statement, reason="they are looked at")
-    for table in reading.candidates(at, objects):
-        if table.present in reading.STRAYS and not table.alike and (rows := reading.rows_of(at, table)):
+    for table in reading.candidates(session, objects):
+        if table.present in reading.STRAYS and not table.alike and (rows := reading.rows_of(session, table)):
             work.keep("table", table.present, f"it has {counted(rows, 'row')}, and not the columns of {table.name}")
     twins.keep_unused(work)
     twins.drop(work, [(one.other, _why(one)) for one in found if one.rows == 0 or one.other_rows == 0])
@@ -84,7 +84,7 @@ def _move(work: Work, double: Double, tried: Fit) -> None:
     ours, other = double.kept, double.other
     here = {
         name
-        for (name,) in work.at.select(
+        for (name,) in work.session.select(
             "select attname::text from pg_catalog.pg_attribute where attrelid = %s::oid and attnum > 0"
             " and not attisdropped and attgenerated = ''",
             ours.oid,
@@ -104,7 +104,7 @@ def _move(work: Work, double: Double, tried: Fit) -> None:
     for one in tried.kept:
         if one.kind != "column" and one.object.partition(".")[0] == ours.name:
             work.add(GONE, ours, "drop", one.kind, one.object, f"it goes with {other.present}: {one.found}")
-    into, source = (f"{work.at.quoted_schema}.{work.quoted[name]}" for name in (ours.name, other.present))
+    into, source = (f"{work.session.quoted_schema}.{work.quoted[name]}" for name in (ours.name, other.present))
     insert = (
         f"insert into {into} ({', '.join(name for name, _ in columns)})\n"
         f"select {', '.join(present for _, present in columns)} from {source};"
@@ -148,8 +148,8 @@ def _rights(work: Work, double: Double) -> Iterator[Change]:
             )
         order by 2, 1
         """
-    for privilege, role in work.at.select(query, double.kept.oid, double.other.oid):
+    for privilege, role in work.session.select(query, double.kept.oid, double.other.oid):
         name = double.kept.name
-        statement = f"grant {privilege.lower()} on {work.at.quoted_schema}.{name} to {role};"
+        statement = f"grant {privilege.lower()} on {work.session.quoted_schema}.{name} to {role};"
         reason = f"{role} has it on {double.other.present}"
         yield Change(name, "add", "privilege", f"{name} {privilege.lower()}", reason, (statement,))

@@ -78,7 +78,7 @@ def _type(work: Work, it: Object, column: Column, retyped: list[tuple[str, str]]
 
 def _bound(work: Work, table: str, column: Column) -> str:
     """What forbids that a column changes its type."""
-    rows = work.at.select(
+    rows = work.session.select(
         "select distinct pg_describe_object(d.classid, d.objid, d.objsubid) from pg_catalog.pg_depend as d"
         " where d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjid = %s and d.refobjsubid = %s"
         " and d.classid::regclass::text = any(%s) order by 1",

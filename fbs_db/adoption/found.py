@@ -302,7 +302,7 @@ where
 """
 
 
-def read(at: Session, objects: Mapping[Key, Object]) -> Found:
+def read(session: Session, objects: Mapping[Key, Object]) -> Found:
     """What is there of FBS's tables, whoever made them.
 
     Parameters:
@@ -312,32 +312,32 @@ def read(at: Session, objects: Mapping[Key, Object]) -> Found:
     doubled: list[Double] = []
     empty: list[Table] = []
     strangers: list[Table] = []
-    for table in candidates(at, objects):
-        if table.present in STRAYS and rows_of(at, table) == 0:
+    for table in candidates(session, objects):
+        if table.present in STRAYS and rows_of(session, table) == 0:
             empty.append(table)
         elif table.present in OTHER_NAMES and not table.alike:
             strangers.append(table)
         elif table.name not in found:
             found[table.name] = table
         elif table.definition != "view":  # which shows the table, or is the host's own; it stays
-            double = _double(at, found[table.name], table)
+            double = _double(session, found[table.name], table)
             found[table.name] = double.kept
             if double.other_rows == 0:
                 empty.append(double.other)
             else:
                 doubled.append(double)
-    return described(at, objects, found, doubled, empty, strangers)
+    return described(session, objects, found, doubled, empty, strangers)
 
 
-def _double(at: Session, ours: Table, other: Table) -> Double:
-    rows, other_rows = rows_of(at, ours), rows_of(at, other)
+def _double(session: Session, ours: Table, other: Table) -> Double:
+    rows, other_rows = rows_of(session, ours), rows_of(session, other)
     if rows == 0 and other_rows:
         return Double(other, ours, other_rows, rows)
     return Double(ours, other, rows, other_rows)
 
 
 def described(
-    at: Session,
+    session: Session,
     objects: Mapping[Key, Object],
     tables: dict[str, Table],
     doubled: Iterable[Double] = (),
@@ -346,11 +346,11 @@ def described(
 ) -> Found:
     """All there is to know of these tables, by the names they are to have."""
     by_oid = {table.oid: table for table in tables.values()}
-    arguments = {"schema": at.schema, "oids": list(by_oid)}
-    with in_schema(at):
-        rows = at.cursor().execute(_COLUMNS, arguments).fetchall()
-        keys = at.cursor().execute(_CONSTRAINTS, arguments).fetchall()
-        others_of = at.cursor().execute(_INDEXES, arguments).fetchall()
+    arguments = {"schema": session.schema, "oids": list(by_oid)}
+    with in_schema(session):
+        rows = session.cursor().execute(_COLUMNS, arguments).fetchall()
+        keys = session.cursor().execute(_CONSTRAINTS, arguments).fetchall()
+        others_of = session.cursor().execute(_INDEXES, arguments).fetchall()
     names = {(row[0], row[1]) for row in rows}
     columns = [_column(by_oid[row[0]], names, *row[1:]) for row in rows]
     constraints = [_constraint(by_oid[row[0]], *row[1:]) for row in keys]
@@ -362,7 +362,7 @@ def described(
     known = {table.present for table in (*tables.values(), *others)}
     known |= {index.name for index in indexes} | {key.name for key in constraints if key.kind in "pux"}
     known |= {column.sequence_name for column in columns}
-    known |= {name for (name,) in at.cursor().execute(_GOES_WITH, {"oids": [table.oid for table in others]})}
+    known |= {name for (name,) in session.cursor().execute(_GOES_WITH, {"oids": [table.oid for table in others]})}
     gone = {table.oid for table in empty}
     return Found(
         tables,
@@ -372,15 +372,15 @@ def described(
         tuple(key for key in constraints if key.target_oid not in gone),  # which goes with its target
         tuple(indexes),
         tuple(strangers),
-        {name: what for name, what in _relations(at, objects).items() if name not in known},
+        {name: what for name, what in _relations(session, objects).items() if name not in known},
     )
 
 
-def candidates(at: Session, objects: Mapping[Key, Object]) -> list[Table]:
+def candidates(session: Session, objects: Mapping[Key, Object]) -> list[Table]:
     """What has the name of one of FBS's tables, or another name of it; those with its own name first."""
     names = {name for kind, name in objects if kind == "table"}
     wanted = [*names, *(other for other, name in OTHER_NAMES.items() if name in names)]
-    rows = at.cursor().execute(_TABLES, {"schema": at.schema, "names": wanted}).fetchall()
+    rows = session.cursor().execute(_TABLES, {"schema": session.schema, "names": wanted}).fetchall()
     return [
         Table(name, present, oid, definition, owner, ours, alike(name, columns, objects))
         for present, oid, definition, owner, ours, columns in sorted(rows, key=lambda row: row[0] in OTHER_NAMES)
@@ -388,13 +388,13 @@ def candidates(at: Session, objects: Mapping[Key, Object]) -> list[Table]:
     ]
 
 
-def rows_of(at: Session, table: Table) -> int | None:
+def rows_of(session: Session, table: Table) -> int | None:
     """How many rows a table has; None where the role cannot tell, as it is no owner's, or not all are shown."""
-    hidden = at.select("select row_security_active(%s::oid)", table.oid) == [(True,)]
+    hidden = session.select("select row_security_active(%s::oid)", table.oid) == [(True,)]
     if not table.ours or hidden or table.definition.partition(" with ")[0] not in ("table", "unlogged table"):
         return None
-    place = f"{at.quoted_schema}.{sql.Identifier(table.present).as_string(at.connection)}"
-    return int((at.cursor().execute(f"select count(*) from {place}".encode()).fetchone() or (0,))[0])
+    place = f"{session.quoted_schema}.{sql.Identifier(table.present).as_string(session.connection)}"
+    return int((session.cursor().execute(f"select count(*) from {place}".encode()).fetchone() or (0,))[0])
 
 
 def alike(table: str, columns: Iterable[str], objects: Mapping[Key, Object]) -> bool:
@@ -434,11 +434,11 @@ def renamed(table: str, text: str) -> str:
     return text
 
 
-def _relations(at: Session, objects: Mapping[Key, Object]) -> dict[str, str]:
+def _relations(session: Session, objects: Mapping[Key, Object]) -> dict[str, str]:
     """Relations of the schema that bear names of FBS's."""
     names = [name.rpartition(".")[2] for kind, name in objects if kind in ("table", "view", "index", "constraint")]
     names += [f"{name.replace('.', '_')}_seq" for (kind, name), it in objects.items() if _is_identity(kind, it)]
-    rows = at.cursor().execute(_TABLES, {"schema": at.schema, "names": names})
+    rows = session.cursor().execute(_TABLES, {"schema": session.schema, "names": names})
     return {name: definition for name, _, definition, _, _, _ in rows}
 
 

@@ -19,7 +19,7 @@ from fbs_db.adoption.tables import fit
 from fbs_db.adoption.work import Change, Fit, UserTable
 from fbs_db.database.connection import from_server, raise_if_lost, said_by, shown
 from fbs_db.database.locks import named
-from fbs_db.database.session import NOTHING_CHANGED, Database, Session, sentences, session
+from fbs_db.database.session import NOTHING_CHANGED, Database, Session, open_session, sentences
 from fbs_db.errors import AdoptionRefused, LockTimeout, PoolerRefused, ServerError, TargetError
 from fbs_db.health import check as health
 from fbs_db.health.check import CheckReport, Finding
@@ -131,20 +131,20 @@ def adopt(
 
     Reads the catalogs; rows where something is stricter than what is there.
     """
-    with session(database, schema, application="fbs-db adopt") as at:
-        backend = Backend(at.connection, at.schema, said=lambda text: progress(Progress("wait", text=text)))
+    with open_session(database, schema, application="fbs-db adopt") as session:
+        backend = Backend(session.connection, session.schema, said=lambda text: progress(Progress("wait", text=text)))
         managed = bool(backend.history())
         if not managed:
-            refuse_unfit(at)
-        with health.reading(at):
-            plan, lock = _plan(at, backend, user_table)
+            refuse_unfit(session)
+        with health.reading(session):
+            plan, lock = _plan(session, backend, user_table)
         if not apply:
             return plan
         _refuse_stopped(plan)
         if managed:
-            refuse_unfit(at)
+            refuse_unfit(session)
         with backend.lock(wait):
-            return _patiently(at, backend, user_table, lock, progress)
+            return _patiently(session, backend, user_table, lock, progress)
 
 
 def _refuse_stopped(plan: AdoptReport) -> None:
@@ -166,64 +166,64 @@ def _told(finding: Finding) -> str:
 # --- the plan
 
 
-def _plan(at: Session, backend: Backend, user_table: str | None) -> tuple[AdoptReport, str]:
+def _plan(session: Session, backend: Backend, user_table: str | None) -> tuple[AdoptReport, str]:
     """The plan, and the statement that takes the locks for it."""
-    objects = _objects(at)
+    objects = _objects(session)
     if history := backend.history():
-        return _plan_beside(at, backend, history[0], objects)
-    name = user_table if user_table is not None else at.place.user_table
-    there = reading.read(at, objects)
+        return _plan_beside(session, backend, history[0], objects)
+    name = user_table if user_table is not None else session.place.user_table
+    there = reading.read(session, objects)
     if not there.tables:
         raise TargetError(
-            f"There is no table of FBS in schema {at.schema}.",
+            f"There is no table of FBS in schema {session.schema}.",
             hint=f"Make them: {wording.command('migrate')}\nOr name the schema in which they are: --schema",
         )
-    users = _user_table(at, there, objects, at.table(name) if name else "")
-    fitted = fit(at, objects, there, users)
+    users = _user_table(session, there, objects, session.table(name) if name else "")
+    fitted = fit(session, objects, there, users)
     backend.user_table = users.name if users else ""
-    changes = (*fitted.changes, *_records(at, backend), *_links(at, users))
+    changes = (*fitted.changes, *_records(session, backend), *_links(session, users))
     tables = tuple(_table(name, there, fitted, changes) for kind, name in objects if kind == "table")
-    locks = twins.to_lock(at, [one for one in (*there.tables.values(), *there.empty) if one.definition == "table"])
-    return _report(at, backend, tables, replace(fitted, changes=changes), locks)
+    locks = twins.to_lock(session, [one for one in (*there.tables.values(), *there.empty) if one.definition == "table"])
+    return _report(session, backend, tables, replace(fitted, changes=changes), locks)
 
 
 def _plan_beside(
-    at: Session, backend: Backend, first: Applied, objects: Mapping[Key, Object]
+    session: Session, backend: Backend, first: Applied, objects: Mapping[Key, Object]
 ) -> tuple[AdoptReport, str]:
     """Of a schema that is managed: what is to be done with tables that are there under another name besides.
 
     Raises:
         TargetError: there is none.
     """
-    doubles = beside.doubles(at, objects)
+    doubles = beside.doubles(session, objects)
     if not doubles:
         raise TargetError(
-            f"Schema {at.schema} is managed already:"
+            f"Schema {session.schema} is managed already:"
             f" fbs-db {first.fbs_db_version} recorded its files on {first.applied_at:%Y-%m-%d %H:%M}.",
             hint=f"See whether it is whole: {wording.command('check')}\n"
             f"Bring it back where it is not: {wording.command('repair')}",
         )
-    there = beside.filled(at, objects, doubles)
+    there = beside.filled(session, objects, doubles)
     query = "select distinct user_table::oid::regclass::text from {fbs}fbs_user_columns where user_table is not null"
-    tied = [name for (name,) in at.select(query)]
-    users = _user_table(at, there, objects, at.table(tied[0]) if tied else "")
-    fitted = beside.plan(at, objects, doubles, there, users)
+    tied = [name for (name,) in session.select(query)]
+    users = _user_table(session, there, objects, session.table(tied[0]) if tied else "")
+    fitted = beside.plan(session, objects, doubles, there, users)
     backend.user_table = users.name if users else ""
     tables = tuple(
         replace(_table(one.kept.name, there, fitted, fitted.changes), present=one.other.present) for one in doubles
     )
-    locks = twins.to_lock(at, [table for one in doubles for table in (one.kept, one.other)])
-    return _report(at, backend, tables, fitted, locks)
+    locks = twins.to_lock(session, [table for one in doubles for table in (one.kept, one.other)])
+    return _report(session, backend, tables, fitted, locks)
 
 
 def _report(
-    at: Session, backend: Backend, tables: tuple[AdoptedTable, ...], fitted: Fit, locks: list[str]
+    session: Session, backend: Backend, tables: tuple[AdoptedTable, ...], fitted: Fit, locks: list[str]
 ) -> tuple[AdoptReport, str]:
     # All at once, before any work.
     lock = f"lock table {', '.join(locks)} in access exclusive mode;"
     report = AdoptReport(
-        database=shown(at.connection),
-        schema=at.schema,
+        database=shown(session.connection),
+        schema=session.schema,
         user_table=backend.user_table,
         tables=tables,
         changes=fitted.changes,
@@ -234,13 +234,13 @@ def _report(
     return report, lock
 
 
-def _objects(at: Session) -> Mapping[Key, Object]:
-    return snapshot.expected((file.id for file in _files(at)), at.connection.info.server_version)
+def _objects(session: Session) -> Mapping[Key, Object]:
+    return snapshot.expected((file.id for file in _files(session)), session.connection.info.server_version)
 
 
-def _files(at: Session) -> list[files.MigrationFile]:
+def _files(session: Session) -> list[files.MigrationFile]:
     """The files whose components the project places in this database."""
-    return [file for file in files.load() if at.place.holds(file.component)]
+    return [file for file in files.load() if session.place.holds(file.component)]
 
 
 def _table(name: str, there: Found, fitted: Fit, changes: tuple[Change, ...]) -> AdoptedTable:
@@ -262,7 +262,7 @@ def _table(name: str, there: Found, fitted: Fit, changes: tuple[Change, ...]) ->
     )
 
 
-def _user_table(at: Session, there: Found, objects: Mapping[Key, Object], named: str) -> UserTable | None:
+def _user_table(session: Session, there: Found, objects: Mapping[Key, Object], named: str) -> UserTable | None:
     """The user table that is named; else the one at which the keys of user columns point.
 
     Raises:
@@ -279,7 +279,7 @@ def _user_table(at: Session, there: Found, objects: Mapping[Key, Object], named:
         if len(targets) != 1:
             return None
         name = targets.pop()
-    keys = at.select(
+    keys = session.select(
         "select c.oid::bigint, a.attname::text, format_type(a.atttypid, a.atttypmod)"
         " from pg_catalog.pg_class as c"
         " left join pg_catalog.pg_index as i on c.oid = i.indrelid and i.indisprimary and i.indnkeyatts = 1"
@@ -296,14 +296,14 @@ def _user_table(at: Session, there: Found, objects: Mapping[Key, Object], named:
     return UserTable(name, oid, key, key_type)
 
 
-def _records(at: Session, backend: Backend) -> Iterator[Change]:
-    for file in _files(at):
+def _records(session: Session, backend: Backend) -> Iterator[Change]:
+    for file in _files(session):
         yield Change("", "add", "migration", file.id, "", (backend.record_sql(file, "adopt"),))
 
 
-def _links(at: Session, users: UserTable | None) -> Iterator[Change]:
+def _links(session: Session, users: UserTable | None) -> Iterator[Change]:
     if users:
-        name = sql.Literal(users.name).as_string(at.connection)
+        name = sql.Literal(users.name).as_string(session.connection)
         statement = f"select * from fbs_attach_users({name});"
         yield Change("", "add", "users", users.name, "its rules on delete", (statement,))
 
@@ -319,14 +319,14 @@ def _script(backend: Backend, lock: str, changes: tuple[Change, ...]) -> str:
 
 
 def _patiently(
-    at: Session, backend: Backend, user_table: str | None, lock: str, progress: Callable[[Progress], None]
+    session: Session, backend: Backend, user_table: str | None, lock: str, progress: Callable[[Progress], None]
 ) -> AdoptReport:
     tries = 1 if backend.in_callers_transaction else _TRIES
     for attempt in range(1, tries + 1):
         try:
-            return _do(at, backend, user_table, lock, progress)
+            return _do(session, backend, user_table, lock, progress)
         except LockTimeout as error:
-            named(error, at.connection)
+            named(error, session.connection)
             if attempt == tries:
                 error.hint = sentences(error.hint, NOTHING_CHANGED)
                 raise
@@ -336,21 +336,21 @@ def _patiently(
 
 
 def _do(
-    at: Session, backend: Backend, user_table: str | None, lock: str, progress: Callable[[Progress], None]
+    session: Session, backend: Backend, user_table: str | None, lock: str, progress: Callable[[Progress], None]
 ) -> AdoptReport:
-    with backend.run_transaction(), at.translated(), _bodies_unchecked(at):
+    with backend.run_transaction(), session.translated(), _bodies_unchecked(session):
         if not backend.holds_lock():
             raise PoolerRefused("The server session changed under way.", hint="Adopt over a direct connection.")
-        at.cursor().execute(lock.encode())
-        plan, needed = _plan(at, backend, user_table)  # anew: what it is based on can change no more
-        at.cursor().execute(needed.encode())
+        session.cursor().execute(lock.encode())
+        plan, needed = _plan(session, backend, user_table)  # anew: what it is based on can change no more
+        session.cursor().execute(needed.encode())
         _refuse_stopped(plan)
-        before = {_subject(one) for one in health.check_at(at).findings} if backend.history() else set()
+        before = {_subject(one) for one in health.check_at(session).findings} if backend.history() else set()
         for change in plan.changes:
             progress(Progress("wait", text=f"{change.kind} {change.object}"))
-            _run(at, change)
+            _run(session, change)
         progress(Progress("wait", text="check"))
-        found = health.check_at(at)
+        found = health.check_at(session)
         kept = {(one.kind, one.object) for one in plan.kept}
         left = [one for one in found.findings if one.severity != "note" and (one.kind, one.object) not in kept]
         if left := [one for one in left if _subject(one) not in before]:
@@ -363,22 +363,22 @@ def _subject(finding: Finding) -> tuple[str, str, str]:
     return finding.kind, finding.object, finding.problem
 
 
-def _run(at: Session, change: Change) -> None:
+def _run(session: Session, change: Change) -> None:
     """Run a change; on failure say which it was."""
     for statement in change.statements:
         try:
-            at.cursor().execute(statement.encode())
+            session.cursor().execute(statement.encode())
         except psycopg.Error as error:
-            raise_if_lost(at.connection, error)
+            raise_if_lost(session.connection, error)
             message = f"{change.kind} {change.object}: {said_by(error)}"
             hint = " ".join(filter(None, (error.diag.message_hint, "Nothing was changed.")))
             raise (from_server(error, message) or ServerError(message, hint=hint)) from error
 
 
 @contextmanager
-def _bodies_unchecked(at: Session) -> Iterator[None]:
+def _bodies_unchecked(session: Session) -> Iterator[None]:
     """What the body of a function calls may come after it."""
-    ((before,),) = at.select("select current_setting('check_function_bodies')")
-    at.cursor().execute(_UNCHECKED)
+    ((before,),) = session.select("select current_setting('check_function_bodies')")
+    session.cursor().execute(_UNCHECKED)
     yield
-    at.cursor().execute("select set_config('check_function_bodies', %s, true)", [before])
+    session.cursor().execute("select set_config('check_function_bodies', %s, true)", [before])

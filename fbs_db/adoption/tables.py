@@ -21,7 +21,7 @@ from fbs_db.schema.snapshot import Key, Object
 from fbs_db.wording import counted
 
 
-def fit(at: Session, objects: Mapping[Key, Object], there: Found, users: UserTable | None) -> Fit:
+def fit(session: Session, objects: Mapping[Key, Object], there: Found, users: UserTable | None) -> Fit:
     """Find out what is to be done.
 
     Parameters:
@@ -31,7 +31,7 @@ def fit(at: Session, objects: Mapping[Key, Object], there: Found, users: UserTab
 
     Reads the catalogs, and rows where a column or key is stricter than what is there.
     """
-    work = Work(at, objects, there, users)
+    work = Work(session, objects, there, users)
     _tables(work)
     _domain(work)
     for part in (columns, keys, indexes):
@@ -63,7 +63,7 @@ def _tables(work: Work) -> None:
     for double in work.there.doubled:
         twins.stop_double(work, double)
     for table in work.there.strangers:
-        rows = rows_of(work.at, table)
+        rows = rows_of(work.session, table)
         count = "" if rows is None else f", and has {counted(rows, 'row')}"
         work.keep("table", table.present, f"it has another name of {table.name}, but not its columns{count}")
     twins.keep_unused(work)
@@ -107,7 +107,7 @@ def _domain(work: Work) -> None:
             " inner join pg_catalog.pg_namespace as n on y.typnamespace = n.oid"
             " where n.nspname = %s and y.typname = %s"
         )
-        work.base = str(work.at.select(query, work.at.schema, wanted.name)[0][0])
+        work.base = str(work.session.select(query, work.session.schema, wanted.name)[0][0])
         if types and values.widest({*types, work.base}) != work.base:
             work.stop("domain", wanted.name, "of another type", work.base, ", ".join(sorted(types)))
         return

@@ -89,7 +89,7 @@ def keep_unused(work: Work) -> None:
         " inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid"
         " where n.nspname = %s and c.relname = any(%s) and c.relkind = 'r' order by 1"
     )
-    for (name,) in work.at.select(query, work.at.schema, list(UNUSED)):
+    for (name,) in work.session.select(query, work.session.schema, list(UNUSED)):
         work.keep("table", name, "migrations of FBS 2.0.3 made it; no model of FBS uses it")
 
 
@@ -98,7 +98,7 @@ def drop(work: Work, tables: Sequence[tuple[Table, str]]) -> None:
     by_oid = {table.oid: table for table, _ in tables}
     ours = {table.oid for table in work.there.tables.values()}
     cuts: list[str] = []
-    for link in references(work.at, by_oid):
+    for link in references(work.session, by_oid):
         table = by_oid[link.target_oid]
         name = f"{link.table}.{link.name}"
         statement = f"alter table {link.table} drop constraint {work.quoted[link.name]};"
@@ -109,20 +109,20 @@ def drop(work: Work, tables: Sequence[tuple[Table, str]]) -> None:
         else:
             reason = f"it pointed at {table.present}"
             work.add(GONE, table, "change", "constraint", name, reason, statement)
-            target = f"{work.at.quoted_schema}.{table.name}"
+            target = f"{work.session.quoted_schema}.{table.name}"
             again = f"alter table {link.table} add constraint {work.quoted[link.name]} {link.to(target)};"
             work.add(LINKS, table, "change", "constraint", name, reason, again)
     if cuts:
         work.change(GONE, "change", "constraint", "foreign keys that point at these tables", *cuts)
     for table, reason in tables:
-        for (used,) in work.at.cursor().execute(_USES, {"oid": table.oid}).fetchall():
+        for (used,) in work.session.cursor().execute(_USES, {"oid": table.oid}).fetchall():
             mend = f"Drop it before; make it again on {table.name} after."
             work.stop("table", table.name, f"{table.present} cannot go", f"{used} uses it", None, mend)
-        statement = f"drop table {work.at.quoted_schema}.{work.quoted[table.present]};"
+        statement = f"drop table {work.session.quoted_schema}.{work.quoted[table.present]};"
         work.add(GONE, table, "drop", "table", table.present, reason, statement)
 
 
-def to_lock(at: Session, tables: Sequence[Table]) -> list[str]:
+def to_lock(session: Session, tables: Sequence[Table]) -> list[str]:
     """These tables, and those that change with them, as foreign keys between them go or come."""
     query = """
         select distinct format('%%I.%%I', n.nspname, c.relname)
@@ -138,14 +138,14 @@ def to_lock(at: Session, tables: Sequence[Table]) -> list[str]:
             )
         order by 1
         """
-    rows = at.cursor().execute(query, {"oids": [table.oid for table in tables]})
+    rows = session.cursor().execute(query, {"oids": [table.oid for table in tables]})
     return [name for (name,) in rows.fetchall()]
 
 
-def references(at: Session, oids: Iterable[int]) -> list[Reference]:
+def references(session: Session, oids: Iterable[int]) -> list[Reference]:
     """The foreign keys of other tables that point at these."""
     found = []
-    for table, oid, ours, name, definition, target, target_oid in at.select(_REFERENCES, list(oids)):
+    for table, oid, ours, name, definition, target, target_oid in session.select(_REFERENCES, list(oids)):
         before, _, after = definition.partition(f" REFERENCES {target}(")
         found.append(Reference(table, oid, ours, name, before, after, target_oid))
     return found

@@ -91,11 +91,11 @@ class Work:
         base: the type of user columns' domain.
     """
 
-    def __init__(self, at: Session, objects: Mapping[Key, Object], there: Found, users: UserTable | None) -> None:
-        self.at, self.objects, self.there, self.users = at, objects, there, users
-        self.found = snapshot.read(at)
+    def __init__(self, session: Session, objects: Mapping[Key, Object], there: Found, users: UserTable | None) -> None:
+        self.session, self.objects, self.there, self.users = session, objects, there, users
+        self.found = snapshot.read(session)
         if "fbs_settings" in there.tables and "fbs_cleanup_rules" in there.tables:
-            self.found |= snapshot.read_rows(at, objects)
+            self.found |= snapshot.read_rows(session, objects)
         gone = {table.present for table in there.empty}
         self.found = {key: it for key, it in self.found.items() if key[1].split()[-1].partition(".")[0] not in gone}
         self.changes: dict[int, list[Change]] = defaultdict(list)
@@ -105,7 +105,7 @@ class Work:
         self.unfit: set[str] = set()
         self.used: list[Index] = []
         self.base = "bigint"
-        self.quoted = _Quoted(at)
+        self.quoted = _Quoted(session)
         self.user_columns = {
             name for (kind, name), it in objects.items() if kind == "column" and it.definition == "fbs_user_id"
         }
@@ -127,7 +127,7 @@ class Work:
 
     def making(self, it: Object, there: Object | None = None) -> list[str]:
         table, part = (self.quoted[name] for name in f"{it.name}.".split(".")[:2])
-        return mending.making(Wanted(self.at, it, there, table, part, self.objects, together=True))
+        return mending.making(Wanted(self.session, it, there, table, part, self.objects, together=True))
 
     def stop(
         self, kind: str, name: str, problem: str, found: str | None, expected: str | None = None, mend: str = ""
@@ -146,7 +146,7 @@ class Work:
 
     def place(self, table: Table) -> str:
         """Where the table is now."""
-        return f"{self.at.quoted_schema}.{self.quoted[table.present]}"
+        return f"{self.session.quoted_schema}.{self.quoted[table.present]}"
 
     def present(self, column: str) -> str:
         """A column as it is called now."""
@@ -158,20 +158,20 @@ class Work:
         if not place.ours or place.definition != "table":
             return 0
         query = f"select count(*) from {self.place(place)} as t where {condition}"
-        return int((self.at.cursor().execute(query.encode()).fetchone() or (0,))[0])
+        return int((self.session.cursor().execute(query.encode()).fetchone() or (0,))[0])
 
     def literal(self, text: str) -> str:
-        return sql.Literal(text).as_string(self.at.connection)
+        return sql.Literal(text).as_string(self.session.connection)
 
 
 class _Quoted(dict[str, str]):
     """Names as they stand in SQL, with quotes only where they take them."""
 
-    def __init__(self, at: Session) -> None:
-        self.at = at
+    def __init__(self, session: Session) -> None:
+        self.session = session
 
     def __missing__(self, name: str) -> str:
-        self[name] = str(self.at.select("select quote_ident(%s)", name)[0][0])
+        self[name] = str(self.session.select("select quote_ident(%s)", name)[0][0])
         return self[name]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 from psycopg import pq
 
-from fbs_db.database.session import Database, Session, session
+from fbs_db.database.session import Database, Session, open_session
 from fbs_db.errors import UsageError
 
 #: A name as the bytes of a file system, also where the database knows no encoding and holds any bytes.
@@ -71,24 +71,24 @@ def purge_files(
     removed: list[str] = []
     gone: list[str] = []
     blocked = ""
-    with session(database, schema, application="fbs-db files purge") as at:
-        given_up = _give_up(at, give_up)
+    with open_session(database, schema, application="fbs-db files purge") as session:
+        given_up = _give_up(session, give_up)
         last = 0
         while not blocked:
             try:
-                with _transaction(at):
-                    claimed = at.select(f"select id, {_BYTES} from {{fbs}}fbs_claim_files(1, %s)", last)
+                with _transaction(session):
+                    claimed = session.select(f"select id, {_BYTES} from {{fbs}}fbs_claim_files(1, %s)", last)
                     if not claimed:
                         break
                     ((last, name),) = claimed
                     if (reason := _deleted(delete, os.fsdecode(name), removed, gone)) is not None:
-                        reason = _storable(at, reason)
-                    at.call("fbs_file_done", last, reason)
+                        reason = _storable(session, reason)
+                    session.call("fbs_file_done", last, reason)
             except psycopg.Error as error:
                 if error.sqlstate != "FB060":
                     raise
                 blocked = str(error.diag.message_primary)
-        waiting = at.select(
+        waiting = session.select(
             f"select {_BYTES}, coalesce(error, %s) from {{fbs}}fbs_file_deletions"
             " where error is not null or (%s <> '' and next_attempt_at <= clock_timestamp()) order by id",
             blocked,
@@ -108,7 +108,7 @@ def _deleted(delete: Callable[[str], object], name: str, removed: list[str], gon
     return None
 
 
-def _give_up(at: Session, names: Sequence[str]) -> tuple[str, ...]:
+def _give_up(session: Session, names: Sequence[str]) -> tuple[str, ...]:
     """Take files off the list.
 
     Raises:
@@ -117,8 +117,10 @@ def _give_up(at: Session, names: Sequence[str]) -> tuple[str, ...]:
     if not names:
         return ()
     wanted = [os.fsencode(name) for name in names]
-    with at.connection.transaction():
-        found = at.select(f"delete from {{fbs}}fbs_file_deletions where {_BYTES} = any(%s) returning {_BYTES}", wanted)
+    with session.connection.transaction():
+        found = session.select(
+            f"delete from {{fbs}}fbs_file_deletions where {_BYTES} = any(%s) returning {_BYTES}", wanted
+        )
         unknown = [name for name, text in zip(names, wanted, strict=True) if (text,) not in found]
         if unknown:
             raise UsageError(
@@ -129,19 +131,19 @@ def _give_up(at: Session, names: Sequence[str]) -> tuple[str, ...]:
 
 
 @contextmanager
-def _transaction(at: Session) -> Iterator[None]:
+def _transaction(session: Session) -> Iterator[None]:
     """A transaction that sees what others commit meanwhile. What is noted in it may be lost: it is found again."""
-    alone = at.connection.info.transaction_status is pq.TransactionStatus.IDLE
-    with at.connection.transaction():
+    alone = session.connection.info.transaction_status is pq.TransactionStatus.IDLE
+    with session.connection.transaction():
         if alone:
-            at.connection.execute("set transaction isolation level read committed")
-            at.connection.execute("set local synchronous_commit = off")
+            session.connection.execute("set transaction isolation level read committed")
+            session.connection.execute("set local synchronous_commit = off")
         yield
 
 
-def _storable(at: Session, reason: str) -> str:
+def _storable(session: Session, reason: str) -> str:
     """A text that the database can hold, whatever is in it."""
-    encoding = "utf-8" if at.connection.info.parameter_status("server_encoding") == "UTF8" else "ascii"
+    encoding = "utf-8" if session.connection.info.parameter_status("server_encoding") == "UTF8" else "ascii"
     return reason.replace("\0", "\\0").encode(encoding, "backslashreplace").decode(encoding)
 
 
@@ -166,17 +168,17 @@ def remover(root: Path) -> Callable[[str], bool]:
     def delete(name: str) -> bool:
         *directories, last = _parts(name, top)
         with ExitStack() as opened:
-            at = os.open(top, _DIRECTORY)
-            opened.callback(os.close, at)
+            session = os.open(top, _DIRECTORY)
+            opened.callback(os.close, session)
             try:
                 for part in directories:
-                    if stat.S_ISLNK(os.stat(part, dir_fd=at, follow_symlinks=False).st_mode):
+                    if stat.S_ISLNK(os.stat(part, dir_fd=session, follow_symlinks=False).st_mode):
                         raise ValueError(f"{name!r} leads out of {top}, or through a symbolic link: {part!r}")
-                    at = os.open(part, _DIRECTORY | os.O_NOFOLLOW, dir_fd=at)
-                    opened.callback(os.close, at)
-                if stat.S_ISDIR(os.stat(last, dir_fd=at, follow_symlinks=False).st_mode):
+                    session = os.open(part, _DIRECTORY | os.O_NOFOLLOW, dir_fd=session)
+                    opened.callback(os.close, session)
+                if stat.S_ISDIR(os.stat(last, dir_fd=session, follow_symlinks=False).st_mode):
                     raise ValueError(f"{name!r} is a directory")
-                os.unlink(last, dir_fd=at)
+                os.unlink(last, dir_fd=session)
             except FileNotFoundError:
                 return False
         return True

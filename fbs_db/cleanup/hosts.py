@@ -8,7 +8,7 @@ from typing import Any
 
 from fbs_db.database import project
 from fbs_db.database.config import DatabaseConfig
-from fbs_db.database.session import Database, Session, call_patiently, session
+from fbs_db.database.session import Database, Session, call_patiently, open_session
 from fbs_db.errors import FbsDbError, RowsAtStake, TargetError
 from fbs_db.reports import Progress, silent
 from fbs_db.schema.migrate import migrate
@@ -68,29 +68,29 @@ def attach_host(
 
     Calls ``fbs_attach_host``, ``fbs_set_cleanup_targets`` and ``fbs_rename_model``.
     """
-    with session(database, schema, application="fbs-db attach host") as at:
-        name = at.table(table)
-        if at.place.components == ():
-            _install_base(at)
-        others = _other_databases(at)
-        former = at.select("select model_name from {fbs}fbs_hosts where host_table = %s::regclass", name)
+    with open_session(database, schema, application="fbs-db attach host") as session:
+        name = session.table(table)
+        if session.place.components == ():
+            _install_base(session)
+        others = _other_databases(session)
+        former = session.select("select model_name from {fbs}fbs_hosts where host_table = %s::regclass", name)
         renamed = former not in ([], [(model,)])
         if renamed and not rename_rows:
-            _refuse_rename(at, others, name, former[0][0], model)
+            _refuse_rename(session, others, name, former[0][0], model)
         for other in others if renamed else ():
             # Before it is renamed here: broken off in between, the next try finds the old name again.
-            with session(other, None, application="fbs-db attach host") as there:
+            with open_session(other, None, application="fbs-db attach host") as there:
                 there.call("fbs_rename_model", former[0][0], model)
-        at.call("fbs_set_cleanup_targets", [other.name for other in others])
-        call_patiently(at, progress, "fbs_attach_host", name, model, key)
-        return next(host for host in hosts_of(at) if host.model_name == model)
+        session.call("fbs_set_cleanup_targets", [other.name for other in others])
+        call_patiently(session, progress, "fbs_attach_host", name, model, key)
+        return next(host for host in hosts_of(session) if host.model_name == model)
 
 
-def _refuse_rename(at: Session, others: Sequence[DatabaseConfig], table: str, former: str, model: str) -> None:
+def _refuse_rename(session: Session, others: Sequence[DatabaseConfig], table: str, former: str, model: str) -> None:
     """Refuse another model name where rows point at the table by the one that it has."""
-    found = {at.place.name: at.call("fbs_rows_of_model", former)[0][0]}
+    found = {session.place.name: session.call("fbs_rows_of_model", former)[0][0]}
     for other in others:
-        with session(other, None, application="fbs-db attach host") as there:
+        with open_session(other, None, application="fbs-db attach host") as there:
             found[other.name] = there.call("fbs_rows_of_model", former)[0][0]
     if rows := sum(found.values()):
         raise RowsAtStake(
@@ -101,9 +101,9 @@ def _refuse_rename(at: Session, others: Sequence[DatabaseConfig], table: str, fo
         )
 
 
-def _install_base(at: Session) -> None:
+def _install_base(session: Session) -> None:
     """What a host's database needs that holds no component: the base, with its queue."""
-    migrate(at.place, schema=at.schema)
+    migrate(session.place, schema=session.schema)
 
 
 def may_hold_orphans(place: DatabaseConfig) -> bool:
@@ -111,16 +111,16 @@ def may_hold_orphans(place: DatabaseConfig) -> bool:
     return any(place.holds(component) for component in RULED)
 
 
-def _other_databases(at: Session) -> list[DatabaseConfig]:
+def _other_databases(session: Session) -> list[DatabaseConfig]:
     """The configured databases whose rows of FBS may point at host rows of this one."""
-    others = [place for place in project.read().databases.values() if place.name != at.place.name]
+    others = [place for place in project.read().databases.values() if place.name != session.place.name]
     return [place for place in others if may_hold_orphans(place) or _has_rules(place)]
 
 
 def _has_rules(place: DatabaseConfig) -> bool:
     """Whether a host has added a rule there; it may have where that cannot be told now."""
     try:
-        with session(place, None, application="fbs-db attach host") as there:
+        with open_session(place, None, application="fbs-db attach host") as there:
             return there.select("select exists (select from {fbs}fbs_cleanup_rules where clean_sql is not null)") == [
                 (True,)
             ]
@@ -138,19 +138,19 @@ def tell_targets(moved_to: str = "") -> None:
             others, missed while they did is looked for.
     """
     for place in project.read().databases.values():
-        with session(place, None, application="fbs-db placement") as at:
-            if not at.may("insert", "fbs_cleanup_targets") or not hosts_of(at):
+        with open_session(place, None, application="fbs-db placement") as session:
+            if not session.may("insert", "fbs_cleanup_targets") or not hosts_of(session):
                 continue
-            others = [other.name for other in _other_databases(at)]
-            with at.connection.transaction():
+            others = [other.name for other in _other_databases(session)]
+            with session.connection.transaction():
                 if place.name == moved_to:
-                    at.select(
+                    session.select(
                         "insert into {fbs}fbs_cleanup_queue (model_name, operation)"
                         " select model_name, 'sweep' from {fbs}fbs_hosts"
                     )
                 # One that is told of anew is swept.
-                at.call("fbs_set_cleanup_targets", [name for name in others if name != moved_to])
-                at.call("fbs_set_cleanup_targets", others)
+                session.call("fbs_set_cleanup_targets", [name for name in others if name != moved_to])
+                session.call("fbs_set_cleanup_targets", others)
 
 
 def detach_host(table: str, database: Database = None, *, schema: str | None = None) -> bool:
@@ -161,9 +161,9 @@ def detach_host(table: str, database: Database = None, *, schema: str | None = N
 
     Calls ``fbs_detach_host``.
     """
-    with session(database, schema, application="fbs-db detach host") as at:
-        name = at.table(table)
-        return bool(call_patiently(at, silent, "fbs_detach_host", name)[0][0])
+    with open_session(database, schema, application="fbs-db detach host") as session:
+        name = session.table(table)
+        return bool(call_patiently(session, silent, "fbs_detach_host", name)[0][0])
 
 
 def list_hosts(database: Database = None, *, schema: str | None = None) -> list[Host]:
@@ -174,22 +174,22 @@ def list_hosts(database: Database = None, *, schema: str | None = None) -> list[
 
     Reads ``fbs_hosts``.
     """
-    with session(database, schema, application="fbs-db hosts") as at:
-        require_hosts(at)
-        return hosts_of(at)
+    with open_session(database, schema, application="fbs-db hosts") as session:
+        require_hosts(session)
+        return hosts_of(session)
 
 
-def require_hosts(at: Session) -> None:
+def require_hosts(session: Session) -> None:
     """Refuse a role that may not read which tables are attached.
 
     Raises:
         TargetError: what is to be granted is its hint.
     """
-    if missing := at.grants("fbs_hosts"):
-        raise TargetError(f"The role may not read fbs_hosts in schema {at.schema}.", hint=missing)
+    if missing := session.grants("fbs_hosts"):
+        raise TargetError(f"The role may not read fbs_hosts in schema {session.schema}.", hint=missing)
 
 
-def hosts_of(at: Session) -> list[Host]:
+def hosts_of(session: Session) -> list[Host]:
     """What `list_hosts` answers, on a session that is there."""
-    rows = at.select("select host_table::text, model_name, key_column from {fbs}fbs_hosts order by model_name")
+    rows = session.select("select host_table::text, model_name, key_column from {fbs}fbs_hosts order by model_name")
     return [Host(*row) for row in rows]

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from fbs_db.database.session import Database, session
+from fbs_db.database.session import Database, open_session
 from fbs_db.errors import UsageError
 
 
@@ -59,8 +59,8 @@ def purge(
     """
     if batch < 1:
         raise UsageError("A batch holds at least one row.")
-    with session(database, schema, application="fbs-db purge") as at:
-        kinds = at.select("select name, table_id::text, days, cutoff from {fbs}fbs_retention order by name")
+    with open_session(database, schema, application="fbs-db purge") as session:
+        kinds = session.select("select name, table_id::text, days, cutoff from {fbs}fbs_retention order by name")
         known = [name for name, *_ in kinds]
         if unknown := [name for name in names if name not in known]:
             raise UsageError(f"Nothing is kept under the name {unknown[0]}.", hint=f"There are: {', '.join(known)}.")
@@ -70,11 +70,11 @@ def purge(
                 continue
             rows = 0
             if dry_run:
-                rows = at.call("fbs_count_expired", name)[0][0]
+                rows = session.call("fbs_count_expired", name)[0][0]
             elif days is not None:
                 last: int | None = -(2**63)
                 while last is not None:
-                    removed, last = at.call("fbs_purge", name, last, batch)[0]
+                    removed, last = session.call("fbs_purge", name, last, batch)[0]
                     rows += removed
                     if removed:
                         progress(name, rows)

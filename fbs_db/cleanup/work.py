@@ -25,7 +25,7 @@ from psycopg import pq
 from fbs_db.cleanup.hosts import Host, hosts_of
 from fbs_db.database import project
 from fbs_db.database.connection import raise_if_lost, said_by, shown
-from fbs_db.database.session import Database, Session, session
+from fbs_db.database.session import Database, Session, open_session
 from fbs_db.errors import (
     ConnectionFailed,
     ConnectionLost,
@@ -176,8 +176,8 @@ def cleanup_status(database: Database = None, *, schema: str | None = None) -> C
 
     Reads ``fbs_cleanup_queue`` and ``fbs_hosts``.
     """
-    with session(database, schema, application="fbs-db cleanup status") as at:
-        waiting = at.select(
+    with open_session(database, schema, application="fbs-db cleanup status") as session:
+        waiting = session.select(
             """
             select
                 model_name, operation, rule_name, target,
@@ -188,8 +188,8 @@ def cleanup_status(database: Database = None, *, schema: str | None = None) -> C
             order by min(id)
             """
         )
-        mode = at.call("fbs_cleanup_mode")[0][0]
-        return CleanupStatus(mode, tuple(hosts_of(at)), tuple(Waiting(*row) for row in waiting))
+        mode = session.call("fbs_cleanup_mode")[0][0]
+        return CleanupStatus(mode, tuple(hosts_of(session)), tuple(Waiting(*row) for row in waiting))
 
 
 def retry_cleanup(database: Database = None, *, batch: int = 1000, schema: str | None = None) -> RetryReport:
@@ -209,18 +209,18 @@ def retry_cleanup(database: Database = None, *, batch: int = 1000, schema: str |
     total = RetryReport(0, 0, 0)
     rests = _Rests(float("inf"))
     with _reaching("fbs-db cleanup retry", database, schema) as reach:
-        for at in _installed(database, reach):
-            with at.translated():
-                _make_due(at)
-                left = _waiting(at)
+        for session in _installed(database, reach):
+            with session.translated():
+                _make_due(session)
+                left = _waiting(session)
                 while left > 0:
-                    report = _round(at, reach, batch, rests)
+                    report = _round(session, reach, batch, rests)
                     left -= report.done + report.failed
                     done, rows = total.done + report.done, total.rows + report.rows
                     total = RetryReport(done, total.failed + report.failed, 0, rows)
                     if report.done + report.failed == 0:
                         break
-                total = replace(total, waiting=total.waiting + _waiting(at))
+                total = replace(total, waiting=total.waiting + _waiting(session))
     return total
 
 
@@ -244,12 +244,12 @@ def sweep_orphans(
     """
     swept: list[Swept] = []
     with _reaching("fbs-db cleanup sweep", database, schema) as reach:
-        for at in _installed(database, reach):
-            with at.translated():
-                for name in (host.model_name for host in hosts_of(at) if model in (None, host.model_name)):
-                    swept.append(_sweep_here(at, name, progress))
-                    for target in _targets(at):
-                        swept.append(_sweep_there(at, reach, name, target, progress))
+        for session in _installed(database, reach):
+            with session.translated():
+                for name in (host.model_name for host in hosts_of(session) if model in (None, host.model_name)):
+                    swept.append(_sweep_here(session, name, progress))
+                    for target in _targets(session):
+                        swept.append(_sweep_there(session, reach, name, target, progress))
     return swept
 
 
@@ -296,17 +296,21 @@ def run_cleanup(
                 if rests.rests(one) or stop.is_set():
                     continue
                 try:
-                    at = reach(one)
+                    session = reach(one)
                     if isinstance(troubled.get(one), (ConnectionLost, ConnectionFailed)):
                         del troubled[one]
-                        where = f"again to {shown(at.connection)}" if one in known else f"to {shown(at.connection)}"
+                        where = (
+                            f"again to {shown(session.connection)}"
+                            if one in known
+                            else f"to {shown(session.connection)}"
+                        )
                         logger.info("Connected %s.", where, extra={"event": "connected"})
                     known.add(one)
-                    if one is not database and not _has_queue(at):
+                    if one is not database and not _has_queue(session):
                         rests.begin(one)
                         continue
-                    with at.translated():
-                        report = _round(at, reach, batch, rests)
+                    with session.translated():
+                        report = _round(session, reach, batch, rests)
                 except FbsDbError as error:
                     passing = (ConnectionLost, ConnectionFailed, LockTimeout, ServerOutOfResources)
                     if len(databases) == 1 and not isinstance(error, passing):
@@ -316,7 +320,7 @@ def run_cleanup(
                     continue
                 rests.end(one)
                 if troubled.pop(one, None):
-                    logger.info("Clean-ups go on in %s.", shown(at.connection), extra={"event": "goes on"})
+                    logger.info("Clean-ups go on in %s.", shown(session.connection), extra={"event": "goes on"})
                 if report.done or report.failed:
                     progress(report)
                 busy = busy or report.done > 0
@@ -327,11 +331,11 @@ def run_cleanup(
 # --- one round
 
 
-def _round(at: Session, reach: Reach, batch: int, rests: _Rests) -> RetryReport:
+def _round(session: Session, reach: Reach, batch: int, rests: _Rests) -> RetryReport:
     """What is due here, and what is due for each other database."""
     done = failed = rows = 0
     failures: Counter[_Failure] = Counter()
-    for model, operation, rule, entries, keys, state, error in at.call("fbs_work_queue", batch, True):
+    for model, operation, rule, entries, keys, state, error in session.call("fbs_work_queue", batch, True):
         if error is None:
             done, rows = done + int(entries), rows + int(keys)
         else:
@@ -339,22 +343,22 @@ def _round(at: Session, reach: Reach, batch: int, rests: _Rests) -> RetryReport:
             failures[_Failure(model, operation, rule, None, state, error)] += int(keys)
     _log_failures(failures)
     # In a transaction of the caller's nothing has happened yet that others may know of.
-    alone = at.connection.info.transaction_status is pq.TransactionStatus.IDLE
-    for target in _targets(at) if alone else ():
-        if not rests.rests((at, target)):
-            carried = _carry(at, reach, target, rests)
+    alone = session.connection.info.transaction_status is pq.TransactionStatus.IDLE
+    for target in _targets(session) if alone else ():
+        if not rests.rests((session, target)):
+            carried = _carry(session, reach, target, rests)
             done, failed, rows = done + carried.done, failed + carried.failed, rows + carried.rows
-    return RetryReport(done, failed, _waiting(at), rows)
+    return RetryReport(done, failed, _waiting(session), rows)
 
 
-def _carry(at: Session, reach: Reach, target: str, rests: _Rests) -> RetryReport:
+def _carry(session: Session, reach: Reach, target: str, rests: _Rests) -> RetryReport:
     """Carry what is due for another database there."""
     trouble: psycopg.Error | FbsDbError | None = None
     waited: psycopg.Error | FbsDbError | None = None
     done: list[int] = []
     failed = rows = 0
     failures: Counter[_Failure] = Counter()
-    if not at.select(
+    if not session.select(
         "select from {fbs}fbs_cleanup_queue where target = %s and next_attempt_at <= now() limit 1", target
     ):
         return RetryReport(0, 0, 0)
@@ -362,10 +366,10 @@ def _carry(at: Session, reach: Reach, target: str, rests: _Rests) -> RetryReport
         reach(project.read().named(target))  # before a transaction is open here that could only wait
     except FbsDbError as error:
         trouble = error
-    with at.connection.transaction():
+    with session.connection.transaction():
         # Of what rows there hold, the latest here has to tell whether it is gone.
-        at.connection.execute("set transaction isolation level read committed")
-        groups = _groups([Job(*row) for row in at.call("fbs_claim_cleanup", target, _CARRIED, True)])
+        session.connection.execute("set transaction isolation level read committed")
+        groups = _groups([Job(*row) for row in session.call("fbs_claim_cleanup", target, _CARRIED, True)])
         enough = time.monotonic() + _SECONDS
         while groups and (trouble is not None or time.monotonic() < enough):
             jobs = groups.pop(0)
@@ -373,19 +377,19 @@ def _carry(at: Session, reach: Reach, target: str, rests: _Rests) -> RetryReport
             failure = trouble
             if failure is None:
                 try:
-                    _deliver(at, reach(project.read().named(target)), jobs)
+                    _deliver(session, reach(project.read().named(target)), jobs)
                     done += ids
                     rows += sum(len(job.keys) for job in jobs)
                     continue
                 except (psycopg.Error, FbsDbError) as error:
-                    at.connection.execute("select")  # or it is this side that is gone
+                    session.connection.execute("select")  # or it is this side that is gone
                     failure = error
             if isinstance(failure, (ConnectionFailed, ConnectionLost, UsageError)):
                 trouble = failure
             elif len(jobs) > 1:
                 groups[:0] = [[job] for job in sorted(jobs, key=lambda job: job.attempts)]
                 continue
-            at.call("fbs_put_off", ids, _state(failure), _said(failure), failure is not trouble)
+            session.call("fbs_put_off", ids, _state(failure), _said(failure), failure is not trouble)
             failed += len(ids)
             if failure is not trouble:
                 failures[_failure(reach, target, jobs[0], failure)] += sum(len(job.keys) for job in jobs)
@@ -393,12 +397,12 @@ def _carry(at: Session, reach: Reach, target: str, rests: _Rests) -> RetryReport
                 waited = failure
                 break
         if done:
-            at.select("delete from {fbs}fbs_cleanup_queue where id = any(%s)", done)
+            session.select("delete from {fbs}fbs_cleanup_queue where id = any(%s)", done)
     _log_failures(failures)
-    _tell_of(at, target, trouble or waited, rests)
+    _tell_of(session, target, trouble or waited, rests)
     if done:
         with suppress(FbsDbError, psycopg.Error):  # the next time will do
-            _forget(at, reach(project.read().named(target)))
+            _forget(session, reach(project.read().named(target)))
     return RetryReport(len(done), failed, 0, rows)
 
 
@@ -412,14 +416,14 @@ def _kind(job: Job) -> tuple[str, str, int]:
     return job.model_name, job.operation, 0 if job.operation == "delete" else job.id
 
 
-def _deliver(at: Session, there: Session, jobs: list[Job]) -> None:
+def _deliver(session: Session, there: Session, jobs: list[Job]) -> None:
     """Do clean-ups of one kind there, and note that they are done, in one transaction of that database's."""
     job = jobs[0]
     try:
         held = there.call("fbs_held_keys", job.model_name)[0][0] if job.operation == "sweep" else None
-        with at.connection.transaction():  # a savepoint
-            gone = at.call("fbs_recheck_cleanup", [job.id for job in jobs], held)[0][0]
-        source = at.call("fbs_source")[0][0]
+        with session.connection.transaction():  # a savepoint
+            gone = session.call("fbs_recheck_cleanup", [job.id for job in jobs], held)[0][0]
+        source = session.call("fbs_source")[0][0]
         tickets = [job.ticket for job in jobs]
         there.call("fbs_receive_cleanup", source, tickets, job.model_name, job.keys, job.new_keys, gone)
     except psycopg.Error as error:
@@ -461,24 +465,24 @@ def _log_trouble(error: FbsDbError, seconds: float) -> None:
     logger.warning("%s Trying again in %.0f s.", error.message, seconds, extra=fields)
 
 
-def _tell_of(at: Session, target: str, trouble: psycopg.Error | FbsDbError | None, rests: _Rests) -> None:
+def _tell_of(session: Session, target: str, trouble: psycopg.Error | FbsDbError | None, rests: _Rests) -> None:
     """A database that takes nothing rests; the log has a line when that begins, and when it is over."""
     if trouble is None:
-        if rests.end((at, target)):
+        if rests.end((session, target)):
             fields = {"event": "goes on", "target": target}
             logger.info("Clean-ups are carried to database %s again.", target, extra=fields)
         return
-    if (at, target) not in rests.length:
+    if (session, target) not in rests.length:
         fields = {"event": "trouble", "target": target, "reason": _said(trouble)}
         logger.warning("Clean-ups for database %s wait until it takes them: %s", target, _said(trouble), extra=fields)
-    rests.begin((at, target))
+    rests.begin((session, target))
 
 
-def _forget(at: Session, there: Session) -> None:
+def _forget(session: Session, there: Session) -> None:
     """Tickets are noted there until nothing here can bring them again."""
     query = "select ticket from {fbs}fbs_cleanup_received where source = %s"
-    noted = [ticket for (ticket,) in there.select(query, at.call("fbs_source")[0][0])]
-    waiting = at.select("select ticket from {fbs}fbs_cleanup_queue where ticket = any(%s)", noted)
+    noted = [ticket for (ticket,) in there.select(query, session.call("fbs_source")[0][0])]
+    waiting = session.select("select ticket from {fbs}fbs_cleanup_queue where ticket = any(%s)", noted)
     over = list(set(noted) - {ticket for (ticket,) in waiting})
     there.select("delete from {fbs}fbs_cleanup_received where ticket = any(%s)", over)
 
@@ -493,26 +497,28 @@ def _said(error: psycopg.Error | FbsDbError) -> str:
     return said_by(error) if isinstance(error, psycopg.Error) else error.message
 
 
-def _sweep_here(at: Session, model: str, progress: Callable[[Progress], None]) -> Swept:
+def _sweep_here(session: Session, model: str, progress: Callable[[Progress], None]) -> Swept:
     progress(Progress("wait", text=f"{model}: looking for rows whose host row is gone"))
     try:
-        with at.connection.transaction():
-            keys = at.call("fbs_orphan_keys", model)[0][0]
+        with session.connection.transaction():
+            keys = session.call("fbs_orphan_keys", model)[0][0]
             orphans = touched = 0
             for part, seen in _parts(model, keys, progress):
-                ((gone, rows),) = at.call("fbs_clean_gone", model, part)
+                ((gone, rows),) = session.call("fbs_clean_gone", model, part)
                 orphans, touched = orphans + gone, touched + rows
                 seen(touched)
         return Swept(model, None, orphans, touched, None)
     except psycopg.errors.QueryCanceled:
         raise
     except (psycopg.Error, TargetError) as error:  # one model that cannot be swept shall not hold up the others
-        raise_if_lost(at.connection, error)
+        raise_if_lost(session.connection, error)
         return Swept(model, None, None, None, _said(error))
 
 
-def _sweep_there(at: Session, reach: Reach, model: str, target: str, progress: Callable[[Progress], None]) -> Swept:
-    if at.connection.info.transaction_status is not pq.TransactionStatus.IDLE:
+def _sweep_there(
+    session: Session, reach: Reach, model: str, target: str, progress: Callable[[Progress], None]
+) -> Swept:
+    if session.connection.info.transaction_status is not pq.TransactionStatus.IDLE:
         said = "what a transaction deleted that may be rolled back yet is not to be cleaned up in another database"
         return Swept(model, target, None, None, said)
     name = f"{model} in {target}"
@@ -520,8 +526,8 @@ def _sweep_there(at: Session, reach: Reach, model: str, target: str, progress: C
     try:
         there = reach(project.read().named(target))
         held = there.call("fbs_held_keys", model)[0][0]
-        at.call("fbs_await_writers", model)
-        gone = at.call("fbs_gone_keys", model, held, target)[0][0]
+        session.call("fbs_await_writers", model)
+        gone = session.call("fbs_gone_keys", model, held, target)[0][0]
         touched = 0
         with there.connection.transaction():
             for part, seen in _parts(name, gone, progress):
@@ -560,20 +566,22 @@ def _installed(database: Database, reach: Reach) -> Iterator[Session]:
     """Sessions on the databases; of several those that can be reached and hold a queue."""
     for one in _databases(database):
         try:
-            at = reach(one)
-            wanted = one is database or _has_queue(at)
+            session = reach(one)
+            wanted = one is database or _has_queue(session)
         except FbsDbError as error:
             if one is database:
                 raise
             logger.warning("%s", error.message)
             continue
         if wanted:
-            yield at
+            yield session
 
 
-def _has_queue(at: Session) -> bool:
-    with at.translated():
-        return at.select("select to_regclass(%s) is not null", f"{at.quoted_schema}.fbs_cleanup_queue") == [(True,)]
+def _has_queue(session: Session) -> bool:
+    with session.translated():
+        return session.select("select to_regclass(%s) is not null", f"{session.quoted_schema}.fbs_cleanup_queue") == [
+            (True,)
+        ]
 
 
 @contextmanager
@@ -586,16 +594,16 @@ def _reaching(application: str, asked: Database, schema: str | None) -> Iterator
 
     def reach(one: Database) -> Session:
         if one in opened:
-            stack, at = opened[one]
-            if not at.connection.closed and not at.connection.broken:
-                return at
+            stack, session = opened[one]
+            if not session.connection.closed and not session.connection.broken:
+                return session
             del opened[one]
             with suppress(FbsDbError, psycopg.Error):
                 stack.close()
         stack = ExitStack()
-        at = stack.enter_context(session(one, schema if one is asked else None, application=application))
-        opened[one] = (stack, at)
-        return at
+        session = stack.enter_context(open_session(one, schema if one is asked else None, application=application))
+        opened[one] = (stack, session)
+        return session
 
     try:
         yield reach
@@ -605,21 +613,21 @@ def _reaching(application: str, asked: Database, schema: str | None) -> Iterator
                 stack.close()
 
 
-def _targets(at: Session) -> list[str]:
+def _targets(session: Session) -> list[str]:
     query = (
         "select target from {fbs}fbs_cleanup_targets union"
         " select target from {fbs}fbs_cleanup_queue where target is not null order by 1"
     )
-    return [target for (target,) in at.select(query)]
+    return [target for (target,) in session.select(query)]
 
 
-def _waiting(at: Session) -> int:
-    return int(at.select("select count(*) from {fbs}fbs_cleanup_queue")[0][0])
+def _waiting(session: Session) -> int:
+    return int(session.select("select count(*) from {fbs}fbs_cleanup_queue")[0][0])
 
 
-def _make_due(at: Session) -> None:
+def _make_due(session: Session) -> None:
     """Let what waits be tried now; what a worker has in hand, it tries."""
-    at.select(
+    session.select(
         """
         update {fbs}fbs_cleanup_queue
         set next_attempt_at = now()

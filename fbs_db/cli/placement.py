@@ -8,7 +8,7 @@ import click
 
 from fbs_db.cli.base import ask, done, json_option, main, print_json, quiet
 from fbs_db.database import project
-from fbs_db.database.session import session
+from fbs_db.database.session import open_session
 from fbs_db.places import move as moving
 from fbs_db.places import show as places
 from fbs_db.places.copying import MovedTable
@@ -71,8 +71,8 @@ def move(component: str, to: str, dry_run: bool, yes: bool, as_json: bool) -> No
 @json_option
 def drop(component: str, source: str, yes: bool, as_json: bool) -> None:
     """Drop the old tables of a COMPONENT that a move has kept."""
-    with session(project.read().named(source), None, application="fbs-db placement drop") as at:
-        kept = moving.kept_tables(at, component)
+    with open_session(project.read().named(source), None, application="fbs-db placement drop") as session:
+        kept = moving.kept_tables(session, component)
     if not yes:
         ask(f"This drops {_counted(kept)} in schema {moving.kept_schema(component)} of {source}.")
     dropped = moving.drop_moved(component, source)

@@ -151,7 +151,7 @@ class Session:
 
 
 @contextmanager
-def session(
+def open_session(
     database: Database, schema: str | None, *, start: bool = False, application: str = "fbs-db"
 ) -> Iterator[Session]:
     """Connect, or borrow the caller's connection and give it back as it was.
@@ -186,9 +186,9 @@ def session(
             connection = stack.enter_context(connected(where, application))
         stack.enter_context(_notices_logged(connection))
         stack.enter_context(errors_of_server(connection))
-        at = Session(connection, schema, place)
-        _require_schema(at)
-        yield at
+        session = Session(connection, schema, place)
+        _require_schema(session)
+        yield session
 
 
 def _given(database: Database, schema: str | None) -> AbstractContextManager[None]:
@@ -253,21 +253,21 @@ def _notices_logged(connection: Connection) -> Iterator[None]:
         connection.remove_notice_handler(log)
 
 
-def _require_schema(at: Session) -> None:
-    found = at.cursor().execute("select from pg_catalog.pg_namespace where nspname::text = %s", (at.schema,))
+def _require_schema(session: Session) -> None:
+    found = session.cursor().execute("select from pg_catalog.pg_namespace where nspname::text = %s", (session.schema,))
     if found.fetchone() is None:
         raise TargetError(
-            f"There is no schema {at.schema}.", hint=f"Create it first: create schema {at.quoted_schema};"
+            f"There is no schema {session.schema}.", hint=f"Create it first: create schema {session.quoted_schema};"
         )
 
 
 def call_patiently(
-    at: Session, progress: Callable[[Progress], None], function: str, *arguments: object
+    session: Session, progress: Callable[[Progress], None], function: str, *arguments: object
 ) -> list[tuple[Any, ...]]:
     """Call again where a lock could not be had, unless a transaction of the caller's is at stake."""
 
     def work() -> list[tuple[Any, ...]]:
-        with at.translated(), at.connection.transaction():
-            return at.call(function, *arguments)
+        with session.translated(), session.connection.transaction():
+            return session.call(function, *arguments)
 
-    return patiently(work, Patience(at.connection, progress))
+    return patiently(work, Patience(session.connection, progress))

@@ -16,7 +16,7 @@ import fbs_db
 from fbs_db.cleanup.hosts import require_hosts
 from fbs_db.database import django_settings
 from fbs_db.database.config import DatabaseConfig
-from fbs_db.database.session import NOTHING_CHANGED, sentences, session
+from fbs_db.database.session import NOTHING_CHANGED, open_session, sentences
 from fbs_db.django.hosts import HostModel, host_models
 from fbs_db.errors import FbsDbError, UsageError
 from fbs_db.reports import Progress
@@ -137,9 +137,11 @@ def unattached(alias: str, fresh: bool = False) -> list[HostModel]:
         "select exists (select from {fbs}fbs_hosts"
         " where model_name = %s and key_column = %s and host_table = to_regclass(%s))"
     )
-    with session(alias, None, application="fbs-db hosts") as at:
-        require_hosts(at)
-        return [host for host in wanted if at.select(query, host.model_name, host.key, host.table(alias)) != [(True,)]]
+    with open_session(alias, None, application="fbs-db hosts") as session:
+        require_hosts(session)
+        return [
+            host for host in wanted if session.select(query, host.model_name, host.key, host.table(alias)) != [(True,)]
+        ]
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from fbs_db import files
 from fbs_db.adoption.found import alike
 from fbs_db.database import django_settings
 from fbs_db.database.django_settings import is_per_tenant
-from fbs_db.database.session import session
+from fbs_db.database.session import open_session
 from fbs_db.django.hosts import HostModel
 from fbs_db.django.router import APPS
 from fbs_db.schema import snapshot
@@ -94,10 +94,10 @@ def not_attached(loose: Iterable[HostModel], alias: str) -> Iterator[CheckMessag
         inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
         where c.relname = %s and c.relkind in ('r', 'p') and to_regclass(%s) is null
         """
-    with session(alias, None, application="fbs-db check") as at:
+    with open_session(alias, None, application="fbs-db check") as session:
         for host in loose:
             label, table = host.model._meta.label, host.table(alias)
-            ((schemas,),) = at.select(elsewhere, host.model._meta.db_table, table)
+            ((schemas,),) = session.select(elsewhere, host.model._meta.db_table, table)
             if schemas:
                 yield Error(
                     f"FBS in {alias}: {label} is not attached. Its table {table} is in {schemas}, which the connection"
@@ -116,12 +116,12 @@ def not_attached(loose: Iterable[HostModel], alias: str) -> Iterator[CheckMessag
 def out_of_sight(alias: str) -> Iterator[CheckMessage]:
     """Whether Django's connection finds the tables of FBS's models."""
     ours = [model._meta.label for model in apps.get_models() if model._meta.db_table in _names()]
-    with session(alias, None, application="fbs-db check") as at:
-        if ours and at.select("select %s = any(current_schemas(false))", at.schema) == [(False,)]:
-            ((path,),) = at.select("select current_setting('search_path')")
+    with open_session(alias, None, application="fbs-db check") as session:
+        if ours and session.select("select %s = any(current_schemas(false))", session.schema) == [(False,)]:
+            ((path,),) = session.select("select current_setting('search_path')")
             yield Warning(
-                f"FBS in {alias}: its tables are in schema {at.schema}, and the search_path of Django's connection is"
-                f" {path}. {ours[0]} does not find its table.",
+                f"FBS in {alias}: its tables are in schema {session.schema}, and the search_path of Django's connection"
+                f" is {path}. {ours[0]} does not find its table.",
                 hint=f'Name a schema of the search_path: FBS_DB = {{"DATABASES": {{"{alias}": {{"SCHEMA": "..."}}}}}}.',
                 id="fbs_db.W010",
             )

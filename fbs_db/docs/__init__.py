@@ -10,7 +10,7 @@ import errno
 import os
 from pathlib import Path
 
-from fbs_db.database.session import Database, session
+from fbs_db.database.session import Database, open_session
 from fbs_db.docs.diagram import draw
 from fbs_db.docs.markdown import write as as_markdown
 from fbs_db.docs.model import Reference, read
@@ -29,8 +29,8 @@ def html_page(database: Database = None, *, schema: str | None = None, directory
     Raises:
         TargetError: FBS is not installed there, or may not be read.
     """
-    with session(database, schema, application="fbs-db docs") as at:
-        return as_page(read(at, directory))
+    with open_session(database, schema, application="fbs-db docs") as session:
+        return as_page(read(session, directory))
 
 
 def write_docs(
@@ -61,8 +61,8 @@ def write_docs(
 
 def in_repository(database: Database) -> dict[str, str]:
     """What lies in ``sql/``: name and text of ``README.md`` and ``schema.svg``."""
-    with session(database, None) as at:
-        whole = read(at)
+    with open_session(database, None) as session:
+        whole = read(session)
     return {"README.md": as_markdown(whole), "schema.svg": draw(whole)}
 
 

@@ -230,7 +230,7 @@ class _Parts:
     triggers: dict[str, list[tuple[str, str]]] = field(default_factory=lambda: defaultdict(list))
 
 
-def read(at: Session, directory: Path | None = None) -> Reference:
+def read(session: Session, directory: Path | None = None) -> Reference:
     """All of FBS in a session's schema: whatever there bears a name that begins with ``fbs_``.
 
     Parameters:
@@ -240,26 +240,30 @@ def read(at: Session, directory: Path | None = None) -> Reference:
     Raises:
         TargetError: there is nothing, or it may not be read.
     """
-    with _one_snapshot(at):
-        relations = at.select(queries.RELATIONS, at.schema)
+    with _one_snapshot(session):
+        relations = session.select(queries.RELATIONS, session.schema)
         if not any(name == "fbs_migrations" for name, *_ in relations):
-            raise TargetError(f"FBS is not installed in schema {at.schema}.", hint=f"Type: {command('migrate')}")
-        parts = _parts(at)
+            raise TargetError(f"FBS is not installed in schema {session.schema}.", hint=f"Type: {command('migrate')}")
+        parts = _parts(session)
         functions = [
             Function(name, _lowered(arguments), _lowered(result), comment)
-            for name, arguments, result, comment in at.select(queries.FUNCTIONS, at.schema)
+            for name, arguments, result, comment in session.select(queries.FUNCTIONS, session.schema)
         ]
-        domains = tuple((name, _short(base), comment) for name, base, comment in at.select(queries.DOMAINS, at.schema))
-        settings = (
-            tuple(Setting(*row) for row in at.select(queries.SETTINGS)) if at.may("select", "fbs_settings") else ()
+        domains = tuple(
+            (name, _short(base), comment) for name, base, comment in session.select(queries.DOMAINS, session.schema)
         )
-        applied = at.select("select max(migration_id) from {fbs}fbs_migrations")
+        settings = (
+            tuple(Setting(*row) for row in session.select(queries.SETTINGS))
+            if session.may("select", "fbs_settings")
+            else ()
+        )
+        applied = session.select("select max(migration_id) from {fbs}fbs_migrations")
     tables = {name: _table(name, comment, parts) for name, kind, comment in relations if kind != "view"}
     views = {
         name: View(name, comment, tuple(parts.columns[name])) for name, kind, comment in relations if kind == "view"
     }
     return Reference(
-        schema=at.schema,
+        schema=session.schema,
         components=_components(directory, tables, views, functions),
         domains=domains,
         rules=tuple(sorted((rule for rules in parts.rules.values() for rule in rules), key=lambda rule: rule.name)),
@@ -281,28 +285,28 @@ def says(sql: str) -> str:
 
 
 @contextmanager
-def _one_snapshot(at: Session) -> Iterator[None]:
+def _one_snapshot(session: Session) -> Iterator[None]:
     """FBS's own names are given without schema; whoever lent the connection finds it as it was."""
-    idle = at.connection.info.transaction_status is pq.TransactionStatus.IDLE
-    with at.connection.transaction(force_rollback=True):
+    idle = session.connection.info.transaction_status is pq.TransactionStatus.IDLE
+    with session.connection.transaction(force_rollback=True):
         if idle:
-            at.connection.execute("set transaction isolation level repeatable read, read only")
-        at.connection.execute("select set_config('search_path', %s, true)", (at.quoted_schema,))
+            session.connection.execute("set transaction isolation level repeatable read, read only")
+        session.connection.execute("select set_config('search_path', %s, true)", (session.quoted_schema,))
         yield
 
 
-def _parts(at: Session) -> _Parts:
+def _parts(session: Session) -> _Parts:
     parts = _Parts()
-    for table, name, type_, nullable, default, comment in at.select(queries.COLUMNS, at.schema):
+    for table, name, type_, nullable, default, comment in session.select(queries.COLUMNS, session.schema):
         parts.columns[table].append(Column(name, _short(type_), nullable, _plain(default), comment))
     if any(name == "on_delete" for name in (column.name for column in parts.columns.get("fbs_user_columns", ()))):
-        for row in at.select(queries.USERS):
+        for row in session.select(queries.USERS):
             parts.users[row[0]].append(UserLink(*row))
-    if at.may("select", "fbs_cleanup_rules"):
-        for row in at.select(queries.RULES_OF_HOSTS):
+    if session.may("select", "fbs_cleanup_rules"):
+        for row in session.select(queries.RULES_OF_HOSTS):
             parts.rules[row[1]].append(Rule(*row))
-    for table, kind, columns, target, target_columns, on_delete, definition, ours in at.select(
-        queries.CONSTRAINTS, at.schema
+    for table, kind, columns, target, target_columns, on_delete, definition, ours in session.select(
+        queries.CONSTRAINTS, session.schema
     ):
         if kind in ("p", "u"):
             (parts.keys if kind == "p" else parts.unique)[table].append(tuple(columns))
@@ -313,10 +317,10 @@ def _parts(at: Session) -> _Parts:
             if ours:
                 parts.links[table].append(link)
             parts.linked_from[target].append(link)
-    for table, name, definition in at.select(queries.INDEXES, at.schema):
+    for table, name, definition in session.select(queries.INDEXES, session.schema):
         text = re.sub(r"^CREATE (UNIQUE )?INDEX .*? USING (btree )?", r"\1", definition)
         parts.indexes[table].append((name, text))
-    for table, name, definition in at.select(queries.TRIGGERS, at.schema):
+    for table, name, definition in session.select(queries.TRIGGERS, session.schema):
         text = re.sub(r"^CREATE (?:CONSTRAINT )?TRIGGER \S+ (.*?) ON \S+ ", r"\1 ", definition)
         parts.triggers[table].append((name, text))
     return parts

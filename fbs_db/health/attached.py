@@ -36,9 +36,9 @@ where n.nspname = %s
 """
 
 
-def tables(at: Session, found: Mapping[Key, Object]) -> set[str]:
+def tables(session: Session, found: Mapping[Key, Object]) -> set[str]:
     """The host's tables in FBS's schema that are attached, or hold the users, and their partitions."""
     column = found.get(("column", "fbs_hosts.host_table"))
-    registered = column is not None and column.definition.startswith("regclass") and at.may("select", "fbs_hosts")
-    hosts = at.select("select host_table::oid::bigint from {fbs}fbs_hosts") if registered else []
-    return {name for (name,) in at.select(_ATTACHED, [oid for (oid,) in hosts], at.schema)}
+    registered = column is not None and column.definition.startswith("regclass") and session.may("select", "fbs_hosts")
+    hosts = session.select("select host_table::oid::bigint from {fbs}fbs_hosts") if registered else []
+    return {name for (name,) in session.select(_ATTACHED, [oid for (oid,) in hosts], session.schema)}

@@ -15,7 +15,7 @@ from fbs_db import files
 from fbs_db.cleanup.hosts import may_hold_orphans
 from fbs_db.database import project
 from fbs_db.database.connection import raise_if_lost, shown
-from fbs_db.database.session import Database, Session, session
+from fbs_db.database.session import Database, Session, open_session
 from fbs_db.errors import TargetError, UsageError
 from fbs_db.health import attached, comparing
 from fbs_db.places.copying import guards
@@ -142,12 +142,12 @@ def check(
         raise UsageError(
             f"There is nothing to check called {', '.join(unknown)}.", hint=f"There are: {', '.join(KINDS)}."
         )
-    with session(database, schema, application="fbs-db check") as at:
-        return check_at(at, only=only, data=data, progress=progress)
+    with open_session(database, schema, application="fbs-db check") as session:
+        return check_at(session, only=only, data=data, progress=progress)
 
 
 def check_at(
-    at: Session,
+    session: Session,
     *,
     only: Sequence[str] = (),
     data: bool = False,
@@ -155,28 +155,28 @@ def check_at(
     progress: Callable[[Progress], None] = silent,
 ) -> CheckReport:
     """What `check` answers, on a session that is there; with ``identities`` of the rows whether those are behind."""
-    with reading(at):
-        found = snapshot.read(at)
-        findings, applied = _history(at, found)
+    with reading(session):
+        found = snapshot.read(session)
+        findings, applied = _history(session, found)
         objects: Mapping[Key, Object] = {}
         if applied:
-            objects = snapshot.expected(applied, at.connection.info.server_version)
-            findings += compare(objects, found | snapshot.read_rows(at, objects))
-            findings += _users(at, found)
+            objects = snapshot.expected(applied, session.connection.info.server_version)
+            findings += compare(objects, found | snapshot.read_rows(session, objects))
+            findings += _users(session, found)
             findings += [
                 one
-                for one in _asked(at, "fbs_health", found)
+                for one in _asked(session, "fbs_health", found)
                 # It cannot tell what a host has put on FBS's tables; the comparison has.
                 if (one.kind, one.object) in objects or (one.kind, one.object) not in found or one.problem == _TWICE
             ]
-            findings += _targets(at, found)
-            findings = _but_for_hosts(at, findings, objects, found)
+            findings += _targets(session, found)
+            findings = _but_for_hosts(session, findings, objects, found)
             if data:
-                findings += _data(at, found, progress)
+                findings += _data(session, found, progress)
             if data or identities:
                 findings += [
                     one
-                    for one in _asked(at, "fbs_check_identities", found)
+                    for one in _asked(session, "fbs_check_identities", found)
                     if one.kind != "rows" or ("column", one.object) in objects
                 ]
         unique = {(one.kind, one.object, one.problem): one for one in reversed(findings)}
@@ -184,7 +184,7 @@ def check_at(
         chosen.sort(
             key=lambda one: (("error", "warning", "note").index(one.severity), KINDS.index(one.kind), one.object)
         )
-        return CheckReport(shown(at.connection), at.schema, len(objects), tuple(chosen))
+        return CheckReport(shown(session.connection), session.schema, len(objects), tuple(chosen))
 
 
 def compare(objects: Mapping[Key, Object], found: Mapping[Key, Object]) -> Iterator[Finding]:
@@ -222,10 +222,10 @@ def _choices(objects: Mapping[Key, Object], found: Mapping[Key, Object]) -> Iter
 
 
 def _but_for_hosts(
-    at: Session, findings: list[Finding], objects: Mapping[Key, Object], found: Mapping[Key, Object]
+    session: Session, findings: list[Finding], objects: Mapping[Key, Object], found: Mapping[Key, Object]
 ) -> list[Finding]:
     """The findings without those that take a host's attached table for one of FBS's, as its name may be such."""
-    hosts = attached.tables(at, found) - {name for kind, name in objects if kind == "table"}
+    hosts = attached.tables(session, found) - {name for kind, name in objects if kind == "table"}
     twins = {one.object for one in findings if one.problem == _TWICE}  # which says more than "not of FBS"
     return [
         one
@@ -263,14 +263,16 @@ def _foreign(there: Object, objects: Mapping[Key, Object], found: Mapping[Key, O
     return Finding(severity, there.kind, there.name, "not of FBS", text, None, mend)
 
 
-def _history(at: Session, found: Mapping[Key, Object]) -> tuple[list[Finding], list[str]]:
+def _history(session: Session, found: Mapping[Key, Object]) -> tuple[list[Finding], list[str]]:
     """What is pending, edited or without a file; and the names of the files applied."""
     known = files.load()
     names = ("migration_id", "checksum", "fbs_db_version")
     readable = all(("column", f"fbs_migrations.{name}") in found for name in names)
-    if readable and not at.may("select", "fbs_migrations"):
+    if readable and not session.may("select", "fbs_migrations"):
         said = "every file of which something is there counts as applied"
-        note = Finding("note", "privilege", "fbs_migrations", "not looked at", said, None, at.grants("fbs_migrations"))
+        note = Finding(
+            "note", "privilege", "fbs_migrations", "not looked at", said, None, session.grants("fbs_migrations")
+        )
         return [note], [file.id for file in known if _made(file, found)]
     if not readable:
         # Damaged, which the comparison tells; or never made by fbs-db.
@@ -279,17 +281,17 @@ def _history(at: Session, found: Mapping[Key, Object]) -> tuple[list[Finding], l
         there, mend = "nothing of FBS", command("migrate")
         if any(kind == "table" for kind, _ in found):
             there, mend = "tables of FBS that fbs-db did not make", command("adopt")
-        return [Finding("error", "migration", at.schema, "not installed", there, None, mend)], []
-    history = at.select("select migration_id, checksum, fbs_db_version from {fbs}fbs_migrations order by 1")
+        return [Finding("error", "migration", session.schema, "not installed", there, None, mend)], []
+    history = session.select("select migration_id, checksum, fbs_db_version from {fbs}fbs_migrations order by 1")
     checksums = {file.id: file.checksum for file in known}
     components = {file.id: file.component for file in known}
     applied = [name for name, _, _ in history]
     findings = [
         Finding("error", "migration", name, "pending", mend=command("migrate"))
         for name, component in components.items()
-        if name not in applied and at.place.holds(component)
+        if name not in applied and session.place.holds(component)
     ]
-    findings += _misplaced(at, [file for file in known if file.id in applied])
+    findings += _misplaced(session, [file for file in known if file.id in applied])
     for name, checksum, version in history:
         if name not in checksums:
             mend = f"pip install {shlex.quote(f'fbs-db>={version}')}"
@@ -300,17 +302,17 @@ def _history(at: Session, found: Mapping[Key, Object]) -> tuple[list[Finding], l
     return findings, applied
 
 
-def _misplaced(at: Session, applied: Sequence[files.MigrationFile]) -> Iterator[Finding]:
+def _misplaced(session: Session, applied: Sequence[files.MigrationFile]) -> Iterator[Finding]:
     """Components that are installed here and placed in another database, or on their way."""
-    for component in dict.fromkeys(file.component for file in applied if not at.place.holds(file.component)):
+    for component in dict.fromkeys(file.component for file in applied if not session.place.holds(file.component)):
         home = next(place.name for place in project.read().databases.values() if place.holds(component))
         mend = command("placement", "move", component, "--to", home)
         yield Finding("warning", "component", component, "misplaced", "is here", f"in database {home}", mend)
-    if not (moving := guards(at)):
+    if not (moving := guards(session)):
         return
     on_its_way = {file.component: moving[name] for file in applied for _, name in file.creates if name in moving}
     for component, goes_to in on_its_way.items():
-        if at.place.holds(component):
+        if session.place.holds(component):
             mend = command("placement", "move", component, "--to", goes_to)
             found = f"nobody can write its tables, which move to database {goes_to}"
             yield Finding("error", "component", component, "its move is not finished", found, None, mend)
@@ -322,22 +324,22 @@ def _made(file: files.MigrationFile, found: Mapping[Key, Object]) -> bool:
     return bool(wanted & found.keys())
 
 
-def _asked(at: Session, function: str, found: Mapping[Key, Object], *arguments: str) -> Iterator[Finding]:
+def _asked(session: Session, function: str, found: Mapping[Key, Object], *arguments: str) -> Iterator[Finding]:
     """What one of FBS's own functions finds; where it cannot answer, that."""
     if not any(kind == "function" and name.startswith(f"{function}(") for kind, name in found):
         return  # which is told of
     try:
-        with at.connection.transaction():
-            rows = at.call(function, *arguments)
+        with session.connection.transaction():
+            rows = session.call(function, *arguments)
     except psycopg.errors.InsufficientPrivilege as error:
         said = f"{error.diag.message_primary}"
-        mend = at.grants(*(_READS if function == "fbs_health" else arguments))
+        mend = session.grants(*(_READS if function == "fbs_health" else arguments))
         yield Finding("note", "privilege", " ".join((function, *arguments)), "not looked at", said, None, mend)
         return
     except psycopg.errors.QueryCanceled:
         raise  # it ran out of time, so nothing is known
     except (psycopg.Error, TargetError) as error:
-        raise_if_lost(at.connection, error)
+        raise_if_lost(session.connection, error)
         yield Finding("note", "function", " ".join((function, *arguments)), "could not answer", _said(error))
         return
     for row in rows:
@@ -350,24 +352,24 @@ _TIED = (
 )
 
 
-def _users(at: Session, found: Mapping[Key, Object]) -> Iterator[Finding]:
+def _users(session: Session, found: Mapping[Key, Object]) -> Iterator[Finding]:
     """The user table that the project names, where the user columns are not tied to it."""
-    wanted = at.place.user_table
+    wanted = session.place.user_table
     if not wanted or ("view", "fbs_user_columns") not in found:
         return
     try:
-        with at.connection.transaction():
-            if at.select("select exists (select from {fbs}fbs_user_columns)") != [(True,)]:
+        with session.connection.transaction():
+            if session.select("select exists (select from {fbs}fbs_user_columns)") != [(True,)]:
                 return
-            tied = [name for (name,) in at.select(_TIED)]
-            there = {name: at.table(name) for name in tied}
+            tied = [name for (name,) in session.select(_TIED)]
+            there = {name: session.table(name) for name in tied}
     except (psycopg.Error, TargetError) as error:
-        raise_if_lost(at.connection, error)
+        raise_if_lost(session.connection, error)
         return  # the view is damaged, or not to be read, which is told
     expected, mend, missing = f"tied to {wanted}, which the project names", command("attach", "users", wanted), None
     try:
-        meant = at.table(wanted)
-        fits = _fits(at, meant)
+        meant = session.table(wanted)
+        fits = _fits(session, meant)
     except TargetError as error:
         meant, fits, missing = "", "", error
     if missing and not project.read().definite:  # Django names one for each database, there or not
@@ -383,13 +385,13 @@ def _users(at: Session, found: Mapping[Key, Object]) -> Iterator[Finding]:
         yield Finding("error", "users", "fbs_user_columns", "attached to another table", said, expected, mend)
 
 
-def _fits(at: Session, users: str) -> str:
+def _fits(session: Session, users: str) -> str:
     """Why user columns cannot be tied to a table, such as the type of its key; empty where they can."""
     try:
-        with at.connection.transaction():
-            at.select("select {fbs}fbs_require_user_table(%s::regclass)", users)
+        with session.connection.transaction():
+            session.select("select {fbs}fbs_require_user_table(%s::regclass)", users)
     except psycopg.Error as error:
-        raise_if_lost(at.connection, error)
+        raise_if_lost(session.connection, error)
         return error.diag.message_primary or ""
     return ""
 
@@ -398,22 +400,22 @@ def _said(error: psycopg.Error | TargetError) -> str:
     return (error.diag.message_primary if isinstance(error, psycopg.Error) else error.message) or str(error)
 
 
-def _targets(at: Session, found: Mapping[Key, Object]) -> Iterator[Finding]:
+def _targets(session: Session, found: Mapping[Key, Object]) -> Iterator[Finding]:
     """Other databases that clean-ups are noted for, and the project does not know; or the other way round."""
     known = project.read().databases
     columns = ("fbs_hosts.host_table", "fbs_hosts.model_name", "fbs_cleanup_targets.target", "fbs_cleanup_queue.target")
-    readable = all(("column", name) in found and at.may("select", name.partition(".")[0]) for name in columns)
-    if at.place.name not in known or not readable:
+    readable = all(("column", name) in found and session.may("select", name.partition(".")[0]) for name in columns)
+    if session.place.name not in known or not readable:
         return
-    hosts = at.select("select host_table::text, model_name from {fbs}fbs_hosts order by model_name")
+    hosts = session.select("select host_table::text, model_name from {fbs}fbs_hosts order by model_name")
     noted = {
         target
-        for (target,) in at.select(
+        for (target,) in session.select(
             "select target from {fbs}fbs_cleanup_targets"
             " union select target from {fbs}fbs_cleanup_queue where target is not null"
         )
     }
-    wanted = {place.name for place in known.values() if may_hold_orphans(place) and place.name != at.place.name}
+    wanted = {place.name for place in known.values() if may_hold_orphans(place) and place.name != session.place.name}
     for target in sorted(noted - set(known)):
         mend = " && ".join(command("attach", "host", table, "--model", model) for table, model in hosts)
         yield Finding("error", "clean-up", target, "unknown database", "clean-ups are noted for it", mend=mend)
@@ -423,18 +425,18 @@ def _targets(at: Session, found: Mapping[Key, Object]) -> Iterator[Finding]:
         yield Finding("error", "clean-up", target, "not told", "it holds rows of FBS", "clean-ups noted for it", mend)
 
 
-def _data(at: Session, found: Mapping[Key, Object], progress: Callable[[Progress], None]) -> Iterator[Finding]:
+def _data(session: Session, found: Mapping[Key, Object], progress: Callable[[Progress], None]) -> Iterator[Finding]:
     for name in sorted(name for kind, name in found if kind == "table"):
         progress(Progress("wait", text=f"rows of {name}"))
-        yield from _asked(at, "fbs_check_rows", found, name)
+        yield from _asked(session, "fbs_check_rows", found, name)
 
 
 @contextmanager
-def reading(at: Session) -> Iterator[None]:
+def reading(session: Session) -> Iterator[None]:
     """One snapshot that cannot write, unless the caller's transaction is under way."""
-    alone = at.connection.info.transaction_status is pq.TransactionStatus.IDLE
-    with at.connection.transaction():
+    alone = session.connection.info.transaction_status is pq.TransactionStatus.IDLE
+    with session.connection.transaction():
         if alone:
-            at.connection.execute("set transaction isolation level repeatable read, read only")
-            at.connection.execute("set local lock_timeout = '3s'")
+            session.connection.execute("set transaction isolation level repeatable read, read only")
+            session.connection.execute("set local lock_timeout = '3s'")
         yield

@@ -73,8 +73,8 @@ class Indexes:
             indexes that were not valid before.
     """
 
-    def __init__(self, at: Session, progress: Callable[[Progress], None]) -> None:
-        self.at = at
+    def __init__(self, session: Session, progress: Callable[[Progress], None]) -> None:
+        self.session = session
         self.progress = progress
         self._waited_in_vain: set[str] = set()
         self.under_way: tuple[str, str, set[str]] | None = None
@@ -91,33 +91,32 @@ class Indexes:
             Busy: a transaction uses the table.
             psycopg.Error: PostgreSQL refuses it.
         """
-        place = f"{self.at.quoted_schema}.{self._quoted(table)}"
+        place = f"{self.session.quoted_schema}.{self._quoted(table)}"
         self._wait(place, table, snapshots)
-        self.under_way = (place, index, self._not_valid(self.at, place, index))
+        self.under_way = (place, index, self._not_valid(self.session, place, index))
         try:
-            self.at.cursor().execute("set lock_timeout = '60s'")
-            self.at.cursor().execute(statement.encode())
+            self.session.cursor().execute("set lock_timeout = '60s'")
+            self.session.cursor().execute(statement.encode())
         except BaseException as error:
             if isinstance(error, psycopg.Error):
-                raise_if_lost(self.at.connection, error)
+                raise_if_lost(self.session.connection, error)
             with suppress(psycopg.Error):  # then it is done over another connection
-                self.clear(self.at)
+                self.clear(self.session)
             raise
-        self.at.cursor().execute("set lock_timeout = '3s'")
+        self.session.cursor().execute("set lock_timeout = '3s'")
         self.under_way = None
 
-    def clear(self, at: Session) -> None:
+    def clear(self, session: Session) -> None:
         """Drop what the statement under way has left, if one is; say where that cannot be done."""
         if self.under_way is None:
             return
         place, index, before = self.under_way
-        at.cursor().execute("set lock_timeout = '3s'")
-        for name in sorted(self._not_valid(at, place, index) - before):
+        session.cursor().execute("set lock_timeout = '3s'")
+        for name in sorted(self._not_valid(session, place, index) - before):
             for _ in range(_TRIES):
                 with suppress(psycopg.errors.LockNotAvailable, psycopg.errors.UndefinedObject):
-                    at.cursor().execute(
-                        f"drop index concurrently if exists {at.quoted_schema}.{self._quoted(name, at)}".encode()
-                    )
+                    path = f"{session.quoted_schema}.{self._quoted(name, session)}"
+                    session.cursor().execute(f"drop index concurrently if exists {path}".encode())
                     break
             else:
                 self.progress(Progress("wait", text=f"index {name} is left unfinished: the next repair drops it"))
@@ -141,12 +140,12 @@ class Indexes:
             there = {one: text for one, text in self._in_the_way(place, snapshots).items() if one in waited_for}
 
     def _in_the_way(self, place: str, snapshots: bool) -> dict[str, str]:
-        rows = self.at.cursor().execute(_IN_THE_WAY.encode(), {"table": place, "snapshots": snapshots})
+        rows = self.session.cursor().execute(_IN_THE_WAY.encode(), {"table": place, "snapshots": snapshots})
         return dict(rows.fetchall())
 
     @staticmethod
-    def _not_valid(at: Session, place: str, index: str) -> set[str]:
-        return {name for (name,) in at.cursor().execute(_NOT_VALID, {"table": place, "index": index})}
+    def _not_valid(session: Session, place: str, index: str) -> set[str]:
+        return {name for (name,) in session.cursor().execute(_NOT_VALID, {"table": place, "index": index})}
 
-    def _quoted(self, name: str, at: Session | None = None) -> str:
-        return str((at or self.at).select("select quote_ident(%s)", name)[0][0])
+    def _quoted(self, name: str, session: Session | None = None) -> str:
+        return str((session or self.session).select("select quote_ident(%s)", name)[0][0])

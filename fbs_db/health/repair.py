@@ -15,7 +15,7 @@ from psycopg import sql
 from fbs_db import files
 from fbs_db.database.connection import raise_if_lost, said_by
 from fbs_db.database.locks import holders
-from fbs_db.database.session import Database, Session, session
+from fbs_db.database.session import Database, Session, open_session
 from fbs_db.errors import FbsDbError, LockTimeout, UsageError
 from fbs_db.health import check as health
 from fbs_db.health.check import CheckReport, Finding
@@ -105,42 +105,42 @@ def repair(
 
     Reads what `fbs_db.check` reads.
     """
-    with session(database, schema, application="fbs-db repair") as at:
-        report = health.check_at(at, identities=True)
-        planned = _plan(at, report)
+    with open_session(database, schema, application="fbs-db repair") as session:
+        report = health.check_at(session, identities=True)
+        planned = _plan(session, report)
         if not apply:
-            return RepairReport(tuple(planned), _settings(at), report)
-        if not at.connection.autocommit:
+            return RepairReport(tuple(planned), _settings(session), report)
+        if not session.connection.autocommit:
             raise UsageError(
                 "A repair takes a connection in autocommit.", hint="It builds indexes beside the running system."
             )
-        refuse_unfit(at)
+        refuse_unfit(session)
         results: dict[tuple[str, str, str], Mend] = {}
-        indexes = Indexes(at, progress)
+        indexes = Indexes(session, progress)
         try:
-            with Backend(at.connection, at.schema).lock():
+            with Backend(session.connection, session.schema).lock():
                 while fresh := [mend for mend in planned if _finding(mend) not in results]:
                     for mend in fresh:
-                        results[_finding(mend)] = _apply(at, mend, indexes, progress) if mend.safe else mend
-                    report = _looked_again(at, results)
-                    planned = _plan(at, report)
+                        results[_finding(mend)] = _apply(session, mend, indexes, progress) if mend.safe else mend
+                    report = _looked_again(session, results)
+                    planned = _plan(session, report)
         except BaseException:
             if indexes.under_way and not isinstance(database, psycopg.Connection):
-                with suppress(FbsDbError), session(database, schema, application="fbs-db repair") as again:
+                with suppress(FbsDbError), open_session(database, schema, application="fbs-db repair") as again:
                     indexes.clear(again)
             raise
-        return RepairReport(tuple(results.values()), _settings(at), report)
+        return RepairReport(tuple(results.values()), _settings(session), report)
 
 
 def _finding(it: Mend | Finding) -> tuple[str, str, str]:
     return it.kind, it.object, it.problem
 
 
-def _looked_again(at: Session, results: dict[tuple[str, str, str], Mend]) -> CheckReport:
+def _looked_again(session: Session, results: dict[tuple[str, str, str], Mend]) -> CheckReport:
     """What is found now; of what is found as before, it is not said that it is mended."""
     done = [key for key, mend in results.items() if mend.done]
     try:
-        report = health.check_at(at, identities=True)
+        report = health.check_at(session, identities=True)
     except psycopg.errors.LockNotAvailable as error:
         ran = f"{counted(len(done), 'repair')} ran, and could not be looked at again"
         raise LockTimeout(f"{ran}: {said_by(error)}", hint=f"Look again later: {command('check')}") from error
@@ -152,11 +152,11 @@ def _looked_again(at: Session, results: dict[tuple[str, str, str], Mend]) -> Che
     return report
 
 
-def _plan(at: Session, report: CheckReport) -> list[Mend]:
+def _plan(session: Session, report: CheckReport) -> list[Mend]:
     applied = [file.id for file in files.load()]
-    objects = snapshot.expected(applied, at.connection.info.server_version)
-    found = snapshot.read(at) | snapshot.read_rows(at, objects)
-    mends = [_mend(at, one, objects, found) for one in report.findings if one.mend == command("repair")]
+    objects = snapshot.expected(applied, session.connection.info.server_version)
+    found = snapshot.read(session) | snapshot.read_rows(session, objects)
+    mends = [_mend(session, one, objects, found) for one in report.findings if one.mend == command("repair")]
     # What is left unfinished may have the name of what comes in its place; foreign keys need the
     # keys of other tables, views other views.
     place = {key: number for number, key in enumerate(objects)}
@@ -172,16 +172,16 @@ def _plan(at: Session, report: CheckReport) -> list[Mend]:
     )
 
 
-def _mend(at: Session, finding: Finding, objects: Mapping[Key, Object], found: Mapping[Key, Object]) -> Mend:
+def _mend(session: Session, finding: Finding, objects: Mapping[Key, Object], found: Mapping[Key, Object]) -> Mend:
     """The statements that mend a finding, and whether they lose nothing."""
     key = (finding.kind, finding.object)
     there, wanted = found.get(key), objects.get(key)
-    table, part = (_quoted(at, name) for name in f"{finding.object}.".split(".")[:2])
+    table, part = (_quoted(session, name) for name in f"{finding.object}.".split(".")[:2])
     reason = ""
     if finding.problem == "disabled":
         statements = [f"alter table {table} enable trigger {part};"]
     elif finding.kind == "rows":
-        statements = [f"select fbs_advance_identity({_literal(at, finding.object.partition('.')[0])});"]
+        statements = [f"select fbs_advance_identity({_literal(session, finding.object.partition('.')[0])});"]
     elif wanted is None and finding.problem == "unfinished":
         statements = [f"alter table {table} drop constraint {part};"]
     elif wanted is None and finding.problem == "invalid":
@@ -196,17 +196,17 @@ def _mend(at: Session, finding: Finding, objects: Mapping[Key, Object], found: M
         statements, reason = [], "No file of this version makes it."
     else:
         left = found.get(("index", finding.object)) if finding.kind == "constraint" else None
-        statements, reason = _MAKERS[finding.kind](Wanted(at, wanted, there, table, part, objects, left=left))
+        statements, reason = _MAKERS[finding.kind](Wanted(session, wanted, there, table, part, objects, left=left))
     return Mend(*key, finding.problem, tuple(statements), not reason, reason)
 
 
-def _literal(at: Session, text: str) -> str:
-    return sql.Literal(text).as_string(at.connection)
+def _literal(session: Session, text: str) -> str:
+    return sql.Literal(text).as_string(session.connection)
 
 
-def _quoted(at: Session, name: str) -> str:
+def _quoted(session: Session, name: str) -> str:
     """A name as it stands in SQL; with quotes only where it takes them."""
-    return str(at.select("select quote_ident(%s)", name)[0][0]) if name else ""
+    return str(session.select("select quote_ident(%s)", name)[0][0]) if name else ""
 
 
 @dataclass(frozen=True)
@@ -217,7 +217,7 @@ class Wanted:
     ``left`` is an index that has a missing constraint's name.
     """
 
-    at: Session
+    session: Session
     object: Object
     there: Object | None
     table: str
@@ -227,7 +227,7 @@ class Wanted:
     left: Object | None = None
 
     def literal(self, text: str) -> str:
-        return _literal(self.at, text)
+        return _literal(self.session, text)
 
 
 #: Statements, and why a person has to decide; nothing where none has to.
@@ -245,7 +245,7 @@ def _table(it: Wanted) -> Made:
     if it.there is not None:
         return [], f"It is: {it.there.definition}. Making it a plain table rewrites it."
     inside = [
-        f"{_quoted(it.at, name.partition('.')[2])} {_column_type(it, name)}"
+        f"{_quoted(it.session, name.partition('.')[2])} {_column_type(it, name)}"
         for kind, name in it.objects
         if (kind, name.partition(".")[0]) == ("column", it.table)
     ]
@@ -421,77 +421,79 @@ def making(it: Wanted) -> list[str]:
     return _MAKERS[it.object.kind](it)[0]
 
 
-def _apply(at: Session, mend: Mend, indexes: Indexes, progress: Callable[[Progress], None]) -> Mend:
+def _apply(session: Session, mend: Mend, indexes: Indexes, progress: Callable[[Progress], None]) -> Mend:
     """Run a repair; what PostgreSQL refuses becomes its reason."""
     progress(Progress("wait", text=f"{mend.kind} {mend.object}"))
     table, _, part = mend.object.partition(".")
     makes = any(not statement.startswith("drop index") for statement in mend.statements)
     try:
-        with _in_place(at):
+        with _in_place(session):
             for statement in mend.statements:
                 if mend.kind in ("index", "constraint") and " concurrently " in statement.lower():
                     indexes.run(statement, table, part, snapshots=makes)
                 else:
-                    _patiently(at, statement, progress)
+                    _patiently(session, statement, progress)
     except Busy as error:
         return replace(mend, reason=str(error))
     except psycopg.Error as error:
-        raise_if_lost(at.connection, error)
-        _take_back(at, mend, indexes)
+        raise_if_lost(session.connection, error)
+        _take_back(session, mend, indexes)
         return replace(mend, reason=said_by(error))
     except BaseException:
-        _take_back(at, mend, indexes)
+        _take_back(session, mend, indexes)
         raise
     return replace(mend, done=True)
 
 
-def _take_back(at: Session, mend: Mend, indexes: Indexes) -> None:
+def _take_back(session: Session, mend: Mend, indexes: Indexes) -> None:
     """What a repair of several statements has left half done would be in the way of the next."""
     table, _, part = mend.object.partition(".")
     unique = bool(mend.statements) and mend.statements[0].startswith("create unique")
-    with suppress(psycopg.Error, Busy), _in_place(at):
+    with suppress(psycopg.Error, Busy), _in_place(session):
         if mend.kind == "not null":
-            check = f"alter table {_quoted(at, table)} drop constraint if exists {REPAIR_CHECK}"
-            _patiently(at, check, silent)
-        elif unique and at.select("select to_regclass(quote_ident(%s))", part) != [(None,)]:
-            indexes.run(f"drop index concurrently if exists {_quoted(at, part)}", table, part, snapshots=False)
+            check = f"alter table {_quoted(session, table)} drop constraint if exists {REPAIR_CHECK}"
+            _patiently(session, check, silent)
+        elif unique and session.select("select to_regclass(quote_ident(%s))", part) != [(None,)]:
+            indexes.run(f"drop index concurrently if exists {_quoted(session, part)}", table, part, snapshots=False)
 
 
 @contextmanager
-def _in_place(at: Session) -> Iterator[None]:
+def _in_place(session: Session) -> Iterator[None]:
     """Names without a schema are those of FBS's; locks are waited for briefly, statements run as long as they take."""
     names = ["search_path", *_ADJUSTED]
-    before = at.select("select name, setting from pg_settings where name = any(%s)", names)
-    at.cursor().execute("select set_config('search_path', quote_ident(%s) || ', pg_temp', false)", [at.schema])
+    before = session.select("select name, setting from pg_settings where name = any(%s)", names)
+    session.cursor().execute(
+        "select set_config('search_path', quote_ident(%s) || ', pg_temp', false)", [session.schema]
+    )
     for name, _ in before:
         if name in _ADJUSTED:
-            at.cursor().execute("select set_config(%s, %s, false)", [name, _ADJUSTED[name]])
+            session.cursor().execute("select set_config(%s, %s, false)", [name, _ADJUSTED[name]])
     try:
         yield
     finally:
-        if not at.connection.closed:
+        if not session.connection.closed:
             for name, value in before:
-                at.cursor().execute("select set_config(%s, %s, false)", [name, value])
+                session.cursor().execute("select set_config(%s, %s, false)", [name, value])
 
 
-def _settings(at: Session) -> str:
+def _settings(session: Session) -> str:
     """What `_in_place` sets, for whoever runs the statements by hand."""
     return "\n".join(
         [
-            f"set search_path = {at.quoted_schema}, pg_temp;",
+            f"set search_path = {session.quoted_schema}, pg_temp;",
             "set lock_timeout = '3s';",
             "set check_function_bodies = off;",
         ]
     )
 
 
-def _patiently(at: Session, statement: str, progress: Callable[[Progress], None]) -> None:
+def _patiently(session: Session, statement: str, progress: Callable[[Progress], None]) -> None:
     for attempt in range(1, _TRIES + 1):
         try:
-            at.cursor().execute(statement.encode())
+            session.cursor().execute(statement.encode())
             return
         except psycopg.errors.LockNotAvailable as error:
-            who, _ = holders(at.connection, statement)
+            who, _ = holders(session.connection, statement)
             said = ": ".join(filter(None, (error.diag.message_primary, who)))
             if attempt == _TRIES:
                 raise psycopg.errors.LockNotAvailable(said) from error

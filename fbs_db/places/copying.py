@@ -220,52 +220,52 @@ def guard_of(table: str) -> str:
     return f"{table}_moves"
 
 
-def guards(at: Session) -> dict[str, str]:
+def guards(session: Session) -> dict[str, str]:
     """The tables that are guarded, each with the database that it moves to."""
-    rows = at.select(
+    rows = session.select(
         "select c.relname, convert_from(rtrim(t.tgargs, '\\x00'), getdatabaseencoding())"
         " from pg_catalog.pg_trigger as t inner join pg_catalog.pg_class as c on t.tgrelid = c.oid"
         " where t.tgfoid = to_regproc(%s)",
-        f"{at.quoted_schema}.fbs_refuse_moved",
+        f"{session.quoted_schema}.fbs_refuse_moved",
     )
     return dict(rows)
 
 
-def guarded_for(at: Session, names: Sequence[str]) -> str:
+def guarded_for(session: Session, names: Sequence[str]) -> str:
     """The database that some of these tables move to; empty where none is guarded."""
-    return next((target for name, target in guards(at).items() if name in names), "")
+    return next((target for name, target in guards(session).items() if name in names), "")
 
 
 # --- what there is
 
 
-def regclasses(at: Session, names: Sequence[str]) -> list[str]:
+def regclasses(session: Session, names: Sequence[str]) -> list[str]:
     """Names of tables as they stand in SQL."""
-    return [f"{at.quoted_schema}.{name}" for name in names]
+    return [f"{session.quoted_schema}.{name}" for name in names]
 
 
-def columns_of(at: Session, name: str) -> list[str]:
+def columns_of(session: Session, name: str) -> list[str]:
     """A table's columns, in their order; none where there is no such table."""
-    rows = at.select(
+    rows = session.select(
         "select attname from pg_catalog.pg_attribute"
         " where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped order by attnum",
-        f"{at.quoted_schema}.{name}",
+        f"{session.quoted_schema}.{name}",
     )
     return [column for (column,) in rows]
 
 
-def counted(at: Session, name: str) -> MovedTable:
+def counted(session: Session, name: str) -> MovedTable:
     """A table with how many rows it holds."""
     query = sql.SQL("select count(*) from {{fbs}}{}").format(sql.Identifier(name))
-    return MovedTable(name, int(at.select(query)[0][0]), "")
+    return MovedTable(name, int(session.select(query)[0][0]), "")
 
 
-def summed(at: Session, name: str) -> MovedTable:
+def summed(session: Session, name: str) -> MovedTable:
     """A table with how many rows it holds, and their checksum."""
-    columns = sql.SQL(", ").join(sql.Identifier(column) for column in sorted(columns_of(at, name)))
+    columns = sql.SQL(", ").join(sql.Identifier(column) for column in sorted(columns_of(session, name)))
     query = sql.SQL(
         "select count(*), coalesce(sum(('x' || left(md5(row({})::text), 16))::bit(64)::bigint::numeric), 0)::text"
         " from {{fbs}}{}"
     ).format(columns, sql.Identifier(name))
-    rows, checksum = at.select(query)[0]
+    rows, checksum = session.select(query)[0]
     return MovedTable(name, rows, checksum)

@@ -26,7 +26,7 @@ from fbs_db import files, wording
 from fbs_db.cleanup.hosts import tell_targets
 from fbs_db.database import project
 from fbs_db.database.config import Config, DatabaseConfig
-from fbs_db.database.session import Session, session
+from fbs_db.database.session import Session, open_session
 from fbs_db.errors import LockTimeout, MoveRefused, TargetError, UsageError
 from fbs_db.files import MigrationFile
 from fbs_db.places.copying import (
@@ -115,7 +115,7 @@ def move(component: str, to: str, *, dry_run: bool = False, progress: Told = sil
     if target.holds(component) and _called_off(target, component, dry_run, progress):
         return MoveReport(component, to, to, (), "", False, "", not dry_run)
     source = _source(known, component, target)
-    with session(source, None, application=_APPLICATION) as old:
+    with open_session(source, None, application=_APPLICATION) as old:
         backend = Backend(old.connection, old.schema)
         ours = _installed(old, component)
         names, kept = _tables(ours), kept_schema(component)
@@ -153,37 +153,37 @@ def drop_moved(component: str, source: str) -> list[MovedTable]:
         UsageError: nothing is kept there.
         LockTimeout: somebody reads one for longer than 3 s.
     """
-    with session(project.read().named(source), None, application="fbs-db placement drop") as at:
-        found = kept_tables(at, component)
+    with open_session(project.read().named(source), None, application="fbs-db placement drop") as session:
+        found = kept_tables(session, component)
         schema = sql.Identifier(kept_schema(component))
-        with at.connection.transaction():
-            at.connection.execute("set local lock_timeout = '3s'")
+        with session.connection.transaction():
+            session.connection.execute("set local lock_timeout = '3s'")
             for one in found:
-                at.connection.execute(sql.SQL("drop table {}.{}").format(schema, sql.Identifier(one.table)))
-            at.connection.execute(sql.SQL("drop schema {}").format(schema))
+                session.connection.execute(sql.SQL("drop table {}.{}").format(schema, sql.Identifier(one.table)))
+            session.connection.execute(sql.SQL("drop schema {}").format(schema))
         return found
 
 
-def kept_tables(at: Session, component: str) -> list[MovedTable]:
+def kept_tables(session: Session, component: str) -> list[MovedTable]:
     """The tables that a move has kept.
 
     Raises:
         UsageError: there are none.
     """
     schema = kept_schema(component)
-    if not _has_schema(at, schema):
+    if not _has_schema(session, schema):
         raise UsageError(f"Nothing of {component} is kept here: there is no schema {schema}.")
-    if guarded_for(at, _tables(_installed(at, component))):
+    if guarded_for(session, _tables(_installed(session, component))):
         raise UsageError(
             f"The move of {component} is not finished yet.",
             hint=f"Finish it: {wording.command('placement', 'move', component, '--to', 'NAME')}",
         )
-    names = at.select(
+    names = session.select(
         "select relname from pg_catalog.pg_class"
         " where relkind = 'r' and relnamespace = to_regnamespace(%s) order by oid desc",
         schema,
     )
-    return [counted(replace(at, schema=schema), name) for (name,) in names]
+    return [counted(replace(session, schema=schema), name) for (name,) in names]
 
 
 def kept_schema(component: str) -> str:
@@ -214,36 +214,39 @@ def _source(known: Config, component: str, target: DatabaseConfig) -> DatabaseCo
 
 
 def _is_installed(place: DatabaseConfig, component: str) -> bool:
-    with suppress(TargetError), session(place, None, application=_APPLICATION) as at:  # no such schema: nothing
-        return bool(_installed(at, component))
+    with (
+        suppress(TargetError),
+        open_session(place, None, application=_APPLICATION) as session,
+    ):  # no such schema: nothing
+        return bool(_installed(session, component))
     return False
 
 
-def _installed(at: Session, component: str) -> list[MigrationFile]:
-    applied = {row.migration_id for row in Backend(at.connection, at.schema).history()}
+def _installed(session: Session, component: str) -> list[MigrationFile]:
+    applied = {row.migration_id for row in Backend(session.connection, session.schema).history()}
     return [file for file in files.load() if file.component == component and file.id in applied]
 
 
 def _called_off(place: DatabaseConfig, component: str, dry_run: bool, progress: Told) -> bool:
     """Take the guards off tables that are still where they belong; whether there were any."""
-    with session(place, None, application=_APPLICATION) as at:
-        names = _tables(_installed(at, component))
-        goes_to = guarded_for(at, names)
+    with open_session(place, None, application=_APPLICATION) as session:
+        names = _tables(_installed(session, component))
+        goes_to = guarded_for(session, names)
         if not goes_to or goes_to == place.name:
             return False
-        if _has_schema(at, kept_schema(component)):
+        if _has_schema(session, kept_schema(component)):
             raise MoveRefused(
                 f"The rows of {component} are in {goes_to} already.",
                 hint=f"Finish that move first: {wording.command('placement', 'move', component, '--to', goes_to)}",
             )
 
         def unguard() -> None:
-            with at.translated(), at.connection.transaction():
-                at.connection.execute(sql.SQL("set local lock_timeout = {}").format(PATIENCE))
+            with session.translated(), session.connection.transaction():
+                session.connection.execute(sql.SQL("set local lock_timeout = {}").format(PATIENCE))
                 for name in names:
                     drop = sql.SQL("drop trigger if exists {} on {}")
-                    table = sql.Identifier(at.schema, name)
-                    at.connection.execute(drop.format(sql.Identifier(guard_of(name)), table))
+                    table = sql.Identifier(session.schema, name)
+                    session.connection.execute(drop.format(sql.Identifier(guard_of(name)), table))
 
         if not dry_run:
             patiently(unguard, progress)
@@ -257,7 +260,7 @@ def _copied(
     old: Session, component: str, names: Sequence[str], target: DatabaseConfig, progress: Told
 ) -> tuple[MovedTable, ...]:
     place = target if target.holds(component) else replace(target, components=(*(target.components or ()), component))
-    with session(place, None, application=_APPLICATION) as new:
+    with open_session(place, None, application=_APPLICATION) as new:
         _refuse_same(old, new)
         _refuse_unfinished(new, component, names)
         migrations.migrate(place, progress=progress)
@@ -444,7 +447,7 @@ def _refuse_dependents(old: Session, names: Sequence[str]) -> None:
 
 def _look_at(target: DatabaseConfig, old: Session, component: str, tables: Sequence[MovedTable]) -> None:
     """What of a move can be refused before anything is made in the other database."""
-    with session(target, None, application=_APPLICATION) as new:
+    with open_session(target, None, application=_APPLICATION) as new:
         _refuse_same(old, new)
         _refuse_unfinished(new, component, [table.table for table in tables])
         _refuse_other_users(old, new)
@@ -485,17 +488,17 @@ def _refuse_other_users(old: Session, new: Session) -> None:
         )
 
 
-def _user_key_type(at: Session) -> str:
+def _user_key_type(session: Session) -> str:
     """Type of user columns; what they will have where FBS is not installed yet, or empty where the user table tells."""
-    rows = at.select(
+    rows = session.select(
         "select format_type(typbasetype, typtypmod) from pg_catalog.pg_type where oid = to_regtype(%s)",
-        f"{at.quoted_schema}.fbs_user_id",
+        f"{session.quoted_schema}.fbs_user_id",
     )
-    return rows[0][0] if rows else "" if at.place.user_table else at.place.user_key_type or "bigint"
+    return rows[0][0] if rows else "" if session.place.user_table else session.place.user_key_type or "bigint"
 
 
-def _check_of(at: Session) -> str:
-    with wording.given(database=at.place.name, schema=None):
+def _check_of(session: Session) -> str:
+    with wording.given(database=session.place.name, schema=None):
         return wording.command("check")
 
 
@@ -525,5 +528,5 @@ def _has_later_names(old: Session, names: Sequence[str]) -> bool:
     return known == [(True,)] and old.select(query, list(names)) == [(True,)]
 
 
-def _has_schema(at: Session, name: str) -> bool:
-    return at.select("select to_regnamespace(%s) is not null", name) == [(True,)]
+def _has_schema(session: Session, name: str) -> bool:
+    return session.select("select to_regnamespace(%s) is not null", name) == [(True,)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fbs_db import files
 from fbs_db.database import server
-from fbs_db.database.session import session
+from fbs_db.database.session import open_session
 from fbs_db.schema import migrate as migrations
 
 
@@ -22,10 +22,10 @@ def fill() -> bool:
     """
     url = server.start(ways="")
     migrations.migrate(url, schema="public")
-    with session(url, "public", application="fbs-db demo") as at:
-        if at.select("select from pg_catalog.pg_namespace where nspname = 'rentals'"):
+    with open_session(url, "public", application="fbs-db demo") as session:
+        if session.select("select from pg_catalog.pg_namespace where nspname = 'rentals'"):
             return False
         script = (files.sql_directory() / "demo.sql").read_text(encoding="utf-8")
-        with at.connection.transaction():
-            at.connection.execute(script.encode())
+        with session.connection.transaction():
+            session.connection.execute(script.encode())
         return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from fbs_db.database.session import Database, Session, session
+from fbs_db.database.session import Database, Session, open_session
 from fbs_db.schema.history import Backend
 
 #: Tables by the names they bear in FBS 2.0.4 to 2.0.6.
@@ -61,8 +61,8 @@ def list_later_names(database: Database = None, *, schema: str | None = None) ->
 
     Reads ``fbs_later_names``.
     """
-    with session(database, schema, application="fbs-db names") as at:
-        rows = at.select(
+    with open_session(database, schema, application="fbs-db names") as session:
+        rows = session.select(
             "select later_name, table_name, state, coalesce(taken_by, '') from {fbs}fbs_later_names order by 1"
         )
         return [LaterName(*row) for row in rows]
@@ -85,8 +85,8 @@ def add_later_names(database: Database = None, *, schema: str | None = None) -> 
 
     Calls ``fbs_add_later_names``.
     """
-    with session(database, schema, application="fbs-db names add") as at:
-        return _called(at, "fbs_add_later_names")
+    with open_session(database, schema, application="fbs-db names add") as session:
+        return _called(session, "fbs_add_later_names")
 
 
 def drop_later_names(database: Database = None, *, schema: str | None = None) -> list[str]:
@@ -104,10 +104,10 @@ def drop_later_names(database: Database = None, *, schema: str | None = None) ->
 
     Calls ``fbs_drop_later_names``.
     """
-    with session(database, schema, application="fbs-db names drop") as at:
-        return _called(at, "fbs_drop_later_names")
+    with open_session(database, schema, application="fbs-db names drop") as session:
+        return _called(session, "fbs_drop_later_names")
 
 
-def _called(at: Session, function: str) -> list[str]:
-    with Backend(at.connection, at.schema).lock():
-        return [name for (name,) in at.call(function)]
+def _called(session: Session, function: str) -> list[str]:
+    with Backend(session.connection, session.schema).lock():
+        return [name for (name,) in session.call(function)]

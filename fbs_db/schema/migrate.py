@@ -19,7 +19,7 @@ from psycopg import sql
 from fbs_db import files, wording
 from fbs_db.database.connection import refuse_transaction_pooler, shown
 from fbs_db.database.locks import Patience, patiently
-from fbs_db.database.session import Database, Session, session, told_what_stays
+from fbs_db.database.session import Database, Session, open_session, told_what_stays
 from fbs_db.errors import (
     EditedMigration,
     MigrationError,
@@ -92,26 +92,29 @@ def migrate(
     every = files.load(directory)
     wanted = _up_to(every, to)
     kept = _Kept()
-    with session(database, schema, start=True, application="fbs-db migrate") as at, ExitStack() as until_the_end:
-        with told_what_stays(kept.told), at.translated():
-            backend = _backend(at, user_table, progress)
-            pending = _pending(at, every, wanted, backend.history())
+    with (
+        open_session(database, schema, start=True, application="fbs-db migrate") as session,
+        ExitStack() as until_the_end,
+    ):
+        with told_what_stays(kept.told), session.translated():
+            backend = _backend(session, user_table, progress)
+            pending = _pending(session, every, wanted, backend.history())
             _require_user_table(backend, every, pending)
-            if pending or _untied(at, backend):
+            if pending or _untied(session, backend):
                 if pending:
-                    refuse_unfit(at)
+                    refuse_unfit(session)
                 until_the_end.enter_context(backend.lock(wait))
-                pending = _pending(at, every, wanted, backend.history())
-                _refuse_taken_names(at, every, pending)
+                pending = _pending(session, every, wanted, backend.history())
+                _refuse_taken_names(session, every, pending)
                 _refuse_no_transaction(backend, pending)
-                patience = Patience(at.connection, progress)
-                _run(backend, pending, "apply", progress, patience, kept, _finish(at, backend, pending, patience))
+                patience = Patience(session.connection, progress)
+                _run(backend, pending, "apply", progress, patience, kept, _finish(session, backend, pending, patience))
         users: list[UserColumn] = []
-        if _untied(at, backend):
+        if _untied(session, backend):
             if backend.in_callers_transaction:
                 kept.where = "In your transaction"
-            users = check_user_columns(at, backend, backend.user_table, progress, before=kept.told())
-        return _report(at, backend, kept.steps, started, users, _named(at, user_table))
+            users = check_user_columns(session, backend, backend.user_table, progress, before=kept.told())
+        return _report(session, backend, kept.steps, started, users, _named(session, user_table))
 
 
 def plan(
@@ -143,21 +146,21 @@ def plan(
     """
     every = files.load(directory)
     wanted = _up_to(every, to)
-    with session(database, schema, application="fbs-db migrate --dry-run") as at:
-        backend = _backend(at, user_table, silent)
-        pending = _pending(at, every, wanted, backend.history())
+    with open_session(database, schema, application="fbs-db migrate --dry-run") as session:
+        backend = _backend(session, user_table, silent)
+        pending = _pending(session, every, wanted, backend.history())
         _require_user_table(backend, every, pending)
         if pending:
-            refuse_unfit(at)
-            _refuse_taken_names(at, every, pending)
-        report = planned(at, backend, every, pending)
+            refuse_unfit(session)
+            _refuse_taken_names(session, every, pending)
+        report = planned(session, backend, every, pending)
         ready(report)
         if not pending:
             return report
         with backend.lock(wait):
-            pending = _pending(at, every, wanted, backend.history())
-            _refuse_taken_names(at, every, pending)
-            report = planned(at, backend, every, pending)
+            pending = _pending(session, every, wanted, backend.history())
+            _refuse_taken_names(session, every, pending)
+            report = planned(session, backend, every, pending)
             tried = list(takewhile(lambda file: file.transactional, pending))
             locks = tried_locks(backend, tried)
         untried = tuple(file.id for file in pending if file not in tried)
@@ -194,18 +197,22 @@ def rollback(
     started = time.monotonic()
     known = files.load(directory)
     kept = _Kept()
-    with session(database, schema, application="fbs-db rollback") as at, told_what_stays(kept.told), at.translated():
-        backend = _backend(at, "", progress)
+    with (
+        open_session(database, schema, application="fbs-db rollback") as session,
+        told_what_stays(kept.told),
+        session.translated(),
+    ):
+        backend = _backend(session, "", progress)
         if _to_undo(known, backend.history(), to, everything):
-            refuse_unfit(at)
+            refuse_unfit(session)
             with backend.lock(wait):
                 undone = _to_undo(known, backend.history(), to, everything)
-                doomed = [] if lose_rows else _tables_of_hosts(at, undone)
-                _refuse_loss(at, doomed)
+                doomed = [] if lose_rows else _tables_of_hosts(session, undone)
+                _refuse_loss(session, doomed)
                 # Again once nobody can write them any more.
-                first = partial(_refuse_loss, at, doomed, locked=True)
-                _run(backend, undone, "rollback", progress, Patience(at.connection, progress), kept, first=first)
-        return _report(at, backend, kept.steps, started)
+                first = partial(_refuse_loss, session, doomed, locked=True)
+                _run(backend, undone, "rollback", progress, Patience(session.connection, progress), kept, first=first)
+        return _report(session, backend, kept.steps, started)
 
 
 def rollback_plan(
@@ -222,12 +229,12 @@ def rollback_plan(
         The files in the order in which they would be undone, and the exact SQL.
     """
     known = files.load(directory)
-    with session(database, schema, application="fbs-db rollback --dry-run") as at:
-        backend = _backend(at, "", silent)
+    with open_session(database, schema, application="fbs-db rollback --dry-run") as session:
+        backend = _backend(session, "", silent)
         undone = _to_undo(known, backend.history(), to, everything)
         return DryRunReport(
-            database=shown(at.connection),
-            schema=at.schema,
+            database=shown(session.connection),
+            schema=session.schema,
             pending=tuple(file.id for file in undone),
             sql=script(backend, undone, "rollback"),
             locks=(),
@@ -247,20 +254,20 @@ def status(database: Database = None, *, schema: str | None = None, directory: P
     Reads ``fbs_migrations``.
     """
     known = files.load(directory)
-    with session(database, schema, application="fbs-db status") as at:
-        backend = _backend(at, "", silent)
+    with open_session(database, schema, application="fbs-db status") as session:
+        backend = _backend(session, "", silent)
         history = backend.history()
         applied = {row.migration_id: row for row in history}
         ids = {file.id for file in known}
         rows = [
             _status_row(file, applied.get(file.id))
             for file in known
-            if file.id in applied or at.place.holds(file.component)
+            if file.id in applied or session.place.holds(file.component)
         ]
         rows += [_status_row(None, row) for row in history if row.migration_id not in ids]
         return StatusReport(
-            database=shown(at.connection),
-            schema=at.schema,
+            database=shown(session.connection),
+            schema=session.schema,
             migrations=tuple(rows),
             problems=tuple(_problems(known, history)),
             elsewhere=tuple(backend.elsewhere()),
@@ -292,9 +299,9 @@ def accept(
     started = time.monotonic()
     known = files.load(directory)
     chosen = [files.find(known, name) for name in names]
-    with session(database, schema, application="fbs-db accept") as at:
-        backend = _backend(at, "", silent)
-        refuse_unfit(at)
+    with open_session(database, schema, application="fbs-db accept") as session:
+        backend = _backend(session, "", silent)
+        refuse_unfit(session)
         with backend.lock(wait):
             applied = {row.migration_id: row for row in backend.history()}
             if foreign := [file.id for file in chosen if file.id not in applied]:
@@ -303,7 +310,7 @@ def accept(
             with backend.run_transaction():
                 for file in edited:
                     backend.run(file, backend.record_sql(file, "accept"))
-        return _report(at, backend, [Step(file.id, "accept", 0) for file in edited], started)
+        return _report(session, backend, [Step(file.id, "accept", 0) for file in edited], started)
 
 
 # --- which files
@@ -314,12 +321,12 @@ def _up_to(known: list[MigrationFile], to: str | None) -> list[MigrationFile]:
 
 
 def _pending(
-    at: Session, every: list[MigrationFile], wanted: list[MigrationFile], history: list[Applied]
+    session: Session, every: list[MigrationFile], wanted: list[MigrationFile], history: list[Applied]
 ) -> list[MigrationFile]:
     for problem in _problems(every, history):
         raise problem
     applied = {row.migration_id for row in history}
-    return [file for file in wanted if file.id not in applied and at.place.holds(file.component)]
+    return [file for file in wanted if file.id not in applied and session.place.holds(file.component)]
 
 
 def _to_undo(
@@ -393,20 +400,20 @@ def _status_row(file: MigrationFile | None, row: Applied | None) -> MigrationSta
 # --- whether the database is fit
 
 
-def _backend(at: Session, user_table: str | None, progress: Callable[[Progress], None]) -> Backend:
-    name = _named(at, user_table)
+def _backend(session: Session, user_table: str | None, progress: Callable[[Progress], None]) -> Backend:
+    name = _named(session, user_table)
     return Backend(
-        at.connection,
-        at.schema,
-        user_table=at.table(name) if name else "",
-        user_key_type=at.place.user_key_type or "",
+        session.connection,
+        session.schema,
+        user_table=session.table(name) if name else "",
+        user_key_type=session.place.user_key_type or "",
         said=lambda text: progress(Progress("wait", text=text)),
     )
 
 
-def _named(at: Session, user_table: str | None) -> str:
+def _named(session: Session, user_table: str | None) -> str:
     """The user table as it was named, by the caller or else in the configuration; empty where it was not."""
-    return user_table if user_table is not None else at.place.user_table or ""
+    return user_table if user_table is not None else session.place.user_table or ""
 
 
 def _require_user_table(backend: Backend, every: list[MigrationFile], pending: list[MigrationFile]) -> None:
@@ -425,22 +432,22 @@ def _require_user_table(backend: Backend, every: list[MigrationFile], pending: l
         )
 
 
-def _untied(at: Session, backend: Backend) -> bool:
+def _untied(session: Session, backend: Backend) -> bool:
     """Whether there is a user table, and a column that is not tied to it yet, or not validated."""
     linkable = any(row.migration_id == USER_LINK for row in backend.history())
-    return bool(backend.user_table) and linkable and not users_tied(at, backend.user_table, validated=True)
+    return bool(backend.user_table) and linkable and not users_tied(session, backend.user_table, validated=True)
 
 
-def refuse_unfit(at: Session) -> None:
+def refuse_unfit(session: Session) -> None:
     """Stop where nothing could be changed: a standby, a read-only connection, no privilege, a pooler."""
     refuse_transaction_pooler(
-        at.connection,
+        session.connection,
         "Migrate over a direct connection, or one pooled by session: the lock against two at once is a session's.",
     )
-    role, standby, read_only, may_create = at.cursor().execute(
+    role, standby, read_only, may_create = session.cursor().execute(
         "select current_user, pg_is_in_recovery(), current_setting('transaction_read_only')::boolean,"
         " has_schema_privilege(to_regnamespace(%s), 'create')",
-        (at.quoted_schema,),
+        (session.quoted_schema,),
     ).fetchone() or ("", False, False, False)
     if standby:
         raise UnsupportedServer("This server is a standby, which is read-only.", hint="Migrate its primary.")
@@ -450,18 +457,19 @@ def refuse_unfit(at: Session) -> None:
             hint="See default_transaction_read_only, which the database, the role or the connection sets.",
         )
     if not may_create:
-        grant = sql.SQL("grant create on schema {} to {};").format(sql.Identifier(at.schema), sql.Identifier(role))
+        grant = sql.SQL("grant create on schema {} to {};").format(sql.Identifier(session.schema), sql.Identifier(role))
         raise TargetError(
-            f"The role {role} may not create anything in schema {at.schema}.",
-            hint=f"Migrate as another role, or let this one, as the schema's owner: {grant.as_string(at.connection)}",
+            f"The role {role} may not create anything in schema {session.schema}.",
+            hint="Migrate as another role, or let this one, as the schema's owner:"
+            f" {grant.as_string(session.connection)}",
         )
 
 
-def _refuse_taken_names(at: Session, known: list[MigrationFile], pending: list[MigrationFile]) -> None:
+def _refuse_taken_names(session: Session, known: list[MigrationFile], pending: list[MigrationFile]) -> None:
     ours = {name for file in known if file not in pending for _, name in file.creates}
     names = [name for file in pending if file.transactional for _, name in file.creates if name not in ours]
     rows = (
-        at.cursor()
+        session.cursor()
         .execute(
             """
         select distinct name
@@ -475,38 +483,38 @@ def _refuse_taken_names(at: Session, known: list[MigrationFile], pending: list[M
         where name = any(%s) and namespace = to_regnamespace(%s)
         order by name
         """,
-            (names, at.quoted_schema),
+            (names, session.quoted_schema),
         )
         .fetchall()
     )
     if rows:
-        raise name_taken(at.schema, [name for (name,) in rows])
+        raise name_taken(session.schema, [name for (name,) in rows])
 
 
-def _tables_of_hosts(at: Session, undone: list[MigrationFile]) -> list[str]:
+def _tables_of_hosts(session: Session, undone: list[MigrationFile]) -> list[str]:
     """The tables that would be dropped and can hold rows of a host's."""
     names = [name for file in undone if file.component != BASE for kind, name in file.creates if kind == "table"]
     query = (
         "select relname::text from pg_catalog.pg_class where relnamespace = to_regnamespace(%s) and relname = any(%s)"
         " and relkind in ('r', 'p') order by relname"
     )
-    return [name for (name,) in at.select(query, at.quoted_schema, names)]
+    return [name for (name,) in session.select(query, session.quoted_schema, names)]
 
 
-def _refuse_loss(at: Session, tables: Sequence[str], *, locked: bool = False) -> None:
+def _refuse_loss(session: Session, tables: Sequence[str], *, locked: bool = False) -> None:
     """Refuse to drop tables that hold rows.
 
     Parameters:
         locked: whether nobody shall write them any more, until the transaction ends.
     """
-    names = {table: sql.Identifier(at.schema, table) for table in tables}
+    names = {table: sql.Identifier(session.schema, table) for table in tables}
     if locked and tables:
-        with at.translated():
-            at.select(sql.SQL("lock table {} in access exclusive mode").format(sql.SQL(", ").join(names.values())))
+        with session.translated():
+            session.select(sql.SQL("lock table {} in access exclusive mode").format(sql.SQL(", ").join(names.values())))
     found: dict[str, int] = {}
     for table, name in names.items():
-        if at.select(sql.SQL("select exists (select from {})").format(name)) == [(True,)]:
-            found[table] = at.select(sql.SQL("select count(*) from {}").format(name))[0][0]
+        if session.select(sql.SQL("select exists (select from {})").format(name)) == [(True,)]:
+            found[table] = session.select(sql.SQL("select count(*) from {}").format(name))[0][0]
     if found:
         named = ", ".join(f"{table} ({rows:,})" for table, rows in list(found.items())[:5])
         raise RowsAtStake(
@@ -603,16 +611,16 @@ def _run_together(
     return patiently(work, patience)
 
 
-def _finish(at: Session, backend: Backend, pending: list[MigrationFile], patience: Patience) -> Callable[[], None]:
+def _finish(session: Session, backend: Backend, pending: list[MigrationFile], patience: Patience) -> Callable[[], None]:
     """What a run does after its files, in their transaction: the lock on the user table is asked for last."""
 
     def finish() -> None:
         applied = {row.migration_id for row in backend.history()}
-        with at.translated():
+        with session.translated():
             if pending and HOST_LINK in applied:
-                at.call("fbs_wake_rules")  # those for tables of components that came later
-            if backend.user_table and USER_LINK in applied and not users_tied(at, backend.user_table):
-                link_users(at, backend.user_table, patience)
+                session.call("fbs_wake_rules")  # those for tables of components that came later
+            if backend.user_table and USER_LINK in applied and not users_tied(session, backend.user_table):
+                link_users(session, backend.user_table, patience)
 
     return finish
 
@@ -627,7 +635,7 @@ def _run_one(backend: Backend, file: MigrationFile, operation: Operation, progre
 
 
 def _report(
-    at: Session,
+    session: Session,
     backend: Backend,
     steps: list[Step],
     started: float,
@@ -636,8 +644,8 @@ def _report(
 ) -> MigrateReport:
     history = backend.history()
     return MigrateReport(
-        database=shown(at.connection),
-        schema=at.schema,
+        database=shown(session.connection),
+        schema=session.schema,
         steps=tuple(steps),
         current=max((row.migration_id for row in history), default=""),
         seconds=time.monotonic() - started,

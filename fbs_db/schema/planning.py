@@ -80,24 +80,26 @@ def _new_locks(backend: Backend, before: Sequence[object], what: str, known: lis
     ]
 
 
-def planned(at: Session, backend: Backend, every: list[MigrationFile], pending: list[MigrationFile]) -> DryRunReport:
+def planned(
+    session: Session, backend: Backend, every: list[MigrationFile], pending: list[MigrationFile]
+) -> DryRunReport:
     """The report, as far as it is known without trying anything."""
     history = backend.history()
     applied = {row.migration_id for row in history}
     in_force = [file for file in every if file.id in applied or file in pending]
-    users = _user_columns(at, backend, in_force, applied)
+    users = _user_columns(session, backend, in_force, applied)
     untied = [column for column in users if not column.tied]
     here = {name for file in in_force if file not in pending for kind, name in file.creates if kind == "table"}
-    host_table = backend.user_table.removeprefix(f"{at.schema}.").removeprefix(f"{at.quoted_schema}.")
+    host_table = backend.user_table.removeprefix(f"{session.schema}.").removeprefix(f"{session.quoted_schema}.")
     tables = [host_table] if untied else []
     tables += sorted({column.table_name for column in untied} & here)
-    finish = [at.calling("fbs_wake_rules")] if pending and any(file.id == HOST_LINK for file in in_force) else []
-    finish += [at.calling("fbs_link_users", backend.user_table)] if untied else []
+    finish = [session.calling("fbs_wake_rules")] if pending and any(file.id == HOST_LINK for file in in_force) else []
+    finish += [session.calling("fbs_link_users", backend.user_table)] if untied else []
     text = script(backend, pending, "apply", finish)
-    checks = [at.calling("fbs_check_user_column", row.table_name, row.column_name, False) for row in users]
+    checks = [session.calling("fbs_check_user_column", row.table_name, row.column_name, False) for row in users]
     return DryRunReport(
-        database=shown(at.connection),
-        schema=at.schema,
+        database=shown(session.connection),
+        schema=session.schema,
         pending=tuple(file.id for file in pending),
         sql="\n".join([text, *checks, ""]) if checks else text,
         locks=tuple(TableLock("attach users", table, "SHARE ROW EXCLUSIVE", "writes") for table in tables),
@@ -108,7 +110,7 @@ def planned(at: Session, backend: Backend, every: list[MigrationFile], pending: 
 
 
 def _user_columns(
-    at: Session, backend: Backend, in_force: list[MigrationFile], applied: set[str]
+    session: Session, backend: Backend, in_force: list[MigrationFile], applied: set[str]
 ) -> list[PlannedColumn]:
     """The user columns that are not validated once these files are in force, tied or not."""
     link = next((file for file in in_force if file.id == USER_LINK), None)
@@ -118,7 +120,7 @@ def _user_columns(
     known: dict[tuple[str, str], tuple[bool, bool]] = {}
     if link.id in applied:
         query = "select table_name, column_name, user_table is not null, validated from {fbs}fbs_user_columns"
-        known = {(table, column): (tied, valid) for table, column, tied, valid in at.select(query)}
+        known = {(table, column): (tied, valid) for table, column, tied, valid in session.select(query)}
     found = []
     for table, column, rule in sorted(_USER_COLUMN.findall(link.sql)):
         tied, valid = known.get((table, column), (False, False))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from fbs_db.database.session import Database, Session, session
+from fbs_db.database.session import Database, Session, open_session
 from fbs_db.errors import UsageError
 from fbs_db.wording import command
 
@@ -36,8 +36,8 @@ def list_settings(database: Database = None, *, schema: str | None = None) -> li
 
     Reads ``fbs_settings``.
     """
-    with session(database, schema, application="fbs-db settings") as at:
-        return _read(at)
+    with open_session(database, schema, application="fbs-db settings") as session:
+        return _read(session)
 
 
 def change_setting(name: str, value: str | None, database: Database = None, *, schema: str | None = None) -> Setting:
@@ -52,9 +52,9 @@ def change_setting(name: str, value: str | None, database: Database = None, *, s
         UsageError: there is no such setting.
         TargetError: it cannot have this value.
     """
-    with session(database, schema, application="fbs-db settings") as at:
-        changed = at.select("update {fbs}fbs_settings set value = %s where name = %s returning name", value, name)
-        now = {setting.name: setting for setting in _read(at)}
+    with open_session(database, schema, application="fbs-db settings") as session:
+        changed = session.select("update {fbs}fbs_settings set value = %s where name = %s returning name", value, name)
+        now = {setting.name: setting for setting in _read(session)}
         if not changed:
             raise unknown(name)
         return now[name]
@@ -65,8 +65,8 @@ def unknown(name: str) -> UsageError:
     return UsageError(f"There is no setting {name}.", hint=f"All of them: {command('settings')}")
 
 
-def _read(at: Session) -> list[Setting]:
-    rows = at.select(
+def _read(session: Session) -> list[Setting]:
+    rows = session.select(
         "select name, value, coalesce(array_to_string(choices, ', '), minimum || ' to ' || maximum), description"
         " from {fbs}fbs_settings order by name"
     )

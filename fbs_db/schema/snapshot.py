@@ -364,30 +364,32 @@ _ROWS = {
 }
 
 
-def read(at: Session) -> dict[Key, Object]:
+def read(session: Session) -> dict[Key, Object]:
     """The objects whose names begin with ``fbs_``, as they are."""
     return {
         (kind, name): Object(kind, name, settled(text), state, choice=choice)
-        for kind, name, text, state, choice, *_ in _catalog(at)
+        for kind, name, text, state, choice, *_ in _catalog(session)
     }
 
 
 @contextmanager
-def in_schema(at: Session) -> Iterator[None]:
+def in_schema(session: Session) -> Iterator[None]:
     """A block in which PostgreSQL leaves the schema's name out of definitions."""
-    local = at.connection.info.transaction_status is pq.TransactionStatus.INTRANS
-    with settings_kept(at.connection, ["search_path"], local=local):
-        at.cursor().execute("select set_config('search_path', %s, %s)", (f"{at.quoted_schema}, pg_temp", local))
+    local = session.connection.info.transaction_status is pq.TransactionStatus.INTRANS
+    with settings_kept(session.connection, ["search_path"], local=local):
+        session.cursor().execute(
+            "select set_config('search_path', %s, %s)", (f"{session.quoted_schema}, pg_temp", local)
+        )
         yield
 
 
-def _catalog(at: Session) -> list[tuple[Any, ...]]:
-    with in_schema(at):
-        rows = at.cursor().execute(_CATALOG, {"schema": at.schema}).fetchall()
-        if at.select("select %s = any(current_schemas(false))", at.schema) == [(True,)]:
+def _catalog(session: Session) -> list[tuple[Any, ...]]:
+    with in_schema(session):
+        rows = session.cursor().execute(_CATALOG, {"schema": session.schema}).fetchall()
+        if session.select("select %s = any(current_schemas(false))", session.schema) == [(True,)]:
             return rows
     # A role that may not use the schema has it in no search path: all that is ours begins with fbs_.
-    quoted = at.select("select quote_ident(%s)", at.schema)[0][0]
+    quoted = session.select("select quote_ident(%s)", session.schema)[0][0]
     named = re.compile(rf'(?<![\w"$.]){re.escape(quoted)}\.(?=fbs_)')
     return [
         (kind, named.sub("", name), text if kind == "comment" else named.sub("", text), *rest)
@@ -407,12 +409,12 @@ def settled(definition: str) -> str:
     return _FIRST_TIME.sub(lambda match: "ARRAY[" + _ONE_OF.sub(r"(\g<0>)::text", match[1]) + "]", definition)
 
 
-def read_numbers(at: Session) -> list[tuple[str, str, int, int]]:
+def read_numbers(session: Session) -> list[tuple[str, str, int, int]]:
     """Kind and name of each object with PostgreSQL's number of it, and of its column."""
-    return [(kind, name, oid, number) for kind, name, *_, oid, number in _catalog(at)]
+    return [(kind, name, oid, number) for kind, name, *_, oid, number in _catalog(session)]
 
 
-def read_rows(at: Session, objects: Mapping[Key, Object]) -> dict[Key, Object]:
+def read_rows(session: Session, objects: Mapping[Key, Object]) -> dict[Key, Object]:
     """The settings and rules that are there.
 
     Where their table is missing, damaged or not to be read, which is told of anyway, they
@@ -422,19 +424,19 @@ def read_rows(at: Session, objects: Mapping[Key, Object]) -> dict[Key, Object]:
     for kind, (table, query) in _ROWS.items():
         there = {key: wanted for key, wanted in objects.items() if wanted.kind == kind}
         columns = {name for of, name in objects if of == "column" and name.startswith(f"{table}.")}
-        if at.may("select", table) and columns <= _columns(at, table):
-            there = {(kind, name): Object(kind, name, text) for name, text in at.select(query)}
+        if session.may("select", table) and columns <= _columns(session, table):
+            there = {(kind, name): Object(kind, name, text) for name, text in session.select(query)}
         rows |= there
     return rows
 
 
-def _columns(at: Session, table: str) -> set[str]:
-    found = at.select(
+def _columns(session: Session, table: str) -> set[str]:
+    found = session.select(
         "select c.relname || '.' || a.attname from pg_catalog.pg_attribute as a"
         " inner join pg_catalog.pg_class as c on a.attrelid = c.oid"
         " inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid"
         " where n.nspname = %s and c.relname = %s and a.attnum > 0",
-        at.schema,
+        session.schema,
         table,
     )
     return {name for (name,) in found}

@@ -7,7 +7,7 @@ from pathlib import Path
 from psycopg import sql
 
 from fbs_db import files
-from fbs_db.database.session import Database, Session, session
+from fbs_db.database.session import Database, Session, open_session
 from fbs_db.errors import UsageError
 from fbs_db.reports import Column, Table, TableDescription
 from fbs_db.wording import command
@@ -29,8 +29,8 @@ def tables(database: Database = None, *, schema: str | None = None, directory: P
     Reads ``pg_class``.
     """
     components = _components(directory)
-    with session(database, schema, application="fbs-db tables") as at:
-        found = at.cursor().execute(
+    with open_session(database, schema, application="fbs-db tables") as session:
+        found = session.cursor().execute(
             """
             select
                 c.relname,
@@ -41,10 +41,10 @@ def tables(database: Database = None, *, schema: str | None = None, directory: P
             from pg_catalog.pg_class as c
             where c.relnamespace = to_regnamespace(%s) and c.relkind in ('r', 'p') and c.relname = any(%s)
             """,
-            (at.quoted_schema, list(components)),
+            (session.quoted_schema, list(components)),
         )
         sizes = {name: rest for name, *rest in found.fetchall()}
-        counted = _counts(at, [name for name, rest in sizes.items() if rest[1] <= COUNT_LIMIT or rest[0] < 0])
+        counted = _counts(session, [name for name, rest in sizes.items() if rest[1] <= COUNT_LIMIT or rest[0] < 0])
         rows = [
             Table(name, components[name], counted.get(name, estimate), name in counted, size, comment)
             for name, (estimate, _, size, comment) in sizes.items()
@@ -74,14 +74,14 @@ def describe(
             f"FBS has no table {table}.",
             hint=f"Did you mean {', '.join(near[:5])}?" if near else f"All of them: {command('tables')}",
         )
-    with session(database, schema, application="fbs-db describe") as at:
-        found = at.cursor().execute(
-            "select to_regclass(%s)::oid, obj_description(to_regclass(%s))", (_in(at, name), _in(at, name))
+    with open_session(database, schema, application="fbs-db describe") as session:
+        found = session.cursor().execute(
+            "select to_regclass(%s)::oid, obj_description(to_regclass(%s))", (_in(session, name), _in(session, name))
         )
         oid, comment = found.fetchone() or (None, None)
         if oid is None:
-            raise UsageError(f"{name} is not in schema {at.schema}.", hint=f"Type: {command('migrate')}")
-        columns = at.cursor().execute(
+            raise UsageError(f"{name} is not in schema {session.schema}.", hint=f"Type: {command('migrate')}")
+        columns = session.cursor().execute(
             """
             select
                 a.attname,
@@ -105,25 +105,25 @@ def describe(
             comment=comment or "",
             columns=tuple(Column(*row) for row in columns.fetchall()),
             constraints=_pairs(
-                at,
+                session,
                 oid,
                 "select conname, pg_get_constraintdef(oid) from pg_catalog.pg_constraint"
                 " where conrelid = %s and contype <> 'n' order by contype = 'p' desc, conname",
             ),
             indexes=_pairs(
-                at,
+                session,
                 oid,
                 "select c.relname, pg_get_indexdef(c.oid) from pg_catalog.pg_index as i"
                 " inner join pg_catalog.pg_class as c on i.indexrelid = c.oid where i.indrelid = %s order by c.relname",
             ),
             triggers=_pairs(
-                at,
+                session,
                 oid,
                 "select tgname, pg_get_triggerdef(oid) from pg_catalog.pg_trigger"
                 " where tgrelid = %s and not tgisinternal order by tgname",
             ),
             referenced_by=_pairs(
-                at,
+                session,
                 oid,
                 "select conrelid::regclass::text, case confdeltype when 'c' then 'cascade' when 'n' then 'set null'"
                 " when 'd' then 'set default' when 'r' then 'restrict' else 'no action' end"
@@ -137,21 +137,21 @@ def _components(directory: Path | None) -> dict[str, str]:
     return {name: file.component for file in files.load(directory) for kind, name in file.creates if kind == "table"}
 
 
-def _in(at: Session, name: str) -> str:
-    return sql.Identifier(at.schema, name).as_string(at.connection)
+def _in(session: Session, name: str) -> str:
+    return sql.Identifier(session.schema, name).as_string(session.connection)
 
 
-def _counts(at: Session, names: list[str]) -> dict[str, int]:
+def _counts(session: Session, names: list[str]) -> dict[str, int]:
     if not names:
         return {}
     parts = [
         sql.SQL("select {} as name, count(*) as rows from {}").format(
-            sql.Literal(name), sql.Identifier(at.schema, name)
+            sql.Literal(name), sql.Identifier(session.schema, name)
         )
         for name in names
     ]
-    return dict(at.cursor().execute(sql.SQL(" union all ").join(parts)).fetchall())
+    return dict(session.cursor().execute(sql.SQL(" union all ").join(parts)).fetchall())
 
 
-def _pairs(at: Session, oid: int, query: str) -> tuple[tuple[str, str], ...]:
-    return tuple(at.cursor().execute(query, (oid,)).fetchall())
+def _pairs(session: Session, oid: int, query: str) -> tuple[tuple[str, str], ...]:
+    return tuple(session.cursor().execute(query, (oid,)).fetchall())

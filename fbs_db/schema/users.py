@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fbs_db.database.locks import Patience, patiently
-from fbs_db.database.session import Database, Session, call_patiently, sentences, session, told_what_stays
+from fbs_db.database.session import Database, Session, call_patiently, open_session, sentences, told_what_stays
 from fbs_db.errors import FbsDbError, LockTimeout
 from fbs_db.reports import Progress, UserColumn, silent
 from fbs_db.schema.history import Backend
@@ -45,27 +45,27 @@ def attach_users(
 
     Calls ``fbs_link_users`` and ``fbs_check_user_column``.
     """
-    with session(database, schema, application="fbs-db attach users") as at:
-        users = at.table(table)
-        backend = Backend(at.connection, at.schema, said=lambda text: progress(Progress("wait", text=text)))
+    with open_session(database, schema, application="fbs-db attach users") as session:
+        users = session.table(table)
+        backend = Backend(session.connection, session.schema, said=lambda text: progress(Progress("wait", text=text)))
         with backend.lock():
-            with told_what_stays(), at.translated():
-                tie_users(at, backend, users, progress)
-            return check_user_columns(at, backend, users, progress, repair=repair)
+            with told_what_stays(), session.translated():
+                tie_users(session, backend, users, progress)
+            return check_user_columns(session, backend, users, progress, repair=repair)
 
 
-def tie_users(at: Session, backend: Backend, users: str, progress: Callable[[Progress], None]) -> None:
+def tie_users(session: Session, backend: Backend, users: str, progress: Callable[[Progress], None]) -> None:
     """Tie all user columns in a transaction of its own, or none."""
-    patience = Patience(at.connection, progress)
+    patience = Patience(session.connection, progress)
 
     def work() -> None:
         with backend.run_transaction():
-            link_users(at, users, patience)
+            link_users(session, users, patience)
 
     patiently(work, patience)
 
 
-def link_users(at: Session, users: str, patience: Patience) -> None:
+def link_users(session: Session, users: str, patience: Patience) -> None:
     """Tie all user columns, in the transaction at hand, as the last thing it does.
 
     Each try is a savepoint, so what the transaction did before is not lost; the whole is
@@ -75,8 +75,8 @@ def link_users(at: Session, users: str, patience: Patience) -> None:
     while True:
         wait_ms = _WAIT_MS if patience.keeps_nobody() else 1
         try:
-            with at.translated(), at.connection.transaction():
-                at.call("fbs_link_users", users, wait_ms)
+            with session.translated(), session.connection.transaction():
+                session.call("fbs_link_users", users, wait_ms)
                 return
         except LockTimeout as error:
             if not patience.keeps_nobody():
@@ -85,7 +85,7 @@ def link_users(at: Session, users: str, patience: Patience) -> None:
 
 
 def check_user_columns(
-    at: Session,
+    session: Session,
     backend: Backend,
     users: str,
     progress: Callable[[Progress], None],
@@ -101,14 +101,14 @@ def check_user_columns(
     Raises:
         FbsDbError: it says which columns are not validated.
     """
-    columns = at.select("select table_name, column_name, on_delete from {fbs}fbs_user_columns order by 1, 2")
+    columns = session.select("select table_name, column_name, on_delete from {fbs}fbs_user_columns order by 1, 2")
     found: list[UserColumn] = []
     for table, column, rule in columns:
-        patience = Patience(at.connection, progress)
+        patience = Patience(session.connection, progress)
 
         def work(table: str = table, column: str = column) -> int:
-            with at.translated(), backend.run_transaction():
-                return int(at.call("fbs_check_user_column", table, column, repair)[0][0])
+            with session.translated(), backend.run_transaction():
+                return int(session.call("fbs_check_user_column", table, column, repair)[0][0])
 
         try:
             orphans = patiently(work, patience)
@@ -128,13 +128,13 @@ def check_user_columns(
     return found
 
 
-def users_tied(at: Session, users: str, *, validated: bool = False) -> bool:
+def users_tied(session: Session, users: str, *, validated: bool = False) -> bool:
     """Whether every user column is tied to this user table, whatever rows there are; or is validated, too."""
     query = (
         "select coalesce(bool_and(user_table is not distinct from %s::regclass and validated >= %s), true)"
         " from {fbs}fbs_user_columns"
     )
-    return at.select(query, users, validated) == [(True,)]
+    return session.select(query, users, validated) == [(True,)]
 
 
 def detach_users(database: Database = None, *, schema: str | None = None) -> int:
@@ -145,5 +145,5 @@ def detach_users(database: Database = None, *, schema: str | None = None) -> int
 
     Calls ``fbs_detach_users``.
     """
-    with session(database, schema, application="fbs-db detach users") as at:
-        return len(call_patiently(at, silent, "fbs_detach_users"))
+    with open_session(database, schema, application="fbs-db detach users") as session:
+        return len(call_patiently(session, silent, "fbs_detach_users"))

@@ -381,10 +381,10 @@ def test_who_dies_between_the_two_commits_does_nothing_twice(pair: Pair, monkeyp
     pair.host("delete from tenants where id = 1")
     real = Session.select
 
-    def die(at: Session, query: Any, *values: object) -> Any:
+    def die(session: Session, query: Any, *values: object) -> Any:
         if "delete from {fbs}fbs_cleanup_queue" in str(query):
             raise KeyboardInterrupt
-        return real(at, query, *values)
+        return real(session, query, *values)
 
     with monkeypatch.context() as patch:
         patch.setattr(Session, "select", die)
@@ -455,8 +455,8 @@ def test_a_key_that_comes_back_while_another_is_carried_is_spared(pair: Pair, mo
     pair.host("delete from tenants where id = 2")
     real = Session.call
 
-    def come_back(at: Session, function: str, *values: object) -> Any:
-        answer = real(at, function, *values)
+    def come_back(session: Session, function: str, *values: object) -> Any:
+        answer = real(session, function, *values)
         if function == "fbs_receive_cleanup" and values[4] is not None:
             pair.host("insert into tenants values (2)")
         return answer

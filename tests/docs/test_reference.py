@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 import fbs_db
 from fbs_db import docs as reference
 from fbs_db.cli import main
-from fbs_db.database.session import session
+from fbs_db.database.session import open_session
 from fbs_db.docs import diagram, markdown, page, words
 from fbs_db.docs.model import Reference
 from tests.conftest import url_of
@@ -62,8 +62,8 @@ def on(connection: psycopg.Connection, *arguments: str) -> Result:
 
 
 def read(connection: psycopg.Connection, schema: str | None = None) -> Reference:
-    with session(url_of(connection), schema) as at:
-        return reference.read(at)
+    with open_session(url_of(connection), schema) as session:
+        return reference.read(session)
 
 
 def rows(connection: psycopg.Connection, query: str) -> list[tuple[Any, ...]]:
