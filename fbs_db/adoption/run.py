@@ -171,7 +171,7 @@ def _plan(session: Session, backend: Backend, user_table: str | None) -> tuple[A
     objects = _objects(session)
     if history := backend.history():
         return _plan_beside(session, backend, history[0], objects)
-    name = user_table if user_table is not None else session.place.user_table
+    name = user_table if user_table is not None else session.config.user_table
     there = reading.read(session, objects)
     if not there.tables:
         raise TargetError(
@@ -240,7 +240,7 @@ def _objects(session: Session) -> Mapping[Key, Object]:
 
 def _files(session: Session) -> list[files.MigrationFile]:
     """The files whose components the project places in this database."""
-    return [file for file in files.load() if session.place.holds(file.component)]
+    return [file for file in files.load() if session.config.holds(file.component)]
 
 
 def _table(name: str, there: Found, fitted: Fit, changes: tuple[Change, ...]) -> AdoptedTable:

@@ -70,7 +70,7 @@ def attach_host(
     """
     with open_session(database, schema, application="fbs-db attach host") as session:
         name = session.table(table)
-        if session.place.components == ():
+        if session.config.components == ():
             _install_base(session)
         others = _other_databases(session)
         former = session.select("select model_name from {fbs}fbs_hosts where host_table = %s::regclass", name)
@@ -88,7 +88,7 @@ def attach_host(
 
 def _refuse_rename(session: Session, others: Sequence[DatabaseConfig], table: str, former: str, model: str) -> None:
     """Refuse another model name where rows point at the table by the one that it has."""
-    found = {session.place.name: session.call("fbs_rows_of_model", former)[0][0]}
+    found = {session.config.name: session.call("fbs_rows_of_model", former)[0][0]}
     for other in others:
         with open_session(other, None, application="fbs-db attach host") as there:
             found[other.name] = there.call("fbs_rows_of_model", former)[0][0]
@@ -103,24 +103,24 @@ def _refuse_rename(session: Session, others: Sequence[DatabaseConfig], table: st
 
 def _install_base(session: Session) -> None:
     """What a host's database needs that holds no component: the base, with its queue."""
-    migrate(session.place, schema=session.schema)
+    migrate(session.config, schema=session.schema)
 
 
-def may_hold_orphans(place: DatabaseConfig) -> bool:
+def may_hold_orphans(config: DatabaseConfig) -> bool:
     """Whether rules of FBS's own are for tables of a database."""
-    return any(place.holds(component) for component in RULED)
+    return any(config.holds(component) for component in RULED)
 
 
 def _other_databases(session: Session) -> list[DatabaseConfig]:
     """The configured databases whose rows of FBS may point at host rows of this one."""
-    others = [place for place in project.read().databases.values() if place.name != session.place.name]
-    return [place for place in others if may_hold_orphans(place) or _has_rules(place)]
+    others = [config for config in project.read().databases.values() if config.name != session.config.name]
+    return [config for config in others if may_hold_orphans(config) or _has_rules(config)]
 
 
-def _has_rules(place: DatabaseConfig) -> bool:
+def _has_rules(config: DatabaseConfig) -> bool:
     """Whether a host has added a rule there; it may have where that cannot be told now."""
     try:
-        with open_session(place, None, application="fbs-db attach host") as there:
+        with open_session(config, None, application="fbs-db attach host") as there:
             return there.select("select exists (select from {fbs}fbs_cleanup_rules where clean_sql is not null)") == [
                 (True,)
             ]
@@ -137,13 +137,13 @@ def tell_targets(moved_to: str = "") -> None:
         moved_to: a database to which rows have moved: what its own deletions, or those of
             others, missed while they did is looked for.
     """
-    for place in project.read().databases.values():
-        with open_session(place, None, application="fbs-db placement") as session:
+    for config in project.read().databases.values():
+        with open_session(config, None, application="fbs-db placement") as session:
             if not session.may("insert", "fbs_cleanup_targets") or not hosts_of(session):
                 continue
             others = [other.name for other in _other_databases(session)]
             with session.connection.transaction():
-                if place.name == moved_to:
+                if config.name == moved_to:
                     session.select(
                         "insert into {fbs}fbs_cleanup_queue (model_name, operation)"
                         " select model_name, 'sweep' from {fbs}fbs_hosts"

@@ -251,7 +251,7 @@ def psql(database: str | None, arguments: tuple[str, ...], schema: str | None) -
     """
     from psycopg import conninfo
 
-    where, place = which.resolve(database)
+    where, config = which.resolve(database)
     options = conninfo.conninfo_to_dict(where)
     environment = dict(os.environ)
     if password := options.pop("password", None):
@@ -259,7 +259,7 @@ def psql(database: str | None, arguments: tuple[str, ...], schema: str | None) -
     settings = [str(options.pop("options", None) or environment.get("PGOPTIONS", ""))]
     if connection.looks_for_clients(where):
         settings.insert(0, f"-c {connection.CLIENT_CHECK}=1s")
-    schema = schema or place.schema
+    schema = schema or config.schema
     if schema and schema != "public":
         quoted = re.sub(r"([\\\s])", r"\\\1", '"' + schema.replace('"', '""') + '"')
         settings.append(f"-c search_path={quoted}")

@@ -155,7 +155,9 @@ def parse(content: Mapping[str, Any], source: str) -> Config:
         databases = {DEFAULT: DatabaseConfig(), **databases}
     if len(databases) > 1 or databases[next(iter(databases))].components is not None:
         databases = _placed(databases, source)
-    return Config({name: place for name, place in databases.items() if name in said or place.components != ()}, source)
+    return Config(
+        {name: config for name, config in databases.items() if name in said or config.components != ()}, source
+    )
 
 
 def _database(name: str, table: Mapping[str, Any], source: str) -> DatabaseConfig:

@@ -23,8 +23,7 @@ from typing import Any
 from psycopg import conninfo, pq
 
 from fbs_db import wording
-from fbs_db.database import config
-from fbs_db.database.config import Config, DatabaseConfig
+from fbs_db.database.config import DEFAULT, Config, DatabaseConfig, parse
 from fbs_db.errors import UsageError
 
 SOURCE = "FBS_DB in Django's settings"
@@ -71,7 +70,7 @@ def read() -> Config:
     Raises:
         UsageError: the settings say what makes no sense.
     """
-    known = {alias: _with_users(replace(place, url=connection_string(alias))) for alias, place in placement().items()}
+    known = {alias: _with_users(replace(config, url=connection_string(alias))) for alias, config in placement().items()}
     return Config(known, SOURCE, definite=True)
 
 
@@ -85,7 +84,7 @@ def placement() -> Mapping[str, DatabaseConfig]:
 
     tables = said_of("DATABASES")
     if tables is None or tables == {}:
-        tables = {config.DEFAULT: {}}
+        tables = {DEFAULT: {}}
     if not isinstance(tables, Mapping) or not all(isinstance(table, Mapping) for table in tables.values()):
         raise UsageError(f"{SOURCE}: DATABASES is not a dictionary of dictionaries.", hint='Like {"default": {}}.')
     if unknown := [f"{alias}" for alias in tables if alias not in settings.DATABASES]:
@@ -100,10 +99,10 @@ def placement() -> Mapping[str, DatabaseConfig]:
             f"{SOURCE} says what fbs-db does not know: {', '.join(strange)}.",
             hint="Django's DATABASES says how to connect. FBS_DB names its aliases.",
         )
-    places = config.parse({"databases": {alias: {**table, "service": alias} for alias, table in said.items()}}, SOURCE)
+    places = parse({"databases": {alias: {**table, "service": alias} for alias, table in said.items()}}, SOURCE)
     return {
-        alias: replace(place, service=None, schema=place.schema or _schema_of(alias))
-        for alias, place in places.databases.items()
+        alias: replace(config, service=None, schema=config.schema or _schema_of(alias))
+        for alias, config in places.databases.items()
     }
 
 
@@ -211,18 +210,18 @@ def is_per_tenant(model: Any) -> bool:
     return bool(names & of_tenants) or bool(shared and not names & shared)
 
 
-def _with_users(place: DatabaseConfig) -> DatabaseConfig:
+def _with_users(config: DatabaseConfig) -> DatabaseConfig:
     """With the user table where Django keeps it here, and always with the type of its key."""
     from django.apps import apps
     from django.contrib.auth import get_user_model
     from django.db import connections, router
 
     if not apps.models_ready or not apps.is_installed("django.contrib.auth"):
-        return place
+        return config
     users = get_user_model()
-    here = router.allow_migrate_model(place.name, users) and not is_per_tenant(users)
+    here = router.allow_migrate_model(config.name, users) and not is_per_tenant(users)
     return replace(
-        place,
-        user_table=place.user_table or (quoted(users._meta.db_table, place.name) if here else None),
-        user_key_type=place.user_key_type or users._meta.pk.rel_db_type(connections[place.name]),
+        config,
+        user_table=config.user_table or (quoted(users._meta.db_table, config.name) if here else None),
+        user_key_type=config.user_key_type or users._meta.pk.rel_db_type(connections[config.name]),
     )

@@ -37,12 +37,12 @@ class Session:
     Attributes:
         connection: in autocommit, or in a transaction of the caller's.
         schema: a schema that exists.
-        place: what the project says of this database.
+        config: what the project says of this database.
     """
 
     connection: Connection
     schema: str
-    place: DatabaseConfig
+    config: DatabaseConfig
 
     def cursor(self) -> psycopg.Cursor[tuple[Any, ...]]:
         """A cursor that answers tuples, whatever the caller's connection prefers."""
@@ -170,10 +170,10 @@ def open_session(
         UsageError: the connection lent is closed, or its transaction failed.
     """
     if isinstance(database, Connection):
-        place = project.of_lent_connection()
+        config = project.of_lent_connection()
     else:
-        where, place = resolve(database, start=start)
-    given_schema, schema = schema, schema or place.schema or "public"
+        where, config = resolve(database, start=start)
+    given_schema, schema = schema, schema or config.schema or "public"
     if "\0" in schema:
         raise UsageError("The name of a schema holds no NUL character.")
     if schema.startswith("pg_") or schema in ("information_schema", "$user"):
@@ -186,7 +186,7 @@ def open_session(
             connection = stack.enter_context(connected(where, application))
         stack.enter_context(_notices_logged(connection))
         stack.enter_context(errors_of_server(connection))
-        session = Session(connection, schema, place)
+        session = Session(connection, schema, config)
         _require_schema(session)
         yield session
 

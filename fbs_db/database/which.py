@@ -38,22 +38,22 @@ def resolve(
     """
     known = project.read()
     if isinstance(database, DatabaseConfig):
-        place = database
+        config = database
     elif database is None:
-        place = known.default
+        config = known.default
     elif database in known.databases:
-        place = known.databases[database]
+        config = known.databases[database]
     else:
         return _checked(database, source, known), project.of_lent_connection()
-    if (place.name != DEFAULT or known.definite) and (named := place.connection_string()):
-        return _checked(named, f"{known.source}, database {place.name}"), place
+    if (config.name != DEFAULT or known.definite) and (named := config.connection_string()):
+        return _checked(named, f"{known.source}, database {config.name}"), config
     if url := os.environ.get("DATABASE_URL"):
-        return _checked(url, "DATABASE_URL"), place
+        return _checked(url, "DATABASE_URL"), config
     if any(os.environ.get(name) for name in _LIBPQ_VARIABLES):
-        return "", place
-    if configured := place.connection_string():
-        return _checked(configured, f"{known.source}, database {place.name}"), place
-    return server.start(reason="No database is named.") if start else server.running(), place
+        return "", config
+    if configured := config.connection_string():
+        return _checked(configured, f"{known.source}, database {config.name}"), config
+    return server.start(reason="No database is named.") if start else server.running(), config
 
 
 def _checked(text: str, source: str, known: Config | None = None) -> str:

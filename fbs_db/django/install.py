@@ -31,7 +31,7 @@ def before_migrations(sender: AppConfig, using: str, verbosity: int = 1, stdout:
     Before the host's migrations, so that those may use FBS's tables, and Django finds
     them there where the host has FBS's models.
     """
-    if place_of(using) is None:
+    if config_of(using) is None:
         return
     _migrating.set(True)  # where the command is another app's
     tell = _teller(verbosity, stdout)
@@ -46,13 +46,13 @@ def before_migrations(sender: AppConfig, using: str, verbosity: int = 1, stdout:
 def after_migrations(sender: AppConfig, using: str, verbosity: int = 1, stdout: Any = None, **options: Any) -> None:
     """Receives ``post_migrate``: ties FBS to the users and to the host's tables that are there now."""
     _migrating.set(False)
-    place = place_of(using)
-    if place is None or "plan" not in options:  # as from flush, which changes no table
+    config = config_of(using)
+    if config is None or "plan" not in options:  # as from flush, which changes no table
         return
     tell = _teller(verbosity, stdout)
     with as_command_errors(using):
-        if place.user_table and is_there(using, place.user_table):
-            _tie_users(using, place.user_table, tell)
+        if config.user_table and is_there(using, config.user_table):
+            _tie_users(using, config.user_table, tell)
         fresh = unattached(using)
         for host in host_models():
             if host.lives_in(using) and is_there(using, host.table(using)):
@@ -97,7 +97,7 @@ def _tie_users(alias: str, table: str, tell: Any) -> None:
         tell(f"  Delete or empty them, by each column's own rule: {command('attach', 'users', table, '--repair')}")
 
 
-def place_of(alias: str) -> DatabaseConfig | None:
+def config_of(alias: str) -> DatabaseConfig | None:
     """What FBS_DB says of a database; None where FBS has no part in it.
 
     Raises:
@@ -112,8 +112,8 @@ def place_of(alias: str) -> DatabaseConfig | None:
 
 def planned(alias: str) -> list[str]:
     """What ``migrate`` would do for FBS in this database, a line each. Changes nothing."""
-    place = place_of(alias)
-    if place is None:
+    config = config_of(alias)
+    if config is None:
         return []
     with as_command_errors(alias):
         pending = fbs_db.status(alias).pending

@@ -92,8 +92,8 @@ def component_of(model: Any) -> str | None:
     component = _components().get(table)
     if component is not None and schema is not None:
         home = home_of(component)
-        place = django_settings.placement()[home] if home else None
-        if place is not None and schema != (place.schema or "public"):
+        config = django_settings.placement()[home] if home else None
+        if config is not None and schema != (config.schema or "public"):
             return None
     return component
 
@@ -143,7 +143,7 @@ def _homes(said: str) -> dict[str, str]:
     """Database of each component. Django asks with every query, and to read the placement takes longer than most."""
     places = django_settings.placement()
     return {
-        component: next(alias for alias, place in places.items() if place.holds(component))
+        component: next(alias for alias, config in places.items() if config.holds(component))
         for component in _components().values()
     }
 

@@ -289,7 +289,7 @@ def _history(session: Session, found: Mapping[Key, Object]) -> tuple[list[Findin
     findings = [
         Finding("error", "migration", name, "pending", mend=command("migrate"))
         for name, component in components.items()
-        if name not in applied and session.place.holds(component)
+        if name not in applied and session.config.holds(component)
     ]
     findings += _misplaced(session, [file for file in known if file.id in applied])
     for name, checksum, version in history:
@@ -304,15 +304,15 @@ def _history(session: Session, found: Mapping[Key, Object]) -> tuple[list[Findin
 
 def _misplaced(session: Session, applied: Sequence[files.MigrationFile]) -> Iterator[Finding]:
     """Components that are installed here and placed in another database, or on their way."""
-    for component in dict.fromkeys(file.component for file in applied if not session.place.holds(file.component)):
-        home = next(place.name for place in project.read().databases.values() if place.holds(component))
+    for component in dict.fromkeys(file.component for file in applied if not session.config.holds(file.component)):
+        home = next(config.name for config in project.read().databases.values() if config.holds(component))
         mend = command("placement", "move", component, "--to", home)
         yield Finding("warning", "component", component, "misplaced", "is here", f"in database {home}", mend)
     if not (moving := guards(session)):
         return
     on_its_way = {file.component: moving[name] for file in applied for _, name in file.creates if name in moving}
     for component, goes_to in on_its_way.items():
-        if session.place.holds(component):
+        if session.config.holds(component):
             mend = command("placement", "move", component, "--to", goes_to)
             found = f"nobody can write its tables, which move to database {goes_to}"
             yield Finding("error", "component", component, "its move is not finished", found, None, mend)
@@ -354,7 +354,7 @@ _TIED = (
 
 def _users(session: Session, found: Mapping[Key, Object]) -> Iterator[Finding]:
     """The user table that the project names, where the user columns are not tied to it."""
-    wanted = session.place.user_table
+    wanted = session.config.user_table
     if not wanted or ("view", "fbs_user_columns") not in found:
         return
     try:
@@ -405,7 +405,7 @@ def _targets(session: Session, found: Mapping[Key, Object]) -> Iterator[Finding]
     known = project.read().databases
     columns = ("fbs_hosts.host_table", "fbs_hosts.model_name", "fbs_cleanup_targets.target", "fbs_cleanup_queue.target")
     readable = all(("column", name) in found and session.may("select", name.partition(".")[0]) for name in columns)
-    if session.place.name not in known or not readable:
+    if session.config.name not in known or not readable:
         return
     hosts = session.select("select host_table::text, model_name from {fbs}fbs_hosts order by model_name")
     noted = {
@@ -415,7 +415,9 @@ def _targets(session: Session, found: Mapping[Key, Object]) -> Iterator[Finding]
             " union select target from {fbs}fbs_cleanup_queue where target is not null"
         )
     }
-    wanted = {place.name for place in known.values() if may_hold_orphans(place) and place.name != session.place.name}
+    wanted = {
+        config.name for config in known.values() if may_hold_orphans(config) and config.name != session.config.name
+    }
     for target in sorted(noted - set(known)):
         mend = " && ".join(command("attach", "host", table, "--model", model) for table, model in hosts)
         yield Finding("error", "clean-up", target, "unknown database", "clean-ups are noted for it", mend=mend)

@@ -90,7 +90,7 @@ def copy_guarded(
                 _fill(old, new, tables, progress)
             finish()
             for name in names:
-                _guard(old, name, new.place.name)
+                _guard(old, name, new.config.name)
     return tuple(tables)
 
 
@@ -142,7 +142,7 @@ def _fill(old: Session, new: Session, tables: Sequence[MovedTable], progress: To
         new.connection.execute("set constraints all immediate")
     except psycopg.errors.ForeignKeyViolation as error:
         raise MoveRefused(
-            f"Rows point at what {new.place.name} does not have: {said_by(error)}",
+            f"Rows point at what {new.config.name} does not have: {said_by(error)}",
             hint="Bring that there first, such as users; or name no user_table for it, but their user_key_type."
             " No row was changed.",
         ) from error
@@ -192,7 +192,7 @@ def refuse_other_rows(new: Session, before: Sequence[MovedTable], tables: Sequen
     if other:
         named = ", ".join(f"{table.table} ({wording.counted(table.rows, 'row')})" for table in other)
         raise MoveRefused(
-            f"{new.place.name} holds rows that are not those to be moved: {named}. No row was changed.",
+            f"{new.config.name} holds rows that are not those to be moved: {named}. No row was changed.",
             hint="Empty those tables there, if nothing is lost with them, and type the same again.",
         )
 

@@ -196,16 +196,16 @@ def kept_schema(component: str) -> str:
 
 def _source(known: Config, component: str, target: DatabaseConfig) -> DatabaseConfig:
     """The database that a component is to leave: the one it is placed in, or left behind in."""
-    others = [place for place in known.databases.values() if place.name != target.name]
+    others = [config for config in known.databases.values() if config.name != target.name]
     if not target.holds(component):
-        return next(place for place in others if place.holds(component))
-    found = [place for place in others if _is_installed(place, component)]
+        return next(config for config in others if config.holds(component))
+    found = [config for config in others if _is_installed(config, component)]
     if not found:
         raise UsageError(
             f"{component} lives in {target.name} already.", hint=f"Where what lives: {wording.command('placement')}"
         )
     if len(found) > 1:
-        names = ", ".join(place.name for place in found)
+        names = ", ".join(config.name for config in found)
         raise MoveRefused(
             f"{component} is installed in {names}, and placed in none of them.",
             hint=f"Place it in {known.source} where its rows are, then move it from there.",
@@ -213,10 +213,10 @@ def _source(known: Config, component: str, target: DatabaseConfig) -> DatabaseCo
     return found[0]
 
 
-def _is_installed(place: DatabaseConfig, component: str) -> bool:
+def _is_installed(config: DatabaseConfig, component: str) -> bool:
     with (
         suppress(TargetError),
-        open_session(place, None, application=_APPLICATION) as session,
+        open_session(config, None, application=_APPLICATION) as session,
     ):  # no such schema: nothing
         return bool(_installed(session, component))
     return False
@@ -227,12 +227,12 @@ def _installed(session: Session, component: str) -> list[MigrationFile]:
     return [file for file in files.load() if file.component == component and file.id in applied]
 
 
-def _called_off(place: DatabaseConfig, component: str, dry_run: bool, progress: Told) -> bool:
+def _called_off(config: DatabaseConfig, component: str, dry_run: bool, progress: Told) -> bool:
     """Take the guards off tables that are still where they belong; whether there were any."""
-    with open_session(place, None, application=_APPLICATION) as session:
+    with open_session(config, None, application=_APPLICATION) as session:
         names = _tables(_installed(session, component))
         goes_to = guarded_for(session, names)
-        if not goes_to or goes_to == place.name:
+        if not goes_to or goes_to == config.name:
             return False
         if _has_schema(session, kept_schema(component)):
             raise MoveRefused(
@@ -259,11 +259,11 @@ def _called_off(place: DatabaseConfig, component: str, dry_run: bool, progress: 
 def _copied(
     old: Session, component: str, names: Sequence[str], target: DatabaseConfig, progress: Told
 ) -> tuple[MovedTable, ...]:
-    place = target if target.holds(component) else replace(target, components=(*(target.components or ()), component))
-    with open_session(place, None, application=_APPLICATION) as new:
+    config = target if target.holds(component) else replace(target, components=(*(target.components or ()), component))
+    with open_session(config, None, application=_APPLICATION) as new:
         _refuse_same(old, new)
         _refuse_unfinished(new, component, names)
-        migrations.migrate(place, progress=progress)
+        migrations.migrate(config, progress=progress)
         _refuse_other_users(old, new)
         _refuse_other_columns(old, new, names)
 
@@ -330,7 +330,7 @@ def _take_away(
     except LockTimeout as error:
         raise LockTimeout(
             f"{component} is in {target.name} with all its rows; its old tables are still in use in"
-            f" {old.place.name}: {error.message}",
+            f" {old.config.name}: {error.message}",
             hint="Nobody can write those. To take them away later:"
             f" {wording.command('placement', 'move', component, '--to', target.name)}",
         ) from error
@@ -370,7 +370,7 @@ def _refuse(old: Session, component: str, target: DatabaseConfig, names: Sequenc
     has_kept = _has_schema(old, kept_schema(component))
     if not names and not has_kept:
         raise MoveRefused(
-            f"{component} is not installed in {old.place.name}, so there is nothing to move.",
+            f"{component} is not installed in {old.config.name}, so there is nothing to move.",
             hint=f"Name {component} under databases.{target.name}, then: {wording.command('migrate', '--all')}",
         )
     if not names or copied_to == target.name:
@@ -382,12 +382,12 @@ def _refuse(old: Session, component: str, target: DatabaseConfig, names: Sequenc
         )
     if has_kept:
         raise MoveRefused(
-            f"Schema {kept_schema(component)} of {old.place.name} still keeps {component} from an earlier move.",
-            hint=f"Drop it first: {wording.command('placement', 'drop', component, '--from', old.place.name)}",
+            f"Schema {kept_schema(component)} of {old.config.name} still keeps {component} from an earlier move.",
+            hint=f"Drop it first: {wording.command('placement', 'drop', component, '--from', old.config.name)}",
         )
     if old.select("select has_database_privilege(current_database(), 'create')") != [(True,)]:
         raise TargetError(
-            f"The role may not create the schema that is to keep the old tables in {old.place.name}.",
+            f"The role may not create the schema that is to keep the old tables in {old.config.name}.",
             hint="As an administrator: grant create on database ... to ...; or move as another role.",
         )
     _refuse_dependents(old, names)
@@ -465,7 +465,7 @@ def _refuse_same(old: Session, new: Session) -> None:
     )
     if old.select(query, old.schema) == new.select(query, new.schema):
         raise MoveRefused(
-            f"{old.place.name} and {new.place.name} are the same schema of the same database.",
+            f"{old.config.name} and {new.config.name} are the same schema of the same database.",
             hint=f"Correct where one of them is: {wording.command('placement')}",
         )
 
@@ -474,7 +474,7 @@ def _refuse_unfinished(new: Session, component: str, names: Sequence[str]) -> No
     """Refuse tables that are still on their way to where the component is now."""
     if goes_to := guarded_for(new, names):
         raise MoveRefused(
-            f"The move of {component} from {new.place.name} to {goes_to} is not finished yet.",
+            f"The move of {component} from {new.config.name} to {goes_to} is not finished yet.",
             hint=f"Finish it first: {wording.command('placement', 'move', component, '--to', goes_to)}",
         )
 
@@ -483,8 +483,8 @@ def _refuse_other_users(old: Session, new: Session) -> None:
     here, there = _user_key_type(old), _user_key_type(new)
     if there and here != there:
         raise MoveRefused(
-            f"Users have keys of type {here} in {old.place.name}, and {there} in {new.place.name}.",
-            hint=f'Say user_key_type = "{here}" for {new.place.name} before FBS is installed there.',
+            f"Users have keys of type {here} in {old.config.name}, and {there} in {new.config.name}.",
+            hint=f'Say user_key_type = "{here}" for {new.config.name} before FBS is installed there.',
         )
 
 
@@ -494,11 +494,11 @@ def _user_key_type(session: Session) -> str:
         "select format_type(typbasetype, typtypmod) from pg_catalog.pg_type where oid = to_regtype(%s)",
         f"{session.quoted_schema}.fbs_user_id",
     )
-    return rows[0][0] if rows else "" if session.place.user_table else session.place.user_key_type or "bigint"
+    return rows[0][0] if rows else "" if session.config.user_table else session.config.user_key_type or "bigint"
 
 
 def _check_of(session: Session) -> str:
-    with wording.given(database=session.place.name, schema=None):
+    with wording.given(database=session.config.name, schema=None):
         return wording.command("check")
 
 

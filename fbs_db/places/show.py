@@ -50,14 +50,14 @@ def placement() -> list[PlacedTable]:
         PlacedTable(
             component,
             table,
-            place.name,
-            location(place),
-            place.schema or "public",
-            "each database has these" if component == BASE else place.reason,
+            config.name,
+            location(config),
+            config.schema or "public",
+            "each database has these" if component == BASE else config.reason,
         )
         for component in (BASE, *files.components())
-        for place in known.databases.values()
-        if place.holds(component)
+        for config in known.databases.values()
+        if config.holds(component)
         for file in files.load()
         if file.component == component
         for kind, table in file.creates
@@ -65,9 +65,9 @@ def placement() -> list[PlacedTable]:
     ]
 
 
-def location(place: DatabaseConfig) -> str:
+def location(config: DatabaseConfig) -> str:
     """Where a database is, fit to be printed, without a look at the environment."""
-    if place.env:
-        return f"${place.env}"
-    said = place.connection_string()
+    if config.env:
+        return f"${config.env}"
+    said = config.connection_string()
     return shown(said) if said else "as the environment says (fbs-db url)"

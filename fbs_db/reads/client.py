@@ -63,9 +63,9 @@ class AsyncReader(AsyncGroups):
 
     async def __aenter__(self) -> AsyncReader:
         if self._asked is None or isinstance(self._asked, str):
-            where, place = resolve(self._asked)
+            where, config = resolve(self._asked)
             self._owned = await _opened_async(where)
-            super().__init__(AsyncRunner(self._owned, self._schema or place.schema or "public"))
+            super().__init__(AsyncRunner(self._owned, self._schema or config.schema or "public"))
         return self
 
     async def __aexit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
@@ -89,9 +89,9 @@ def connect(database: str | Source | None = None, *, schema: str | None = None) 
         PoolerRefused: sessions are shared between clients; what makes ours read-only would make others' so.
     """
     if database is None or isinstance(database, str):
-        where, place = resolve(database)
+        where, config = resolve(database)
         connection = _opened(where)
-        return Reader(connection, schema or place.schema or "public", connection)
+        return Reader(connection, schema or config.schema or "public", connection)
     return Reader(database, schema or project.of_lent_connection().schema or "public")
 
 

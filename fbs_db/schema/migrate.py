@@ -262,7 +262,7 @@ def status(database: Database = None, *, schema: str | None = None, directory: P
         rows = [
             _status_row(file, applied.get(file.id))
             for file in known
-            if file.id in applied or session.place.holds(file.component)
+            if file.id in applied or session.config.holds(file.component)
         ]
         rows += [_status_row(None, row) for row in history if row.migration_id not in ids]
         return StatusReport(
@@ -326,7 +326,7 @@ def _pending(
     for problem in _problems(every, history):
         raise problem
     applied = {row.migration_id for row in history}
-    return [file for file in wanted if file.id not in applied and session.place.holds(file.component)]
+    return [file for file in wanted if file.id not in applied and session.config.holds(file.component)]
 
 
 def _to_undo(
@@ -406,14 +406,14 @@ def _backend(session: Session, user_table: str | None, progress: Callable[[Progr
         session.connection,
         session.schema,
         user_table=session.table(name) if name else "",
-        user_key_type=session.place.user_key_type or "",
+        user_key_type=session.config.user_key_type or "",
         said=lambda text: progress(Progress("wait", text=text)),
     )
 
 
 def _named(session: Session, user_table: str | None) -> str:
     """The user table as it was named, by the caller or else in the configuration; empty where it was not."""
-    return user_table if user_table is not None else session.place.user_table or ""
+    return user_table if user_table is not None else session.config.user_table or ""
 
 
 def _require_user_table(backend: Backend, every: list[MigrationFile], pending: list[MigrationFile]) -> None:

@@ -239,9 +239,9 @@ class Clones:
 _numbers = count(1)
 
 
-def _checksum(place: DatabaseConfig) -> str:
+def _checksum(config: DatabaseConfig) -> str:
     """What a template depends on, in sixteen digits."""
-    parts = [__version__, repr((place.schema, place.components, place.user_key_type))]
+    parts = [__version__, repr((config.schema, config.components, config.user_key_type))]
     parts += [file.checksum for file in files.load()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 

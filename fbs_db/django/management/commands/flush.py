@@ -12,7 +12,7 @@ from django.db import connections, router
 
 from fbs_db import files
 from fbs_db.database.django_settings import quoted
-from fbs_db.django.install import is_there, place_of
+from fbs_db.django.install import config_of, is_there
 from fbs_db.files import BASE
 
 
@@ -57,8 +57,8 @@ def _in_named_schemas(alias: str) -> list[str]:
 
 def _tables(alias: str) -> list[str]:
     """FBS's tables that hold rows of a host's: not its history, its settings or its rules."""
-    place = place_of(alias)
-    if place is None:
+    config = config_of(alias)
+    if config is None:
         return []
     theirs = [file.creates for file in files.load() if file.component != BASE]
     names = [name for creates in theirs for kind, name in creates if kind == "table"]
@@ -68,6 +68,6 @@ def _tables(alias: str) -> list[str]:
             "select case when pg_table_is_visible(c.oid) then '' else n.nspname || '\".\"' end || c.relname::text"
             " from pg_catalog.pg_class as c inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid"
             " where n.nspname = %s and c.relname = any(%s)",
-            [place.schema or "public", [*names, "fbs_cleanup_queue"]],
+            [config.schema or "public", [*names, "fbs_cleanup_queue"]],
         )
         return [name for (name,) in cursor.fetchall()]
