@@ -49,7 +49,7 @@ _STATE_COLORS = {"applied": "green", "pending": "yellow", "edited": "red", "miss
     "--wait",
     metavar="SECONDS",
     type=click.FloatRange(min=0),
-    default=migrations.LOCK_WAIT,
+    default=locks.LOCK_WAIT,
     show_default=True,
     help="How long to wait for another migration.",
 )

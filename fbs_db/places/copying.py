@@ -12,10 +12,9 @@ import psycopg
 from psycopg import sql
 
 from fbs_db import wording
-from fbs_db.database import locks
 from fbs_db.database.connection import said_by
 from fbs_db.database.session import Session
-from fbs_db.errors import LockTimeout, MoveRefused
+from fbs_db.errors import MoveRefused
 from fbs_db.reports import Progress, Report
 
 #: How often locks are asked for.
@@ -88,25 +87,6 @@ def copy_guarded(
             for name in names:
                 _guard(old, name, new.config.name)
     return tuple(tables)
-
-
-def patiently(work: Callable[[], Answer], progress: Told) -> Answer:
-    """Do again what could not get a lock.
-
-    Raises:
-        LockTimeout: not in all tries.
-    """
-    for attempt in range(1, TRIES + 1):
-        try:
-            return work()
-        except LockTimeout as error:
-            if error.connection:
-                locks.named(error, error.connection)
-            if attempt == TRIES:
-                raise
-            progress(Progress("wait", text=f"{error.message}; trying again ({attempt} of {TRIES - 1})"))
-            time.sleep(min(attempt, 5))
-    raise AssertionError("unreachable")
 
 
 @contextmanager

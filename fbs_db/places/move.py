@@ -30,6 +30,7 @@ from fbs_db.errors import LockTimeout, MoveRefused, TargetError, UsageError
 from fbs_db.files import MigrationFile
 from fbs_db.places.copying import (
     PATIENCE,
+    TRIES,
     MovedTable,
     Told,
     columns_of,
@@ -37,7 +38,6 @@ from fbs_db.places.copying import (
     counted,
     guard_of,
     guarded_for,
-    patiently,
     refuse_other_rows,
     regclasses,
 )
@@ -124,7 +124,7 @@ def move(component: str, to: str, *, dry_run: bool = False, progress: Told = sil
             if ours and not copied:
                 _look_at(target, old, component, tables)
             return MoveReport(component, source.name, to, tables, kept, False, "", False)
-        with backend.lock():
+        with old.lock(progress=progress):
             if ours and not copied:
                 tables = _copied(old, component, names, target, progress)
             switched, change = _switch(known, component, source, target)
@@ -244,7 +244,7 @@ def _called_off(config: DatabaseConfig, component: str, dry_run: bool, progress:
                     session.connection.execute(drop.format(sql.Identifier(guard_of(name)), table))
 
         if not dry_run:
-            patiently(unguard, progress)
+            session.retry(unguard, progress, TRIES)
         return True
 
 
@@ -267,8 +267,8 @@ def _copied(
             if _has_later_names(old, names):
                 new.call("fbs_add_later_names")
 
-        with Backend(new.connection, new.schema).lock():
-            tables = patiently(lambda: copy_guarded(old, new, names, finish, progress), progress)
+        with new.lock(progress=progress):
+            tables = old.retry(lambda: copy_guarded(old, new, names, finish, progress), progress, TRIES)
     schema = sql.Identifier(kept_schema(component))
     said = f"FBS's tables as they were when they moved to database {target.name}. Drop them: fbs-db placement drop"
     with old.connection.transaction():
@@ -321,7 +321,7 @@ def _take_away(
             )
 
     try:
-        patiently(work, progress)
+        old.retry(work, progress, TRIES)
     except LockTimeout as error:
         raise LockTimeout(
             f"{component} is in {target.name} with all its rows; its old tables are still in use in"

@@ -7,8 +7,6 @@ may use, and it opens its own connection.
 
 from __future__ import annotations
 
-import hashlib
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,12 +20,10 @@ from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 
 from fbs_db import wording
 from fbs_db.database.connection import from_server, raise_if_lost, settings_kept
-from fbs_db.database.locks import SESSION
 from fbs_db.errors import FbsDbError, LockTimeout, MigrationFailed, MissingRollback, NameTaken
 from fbs_db.files import BASE, MigrationFile, load, statements
 from fbs_db.version import __version__
 
-_POLL_SECONDS = 0.1
 _SETTINGS = {
     "search_path": "{schema}, pg_temp",
     "lock_timeout": "'3s'",
@@ -260,75 +256,9 @@ class Backend(PostgresqlPsycopgBackend):
                 sql.SQL("drop index concurrently if exists {}").format(sql.Identifier(self.schema, name))
             )
 
-    # --- one at a time
-
-    @contextmanager
-    def lock(self, timeout: float = 60) -> Iterator[None]:
-        """Keep every other migration of this schema out, until the end of the block.
-
-        A session's advisory lock, so it is gone with its holder. In a transaction of
-        the caller's it is the transaction's, and stays until that ends. It is asked
-        for again and again, as a session that waits for it would in turn be waited
-        for by ``create index concurrently``.
-
-        Raises:
-            LockTimeout: another migration ran for longer than `timeout` seconds.
-        """
-        kind = "xact_" if self.in_callers_transaction else ""
-        started = time.monotonic()
-        told = ""
-        while not self._ask(f"select pg_try_advisory_{kind}lock({self.lock_key})"):
-            holder = self._holder()
-            if time.monotonic() - started > timeout:
-                raise LockTimeout(
-                    f"Another migration of schema {self.schema} is running: {holder}.",
-                    hint="Wait for it, or end it in psql: select pg_terminate_backend(PID);",
-                )
-            if holder and holder != told:
-                self.said(f"waiting for another migration: {holder}")
-                told = holder
-            time.sleep(_POLL_SECONDS)
-        try:
-            yield
-        finally:
-            if not kind and not self.connection.closed and not self.connection.broken:
-                self._ask(f"select pg_advisory_unlock({self.lock_key})")
-
-    def holds_lock(self) -> bool:
-        """Whether the server session at hand is the one that took the lock."""
-        return bool(
-            self._ask(
-                "select exists (select from pg_catalog.pg_locks where pid = pg_backend_pid() and granted"
-                f" and locktype = 'advisory' and objsubid = 1 and {self._lock_columns})"
-            )
-        )
-
-    @property
-    def lock_key(self) -> int:
-        """The advisory lock's key: one for each schema of the database."""
-        digest = hashlib.sha256(f"fbs-db migrates {self.schema}".encode()).digest()
-        return int.from_bytes(digest[:8], "big", signed=True)
-
-    @property
-    def _lock_columns(self) -> str:
-        key = self.lock_key % 2**64
-        return f"classid = {key >> 32} and objid = {key & 0xFFFFFFFF}"
-
     def _ask(self, query: str, parameters: Sequence[object] = ()) -> Any:
         row = self.cursor().execute(query, parameters or None).fetchone()
         return row[0] if row else None
-
-    def _holder(self) -> str:
-        return (
-            self._ask(
-                f"select {SESSION} from pg_catalog.pg_locks as l"
-                " inner join pg_catalog.pg_stat_activity as a on l.pid = a.pid"
-                " where l.granted and l.locktype = 'advisory' and l.objsubid = 1"
-                f" and l.database = (select oid from pg_catalog.pg_database where datname = current_database())"
-                f" and {self._lock_columns}"
-            )
-            or ""
-        )
 
 
 def name_taken(schema: str, names: Sequence[str]) -> NameTaken:

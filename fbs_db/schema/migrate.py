@@ -18,7 +18,7 @@ from psycopg import sql
 
 from fbs_db import files, wording
 from fbs_db.database.connection import refuse_transaction_pooler, shown
-from fbs_db.database.locks import Patience, patiently
+from fbs_db.database.locks import LOCK_WAIT, Retries
 from fbs_db.database.session import Database, Session, open_session, told_what_stays
 from fbs_db.errors import (
     EditedMigration,
@@ -48,9 +48,6 @@ from fbs_db.schema.history import Applied, Backend, name_taken
 from fbs_db.schema.planning import HOST_LINK, USER_LINK, in_groups, planned, script, tried_locks
 from fbs_db.schema.users import check_user_columns, link_users, users_tied
 from fbs_db.wording import counted
-
-#: How long another migration is waited for, in seconds.
-LOCK_WAIT = 60.0
 
 
 def migrate(
@@ -103,12 +100,13 @@ def migrate(
             if pending or _untied(session, backend):
                 if pending:
                     refuse_unfit(session)
-                until_the_end.enter_context(backend.lock(wait))
+                until_the_end.enter_context(session.lock(wait, progress))
                 pending = _pending(session, every, wanted, backend.history())
                 _refuse_taken_names(session, every, pending)
                 _refuse_no_transaction(backend, pending)
-                patience = Patience(session.connection, progress)
-                _run(backend, pending, "apply", progress, patience, kept, _finish(session, backend, pending, patience))
+                retries = session.retries(progress)
+                finish = _finish(session, backend, pending, retries)
+                _run(session, backend, pending, "apply", progress, retries, kept, finish)
         users: list[UserColumn] = []
         if _untied(session, backend):
             if backend.in_callers_transaction:
@@ -157,7 +155,7 @@ def plan(
         ready(report)
         if not pending:
             return report
-        with backend.lock(wait):
+        with session.lock(wait):
             pending = _pending(session, every, wanted, backend.history())
             _refuse_taken_names(session, every, pending)
             report = planned(session, backend, every, pending)
@@ -205,13 +203,13 @@ def rollback(
         backend = _backend(session, "", progress)
         if _to_undo(known, backend.history(), to, everything):
             refuse_unfit(session)
-            with backend.lock(wait):
+            with session.lock(wait, progress):
                 undone = _to_undo(known, backend.history(), to, everything)
                 doomed = [] if lose_rows else _tables_of_hosts(session, undone)
                 _refuse_loss(session, doomed)
                 # Again once nobody can write them any more.
                 first = partial(_refuse_loss, session, doomed, locked=True)
-                _run(backend, undone, "rollback", progress, Patience(session.connection, progress), kept, first=first)
+                _run(session, backend, undone, "rollback", progress, session.retries(progress), kept, first=first)
         return _report(session, backend, kept.steps, started)
 
 
@@ -302,7 +300,7 @@ def accept(
     with open_session(database, schema, application="fbs-db accept") as session:
         backend = _backend(session, "", silent)
         refuse_unfit(session)
-        with backend.lock(wait):
+        with session.lock(wait):
             applied = {row.migration_id: row for row in backend.history()}
             if foreign := [file.id for file in chosen if file.id not in applied]:
                 raise UsageError(f"Not applied, so there is nothing to accept: {', '.join(foreign)}.")
@@ -563,11 +561,12 @@ class _Kept:
 
 
 def _run(
+    session: Session,
     backend: Backend,
     chosen: list[MigrationFile],
     operation: Operation,
     progress: Callable[[Progress], None],
-    patience: Patience,
+    retries: Retries,
     kept: _Kept,
     finish: Callable[[], None] | None = None,
     first: Callable[[], None] | None = None,
@@ -581,7 +580,7 @@ def _run(
     for number, (transactional, group) in enumerate(groups, 1):
         last = finish if number == len(groups) else None
         if transactional:
-            kept.steps += _run_together(backend, group, operation, progress, patience, last, first)
+            kept.steps += _run_together(session, backend, group, operation, progress, retries, last, first)
         for file in group if not transactional else ():
             kept.begun = file.id
             kept.steps.append(_run_one(backend, file, operation, progress))
@@ -589,17 +588,18 @@ def _run(
 
 
 def _run_together(
+    session: Session,
     backend: Backend,
     together: list[MigrationFile],
     operation: Operation,
     progress: Callable[[Progress], None],
-    patience: Patience,
+    retries: Retries,
     finish: Callable[[], None] | None,
     first: Callable[[], None] | None,
 ) -> list[Step]:
     def work() -> list[Step]:
         with backend.run_transaction():
-            if not backend.holds_lock():
+            if not session.holds_lock():
                 raise PoolerRefused("The server session changed under way.", hint="Migrate over a direct connection.")
             if first:
                 first()
@@ -608,10 +608,10 @@ def _run_together(
                 finish()
             return steps
 
-    return patiently(work, patience)
+    return retries.run(work)
 
 
-def _finish(session: Session, backend: Backend, pending: list[MigrationFile], patience: Patience) -> Callable[[], None]:
+def _finish(session: Session, backend: Backend, pending: list[MigrationFile], retries: Retries) -> Callable[[], None]:
     """What a run does after its files, in their transaction: the lock on the user table is asked for last."""
 
     def finish() -> None:
@@ -620,7 +620,7 @@ def _finish(session: Session, backend: Backend, pending: list[MigrationFile], pa
             if pending and HOST_LINK in applied:
                 session.call("fbs_wake_rules")  # those for tables of components that came later
             if backend.user_table and USER_LINK in applied and not users_tied(session, backend.user_table):
-                link_users(session, backend.user_table, patience)
+                link_users(session, backend.user_table, retries)
 
     return finish
 

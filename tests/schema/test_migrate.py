@@ -15,7 +15,9 @@ from psycopg.rows import dict_row
 
 import fbs_db
 from fbs_db import files
+from fbs_db.database.config import DatabaseConfig
 from fbs_db.database.server import program
+from fbs_db.database.session import Session
 from fbs_db.errors import (
     EditedMigration,
     LockTimeout,
@@ -27,7 +29,6 @@ from fbs_db.errors import (
 )
 from fbs_db.reports import Progress
 from fbs_db.schema import migrate as migrations
-from fbs_db.schema.history import Backend
 from tests.conftest import url_of
 from tests.support.catalog import catalog
 
@@ -244,7 +245,7 @@ def test_another_migration_is_waited_for_and_named(empty: psycopg.Connection, se
     holder = second(empty)
     holder.execute("set application_name = 'someone else'")
     said: list[Progress] = []
-    with Backend(holder, "public").lock():
+    with Session(holder, "public", DatabaseConfig()).lock():
         with pytest.raises(LockTimeout) as caught:
             fbs_db.migrate(url_of(empty), wait=0.3)
         assert f"process {holder.info.backend_pid} (someone else as postgres, since 2" in str(caught.value)
@@ -262,7 +263,7 @@ def test_another_migration_is_waited_for_and_named(empty: psycopg.Connection, se
 def test_other_schemas_are_migrated_meanwhile(empty: psycopg.Connection, second: Connect) -> None:
     empty.execute("create schema elsewhere")
     empty.commit()
-    with Backend(second(empty), "public").lock():
+    with Session(second(empty), "public", DatabaseConfig()).lock():
         fbs_db.migrate(url_of(empty), schema="elsewhere", wait=0)
 
 
