@@ -403,7 +403,7 @@ def test_a_database_under_another_name_does_nothing_twice(pair: Pair, monkeypatc
     pair.fbs(COUNTED + "; insert into pointers values (1, 'first')")
     pair.host("delete from tenants where id = 1")
     with monkeypatch.context() as patch:
-        patch.setattr(fbs_db.cleanup, "_forget", lambda *_: None)
+        patch.setattr("fbs_db.cleanup.across._forget", lambda *_: None)
         waiting = pair.host("select * from fbs_cleanup_queue")
         fbs_db.retry_cleanup()
     assert pair.fbs("select count(*) from fbs_cleanup_received") == [(1,)]
@@ -424,7 +424,7 @@ def test_what_a_callers_transaction_deleted_is_not_told_before_it_ends(pair: Pai
         connection.execute("delete from tenants where id = 1")
         assert fbs_db.retry_cleanup(connection).waiting == 1
         assert {row.error for row in fbs_db.sweep_orphans(connection) if row.target} == {
-            "what a transaction deleted that may be rolled back yet is not to be cleaned up in another database"
+            "Commit first: uncommitted deletions cannot be carried to another database."
         }
         connection.rollback()
     fbs_db.retry_cleanup()

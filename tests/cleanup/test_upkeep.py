@@ -18,7 +18,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 import fbs_db
-from fbs_db.cleanup.work import RetryReport, run_cleanup
+from fbs_db.cleanup.queue import RetryReport
+from fbs_db.cleanup.worker import run_cleanup
 from fbs_db.cli import main
 from fbs_db.errors import TargetError, UsageError
 from fbs_db.schema import migrate as migrations
