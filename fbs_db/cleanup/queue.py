@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import psycopg
 
@@ -14,12 +14,13 @@ from fbs_db.cleanup.hosts import Host, hosts_of
 from fbs_db.database.connection import said_by
 from fbs_db.database.session import Database, Session, open_session
 from fbs_db.errors import FbsDbError, TargetError
+from fbs_db.reports import Report
 
 logger = logging.getLogger("fbs_db.cleanup")
 
 
 @dataclass(frozen=True)
-class Waiting:
+class Waiting(Report):
     """Queued clean-ups of one kind: the same model, operation, rule and target.
 
     Attributes:
@@ -46,7 +47,7 @@ class Waiting:
 
 
 @dataclass(frozen=True)
-class CleanupStatus:
+class CleanupStatus(Report):
     """The state of clean-up in a database.
 
     Attributes:
@@ -59,13 +60,9 @@ class CleanupStatus:
     hosts: tuple[Host, ...]
     waiting: tuple[Waiting, ...]
 
-    def as_dict(self) -> dict[str, Any]:
-        """The status as plain values, as ``--json`` prints it."""
-        return asdict(self)
-
 
 @dataclass(frozen=True)
-class RetryReport:
+class RetryReport(Report):
     """What one pass over the queue did.
 
     Attributes:
@@ -84,10 +81,6 @@ class RetryReport:
         return RetryReport(
             self.done + other.done, self.failed + other.failed, self.waiting + other.waiting, self.rows + other.rows
         )
-
-    def as_dict(self) -> dict[str, Any]:
-        """The report as plain values, as ``--json`` prints it."""
-        return asdict(self)
 
 
 def cleanup_status(database: Database = None, *, schema: str | None = None) -> CleanupStatus:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import psycopg
 from psycopg import pq
@@ -16,14 +15,14 @@ from fbs_db.database import project
 from fbs_db.database.connection import raise_if_lost
 from fbs_db.database.session import Database, Session
 from fbs_db.errors import FbsDbError, TargetError
-from fbs_db.reports import Progress, silent
+from fbs_db.reports import Progress, Report, silent
 
 #: Keys to which the rules are applied at once, and after which progress is reported.
 _BATCH = 1000
 
 
 @dataclass(frozen=True)
-class Swept:
+class Swept(Report):
     """What a sweep did for one model in one database.
 
     Attributes:
@@ -39,10 +38,6 @@ class Swept:
     orphans: int | None
     touched: int | None
     error: str | None
-
-    def as_dict(self) -> dict[str, Any]:
-        """The row as plain values, as ``--json`` prints it."""
-        return asdict(self)
 
 
 def sweep_orphans(
