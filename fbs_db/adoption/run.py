@@ -24,8 +24,8 @@ from fbs_db.health import check as health
 from fbs_db.health.check import CheckReport, Finding
 from fbs_db.reports import Progress, Report, silent
 from fbs_db.schema import snapshot
-from fbs_db.schema.history import Applied, Backend
-from fbs_db.schema.migrate import refuse_unfit
+from fbs_db.schema.history import Applied, Backend, history_of
+from fbs_db.schema.run import refuse_unfit
 from fbs_db.schema.snapshot import Key, Object
 
 _UNCHECKED = "set local check_function_bodies = off;"
@@ -127,8 +127,8 @@ def adopt(
     Reads the catalogs; rows where something is stricter than what is there.
     """
     with open_session(database, schema, application="fbs-db adopt") as session:
-        backend = Backend(session.connection, session.schema, said=lambda text: progress(Progress("wait", text=text)))
-        managed = bool(backend.history())
+        backend = Backend(session, progress=progress)
+        managed = bool(history_of(session))
         if not managed:
             refuse_unfit(session)
         with health.reading(session):
@@ -164,7 +164,7 @@ def _told(finding: Finding) -> str:
 def _plan(session: Session, backend: Backend, user_table: str | None) -> tuple[AdoptReport, str]:
     """The plan, and the statement that takes the locks for it."""
     objects = _objects(session)
-    if history := backend.history():
+    if history := history_of(session):
         return _plan_beside(session, backend, history[0], objects)
     name = user_table if user_table is not None else session.config.user_table
     there = reading.read(session, objects)
@@ -323,7 +323,7 @@ def _do(
         plan, needed = _plan(session, backend, user_table)  # anew: what it is based on can change no more
         session.cursor().execute(needed.encode())
         _refuse_stopped(plan)
-        before = {_subject(one) for one in health.check_at(session).findings} if backend.history() else set()
+        before = {_subject(one) for one in health.check_at(session).findings} if history_of(session) else set()
         for change in plan.changes:
             progress(Progress("wait", text=f"{change.kind} {change.object}"))
             _run(session, change)

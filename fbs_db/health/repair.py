@@ -20,7 +20,7 @@ from fbs_db.health.comparing import REPAIR_CHECK, same_index
 from fbs_db.health.indexes import Busy, Indexes, run_patiently
 from fbs_db.reports import Progress, Report, silent
 from fbs_db.schema import snapshot
-from fbs_db.schema.migrate import refuse_unfit
+from fbs_db.schema.run import refuse_unfit
 from fbs_db.schema.snapshot import Key, Object
 from fbs_db.wording import command, counted
 

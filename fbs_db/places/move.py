@@ -43,8 +43,9 @@ from fbs_db.places.copying import (
 )
 from fbs_db.reports import Report, silent
 from fbs_db.schema import migrate as migrations
-from fbs_db.schema.history import Backend
+from fbs_db.schema.history import Backend, history_of
 from fbs_db.schema.later_names import LATER
+from fbs_db.schema.status import status
 
 _APPLICATION = "fbs-db placement move"
 _KINDS = ("view", "function")
@@ -111,13 +112,13 @@ def move(component: str, to: str, *, dry_run: bool = False, progress: Told = sil
         return MoveReport(component, to, to, (), "", False, "", not dry_run)
     source = _source(known, component, target)
     with open_session(source, None, application=_APPLICATION) as old:
-        backend = Backend(old.connection, old.schema)
+        backend = Backend(old)
         ours = _installed(old, component)
         names, kept = _tables(ours), kept_schema(component)
         copied_to = guarded_for(old, names) if _has_schema(old, kept) else ""
         copied = copied_to == to
         _refuse(old, component, target, names, copied_to)
-        for problem in migrations.status(source).problems:
+        for problem in status(source).problems:
             raise problem  # what undoes a file has to fit what it has made
         tables = tuple(counted(old, name) for name in names) if dry_run or copied else ()
         if dry_run:
@@ -218,7 +219,7 @@ def _is_installed(config: DatabaseConfig, component: str) -> bool:
 
 
 def _installed(session: Session, component: str) -> list[MigrationFile]:
-    applied = {row.migration_id for row in Backend(session.connection, session.schema).history()}
+    applied = {row.migration_id for row in history_of(session)}
     return [file for file in files.load() if file.component == component and file.id in applied]
 
 

@@ -53,7 +53,7 @@ def attach_users(
     """
     with open_session(database, schema, application="fbs-db attach users") as session:
         users = session.table(table)
-        backend = Backend(session.connection, session.schema, said=lambda text: progress(Progress("wait", text=text)))
+        backend = Backend(session, progress=progress)
         with session.lock(progress=progress):
             with told_what_stays(), session.translated():
                 tie_users(session, backend, users, progress)
