@@ -65,7 +65,7 @@ def command(*words: str) -> str:
     database = None if words[0] in _OF_THE_PROJECT or whole else now.database
     schema = None if words[0] in (*_OF_THE_PROJECT, "url") or "--schema" in words else now.schema
     parts = [now.environment, _program()]
-    parts += [f"--database {_quoted_database(database)}"] if database is not None else []
+    parts += [f"--database {_database_for_shell(database)}"] if database is not None else []
     # psql takes what follows its options as its own.
     first = 1 if words[0] == "psql" else len(words)
     parts += [shlex.quote(word) for word in words[:first]]
@@ -115,7 +115,7 @@ def _program() -> str:
     return _PROGRAM if found and Path(found).resolve() == called.resolve() else shlex.quote(str(sys.argv[0]))
 
 
-def _quoted_database(database: str) -> str:
+def _database_for_shell(database: str) -> str:
     try:
         options = conninfo.conninfo_to_dict(database)
     except ProgrammingError:  # the name of a configured database; else it is refused, and may hold a password
