@@ -137,11 +137,11 @@ def test_pyproject_says_it_too(databases: Callable[[], str]) -> None:
     ("tables", "says"),
     [
         ({"a": {"components": ["msme"]}, "b": {"components": ["bi", "msme"]}}, "component msme is in two databases: a"),
-        ({"a": {"components": ["mmse"]}}, "databases.a.components: there is no component 'mmse'"),
+        ({"a": {"components": ["mmse"]}}, "databases.a.components: unknown component 'mmse'"),
         ({"default": {"components": ["msme"]}}, "no database holds approvals, workflow, bi"),
-        ({"a": {}, "b": {}}, "a and b both say nothing of components"),
+        ({"a": {}, "b": {}}, "Only one database may omit `components`; a and b both do."),
         ({"a": {"components": "msme"}}, "databases.a.components is not a list of texts"),
-        ({"a": {"env": "X"}}, "databases.a says url and env: one of them is enough"),
+        ({"a": {"env": "X"}}, "databases.a has url and env; only one of them is allowed"),
         ({"a": {"user_key_type": "money"}}, "databases.a.user_key_type"),
     ],
 )
@@ -157,25 +157,25 @@ def test_what_makes_no_sense_is_told(tables: dict[str, dict[str, Any]], says: st
 
 def test_a_database_that_does_not_say_where_it_is() -> None:
     Path("fbs-db.toml").write_text('[databases.a]\ncomponents = ["msme"]\n')
-    refused("placement", says="databases.a does not say where it is")
+    refused("placement", says="databases.a has no connection settings")
 
 
 def test_a_variable_that_is_not_set_and_a_name_that_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     say(default={"url": "postgresql://h/d"}, licences={"env": "LICENCES_URL", "components": ["licensing"]})
-    printed = refused("--database", "licences", "url", says="is to be in LICENCES_URL, which is not set")
+    printed = refused("--database", "licences", "url", says="from LICENCES_URL, which is not set")
     assert "export LICENCES_URL=" in printed
     monkeypatch.setenv("LICENCES_URL", "postgresql://other/d")
     assert fine("--database", "licences", "url") == "postgresql://other/d\n"
     assert "or name a configured database: default, licences" in refused(
         "--database", "license", "url", says="malformed"
     )
-    refused("placement", "move", "licensing", "--to", "elsewhere", says="There is no database 'elsewhere'")
+    refused("placement", "move", "licensing", "--to", "elsewhere", says="Unknown database 'elsewhere'")
     refused("placement", "move", "licences", "--to", "licences", says="There is no component 'licences'")
 
 
 def test_several_databases_of_which_none_is_the_default() -> None:
     say(a={"url": "postgresql://a/d"}, b={"url": "postgresql://b/d", "components": ["msme"]})
-    assert "Say which: --database NAME" in refused("url", says="none of them is called default")
+    assert "Name one: --database NAME" in refused("url", says="none of them is called default")
     assert fine("--database", "b", "url") == "postgresql://b/d\n"
 
 
