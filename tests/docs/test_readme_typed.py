@@ -16,7 +16,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg import sql
 
 from tests.support import ROOT
 from tests.support.servers import Server
@@ -154,17 +153,13 @@ def fresh(pg18: Server) -> Iterator[Callable[[str, str], str]]:
     made: list[str] = []
 
     def make(name: str, script: str) -> str:
-        with psycopg.connect(pg18.url(), autocommit=True) as connection:
-            connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
-        made.append(name)
+        made.append(pg18.create(name))
         with psycopg.connect(pg18.url(name), autocommit=True) as connection:
             connection.execute(script.encode())
         return pg18.url(name)
 
     yield make
-    with psycopg.connect(pg18.url(), autocommit=True) as connection:
-        for name in made:
-            connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+    pg18.drop(*made)
 
 
 def here(directory: Path, theirs: str) -> Shell:

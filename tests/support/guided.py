@@ -5,23 +5,22 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import psycopg
-from psycopg import sql
 
 from tests.hosts import forks
 from tests.support import ROOT
+from tests.support.projects import ENDINGS
 from tests.support.servers import Server
 from tests.support.versions import DJANGOS, django_or_skip
 
 VERSIONS = DJANGOS
 _numbers = count(1)
-_ENDS = ("", "_1", "_2", "_gw0", "_gw1")
 
 
 @dataclass(frozen=True)
@@ -95,11 +94,7 @@ def guided(version: str, server: Server, *aliases: str) -> Iterator[Guided]:
     """The host on a version of Django, with a fresh database for each alias; they are dropped at the end."""
     python = django_or_skip(version)
     names = {alias: f"guided_{os.getpid()}_{next(_numbers)}_{alias}" for alias in ("default", *aliases)}
-    with closing(psycopg.connect(server.url(), autocommit=True)) as connection:
-        for name in names.values():
-            connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
-        yield Guided(python, server, names)
-        for name in [
-            f"{before}{name}{after}" for name in names.values() for before in ("", "test_") for after in _ENDS
-        ]:
-            connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+    for name in names.values():
+        server.create(name)
+    yield Guided(python, server, names)
+    server.drop(*names.values(), *(f"test_{name}{ending}" for name in names.values() for ending in ENDINGS))

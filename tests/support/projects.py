@@ -8,14 +8,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import psycopg
-from psycopg import sql
 
 from tests.hosts import forks
 from tests.support import ROOT
@@ -23,6 +22,8 @@ from tests.support.servers import Server
 from tests.support.versions import django_or_skip
 
 HOSTS: dict[str, Any] = {"HOSTS": {"rentals.Tenant": {}, "rentals.Room": {}}}
+#: What Django's and pytest's workers append to the names of test databases.
+ENDINGS = ("", "_1", "_2", "_gw0", "_gw1")
 _numbers = count(1)
 
 
@@ -105,17 +106,8 @@ def projects(server: Server, place: Path) -> Iterator[Callable[..., Project]]:
         directory = place / "project"
         shutil.copytree(ROOT / "tests" / "hosts" / "project", directory, ignore=shutil.ignore_patterns("__pycache__"))
         databases = {alias: f"host_{os.getpid()}_{next(_numbers)}_{alias}" for alias in ("default", *aliases)}
-        names.extend(databases.values())
-        with closing(psycopg.connect(server.url(), autocommit=True)) as connection:
-            for name in databases.values():
-                connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+        names.extend(map(server.create, databases.values()))
         return Project(directory, python, server, databases)
 
     yield project
-    with closing(psycopg.connect(server.url(), autocommit=True)) as connection:
-        for name in [
-            *names,
-            *(f"test_{name}{ending}" for name in names for ending in ("", "_1", "_2", "_gw0", "_gw1")),
-        ]:
-            drop = sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name))
-            connection.execute(drop)
+    server.drop(*names, *(f"test_{name}{ending}" for name in names for ending in ENDINGS))

@@ -77,8 +77,10 @@ class Server:
     def database(self, template: str = "template1") -> Iterator[str]:
         """The URL of a new database, like another one. It is dropped at the end."""
         name = self.create(template=template)
-        yield self.url(name)
-        self.drop(name)
+        try:
+            yield self.url(name)
+        finally:
+            self.drop(name)
 
     def kill(self) -> None:
         if self._admin:
