@@ -24,7 +24,7 @@ from psycopg import sql
 
 import fbs_db
 from fbs_db import files
-from fbs_db.database import project
+from fbs_db.database import config, project
 from fbs_db.errors import LockTimeout, MoveRefused, UsageError
 from fbs_db.places import copying
 from tests.support import ROOT
