@@ -85,7 +85,7 @@ def _filled(text: str, indent: str = "") -> str:
 
 def page() -> str:
     said: dict[str, Any] = tomlkit.parse(MEANINGS.read_text(encoding="utf-8")).unwrap()
-    parts = [HEADER, "## Exit codes\n\nThe classes are those of `fbs_db.errors`.\n"]
+    parts = [HEADER, "## Exit codes\n\nBelow each: the exceptions of `fbs_db.errors` that end a command with it.\n"]
     parts += [entry(f"Exit code {code}", said["exit"][code], classes(int(code))) for code in said["exit"]]
     parts.append("## SQLSTATEs\n\nFBS's functions raise these. Below each: the function, and its message.\n")
     for code, messages in raised().items():
