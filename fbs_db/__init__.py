@@ -30,8 +30,10 @@ if TYPE_CHECKING:
     from fbs_db.reads import connect, connect_async
     from fbs_db.reports import DryRunReport, MigrateReport, StatusReport
     from fbs_db.schema.later_names import LaterName, add_later_names, drop_later_names, list_later_names
-    from fbs_db.schema.migrate import accept, migrate, rollback, status
+    from fbs_db.schema.migrate import migrate
+    from fbs_db.schema.rollback import rollback
     from fbs_db.schema.settings import change_setting, list_settings
+    from fbs_db.schema.status import accept, status
     from fbs_db.schema.tables import describe, tables
     from fbs_db.schema.users import attach_users, detach_users
 
@@ -103,8 +105,10 @@ _HOMES = {
     "reads": "connect connect_async",
     "reports": "DryRunReport MigrateReport StatusReport",
     "schema.later_names": "LaterName add_later_names drop_later_names list_later_names",
-    "schema.migrate": "accept migrate rollback status",
+    "schema.migrate": "migrate",
+    "schema.rollback": "rollback",
     "schema.settings": "change_setting list_settings",
+    "schema.status": "accept status",
     "schema.tables": "describe tables",
     "schema.users": "attach_users detach_users",
 }
