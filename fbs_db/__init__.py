@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from fbs_db.docs import write_docs
     from fbs_db.health.check import CheckReport, Finding, check
     from fbs_db.health.repair import RepairReport, repair
-    from fbs_db.places.move import MoveReport, drop_moved, move
+    from fbs_db.places.kept import drop_moved
+    from fbs_db.places.move import MoveReport, move
     from fbs_db.places.show import PlacedTable, placement
     from fbs_db.reads import connect, connect_async
     from fbs_db.reports import DryRunReport, MigrateReport, StatusReport
@@ -98,7 +99,8 @@ _HOMES = {
     "docs": "write_docs",
     "health.check": "CheckReport Finding check",
     "health.repair": "RepairReport repair",
-    "places.move": "MoveReport drop_moved move",
+    "places.kept": "drop_moved",
+    "places.move": "MoveReport move",
     "places.show": "PlacedTable placement",
     "reads": "connect connect_async",
     "reports": "DryRunReport MigrateReport StatusReport",
