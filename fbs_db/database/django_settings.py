@@ -60,7 +60,7 @@ def said_of(key: str) -> Any:
     return setting().get(key)
 
 
-def read() -> Config:
+def configuration() -> Config:
     """The databases in the settings, each with Django's connection settings.
 
     The user table and the type of its key are those of AUTH_USER_MODEL.
@@ -104,8 +104,8 @@ def placement() -> Mapping[str, DatabaseConfig]:
     }
 
 
-def read_from_command(directory: Path) -> Config:
-    """As `read`, in a process that is not the host's own, with DJANGO_SETTINGS_MODULE set.
+def configuration_from_command(directory: Path) -> Config:
+    """As `configuration`, in a process that is not the host's own, with DJANGO_SETTINGS_MODULE set.
 
     Raises:
         UsageError: Django or the host's settings cannot be loaded, or FBS_DB is invalid.
@@ -128,7 +128,7 @@ def read_from_command(directory: Path) -> Config:
     for app in apps.get_app_configs():
         if app.name == _APP:  # without it the host may be removing FBS
             app.require_hosts()
-    return read()
+    return configuration()
 
 
 def connection_string(alias: str) -> str:

@@ -18,7 +18,7 @@ FILE_NAME = "fbs-db.toml"
 provider: Callable[[], Config] | None = None
 
 
-def read(directory: Path | None = None) -> Config:
+def configuration(directory: Path | None = None) -> Config:
     """The configuration of the project; by default one database that holds all components.
 
     Parameters:
@@ -44,13 +44,13 @@ def read(directory: Path | None = None) -> Config:
                 "DJANGO_SETTINGS_MODULE is set, but Django is not installed.",
                 hint="Type: pip install 'fbs-db[django]'  Or unset the variable.",
             )
-        return django_settings.read_from_command(directory)
+        return django_settings.configuration_from_command(directory)
     return Config()
 
 
 def of_lent_connection() -> DatabaseConfig:
     """The configuration that applies to a connection, or a connection string, of the caller's."""
-    return read().databases.get(DEFAULT, DatabaseConfig())
+    return configuration().databases.get(DEFAULT, DatabaseConfig())
 
 
 def rewrite_components(component: str, source: str, target: str, directory: Path | None = None) -> None:

@@ -244,7 +244,9 @@ def _given(database: Database, schema: str | None) -> AbstractContextManager[Non
     if database is None:
         return wording.given(schema=schema) if schema else nullcontext()
     if isinstance(database, DatabaseConfig):
-        return wording.given(database=database.name if len(project.read().databases) > 1 else None, schema=schema)
+        return wording.given(
+            database=database.name if len(project.configuration().databases) > 1 else None, schema=schema
+        )
     return wording.given(database=database if isinstance(database, str) else None, schema=schema)
 
 

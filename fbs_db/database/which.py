@@ -35,7 +35,7 @@ def resolve(
         UsageError: it is neither a connection string for PostgreSQL nor a configured database.
         EmbeddedServerError: no database is named, and there is no embedded server.
     """
-    known = project.read()
+    known = project.configuration()
     if isinstance(database, DatabaseConfig):
         config = database
     elif database is None:
