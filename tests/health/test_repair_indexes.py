@@ -111,7 +111,7 @@ def test_transactions_that_end_are_waited_for(installed: psycopg.Connection, sec
 
 def building(connection: psycopg.Connection) -> int:
     """Waits until an index is being built or dropped; the process that does so."""
-    for _ in range(300):
+    for _ in range(1200):
         row = connection.execute(
             "select pid from pg_stat_activity where query ~* 'index concurrently' and state = 'active'"
             " and wait_event_type = 'Lock' and pid <> pg_backend_pid() and datname = current_database()"
