@@ -11,7 +11,7 @@ from psycopg import sql
 from fbs_db.adoption.found import FORMER_COLUMNS, OTHER_NAMES, STRAYS, Column, Constraint, Found, Index, Table, Twin
 from fbs_db.database.session import Session
 from fbs_db.schema.later_names import FORMER
-from fbs_db.schema.snapshot import Key, Object, in_schema, settled
+from fbs_db.schema.snapshot import Key, Object, in_schema, normalized
 
 _TABLES = """
 select
@@ -183,7 +183,7 @@ def described(
     columns = [_column(by_oid[row[0]], names, *row[1:]) for row in rows]
     constraints = [_constraint(by_oid[row[0]], *row[1:]) for row in keys]
     indexes = [
-        Index(by_oid[oid].name, name, unique, settled(renamed(by_oid[oid].name, substance)), valid)
+        Index(by_oid[oid].name, name, unique, normalized(renamed(by_oid[oid].name, substance)), valid)
         for oid, name, unique, substance, valid in others_of
     ]
     others = [*(twin.other for twin in twins), *empty]

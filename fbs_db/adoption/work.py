@@ -95,9 +95,9 @@ class Work:
 
     def __init__(self, session: Session, objects: Mapping[Key, Object], there: Found, users: UserTable | None) -> None:
         self.session, self.objects, self.there, self.users = session, objects, there, users
-        self.found = snapshot.read(session)
+        self.found = snapshot.live_objects(session)
         if "fbs_settings" in there.tables and "fbs_cleanup_rules" in there.tables:
-            self.found |= snapshot.read_rows(session, objects)
+            self.found |= snapshot.live_rows(session, objects)
         gone = {table.present for table in there.empty}
         self.found = {key: it for key, it in self.found.items() if key[1].split()[-1].partition(".")[0] not in gone}
         self.changes: dict[int, list[Change]] = defaultdict(list)

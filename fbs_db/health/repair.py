@@ -142,7 +142,7 @@ def _looked_again(session: Session, results: dict[tuple[str, str, str], Mend]) -
 def _plan(session: Session, report: CheckReport) -> list[Mend]:
     applied = [file.id for file in files.load()]
     objects = snapshot.expected(applied, session.connection.info.server_version)
-    found = snapshot.read(session) | snapshot.read_rows(session, objects)
+    found = snapshot.live_objects(session) | snapshot.live_rows(session, objects)
     mends = [_mend(session, one, objects, found) for one in report.findings if one.mend == command("repair")]
     # What is left unfinished may have the name of what comes in its place; foreign keys need the
     # keys of other tables, views other views.

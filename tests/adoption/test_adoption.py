@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -183,9 +184,7 @@ def template(
     def make(made: Made) -> tuple[Server, str]:
         server: Server = request.getfixturevalue(f"pg{made.major}")
         if made not in done:
-            name = f"before_adoption_{next(_numbers)}"
-            with psycopg.connect(server.url(), autocommit=True) as connection:
-                connection.execute(f"create database {name}".encode())
+            name = server.create()
             made.make(server.url(name), tmp_path_factory.mktemp(name))
             done[made] = name
         return server, done[made]
@@ -196,20 +195,13 @@ def template(
 @pytest.fixture
 def host_of(template: Callable[[Made], tuple[Server, str]]) -> Iterator[Callable[[Made], Host]]:
     """A database of its own for each host."""
-    made: list[tuple[Server, str]] = []
+    with ExitStack() as made:
 
-    def clone(kind: Made) -> Host:
-        server, source = template(kind)
-        name = f"to_adopt_{next(_numbers)}"
-        with psycopg.connect(server.url(), autocommit=True) as connection:
-            connection.execute(f"create database {name} template {source}".encode())
-        made.append((server, name))
-        return Host(kind, server.url(name))
+        def clone(kind: Made) -> Host:
+            server, source = template(kind)
+            return Host(kind, made.enter_context(server.database(source)))
 
-    yield clone
-    for server, name in made:
-        with psycopg.connect(server.url(), autocommit=True) as connection:
-            connection.execute(f"drop database {name} with (force)".encode())
+        yield clone
 
 
 def _marks(made: Made) -> list[pytest.MarkDecorator]:

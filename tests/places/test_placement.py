@@ -13,14 +13,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-from psycopg import sql
 
 import fbs_db
 from fbs_db import files
@@ -63,18 +62,8 @@ def refused(*words: str, says: str, code: int = 2) -> str:
 
 @contextmanager
 def databases_on(server: Server) -> Iterator[Callable[..., str]]:
-    names: list[str] = []
-    with psycopg.connect(server.url(), autocommit=True) as connection:
-
-        def make(template: str = "template1") -> str:
-            names.append(f"fbs_place_{os.getpid()}_{next(_numbers)}")
-            created = sql.SQL("create database {} template {}")
-            connection.execute(created.format(sql.Identifier(names[-1]), sql.Identifier(template)))
-            return server.url(names[-1])
-
-        yield make
-        for name in names:
-            connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+    with ExitStack() as made:
+        yield lambda *template: made.enter_context(server.database(*template))
 
 
 @pytest.fixture

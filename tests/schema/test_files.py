@@ -171,5 +171,5 @@ def test_the_wheel_carries_the_files(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("fbs_db-*.whl")
     packed = set(zipfile.ZipFile(wheel).namelist())
     assert {f"fbs_db/sql/{path.name}" for path in (root / "sql").iterdir()} <= packed
-    assert "fbs_db/py.typed" in packed
+    assert {"fbs_db/py.typed", "fbs_db/schema/snapshot.json", "fbs_db/schema/snapshot.sql"} <= packed
     assert not any(name.startswith("tests") for name in packed)
