@@ -99,7 +99,7 @@ def move(
 
     Calls ``fbs_wake_rules``; guards old tables with ``fbs_refuse_moved``.
     """
-    known = project.read()
+    known = project.configuration()
     if component not in files.components():
         raise UsageError(f"There is no component {component!r}.", hint=f"Components: {', '.join(files.components())}.")
     target = known.named(to)
