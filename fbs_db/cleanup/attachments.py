@@ -6,15 +6,15 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psycopg
 from psycopg import pq
 
 from fbs_db.database.session import Database, Session, open_session
 from fbs_db.errors import UsageError
+from fbs_db.reports import Report
 
 #: A name as the bytes of a file system, also where the database knows no encoding and holds any bytes.
 _BYTES = "convert_to(file, case getdatabaseencoding() when 'SQL_ASCII' then 'SQL_ASCII' else 'UTF8' end)"
@@ -23,7 +23,7 @@ _DIRECTORY = os.O_DIRECTORY | os.O_CLOEXEC | getattr(os, "O_PATH", os.O_RDONLY)
 
 
 @dataclass(frozen=True)
-class FilesReport:
+class FilesReport(Report):
     """What was done with files of deleted attachments.
 
     Attributes:
@@ -37,10 +37,6 @@ class FilesReport:
     failed: tuple[tuple[str, str], ...]
     gone: tuple[str, ...] = ()
     given_up: tuple[str, ...] = ()
-
-    def as_dict(self) -> dict[str, Any]:
-        """The report as plain values, as ``--json`` prints it."""
-        return asdict(self)
 
 
 def purge_files(

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from fbs_db.database import project
 from fbs_db.database.config import DatabaseConfig
 from fbs_db.database.session import Database, Session, call_patiently, open_session
 from fbs_db.errors import FbsDbError, RowsAtStake, TargetError
-from fbs_db.reports import Progress, silent
+from fbs_db.reports import Progress, Report, silent
 from fbs_db.schema.migrate import migrate
 from fbs_db.wording import counted
 
@@ -19,7 +18,7 @@ RULED = ("core", "approvals", "workflow", "dms")
 
 
 @dataclass(frozen=True)
-class Host:
+class Host(Report):
     """One of the host's tables that FBS's rows may point at.
 
     Attributes:
@@ -31,10 +30,6 @@ class Host:
     table: str
     model_name: str
     key_column: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """The row as plain values, as ``--json`` prints it."""
-        return asdict(self)
 
 
 def attach_host(

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from fbs_db.database.session import Database, open_session
 from fbs_db.errors import UsageError
+from fbs_db.reports import Report
 
 
 @dataclass(frozen=True)
-class Purged:
+class Purged(Report):
     """What was, or would be, removed of one kind.
 
     Attributes:
@@ -28,10 +28,6 @@ class Purged:
     days: int | None
     cutoff: datetime | None
     rows: int
-
-    def as_dict(self) -> dict[str, Any]:
-        """The row as plain values, as ``--json`` prints it."""
-        return asdict(self)
 
 
 def purge(

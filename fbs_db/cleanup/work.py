@@ -13,10 +13,10 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 import psycopg
@@ -35,7 +35,7 @@ from fbs_db.errors import (
     TargetError,
     UsageError,
 )
-from fbs_db.reports import Progress, silent
+from fbs_db.reports import Progress, Report, silent
 
 logger = logging.getLogger("fbs_db.cleanup")
 
@@ -52,7 +52,7 @@ Reach = Callable[[Database], Session]
 
 
 @dataclass(frozen=True)
-class Waiting:
+class Waiting(Report):
     """Clean-ups of one kind that wait.
 
     Attributes:
@@ -79,7 +79,7 @@ class Waiting:
 
 
 @dataclass(frozen=True)
-class CleanupStatus:
+class CleanupStatus(Report):
     """How clean-up stands.
 
     Attributes:
@@ -92,13 +92,9 @@ class CleanupStatus:
     hosts: tuple[Host, ...]
     waiting: tuple[Waiting, ...]
 
-    def as_dict(self) -> dict[str, Any]:
-        """The status as plain values, as ``--json`` prints it."""
-        return asdict(self)
-
 
 @dataclass(frozen=True)
-class RetryReport:
+class RetryReport(Report):
     """What a round over the queue did.
 
     Attributes:
@@ -113,13 +109,9 @@ class RetryReport:
     waiting: int
     rows: int = field(default=0, compare=False)
 
-    def as_dict(self) -> dict[str, Any]:
-        """The report as plain values, as ``--json`` prints it."""
-        return asdict(self)
-
 
 @dataclass(frozen=True)
-class Swept:
+class Swept(Report):
     """What a sweep found for a model: keys that are gone, and the rows it touched.
 
     Where it could not be swept, both are None and ``error`` says why. ``target`` names
@@ -131,10 +123,6 @@ class Swept:
     orphans: int | None
     touched: int | None
     error: str | None
-
-    def as_dict(self) -> dict[str, Any]:
-        """The row as plain values, as ``--json`` prints it."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)

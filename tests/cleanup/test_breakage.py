@@ -23,8 +23,8 @@ from psycopg import errors, sql
 from psycopg.rows import dict_row, tuple_row
 
 import fbs_db
-from tests.conftest import sampled
 from tests.support.servers import Server
+from tests.support.versions import sampled
 
 SUPERUSER, OWNER, LANDLORD, APP = "postgres", "breakage_fbs", "breakage_landlord", "breakage_app"
 ROOMS = [f"00000000-0000-4000-8000-00000000000{number}" for number in range(1, 7)]

@@ -14,39 +14,25 @@ import pytest
 from psycopg import sql
 
 import fbs_db
-from tests.conftest import CloneOf, url_of
-from tests.schema.test_migrate import Connect
-from tests.schema.test_schema import BY_NAME, ON_DELETE, insert, required_values, rows
-from tests.support.catalog import is_user_key
+from tests.support.catalog import ON_DELETE, is_user_key
+from tests.support.clones import CloneOf
+from tests.support.connections import Connect, rows, url_of
+from tests.support.sample_rows import (
+    BY_NAME,
+    MODEL,
+    Row,
+    add,
+    attach,
+    insert,
+    install_and_seed,
+    make_users,
+    required_values,
+)
 
-#: A row by its table and number; what changed in it, or None for a row that is gone.
-Row = tuple[str, int]
 Changes = dict[Row, dict[str, Any] | None]
 Snapshot = dict[Row, dict[str, Any]]
 
-_numbers = count(1000)
-
-
-def add(connection: psycopg.Connection, table: str, **values: Any) -> Row:
-    """A row of an FBS table that points at the first row, or user, where nothing else is said."""
-    listed, number = BY_NAME[table], next(_numbers)
-    filled = required_values(listed, number)
-    together = {name for names in listed["unique_together"] for name in names}
-    for column in listed["columns"]:
-        name = column["name"]
-        if name in filled and (is_user_key(column) or "references" in column):
-            filled[name] = 1
-        elif name in together and column["type"] == "integer":
-            filled[name] = number
-    filled |= {name: json.dumps(value) if isinstance(value, dict) else value for name, value in values.items()}
-    return table, insert(connection, table, filled)
-
-
-def seed(connection: psycopg.Connection) -> None:
-    """A first row in every FBS table."""
-    for table in BY_NAME:
-        assert add(connection, table)[1] == 1
-    connection.commit()
+_users = count(1000)
 
 
 def snapshot(connection: psycopg.Connection) -> Snapshot:
@@ -78,12 +64,6 @@ def effect(connection: psycopg.Connection, *statements: str) -> Changes:
         connection.execute(statement)
     connection.commit()
     return changes(before, snapshot(connection))
-
-
-def install_and_seed(url: str) -> None:
-    fbs_db.migrate(url)
-    with psycopg.connect(url) as connection:
-        seed(connection)
 
 
 @pytest.fixture
@@ -129,11 +109,6 @@ def user_keys(connection: psycopg.Connection) -> dict[tuple[str, str], tuple[Any
             " where contype = 'f' and atttypid = 'fbs_user_id'::regtype and conparentid = 0",
         )
     }
-
-
-def make_users(connection: psycopg.Connection, table: str = "auth_user") -> None:
-    connection.execute(f"create table {table} (id bigint primary key); insert into {table} values (1), (2), (3)")
-    connection.commit()
 
 
 def each_user_column(connection: psycopg.Connection, user: int) -> Changes:
@@ -344,7 +319,7 @@ def test_a_user_table_in_use_gives_a_timeout_and_no_hang(db: psycopg.Connection,
 
 # --- host rows ---
 
-MODEL = "rentals.location"
+
 #: The rules of the package: where a record is named, the state of a row, what becomes of it.
 POINTERS: list[tuple[str, str, dict[str, Any], dict[str, Any] | None]] = [
     *(
@@ -384,11 +359,6 @@ def point(connection: psycopg.Connection, model: str, key: Any, *, every: bool =
             if after != {}:
                 expected[row] = after
     return expected
-
-
-def attach(connection: psycopg.Connection, table: str, model: str = MODEL, key: str | None = None) -> None:
-    connection.execute("select fbs_attach_host(%s, %s, %s)", (table, model, key))
-    connection.commit()
 
 
 def make_host(
@@ -1559,7 +1529,7 @@ def add_aged(connection: psycopg.Connection, what: str, days: float, **values: A
     if what == "notifications":
         values = {"is_read": True} | values
     if what == "tokens":  # a user has one in each database
-        values |= {"user_id": next(_numbers)}
+        values |= {"user_id": next(_users)}
     row = add(connection, table, **values)
     connection.execute(f"update {table} set {column} = now() - interval '1 day' * {days} where id = {row[1]}")
     return row
@@ -1594,7 +1564,7 @@ def test_rows_past_their_time_are_purged_and_no_others(everywhere: psycopg.Conne
     if what == "notifications":
         add_aged(everywhere, what, 10000, is_read=False)
     if what == "tokens":
-        add(everywhere, "fbs_token_mappings", user_id=next(_numbers), expires_at=None)
+        add(everywhere, "fbs_token_mappings", user_id=next(_users), expires_at=None)
     everywhere.execute("delete from fbs_cache_entries where id = 1; delete from fbs_handshakes where id = 1")
     everywhere.commit()
     assert rows(everywhere, f"select fbs_count_expired('{what}')") == [(3,)]

@@ -18,10 +18,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from tests.cleanup.test_cleanup import add, attach, seed
-from tests.conftest import url_of
-from tests.schema.test_migrate import Connect
-from tests.schema.test_schema import rows
+from tests.support.connections import Connect, rows, url_of
+from tests.support.sample_rows import add, attach, seed
 
 # Shrinking takes minutes: HYPOTHESIS_PROFILE=search makes a failure short, and looks further.
 settings.register_profile("ci", derandomize=True, max_examples=150, phases=[Phase.explicit, Phase.generate])

@@ -9,8 +9,8 @@ import psycopg
 import pytest
 
 from fbs_db.files import sql_directory
-from tests.conftest import url_of
 from tests.support import ROOT
+from tests.support.connections import url_of
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 READING = README.partition("## Reading\n")[2].partition("\n## ")[0]
