@@ -1514,7 +1514,7 @@ def check_view(read: str, helper: Any, stream: Any, world: World, chance: random
             and not any(row[name] == asked[name] for row in every)
         ]
         if slips:
-            with pytest.raises(UsageError, match=f"There is no ({'|'.join(slips)}) "):
+            with pytest.raises(UsageError, match=f"Unknown ({'|'.join(slips)}) "):
                 helper(**asked)
             continue
         agree(read, helper(**asked, limit=1000), expected, **asked)
@@ -1535,7 +1535,7 @@ def check(fbs: Reader, read: str, world: World, chance: random.Random) -> None:
     reader = getattr(fbs, group)
     helper = getattr(reader, name)
     if read in VIEWS:
-        check_view(read, helper, getattr(reader, f"stream_{name}"), world, chance)
+        check_view(read, helper, helper.stream, world, chance)
     else:
         check_function(read, helper, world, chance)
     if read in NEXT_PAGE:
@@ -1543,7 +1543,7 @@ def check(fbs: Reader, read: str, world: World, chance: random.Random) -> None:
 
 
 def test_every_read_has_a_model() -> None:
-    every = {f"{group}.{name}" for group, name in reads() if group in GROUPS and not name.startswith("stream_")}
+    every = {f"{group}.{name}" for group, name in reads() if group in GROUPS and not name.endswith(".stream")}
     assert VIEWS.keys() | FUNCTIONS.keys() == every
     assert len(every) == 46
 
