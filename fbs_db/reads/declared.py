@@ -87,20 +87,25 @@ class Declared(Generic[P, A]):
         group.__dict__[self.__name__] = made  # found there next time
         return made
 
+    def __call__(self, group: Group[Any], *given: P.args, **named: P.kwargs) -> Any:
+        """As functions of a class are called with an object of it."""
+        return self.__get__(group, type(group))(*given, **named)
+
     def _call(self, driver: Any) -> _Bound[P, A]:
         return (AsyncCall if isinstance(driver, AsyncDriver) else Call)(self, driver)
 
     def steps(self, schema: str, given: tuple[Any, ...], named: Mapping[str, Any]) -> Steps[A]:
-        """What is fetched, and when: the rows; where there are none, whether the filters' values exist at all."""
+        """What a call fetches, and when."""
         arguments = self.arguments(given, named)
-        limit = None
         if self.read.arguments is not None:
-            query = call(self.read, schema, arguments)
-        elif self._paged:
-            after, limit = arguments.pop("after", None), arguments.pop("limit", self._defaults["limit"])
-            query = select(self.read, schema, arguments, after, limit)
-        else:
-            query = select(self.read, schema, arguments)
+            return self._fetched(call(self.read, schema, arguments))
+        if not self._paged:
+            return self._fetched(select(self.read, schema, arguments))
+        after, limit = arguments.pop("after", None), arguments.pop("limit", self._defaults["limit"])
+        return self._fetched(select(self.read, schema, arguments, after, limit), limit)
+
+    def _fetched(self, query: Query, limit: int | None = None) -> Steps[A]:
+        """The rows; where there are none, whether the values of the filters exist at all."""
         found = yield query
         if not found:
             for one in query.unlisted:
