@@ -116,9 +116,8 @@ def test_a_view_is_as_declared(installed: psycopg.Connection, group: str, name: 
         assert all(one.default is None for one in parameters.values() if one.name != "limit")
     for column, state in read.states.items():
         assert {column, *state.of} <= found.keys()
-        [(most, optional)] = rows(
-            installed, f"select pronargs, pronargdefaults from pg_proc where proname = '{state.test}'"
-        )
+        query = "select pronargs, pronargdefaults from pg_proc where proname = %s"
+        [(most, optional)] = installed.execute(query, [state.test]).fetchall()
         assert most - optional <= 1 + len(state.of) <= most
 
 
