@@ -14,17 +14,15 @@ class ApprovalsRequests(Row):
     """A row of ``fbs_approvals_requests``.
 
     Attributes:
-        title: Short headline saying what is asked for.
-        description: What is asked for and why, in full, for the user who decides.
         approval_type: What consent is sought for.
         status: Where the request stands; starts as pending.
         requester_id: User who asks for approval.
         approver_id: User who is to decide; None while nobody is chosen.
-        solution_name: Business application (solution) the request comes from; "" when not tied to one.
+        solution_name: Solution the request comes from; "" when not tied to one.
         model_name: Kind of the host's record it is about, such as tenants.tenant; None when it names none.
         record_id: Key of the host's record it is about, as text; None when it names none.
-        request_data: JSON object with the particulars of the request; its keys model_name and record_id name
-            the host's record it is about.
+        request_data: JSON object with the particulars of the request; its keys model_name and record_id name the host's
+            record it is about.
         approved_at: When approval was given; None while the request is not approved.
     """
 
@@ -73,10 +71,10 @@ class ApprovalsDetails(Row):
     Other fields as in `ApprovalsRequests`.
 
     Attributes:
-        approval_type: What consent is sought for. Normally one of: workflow (a step in a workflow), document,
-            purchase, expense, other. FBS also writes general.
-        status: Where the request stands; starts as pending. Normally one of: pending (no decision yet),
-            approved, rejected, cancelled (dropped undecided).
+        approval_type: What consent is sought for. Normally one of: workflow (a step in a workflow), document, purchase,
+            expense, other. FBS also writes general.
+        status: Where the request stands; starts as pending. Normally one of: pending (no decision yet), approved,
+            rejected, cancelled (dropped undecided).
         responses: JSON list of the answers, oldest first, each with id, responder_id, response, comments and
             created_at; [] when nobody has answered.
     """
@@ -101,13 +99,13 @@ class ApprovalsDetails(Row):
 class ApprovalsTurnaround(Row):
     """A row of ``fbs_approvals_turnaround``."""
 
-    solution_name: str | None
-    approval_type: str | None
-    requests: int | None
-    pending: int | None
-    approved: int | None
-    rejected: int | None
-    cancelled: int | None
+    solution_name: str
+    approval_type: str
+    requests: int
+    pending: int
+    approved: int
+    rejected: int
+    cancelled: int
     approved_percent: Decimal | None
     average_turnaround: timedelta | None
     median_turnaround: timedelta | None
@@ -120,12 +118,6 @@ class ApprovalsApprovers(Row):
 
     Attributes:
         approver_id: User who is to decide; None for requests nobody is chosen for.
-        requests: How many requests the user was asked to decide.
-        pending: How many of them wait for a decision.
-        approved: How many of them are approved.
-        rejected: How many of them are rejected.
-        cancelled: How many of them were dropped undecided.
-        oldest_pending_at: When the oldest of those that wait was added; None when none waits.
         average_approval_time: Mean time from request to approval; None when none was approved.
     """
 
@@ -197,8 +189,8 @@ class Approvals(Group[AnyDriver]):
         after: str | None = None,
         limit: int = 50,
     ) -> Page[ApprovalsPending]:
-        """Approval requests that wait for a decision, meant to be read for one approver and oldest first:
-        created_at, id. Those nobody is chosen for have no approver_id.
+        """Approval requests that wait for a decision, meant to be read for one approver and oldest first: created_at,
+        id. Those nobody is chosen for have no approver_id.
         """
 
     @view("fbs_approvals_details", order=("id",))
@@ -209,11 +201,11 @@ class Approvals(Group[AnyDriver]):
     def turnaround(
         self, *, since: datetime | None = None, until: datetime | None = None, solution: str | None = None
     ) -> Page[ApprovalsTurnaround]:
-        """How approval requests made from since to before until (all unless given) fared, for each solution (or
-        the one named) and type: how many, how many in each state, the share of decided ones that were approved,
-        and how long a decision took. A decision's time is approved_at of an approved request, else the last
-        answer that says the same; where neither is there it is not known and left out. Cancelled ones are not
-        decided. What there are no requests of has no row.
+        """How approval requests made from since to before until (all unless given) fared, for each solution (or the one
+        named) and type: how many, how many in each state, the share of decided ones that were approved, and how long a
+        decision took. A decision's time is approved_at of an approved request, else the last answer that says the same;
+        where neither is there it is not known and left out. Cancelled ones are not decided. What there are no requests
+        of has no row.
         """
 
     @view("fbs_approvals_approvers", order=("approver_id",))

@@ -12,14 +12,10 @@ class BiDashboards(Row):
     """A row of ``fbs_bi_dashboards``.
 
     Attributes:
-        name: Title people choose the dashboard by; two dashboards may share it.
-        description: What the dashboard shows and whom it is meant for.
         dashboard_type: Part of the business the dashboard covers.
         layout: Arrangement of the dashboard: which charts and figures stand where; {} until it is arranged.
         is_public: True when users other than its creator may see the dashboard; false unless given.
-        is_active: True while the dashboard is in use; false retires it without deleting it.
         refresh_interval: Seconds between two refreshes of the figures shown; 300 (five minutes) unless given.
-        created_by_id: User who created the dashboard; None when not recorded, and after that user is deleted.
     """
 
     id: int
@@ -38,31 +34,27 @@ class BiDashboards(Row):
 class BiVisibleDashboards(Row):
     """A row of ``fbs_bi_visible_dashboards``."""
 
-    id: int | None
-    name: str | None
-    description: str | None
-    dashboard_type: str | None
-    layout: Json | None
-    refresh_interval: int | None
-    is_public: bool | None
-    is_own: bool | None
+    id: int
+    name: str
+    description: str
+    dashboard_type: str
+    layout: Json
+    refresh_interval: int
+    is_public: bool
+    is_own: bool
 
 
 class BiReports(Row):
     """A row of ``fbs_bi_reports``.
 
     Attributes:
-        name: Title people choose the report by; two reports may share it.
-        description: What the report tells and whom it is meant for.
         report_type: Subject of the report.
         data_source: Name of the place the report reads its figures from, such as a table or an Odoo object.
-        query_parameters: Filters and other inputs of the report, such as period or branch, by name; {} when it
-            takes none.
+        query_parameters: Filters and other inputs of the report, such as period or branch, by name; {} when it takes
+            none.
         output_format: Kind of file the report comes out as; pdf unless given.
         template: Text of the page layout the figures are set into; "" when the standard layout serves.
         is_scheduled: True when the report is to run by itself at set times; false when it runs only on request.
-        is_active: True while the report is offered; false retires it without deleting it.
-        created_by_id: User who defined the report; None when not recorded, and after that user is deleted.
     """
 
     id: int
@@ -84,23 +76,17 @@ class BiKpis(Row):
     """A row of ``fbs_bi_kpis``.
 
     Attributes:
-        name: What people call the key figure, such as gross margin; two may share it.
-        description: What the key figure measures and why it matters to the business.
         kpi_type: Side of the business the figure measures.
         calculation_method: How the figure is worked out from its source, as a short name or formula.
         data_source: Name of the place the underlying numbers come from, such as a table or an Odoo object.
         target_value: Value the business aims for, in the figure's own unit; None when no target is set.
-        warning_threshold: Value at which the figure calls for attention, in its own unit; None when none is
-            set.
-        critical_threshold: Value at which the figure calls for action at once, in its own unit; None when none
-            is set.
-        alarm_side: Side on which the alarm levels lie: above (the figure may not rise to them) or below (it may
-            not fall to them), told by the critical level against the warning level, else by the one there is
-            against the target; None when that does not tell.
+        warning_threshold: Value at which the figure calls for attention, in its own unit; None when none is set.
+        critical_threshold: Value at which the figure calls for action at once, in its own unit; None when none is set.
+        alarm_side: Side on which the alarm levels lie: above (the figure may not rise to them) or below (it may not
+            fall to them), told by the critical level against the warning level, else by the one there is against the
+            target; None when that does not tell.
         unit: What the values count, such as per cent, days or a currency; "" for plain numbers.
         frequency: How often the figure is worked out anew; daily unless given.
-        is_active: True while the figure is followed; false retires it without deleting it.
-        created_by_id: User who defined the key figure; None when not recorded, and after that user is deleted.
     """
 
     id: int
@@ -124,29 +110,25 @@ class BiKpis(Row):
 class BiKpiState(Row):
     """A row of ``fbs_bi_kpi_state``."""
 
-    id: int | None
-    name: str | None
-    unit: str | None
-    value: Decimal | None
+    id: int
+    name: str
+    unit: str
+    value: Decimal
     target_value: Decimal | None
     target_percent: Decimal | None
     warning_threshold: Decimal | None
     critical_threshold: Decimal | None
     alarm_side: str | None
-    state: str | None
+    state: str
 
 
 class BiCharts(Row):
     """A row of ``fbs_bi_charts``.
 
     Attributes:
-        name: Title people choose the chart by; two charts may share it.
         chart_type: Form in which the numbers are shown.
-        description: What the chart shows and how to read it; "" when not explained.
         data_source: Name of the place the chart reads its numbers from, such as a table or an Odoo object.
         configuration: Settings of the drawing, such as axes, colours and filters; {} for the standard look.
-        is_active: True while the chart is in use; false retires it without deleting it.
-        created_by_id: User who created the chart; None when not recorded, and after that user is deleted.
     """
 
     id: int
@@ -164,12 +146,12 @@ class BiCharts(Row):
 class BiSchedulesDue(Row):
     """A row of ``fbs_bi_schedules_due``."""
 
-    kind: str | None
-    id: int | None
-    name: str | None
-    data_source: str | None
-    frequency: str | None
-    due_at: datetime | None
+    kind: str
+    id: int
+    name: str
+    data_source: str
+    frequency: str
+    due_at: datetime
 
 
 class Bi(Group[AnyDriver]):
@@ -244,9 +226,9 @@ class Bi(Group[AnyDriver]):
 
     @function("fbs_bi_kpi_state", kpi_id="bigint")
     def kpi_state(self, kpi_id: int, measured_value: Decimal) -> BiKpiState | None:
-        """Where a measured value of a key figure stands: ok, warning or critical (at a level it counts as
-        reached), or unknown without a value or where the levels do not tell on which side the alarm is. One
-        row; none where there is no such key figure.
+        """Where a measured value of a key figure stands: ok, warning or critical (at a level it counts as reached), or
+        unknown without a value or where the levels do not tell on which side the alarm is. One row; none where there is
+        no such key figure.
         """
 
     @view(
@@ -271,7 +253,7 @@ class Bi(Group[AnyDriver]):
         self, *, since: datetime | None = None, zone: str | None = None, at: datetime | None = None
     ) -> Page[BiSchedulesDue]:
         """Scheduled reports and key figures in use that are to be produced anew: those whose hour, day, week (from
-        Monday), month, quarter or year in the time zone began after since, the last time they were produced,
-        all of them without one. A report's frequency is the one in its query_parameters, daily where none is
-        named; a frequency not known counts as daily, yearly is annually; real_time is always due.
+        Monday), month, quarter or year in the time zone began after since, the last time they were produced, all of
+        them without one. A report's frequency is the one in its query_parameters, daily where none is named; a
+        frequency not known counts as daily, yearly is annually; real_time is always due.
         """

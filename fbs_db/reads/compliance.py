@@ -15,14 +15,10 @@ class ComplianceRuleList(Row):
     """A row of ``fbs_compliance_rule_list``.
 
     Attributes:
-        solution_name: Solution that must keep the rule, by name.
-        name: What people call the rule; unique within its solution.
-        description: What the rule demands, in words; "" when not explained.
         compliance_type: Field the duty comes from, such as tax, audit or general.
         requirements: List of the points to be met under the rule; [] when none is listed.
         requirement_count: How many points are to be met; None when requirements is not a list.
         check_frequency: How often the rule is checked, such as monthly.
-        active: True while the rule is in force; false while it is suspended.
     """
 
     id: int
@@ -42,10 +38,6 @@ class ComplianceSummary(Row):
     """A row of ``fbs_compliance_summary``.
 
     Attributes:
-        solution_name: Solution that must keep the rules, by name.
-        rule_count: How many rules it has.
-        active_count: How many of them are in force.
-        suspended_count: How many of them are suspended.
         active_type_count: From how many fields (tax, audit, ...) the rules in force come.
         last_changed_at: When one of the rules last changed.
     """
@@ -62,15 +54,13 @@ class ComplianceAuditTrail(Row):
     """A row of ``fbs_compliance_audit_trail``.
 
     Attributes:
-        solution_name: Solution in which the action took place, by name.
         record_type: Kind of record acted on, such as sale or payment.
         record_id: Identifier of the record acted on, as text; that record may be gone.
         action: What was done to the record, such as create or delete.
-        user_id: Identifier of the user who acted, as text whatever the type of the host's user keys; that user
-            may be gone.
+        user_id: Identifier of the user who acted, as text whatever the type of the host's user keys; that user may be
+            gone.
         details: Particulars of the action by name; {} when none are kept.
         timestamp: When the action took place.
-        ip_address: Network address the user acted from; None when not known.
     """
 
     id: int
@@ -88,13 +78,10 @@ class ComplianceUserActivity(Row):
     """A row of ``fbs_compliance_user_activity``.
 
     Attributes:
-        solution_name: Solution in which the user was active, by name.
-        user_id: Identifier of the user, as text whatever the type of the host's user keys; that user may be
-            gone.
+        user_id: Identifier of the user, as text whatever the type of the host's user keys; that user may be gone.
         action: What the user did, such as login.
         details: Particulars of the activity by name; {} when none are kept.
         timestamp: When the user did it.
-        ip_address: Network address the user came from; None when not known.
         user_agent: Browser or program the user worked with; "" when not known.
         session_id: Identifier of the sign-in session; "" when not known.
     """
@@ -114,12 +101,9 @@ class ComplianceReportSchedules(Row):
     """A row of ``fbs_compliance_report_schedules``.
 
     Attributes:
-        solution_name: Solution the report is produced for, by name.
-        name: What people call the schedule; unique within its solution.
         report_type: Which report to produce, by a name the solution knows.
         frequency: How often the report is produced, such as monthly.
         next_run: When the report is due to be produced next.
-        active: True while the schedule runs; false while it is paused.
         is_overdue: True when the schedule runs and its next time is past; false otherwise.
         configuration: Settings for producing the report; {} when none.
     """
@@ -141,17 +125,13 @@ class ComplianceRecurringTransactions(Row):
     """A row of ``fbs_compliance_recurring_transactions``.
 
     Attributes:
-        solution_name: Solution whose books the transaction belongs to, by name.
-        name: What people call the transaction; need not be unique.
         transaction_type: Kind of booking that recurs, such as income or payment.
         amount: Money booked each time, in the business's own currency.
         frequency: How often the transaction comes back: daily, weekly, monthly, quarterly or yearly.
         start_date: First day on which the transaction is to be booked.
         end_date: Last day on which it may recur, itself included; None when it goes on without end.
-        active: True while the transaction recurs; false while it is paused.
-        description: What the money is for; "" when not explained.
-        next_date: Next day it is to be booked, today included; None when it is paused, past its last day, or
-            its frequency is not one of the five.
+        next_date: Next day it is to be booked, today included; None when it is paused, past its last day, or its
+            frequency is not one of the five.
     """
 
     id: int
@@ -172,11 +152,11 @@ class ComplianceRecurringTransactions(Row):
 class ComplianceRecurringDates(Row):
     """A row of ``fbs_compliance_recurring_dates``."""
 
-    recurring_transaction_id: int | None
-    name: str | None
-    transaction_type: str | None
-    amount: Decimal | None
-    booking_date: date | None
+    recurring_transaction_id: int
+    name: str
+    transaction_type: str
+    amount: Decimal
+    booking_date: date
 
 
 class Compliance(Group[AnyDriver]):
@@ -233,8 +213,8 @@ class Compliance(Group[AnyDriver]):
         after: str | None = None,
         limit: int = 50,
     ) -> Page[ComplianceAuditTrail]:
-        """Audit trail: of one record (record_type and record_id), of one user (user_id), of one period
-        (timestamp), of one solution, or any of these together. Each of these is served by an index.
+        """Audit trail: of one record (record_type and record_id), of one user (user_id), of one period (timestamp), of
+        one solution, or any of these together. Each of these is served by an index.
         """
 
     @view(
@@ -307,7 +287,7 @@ class Compliance(Group[AnyDriver]):
     def recurring_dates(
         self, solution_name: str, *, since: date | None = None, until: date | None = None
     ) -> Page[ComplianceRecurringDates]:
-        """Every day from since (by default today) until until (by default 90 days later, at most a hundred years),
-        both included, on which a solution's recurring transactions are to be booked; those that are paused or
-        of an unknown frequency have none. The earliest first, by id where a day has several.
+        """Every day from since (by default today) until until (by default 90 days later, at most a hundred years), both
+        included, on which a solution's recurring transactions are to be booked; those that are paused or of an unknown
+        frequency have none. The earliest first, by id where a day has several.
         """

@@ -11,8 +11,8 @@ class CustomFieldsValues(Row):
     """A row of ``fbs_custom_fields_values``.
 
     Attributes:
-        model_name: Kind of host record it is about, such as tenants.tenant; together with record_id it names
-            the host's record.
+        model_name: Kind of host record it is about, such as tenants.tenant; together with record_id it names the host's
+            record.
         record_id: Number of the host's record it is about; together with model_name it names that record.
         field_name: What the extra fact is called; unique for one record and database_name.
         database_name: Odoo database the value belongs to, by name; "" when it belongs to none.
@@ -21,8 +21,7 @@ class CustomFieldsValues(Row):
         field_value: The extra fact itself, always kept as text and read the way field_type says.
         value: The value as JSON of its type (see fbs_custom_fields_typed); None where it does not fit the type.
         fits: Whether the value fits its type.
-        solution_name: Business application (solution) that keeps the value; "" when not tied to one.
-        is_active: True while the value counts (as at first); false sets it aside without deleting it.
+        solution_name: Solution that keeps the value; "" when not tied to one.
     """
 
     id: int
@@ -47,10 +46,9 @@ class CustomFieldsObjects(Row):
 
     Attributes:
         database_name: Odoo database the fields belong to, by name; "" for those that belong to none.
-        fields: JSON object: the value of each field by its name, as JSON of its type; as text where it does not
-            fit the type.
-        misfits: Names of the fields whose value does not fit their type, in order of the alphabet; {} when all
-            do.
+        fields: JSON object: the value of each field by its name, as JSON of its type; as text where it does not fit the
+            type.
+        misfits: Names of the fields whose value does not fit their type, in order of the alphabet; {} when all do.
         updated_at: When one of the fields last changed.
     """
 
@@ -65,9 +63,9 @@ class CustomFieldsObjects(Row):
 class CustomFieldsRecords(Row):
     """A row of ``fbs_custom_fields_records``."""
 
-    record_id: int | None
-    fields: Json | None
-    misfits: list[str] | None
+    record_id: int
+    fields: Json
+    misfits: list[str]
 
 
 class CustomFields(Group[AnyDriver]):
@@ -113,16 +111,16 @@ class CustomFields(Group[AnyDriver]):
         after: str | None = None,
         limit: int = 50,
     ) -> Page[CustomFieldsObjects]:
-        """The custom fields of a record as one JSON object with values of their types, a row for each record and
-        Odoo database. Fields set aside are left out; a record without any has no row.
+        """The custom fields of a record as one JSON object with values of their types, a row for each record and Odoo
+        database. Fields set aside are left out; a record without any has no row.
         """
 
     @function("fbs_custom_fields_records")
     def records(
         self, model_name: str, record_ids: list[int], *, database_name: str | None = None
     ) -> Page[CustomFieldsRecords]:
-        """The custom fields of records of one model, each record's as one JSON object with values of their types;
-        names of those whose value does not fit its type, and is given as text, are in misfits. A row for each
-        record asked for, {} for one without fields; fields of one Odoo database, unless named of those that
-        belong to none. Fields set aside are left out.
+        """The custom fields of records of one model, each record's as one JSON object with values of their types; names
+        of those whose value does not fit its type, and is given as text, are in misfits. A row for each record asked
+        for, {} for one without fields; fields of one Odoo database, unless named of those that belong to none. Fields
+        set aside are left out.
         """

@@ -15,15 +15,11 @@ class DiscoveryModels(Row):
         model_name: What Odoo calls it, such as res.partner; unique within one Odoo database.
         technical_name: Name Odoo uses inside its programs.
         display_name: Title people see in Odoo.
-        description: What such records are for; "" when Odoo gives no description.
         module_name: Odoo module that brings it.
-        is_active: True while FBS offers it for use.
         is_installed: True while it is installed in that Odoo database.
         model_type: What sort it is, such as business or custom.
         capabilities: List of what can be done with such records; [] when not known.
         constraints: Rules that such records must keep to, by name; {} when none are known.
-        field_count: How many of its fields were found.
-        discovered_at: When it was first found.
         last_verified: When it was last seen to exist.
     """
 
@@ -64,7 +60,6 @@ class DiscoveryFields(Row):
         selection_options: List of the values one may choose from; [] when the field offers no choice.
         relation_model: Kind of record the field links to; "" when it links to none.
         field_constraints: Limits on the value, by name; {} when none are known.
-        discovered_at: When the field was first found.
     """
 
     id: int
@@ -94,7 +89,6 @@ class DiscoveryModules(Row):
 
     Attributes:
         module_name: What Odoo calls the module; unique within one Odoo database.
-        description: What the module does; "" when Odoo gives no description.
         version: Release of the module, as Odoo reports it.
         author: Person or company that made it; "" when not known.
         website: Web address of the module or its maker; "" when not known.
@@ -104,7 +98,6 @@ class DiscoveryModules(Row):
         data_files: List of the files it loads when it is installed; [] when none are known.
         demo_data: True when the module comes with its sample data.
         application: True for a full app, false for an add-on to others.
-        discovered_at: When the module was first found.
     """
 
     id: int
@@ -139,9 +132,6 @@ class DiscoverySessionList(Row):
         started_at: When the search began.
         completed_at: When the search ended; None while it has not.
         duration: How long the search took; None while it has not ended.
-        total_models: How many kinds of record were found.
-        total_fields: How many fields were found.
-        total_modules: How many Odoo modules were found.
         error_count: How many errors were noted; None when errors is not a list.
         errors: List of what went wrong; [] when nothing did.
         configuration: Settings the search was run with; {} when none were given.
@@ -166,19 +156,19 @@ class DiscoverySessionList(Row):
 class DiscoverySchema(Row):
     """A row of ``fbs_discovery_schema``."""
 
-    field_name: str | None
-    source: str | None
-    field_type: str | None
-    display_name: str | None
-    required: bool | None
-    readonly: bool | None
-    computed: bool | None
-    stored: bool | None
-    default_value: str | None
-    help_text: str | None
+    field_name: str
+    source: str
+    field_type: str
+    display_name: str
+    required: bool
+    readonly: bool
+    computed: bool
+    stored: bool
+    default_value: str
+    help_text: str
     selection_options: Json | None
-    relation_model: str | None
-    has_custom_values: bool | None
+    relation_model: str
+    has_custom_values: bool
 
 
 class Discovery(Group[AnyDriver]):
@@ -268,10 +258,9 @@ class Discovery(Group[AnyDriver]):
 
     @function("fbs_discovery_schema")
     def schema(self, database_name: str, model_name: str) -> Page[DiscoverySchema]:
-        """Merged schema of a kind of record (model) in an Odoo database: each field once, by name. source is odoo
-        for a field found there, custom for one that only FBS's custom fields have; where both have it, Odoo's
-        description counts and has_custom_values says that there are custom values too. A custom field's type is
-        that of its value changed last; values set aside do not count. No rows for a model of which neither
-        knows a field. Where custom fields are kept in another database, Odoo's fields only. Cost: the model's
-        fields and all its custom values.
+        """Merged schema of a kind of record (model) in an Odoo database: each field once, by name. source is odoo for a
+        field found there, custom for one that only FBS's custom fields have; where both have it, Odoo's description
+        counts and has_custom_values says that there are custom values too. A custom field's type is that of its value
+        changed last; values set aside do not count. No rows for a model of which neither knows a field. Where custom
+        fields are kept in another database, Odoo's fields only. Cost: the model's fields and all its custom values.
         """

@@ -13,7 +13,7 @@ class MsmeSetup(Row):
     """A row of ``fbs_msme_setup``.
 
     Attributes:
-        solution_name: Business application (solution) being set up; unique, so each has one set-up.
+        solution_name: Solution being set up; unique, so each has one set-up.
         status: How far the set-up is; starts as not_started.
         current_step: Step of the set-up reached so far, by name; "" before the first one.
         total_steps: How many steps the set-up has altogether; 0 until they are known.
@@ -21,11 +21,11 @@ class MsmeSetup(Row):
         is_complete: Whether the set-up is finished: its status is completed.
         business_type: Line of business chosen in the set-up, such as retail or services; "" until chosen.
         configuration: JSON object with the answers and settings gathered during the set-up; {} at first.
-        started_at: When the set-up began; the database fills in the time the line is added, whatever its
-            status, unless given.
+        started_at: When the set-up began; the database fills in the time the line is added, whatever its status, unless
+            given.
         completed_at: When the set-up was finished; None until then.
-        elapsed: Time from the start to the end of the set-up, to now while it lasts; None when it has not
-            begun, or ended at a time not known.
+        elapsed: Time from the start to the end of the set-up, to now while it lasts; None when it has not begun, or
+            ended at a time not known.
     """
 
     id: int
@@ -46,21 +46,20 @@ class MsmeKpiProgress(Row):
     """A row of ``fbs_msme_kpi_progress``.
 
     Attributes:
-        solution_name: Business application (solution) whose business the figure describes.
         kpi_name: What is measured, such as revenue; unique for one solution and period.
-        period: Span of time one value covers, such as monthly or yearly; monthly unless set.
+        period: Span of time one value covers, such as monthly or yearly.
         kpi_type: Side of the business it looks at.
         current_value: Latest value of the figure, with two decimals, in the unit given by unit.
         target_value: Value the business aims for, in the same unit; None when there is no target.
         unit: What both values are counted in, such as a currency, % or days; "" for a plain number.
-        difference: Latest value less the target; negative while the figure is short of it, None when there is
-            no target.
-        target_percent: Latest value in percent of the target; over 100 when it is passed, None without a target
-            above 0.
+        difference: Latest value less the target; negative while the figure is short of it, None when there is no
+            target.
+        target_percent: Latest value in percent of the target; over 100 when it is passed, None without a target above
+            0.
         is_reached: Whether the latest value is at or above the target; None when there is no target.
         trend: Which way the figure is heading, such as up or down; "" when not known.
-        last_updated: When the figure was last worked out; the database sets it when the line is added and on
-            every change, unless given.
+        last_updated: When the figure was last worked out; the database sets it when the line is added and on every
+            change, unless given.
     """
 
     id: int
@@ -82,23 +81,19 @@ class MsmeComplianceStatus(Row):
     """A row of ``fbs_msme_compliance_status``.
 
     Attributes:
-        solution_name: Business application (solution) whose business has the duty.
         compliance_type: Kind of duty; each solution has one line a kind.
         status: Whether the duty is met; starts as pending.
-        due_state: Where the duty stands today: met, overdue, due (within 30 days) or later; where
-            fbs_is_due_state asks for one, an index finds it.
+        due_state: Where the duty stands today: met, overdue, due (within 30 days) or later; where fbs_is_due_state asks
+            for one, an index finds it.
         due_date: Last day on which the duty can be met in time.
         actual_completion_date: Day on which the duty was really met; None until then.
-        days_left: Days from today to the due date; 0 on that day, negative when overdue, None when the duty is
-            met.
-        days_late: Days past the due date at which the duty was met, or so far; 0 when not late, or met on a day
-            not known.
+        days_left: Days from today to the due date; 0 on that day, negative when overdue, None when the duty is met.
+        days_late: Days past the due date at which the duty was met, or so far; 0 when not late, or met on a day not
+            known.
         requirements: JSON list of what the business has to do or hand in; [] when nothing is listed.
-        documents: JSON list of the papers that prove it, such as certificates or returns; [] when there are
-            none.
-        notes: Remarks for people; "" when there are none.
-        last_checked: When the duty was last checked: set by who sees it happen. When the line is added, the
-            database sets it unless given.
+        documents: JSON list of the papers that prove it, such as certificates or returns; [] when there are none.
+        last_checked: When the duty was last checked: set by who sees it happen. When the line is added, the database
+            sets it unless given.
     """
 
     id: int
@@ -120,25 +115,23 @@ class MsmeCampaigns(Row):
     """A row of ``fbs_msme_campaigns``.
 
     Attributes:
-        solution_name: Business application (solution) whose business runs the campaign.
         campaign_name: What the business calls the campaign; need not be unique.
         campaign_type: Way customers are reached.
-        status: Where the campaign stands, in the application's own words; active unless set.
+        status: Where the campaign stands, in the application's own words.
         start_date: First day on which the campaign runs or is to run.
         end_date: Last day on which the campaign runs; None when it is open-ended.
         is_running: Whether today is a day of the campaign, whatever its status.
-        days_planned: How many days the campaign runs, first and last included; 0 when it ends before it starts,
-            None when it is open-ended.
+        days_planned: How many days the campaign runs, first and last included; 0 when it ends before it starts, None
+            when it is open-ended.
         days_left: How many of its days are still to come, today included; None when it is over or open-ended.
         budget: Money set aside for the campaign, in the business's own currency; None when none was set.
-        spend: What it cost so far, in the business's own currency; None when the metrics name no amount, or one
-            of more than 13 digits before the point.
+        spend: What it cost so far, in the business's own currency; None when the metrics name no amount, or one of more
+            than 13 digits before the point.
         budget_left: Budget less cost; negative when overspent, None when either is not known.
-        budget_percent: Cost in percent of the budget; over 100 when overspent, None when the budget is 0 or
-            either is not known.
+        budget_percent: Cost in percent of the budget; over 100 when overspent, None when the budget is 0 or either is
+            not known.
         is_over_budget: Whether it cost more than its budget; None when either is not known.
-        target_audience: JSON object describing whom to reach, such as age, place or interests; {} when not
-            described.
+        target_audience: JSON object describing whom to reach, such as age, place or interests; {} when not described.
         metrics: JSON object with results measured so far, such as views, clicks or sales; {} when none.
     """
 
@@ -167,11 +160,7 @@ class MsmeSetupTemplates(Row):
 
     Attributes:
         business_type: Line of business it suits.
-        name: Title people choose the template by; unique within a line of business.
-        description: What the template offers and for whom, in words for people.
-        configuration: JSON object with the settings a business starts with when it takes this template; {} when
-            none.
-        is_active: True while the template is on offer (as at first); false withdraws it but keeps it.
+        configuration: JSON object with the settings a business starts with when it takes this template; {} when none.
     """
 
     id: int
@@ -188,10 +177,9 @@ class MsmeAnalyticsSeries(Row):
     """A row of ``fbs_msme_analytics_series``.
 
     Attributes:
-        solution_name: Business application (solution) whose business was measured.
         metric_name: What was measured, such as sales or new customers.
         metric_type: Kind of figure it is, as a label of the application's own choosing.
-        period: Span of time the value covers, such as daily or monthly; monthly unless set.
+        period: Span of time the value covers, such as daily or monthly.
         date: Day the value belongs to; period says how long a span that day stands for.
         metric_value: Value that was measured, with two decimals; metric_name says what it counts.
         context: JSON object with circumstances of the measurement, such as a branch or product; {} when none.
@@ -211,44 +199,35 @@ class MsmeAnalyticsSeries(Row):
 class MsmeAnalyticsSummary(Row):
     """A row of ``fbs_msme_analytics_summary``."""
 
-    metric_name: str | None
-    period: str | None
-    metric_type: str | None
-    measurements: int | None
-    first_date: date | None
-    last_date: date | None
-    latest_value: Decimal | None
+    metric_name: str
+    period: str
+    metric_type: str
+    measurements: int
+    first_date: date
+    last_date: date
+    latest_value: Decimal
     previous_value: Decimal | None
     change: Decimal | None
     change_percent: Decimal | None
-    minimum: Decimal | None
-    maximum: Decimal | None
-    average: Decimal | None
-    total: Decimal | None
+    minimum: Decimal
+    maximum: Decimal
+    average: Decimal
+    total: Decimal
 
 
 class MsmeDashboard(Row):
     """A row of ``fbs_msme_dashboard``.
 
     Attributes:
-        solution_name: Business application (solution); one row each.
+        solution_name: Solution; one row each.
         business_type: Line of business chosen in the set-up; "" until chosen, None without a set-up.
-        setup_status: How far the set-up is: not_started, in_progress, completed or paused; None without a set-
-            up.
+        setup_status: How far the set-up is: not_started, in_progress, completed or paused; None without a set-up.
         setup_progress: Part of the set-up that is done, in percent from 0 to 100; None without a set-up.
-        kpis: How many key figures it has.
-        kpis_with_target: How many of them have a target.
-        kpis_reached: How many of them have reached it.
-        duties: How many duties it has.
-        duties_met: How many of them are met.
         duties_due: How many of them are due within 30 days, today included.
-        duties_overdue: How many of them are past their due date and not met.
         next_due_date: Next day on which one of them is due; None when none is still to come.
         campaigns: How many campaigns it has, past and future ones included.
-        campaigns_running: How many of them run today.
         budget: Sum of their budgets, in the business's own currency; those without one count as 0.
         spend: Sum of what they cost so far; those whose cost is not known count as 0.
-        campaigns_over_budget: How many of them cost more than their budget.
         latest_analytics_date: Day of its latest measurement; None when there is none.
     """
 
@@ -310,8 +289,8 @@ class Msme(Group[AnyDriver]):
         after: str | None = None,
         limit: int = 50,
     ) -> Page[MsmeKpiProgress]:
-        """Key figures against their targets. More counts as better: a figure has reached its target when it is at
-        or above it.
+        """Key figures against their targets. More counts as better: a figure has reached its target when it is at or
+        above it.
         """
 
     @view(
@@ -341,9 +320,8 @@ class Msme(Group[AnyDriver]):
         after: str | None = None,
         limit: int = 50,
     ) -> Page[MsmeComplianceStatus]:
-        """Duties of each business, and which are due or overdue. A duty is met when its day of completion is known
-        or its status is compliant or completed. Today is the session's day; on the due date itself a duty is
-        not late yet.
+        """Duties of each business, and which are due or overdue. A duty is met when its day of completion is known or
+        its status is compliant or completed. Today is the session's day; on the due date itself a duty is not late yet.
         """
 
     @view(
@@ -366,9 +344,9 @@ class Msme(Group[AnyDriver]):
         after: str | None = None,
         limit: int = 50,
     ) -> Page[MsmeCampaigns]:
-        """Marketing campaigns with what they cost so far against their budget. The cost is what the metrics say
-        under spend, else spent, else cost. Today is the session's day; first and last day are days of the
-        campaign. Read latest first: start_date desc, id desc.
+        """Marketing campaigns with what they cost so far against their budget. The cost is what the metrics say under
+        spend, else spent, else cost. Today is the session's day; first and last day are days of the campaign. Read
+        latest first: start_date desc, id desc.
         """
 
     @view(
@@ -409,18 +387,18 @@ class Msme(Group[AnyDriver]):
         after: str | None = None,
         limit: int = 50,
     ) -> Page[MsmeAnalyticsSeries]:
-        """Measurements over time, meant to be read for one solution and oldest first: date, id. Two of one day are
-        both there.
+        """Measurements over time, meant to be read for one solution and oldest first: date, id. Two of one day are both
+        there.
         """
 
     @function("fbs_msme_analytics_summary")
     def analytics_summary(
         self, solution_name: str, *, since: date | None = None, until: date | None = None
     ) -> Page[MsmeAnalyticsSummary]:
-        """What a solution's measurements from since to before until (all unless given) come to, for each metric
-        and period: the latest value (of two on one day the one added last), the one before it and the change
-        between them, also in percent of the one before (empty when that is 0 or missing), the smallest,
-        largest, average and sum. A metric without measurements in that time has no row.
+        """What a solution's measurements from since to before until (all unless given) come to, for each metric and
+        period: the latest value (of two on one day the one added last), the one before it and the change between them,
+        also in percent of the one before (None when that is 0 or missing), the smallest, largest, average and sum. A
+        metric without measurements in that time has no row.
         """
 
     @view("fbs_msme_dashboard", order=("solution_name",))

@@ -15,12 +15,9 @@ class NotificationsInbox(Row):
     Attributes:
         user_id: User it is meant for; None when for nobody in particular.
         is_unread: True while it is still new: the opposite of is_read, which the order goes by.
-        title: Short headline the user sees before the full text.
         message: Full text of what the user is told, shown below the headline.
-        notification_type: What sort of news it is.
-        priority: How urgent it is.
-        solution_name: Business application (solution) the notification comes from; "" when not tied to one.
-        is_read: True once it has been read; false (as at first) while it is still new.
+        solution_name: Solution the notification comes from; "" when not tied to one.
+        is_read: True once it has been read; false while it is still new.
         read_at: When it was read; None while nobody has read it.
     """
 
@@ -42,11 +39,7 @@ class NotificationsCounts(Row):
 
     Attributes:
         user_id: User they are meant for; None for those for nobody in particular.
-        notification_type: The type that is counted.
-        priority: The priority that is counted.
         notifications: How many there are, read or not.
-        unread: How many of them are still new.
-        oldest_unread_at: When the oldest of those still new was added; None when all are read.
     """
 
     user_id: UserKey | None
@@ -121,16 +114,15 @@ class Notifications(Group[AnyDriver]):
         limit: int = 50,
     ) -> Page[NotificationsInbox]:
         """Notifications, meant to be read for one user and in the order is_unread desc, created_at desc, id desc:
-        unread ones first, the newest on top. Those for nobody in particular have no user_id and are in no
-        user's share.
+        unread ones first, the newest on top. Those for nobody in particular have no user_id and are in no user's share.
         """
 
     @view("fbs_notifications_counts", order=("user_id", "notification_type", "priority"))
     def counts(
         self, *, user_id: UserKey | None = None, after: str | None = None, limit: int = 50
     ) -> Page[NotificationsCounts]:
-        """How many notifications each user has of each type and priority. What a user has none of has no row;
-        those for nobody in particular are counted under None as user_id.
+        """How many notifications each user has of each type and priority. What a user has none of has no row; those for
+        nobody in particular are counted under None as user_id.
         """
 
     @view("fbs_notifications_alerts", order=("-created_at", "-id"), ranged="created_at", known={"priority": PRIORITIES})

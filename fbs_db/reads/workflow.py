@@ -12,22 +12,14 @@ class WorkflowCatalog(Row):
     """A row of ``fbs_workflow_catalog``.
 
     Attributes:
-        name: Title people know the workflow by; unique for one version and solution.
-        description: What the workflow does and when to use it, in words for people.
-        workflow_type: What it is for.
-        version: Edition of the workflow, such as 1.0 or 2.1, so that older ones can stay; 1.0 unless set.
-        is_active: True while new runs may be started (as at first); false retires the workflow but keeps it.
-        is_template: True when it is a pattern to make other workflows from; false unless set.
-        solution_name: Business application (solution) the workflow belongs to.
+        version: Edition of the workflow, such as 1.0 or 2.1, so that older ones can stay.
+        is_template: True when it is a pattern to make other workflows from.
         steps: How many steps it has; 0 when none are laid out.
-        required_steps: How many of them must be done.
-        transitions: How many transitions it has.
         estimated_duration: How long a run is expected to take, in hours; None when not estimated.
         steps_estimated_duration: How long its steps are expected to take together, in hours; None when none is
             estimated.
         trigger_conditions: JSON object with what makes the workflow start by itself; {} when nothing does.
         workflow_data: JSON object with further settings of the workflow; {} when there are none.
-        created_by_id: User who made the workflow; None when not known, and after that user is deleted.
     """
 
     id: int
@@ -54,35 +46,30 @@ class WorkflowRuns(Row):
     """A row of ``fbs_workflow_runs``.
 
     Attributes:
-        workflow_definition_id: Workflow (fbs_workflow_definitions) that is being run; the run is deleted
-            together with it.
+        workflow_definition_id: Workflow (fbs_workflow_definitions) that is being run.
         workflow_name: Title people know the workflow by.
         version: Edition of the workflow, such as 1.0.
         workflow_type: What the workflow is for, such as approval or onboarding.
-        solution_name: Business application (solution) the run belongs to.
         business_id: Business the run is for, by the identifier the application uses for it.
         status: Where the run stands; starts as draft.
-        current_step_id: Step the run has reached (fbs_workflow_steps); None when at none, and after that step
-            is deleted.
+        current_step_id: Step the run has reached (fbs_workflow_steps); None when at none, and after that step is
+            deleted.
         current_step_name: Title of the step; None when at none.
         current_step_type: What happens at that step, such as task or approval; None when at none.
         current_user_id: User whose turn it is; None when it is nobody's, and after that user is deleted.
-        steps: How many steps the workflow has.
         steps_done: How many of them come before the present one; all when completed, 0 when at none.
-        progress_percent: Those in percent of all steps: 100 when completed, 0 for a draft at no step; None when
-            the workflow has no steps, or the run is at none for another reason.
-        started_at: When the run began; the database fills in the time the line is added, even for a draft,
-            unless given.
+        progress_percent: Those in percent of all steps: 100 when completed, 0 for a draft at no step; None when the
+            workflow has no steps, or the run is at none for another reason.
+        started_at: When the run began; the database fills in the time the line is added, even for a draft, unless
+            given.
         completed_at: When the run ended, whether finished or cancelled; None until then.
         age: Time since the run began; up to its end once it has ended, None when that is not known.
         expected_at: When the run is expected to end, by the workflow's estimate; None when not estimated.
-        is_late: Whether it has not ended by then, or ended later; None when not estimated, or its end is not
-            known.
+        is_late: Whether it has not ended by then, or ended later; None when not estimated, or its end is not known.
         model_name: Kind of the host's record it is about, such as tenants.tenant; None when it names none.
         record_id: Key of the host's record it is about, as text; None when it names none.
-        workflow_data: JSON object with what the run works on; its keys model_name and record_id name the host's
-            record it is about.
-        notes: Remarks for people about this run; "" when there are none.
+        workflow_data: JSON object with what the run works on; its keys model_name and record_id name the host's record
+            it is about.
     """
 
     id: int
@@ -117,14 +104,11 @@ class WorkflowActiveRuns(Row):
     Other fields as in `WorkflowRuns`.
 
     Attributes:
-        workflow_type: What the workflow is for, such as approval or onboarding.
-        solution_name: Business application (solution) the run belongs to.
-        assigned_role: Role whose holders do the step, such as manager; "" when no role is set, None when at no
-            step.
+        assigned_role: Role whose holders do the step, such as manager; "" when no role is set, None when at no step.
         age: Time since the run began.
         waiting: Time since the last entry in its log, or since it began where it has none.
-        workflow_data: JSON object with what the run works on; its keys model_name and record_id name the host's
-            record it is about.
+        workflow_data: JSON object with what the run works on; its keys model_name and record_id name the host's record
+            it is about.
     """
 
     id: int
@@ -154,10 +138,9 @@ class WorkflowGraphs(Row):
 
     Attributes:
         nodes: JSON list of the steps in their order, each with id, name, step_type, order, is_required,
-            estimated_duration (hours), assigned_role, assigned_user_id, conditions and actions; [] when there
-            are none.
-        edges: JSON list of the transitions by the order of the steps they leave and reach, each with id, from,
-            to (ids of steps), transition_type, is_default, conditions and actions; [] when there are none.
+            estimated_duration (hours), assigned_role, assigned_user_id, conditions and actions; [] when there are none.
+        edges: JSON list of the transitions by the order of the steps they leave and reach, each with id, from, to (ids
+            of steps), transition_type, is_default, conditions and actions; [] when there are none.
     """
 
     workflow_definition_id: int
@@ -182,10 +165,9 @@ class WorkflowOpenTransitions(Row):
         to_step_type: What happens there, such as task or approval.
         to_assigned_role: Role whose holders do that step; "" when no role is set.
         to_assigned_user_id: User who does that step; None when no one person is set.
-        transition_type: What sets it off; automatic unless set. Normally one of: automatic (at once),
-            conditional (if conditions hold), manual (by a person), timeout (after a wait). FBS also writes
-            forward.
-        is_default: True when this way is taken if no other one applies; false unless set.
+        transition_type: What sets it off. Normally one of: automatic (at once), conditional (if conditions hold),
+            manual (by a person), timeout (after a wait). FBS also writes forward.
+        is_default: True when this way is taken if no other one applies.
         conditions: JSON object with what must hold for this way to be taken; {} when nothing must.
         actions: JSON list of what the system does by itself on the way; [] when nothing.
     """
@@ -213,13 +195,10 @@ class WorkflowLog(Row):
 
     Attributes:
         workflow_instance_id: Workflow run (fbs_workflow_instances) the entry is about.
-        workflow_definition_id: Workflow (fbs_workflow_definitions) that is being run.
-        solution_name: Business application (solution) the run belongs to.
         action: What happened.
         action_data: JSON object with the particulars of the event, such as the step; {} when there are none.
         timestamp: When the event was logged.
         executed_by_id: User who brought it about; None when the system did, and after that user is deleted.
-        notes: Remarks for people about the event; "" when there are none.
     """
 
     id: int
@@ -241,17 +220,9 @@ class WorkflowAnalytics(Row):
 
     Attributes:
         workflow_definition_id: Workflow (fbs_workflow_definitions) whose runs are counted.
-        solution_name: Business application (solution) whose runs are counted.
-        workflow_type: What the workflow is for, such as approval or onboarding.
         runs: How many runs there are, whatever their state.
-        draft: How many of them have not begun.
-        active: How many of them are active.
-        paused: How many of them are paused.
-        completed: How many of them are completed.
-        cancelled: How many of them were cancelled.
-        failed: How many of them were stopped by an error.
-        completed_percent: Completed ones in percent of those that ended (completed, cancelled or failed); None
-            when none has.
+        completed_percent: Completed ones in percent of those that ended (completed, cancelled or failed); None when
+            none has.
         average_duration: Mean time from start to end of the completed ones; None when there are none.
         median_duration: Time half of the completed ones took at most; None when there are none.
         longest_duration: Longest time one of the completed ones took; None when there are none.
@@ -279,13 +250,10 @@ class WorkflowAnalytics(Row):
 class WorkflowWaiting(Row):
     """A row of ``fbs_workflow_waiting``.
 
-    Other fields as in `WorkflowAnalytics`, `WorkflowRuns`.
+    Other fields as in `WorkflowRuns`.
 
     Attributes:
-        workflow_definition_id: Workflow (fbs_workflow_definitions) that is being run.
         current_step_id: Step (fbs_workflow_steps) at which the runs wait; None for those at none.
-        solution_name: Business application (solution) the runs belong to.
-        runs: How many runs wait there.
         without_user: How many of them are nobody's turn.
         average_wait: Mean time they have waited.
         median_wait: Time half of them have waited at most.
@@ -338,8 +306,8 @@ class Workflow(Group[AnyDriver]):
         after: str | None = None,
         limit: int = 50,
     ) -> Page[WorkflowCatalog]:
-        """Workflows as they are laid out, with how many steps and transitions each has. Read by workflow_type,
-        name, id.
+        """Workflows as they are laid out, with how many steps and transitions each has. Read by workflow_type, name,
+        id.
         """
 
     @view(
@@ -392,8 +360,8 @@ class Workflow(Group[AnyDriver]):
         after: str | None = None,
         limit: int = 50,
     ) -> Page[WorkflowActiveRuns]:
-        """Runs that are active (drafts, paused and ended ones are not), meant to be read for the user whose turn
-        it is and oldest first: started_at, id.
+        """Runs that are active (drafts, paused and ended ones are not), meant to be read for the user whose turn it is
+        and oldest first: started_at, id.
         """
 
     @view("fbs_workflow_graphs", order=("workflow_definition_id",))
@@ -408,9 +376,9 @@ class Workflow(Group[AnyDriver]):
     def open_transitions(
         self, *, workflow_instance_id: int | None = None, after: str | None = None, limit: int = 50
     ) -> Page[WorkflowOpenTransitions]:
-        """Ways on from where each active run stands; whether their conditions hold is for the application to
-        judge. None for a run that is not active, or is at its last step or at none. Read for one
-        workflow_instance_id; the default way is taken when no other applies.
+        """Ways on from where each active run stands; whether their conditions hold is for the application to judge.
+        A run that is not active, or is at its last step or at none, has no row. Read for one workflow_instance_id; the
+        default way is taken when no other applies.
         """
 
     @view(
@@ -467,6 +435,6 @@ class Workflow(Group[AnyDriver]):
         after: str | None = None,
         limit: int = 50,
     ) -> Page[WorkflowWaiting]:
-        """Where active and paused runs wait: how many at each step, and for how long. A run waits since the last
-        entry in its log, or since it started where it has none.
+        """Where active and paused runs wait: how many at each step, and for how long. A run waits since the last entry
+        in its log, or since it started where it has none.
         """

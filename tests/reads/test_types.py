@@ -60,7 +60,7 @@ def test_what_mypy_refuses(installed: psycopg.Connection) -> None:
             fbs.approvals.details.stream(id=1)  # type: ignore[attr-defined]
         with pytest.raises(AttributeError):
             fbs.custom_fields.records.stream("m", [1])  # type: ignore[attr-defined]
-    with pytest.raises(TypeError, match="^ApprovalsPending takes id, title, "):
+    with pytest.raises(TypeError, match=r"^ApprovalsPending takes id, title, "):
         ApprovalsPending(1)  # type: ignore[call-arg]
     row = ApprovalsPending(*range(12))
     with pytest.raises(AttributeError):
