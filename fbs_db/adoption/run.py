@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,18 +17,17 @@ from fbs_db.adoption.found import Found
 from fbs_db.adoption.tables import fit
 from fbs_db.adoption.work import Change, Fit, UserTable
 from fbs_db.database.connection import from_server, raise_if_lost, said_by, shown
-from fbs_db.database.locks import named
-from fbs_db.database.session import NOTHING_CHANGED, Database, Session, open_session, sentences
-from fbs_db.errors import AdoptionRefused, LockTimeout, PoolerRefused, ServerError, TargetError
+from fbs_db.database.locks import LOCK_WAIT
+from fbs_db.database.session import Database, Session, open_session, told_what_stays
+from fbs_db.errors import AdoptionRefused, PoolerRefused, ServerError, TargetError
 from fbs_db.health import check as health
 from fbs_db.health.check import CheckReport, Finding
 from fbs_db.reports import Progress, Report, silent
 from fbs_db.schema import snapshot
-from fbs_db.schema.history import Applied, Backend
-from fbs_db.schema.migrate import LOCK_WAIT, refuse_unfit
+from fbs_db.schema.history import Applied, Backend, history_of
+from fbs_db.schema.run import refuse_unfit
 from fbs_db.schema.snapshot import Key, Object
 
-_TRIES = 5
 _UNCHECKED = "set local check_function_bodies = off;"
 
 
@@ -129,8 +127,8 @@ def adopt(
     Reads the catalogs; rows where something is stricter than what is there.
     """
     with open_session(database, schema, application="fbs-db adopt") as session:
-        backend = Backend(session.connection, session.schema, said=lambda text: progress(Progress("wait", text=text)))
-        managed = bool(backend.history())
+        backend = Backend(session, progress=progress)
+        managed = bool(history_of(session))
         if not managed:
             refuse_unfit(session)
         with health.reading(session):
@@ -140,8 +138,8 @@ def adopt(
         _refuse_stopped(plan)
         if managed:
             refuse_unfit(session)
-        with backend.lock(wait):
-            return _patiently(session, backend, user_table, lock, progress)
+        with session.lock(wait, progress), told_what_stays():
+            return session.retry(lambda: _do(session, backend, user_table, lock, progress), progress)
 
 
 def _refuse_stopped(plan: AdoptReport) -> None:
@@ -166,7 +164,7 @@ def _told(finding: Finding) -> str:
 def _plan(session: Session, backend: Backend, user_table: str | None) -> tuple[AdoptReport, str]:
     """The plan, and the statement that takes the locks for it."""
     objects = _objects(session)
-    if history := backend.history():
+    if history := history_of(session):
         return _plan_beside(session, backend, history[0], objects)
     name = user_table if user_table is not None else session.config.user_table
     there = reading.read(session, objects)
@@ -315,34 +313,17 @@ def _script(backend: Backend, lock: str, changes: tuple[Change, ...]) -> str:
 # --- doing it
 
 
-def _patiently(
-    session: Session, backend: Backend, user_table: str | None, lock: str, progress: Callable[[Progress], None]
-) -> AdoptReport:
-    tries = 1 if backend.in_callers_transaction else _TRIES
-    for attempt in range(1, tries + 1):
-        try:
-            return _do(session, backend, user_table, lock, progress)
-        except LockTimeout as error:
-            named(error, session.connection)
-            if attempt == tries:
-                error.hint = sentences(error.hint, NOTHING_CHANGED)
-                raise
-            progress(Progress("wait", text=f"{error.message}; trying again ({attempt} of {tries - 1})"))
-            time.sleep(attempt)
-    raise AssertionError("unreachable")
-
-
 def _do(
     session: Session, backend: Backend, user_table: str | None, lock: str, progress: Callable[[Progress], None]
 ) -> AdoptReport:
     with backend.run_transaction(), session.translated(), _bodies_unchecked(session):
-        if not backend.holds_lock():
+        if not session.holds_lock():
             raise PoolerRefused("The server session changed under way.", hint="Adopt over a direct connection.")
         session.cursor().execute(lock.encode())
         plan, needed = _plan(session, backend, user_table)  # anew: what it is based on can change no more
         session.cursor().execute(needed.encode())
         _refuse_stopped(plan)
-        before = {_subject(one) for one in health.check_at(session).findings} if backend.history() else set()
+        before = {_subject(one) for one in health.check_at(session).findings} if history_of(session) else set()
         for change in plan.changes:
             progress(Progress("wait", text=f"{change.kind} {change.object}"))
             _run(session, change)

@@ -18,7 +18,7 @@ from fbs_db.database.connection import raise_if_lost, shown
 from fbs_db.database.session import Database, Session, open_session
 from fbs_db.errors import TargetError, UsageError
 from fbs_db.health import attached, comparing
-from fbs_db.places.copying import guards
+from fbs_db.places.state import guards
 from fbs_db.reports import Progress, Report, silent
 from fbs_db.schema import snapshot
 from fbs_db.schema.snapshot import Key, Object

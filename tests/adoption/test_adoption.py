@@ -21,6 +21,9 @@ import fbs_db
 from fbs_db import files
 from fbs_db.adoption import found as legacy
 from fbs_db.adoption import values
+from fbs_db.database import locks
+from fbs_db.database.config import DatabaseConfig
+from fbs_db.database.session import Session
 from fbs_db.errors import AdoptionRefused, FbsDbError, LockTimeout, TargetError
 from fbs_db.schema import history as backend
 from fbs_db.schema.later_names import FORMER
@@ -762,7 +765,7 @@ def test_a_schema_that_would_not_be_whole_is_not_adopted(old: Host) -> None:
 def test_a_table_in_use_is_waited_for(old: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     before = old.catalog()
     said: list[str] = []
-    monkeypatch.setattr("fbs_db.adoption.run._TRIES", 2)
+    monkeypatch.setattr(locks, "TRIES", 2)
     monkeypatch.setattr("fbs_db.schema.history._SETTINGS", {**backend._SETTINGS, "lock_timeout": "'100ms'"})
     with old.connect() as other, other.transaction():
         other.execute("select from fbs_kpis")
@@ -795,7 +798,7 @@ def test_nobody_writes_meanwhile(old: Host) -> None:
 def test_a_migration_that_goes_on_is_waited_for(old: Host) -> None:
     with (
         old.connect() as other,
-        backend.Backend(other, "public").lock(),
+        Session(other, "public", DatabaseConfig()).lock(),
         pytest.raises(LockTimeout, match="Another migration"),
     ):
         old.adopt(wait=0)

@@ -13,6 +13,7 @@ from pytest_postgresql import factories
 import fbs_db
 from fbs_db.adoption.found import FORMER_COLUMNS, STRAYS
 from fbs_db.cli import main
+from fbs_db.database import locks
 from fbs_db.errors import AdoptionRefused, LockTimeout, TargetError
 from fbs_db.schema.later_names import FORMER, LATER
 from tests.support.catalog import catalog
@@ -302,7 +303,7 @@ def test_a_failure_at_the_end_changes_nothing(host: psycopg.Connection) -> None:
 
 @pytest.mark.slow
 def test_a_table_in_use_is_waited_for(host: psycopg.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fbs_db.adoption.run._TRIES", 1)
+    monkeypatch.setattr(locks, "TRIES", 1)
     with psycopg.connect(url_of(host)) as other:
         other.execute("select from dms_document_type")
         with pytest.raises(LockTimeout):

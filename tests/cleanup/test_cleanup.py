@@ -848,7 +848,7 @@ def where_they_point(connection: psycopg.Connection, model: str = MODEL) -> dict
     return found
 
 
-def moved(before: dict[Row, Any], keys: dict[Any, Any]) -> dict[Row, Any]:
+def rekeyed(before: dict[Row, Any], keys: dict[Any, Any]) -> dict[Row, Any]:
     """Where rows point when keys have changed: a number stays a number, a text a text."""
     by_text = {str(old): new for old, new in keys.items()}
     return {
@@ -880,7 +880,7 @@ def test_rows_follow_a_change_of_keys(db: psycopg.Connection, change: str, keys:
     db.commit()
     before, elsewhere = where_they_point(db), where_they_point(db, "rentals.another")
     found = effect(db, f"set fbs.cleanup = '{mode}'", f"update locations set {change}", "select fbs_retry_cleanup()")
-    assert where_they_point(db) == moved(before, keys)
+    assert where_they_point(db) == rekeyed(before, keys)
     assert where_they_point(db, "rentals.another") == elsewhere
     assert {column for change in found.values() for column in change or {"gone"}} == {
         "record_id",
@@ -943,7 +943,7 @@ def test_rows_follow_a_key_that_cascades_into_another_host(everywhere: psycopg.C
     before = {model: where_they_point(everywhere, model) for model in (MODEL, "rentals.room")}
     effect(everywhere, "update locations set id = 7 where id = 1")
     for model, records in before.items():
-        assert where_they_point(everywhere, model) == moved(records, {1: 7})
+        assert where_they_point(everywhere, model) == rekeyed(records, {1: 7})
 
 
 def test_rows_follow_two_changes_in_one_transaction_and_then_go(everywhere: psycopg.Connection) -> None:
@@ -952,7 +952,7 @@ def test_rows_follow_two_changes_in_one_transaction_and_then_go(everywhere: psyc
     everywhere.commit()
     before = where_they_point(everywhere)
     effect(everywhere, "update locations set id = 7 where id = 1", "update locations set id = 8 where id = 7")
-    assert where_they_point(everywhere) == moved(before, {1: 8})
+    assert where_they_point(everywhere) == rekeyed(before, {1: 8})
     found = effect(everywhere, "update locations set id = 9 where id = 8", "delete from locations")
     assert found.keys() >= expected.keys()
     assert {row: found[row] for row in expected if expected[row] is None} == dict.fromkeys(
@@ -967,7 +967,7 @@ def test_rows_follow_keys_of_a_partitioned_host(
     """A key that is what partitions go by takes its row to another one."""
     before = where_they_point(everywhere)
     effect(everywhere, "update locations set id = id + 100 where id <= 6")
-    assert where_they_point(everywhere) == moved(before, {key: key + 100 for key in range(1, 7)})
+    assert where_they_point(everywhere) == rekeyed(before, {key: key + 100 for key in range(1, 7)})
     leaf, keys = next((leaf, keys) for leaf, keys in leaves(everywhere).items() if 8 in keys)
     if leaf == "locations_2":
         effect(everywhere, f"update {leaf} set id = 200 where id = 8")
@@ -991,12 +991,12 @@ def test_an_upsert_or_merge_that_changes_keys(everywhere: psycopg.Connection) ->
         "merge into locations as l using (values (2, 12)) as m (old, new) on l.id = m.old"
         " when matched then update set id = m.new",
     )
-    assert where_they_point(everywhere) == moved(before, {1: 11, 2: 12})
+    assert where_they_point(everywhere) == rekeyed(before, {1: 11, 2: 12})
     found = effect(
         everywhere,
         "merge into locations as l using (values (11)) as m (id) on l.id = m.id when matched then delete",
     )
-    assert {record for row, record in moved(before, {1: 11}).items() if row in found} <= {11, "11"}
+    assert {record for row, record in rekeyed(before, {1: 11}).items() if row in found} <= {11, "11"}
     assert found
 
 
@@ -1120,7 +1120,7 @@ def test_two_rules_for_the_same_rows_let_them_follow_once(everywhere: psycopg.Co
     everywhere.commit()
     before = where_they_point(everywhere)
     effect(everywhere, "update locations set id = id + 1")
-    assert where_they_point(everywhere) == moved(before, {1: 2, 2: 3, 3: 4})
+    assert where_they_point(everywhere) == rekeyed(before, {1: 2, 2: 3, 3: 4})
 
 
 @pytest.mark.parametrize("key_type", ["integer", "text"])
@@ -1151,7 +1151,7 @@ def test_a_change_of_keys_that_could_not_be_followed_at_once(db: psycopg.Connect
         db.commit()
     assert where_they_point(db) == before
     assert retry(db)[1:] == (0, 0)
-    assert where_they_point(db) == moved(before, {1: 2, 2: 1})
+    assert where_they_point(db) == rekeyed(before, {1: 2, 2: 1})
 
 
 def test_a_change_of_keys_that_waits_is_not_overtaken_by_the_next(db: psycopg.Connection) -> None:
@@ -1162,7 +1162,7 @@ def test_a_change_of_keys_that_waits_is_not_overtaken_by_the_next(db: psycopg.Co
     effect(db, "set fbs.cleanup = 'queue'", "update locations set id = 7 where id = 1")
     effect(db, "set fbs.cleanup = 'on'", "update locations set id = 8 where id = 7")
     assert retry(db)[1:] == (0, 0)
-    assert where_they_point(db) == moved(before, {1: 8})
+    assert where_they_point(db) == rekeyed(before, {1: 8})
 
 
 def test_a_rule_may_delete_what_another_table_refers_to(everywhere: psycopg.Connection) -> None:
@@ -1323,7 +1323,7 @@ def test_what_a_rule_has_set_is_no_orphan_any_more(db: psycopg.Connection) -> No
     assert rows(db, "select * from fbs_sweep_orphans()") == [(MODEL, 0, 0, None)]
 
 
-def test_the_worker_does_moves_whose_statement_trigger_is_lost(db: psycopg.Connection) -> None:
+def test_the_worker_does_rekeys_whose_statement_trigger_is_lost(db: psycopg.Connection) -> None:
     make_host(db)
     point(db, MODEL, 1)
     db.execute("drop trigger fbs_cleanup_keys on locations; update locations set id = 77 where id = 1")

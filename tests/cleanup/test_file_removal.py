@@ -258,8 +258,8 @@ def test_odd_names_are_told_apart_and_reported(db: psycopg.Connection, root: Pat
     assert report.gone == ("gone",)
     reasons = dict(report.failed)
     assert reasons["a"] == "ValueError: 'a' is a directory"
-    assert reasons["."] == "ValueError: '.' is no name of a file"
-    assert reasons["a/.."] == "ValueError: 'a/..' is no name of a file"
+    assert reasons["."] == "ValueError: '.' is not a file name"
+    assert reasons["a/.."] == "ValueError: 'a/..' is not a file name"
     assert "leads out of" in reasons["a/../.."]
     assert reasons["a/x/deeper"].startswith("NotADirectoryError: ")
     printed = purge(db, root)

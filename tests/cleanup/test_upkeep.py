@@ -15,7 +15,8 @@ import psycopg
 import pytest
 
 import fbs_db
-from fbs_db.cleanup.work import RetryReport, run_cleanup
+from fbs_db.cleanup.queue import RetryReport
+from fbs_db.cleanup.worker import run_cleanup
 from fbs_db.errors import TargetError, UsageError
 from fbs_db.schema import migrate as migrations
 from tests.support import ROOT

@@ -19,7 +19,8 @@ import pytest
 from click.testing import CliRunner
 
 import fbs_db
-from fbs_db.cleanup.work import RetryReport, run_cleanup
+from fbs_db.cleanup.queue import RetryReport
+from fbs_db.cleanup.worker import run_cleanup
 from fbs_db.cli import main
 from tests.support import ROOT
 from tests.support.connections import Connect, url_of

@@ -145,7 +145,7 @@ def names(connection: psycopg.Connection) -> list[Any]:
 def test_attaching_under_another_model_name_asks_before_rows_are_renamed(attached: psycopg.Connection) -> None:
     refused = on(attached, "attach", "host", "tenants", "--model", "renter")
     assert refused.exit_code == 2
-    assert "public.tenants is attached as tenant, by which 2 rows point at it." in refused.stderr
+    assert "public.tenants is attached as tenant, and 2 rows have that model name." in refused.stderr
     assert "add --yes" in refused.stderr
     assert names(attached) == ["tenant"] * 3
     code, said = in_terminal(attached, "n", "attach", "host", "tenants", "--model", "renter")

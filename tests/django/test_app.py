@@ -7,13 +7,12 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from textwrap import dedent
 from typing import Any
 
 import pytest
 
-from tests.support import ROOT
 from tests.support.catalog import listed_tables
+from tests.support.pages import PAGES, blocks
 from tests.support.projects import HOSTS, Project
 from tests.support.versions import NEWEST
 
@@ -423,9 +422,9 @@ def test_models_go_where_their_component_lives(version: str, make: Callable[...,
 
     move = ("-m", "fbs_db", "placement", "move", "approvals", "--to", "default", "--yes")
     printed = project.run(*move)
-    assert "let DATABASES place approvals in 'default'" in printed
+    assert "add approvals to the COMPONENTS of 'default'" in printed
     assert project.select("select count(*) from fbs_approval_requests") == [(1,)]
-    assert "let DATABASES place" in project.run(*move), "as long as the settings say otherwise"
+    assert "Change DATABASES in" in project.run(*move), "as long as the settings say otherwise"
     places: dict[str, Any] = {"default": {}, "approvals": {"COMPONENTS": []}}
     changed = project.having(fbs_db={**HOSTS, "SIGNALS": False, "DATABASES": places})
     assert "lives in default already" in changed.run(*move, code=2)
@@ -495,14 +494,12 @@ def test_the_command_reads_djangos_settings(newest: Project) -> None:
 
 
 @pytest.mark.slow
-def test_the_chapter_of_readme_to_the_letter(make: Callable[..., Project], tmp_path: Path) -> None:
+def test_the_guide_to_the_letter(make: Callable[..., Project], tmp_path: Path) -> None:
     project = replace(make(NEWEST), directory=tmp_path / "new")
-    chapter = (
-        (ROOT / "README.md").read_text(encoding="utf-8").partition("## In a Django host\n")[2].partition("\n## ")[0]
-    )
-    settings = dedent(re.search(r"^ *```python\n(.*?)```", chapter, re.DOTALL | re.MULTILINE)[1])  # type: ignore[index]
-    commands = re.findall(r"^\d\. `python (.*)`$", chapter, re.MULTILINE)
-    assert len(re.findall(r"^\d\. ", chapter, re.MULTILINE)) < 10
+    guide = PAGES["django"].read_text(encoding="utf-8")
+    settings = next(block.text for block in blocks("django") if block.file == "settings.py")
+    commands = re.findall(r"^\d\. `python (.*)`$", guide, re.MULTILINE)
+    assert len(re.findall(r"^\d\. ", guide, re.MULTILINE)) < 10
 
     new = replace(project, directory=tmp_path)
     new.run("-m", "django", "startproject", "new", "--settings", "")
@@ -526,5 +523,5 @@ def test_the_chapter_of_readme_to_the_letter(make: Callable[..., Project], tmp_p
         "  rentals_room attached to FBS as rentals.room.",
     ):
         assert said in printed[0]
-        assert said in chapter
+        assert said in guide
     assert printed[1] == "System check identified no issues (0 silenced).\n"
