@@ -96,3 +96,23 @@ def timeless(answer: Any) -> Any:
     if hasattr(answer, "_fields"):
         return tuple(value.days if isinstance(value, timedelta) else value for value in answer)
     return answer
+
+
+def fits(value: object, of: Any) -> bool:
+    """Whether a value is of a type."""
+    if of is Any:
+        return True
+    if isinstance(of, types.UnionType) or typing.get_origin(of) is typing.Union:
+        return any(fits(value, one) for one in typing.get_args(of))
+    if typing.get_origin(of) is list:
+        return isinstance(value, list) and all(fits(one, typing.get_args(of)[0] | None) for one in value)
+    if of is float:
+        return isinstance(value, float | int)
+    return isinstance(value, of)
+
+
+def typed(row: Any) -> None:
+    """Each value is of its field's type: None where that says so alone."""
+    for field in row._fields:
+        of = type(row).__annotations__[field]
+        assert fits(getattr(row, field), of), f"{type(row).__name__}.{field} is {getattr(row, field)!r}, not {of}"
