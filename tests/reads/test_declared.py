@@ -21,6 +21,7 @@ from fbs_db.reads.approvals import Approvals, ApprovalsApprovers
 from fbs_db.reads.client import Groups
 from fbs_db.reads.drivers import AsyncDriver
 from fbs_db.reads.rows import Row, UserKey
+from fbs_db.reads.unreadable import home
 from tests.support.every_read import GROUPS, read_of, read_on, reads
 
 DECLARED = [(group, name) for group, name in reads() if not name.endswith(".stream")]
@@ -160,6 +161,52 @@ def test_a_function_is_as_declared(installed: psycopg.Connection, group: str, na
     assert read.row._fields == tuple(returned)
     for column, kind in read.row.__annotations__.items():
         assert always(kind) == always(TYPES[returned[column]]), column
+
+
+#: Tables of some hundred rows, whose filters need no index.
+SMALL = {
+    "fbs_business_rules",
+    "fbs_charts",
+    "fbs_compliance_rules",
+    "fbs_dashboards",
+    "fbs_discovery_sessions",
+    "fbs_dms_document_category",
+    "fbs_handshakes",
+    "fbs_kpis",
+    "fbs_license_manager_solution_license",
+    "fbs_msme_setup_wizard",
+    "fbs_msme_templates",
+    "fbs_odoo_models",
+    "fbs_odoo_modules",
+    "fbs_recurring_transactions",
+    "fbs_report_schedules",
+    "fbs_reports",
+    "fbs_workflow_definitions",
+}
+
+
+@pytest.mark.parametrize(("group", "name"), VIEWS, ids=lambda part: part)
+def test_an_index_serves_each_filter(installed: psycopg.Connection, group: str, name: str) -> None:
+    """One that begins with its column, or that has it beside the column the list begins with; of a set, all."""
+    read = read_of(group, name)
+    query = (
+        "select array(select a.attname::text from unnest(i.indkey) with ordinality as key (number, place)"
+        " left join pg_attribute as a on i.indrelid = a.attrelid and key.number = a.attnum order by key.place)"
+        " from pg_index as i where i.indrelid = %s::regclass"
+    )
+    first = home(read.source, read.order[0].lstrip("-"))
+    for columns in [*((one,) for one in read.filters), *read.together]:
+        homes = [found for one in columns if (found := home(read.source, one))]  # others are worked out
+        tables = {table for table, _ in homes}
+        if len(homes) < len(columns) or len(tables) > 1 or tables <= SMALL:
+            continue
+        (table,) = tables
+        keys = {column for _, column in homes}
+        indexes = [index for (index,) in installed.execute(query, [table])]
+        assert any(
+            keys <= set(index) and (len(keys) > 1 or index[0] in keys or (table, index[0]) == first)
+            for index in indexes
+        ), columns
 
 
 # --- as Python sees it
