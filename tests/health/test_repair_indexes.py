@@ -27,7 +27,7 @@ INDEX = "fbs_kpis_created_by_id_idx"
 LONG = "fbs_app_incomeexpense_business_id_category_transaction_date_idx"
 #: The command, and one for which a transaction came in the way after it had looked.
 COMMAND = "from fbs_db.cli import main; main()"
-TOO_LATE = f"from fbs_db import indexes; indexes.Indexes._wait = lambda *_, **__: None; {COMMAND}"
+TOO_LATE = f"from fbs_db.health import indexes; indexes.Indexes._wait = lambda *_, **__: None; {COMMAND}"
 
 
 def not_valid(connection: psycopg.Connection) -> list[str]:
@@ -296,7 +296,7 @@ def test_it_says_that_repairs_ran_where_it_cannot_look_again(installed: psycopg.
             other.execute("begin")
             other.execute("lock table fbs_settings")
 
-    with pytest.raises(LockTimeout, match="1 repair ran, and could not be looked at again") as raised:
+    with pytest.raises(LockTimeout, match="1 repair ran; the check of the result failed") as raised:
         fbs_db.repair(url_of(installed), apply=True, progress=lock)
     assert "Nothing was changed" not in str(raised.value)
     other.execute("rollback")
