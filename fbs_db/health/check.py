@@ -18,6 +18,7 @@ from fbs_db.database.connection import raise_if_lost, shown
 from fbs_db.database.session import Database, Session, open_session
 from fbs_db.errors import TargetError, UsageError
 from fbs_db.health import attached, comparing
+from fbs_db.health.states import present
 from fbs_db.places.copying import guards
 from fbs_db.reports import Progress, silent
 from fbs_db.schema import snapshot
@@ -44,6 +45,8 @@ _UNFINISHED = "left by a statement that was interrupted, or not finished yet"
 
 #: What ``fbs_health`` says of a table that is there under another name besides.
 _TWICE = "there twice"
+#: Findings that `compare` makes of ``fbs_states``, as ``fbs_health`` does for psql.
+_COMPARED = ("trigger", "index", "constraint")
 #: What ``fbs_health`` reads.
 _READS = (
     "fbs_user_columns",
@@ -156,18 +159,19 @@ def check_at(
 ) -> CheckReport:
     """What `check` answers, on a session that is there; with ``identities`` of the rows whether those are behind."""
     with reading(session):
-        found = snapshot.read(session)
+        found = present(session)
         findings, applied = _history(session, found)
         objects: Mapping[Key, Object] = {}
         if applied:
             objects = snapshot.expected(applied, session.connection.info.server_version)
             findings += compare(objects, found | snapshot.read_rows(session, objects))
-            findings += _users(session, found)
+            users = [*_users(session, found)]
+            known = {(one.kind, one.problem) for one in users}
+            findings += users
             findings += [
                 one
                 for one in _asked(session, "fbs_health", found)
-                # It cannot tell what a host has put on FBS's tables; the comparison has.
-                if (one.kind, one.object) in objects or (one.kind, one.object) not in found or one.problem == _TWICE
+                if one.kind not in _COMPARED and (one.kind, one.problem) not in known
             ]
             findings += _targets(session, found)
             findings = _but_for_hosts(session, findings, objects, found)
@@ -179,8 +183,7 @@ def check_at(
                     for one in _asked(session, "fbs_check_identities", found)
                     if one.kind != "rows" or ("column", one.object) in objects
                 ]
-        unique = {(one.kind, one.object, one.problem): one for one in reversed(findings)}
-        chosen = [one for one in unique.values() if not only or one.kind in only]
+        chosen = [one for one in findings if not only or one.kind in only]
         chosen.sort(
             key=lambda one: (("error", "warning", "note").index(one.severity), KINDS.index(one.kind), one.object)
         )

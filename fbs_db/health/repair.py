@@ -19,6 +19,7 @@ from fbs_db.health.check import CheckReport, Finding, check_at
 from fbs_db.health.comparing import REPAIR_CHECK
 from fbs_db.health.indexes import Busy, Indexes
 from fbs_db.health.statements import Wanted, literal, making, quoted
+from fbs_db.health.states import present
 from fbs_db.reports import Progress, silent
 from fbs_db.schema import snapshot
 from fbs_db.schema.history import Backend
@@ -159,7 +160,7 @@ def _plan(session: Session, report: CheckReport) -> list[Repair]:
     repairable = command("repair")
     findings = [one for one in report.findings if one.mend == repairable]
     objects = snapshot.expected([file.id for file in files.load()], session.connection.info.server_version)
-    found = snapshot.read(session) | snapshot.read_rows(session, objects)
+    found = present(session) | snapshot.read_rows(session, objects)
     names = quoted(session, {part for one in findings for part in one.object.split(".")[:2]})
     repairs = [_repair(session, one, objects, found, names) for one in findings]
     # First what is left unfinished, as its name may be needed; foreign keys after the keys they

@@ -55,7 +55,7 @@ class Object:
         kind: one of `KINDS`.
         name: such as ``fbs_kpis.target``; of a function with its argument types.
         definition: how it is defined.
-        state: ``disabled``, ``invalid`` or ``not validated``; empty where all is well.
+        state: ``disabled``, ``invalid`` or ``not validated``, as `fbs_db.health.states` reads it; else empty text.
         needs: what it is gone with, such as a constraint with its columns.
         choice: what a host has chosen for itself, such as ``row security``; empty where it has not.
     """
@@ -118,7 +118,6 @@ select
         case t.relpersistence when 'u' then 'unlogged' end,
         case t.relkind when 'r' then 'table' when 'p' then 'partitioned table' else 'foreign table' end
     ),
-    '',
     case
         when t.relrowsecurity and t.relforcerowsecurity then 'row security, forced on its owner'
         when t.relrowsecurity then 'row security'
@@ -131,10 +130,10 @@ select
     'column', c.name,
     format_type(c.atttypid, c.atttypmod)
     || case when c.attcollation <> c.typcollation then ' collate ' || c.attcollation::regcollation else '' end,
-    '', '', c.oid, c.attnum
+    '', c.oid, c.attnum
 from columns as c
 union all
-select 'not null', c.name, 'not null', '', '', c.oid, c.attnum
+select 'not null', c.name, 'not null', '', c.oid, c.attnum
 from columns as c
 where c.attnotnull
 union all
@@ -147,7 +146,7 @@ select
         when c.attidentity = 'a' then 'generated always as identity'
         else 'default ' || pg_get_expr(d.adbin, d.adrelid)
     end,
-    '', '', c.oid, c.attnum
+    '', c.oid, c.attnum
 from columns as c
 left join pg_catalog.pg_attrdef as d on c.oid = d.adrelid and c.attnum = d.adnum
 where c.atthasdef or c.attidentity <> ''
@@ -155,15 +154,9 @@ union all
 select
     'constraint', t.relname || '.' || k.conname,
     regexp_replace(pg_get_constraintdef(k.oid), ' NOT VALID$', ''),
-    case
-        when not k.convalidated then 'not validated'
-        when k.contype in ('p', 'u', 'x') and not (i.indisvalid and i.indisready) then 'invalid'
-        else ''
-    end,
     '', k.oid, 0
 from tables as t
 inner join pg_catalog.pg_constraint as k on t.oid = k.conrelid
-left join pg_catalog.pg_index as i on k.conindid = i.indexrelid
 where
     k.contype in ('p', 'u', 'f', 'c', 'x')
     and k.conparentid = 0
@@ -181,7 +174,7 @@ select
     'index', t.relname || '.' || c.relname,
     -- It names the table's schema whatever the search path.
     h.begins || replace(substr(pg_get_indexdef(c.oid), length(h.begins || p.name) + 2), coalesce(o.options, ''), ''),
-    case when i.indisvalid and i.indisready then '' else 'invalid' end, coalesce(ltrim(o.options), ''), c.oid, 0
+    coalesce(ltrim(o.options), ''), c.oid, 0
 from tables as t
 cross join place as p
 inner join pg_catalog.pg_index as i on t.oid = i.indrelid
@@ -221,7 +214,7 @@ select
         || substr(pg_get_statisticsobjdef(x.oid), length('CREATE STATISTICS ' || p.name || '.') + 1),
         ' ON ' || c.as_in_table, ' ON ' || c.by_name
     ),
-    '', '', x.oid, 0
+    '', x.oid, 0
 from tables as t
 inner join pg_catalog.pg_statistic_ext as x on t.oid = x.stxrelid
 inner join pg_catalog.pg_namespace as n on x.stxnamespace = n.oid
@@ -238,7 +231,7 @@ union all
 select
     -- Without pretty printing it names the table's schema whatever the search path.
     'trigger', t.relname || '.' || g.tgname, pg_get_triggerdef(g.oid, true),
-    case when g.tgenabled in ('D', 'R') then 'disabled' else '' end, '', g.oid, 0
+    '', g.oid, 0
 from tables as t
 inner join pg_catalog.pg_trigger as g on t.oid = g.tgrelid
 where not g.tgisinternal
@@ -263,7 +256,7 @@ select
         ''
     )
     || ' as' || chr(10) || pg_get_viewdef(v.oid),
-    '', '', v.oid, 0
+    '', v.oid, 0
 from relations as v
 where v.relkind in ('v', 'm')
 union all
@@ -305,7 +298,7 @@ select
             then chr(10) || format('revoke execute on function %%s from public;', f.name)
         else ''
     end,
-    '', '', f.oid, 0
+    '', f.oid, 0
 from functions as f
 inner join pg_catalog.pg_language as l on f.prolang = l.oid
 union all
@@ -316,29 +309,29 @@ select
         (select string_agg(pg_get_constraintdef(k.oid), ' ' order by pg_get_constraintdef(k.oid))
          from pg_catalog.pg_constraint as k where k.contypid = y.oid and k.contype = 'c')
     ),
-    '', '', y.oid, 0
+    '', y.oid, 0
 from pg_catalog.pg_type as y
 inner join place as p on y.typnamespace = p.oid
 where y.typtype = 'd' and y.typname ~ '^fbs_'
 union all
 select
     'comment', case when t.relkind in ('v', 'm') then 'view ' else 'table ' end || t.relname, d.description,
-    '', '', t.oid, 0
+    '', t.oid, 0
 from relations as t
 inner join pg_catalog.pg_description as d
     on t.oid = d.objoid and d.classoid = 'pg_catalog.pg_class'::regclass and d.objsubid = 0
 union all
-select 'comment', 'column ' || t.relname || '.' || a.attname, d.description, '', '', t.oid, a.attnum
+select 'comment', 'column ' || t.relname || '.' || a.attname, d.description, '', t.oid, a.attnum
 from relations as t
 inner join pg_catalog.pg_description as d
     on t.oid = d.objoid and d.classoid = 'pg_catalog.pg_class'::regclass and d.objsubid > 0
 inner join pg_catalog.pg_attribute as a on t.oid = a.attrelid and d.objsubid = a.attnum
 union all
-select 'comment', 'function ' || f.name, d.description, '', '', f.oid, 0
+select 'comment', 'function ' || f.name, d.description, '', f.oid, 0
 from functions as f
 inner join pg_catalog.pg_description as d on f.oid = d.objoid and d.classoid = 'pg_catalog.pg_proc'::regclass
 union all
-select 'comment', 'domain ' || y.typname, d.description, '', '', y.oid, 0
+select 'comment', 'domain ' || y.typname, d.description, '', y.oid, 0
 from pg_catalog.pg_type as y
 inner join place as p on y.typnamespace = p.oid
 inner join pg_catalog.pg_description as d on y.oid = d.objoid and d.classoid = 'pg_catalog.pg_type'::regclass
@@ -367,8 +360,8 @@ _ROWS = {
 def read(session: Session) -> dict[Key, Object]:
     """The objects whose names begin with ``fbs_``, as they are."""
     return {
-        (kind, name): Object(kind, name, settled(text), state, choice=choice)
-        for kind, name, text, state, choice, *_ in _catalog(session)
+        (kind, name): Object(kind, name, settled(text), choice=choice)
+        for kind, name, text, choice, *_ in _catalog(session)
     }
 
 

@@ -445,6 +445,19 @@ def test_a_repair_within_a_callers_transaction_is_refused(installed: psycopg.Con
 # --- what fbs_health knows
 
 
+def test_psql_and_check_name_the_same(installed: psycopg.Connection) -> None:
+    """Of every object that can be disabled, invalid or not validated."""
+    for problem in ("disabled", "invalid", "not validated"):
+        for it in ALL.values():
+            for said, statement in damages(it):
+                if said == problem:
+                    installed.execute(statement.encode())
+    in_psql = installed.execute("select severity, kind, object, problem from fbs_health() where severity <> 'note'")
+    found = [(one.severity, one.kind, one.object, one.problem) for one in fbs_db.check(installed).findings]
+    assert sorted(in_psql) == sorted(one for one in found if one[0] != "note")
+    assert {problem for *_, problem in found} >= {"disabled", "invalid", "not validated"}
+
+
 def finding(connection: psycopg.Connection, kind: str) -> list[tuple[str, str, str, str]]:
     report = fbs_db.check(connection, only=[kind])
     assert all(one.mend for one in report.findings)
