@@ -21,8 +21,7 @@ from fbs_db.database.connection import from_server, raise_if_lost, said_by, show
 from fbs_db.database.locks import named
 from fbs_db.database.session import NOTHING_CHANGED, Database, Session, open_session, sentences
 from fbs_db.errors import AdoptionRefused, LockTimeout, PoolerRefused, ServerError, TargetError
-from fbs_db.health import check as health
-from fbs_db.health.check import CheckReport, Finding
+from fbs_db.health.check import CheckReport, Finding, check_at, read_only
 from fbs_db.reports import Progress, silent
 from fbs_db.schema import snapshot
 from fbs_db.schema.history import Applied, Backend
@@ -136,7 +135,7 @@ def adopt(
         managed = bool(backend.history())
         if not managed:
             refuse_unfit(session)
-        with health.reading(session):
+        with read_only(session):
             plan, lock = _plan(session, backend, user_table)
         if not apply:
             return plan
@@ -345,12 +344,12 @@ def _do(
         plan, needed = _plan(session, backend, user_table)  # anew: what it is based on can change no more
         session.cursor().execute(needed.encode())
         _refuse_stopped(plan)
-        before = {_subject(one) for one in health.check_at(session).findings} if backend.history() else set()
+        before = {_subject(one) for one in check_at(session).findings} if backend.history() else set()
         for change in plan.changes:
             progress(Progress("wait", text=f"{change.kind} {change.object}"))
             _run(session, change)
         progress(Progress("wait", text="check"))
-        found = health.check_at(session)
+        found = check_at(session)
         kept = {(one.kind, one.object) for one in plan.kept}
         left = [one for one in found.findings if one.severity != "note" and (one.kind, one.object) not in kept]
         if left := [one for one in left if _subject(one) not in before]:

@@ -202,7 +202,7 @@ def _repair(
         statements = [f"reindex index concurrently {part};"]
     elif finding.problem == "not validated":
         statements = [f"alter table {table} validate constraint {part};"]
-    elif finding.problem == "not of FBS":
+    elif finding.problem == "not part of FBS":
         statements = [f"alter table {table} alter column {part} drop not null;"]
     elif wanted is None:
         statements, reason = [], "No file of this version makes it."

@@ -384,7 +384,7 @@ def test_what_could_lose_something_is_shown_for_a_person_and_never_run(installed
     after = fbs_db.repair(url_of(installed), apply=True)
     assert after.check.healthy
     assert {mend.kind for mend in after.mends} == {"index", "trigger", "view", "comment"}
-    assert [(one.object, one.severity) for one in after.check.findings if one.problem == "not of FBS"] == [
+    assert [(one.object, one.severity) for one in after.check.findings if one.problem == "not part of FBS"] == [
         ("fbs_odoo_databases.note", "note")
     ]
 
@@ -631,7 +631,7 @@ def test_on_a_streaming_standby(installed: psycopg.Connection, pg18: Server) -> 
 
 
 def test_an_unknown_kind_is_refused(installed: psycopg.Connection) -> None:
-    with pytest.raises(UsageError, match="There is nothing to check called indexes"):
+    with pytest.raises(UsageError, match="Unknown kind indexes"):
         fbs_db.check(installed, only=["indexes"])
 
 
