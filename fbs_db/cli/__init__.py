@@ -1,6 +1,6 @@
 """The command ``fbs-db``."""
 
-from fbs_db.cli import adopt, docs, health, names, placement, schema, server, upkeep, worker
+from fbs_db.cli import adopt, docs, health, help, names, placement, schema, server, upkeep, worker  # noqa: A004
 from fbs_db.cli.base import main
 
-__all__ = ["adopt", "docs", "health", "main", "names", "placement", "schema", "server", "upkeep", "worker"]
+__all__ = ["adopt", "docs", "health", "help", "main", "names", "placement", "schema", "server", "upkeep", "worker"]

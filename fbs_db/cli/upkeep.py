@@ -12,9 +12,7 @@ from typing import Any
 
 import click
 
-from fbs_db.cleanup import attachments as storage
-from fbs_db.cleanup import hosts, retention
-from fbs_db.cleanup import work as cleanups
+from fbs_db.cleanup import attachments, hosts, queue, retention, sweep, worker
 from fbs_db.cli.base import (
     all_option,
     ask,
@@ -155,7 +153,7 @@ def cleanup_status(database: str | None, schema: str | None, all_: bool, as_json
     """Its mode, the tables attached, and the clean-ups that wait, with the reason."""
 
     def work(database: str | None) -> tuple[Any, int]:
-        status = cleanups.cleanup_status(database, schema=schema)
+        status = queue.cleanup_status(database, schema=schema)
         if not as_json:
             _show_cleanup(status)
         return status.as_dict(), 0
@@ -163,7 +161,7 @@ def cleanup_status(database: str | None, schema: str | None, all_: bool, as_json
     on_each(database, all_, as_json, work)
 
 
-def _show_cleanup(status: cleanups.CleanupStatus) -> None:
+def _show_cleanup(status: queue.CleanupStatus) -> None:
     click.echo(f"Clean-up is {status.mode}.")
     click.echo("Attached:" if status.hosts else "No host table is attached.")
     for host in status.hosts:
@@ -191,7 +189,7 @@ def cleanup_retry(database: str | None, schema: str | None, as_json: bool) -> No
 
     Where several databases are configured and none is named, in each of them.
     """
-    report = cleanups.retry_cleanup(database, schema=schema)
+    report = worker.retry_cleanup(database, schema=schema)
     if as_json:
         print_json(report.as_dict())
     else:
@@ -202,7 +200,7 @@ def cleanup_retry(database: str | None, schema: str | None, as_json: bool) -> No
         sys.exit(1)
 
 
-def counts_of(report: cleanups.RetryReport) -> str:
+def counts_of(report: queue.RetryReport) -> str:
     """What a round over the queue did."""
     return f"{batches_of(report.done, report.rows)}; {report.failed:,} failed, {report.waiting:,} waiting."
 
@@ -223,7 +221,7 @@ def cleanup_sweep(database: str | None, model: str | None, schema: str | None, a
     Where several databases are configured and none is named, in each of them. Exit code
     1 where a model could not be swept.
     """
-    swept = cleanups.sweep_orphans(database, model=model, schema=schema, progress=quiet if as_json else _now_and_then())
+    swept = sweep.sweep_orphans(database, model=model, schema=schema, progress=quiet if as_json else _now_and_then())
     if as_json:
         print_json([row.as_dict() for row in swept])
     elif not swept:
@@ -236,7 +234,7 @@ def cleanup_sweep(database: str | None, model: str | None, schema: str | None, a
         sys.exit(1)
 
 
-def _swept(row: cleanups.Swept) -> str:
+def _swept(row: sweep.Swept) -> str:
     return f"{row.orphans:,} gone, {counted(row.touched or 0, 'row')} cleaned up"
 
 
@@ -311,7 +309,7 @@ def files_purge(database: str | None, root: Path, give_up: tuple[str, ...], sche
     Symbolic links below DIR are not followed. Exit code 1 where some could not be removed:
     they wait, and each time it is said which and why, until they are removed or given up.
     """
-    report = storage.purge_files(storage.remover(root), database, give_up=give_up, schema=schema)
+    report = attachments.purge_files(attachments.remover(root), database, give_up=give_up, schema=schema)
     if as_json:
         print_json(report.as_dict())
     else:

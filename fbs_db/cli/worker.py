@@ -13,7 +13,8 @@ from types import FrameType
 
 import click
 
-from fbs_db.cleanup import work as cleanups
+from fbs_db.cleanup.queue import RetryReport
+from fbs_db.cleanup.worker import run_cleanup
 from fbs_db.cli.base import schema_option
 from fbs_db.cli.interrupts import handled, instead, interruption, stop
 from fbs_db.cli.upkeep import batches_of, cleanup, counts_of
@@ -71,14 +72,14 @@ def _run(database: str | None, poll: float, schema: str | None) -> None:
         threading.Thread(target=stopped.set, daemon=True).start()
         instead(stop_after_batch, stop)
 
-    def tell(report: cleanups.RetryReport) -> None:
+    def tell(report: RetryReport) -> None:
         nonlocal done, rows
         done, rows = done + report.done, rows + report.rows
         _log.info("%s", counts_of(report), extra={"event": "batch", **report.as_dict()})
 
     with handled(stop_after_batch):
         _log.info("Waiting for clean-ups.", extra={"event": "started"})
-        cleanups.run_cleanup(database, stop=stopped, poll=poll, schema=schema, progress=tell)
+        run_cleanup(database, stop=stopped, poll=poll, schema=schema, progress=tell)
     text = f"Stopped; {batches_of(done, rows, 'done in all')}."
     _log.info("%s", text, extra={"event": "stopped", "done": done, "rows": rows})
 

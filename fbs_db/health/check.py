@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import psycopg
@@ -20,7 +20,7 @@ from fbs_db.errors import TargetError, UsageError
 from fbs_db.health import attached, comparing
 from fbs_db.health.states import present
 from fbs_db.places.copying import guards
-from fbs_db.reports import Progress, silent
+from fbs_db.reports import Progress, Report, silent
 from fbs_db.schema import snapshot
 from fbs_db.schema.snapshot import Key, Object
 from fbs_db.wording import command, completed
@@ -63,7 +63,7 @@ _LESS = ("comment", "setting", "rule")
 
 
 @dataclass(frozen=True)
-class Finding:
+class Finding(Report):
     """One difference from the schema as it should be, or something that waits for attention.
 
     Attributes:
@@ -84,13 +84,9 @@ class Finding:
     expected: str | None = None
     mend: str = ""
 
-    def as_dict(self) -> dict[str, Any]:
-        """The finding as plain values, as ``--json`` prints it."""
-        return asdict(self)
-
 
 @dataclass(frozen=True)
-class CheckReport:
+class CheckReport(Report):
     """The findings of a check.
 
     Attributes:
@@ -111,8 +107,7 @@ class CheckReport:
         return all(finding.severity == "note" for finding in self.findings)
 
     def as_dict(self) -> dict[str, Any]:
-        """The report as plain values, as ``--json`` prints it."""
-        return {"healthy": self.healthy, **asdict(self)}
+        return {"healthy": self.healthy, **super().as_dict()}
 
 
 def check(

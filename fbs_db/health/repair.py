@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import psycopg
 
@@ -20,7 +19,7 @@ from fbs_db.health.comparing import REPAIR_CHECK
 from fbs_db.health.indexes import Busy, Indexes
 from fbs_db.health.statements import Wanted, literal, making, quoted
 from fbs_db.health.states import present
-from fbs_db.reports import Progress, silent
+from fbs_db.reports import Progress, Report, silent
 from fbs_db.schema import snapshot
 from fbs_db.schema.history import Backend
 from fbs_db.schema.migrate import refuse_unfit
@@ -41,7 +40,7 @@ _Subject = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
-class Repair:
+class Repair(Report):
     """The repair of one finding.
 
     Attributes:
@@ -62,7 +61,7 @@ class Repair:
 
 
 @dataclass(frozen=True)
-class RepairReport:
+class RepairReport(Report):
     """The repairs that were applied, or would be.
 
     Attributes:
@@ -74,14 +73,6 @@ class RepairReport:
     mends: tuple[Repair, ...]
     settings: str
     check: CheckReport
-
-    def as_dict(self) -> dict[str, Any]:
-        """The report as plain values, as ``--json`` prints it."""
-        return {
-            "mends": [asdict(one) for one in self.mends],
-            "settings": self.settings,
-            "check": self.check.as_dict(),
-        }
 
 
 def repair(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import TypeVar
 
 import psycopg
 from psycopg import sql
@@ -16,7 +16,7 @@ from fbs_db.database import locks
 from fbs_db.database.connection import said_by
 from fbs_db.database.session import Session
 from fbs_db.errors import LockTimeout, MoveRefused
-from fbs_db.reports import Progress
+from fbs_db.reports import Progress, Report
 
 #: How often locks are asked for.
 TRIES = 10
@@ -40,7 +40,7 @@ Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
-class MovedTable:
+class MovedTable(Report):
     """A table of the component.
 
     Attributes:
@@ -53,10 +53,6 @@ class MovedTable:
     table: str
     rows: int
     checksum: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """The row as plain values, as ``--json`` prints it."""
-        return asdict(self)
 
 
 def copy_guarded(

@@ -17,8 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 from psycopg import sql
 
@@ -42,7 +41,7 @@ from fbs_db.places.copying import (
     refuse_other_rows,
     regclasses,
 )
-from fbs_db.reports import silent
+from fbs_db.reports import Report, silent
 from fbs_db.schema import migrate as migrations
 from fbs_db.schema.history import Backend
 from fbs_db.schema.later_names import LATER
@@ -52,7 +51,7 @@ _KINDS = ("view", "function")
 
 
 @dataclass(frozen=True)
-class MoveReport:
+class MoveReport(Report):
     """What a move did, or would do.
 
     Attributes:
@@ -75,10 +74,6 @@ class MoveReport:
     switched: bool
     change: str
     done: bool = True
-
-    def as_dict(self) -> dict[str, Any]:
-        """The report as plain values, as ``--json`` prints it."""
-        return asdict(self)
 
 
 def move(component: str, to: str, *, dry_run: bool = False, progress: Told = silent) -> MoveReport:

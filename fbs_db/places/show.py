@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from fbs_db import files
 from fbs_db.database import project
 from fbs_db.database.config import DatabaseConfig
 from fbs_db.database.connection import shown
 from fbs_db.files import BASE
+from fbs_db.reports import Report
 
 
 @dataclass(frozen=True)
-class PlacedTable:
+class PlacedTable(Report):
     """One of FBS's tables, and the database it belongs into.
 
     Attributes:
@@ -31,10 +31,6 @@ class PlacedTable:
     location: str
     schema: str
     reason: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """The row as plain values, as ``--json`` prints it."""
-        return asdict(self)
 
 
 def placement() -> list[PlacedTable]:

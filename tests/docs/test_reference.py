@@ -20,7 +20,7 @@ from fbs_db.database.session import open_session
 from fbs_db.docs import Reference, diagram, html_page, read_reference, words
 from fbs_db.docs.markdown import as_markdown
 from fbs_db.docs.page import as_page
-from tests.conftest import url_of
+from tests.support.connections import url_of
 
 SVG = "{http://www.w3.org/2000/svg}"
 #: What a character takes at most, at 12 and at 10 pixels, in the fonts the picture asks for.

@@ -20,17 +20,16 @@ from typing import Any
 
 import psycopg
 import pytest
-from click.testing import CliRunner, Result
 from psycopg import sql
 
 import fbs_db
 from fbs_db import files
-from fbs_db.cli import main
 from fbs_db.database import config, project
 from fbs_db.errors import LockTimeout, MoveRefused, UsageError
 from fbs_db.places import copying
 from tests.support import ROOT
 from tests.support.catalog import listed_tables
+from tests.support.commands import run
 from tests.support.servers import Server
 
 COMPONENTS = [
@@ -47,10 +46,6 @@ COMPONENTS = [
 ]
 LICENCES = [table["table"] for table in listed_tables() if table["component"] == "licensing"]
 _numbers = count(1)
-
-
-def run(*words: str) -> Result:
-    return CliRunner().invoke(main, words)
 
 
 def fine(*words: str) -> str:
