@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from fbs_db.testing import clones as testing
+from fbs_db.testing.clones import MARK, at_database
 from tests.support import ROOT
 from tests.support.servers import Server
 
@@ -244,7 +244,7 @@ def test_what_dead_sessions_left_is_dropped_and_what_living_ones_use_stays(
     others = ["fbs_template", "fbs_testing", "fbs_test_of_mine", "fbs_template_of_mine"]
     with closing(psycopg.connect(server.url(), autocommit=True)) as connection:
         for name in (*left, *others):
-            limit = testing.MARK if name in left else -1
+            limit = MARK if name in left else -1
             connection.execute(
                 sql.SQL("create database {} connection limit {}").format(sql.Identifier(name), sql.Literal(limit))
             )
@@ -285,7 +285,7 @@ def test_a_role_that_may_create_databases_is_enough(
         connection.execute("drop role if exists fbs_tester")
         connection.execute("create role fbs_tester login createdb")
         try:
-            connection.execute(f"create database fbs_test_0123456789ab_1_1 connection limit {testing.MARK}".encode())
+            connection.execute(f"create database fbs_test_0123456789ab_1_1 connection limit {MARK}".encode())
             pytester.makeconftest(SETUP)
             pytester.makepyfile(TWO_TESTS)
             run("-n", 2, "--fbs-database", server.url(user="fbs_tester"))
@@ -309,9 +309,9 @@ def test_where_there_is_no_server_it_is_said_in_a_few_words(
 ) -> None:
     pytester.makepyfile(TWO_TESTS)
     text = run("--fbs-database", url, ok=False).stdout.str()
-    assert f"There is no database with FBS to test on. {said}" in text.replace("The URL from --fbs-database ", "")
+    assert f"No test database could be created. {said}" in text.replace("The URL from --fbs-database ", "")
     assert "Traceback" not in text
-    assert "testing.py" not in text
+    assert "clones.py" not in text
 
 
 @pytest.mark.slow
@@ -341,7 +341,7 @@ def test_the_plugin_is_listed_and_loads_nothing(run: Callable[..., pytest.RunRes
     ],
 )
 def test_a_connection_string_keeps_all_but_its_database(where: str, expected: str) -> None:
-    assert testing.at_database(where, "x") == expected
+    assert at_database(where, "x") == expected
 
 
 # --- beside pytest-django
