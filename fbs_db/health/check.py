@@ -41,6 +41,7 @@ KINDS = (
     "privilege",
 )
 
+_LOCK_TIMEOUT = "3s"
 _UNFINISHED = "left by an interrupted statement, or still being built"
 
 #: The problem in ``fbs_health`` of a table that the host has under its later name as well.
@@ -439,5 +440,5 @@ def read_only(session: Session) -> Iterator[None]:
     with session.connection.transaction():
         if alone:
             session.connection.execute("set transaction isolation level repeatable read, read only")
-            session.connection.execute("set local lock_timeout = '3s'")
+            session.connection.execute("select set_config('lock_timeout', %s, true)", [_LOCK_TIMEOUT])
         yield

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ import fbs_db
 from fbs_db import files
 from fbs_db.cli import main
 from fbs_db.errors import FbsDbError, LockTimeout, UnsupportedServer, UsageError
+from fbs_db.health import repair
 from fbs_db.schema import snapshot
 from fbs_db.schema.snapshot import Object
 from tests.support.connections import Connect, url_of
@@ -420,7 +422,11 @@ def test_a_repair_that_fails_says_why_and_the_others_go_on(installed: psycopg.Co
 
 
 @pytest.mark.slow
-def test_a_repair_waits_for_locks_only_briefly(installed: psycopg.Connection, second: Connect) -> None:
+def test_a_repair_waits_for_locks_only_briefly(
+    installed: psycopg.Connection, second: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(repair._ADJUSTED, "lock_timeout", "200ms")
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
     installed.execute("alter table fbs_kpis disable trigger fbs_kpis_touch")
     installed.commit()
     other = second(installed)
@@ -608,7 +614,10 @@ def test_nothing_is_written_and_no_host_waits(installed: psycopg.Connection, sec
         assert fbs_db.check(installed).healthy
 
 
-def test_a_table_that_is_locked_away_is_told(installed: psycopg.Connection, second: Connect) -> None:
+def test_a_table_that_is_locked_away_is_told(
+    installed: psycopg.Connection, second: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fbs_db.health.check._LOCK_TIMEOUT", "200ms")
     other = second(installed)
     with other.transaction():
         other.execute("lock table fbs_migrations")
