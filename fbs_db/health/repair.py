@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 
 import psycopg
 
-from fbs_db import files
 from fbs_db.database.connection import raise_if_lost, said_by, settings_kept
 from fbs_db.database.locks import holders
 from fbs_db.database.session import Database, Session, open_session
@@ -150,7 +149,7 @@ def _plan(session: Session, report: CheckReport) -> list[Repair]:
     """The repairs of a report's findings, in the order in which they can run."""
     repairable = command("repair")
     findings = [one for one in report.findings if one.mend == repairable]
-    objects = snapshot.expected([file.id for file in files.load()], session.connection.info.server_version)
+    objects = snapshot.expected(None, session.connection.info.server_version)
     found = present(session) | snapshot.read_rows(session, objects)
     names = quoted(session, {part for one in findings for part in one.object.split(".")[:2]})
     repairs = [_repair(session, one, objects, found, names) for one in findings]

@@ -442,14 +442,17 @@ def _files() -> dict[str, dict[str, dict[str, Any]]]:
     return files
 
 
-def expected(applied: Iterable[str], server_version: int) -> Mapping[Key, Object]:
+def expected(applied: Iterable[str] | None, server_version: int) -> Mapping[Key, Object]:
     """The objects that should be there once these files are applied.
 
     Parameters:
-        applied: the files, without their endings.
+        applied: the files, without their endings; None for all.
         server_version: as psycopg gives it, such as 180001.
     """
-    return _expected(tuple(sorted(applied)), "before 16" if server_version < 160000 else "definition")
+    return _expected(
+        tuple(sorted(_files() if applied is None else applied)),
+        "before 16" if server_version < 160000 else "definition",
+    )
 
 
 @cache
