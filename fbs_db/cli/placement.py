@@ -6,13 +6,13 @@ from itertools import groupby
 
 import click
 
+import fbs_db
 from fbs_db.cli.base import ask, done, json_option, main, print_json, quiet
 from fbs_db.database import project
 from fbs_db.database.session import open_session
-from fbs_db.places import move as moving
-from fbs_db.places import show as places
-from fbs_db.places.copying import MovedTable
+from fbs_db.places.kept import kept_tables
 from fbs_db.places.move import MoveReport
+from fbs_db.places.state import MovedTable, kept_schema
 from fbs_db.reports import Progress
 from fbs_db.wording import command, counted
 
@@ -27,7 +27,7 @@ def placement(context: click.Context, as_json: bool) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    rows = places.placement()
+    rows = fbs_db.placement()
     if as_json:
         print_json([row.as_dict() for row in rows])
         return
@@ -55,13 +55,13 @@ def move(component: str, to: str, dry_run: bool, yes: bool, as_json: bool) -> No
     by typing the same again; before the rows have arrived, --to with the database where
     they are calls it off.
     """
-    plan = moving.move(component, to, dry_run=True)
+    plan = fbs_db.move(component, to, dry_run=True)
     if dry_run:
         _show(plan, as_json)
         return
     if not yes and any(table.rows for table in plan.tables):
         ask(f"This moves {_counted(plan.tables)} from {plan.source} to {plan.target}; writers wait until it is done.")
-    _show(moving.move(component, to, progress=quiet if as_json else _tell), as_json)
+    _show(fbs_db.move(component, to, progress=quiet if as_json else _tell), as_json)
 
 
 @placement.command("drop")
@@ -72,10 +72,10 @@ def move(component: str, to: str, dry_run: bool, yes: bool, as_json: bool) -> No
 def drop(component: str, source: str, yes: bool, as_json: bool) -> None:
     """Drop the old tables of a COMPONENT that a move has kept."""
     with open_session(project.read().named(source), None, application="fbs-db placement drop") as session:
-        kept = moving.kept_tables(session, component)
+        kept = kept_tables(session, component)
     if not yes:
-        ask(f"This drops {_counted(kept)} in schema {moving.kept_schema(component)} of {source}.")
-    dropped = moving.drop_moved(component, source)
+        ask(f"This drops {_counted(kept)} in schema {kept_schema(component)} of {source}.")
+    dropped = fbs_db.drop_moved(component, source)
     if as_json:
         print_json([table.as_dict() for table in dropped])
     else:

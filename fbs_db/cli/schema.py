@@ -35,6 +35,7 @@ from fbs_db.database import connection, locks, server, which
 from fbs_db.errors import LockTimeout, RowsAtStake, UsageError
 from fbs_db.reports import MigrationStatus, TableDescription
 from fbs_db.schema import migrate as migrations
+from fbs_db.schema.rollback import rollback_plan
 from fbs_db.wording import command, commented, counted
 
 _STATE_COLORS = {"applied": "green", "pending": "yellow", "edited": "red", "missing": "red"}
@@ -49,7 +50,7 @@ _STATE_COLORS = {"applied": "green", "pending": "yellow", "edited": "red", "miss
     "--wait",
     metavar="SECONDS",
     type=click.FloatRange(min=0),
-    default=migrations.LOCK_WAIT,
+    default=locks.LOCK_WAIT,
     show_default=True,
     help="How long to wait for another migration.",
 )
@@ -117,7 +118,7 @@ def rollback(
     Tables go with their rows. Where there are any, it asks first, or wants --yes.
     """
     if dry_run:
-        plan = migrations.rollback_plan(database, to=to, everything=everything, schema=schema)
+        plan = rollback_plan(database, to=to, everything=everything, schema=schema)
         if as_json:
             print_json(plan.as_dict())
         else:

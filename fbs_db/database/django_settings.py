@@ -174,7 +174,7 @@ def migrate_command(alias: str) -> str:
     return f"python manage.py migrate --database {shlex.quote(alias)}"
 
 
-def quoted(table: str, alias: str) -> str:
+def table_in_sql(table: str, alias: str) -> str:
     """A table's name as it stands in SQL, with its schema where ``db_table`` names one: ``hr"."person``."""
     from django.db import connections
 
@@ -222,6 +222,6 @@ def _with_users(config: DatabaseConfig) -> DatabaseConfig:
     here = router.allow_migrate_model(config.name, users) and not is_per_tenant(users)
     return replace(
         config,
-        user_table=config.user_table or (quoted(users._meta.db_table, config.name) if here else None),
+        user_table=config.user_table or (table_in_sql(users._meta.db_table, config.name) if here else None),
         user_key_type=config.user_key_type or users._meta.pk.rel_db_type(connections[config.name]),
     )

@@ -19,7 +19,7 @@ from fbs_db.database.session import Database, Session, open_session
 from fbs_db.errors import TargetError, UsageError
 from fbs_db.health import attached, comparing
 from fbs_db.health.states import present
-from fbs_db.places.copying import guards
+from fbs_db.places.state import guards
 from fbs_db.reports import Progress, Report, silent
 from fbs_db.schema import snapshot
 from fbs_db.schema.snapshot import Key, Object
@@ -159,7 +159,7 @@ def check_at(
         objects: Mapping[Key, Object] = {}
         if applied:
             objects = snapshot.expected(applied, session.connection.info.server_version)
-            findings += compare(objects, found | snapshot.read_rows(session, objects))
+            findings += compare(objects, found | snapshot.live_rows(session, objects))
             users = [*_users(session, found)]
             known = {(one.kind, one.problem) for one in users}
             findings += users

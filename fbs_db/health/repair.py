@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -10,22 +9,19 @@ from dataclasses import dataclass, replace
 import psycopg
 
 from fbs_db.database.connection import raise_if_lost, said_by, settings_kept
-from fbs_db.database.locks import holders
 from fbs_db.database.session import Database, Session, open_session
 from fbs_db.errors import FbsDbError, LockTimeout, UsageError
 from fbs_db.health.check import CheckReport, Finding, check_at
 from fbs_db.health.comparing import REPAIR_CHECK
-from fbs_db.health.indexes import Busy, Indexes
+from fbs_db.health.indexes import Busy, Indexes, run_patiently
 from fbs_db.health.statements import Wanted, literal, making, quoted
 from fbs_db.health.states import present
 from fbs_db.reports import Progress, Report, silent
 from fbs_db.schema import snapshot
-from fbs_db.schema.history import Backend
-from fbs_db.schema.migrate import refuse_unfit
+from fbs_db.schema.run import refuse_unfit
 from fbs_db.schema.snapshot import Key, Object
 from fbs_db.wording import command, counted
 
-_TRIES = 5
 #: What a repair sets, and a host may have set otherwise for its database or role.
 _ADJUSTED = {
     "lock_timeout": "3s",
@@ -108,7 +104,7 @@ def repair(
         results: dict[_Subject, Repair] = {}
         indexes = Indexes(session, progress)
         try:
-            with Backend(session.connection, session.schema).lock():
+            with session.lock(progress=progress):
                 while fresh := [one for one in planned if _subject(one) not in results]:
                     with _in_place(session):
                         for one in fresh:
@@ -150,7 +146,7 @@ def _plan(session: Session, report: CheckReport) -> list[Repair]:
     repairable = command("repair")
     findings = [one for one in report.findings if one.mend == repairable]
     objects = snapshot.expected(None, session.connection.info.server_version)
-    found = present(session) | snapshot.read_rows(session, objects)
+    found = present(session) | snapshot.live_rows(session, objects)
     names = quoted(session, {part for one in findings for part in one.object.split(".")[:2]})
     repairs = [_repair(session, one, objects, found, names) for one in findings]
     # First what is left unfinished, as its name may be needed; foreign keys after the keys they
@@ -212,9 +208,12 @@ def _apply(session: Session, it: Repair, indexes: Indexes, progress: Callable[[P
             if it.kind in ("index", "constraint") and " concurrently " in statement.lower():
                 indexes.run(statement, table, part, snapshots=builds)
             else:
-                _patiently(session, statement, progress)
+                run_patiently(session, statement, progress)
     except Busy as error:
         return replace(it, reason=str(error))
+    except LockTimeout as error:
+        _take_back(session, it, indexes)
+        return replace(it, reason=error.message)
     except psycopg.Error as error:
         raise_if_lost(session.connection, error)
         _take_back(session, it, indexes)
@@ -229,11 +228,11 @@ def _take_back(session: Session, it: Repair, indexes: Indexes) -> None:
     """Undo the first statements of a repair that failed later, as they would stop the next attempt."""
     table, _, part = it.object.partition(".")
     unique = bool(it.statements) and it.statements[0].startswith("create unique")
-    with suppress(psycopg.Error, Busy):
+    with suppress(psycopg.Error, LockTimeout, Busy):
         names = quoted(session, [table, part])
         if it.kind == "not null":
             check = f"alter table {names[table]} drop constraint if exists {REPAIR_CHECK}"
-            _patiently(session, check, silent)
+            run_patiently(session, check, silent)
         elif unique and session.select("select to_regclass(quote_ident(%s))", part) != [(None,)]:
             indexes.run(f"drop index concurrently if exists {names[part]}", table, part, snapshots=False)
 
@@ -262,17 +261,3 @@ def _settings(session: Session) -> str:
             "set check_function_bodies = off;",
         ]
     )
-
-
-def _patiently(session: Session, statement: str, progress: Callable[[Progress], None]) -> None:
-    for attempt in range(1, _TRIES + 1):
-        try:
-            session.cursor().execute(statement.encode())
-            return
-        except psycopg.errors.LockNotAvailable as error:
-            who, _ = holders(session.connection, statement)
-            said = ": ".join(filter(None, (error.diag.message_primary, who)))
-            if attempt == _TRIES:
-                raise psycopg.errors.LockNotAvailable(said) from error
-            progress(Progress("wait", text=f"{said}; trying again ({attempt} of {_TRIES - 1})"))
-            time.sleep(attempt)

@@ -15,7 +15,7 @@ def present(session: Session) -> dict[Key, Object]:
     The states are those that ``fbs_states`` finds. Its text is run as the files have it: the
     function in the database may be damaged, and a role may have no rights in the schema.
     """
-    found = snapshot.read(session)
+    found = snapshot.live_objects(session)
     whole = snapshot.expected(None, session.connection.info.server_version)
     query = whole["function", "fbs_states()"].definition.split("$fbs$")[1].rstrip().removesuffix(";")
     with snapshot.in_schema(session):

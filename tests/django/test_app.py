@@ -422,9 +422,9 @@ def test_models_go_where_their_component_lives(version: str, make: Callable[...,
 
     move = ("-m", "fbs_db", "placement", "move", "approvals", "--to", "default", "--yes")
     printed = project.run(*move)
-    assert "let DATABASES place approvals in 'default'" in printed
+    assert "add approvals to the COMPONENTS of 'default'" in printed
     assert project.select("select count(*) from fbs_approval_requests") == [(1,)]
-    assert "let DATABASES place" in project.run(*move), "as long as the settings say otherwise"
+    assert "Change DATABASES in" in project.run(*move), "as long as the settings say otherwise"
     places: dict[str, Any] = {"default": {}, "approvals": {"COMPONENTS": []}}
     changed = project.having(fbs_db={**HOSTS, "SIGNALS": False, "DATABASES": places})
     assert "lives in default already" in changed.run(*move, code=2)
