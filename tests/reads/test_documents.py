@@ -500,7 +500,7 @@ def test_search_does_not_read_every_document(installed: psycopg.Connection) -> N
         for (line,) in rows(
             installed,
             "explain select id from fbs_dms_document"
-            " where fbs_document_words(company_id, name || ' ' || title || ' ' || description)  '''a=4711'':*'",
+            " where fbs_document_words(company_id, name || ' ' || title || ' ' || description) @@ '''a=4711'':*'",
         )
     )
     assert "fbs_dms_document_words_idx" in plan
