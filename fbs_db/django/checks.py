@@ -66,7 +66,7 @@ _SEVERITIES: dict[str, tuple[str, Callable[..., CheckMessage]]] = {
 def settings(app_configs: Any, **_: Any) -> list[CheckMessage]:
     """What is wrong with FBS_DB, or works against the database."""
     try:
-        known, hosts = django_settings.read(), host_models()
+        known, hosts = django_settings.configuration(), host_models()
     except UsageError as error:
         return [Error(error.message, hint=error.hint, id="fbs_db.E001")]
     messages: list[CheckMessage] = [
@@ -102,7 +102,7 @@ def databases(app_configs: Any, databases: Sequence[str] | None = None, **_: Any
     if is_migrating():
         return []  # which would stop the very command that mends them
     try:
-        known = django_settings.read()
+        known = django_settings.configuration()
         host_models()
     except UsageError as error:
         # Told by the other check, too, unless only those of databases are run.

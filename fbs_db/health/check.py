@@ -300,7 +300,7 @@ def _history(session: Session, found: Mapping[Key, Object]) -> tuple[list[Findin
 def _misplaced(session: Session, applied: Sequence[files.MigrationFile]) -> Iterator[Finding]:
     """Components that are installed here and placed in another database, or on their way."""
     for component in dict.fromkeys(file.component for file in applied if not session.config.holds(file.component)):
-        home = next(config.name for config in project.read().databases.values() if config.holds(component))
+        home = next(config.name for config in project.configuration().databases.values() if config.holds(component))
         mend = command("placement", "move", component, "--to", home)
         yield Finding("warning", "component", component, "misplaced", "is here", f"in database {home}", mend)
     if not (moving := guards(session)):
@@ -367,7 +367,7 @@ def _users(session: Session, found: Mapping[Key, Object]) -> Iterator[Finding]:
         fits = _fits(session, meant)
     except TargetError as error:
         meant, fits, missing = "", "", error
-    if missing and not project.read().definite:  # Django names one for each database, there or not
+    if missing and not project.configuration().definite:  # Django names one for each database, there or not
         told = (missing.message, wanted, missing.hint)
         yield Finding("error", "users", "fbs_user_columns", "no such user table", *told)
     elif not tied and not missing:
@@ -397,7 +397,7 @@ def _said(error: psycopg.Error | TargetError) -> str:
 
 def _targets(session: Session, found: Mapping[Key, Object]) -> Iterator[Finding]:
     """Other databases that clean-ups are noted for, and the project does not know; or the other way round."""
-    known = project.read().databases
+    known = project.configuration().databases
     columns = ("fbs_hosts.host_table", "fbs_hosts.model_name", "fbs_cleanup_targets.target", "fbs_cleanup_queue.target")
     readable = all(("column", name) in found and session.may("select", name.partition(".")[0]) for name in columns)
     if session.config.name not in known or not readable:

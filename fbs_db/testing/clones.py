@@ -119,7 +119,7 @@ class Clones:
 
     def __init__(self, where: str, setup: Callable[[str], None] | None = None) -> None:
         self._where, self._setup = where, setup
-        self._place = project.read().default
+        self._place = project.configuration().default
         # The same in each process of pytest-xdist.
         known = os.environ.get("PYTEST_XDIST_TESTRUNUID") or uuid.uuid4().hex
         self._run = hashlib.sha256(known.encode()).hexdigest()[:12]
