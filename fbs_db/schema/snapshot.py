@@ -57,9 +57,9 @@ class Object:
         kind: one of `KINDS`.
         name: its name, such as ``fbs_kpis.target``; the name of a function includes its argument types.
         definition: its definition.
-        state: ``disabled``, ``invalid`` or ``not validated``; an empty string if none of these.
+        state: ``disabled``, ``invalid`` or ``not validated``, as `fbs_db.health.states` reads it; else empty text.
         needs: the objects that it cannot exist without, such as the columns of a constraint.
-        choice: a choice of the host, such as ``row security``; an empty string if there is none.
+        choice: a choice of the host, such as ``row security``; empty text if there is none.
     """
 
     kind: str
@@ -96,8 +96,8 @@ _ROWS = {
 def live_objects(session: Session) -> dict[Key, Object]:
     """The objects of the schema whose names begin with ``fbs_``."""
     return {
-        (kind, name): Object(kind, name, normalized(text), state, choice=choice)
-        for kind, name, text, state, choice, *_ in _catalog(session)
+        (kind, name): Object(kind, name, normalized(text), choice=choice)
+        for kind, name, text, choice, *_ in _catalog(session)
     }
 
 
@@ -178,14 +178,15 @@ def _files() -> dict[str, dict[str, dict[str, Any]]]:
     return files
 
 
-def expected(applied: Iterable[str], server_version: int) -> Mapping[Key, Object]:
+def expected(applied: Iterable[str] | None, server_version: int) -> Mapping[Key, Object]:
     """The objects that a schema should have once these files are applied.
 
     Parameters:
-        applied: ids of the files.
+        applied: ids of the files; None for all.
         server_version: as psycopg gives it, such as 180001.
     """
-    return _expected(tuple(sorted(applied)), "before 16" if server_version < 160000 else "definition")
+    chosen = tuple(sorted(_files() if applied is None else applied))
+    return _expected(chosen, "before 16" if server_version < 160000 else "definition")
 
 
 @cache
