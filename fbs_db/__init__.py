@@ -1,11 +1,11 @@
-"""FBS's schema in PostgreSQL: applied, proven whole, and read.
+"""The PostgreSQL schema of FBS: apply it, check it, read it.
 
     >>> import fbs_db
     >>> report = fbs_db.migrate("postgresql://app@localhost/app", user_table="auth_user")
     >>> [step.migration_id for step in report.steps]
     ['0001_initial', '0002_approval_system', ...]
 
-Every error is an `FbsDbError`; the module `fbs_db.errors` has the whole tree.
+Every error is an `FbsDbError`; the module `fbs_db.errors` has all of them.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ __all__ = [
     "write_docs",
 ]
 
-#: Where each name comes from. Imported when it is asked for: all of it takes a quarter of a second.
+#: The public names by module. A module is imported on first use: all of them take a quarter of a second.
 _HOMES = {
     "adoption": "AdoptReport adopt",
     "cleanup.attachments": "purge_files remover",

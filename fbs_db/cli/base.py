@@ -143,7 +143,7 @@ def on_each(
         if database is not None:
             raise UsageError("Either one --database, or --all: not both.")
         answer, worst = {}, 0
-        for name in project.read().databases:
+        for name in project.configuration().databases:
             if not as_json:
                 click.secho(wording.commented(f"{name}:") if as_sql else f"{name}:", bold=True)
             try:

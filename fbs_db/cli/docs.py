@@ -21,16 +21,16 @@ def docs(database: str | None, file: str, schema: str | None, as_json: bool) -> 
     Tables with columns, keys, what happens on a deletion, and a picture of the whole;
     views, functions, settings. It has a search box and needs no network.
     """
-    from fbs_db import docs as reference
+    from fbs_db.docs import html_page, write_docs
 
     if file == "-":
-        page = reference.html_page(database, schema=schema)
+        page = html_page(database, schema=schema)
         if as_json:
             print_json({"html": page})
         else:
             click.echo(page.encode(), nl=False)
         return
-    path = reference.write_docs(file, database, schema=schema)
+    path = write_docs(file, database, schema=schema)
     if as_json:
         print_json({"written": str(path)})
     else:

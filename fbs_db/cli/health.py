@@ -20,10 +20,8 @@ from fbs_db.cli.base import (
     schema_option,
     wrapped,
 )
-from fbs_db.health import check as health
-from fbs_db.health import repair as mending
-from fbs_db.health.check import CheckReport, Finding
-from fbs_db.health.repair import RepairReport
+from fbs_db.health.check import CheckReport, Finding, check
+from fbs_db.health.repair import RepairReport, repair
 from fbs_db.reports import Progress
 
 _COLOURS = {"error": "red", "warning": "yellow", "note": "blue"}
@@ -36,7 +34,7 @@ _COLOURS = {"error": "red", "warning": "yellow", "note": "blue"}
 @all_option
 @json_option
 @click.pass_obj
-def check(
+def check_command(
     database: str | None, only: tuple[str, ...], data: bool, schema: str | None, all_: bool, as_json: bool
 ) -> None:
     """Is the schema whole? What is missing, changed or waiting, and what mends it.
@@ -46,7 +44,7 @@ def check(
     """
 
     def work(database: str | None) -> tuple[Any, int]:
-        report = health.check(database, schema=schema, only=only, data=data, progress=quiet if as_json else _show_table)
+        report = check(database, schema=schema, only=only, data=data, progress=quiet if as_json else _show_table)
         if not as_json:
             show_findings(report)
         return report.as_dict(), 0 if report.healthy else 1
@@ -91,14 +89,14 @@ def _show_table(progress: Progress) -> None:
 @schema_option
 @json_option
 @click.pass_obj
-def repair(database: str | None, apply_: bool, schema: str | None, as_json: bool) -> None:
+def repair_command(database: str | None, apply_: bool, schema: str | None, as_json: bool) -> None:
     """Show, or with --apply run, what brings a drifted schema back without losing data.
 
     What it prints is SQL, which psql runs too; all else are comments. Statements that
     could lose something are comments for you to decide, and never run.
     Exit codes: 0 nothing is left to repair; 1 something is; 2 it could not be done.
     """
-    report = mending.repair(database, schema=schema, apply=apply_, progress=quiet if as_json else _show_repair)
+    report = repair(database, schema=schema, apply=apply_, progress=quiet if as_json else _show_repair)
     if as_json:
         print_json(report.as_dict())
     else:

@@ -71,7 +71,7 @@ def move(component: str, to: str, dry_run: bool, yes: bool, as_json: bool) -> No
 @json_option
 def drop(component: str, source: str, yes: bool, as_json: bool) -> None:
     """Drop the old tables of a COMPONENT that a move has kept."""
-    with open_session(project.read().named(source), None, application="fbs-db placement drop") as session:
+    with open_session(project.configuration().named(source), None, application="fbs-db placement drop") as session:
         kept = kept_tables(session, component)
     if not yes:
         ask(f"This drops {_counted(kept)} in schema {kept_schema(component)} of {source}.")

@@ -1,4 +1,4 @@
-"""What Django's settings say of FBS: the dictionary ``FBS_DB``, and ``DATABASES``.
+"""The configuration in Django's settings: the dictionary ``FBS_DB``, and ``DATABASES``.
 
 FBS_DB = {
     "DATABASES": {"default": {"SCHEMA": "fbs"}, "licences": {"COMPONENTS": ["licensing"]}},
@@ -23,62 +23,60 @@ from typing import Any
 from psycopg import conninfo, pq
 
 from fbs_db import wording
-from fbs_db.database.config import DEFAULT, Config, DatabaseConfig, parse
+from fbs_db.database.config import DEFAULT, Config, DatabaseConfig, parse, unknown_keys
 from fbs_db.errors import UsageError
 
 SOURCE = "FBS_DB in Django's settings"
-#: What entries of INSTALLED_APPS for our app begin with: its module, or its class.
+#: The start of an entry of INSTALLED_APPS for the app: its module, or its class.
 _APP = "fbs_db.django"
 _KEYS = ("DATABASES", "HOSTS", "SIGNALS", "LATER_NAMES")
 
 
 def setting() -> Mapping[str, Any]:
-    """The dictionary itself; empty where the host sets none.
+    """The dictionary ``FBS_DB``; empty if the host does not set it.
 
     Raises:
-        UsageError: it is none, or holds what nobody understands.
+        UsageError: it is not a dictionary, or has unknown keys or invalid values.
     """
     from django.conf import settings
 
     said = getattr(settings, "FBS_DB", {})
-    strange = [f"{key}" for key in said if key not in _KEYS] if isinstance(said, Mapping) else [repr(said)]
-    if strange:
-        raise UsageError(
-            f"{SOURCE} says what fbs-db does not know: {', '.join(strange)}.",
-            hint=f"It is a dictionary with the keys {', '.join(_KEYS)}.",
-        )
+    if not isinstance(said, Mapping):
+        raise UsageError(f"{SOURCE} is {said!r}.", hint=f"Write a dictionary with the keys {', '.join(_KEYS)}.")
+    if strange := [f"{key}" for key in said if key not in _KEYS]:
+        raise unknown_keys(SOURCE, strange, f"Known: {', '.join(_KEYS)}.")
     for key in ("SIGNALS", "LATER_NAMES"):
         if not isinstance(said.get(key), bool | None):
-            raise UsageError(f"{SOURCE}: {key} is {said[key]!r}.", hint="Write True or False, or leave it out.")
+            raise UsageError(f"{SOURCE}: {key} is {said[key]!r}.", hint="Write True or False, or omit it.")
     return said
 
 
 def said_of(key: str) -> Any:
-    """What the dictionary holds under a key; None where it holds nothing.
+    """The value of a key of the dictionary; None if it is missing.
 
     Raises:
-        UsageError: it makes no sense.
+        UsageError: the dictionary is invalid.
     """
     return setting().get(key)
 
 
-def read() -> Config:
-    """The databases that the settings tell of, each as Django connects to it.
+def configuration() -> Config:
+    """The databases in the settings, each with Django's connection settings.
 
-    The user table, and the type of its key, are those of AUTH_USER_MODEL.
+    The user table and the type of its key are those of AUTH_USER_MODEL.
 
     Raises:
-        UsageError: the settings say what makes no sense.
+        UsageError: the settings are invalid.
     """
     known = {alias: _with_users(replace(config, url=connection_string(alias))) for alias, config in placement().items()}
     return Config(known, SOURCE, definite=True)
 
 
 def placement() -> Mapping[str, DatabaseConfig]:
-    """What the settings place where, before anything is asked of Django's connections.
+    """The databases in the settings, with their components, before Django's connections are used.
 
     Raises:
-        UsageError: the settings say what makes no sense.
+        UsageError: the settings are invalid.
     """
     from django.conf import settings
 
@@ -86,19 +84,19 @@ def placement() -> Mapping[str, DatabaseConfig]:
     if tables is None or tables == {}:
         tables = {DEFAULT: {}}
     if not isinstance(tables, Mapping) or not all(isinstance(table, Mapping) for table in tables.values()):
-        raise UsageError(f"{SOURCE}: DATABASES is not a dictionary of dictionaries.", hint='Like {"default": {}}.')
+        raise UsageError(
+            f"{SOURCE}: DATABASES is not a dictionary of dictionaries.", hint='Write it like {"default": {}}.'
+        )
     if unknown := [f"{alias}" for alias in tables if alias not in settings.DATABASES]:
         raise UsageError(
-            f"{SOURCE}: DATABASES names {', '.join(unknown)}, which Django's DATABASES does not.",
-            hint=f"There are: {', '.join(settings.DATABASES)}.",
+            f"{SOURCE}: DATABASES names {', '.join(unknown)}, which is not in Django's DATABASES.",
+            hint=f"Known: {', '.join(settings.DATABASES)}.",
         )
     said = {alias: {f"{key}".lower(): value for key, value in table.items()} for alias, table in tables.items()}
     ways = ("url", "env", "service")
     if strange := [f"databases.{alias}.{way}" for alias, table in said.items() for way in ways if way in table]:
-        raise UsageError(
-            f"{SOURCE} says what fbs-db does not know: {', '.join(strange)}.",
-            hint="Django's DATABASES says how to connect. FBS_DB names its aliases.",
-        )
+        hint = "The connection settings are in Django's DATABASES. FBS_DB names its aliases."
+        raise unknown_keys(SOURCE, strange, hint)
     places = parse({"databases": {alias: {**table, "service": alias} for alias, table in said.items()}}, SOURCE)
     return {
         alias: replace(config, service=None, schema=config.schema or _schema_of(alias))
@@ -106,11 +104,11 @@ def placement() -> Mapping[str, DatabaseConfig]:
     }
 
 
-def read_from_command(directory: Path) -> Config:
-    """What `read` answers in a process that is not the host's own, with DJANGO_SETTINGS_MODULE set.
+def configuration_from_command(directory: Path) -> Config:
+    """As `configuration`, in a process that is not the host's own, with DJANGO_SETTINGS_MODULE set.
 
     Raises:
-        UsageError: Django, or the host's settings, cannot be loaded, or FBS_DB makes no sense.
+        UsageError: Django or the host's settings cannot be loaded, or FBS_DB is invalid.
     """
     sys.path.insert(0, str(directory))  # as the host's manage.py has it
     try:
@@ -122,22 +120,22 @@ def read_from_command(directory: Path) -> Config:
         django.setup()
     except Exception as error:
         raise UsageError(
-            f"DJANGO_SETTINGS_MODULE is set, and the host cannot be loaded: {type(error).__name__}: {error}",
-            hint="Correct it, or unset it; fbs-db.toml goes before it.",
+            f"DJANGO_SETTINGS_MODULE is set, but the host cannot be loaded: {type(error).__name__}: {error}",
+            hint="Correct it, or unset it. A file fbs-db.toml overrides it.",
         ) from error
     from django.apps import apps
 
     for app in apps.get_app_configs():
-        if app.name == _APP:  # else the host may be taking FBS out
+        if app.name == _APP:  # without it the host may be removing FBS
             app.require_hosts()
-    return read()
+    return configuration()
 
 
 def connection_string(alias: str) -> str:
-    """How Django connects to a database, as libpq has it.
+    """Django's connection settings of a database, as a connection string of libpq.
 
     Raises:
-        UsageError: it is not PostgreSQL, or Django cannot connect to it.
+        UsageError: it is not PostgreSQL, or its settings are invalid.
     """
     from django.core.exceptions import ImproperlyConfigured
     from django.db import connections
@@ -151,8 +149,8 @@ def connection_string(alias: str) -> str:
         ) from error
     if wrapper.vendor != "postgresql":
         raise UsageError(
-            f"{SOURCE}: database {alias} is {wrapper.display_name}, and FBS lives in PostgreSQL.",
-            hint='Name one that is: "DATABASES": {"alias": {}}.',
+            f"{SOURCE}: database {alias} is {wrapper.display_name}; FBS needs PostgreSQL.",
+            hint='Name another one: "DATABASES": {"alias": {}}.',
         )
     libpq = {option.keyword.decode() for option in pq.Conninfo.get_defaults()}
     given = {key: str(value) for key, value in params.items() if key in libpq and value}
@@ -163,19 +161,19 @@ def connection_string(alias: str) -> str:
 
 
 def as_typed(alias: str | None) -> AbstractContextManager[None]:
-    """A block in which messages name a database as a shell in the host's directory has to."""
+    """A block in which commands name a database as a shell in the host's directory needs it."""
     module = os.environ.get("DJANGO_SETTINGS_MODULE")
     environment = f"DJANGO_SETTINGS_MODULE={shlex.quote(module)}" if module else ""
     return wording.given(database=alias, environment=environment)
 
 
 def migrate_command(alias: str) -> str:
-    """What installs FBS in a database of Django's, to be pasted into a shell."""
+    """The command that installs FBS in a database of Django's, for a shell."""
     return f"python manage.py migrate --database {shlex.quote(alias)}"
 
 
-def quoted(table: str, alias: str) -> str:
-    """A table's name as it stands in SQL, with its schema where ``db_table`` names one: ``hr"."person``."""
+def table_in_sql(table: str, alias: str) -> str:
+    """A table's name for SQL, with its schema if ``db_table`` names one: ``hr"."person``."""
     from django.db import connections
 
     parts = connections[alias].ops.quote_name(table)[1:-1].split('"."')
@@ -183,7 +181,7 @@ def quoted(table: str, alias: str) -> str:
 
 
 def _schema_of(alias: str) -> str | None:
-    """Where Django makes its own tables, if OPTIONS lead it away from ``public``: FBS's belong beside them."""
+    """The schema of Django's own tables, if OPTIONS name another than ``public``: FBS's tables go beside them."""
     from django.conf import settings
 
     options = str(settings.DATABASES[alias].get("OPTIONS", {}).get("options", ""))
@@ -195,7 +193,7 @@ def _schema_of(alias: str) -> str | None:
 
 
 def is_per_tenant(model: Any) -> bool:
-    """Whether a model has a table in each tenant's schema, as django-tenants and its kin keep it."""
+    """Whether a model has a table in each tenant's schema, as with django-tenants."""
     from django.conf import settings
 
     engines = [database.get("ENGINE") or "" for database in settings.DATABASES.values()]
@@ -211,7 +209,7 @@ def is_per_tenant(model: Any) -> bool:
 
 
 def _with_users(config: DatabaseConfig) -> DatabaseConfig:
-    """With the user table where Django keeps it here, and always with the type of its key."""
+    """The configuration with the type of the users' key and, if it is in this database, their table."""
     from django.apps import apps
     from django.contrib.auth import get_user_model
     from django.db import connections, router
@@ -222,6 +220,6 @@ def _with_users(config: DatabaseConfig) -> DatabaseConfig:
     here = router.allow_migrate_model(config.name, users) and not is_per_tenant(users)
     return replace(
         config,
-        user_table=config.user_table or (quoted(users._meta.db_table, config.name) if here else None),
+        user_table=config.user_table or (table_in_sql(users._meta.db_table, config.name) if here else None),
         user_key_type=config.user_key_type or users._meta.pk.rel_db_type(connections[config.name]),
     )

@@ -28,7 +28,7 @@ from fbs_db.health.check import Finding
 from fbs_db.wording import command, typed
 
 #: What a finding's number begins with; numbers stay what they are.
-NUMBERS = {
+_NUMBERS = {
     "migration": 101,
     "component": 102,
     "domain": 103,
@@ -53,9 +53,9 @@ NUMBERS = {
     "rows": 132,
     "privilege": 140,
 }
-OTHER = 199
+_OTHER = 199
 #: What migrate mends, or says itself. It must not stop migrate where another app's command of that name is used.
-MIGRATE_MENDS = ("fbs_db.E005", *(f"fbs_db.E{NUMBERS[kind]}" for kind in ("migration", "users", "user key", "host")))
+_MIGRATE_MENDS = ("fbs_db.E005", *(f"fbs_db.E{_NUMBERS[kind]}" for kind in ("migration", "users", "user key", "host")))
 _SEVERITIES: dict[str, tuple[str, Callable[..., CheckMessage]]] = {
     "error": ("E", Error),
     "warning": ("W", checks.Warning),
@@ -66,7 +66,7 @@ _SEVERITIES: dict[str, tuple[str, Callable[..., CheckMessage]]] = {
 def settings(app_configs: Any, **_: Any) -> list[CheckMessage]:
     """What is wrong with FBS_DB, or works against the database."""
     try:
-        known, hosts = django_settings.read(), host_models()
+        known, hosts = django_settings.configuration(), host_models()
     except UsageError as error:
         return [Error(error.message, hint=error.hint, id="fbs_db.E001")]
     messages: list[CheckMessage] = [
@@ -102,7 +102,7 @@ def databases(app_configs: Any, databases: Sequence[str] | None = None, **_: Any
     if is_migrating():
         return []  # which would stop the very command that mends them
     try:
-        known = django_settings.read()
+        known = django_settings.configuration()
         host_models()
     except UsageError as error:
         # Told by the other check, too, unless only those of databases are run.
@@ -165,10 +165,10 @@ def _of(alias: str) -> list[CheckMessage]:
             messages = list(_findings(alias))
     except FbsDbError as error:
         messages = [_not_looked_at(alias, error)]
-    if not any(message.id in MIGRATE_MENDS for message in messages) or (other := _other_migrate()) is None:
+    if not any(message.id in _MIGRATE_MENDS for message in messages) or (other := _other_migrate()) is None:
         return messages
     return [
-        *(_as_warning(message) if message.id in MIGRATE_MENDS else message for message in messages),
+        *(_as_warning(message) if message.id in _MIGRATE_MENDS else message for message in messages),
         checks.Warning(
             f"FBS in {alias}: errors are shown as warnings, because manage.py migrate is the command of {other},"
             " which would stop at them.",
@@ -210,4 +210,4 @@ def _message(finding: Finding, alias: str) -> CheckMessage:
     ]
     with django_settings.as_typed(alias):
         mend = django_settings.migrate_command(alias) if finding.mend == command("migrate") else typed(finding.mend)
-    return make("; ".join(parts), hint=mend or None, id=f"fbs_db.{letter}{NUMBERS.get(finding.kind, OTHER)}")
+    return make("; ".join(parts), hint=mend or None, id=f"fbs_db.{letter}{_NUMBERS.get(finding.kind, _OTHER)}")

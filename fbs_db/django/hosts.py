@@ -10,7 +10,7 @@ from django.apps import apps
 from django.core.exceptions import FieldDoesNotExist
 from django.db import router
 
-from fbs_db.database.django_settings import SOURCE, is_per_tenant, quoted, said_of
+from fbs_db.database.django_settings import SOURCE, is_per_tenant, said_of, table_in_sql
 from fbs_db.errors import UsageError
 
 _KEYS = ("KEY", "MODEL_NAME")
@@ -36,7 +36,7 @@ class HostModel:
 
     def table(self, alias: str) -> str:
         """Its table as it stands in SQL."""
-        return quoted(self.model._meta.db_table, alias)
+        return table_in_sql(self.model._meta.db_table, alias)
 
 
 def host_models() -> list[HostModel]:

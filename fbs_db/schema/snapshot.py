@@ -1,9 +1,10 @@
-"""What the schema should be, and what it is: each object by kind and name.
+"""The objects that a schema should have, and those it has, by kind and name.
 
-An object is a table, a column, its default, that it is not null, a constraint, an
-index, statistics, a trigger, a function, a view, a domain, a comment, a setting or a rule.
-Its definition is a text that is the same on every supported PostgreSQL, wherever the schema
-is; for most it is what makes it anew. ``snapshot.json`` holds what each file brings.
+An object is a table, a column, its default, its not-null constraint, a constraint, an index,
+statistics, a trigger, a function, a view, a domain, a comment, a setting or a rule. Its definition
+is a text that is the same on every supported PostgreSQL and in every schema; most definitions are
+statements that create the object. ``snapshot.json`` holds the objects of each file.
+``snapshot.sql`` reads those of a database.
 """
 
 from __future__ import annotations
@@ -24,11 +25,12 @@ from fbs_db.database.connection import settings_kept
 from fbs_db.database.session import Session
 
 FILE = Path(__file__).with_name("snapshot.json")
+_CATALOG = Path(__file__).with_name("snapshot.sql").read_bytes()
 
 #: Kind and name.
 Key = tuple[str, str]
 
-#: What a kind is part of comes before it.
+#: A kind comes after those it is part of.
 KINDS = (
     "domain",
     "function",
@@ -53,11 +55,11 @@ class Object:
 
     Attributes:
         kind: one of `KINDS`.
-        name: such as ``fbs_kpis.target``; of a function with its argument types.
-        definition: how it is defined.
-        state: ``disabled``, ``invalid`` or ``not validated``; empty where all is well.
-        needs: what it is gone with, such as a constraint with its columns.
-        choice: what a host has chosen for itself, such as ``row security``; empty where it has not.
+        name: its name, such as ``fbs_kpis.target``; the name of a function includes its argument types.
+        definition: its definition.
+        state: ``disabled``, ``invalid`` or ``not validated``, as `fbs_db.health.states` reads it; else empty text.
+        needs: the objects that it cannot exist without, such as the columns of a constraint.
+        choice: a choice of the host, such as ``row security``; empty text if there is none.
     """
 
     kind: str
@@ -72,280 +74,7 @@ class Object:
         return self.kind, self.name
 
 
-# Read with the schema first in the search path, where PostgreSQL leaves its name out of every
-# definition. Keys of users are the host's matter, and told of by fbs_health.
-_CATALOG = """
-with place as (
-    select n.oid, quote_ident(n.nspname) as name, '"' || replace(n.nspname, '"', '""') || '"' as quoted
-    from pg_catalog.pg_namespace as n
-    where n.nspname = %(schema)s
-),
-
-relations as materialized (
-    select c.oid, c.relname, c.relkind, c.relpersistence, c.relrowsecurity, c.relforcerowsecurity, c.reloptions
-    from pg_catalog.pg_class as c
-    inner join place as p on c.relnamespace = p.oid
-    where
-        c.relname ~ '^fbs_'
-        and c.relkind in ('r', 'p', 'v', 'm', 'f')
-        -- Those that a host asked for come and go; fbs_health tells of them.
-        and coalesce(obj_description(c.oid, 'pg_class'), '') !~ 'Made by fbs_add_later_names[(][)][.]$'
-),
-
-tables as materialized (select * from relations where relkind in ('r', 'p', 'f')),
-
-columns as materialized (
-    select
-        t.oid, a.attnum, t.relname || '.' || a.attname as name, a.attnotnull, a.attidentity, a.attgenerated,
-        a.atthasdef, a.atttypid, a.atttypmod, a.attcollation, y.typcollation
-    from tables as t
-    inner join pg_catalog.pg_attribute as a on t.oid = a.attrelid
-    inner join pg_catalog.pg_type as y on a.atttypid = y.oid
-    where a.attnum > 0 and not a.attisdropped
-),
-
-functions as materialized (
-    select f.*, f.proname || '(' || oidvectortypes(f.proargtypes) || ')' as name, p.name as place, p.quoted
-    from pg_catalog.pg_proc as f
-    inner join place as p on f.pronamespace = p.oid
-    where f.proname ~ '^fbs_' and f.prokind in ('f', 'p')
-)
-
-select
-    'table', t.relname::text,
-    concat_ws(
-        ' ',
-        case t.relpersistence when 'u' then 'unlogged' end,
-        case t.relkind when 'r' then 'table' when 'p' then 'partitioned table' else 'foreign table' end
-    ),
-    '',
-    case
-        when t.relrowsecurity and t.relforcerowsecurity then 'row security, forced on its owner'
-        when t.relrowsecurity then 'row security'
-        else ''
-    end,
-    t.oid, 0
-from tables as t
-union all
-select
-    'column', c.name,
-    format_type(c.atttypid, c.atttypmod)
-    || case when c.attcollation <> c.typcollation then ' collate ' || c.attcollation::regcollation else '' end,
-    '', '', c.oid, c.attnum
-from columns as c
-union all
-select 'not null', c.name, 'not null', '', '', c.oid, c.attnum
-from columns as c
-where c.attnotnull
-union all
-select
-    'default', c.name,
-    case
-        when c.attgenerated = 's' then
-            'generated always as (' || pg_get_expr(d.adbin, d.adrelid) || ') stored'
-        when c.attidentity = 'd' then 'generated by default as identity'
-        when c.attidentity = 'a' then 'generated always as identity'
-        else 'default ' || pg_get_expr(d.adbin, d.adrelid)
-    end,
-    '', '', c.oid, c.attnum
-from columns as c
-left join pg_catalog.pg_attrdef as d on c.oid = d.adrelid and c.attnum = d.adnum
-where c.atthasdef or c.attidentity <> ''
-union all
-select
-    'constraint', t.relname || '.' || k.conname,
-    regexp_replace(pg_get_constraintdef(k.oid), ' NOT VALID$', ''),
-    case
-        when not k.convalidated then 'not validated'
-        when k.contype in ('p', 'u', 'x') and not (i.indisvalid and i.indisready) then 'invalid'
-        else ''
-    end,
-    '', k.oid, 0
-from tables as t
-inner join pg_catalog.pg_constraint as k on t.oid = k.conrelid
-left join pg_catalog.pg_index as i on k.conindid = i.indexrelid
-where
-    k.contype in ('p', 'u', 'f', 'c', 'x')
-    and k.conparentid = 0
-    and not (
-        k.contype = 'f'
-        and exists (
-            select
-            from pg_catalog.pg_attribute as a
-            inner join pg_catalog.pg_type as y on a.atttypid = y.oid
-            where a.attrelid = k.conrelid and a.attnum = any(k.conkey) and y.typname = 'fbs_user_id'
-        )
-    )
-union all
-select
-    'index', t.relname || '.' || c.relname,
-    -- It names the table's schema whatever the search path.
-    h.begins || replace(substr(pg_get_indexdef(c.oid), length(h.begins || p.name) + 2), coalesce(o.options, ''), ''),
-    case when i.indisvalid and i.indisready then '' else 'invalid' end, coalesce(ltrim(o.options), ''), c.oid, 0
-from tables as t
-cross join place as p
-inner join pg_catalog.pg_index as i on t.oid = i.indrelid
-inner join pg_catalog.pg_class as c on i.indexrelid = c.oid
-cross join lateral (
-    select format(
-        'CREATE %%sINDEX %%I ON %%s',
-        case when i.indisunique then 'UNIQUE ' end, c.relname, case when c.relkind = 'I' then 'ONLY ' end
-    ) as begins
-) as h
--- As pg_get_indexdef writes them.
-left join lateral (
-    select
-        ' WITH ('
-        || string_agg(
-            format(
-                '%%I=%%s', p.option_name,
-                case quote_ident(p.option_value)
-                    when p.option_value then p.option_value else quote_literal(p.option_value)
-                end
-            ),
-            ', ' order by w.place
-        )
-        || ')' as options
-    from unnest(c.reloptions) with ordinality as w (one, place)
-    cross join lateral pg_options_to_table(array[w.one]) as p
-) as o on true
-where not exists (
-    select from pg_catalog.pg_depend as d
-    where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = c.oid and d.deptype = 'i'
-)
-union all
-select
-    'statistics', t.relname || '.' || x.stxname,
-    replace(
-        'CREATE STATISTICS '
-        || substr(pg_get_statisticsobjdef(x.oid), length('CREATE STATISTICS ' || p.name || '.') + 1),
-        ' ON ' || c.as_in_table, ' ON ' || c.by_name
-    ),
-    '', '', x.oid, 0
-from tables as t
-inner join pg_catalog.pg_statistic_ext as x on t.oid = x.stxrelid
-inner join pg_catalog.pg_namespace as n on x.stxnamespace = n.oid
-cross join lateral (select quote_ident(n.nspname) as name) as p
--- Columns are named in the order of the table, which is another where the table was there before.
-cross join lateral (
-    select
-        coalesce(string_agg(quote_ident(a.attname), ', ' order by a.attnum), '') as as_in_table,
-        coalesce(string_agg(quote_ident(a.attname), ', ' order by a.attname), '') as by_name
-    from pg_catalog.pg_attribute as a
-    where a.attrelid = t.oid and a.attnum = any(x.stxkeys)
-) as c
-union all
-select
-    -- Without pretty printing it names the table's schema whatever the search path.
-    'trigger', t.relname || '.' || g.tgname, pg_get_triggerdef(g.oid, true),
-    case when g.tgenabled in ('D', 'R') then 'disabled' else '' end, '', g.oid, 0
-from tables as t
-inner join pg_catalog.pg_trigger as g on t.oid = g.tgrelid
-where not g.tgisinternal
-union all
-select
-    'view', v.relname,
-    'create or replace '
-    || case v.relkind when 'm' then 'materialized ' else '' end || 'view ' || v.relname
-    || coalesce(
-        ' with ('
-        || (
-            select string_agg(
-                format(
-                    '%%s=%%s', p.option_name,
-                    case when p.option_value in ('on', 'yes', '1') then 'true' else p.option_value end
-                ),
-                ', ' order by p.option_name
-            )
-            from pg_options_to_table(v.reloptions) as p
-        )
-        || ')',
-        ''
-    )
-    || ' as' || chr(10) || pg_get_viewdef(v.oid),
-    '', '', v.oid, 0
-from relations as v
-where v.relkind in ('v', 'm')
-union all
-select
-    'function', f.name,
-    format(
-        'create or replace %%s %%s(%%s)',
-        case f.prokind when 'p' then 'procedure' else 'function' end, f.proname,
-        pg_get_function_arguments(f.oid)
-    )
-    || coalesce(chr(10) || 'returns ' || pg_get_function_result(f.oid), '')
-    || chr(10) || 'language ' || l.lanname
-    || case f.provolatile when 'i' then ' immutable' when 's' then ' stable' else '' end
-    || case when f.proisstrict then ' strict' else '' end
-    || case when f.proleakproof then ' leakproof' else '' end
-    || case when f.prosecdef then ' security definer' else '' end
-    || case f.proparallel when 's' then ' parallel safe' when 'r' then ' parallel restricted' else '' end
-    || case when f.procost <> 100 then ' cost ' || f.procost else '' end
-    || case when f.prorows not in (0, 1000) then ' rows ' || f.prorows else '' end
-    || coalesce(
-        (
-            select string_agg(
-                chr(10) || case
-                    when replace(s.one, ', "pg_temp"', ', pg_temp')
-                        in ('search_path=' || f.place || ', pg_temp', 'search_path=' || f.quoted || ', pg_temp')
-                        then 'set search_path from current'
-                    else format('set %%I = %%L', split_part(s.one, '=', 1), substr(s.one, strpos(s.one, '=') + 1))
-                end,
-                '' order by s.place
-            )
-            from unnest(f.proconfig) with ordinality as s (one, place)
-        ),
-        ''
-    )
-    || chr(10)
-    || coalesce(pg_get_function_sqlbody(f.oid), 'as $fbs$' || f.prosrc || '$fbs$') || ';'
-    || case
-        when f.proacl is not null and not exists (select from aclexplode(f.proacl) as x where x.grantee = 0)
-            then chr(10) || format('revoke execute on function %%s from public;', f.name)
-        else ''
-    end,
-    '', '', f.oid, 0
-from functions as f
-inner join pg_catalog.pg_language as l on f.prolang = l.oid
-union all
-select
-    'domain', y.typname,
-    concat_ws(
-        ' ', 'domain', case when y.typnotnull then 'not null' end, 'default ' || y.typdefault,
-        (select string_agg(pg_get_constraintdef(k.oid), ' ' order by pg_get_constraintdef(k.oid))
-         from pg_catalog.pg_constraint as k where k.contypid = y.oid and k.contype = 'c')
-    ),
-    '', '', y.oid, 0
-from pg_catalog.pg_type as y
-inner join place as p on y.typnamespace = p.oid
-where y.typtype = 'd' and y.typname ~ '^fbs_'
-union all
-select
-    'comment', case when t.relkind in ('v', 'm') then 'view ' else 'table ' end || t.relname, d.description,
-    '', '', t.oid, 0
-from relations as t
-inner join pg_catalog.pg_description as d
-    on t.oid = d.objoid and d.classoid = 'pg_catalog.pg_class'::regclass and d.objsubid = 0
-union all
-select 'comment', 'column ' || t.relname || '.' || a.attname, d.description, '', '', t.oid, a.attnum
-from relations as t
-inner join pg_catalog.pg_description as d
-    on t.oid = d.objoid and d.classoid = 'pg_catalog.pg_class'::regclass and d.objsubid > 0
-inner join pg_catalog.pg_attribute as a on t.oid = a.attrelid and d.objsubid = a.attnum
-union all
-select 'comment', 'function ' || f.name, d.description, '', '', f.oid, 0
-from functions as f
-inner join pg_catalog.pg_description as d on f.oid = d.objoid and d.classoid = 'pg_catalog.pg_proc'::regclass
-union all
-select 'comment', 'domain ' || y.typname, d.description, '', '', y.oid, 0
-from pg_catalog.pg_type as y
-inner join place as p on y.typnamespace = p.oid
-inner join pg_catalog.pg_description as d on y.oid = d.objoid and d.classoid = 'pg_catalog.pg_type'::regclass
-where y.typtype = 'd' and y.typname ~ '^fbs_'
-"""
-
-# Rows that belong to the schema: what a setting means, and the package's own rules.
+# Rows that belong to the schema: the descriptions of settings, and the package's own rules.
 _ROWS = {
     "setting": (
         "fbs_settings",
@@ -364,11 +93,11 @@ _ROWS = {
 }
 
 
-def read(session: Session) -> dict[Key, Object]:
-    """The objects whose names begin with ``fbs_``, as they are."""
+def live_objects(session: Session) -> dict[Key, Object]:
+    """The objects of the schema whose names begin with ``fbs_``."""
     return {
-        (kind, name): Object(kind, name, settled(text), state, choice=choice)
-        for kind, name, text, state, choice, *_ in _catalog(session)
+        (kind, name): Object(kind, name, normalized(text), choice=choice)
+        for kind, name, text, choice, *_ in _catalog(session)
     }
 
 
@@ -397,28 +126,28 @@ def _catalog(session: Session) -> list[tuple[Any, ...]]:
     ]
 
 
-# What "in ('a', 'b')" becomes the first time, and when PostgreSQL reads its own words again.
+# PostgreSQL prints in ('a', 'b') as the first of these, and that, created anew, as the second.
 _FIRST_TIME = re.compile(r"\(ARRAY\[((?:'(?:[^']|'')*'::character varying(?:, )?)+)\]\)::text\[\]")
 _ONE_OF = re.compile(r"'(?:[^']|'')*'::character varying")
 
 
-def settled(definition: str) -> str:
-    """A definition in the words that stay as they are when it is made anew from them."""
+def normalized(definition: str) -> str:
+    """A definition as PostgreSQL prints it once the object has been created from what it printed."""
     if "::text[]" not in definition:
         return definition
     return _FIRST_TIME.sub(lambda match: "ARRAY[" + _ONE_OF.sub(r"(\g<0>)::text", match[1]) + "]", definition)
 
 
-def read_numbers(session: Session) -> list[tuple[str, str, int, int]]:
-    """Kind and name of each object with PostgreSQL's number of it, and of its column."""
+def live_numbers(session: Session) -> list[tuple[str, str, int, int]]:
+    """Kind and name of each object, with its OID and the number of its column."""
     return [(kind, name, oid, number) for kind, name, *_, oid, number in _catalog(session)]
 
 
-def read_rows(session: Session, objects: Mapping[Key, Object]) -> dict[Key, Object]:
-    """The settings and rules that are there.
+def live_rows(session: Session, objects: Mapping[Key, Object]) -> dict[Key, Object]:
+    """The settings and rules of the schema.
 
-    Where their table is missing, damaged or not to be read, which is told of anyway, they
-    are taken for what they should be: those of ``objects``.
+    If their table is missing, damaged or cannot be read, which is a finding of its own, the rows
+    of `objects` are returned: the rows that should exist.
     """
     rows: dict[Key, Object] = {}
     for kind, (table, query) in _ROWS.items():
@@ -444,19 +173,20 @@ def _columns(session: Session, table: str) -> set[str]:
 
 @cache
 def _files() -> dict[str, dict[str, dict[str, Any]]]:
-    """What each file brings, changes or (null) takes away, as ``snapshot.json`` has it."""
+    """The objects that each file creates, changes or (null) drops, from ``snapshot.json``."""
     files: dict[str, dict[str, dict[str, Any]]] = json.loads(FILE.read_text(encoding="utf-8"))
     return files
 
 
-def expected(applied: Iterable[str], server_version: int) -> Mapping[Key, Object]:
-    """The objects that should be there once these files are applied.
+def expected(applied: Iterable[str] | None, server_version: int) -> Mapping[Key, Object]:
+    """The objects that a schema should have once these files are applied.
 
     Parameters:
-        applied: the files, without their endings.
+        applied: ids of the files; None for all.
         server_version: as psycopg gives it, such as 180001.
     """
-    return _expected(tuple(sorted(applied)), "before 16" if server_version < 160000 else "definition")
+    chosen = tuple(sorted(_files() if applied is None else applied))
+    return _expected(chosen, "before 16" if server_version < 160000 else "definition")
 
 
 @cache
@@ -475,7 +205,7 @@ def _expected(applied: tuple[str, ...], wording: str) -> Mapping[Key, Object]:
 
 
 def implied(key: Key, objects: Mapping[Key, Object]) -> tuple[Key, ...]:
-    """What an object is gone with as its name says: a column with its table."""
+    """The objects that an object cannot exist without, by its name: the table of a column."""
     kind, name = key
     if kind == "comment":
         of, _, what = name.partition(" ")

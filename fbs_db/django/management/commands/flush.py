@@ -11,7 +11,7 @@ from django.core.management.commands import flush
 from django.db import connections, router
 
 from fbs_db import files
-from fbs_db.database.django_settings import quoted
+from fbs_db.database.django_settings import table_in_sql
 from fbs_db.django.install import config_of, is_there
 from fbs_db.files import BASE
 
@@ -52,7 +52,7 @@ def _in_named_schemas(alias: str) -> list[str]:
         for model in apps.get_models(include_auto_created=True)
         if model._meta.managed and '"."' in model._meta.db_table and router.allow_migrate_model(alias, model)
     }
-    return [table for table in sorted(tables) if is_there(alias, quoted(table, alias))]
+    return [table for table in sorted(tables) if is_there(alias, table_in_sql(table, alias))]
 
 
 def _tables(alias: str) -> list[str]:
