@@ -71,7 +71,7 @@ def test_migrate_makes_it_and_everything_finds_it(tmp_path: Path, monkeypatch: p
 
 
 def test_stopped_it_is_started_again_with_its_data(here: Path) -> None:
-    run("migrate")
+    answer("migrate", "--json")
     pid = answer("server", "start", "--json")["pid"]
     assert answer("server", "start", "--json")["pid"] == pid
     assert run("server", "stop").stdout.startswith("Stopped; data of PostgreSQL 18 in ")
