@@ -1,6 +1,35 @@
-"""The command ``fbs-db``."""
+"""The command ``fbs-db``: one module a family of commands."""
 
-from fbs_db.cli import adopt, docs, health, names, placement, schema, server, upkeep, worker
+from fbs_db.cli import (
+    adopt,
+    attach,
+    cleanup,
+    connect,
+    docs,
+    health,
+    later_names,
+    placement,
+    retention,
+    schema,
+    server,
+    tables,
+    worker,
+)
 from fbs_db.cli.base import main
 
-__all__ = ["adopt", "docs", "health", "main", "names", "placement", "schema", "server", "upkeep", "worker"]
+__all__ = [
+    "adopt",
+    "attach",
+    "cleanup",
+    "connect",
+    "docs",
+    "health",
+    "later_names",
+    "main",
+    "placement",
+    "retention",
+    "schema",
+    "server",
+    "tables",
+    "worker",
+]

@@ -345,7 +345,7 @@ def _in_the_way() -> str:
     """What to do where something depends on what is to be dropped."""
     return (
         "That is not of FBS, or one of the views of its later names. Drop it first, then type the same again."
-        f" The views: {wording.command('names', 'drop')}"
+        f" The views: {wording.command('later-names', 'drop')}"
     )
 
 

@@ -166,7 +166,7 @@ def test_without_fbs_the_error_says_what_to_type(empty: psycopg.Connection) -> N
 
 def test_cleanup_status_retry_and_sweep(host: psycopg.Connection) -> None:
     fbs_db.attach_host("tenants", "tenant", url_of(host))
-    assert "Nothing waits." in on(host, "cleanup", "status").stdout
+    assert "No clean-up waits." in on(host, "cleanup", "status").stdout
     host.execute("alter table fbs_custom_fields rename to away")
     host.execute("delete from tenants where id <= 3")
     status = on(host, "cleanup", "status").stdout

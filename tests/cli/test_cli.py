@@ -41,10 +41,10 @@ def test_migrate_shows_each_file_and_then_has_nothing_to_do(empty: psycopg.Conne
     first = on(empty, "migrate")
     assert first.exit_code == 0
     assert [line.split()[0] for line in first.stdout.splitlines()[:-1]] == [file.id for file in files.load()]
-    assert first.stdout.splitlines()[-1].startswith(f"{len(ALL)} files applied in ")
+    assert first.stdout.splitlines()[-1].startswith(f"{len(ALL)} migrations applied in ")
     second = on(empty, "migrate")
     assert second.exit_code == 0
-    assert second.stdout.startswith(f"Nothing to do: {ALL[-1]} is in force in ")
+    assert second.stdout.startswith(f"Nothing to do: {ALL[-1]} is applied in ")
 
 
 def test_migrate_answers_in_json(empty: psycopg.Connection) -> None:
@@ -57,7 +57,7 @@ def test_migrate_answers_in_json(empty: psycopg.Connection) -> None:
 def test_the_dry_run_prints_sql_and_changes_nothing(empty: psycopg.Connection) -> None:
     result = on(empty, "migrate", "--dry-run")
     assert result.exit_code == 0
-    assert "-- Locks on tables that exist already: none" in result.stdout
+    assert "-- Locks on existing tables: none" in result.stdout
     assert all(file.sql.strip() in result.stdout for file in files.load())
     assert catalog(empty) == {}
     assert answer(on(empty, "migrate", "--dry-run", "--json"))["pending"] == [file.id for file in files.load()]
@@ -70,10 +70,10 @@ def test_status(empty: psycopg.Connection) -> None:
     result = on(empty, "status")
     assert result.exit_code == 0
     assert "0003_msme_models        msme        applied" in result.stdout
-    assert f"{len(ALL) - 3} files pending. Apply with: fbs-db --database '{url_of(empty)}' migrate" in result.stdout
+    assert f"{len(ALL) - 3} migrations pending. Apply with: fbs-db --database '{url_of(empty)}' migrate" in result.stdout
     empty.execute("create schema elsewhere")
     empty.commit()
-    assert "installed in schema public too" in on(empty, "status", "--schema", "elsewhere").stdout
+    assert "FBS is also installed in schema public." in on(empty, "status", "--schema", "elsewhere").stdout
     on(empty, "migrate")
     assert "Everything is applied." in on(empty, "status").stdout
     assert answer(on(empty, "status", "--json"))["pending"] == []
