@@ -104,8 +104,8 @@ def _show_swept(swept: list[Swept]) -> None:
         click.echo("No host table is attached.")
     for row in swept:
         name = f"{row.model_name} in {row.target}" if row.target else row.model_name
-        found = f"{row.orphans:,} gone, {counted(row.touched or 0, 'row')} cleaned up"
-        click.echo(f"  {name}: {row.error or found}")
+        found = row.error or f"{row.orphans:,} gone, {counted(row.touched or 0, 'row')} cleaned up"
+        click.echo(f"  {name}: {found}")
 
 
 def _now_and_then(seconds: float = 1) -> Callable[[Progress], None]:

@@ -1,4 +1,4 @@
-"""What Django's settings say of FBS: the dictionary ``FBS_DB``, and ``DATABASES``.
+"""The dictionary ``FBS_DB`` of a host's Django settings, with the ``DATABASES`` it names.
 
 FBS_DB = {
     "DATABASES": {"default": {"SCHEMA": "fbs"}, "licences": {"COMPONENTS": ["licensing"]}},
@@ -10,109 +10,101 @@ FBS_DB = {
 
 from __future__ import annotations
 
-import os
 import re
-import shlex
 import sys
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from psycopg import conninfo, pq
 
-from fbs_db import wording
 from fbs_db.database.config import DEFAULT, Config, DatabaseConfig, parse
 from fbs_db.errors import UsageError
 
 SOURCE = "FBS_DB in Django's settings"
-#: What entries of INSTALLED_APPS for our app begin with: its module, or its class.
+#: Entries of INSTALLED_APPS for our app begin with it: they name its module or its class.
 _APP = "fbs_db.django"
 _KEYS = ("DATABASES", "HOSTS", "SIGNALS", "LATER_NAMES")
 
 
-def setting() -> Mapping[str, Any]:
-    """The dictionary itself; empty where the host sets none.
+def value_of(key: str) -> Any:
+    """The value that FBS_DB has under a key; None where it has none.
 
     Raises:
-        UsageError: it is none, or holds what nobody understands.
+        UsageError: FBS_DB is no dictionary, has an unknown key, or SIGNALS or LATER_NAMES is no boolean.
     """
     from django.conf import settings
 
-    said = getattr(settings, "FBS_DB", {})
-    strange = [f"{key}" for key in said if key not in _KEYS] if isinstance(said, Mapping) else [repr(said)]
-    if strange:
-        raise UsageError(
-            f"{SOURCE} says what fbs-db does not know: {', '.join(strange)}.",
-            hint=f"It is a dictionary with the keys {', '.join(_KEYS)}.",
-        )
-    for key in ("SIGNALS", "LATER_NAMES"):
-        if not isinstance(said.get(key), bool | None):
-            raise UsageError(f"{SOURCE}: {key} is {said[key]!r}.", hint="Write True or False, or leave it out.")
-    return said
+    values = getattr(settings, "FBS_DB", {})
+    hint = f"It is a dictionary with the keys {', '.join(_KEYS)}."
+    if not isinstance(values, Mapping):
+        raise UsageError(f"{SOURCE} is {values!r}.", hint=hint)
+    if unknown := [f"{key}" for key in values if key not in _KEYS]:
+        raise UsageError(f"{SOURCE}: unknown key {', '.join(unknown)}.", hint=hint)
+    for flag in ("SIGNALS", "LATER_NAMES"):
+        if not isinstance(values.get(flag), bool | None):
+            raise UsageError(f"{SOURCE}: {flag} is {values[flag]!r}.", hint="Write True or False, or leave it out.")
+    return values.get(key)
 
 
-def said_of(key: str) -> Any:
-    """What the dictionary holds under a key; None where it holds nothing.
+def load() -> Config:
+    """The configured databases, each as Django connects to it.
+
+    The user table and the type of its key are those of AUTH_USER_MODEL.
 
     Raises:
-        UsageError: it makes no sense.
+        UsageError: FBS_DB is wrong, or Django cannot connect to one of its databases.
     """
-    return setting().get(key)
+    databases = {
+        alias: _with_users(replace(config, url=connection_string(alias)))
+        for alias, config in without_connections().items()
+    }
+    return Config(databases, SOURCE, definite=True)
 
 
-def read() -> Config:
-    """The databases that the settings tell of, each as Django connects to it.
-
-    The user table, and the type of its key, are those of AUTH_USER_MODEL.
-
-    Raises:
-        UsageError: the settings say what makes no sense.
-    """
-    known = {alias: _with_users(replace(config, url=connection_string(alias))) for alias, config in placement().items()}
-    return Config(known, SOURCE, definite=True)
-
-
-def placement() -> Mapping[str, DatabaseConfig]:
-    """What the settings place where, before anything is asked of Django's connections.
+def without_connections() -> Mapping[str, DatabaseConfig]:
+    """The configured databases by alias, as far as they are known without Django's connections.
 
     Raises:
-        UsageError: the settings say what makes no sense.
+        UsageError: FBS_DB is wrong.
     """
     from django.conf import settings
 
-    tables = said_of("DATABASES")
+    tables = value_of("DATABASES")
     if tables is None or tables == {}:
         tables = {DEFAULT: {}}
     if not isinstance(tables, Mapping) or not all(isinstance(table, Mapping) for table in tables.values()):
         raise UsageError(f"{SOURCE}: DATABASES is not a dictionary of dictionaries.", hint='Like {"default": {}}.')
     if unknown := [f"{alias}" for alias in tables if alias not in settings.DATABASES]:
         raise UsageError(
-            f"{SOURCE}: DATABASES names {', '.join(unknown)}, which Django's DATABASES does not.",
-            hint=f"There are: {', '.join(settings.DATABASES)}.",
+            f"{SOURCE}: DATABASES names {', '.join(unknown)}, but Django's DATABASES does not.",
+            hint=f"Django's DATABASES has: {', '.join(settings.DATABASES)}.",
         )
-    said = {alias: {f"{key}".lower(): value for key, value in table.items()} for alias, table in tables.items()}
+    lowered = {alias: {f"{key}".lower(): value for key, value in table.items()} for alias, table in tables.items()}
     ways = ("url", "env", "service")
-    if strange := [f"databases.{alias}.{way}" for alias, table in said.items() for way in ways if way in table]:
+    if unknown := [f"databases.{alias}.{way}" for alias, table in lowered.items() for way in ways if way in table]:
         raise UsageError(
-            f"{SOURCE} says what fbs-db does not know: {', '.join(strange)}.",
-            hint="Django's DATABASES says how to connect. FBS_DB names its aliases.",
+            f"{SOURCE}: unknown key {', '.join(unknown)}.",
+            hint="FBS_DB names aliases. Django's DATABASES holds the way to connect.",
         )
-    places = parse({"databases": {alias: {**table, "service": alias} for alias, table in said.items()}}, SOURCE)
+    config = parse({"databases": {alias: {**table, "service": alias} for alias, table in lowered.items()}}, SOURCE)
     return {
-        alias: replace(config, service=None, schema=config.schema or _schema_of(alias))
-        for alias, config in places.databases.items()
+        alias: replace(database, service=None, schema=database.schema or _schema_of(alias))
+        for alias, database in config.databases.items()
     }
 
 
-def read_from_command(directory: Path) -> Config:
-    """What `read` answers in a process that is not the host's own, with DJANGO_SETTINGS_MODULE set.
+def load_in_command(directory: Path) -> Config:
+    """What `load` gives, in a process that is not the host's own, with DJANGO_SETTINGS_MODULE set.
+
+    Parameters:
+        directory: where the host's manage.py is.
 
     Raises:
-        UsageError: Django, or the host's settings, cannot be loaded, or FBS_DB makes no sense.
+        UsageError: Django or the host's settings cannot be loaded, or FBS_DB is wrong.
     """
-    sys.path.insert(0, str(directory))  # as the host's manage.py has it
+    sys.path.insert(0, str(directory))  # as for the host's manage.py
     try:
         import django
         from django.conf import settings
@@ -122,19 +114,19 @@ def read_from_command(directory: Path) -> Config:
         django.setup()
     except Exception as error:
         raise UsageError(
-            f"DJANGO_SETTINGS_MODULE is set, and the host cannot be loaded: {type(error).__name__}: {error}",
-            hint="Correct it, or unset it; fbs-db.toml goes before it.",
+            f"DJANGO_SETTINGS_MODULE is set, but the host cannot be loaded: {type(error).__name__}: {error}",
+            hint="Correct the settings, or unset the variable. An fbs-db.toml takes precedence over it.",
         ) from error
     from django.apps import apps
 
     for app in apps.get_app_configs():
-        if app.name == _APP:  # else the host may be taking FBS out
+        if app.name == _APP:  # without it HOSTS may name models of apps that are removed
             app.require_hosts()
-    return read()
+    return load()
 
 
 def connection_string(alias: str) -> str:
-    """How Django connects to a database, as libpq has it.
+    """A connection string of libpq for the database that Django has under an alias.
 
     Raises:
         UsageError: it is not PostgreSQL, or Django cannot connect to it.
@@ -151,31 +143,19 @@ def connection_string(alias: str) -> str:
         ) from error
     if wrapper.vendor != "postgresql":
         raise UsageError(
-            f"{SOURCE}: database {alias} is {wrapper.display_name}, and FBS lives in PostgreSQL.",
-            hint='Name one that is: "DATABASES": {"alias": {}}.',
+            f"{SOURCE}: database {alias} is {wrapper.display_name}. FBS needs PostgreSQL.",
+            hint='Name a PostgreSQL database: "DATABASES": {"alias": {}}.',
         )
     libpq = {option.keyword.decode() for option in pq.Conninfo.get_defaults()}
     given = {key: str(value) for key, value in params.items() if key in libpq and value}
     if role := wrapper.settings_dict["OPTIONS"].get("assume_role"):
-        quoted = role.replace("\\", "\\\\").replace(" ", "\\ ")
-        given["options"] = f"{given.get('options', '')} -c role={quoted}".strip()
+        escaped = role.replace("\\", "\\\\").replace(" ", "\\ ")
+        given["options"] = f"{given.get('options', '')} -c role={escaped}".strip()
     return conninfo.make_conninfo("", **given)
 
 
-def as_typed(alias: str | None) -> AbstractContextManager[None]:
-    """A block in which messages name a database as a shell in the host's directory has to."""
-    module = os.environ.get("DJANGO_SETTINGS_MODULE")
-    environment = f"DJANGO_SETTINGS_MODULE={shlex.quote(module)}" if module else ""
-    return wording.given(database=alias, environment=environment)
-
-
-def migrate_command(alias: str) -> str:
-    """What installs FBS in a database of Django's, to be pasted into a shell."""
-    return f"python manage.py migrate --database {shlex.quote(alias)}"
-
-
-def quoted(table: str, alias: str) -> str:
-    """A table's name as it stands in SQL, with its schema where ``db_table`` names one: ``hr"."person``."""
+def table_in_sql(table: str, alias: str) -> str:
+    """A table's name for SQL, quoted where needed, with the schema if ``db_table`` names one: ``hr"."person``."""
     from django.db import connections
 
     parts = connections[alias].ops.quote_name(table)[1:-1].split('"."')
@@ -183,7 +163,7 @@ def quoted(table: str, alias: str) -> str:
 
 
 def _schema_of(alias: str) -> str | None:
-    """Where Django makes its own tables, if OPTIONS lead it away from ``public``: FBS's belong beside them."""
+    """The schema in which Django makes its tables, if OPTIONS set a search_path without ``public``."""
     from django.conf import settings
 
     options = str(settings.DATABASES[alias].get("OPTIONS", {}).get("options", ""))
@@ -195,7 +175,7 @@ def _schema_of(alias: str) -> str | None:
 
 
 def is_per_tenant(model: Any) -> bool:
-    """Whether a model has a table in each tenant's schema, as django-tenants and its kin keep it."""
+    """Whether a model has a table in each tenant's schema, as with django-tenants."""
     from django.conf import settings
 
     engines = [database.get("ENGINE") or "" for database in settings.DATABASES.values()]
@@ -211,7 +191,7 @@ def is_per_tenant(model: Any) -> bool:
 
 
 def _with_users(config: DatabaseConfig) -> DatabaseConfig:
-    """With the user table where Django keeps it here, and always with the type of its key."""
+    """The database with the type of the users' key, and with the user table if Django keeps it there."""
     from django.apps import apps
     from django.contrib.auth import get_user_model
     from django.db import connections, router
@@ -222,6 +202,6 @@ def _with_users(config: DatabaseConfig) -> DatabaseConfig:
     here = router.allow_migrate_model(config.name, users) and not is_per_tenant(users)
     return replace(
         config,
-        user_table=config.user_table or (quoted(users._meta.db_table, config.name) if here else None),
+        user_table=config.user_table or (table_in_sql(users._meta.db_table, config.name) if here else None),
         user_key_type=config.user_key_type or users._meta.pk.rel_db_type(connections[config.name]),
     )

@@ -44,7 +44,7 @@ def read(directory: Path | None = None) -> Config:
                 "DJANGO_SETTINGS_MODULE is set, and Django is not installed.",
                 hint="Type: pip install 'fbs-db[django]'  Or unset the variable.",
             )
-        return django_settings.read_from_command(directory)
+        return django_settings.load_in_command(directory)
     return Config()
 
 

@@ -110,7 +110,7 @@ def test_orphans_are_told_and_repaired_only_when_asked(host: psycopg.Connection)
     rows = answer(on(host, "attach", "users", "people", "--json"))
     assert len(rows) == 22
     assert all(row["validated"] and row["orphans"] == 0 for row in rows)
-    assert on(host, "detach", "users").stdout == "22 columns untied.\n"
+    assert on(host, "detach", "users").stdout == "22 user columns untied.\n"
     assert on(host, "detach", "users").stdout == "Users were not attached.\n"
 
 

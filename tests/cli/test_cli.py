@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import psycopg
 import pytest
 from click.testing import CliRunner, Result
@@ -70,7 +72,9 @@ def test_status(empty: psycopg.Connection) -> None:
     result = on(empty, "status")
     assert result.exit_code == 0
     assert "0003_msme_models        msme        applied" in result.stdout
-    assert f"{len(ALL) - 3} migrations pending. Apply with: fbs-db --database '{url_of(empty)}' migrate" in result.stdout
+    assert (
+        f"{len(ALL) - 3} migrations pending. Apply with: fbs-db --database '{url_of(empty)}' migrate" in result.stdout
+    )
     empty.execute("create schema elsewhere")
     empty.commit()
     assert "FBS is also installed in schema public." in on(empty, "status", "--schema", "elsewhere").stdout
@@ -202,13 +206,50 @@ def test_psql_opens_on_the_schema(installed: psycopg.Connection) -> None:
     assert said("--schema", "My fbs", "-Atc", "show search_path") == '"My fbs"'
 
 
-def test_every_command_explains_itself() -> None:
-    for command in ([], ["migrate"], ["rollback"], ["status"], ["accept"], ["tables"], ["describe"], ["url"], ["psql"],
-                    ["server"], ["server", "start"], ["server", "stop"], ["server", "status"]):  # fmt: skip
-        result = run(*command, "--help")
-        assert result.exit_code == 0
-        assert len(result.stdout.splitlines()) > 4
+def groups(command: click.Command, *path: str) -> list[tuple[str, ...]]:
+    """The words of each command, with those of groups and of the program itself."""
+    own = command.commands.items() if isinstance(command, click.Group) else ()
+    return [path, *(words for name, one in own for words in groups(one, *path, name))]
+
+
+@pytest.mark.parametrize("words", groups(main), ids=" ".join)
+def test_every_command_explains_itself(words: tuple[str, ...]) -> None:
+    result = run(*words, "--help", terminal_width=80)
+    assert result.exit_code == 0
+    assert len(result.stdout.splitlines()) > 4
+    _, _, listed = result.stdout.partition("Commands:\n")
+    assert "..." not in listed, "each command has one sentence that fits"
+
+
+def test_the_help_tells_of_exit_codes_and_completion() -> None:
+    printed = run("--help").stdout
+    for code in (0, 1, 2, 130, 143):
+        assert re.search(rf"^ +{code}  +\w", printed, re.MULTILINE)
+    (line,) = re.findall(r"_FBS_DB_COMPLETE=(\w+) (fbs-db)", printed)
+    done = run(prog_name=line[1], env={"_FBS_DB_COMPLETE": line[0], "PATH": os.environ["PATH"]})
+    assert "complete -o nosort -F" in done.stdout
+    asked = {"_FBS_DB_COMPLETE": "bash_complete", "COMP_WORDS": "fbs-db later", "COMP_CWORD": "1"}
+    assert run(prog_name="fbs-db", env=asked).stdout == "plain,later-names\n"
+
+
+def test_the_version() -> None:
     assert run("--version").stdout == f"fbs-db, version {fbs_db.__version__}\n"
+
+
+def test_verbose_shows_notices_and_twice_every_statement_with_its_time(installed: psycopg.Connection) -> None:
+    command = [sys.executable, "-m", "fbs_db", "--database", url_of(installed)]
+
+    def log(*options: str) -> str:
+        words = [*command, *options, "settings", "cleanup", "queue"]
+        done = subprocess.run(
+            words, check=True, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
+        )
+        assert done.stdout.startswith("cleanup = queue")
+        return done.stderr
+
+    update = r"^ +\d+\.\d ms  update \S*fbs_settings set value = %s"
+    assert re.search(update, log("-vv"), re.MULTILINE)
+    assert log("-v") == log() == ""
 
 
 def test_colours_can_be_switched_off(installed: psycopg.Connection) -> None:

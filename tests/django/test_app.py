@@ -365,18 +365,18 @@ def test_receivers_of_fbs_are_switched_off(project: Project) -> None:
 @pytest.mark.parametrize(
     ("said", "says"),
     [
-        ([], "FBS_DB in Django's settings says what fbs-db does not know: []"),
-        ({"HOST": {}}, "does not know: HOST."),
+        ([], "FBS_DB in Django's settings is []."),
+        ({"HOST": {}}, "FBS_DB in Django's settings: unknown key HOST."),
         ({"HOSTS": ["rentals.Tenant"]}, "HOSTS is not a dictionary of dictionaries"),
         ({"HOSTS": {"rentals.Tennant": {}}}, "HOSTS: rentals.Tennant: App 'rentals' doesn't have a 'Tennant' model."),
         ({"HOSTS": {"Tenant": {}}}, "Name a model as app_label.Model, such as tenants.Tenant"),
-        ({"HOSTS": {"rentals.Tenant": {"key": "id"}}}, "has the unknown key."),
+        ({"HOSTS": {"rentals.Tenant": {"key": "id"}}}, "HOSTS: rentals.Tenant: unknown key key."),
         ({"HOSTS": {"rentals.Tenant": {"KEY": "nr"}}}, "has no field named 'nr'"),
         (
             {"HOSTS": {"rentals.Tenant": {}, "rentals.Room": {"MODEL_NAME": "rentals.tenant"}}},
-            "two models with one MODEL_NAME",
+            "Two models in HOSTS have the same MODEL_NAME.",
         ),
-        ({"DATABASES": {"elsewhere": {}}}, "names elsewhere, which Django's DATABASES does not"),
+        ({"DATABASES": {"elsewhere": {}}}, "names elsewhere, but Django's DATABASES does not"),
         ({"DATABASES": {"default": {"COMPONENTS": ["msme"]}}}, "no database holds approvals"),
         ({"DATABASES": {"default": {"TABLES": "x"}}}, "does not know: databases.default.tables"),
     ],
@@ -456,7 +456,7 @@ def test_a_database_that_is_not_there(newest: Project) -> None:
     gone = replace(newest, databases={"default": "nowhere_at_all"})
     printed = gone.manage("fbs_check", code=2)
     assert 'database "nowhere_at_all" does not exist' in printed
-    assert "could not be looked at" in gone.manage("check", "--database", "default", code=1)
+    assert "could not be checked" in gone.manage("check", "--database", "default", code=1)
 
 
 @pytest.mark.slow

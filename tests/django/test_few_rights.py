@@ -56,7 +56,7 @@ def test_djangos_check_names_the_right_that_is_missing(role: str, newest: Projec
     printed = as_role(newest).run("manage.py", "check", "--database", "default", code=1)
     assert "Traceback" not in printed
     assert "(fbs_db.E110)" in printed, "what the catalogs tell"
-    assert "(fbs_db.W005) FBS in default: whether your models are attached could not be looked at" in printed
+    assert "(fbs_db.W005) FBS in default: could not check whether your models are attached" in printed
     assert f"grant select on fbs_hosts to {ROLE};" in printed
     assert (f"grant usage on schema public to {ROLE};" in printed) is not usage
     assert "(fbs_db.W122)" not in printed, "which nobody could know"

@@ -12,20 +12,20 @@ from tests.support.servers import Server
 
 #: What FBS_DB says, as Python has it, and what the error says.
 WRONG = [
-    ("None", "FBS_DB in Django's settings says what fbs-db does not know: None."),
-    ("[]", "does not know: []."),
-    ("'default'", "does not know: 'default'."),
-    ("{'WRONG': 1}", "does not know: WRONG."),
-    ("{1: {}}", "does not know: 1."),
+    ("None", "FBS_DB in Django's settings is None."),
+    ("[]", "FBS_DB in Django's settings is []."),
+    ("'default'", "FBS_DB in Django's settings is 'default'."),
+    ("{'WRONG': 1}", "unknown key WRONG."),
+    ("{1: {}}", "unknown key 1."),
     ("{'DATABASES': []}", "DATABASES is not a dictionary of dictionaries."),
     ("{'DATABASES': ''}", "DATABASES is not a dictionary of dictionaries."),
     ("{'DATABASES': 5}", "DATABASES is not a dictionary of dictionaries."),
     ("{'DATABASES': {'default': None}}", "DATABASES is not a dictionary of dictionaries."),
-    ("{'DATABASES': {'elsewhere': {}}}", "DATABASES names elsewhere, which Django's DATABASES does not."),
-    ("{'DATABASES': {5: {}, None: {}}}", "DATABASES names 5, None, which Django's DATABASES does not."),
+    ("{'DATABASES': {'elsewhere': {}}}", "DATABASES names elsewhere, but Django's DATABASES does not."),
+    ("{'DATABASES': {5: {}, None: {}}}", "DATABASES names 5, None, but Django's DATABASES does not."),
     ("{'DATABASES': {'default': {5: 1}}}", "does not know: databases.default.5."),
     ("{'DATABASES': {'default': {'TABLES': 'x'}}}", "does not know: databases.default.tables."),
-    ("{'DATABASES': {'default': {'URL': 'postgresql:///x'}}}", "does not know: databases.default.url."),
+    ("{'DATABASES': {'default': {'URL': 'postgresql:///x'}}}", "unknown key databases.default.url."),
     ("{'DATABASES': {'default': {'SCHEMA': 5}}}", "databases.default.schema is not a text."),
     ("{'DATABASES': {'default': {'USER_TABLE': ''}}}", "databases.default.user_table is not a text."),
     ("{'DATABASES': {'default': {'USER_KEY_TYPE': 'serial'}}}", "databases.default.user_key_type is 'serial'."),
@@ -42,8 +42,8 @@ WRONG = [
     ("{'HOSTS': {'': {}}}", "HOSTS: : not enough values to unpack"),
     ("{'HOSTS': {5: {}}}", "HOSTS: 5: 5 is not the name of a model."),
     ("{'HOSTS': {None: {}}}", "HOSTS: None: None is not the name of a model."),
-    ("{'HOSTS': {'rentals.Tenant': {'key': 'id'}}}", "HOSTS: rentals.Tenant has the unknown key."),
-    ("{'HOSTS': {'rentals.Tenant': {5: 'id'}}}", "HOSTS: rentals.Tenant has the unknown 5."),
+    ("{'HOSTS': {'rentals.Tenant': {'key': 'id'}}}", "HOSTS: rentals.Tenant: unknown key key."),
+    ("{'HOSTS': {'rentals.Tenant': {5: 'id'}}}", "HOSTS: rentals.Tenant: unknown key 5."),
     ("{'HOSTS': {'rentals.Tenant': {'KEY': 'number'}}}", "Tenant has no field named 'number'"),
     ("{'HOSTS': {'rentals.Tenant': {'KEY': 5}}}", "HOSTS: rentals.Tenant: KEY is 5."),
     ("{'HOSTS': {'rentals.Tenant': {'KEY': []}}}", "HOSTS: rentals.Tenant: KEY is []."),
@@ -121,7 +121,7 @@ def test_databases_that_django_cannot_connect_to(host: Guided) -> None:
         ({"NAME": ""}, "FBS_DB in Django's settings: Django cannot connect to database default"),
         (
             {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"},
-            "database default is SQLite, and FBS lives in PostgreSQL.",
+            "database default is SQLite. FBS needs PostgreSQL.",
         ),
     ):
         wrong = host.having(databases={"default": host.place("default", **place)})
