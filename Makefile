@@ -38,8 +38,9 @@ format: $(VENV)/.dev ## Bring code and SQL into shape
 psql: $(VENV)/.embedded ## Look around in psql (ARGS="-c '\\dt'" for one command)
 	@$(BIN)/fbs-db psql $(ARGS)
 
-schema: $(VENV)/.dev ## Write anew what is generated from sql/: reference, present schema, snapshot
+schema: $(VENV)/.dev ## Write anew what is generated: reference, present schema, snapshot, guide to errors
 	@$(BIN)/python scripts/write_schema.py
+	@$(BIN)/python scripts/write_errors.py
 	@$(BIN)/python scripts/write_reads.py
 
 bench: $(VENV)/.dev ## Measure against peers; takes minutes

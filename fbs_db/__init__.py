@@ -17,12 +17,15 @@ if TYPE_CHECKING:
     from fbs_db.adoption import AdoptReport, adopt
     from fbs_db.cleanup.attachments import purge_files, remover
     from fbs_db.cleanup.hosts import attach_host, detach_host, list_hosts
+    from fbs_db.cleanup.queue import cleanup_status
     from fbs_db.cleanup.retention import purge
-    from fbs_db.cleanup.work import cleanup_status, retry_cleanup, run_cleanup, sweep_orphans
+    from fbs_db.cleanup.sweep import sweep_orphans
+    from fbs_db.cleanup.worker import retry_cleanup, run_cleanup
     from fbs_db.docs import write_docs
     from fbs_db.health.check import CheckReport, Finding, check
     from fbs_db.health.repair import RepairReport, repair
-    from fbs_db.places.move import MoveReport, drop_moved, move
+    from fbs_db.places.kept import drop_moved
+    from fbs_db.places.move import MoveReport, move
     from fbs_db.places.show import PlacedTable, placement
     from fbs_db.reads import connect, connect_async
     from fbs_db.reports import DryRunReport, MigrateReport, StatusReport
@@ -87,12 +90,15 @@ _HOMES = {
     "adoption": "AdoptReport adopt",
     "cleanup.attachments": "purge_files remover",
     "cleanup.hosts": "attach_host detach_host list_hosts",
+    "cleanup.queue": "cleanup_status",
     "cleanup.retention": "purge",
-    "cleanup.work": "cleanup_status retry_cleanup run_cleanup sweep_orphans",
+    "cleanup.sweep": "sweep_orphans",
+    "cleanup.worker": "retry_cleanup run_cleanup",
     "docs": "write_docs",
     "health.check": "CheckReport Finding check",
     "health.repair": "RepairReport repair",
-    "places.move": "MoveReport drop_moved move",
+    "places.kept": "drop_moved",
+    "places.move": "MoveReport move",
     "places.show": "PlacedTable placement",
     "reads": "connect connect_async",
     "reports": "DryRunReport MigrateReport StatusReport",

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Literal
 
-from fbs_db.errors import MigrationError
+from fbs_db.errors import FbsDbError, MigrationError
 
 Operation = Literal["apply", "rollback", "accept"]
 State = Literal["applied", "pending", "edited", "missing"]
 
 
 @dataclass(frozen=True)
-class Step:
+class Report:
+    """Base of the rows and reports that the functions return."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as plain values, as ``--json`` prints it."""
+        return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Report | FbsDbError):
+        return value.as_dict()
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return value
+
+
+@dataclass(frozen=True)
+class Step(Report):
     """One file applied, undone or accepted.
 
     Attributes:
@@ -49,7 +66,7 @@ def silent(progress: Progress) -> None:
 
 
 @dataclass(frozen=True)
-class UserColumn:
+class UserColumn(Report):
     """One of FBS's columns that hold a user's key.
 
     Attributes:
@@ -66,13 +83,9 @@ class UserColumn:
     orphans: int
     validated: bool
 
-    def as_dict(self) -> dict[str, Any]:
-        """The row as plain values, as ``--json`` prints it."""
-        return asdict(self)
-
 
 @dataclass(frozen=True)
-class PlannedColumn:
+class PlannedColumn(Report):
     """A user column that a run would look at, once it is tied.
 
     Attributes:
@@ -89,7 +102,7 @@ class PlannedColumn:
 
 
 @dataclass(frozen=True)
-class MigrateReport:
+class MigrateReport(Report):
     """What a run did.
 
     Attributes:
@@ -111,13 +124,9 @@ class MigrateReport:
     users: tuple[UserColumn, ...] = ()
     user_table: str = ""
 
-    def as_dict(self) -> dict[str, Any]:
-        """The report as plain values, as ``--json`` prints it."""
-        return asdict(self)
-
 
 @dataclass(frozen=True)
-class TableLock:
+class TableLock(Report):
     """A lock that a file takes on a table that is there before it.
 
     Attributes:
@@ -134,7 +143,7 @@ class TableLock:
 
 
 @dataclass(frozen=True)
-class DryRunReport:
+class DryRunReport(Report):
     """What a run would do.
 
     Attributes:
@@ -158,13 +167,9 @@ class DryRunReport:
     users: tuple[PlannedColumn, ...] = ()
     user_table: str = ""
 
-    def as_dict(self) -> dict[str, Any]:
-        """The report as plain values, as ``--json`` prints it."""
-        return asdict(self)
-
 
 @dataclass(frozen=True)
-class MigrationStatus:
+class MigrationStatus(Report):
     """One migration, as the files and the history have it.
 
     Attributes:
@@ -190,7 +195,7 @@ class MigrationStatus:
 
 
 @dataclass(frozen=True)
-class StatusReport:
+class StatusReport(Report):
     """What is in force in a database, and what is not.
 
     Attributes:
@@ -213,19 +218,12 @@ class StatusReport:
         return tuple(row.migration_id for row in self.migrations if row.state == "pending")
 
     def as_dict(self) -> dict[str, Any]:
-        """The report as plain values, as ``--json`` prints it."""
-        return {
-            "database": self.database,
-            "schema": self.schema,
-            "pending": list(self.pending),
-            "migrations": [asdict(row) for row in self.migrations],
-            "problems": [error.as_dict() for error in self.problems],
-            "elsewhere": list(self.elsewhere),
-        }
+        head = {"database": self.database, "schema": self.schema, "pending": list(self.pending)}
+        return head | super().as_dict()
 
 
 @dataclass(frozen=True)
-class Table:
+class Table(Report):
     """One of FBS's tables.
 
     Attributes:
@@ -244,13 +242,9 @@ class Table:
     size: int
     comment: str
 
-    def as_dict(self) -> dict[str, Any]:
-        """The row as plain values, as ``--json`` prints it."""
-        return asdict(self)
-
 
 @dataclass(frozen=True)
-class Column:
+class Column(Report):
     """A column of a table: name, type, whether it may be empty, default, comment."""
 
     name: str
@@ -261,7 +255,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class TableDescription:
+class TableDescription(Report):
     """A table in full.
 
     Attributes:
@@ -283,7 +277,3 @@ class TableDescription:
     indexes: tuple[tuple[str, str], ...]
     triggers: tuple[tuple[str, str], ...]
     referenced_by: tuple[tuple[str, str], ...]
-
-    def as_dict(self) -> dict[str, Any]:
-        """The description as plain values, as ``--json`` prints it."""
-        return asdict(self)

@@ -1,41 +1,24 @@
-"""Servers once a session, the schema once into a template, a clone of it for each test that needs one."""
+"""What every test can ask for: servers, started once; databases, each a clone; copies of Django projects."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
 
 import fbs_db
 from fbs_db import files
-from tests.hosts.versions import PYTHONS, Failed, Missing, python_with_django, runs_here
-from tests.support.servers import Clones, Server, find_binaries, running
+from tests.support.clones import CloneOf, Clones, Make
+from tests.support.connections import Connect, url_of
+from tests.support.projects import Project, projects
+from tests.support.servers import Server, find_binaries, running
+from tests.support.versions import DJANGOS, MAJORS, NEWEST, ON_EACH
 
-#: PostgreSQL as supported. What these modules test runs on each, all else on the oldest and the newest.
-MAJORS = (15, 16, 17, 18)
-ON_EACH = ("schema/test_schema", "schema/test_migrate", "health/test_health", "cleanup/test_cleanup")
-#: Versions of Django; tests with any but the newest that runs here are for ``make test-all``.
-NEWEST = max(filter(runs_here, PYTHONS), default=max(PYTHONS), key=lambda version: [*map(int, version.split("."))])
 #: What is a host's own, run by the tests in its process.
 collect_ignore_glob = ["hosts/*"]
-
-
-def old_django(version: str) -> list[pytest.MarkDecorator]:
-    """The mark of what runs with a Django, where it is not the newest."""
-    return [pytest.mark.old_django] if version != NEWEST else []
-
-
-DJANGOS = [pytest.param(version, marks=old_django(version), id=version) for version in PYTHONS]
-
-
-def sampled(values: Iterable[Any], each: int) -> list[Any]:
-    """Parameters of one kind, of which one in some is not slow."""
-    slow = pytest.mark.slow
-    return [pytest.param(value, marks=[slow] if number % each else []) for number, value in enumerate(values)]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -86,10 +69,6 @@ def pg16() -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def pg15() -> Iterator[Server]:
     yield from _server(15)
-
-
-Make = Callable[[str], object]
-CloneOf = Callable[[str, int, Make], Iterator[psycopg.Connection]]
 
 
 @pytest.fixture(scope="session")
@@ -156,7 +135,7 @@ def sql_copy(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def second(pg18: Server) -> Iterator[Callable[[psycopg.Connection], psycopg.Connection]]:
+def second(pg18: Server) -> Iterator[Connect]:
     """Opens further connections to the database of the first, in autocommit."""
     opened: list[psycopg.Connection] = []
 
@@ -169,24 +148,26 @@ def second(pg18: Server) -> Iterator[Callable[[psycopg.Connection], psycopg.Conn
         connection.close()
 
 
-def url_of(connection: psycopg.Connection) -> str:
-    """The connection string of a test's database, for another connection to it."""
-    info = connection.info
-    return f"postgresql://{info.user}@/{info.dbname}?host={info.host}&port={info.port}"
+@pytest.fixture
+def make(pg18: Server, tmp_path: Path) -> Iterator[Callable[..., Project]]:
+    """Makes a project for a version of Django, with a fresh database for each alias."""
+    with projects(pg18, tmp_path) as one:
+        yield one
 
 
-def django_or_skip(version: str) -> Path:
-    """An interpreter with this Django. The test is skipped where none runs it, and where it cannot be installed."""
-    return or_skip(lambda: python_with_django(version))
+@pytest.fixture(params=DJANGOS)
+def version(request: pytest.FixtureRequest) -> str:
+    """Each version of Django."""
+    return str(request.param)
 
 
-def or_skip(made: Callable[[], Path]) -> Path:
-    """An interpreter, if there is one."""
-    try:
-        return made()
-    except Missing as missing:
-        pytest.skip(str(missing))
-    except Failed as failed:
-        if os.environ.get("FBS_DB_TEST_EVERYTHING"):
-            pytest.fail(f"{failed}, and FBS_DB_TEST_EVERYTHING is set")
-        pytest.skip(str(failed))
+@pytest.fixture
+def project(version: str, make: Callable[..., Project]) -> Project:
+    """The project on each version of Django."""
+    return make(version)
+
+
+@pytest.fixture
+def newest(make: Callable[..., Project]) -> Project:
+    """The project on the newest Django."""
+    return make(NEWEST)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import psycopg
@@ -23,7 +23,7 @@ from fbs_db.database.session import NOTHING_CHANGED, Database, Session, open_ses
 from fbs_db.errors import AdoptionRefused, LockTimeout, PoolerRefused, ServerError, TargetError
 from fbs_db.health import check as health
 from fbs_db.health.check import CheckReport, Finding
-from fbs_db.reports import Progress, silent
+from fbs_db.reports import Progress, Report, silent
 from fbs_db.schema import snapshot
 from fbs_db.schema.history import Applied, Backend
 from fbs_db.schema.migrate import LOCK_WAIT, refuse_unfit
@@ -34,7 +34,7 @@ _UNCHECKED = "set local check_function_bodies = off;"
 
 
 @dataclass(frozen=True)
-class AdoptedTable:
+class AdoptedTable(Report):
     """One of the tables that FBS is to have.
 
     Attributes:
@@ -63,9 +63,12 @@ class AdoptedTable:
             return "missing"
         return "adapts" if self.renamed + self.added + self.changed + self.dropped else "matches"
 
+    def as_dict(self) -> dict[str, Any]:
+        return {**super().as_dict(), "state": self.state}
+
 
 @dataclass(frozen=True)
-class AdoptReport:
+class AdoptReport(Report):
     """What is, or was, done to make a schema managed.
 
     Attributes:
@@ -91,12 +94,6 @@ class AdoptReport:
     script: str
     adopted: bool = False
     check: CheckReport | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """The report as plain values, as ``--json`` prints it."""
-        values = asdict(replace(self, check=None))
-        tables = [{**asdict(table), "state": table.state} for table in self.tables]
-        return values | {"tables": tables, "check": self.check.as_dict() if self.check else None}
 
 
 def adopt(

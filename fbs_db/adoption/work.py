@@ -14,6 +14,7 @@ from fbs_db.database.session import Session
 from fbs_db.health import repair as mending
 from fbs_db.health.check import Finding
 from fbs_db.health.repair import Wanted
+from fbs_db.reports import Report
 from fbs_db.schema import snapshot
 from fbs_db.schema.snapshot import Key, Object
 
@@ -24,7 +25,7 @@ Action = Literal["rename", "add", "change", "drop"]
 
 
 @dataclass(frozen=True)
-class Change:
+class Change(Report):
     """Something that is done to a schema that is adopted.
 
     Attributes:

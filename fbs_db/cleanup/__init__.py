@@ -1,1 +1,1 @@
-"""What goes when host rows and users go."""
+"""Clean-up: FBS's rows when host rows and users are deleted."""

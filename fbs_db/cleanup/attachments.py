@@ -1,4 +1,4 @@
-"""Removing the stored files of attachments that were deleted."""
+"""Removing the stored files of deleted attachments."""
 
 from __future__ import annotations
 
@@ -6,41 +6,37 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psycopg
 from psycopg import pq
 
 from fbs_db.database.session import Database, Session, open_session
 from fbs_db.errors import UsageError
+from fbs_db.reports import Report
 
-#: A name as the bytes of a file system, also where the database knows no encoding and holds any bytes.
+#: A file name as the bytes that the file system has, in a database of encoding SQL_ASCII too.
 _BYTES = "convert_to(file, case getdatabaseencoding() when 'SQL_ASCII' then 'SQL_ASCII' else 'UTF8' end)"
-#: To walk through a directory no right to read it is needed, where the system can do so.
+#: O_PATH, where the system has it, needs no right to read the directory.
 _DIRECTORY = os.O_DIRECTORY | os.O_CLOEXEC | getattr(os, "O_PATH", os.O_RDONLY)
 
 
 @dataclass(frozen=True)
-class FilesReport:
-    """What was done with files of deleted attachments.
+class FilesReport(Report):
+    """What was done with the files of deleted attachments.
 
     Attributes:
-        removed: files that were removed from storage.
-        failed: file and reason of each that could not be removed, this time or before; they wait.
-        gone: files that were not there any more.
-        given_up: files that were left where they are, as was asked for.
+        removed: names of the files removed from storage.
+        failed: name and error of each file that could not be removed, now or before; they wait.
+        gone: names of the files that were not in storage any more.
+        given_up: names of the files left in storage, as the caller asked.
     """
 
     removed: tuple[str, ...]
     failed: tuple[tuple[str, str], ...]
     gone: tuple[str, ...] = ()
     given_up: tuple[str, ...] = ()
-
-    def as_dict(self) -> dict[str, Any]:
-        """The report as plain values, as ``--json`` prints it."""
-        return asdict(self)
 
 
 def purge_files(
@@ -50,23 +46,23 @@ def purge_files(
     give_up: Sequence[str] = (),
     schema: str | None = None,
 ) -> FilesReport:
-    """Remove the files that wait for it, through any storage.
+    """Remove the waiting files from any storage.
 
-    A file is removed at least once, never before the deletion of its attachment is
-    committed, and not while another attachment names it, in whatever words (``./a/x`` for
-    ``a/x``). Each is a transaction of its own.
+    A file waits from the commit that deletes its attachment. It is not removed while another
+    attachment names it, under another spelling too (``./a/x`` for ``a/x``). Each file is a
+    transaction; one whose transaction breaks is removed again.
 
     Parameters:
         delete: removes one file by its name, such as Django's ``default_storage.delete``.
-            A file that is gone already is no error to it, and it may return False to say
-            so; any exception lets the file wait.
+            It may return False for a file that is gone already; after an exception the
+            file waits.
         database, schema: as for `fbs_db.migrate`.
-        give_up: names of files that wait and are to be left where they are.
+        give_up: names of waiting files to take off the list and leave in storage.
 
     Raises:
-        UsageError: a file that is given up does not wait.
+        UsageError: a name in ``give_up`` does not wait; no file was removed.
 
-    Calls ``fbs_claim_files`` and ``fbs_file_done``.
+    Reads ``fbs_file_deletions``; calls ``fbs_claim_files`` and ``fbs_file_done``.
     """
     removed: list[str] = []
     gone: list[str] = []
@@ -99,7 +95,7 @@ def purge_files(
 
 
 def _deleted(delete: Callable[[str], object], name: str, removed: list[str], gone: list[str]) -> str | None:
-    """What went wrong; None where nothing did."""
+    """Delete one file, and return the error; None where there was none."""
     try:
         was_there = delete(name) is not False
     except Exception as error:  # whatever a storage may raise
@@ -109,10 +105,10 @@ def _deleted(delete: Callable[[str], object], name: str, removed: list[str], gon
 
 
 def _give_up(session: Session, names: Sequence[str]) -> tuple[str, ...]:
-    """Take files off the list.
+    """Take files off the list, all of them or none.
 
     Raises:
-        UsageError: one of them does not wait; none is taken off then.
+        UsageError: one of them does not wait.
     """
     if not names:
         return ()
@@ -125,14 +121,14 @@ def _give_up(session: Session, names: Sequence[str]) -> tuple[str, ...]:
         if unknown:
             raise UsageError(
                 f"No file {unknown[0]!r} waits to be removed. Nothing was changed.",
-                hint="Give a name as the list has it: select file, error from fbs_file_deletions;",
+                hint="List the waiting files in psql: select file, error from fbs_file_deletions;",
             )
     return tuple(dict.fromkeys(names))
 
 
 @contextmanager
 def _transaction(session: Session) -> Iterator[None]:
-    """A transaction that sees what others commit meanwhile. What is noted in it may be lost: it is found again."""
+    """A transaction that sees later commits. It need not be durable: a file that is lost from it is claimed again."""
     alone = session.connection.info.transaction_status is pq.TransactionStatus.IDLE
     with session.connection.transaction():
         if alone:
@@ -142,43 +138,43 @@ def _transaction(session: Session) -> Iterator[None]:
 
 
 def _storable(session: Session, reason: str) -> str:
-    """A text that the database can hold, whatever is in it."""
+    """A text with escapes for the characters that the database's encoding lacks."""
     encoding = "utf-8" if session.connection.info.parameter_status("server_encoding") == "UTF8" else "ascii"
     return reason.replace("\0", "\\0").encode(encoding, "backslashreplace").decode(encoding)
 
 
 def remover(root: Path) -> Callable[[str], bool]:
-    """A `delete` for `purge_files` that removes files below a directory, and no others.
+    """A `delete` for `purge_files` that removes files below one directory only.
 
     Parameters:
         root: the directory, such as Django's MEDIA_ROOT.
 
     Returns:
-        A function that removes a file, and returns whether it was there. It follows no
-        symbolic link below the directory, even one that is put there meanwhile, and raises
-        ValueError for a name that leads out of it, or to a directory.
+        A function that removes a file by its name, and returns whether it was there. It
+        follows no symbolic link below the directory, even one created meanwhile. It raises
+        ValueError for a name outside the directory, and for a directory.
 
     Raises:
         UsageError: there is no such directory.
     """
     if not root.is_dir():
-        raise UsageError(f"There is no directory {root}.", hint="Name the root of the storage: --root DIR")
+        raise UsageError(f"There is no directory {root}.", hint="Name the directory of the storage: --root DIR")
     top = root.resolve()
 
     def delete(name: str) -> bool:
         *directories, last = _parts(name, top)
         with ExitStack() as opened:
-            session = os.open(top, _DIRECTORY)
-            opened.callback(os.close, session)
+            directory = os.open(top, _DIRECTORY)
+            opened.callback(os.close, directory)
             try:
                 for part in directories:
-                    if stat.S_ISLNK(os.stat(part, dir_fd=session, follow_symlinks=False).st_mode):
+                    if stat.S_ISLNK(os.stat(part, dir_fd=directory, follow_symlinks=False).st_mode):
                         raise ValueError(f"{name!r} leads out of {top}, or through a symbolic link: {part!r}")
-                    session = os.open(part, _DIRECTORY | os.O_NOFOLLOW, dir_fd=session)
-                    opened.callback(os.close, session)
-                if stat.S_ISDIR(os.stat(last, dir_fd=session, follow_symlinks=False).st_mode):
+                    directory = os.open(part, _DIRECTORY | os.O_NOFOLLOW, dir_fd=directory)
+                    opened.callback(os.close, directory)
+                if stat.S_ISDIR(os.stat(last, dir_fd=directory, follow_symlinks=False).st_mode):
                     raise ValueError(f"{name!r} is a directory")
-                os.unlink(last, dir_fd=session)
+                os.unlink(last, dir_fd=directory)
             except FileNotFoundError:
                 return False
         return True
@@ -187,13 +183,13 @@ def remover(root: Path) -> Callable[[str], bool]:
 
 
 def _parts(name: str, top: Path) -> list[str]:
-    """The directories to walk through, and the file.
+    """A file name as the directories on the way, and the last part.
 
     Raises:
-        ValueError: it is no name of a file below the directory.
+        ValueError: it does not name a file below the directory.
     """
     if "\0" in name:
-        raise ValueError(f"{name!r} holds a NUL character")
+        raise ValueError(f"{name!r} contains a NUL character")
     if name.startswith("/"):
         raise ValueError(f"{name!r} is not a path below {top}: it begins with /")
     parts: list[str] = []
@@ -205,5 +201,5 @@ def _parts(name: str, top: Path) -> list[str]:
         elif part not in ("", "."):
             parts.append(part)
     if not parts:
-        raise ValueError(f"{name!r} is no name of a file")
+        raise ValueError(f"{name!r} is not a file name")
     return parts

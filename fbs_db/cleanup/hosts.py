@@ -1,40 +1,35 @@
-"""Tying FBS to the host: to its users, and to the tables its rows point at."""
+"""Host tables: attaching and detaching them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from fbs_db.database import project
 from fbs_db.database.config import DatabaseConfig
 from fbs_db.database.session import Database, Session, call_patiently, open_session
 from fbs_db.errors import FbsDbError, RowsAtStake, TargetError
-from fbs_db.reports import Progress, silent
+from fbs_db.reports import Progress, Report, silent
 from fbs_db.schema.migrate import migrate
 from fbs_db.wording import counted
 
-#: Components that hold tables for which FBS has rules of its own.
+#: Components with tables that FBS's own rules apply to.
 RULED = ("core", "approvals", "workflow", "dms")
 
 
 @dataclass(frozen=True)
-class Host:
-    """One of the host's tables that FBS's rows may point at.
+class Host(Report):
+    """An attached host table.
 
     Attributes:
-        table: its name now; a number where it was dropped.
-        model_name: name by which FBS's rows point at it.
-        key_column: its key.
+        table: its present name; an OID where the table was dropped.
+        model_name: the model name in FBS's rows that point at it.
+        key_column: its key column.
     """
 
     table: str
     model_name: str
     key_column: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """The row as plain values, as ``--json`` prints it."""
-        return asdict(self)
 
 
 def attach_host(
@@ -47,24 +42,27 @@ def attach_host(
     schema: str | None = None,
     progress: Callable[[Progress], None] = silent,
 ) -> Host:
-    """Attach a host's table: from then on its deletions clean up FBS's rows.
+    """Attach a host table: from then on, deleting its rows cleans up FBS's rows.
 
-    Again does no harm, and puts back triggers that were lost. Under another model name,
-    FBS's rows get that name. Where components live in other databases, what happens to
-    the table's rows is queued for them; a database that holds nothing of FBS gets the
-    queue and what it needs.
+    Attaching again is harmless, and restores lost triggers. Attaching it under another model
+    name renames the model in FBS's rows. Clean-ups for components in other databases are
+    queued; a database without components gets the base migrations, for the queue.
 
     Parameters:
         table: the table, such as ``tenants_tenant``.
-        model: name by which FBS's rows point at it, such as ``tenants.tenant``.
+        model: the model name in FBS's rows that point at it, such as ``tenants.tenant``.
         key: its key column; None for the primary key.
-        rename_rows: whether FBS's rows may get that name, where they point at the table by another.
+        rename_rows: whether FBS's rows may be renamed to this model.
         database, schema, progress: as for `fbs_db.migrate`.
 
+    Returns:
+        The table as it is attached.
+
     Raises:
-        RowsAtStake: there are such rows, and they may not.
-        TargetError: no such table or column, no fit key, or the model is attached to
-            another table.
+        RowsAtStake: rows have the former model name, and ``rename_rows`` is False.
+        TargetError: there is no such table or column, the key's type is not supported, or the
+            model is attached to another table.
+        LockTimeout: the table is in use for longer than all tries.
 
     Calls ``fbs_attach_host``, ``fbs_set_cleanup_targets`` and ``fbs_rename_model``.
     """
@@ -78,7 +76,7 @@ def attach_host(
         if renamed and not rename_rows:
             _refuse_rename(session, others, name, former[0][0], model)
         for other in others if renamed else ():
-            # Before it is renamed here: broken off in between, the next try finds the old name again.
+            # Other databases first: if this breaks off, the next try still finds the former name here.
             with open_session(other, None, application="fbs-db attach host") as there:
                 there.call("fbs_rename_model", former[0][0], model)
         session.call("fbs_set_cleanup_targets", [other.name for other in others])
@@ -87,38 +85,38 @@ def attach_host(
 
 
 def _refuse_rename(session: Session, others: Sequence[DatabaseConfig], table: str, former: str, model: str) -> None:
-    """Refuse another model name where rows point at the table by the one that it has."""
+    """Refuse another model name where rows have the former one."""
     found = {session.config.name: session.call("fbs_rows_of_model", former)[0][0]}
     for other in others:
         with open_session(other, None, application="fbs-db attach host") as there:
             found[other.name] = there.call("fbs_rows_of_model", former)[0][0]
     if rows := sum(found.values()):
         raise RowsAtStake(
-            f"{table} is attached as {former}, by which {counted(rows, 'row', 'points', 'point')} at it."
-            f" This renames the model there to {model}.",
-            hint="Nothing was changed. To do it all the same: rename_rows=True, or --yes on the command line.",
+            f"{table} is attached as {former}, and {counted(rows, 'row', 'has', 'have')} that model name."
+            f" This renames the model in them to {model}.",
+            hint="Nothing was changed. To rename them: rename_rows=True, or --yes on the command line.",
             rows=found,
         )
 
 
 def _install_base(session: Session) -> None:
-    """What a host's database needs that holds no component: the base, with its queue."""
+    """Install the base migrations, with the queue, in a database without components."""
     migrate(session.config, schema=session.schema)
 
 
 def may_hold_orphans(config: DatabaseConfig) -> bool:
-    """Whether rules of FBS's own are for tables of a database."""
+    """Whether FBS's own rules apply to tables of a database."""
     return any(config.holds(component) for component in RULED)
 
 
 def _other_databases(session: Session) -> list[DatabaseConfig]:
-    """The configured databases whose rows of FBS may point at host rows of this one."""
+    """The other configured databases with FBS rows that may point at host rows of this one."""
     others = [config for config in project.read().databases.values() if config.name != session.config.name]
     return [config for config in others if may_hold_orphans(config) or _has_rules(config)]
 
 
 def _has_rules(config: DatabaseConfig) -> bool:
-    """Whether a host has added a rule there; it may have where that cannot be told now."""
+    """Whether a host has added a rule there; True where the database cannot be reached."""
     try:
         with open_session(config, None, application="fbs-db attach host") as there:
             return there.select("select exists (select from {fbs}fbs_cleanup_rules where clean_sql is not null)") == [
@@ -131,11 +129,11 @@ def _has_rules(config: DatabaseConfig) -> bool:
 
 
 def tell_targets(moved_to: str = "") -> None:
-    """Let each configured database that has hosts attached know which others hold rows of FBS.
+    """Tell each configured database with attached hosts which other databases hold FBS rows.
 
     Parameters:
-        moved_to: a database to which rows have moved: what its own deletions, or those of
-            others, missed while they did is looked for.
+        moved_to: the database that a component has moved to. Deletions during the move may
+            have missed its rows, so a sweep of it is queued in every database.
     """
     for config in project.read().databases.values():
         with open_session(config, None, application="fbs-db placement") as session:
@@ -148,16 +146,24 @@ def tell_targets(moved_to: str = "") -> None:
                         "insert into {fbs}fbs_cleanup_queue (model_name, operation)"
                         " select model_name, 'sweep' from {fbs}fbs_hosts"
                     )
-                # One that is told of anew is swept.
+                # A target that is added gets a sweep.
                 session.call("fbs_set_cleanup_targets", [name for name in others if name != moved_to])
                 session.call("fbs_set_cleanup_targets", others)
 
 
 def detach_host(table: str, database: Database = None, *, schema: str | None = None) -> bool:
-    """Detach a host's table: its triggers go, FBS's rows stay.
+    """Detach a host table: drop FBS's triggers on it. FBS's rows stay.
+
+    Parameters:
+        table: the table, such as ``tenants_tenant``.
+        database, schema: as for `fbs_db.migrate`.
 
     Returns:
         Whether it was attached.
+
+    Raises:
+        TargetError: there is no such table, or FBS is not installed in the schema.
+        LockTimeout: the table is in use for longer than all tries.
 
     Calls ``fbs_detach_host``.
     """
@@ -167,10 +173,14 @@ def detach_host(table: str, database: Database = None, *, schema: str | None = N
 
 
 def list_hosts(database: Database = None, *, schema: str | None = None) -> list[Host]:
-    """The host's tables that are attached, by name of their model.
+    """The attached host tables, ordered by model name.
+
+    Parameters:
+        database, schema: as for `fbs_db.migrate`.
 
     Raises:
-        TargetError: FBS is not installed here, or the role may not read ``fbs_hosts``.
+        TargetError: FBS is not installed in the schema, or the role may not read ``fbs_hosts``;
+            the hint names the privilege to grant.
 
     Reads ``fbs_hosts``.
     """
@@ -180,16 +190,16 @@ def list_hosts(database: Database = None, *, schema: str | None = None) -> list[
 
 
 def require_hosts(session: Session) -> None:
-    """Refuse a role that may not read which tables are attached.
+    """Refuse a role that may not read ``fbs_hosts``.
 
     Raises:
-        TargetError: what is to be granted is its hint.
+        TargetError: the hint names the privilege to grant.
     """
     if missing := session.grants("fbs_hosts"):
         raise TargetError(f"The role may not read fbs_hosts in schema {session.schema}.", hint=missing)
 
 
 def hosts_of(session: Session) -> list[Host]:
-    """What `list_hosts` answers, on a session that is there."""
+    """The same as `list_hosts`, on a session."""
     rows = session.select("select host_table::text, model_name, key_column from {fbs}fbs_hosts order by model_name")
     return [Host(*row) for row in rows]

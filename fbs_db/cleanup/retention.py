@@ -1,26 +1,26 @@
-"""Removing logs and expired rows after their time, which is a setting."""
+"""Retention: removing logs and expired rows after a time that is a setting."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from fbs_db.database.session import Database, open_session
 from fbs_db.errors import UsageError
+from fbs_db.reports import Report
 
 
 @dataclass(frozen=True)
-class Purged:
-    """What was, or would be, removed of one kind.
+class Purged(Report):
+    """What one retention rule removed, or would remove.
 
     Attributes:
-        name: what it is, such as ``request_logs``.
-        table: the table.
-        days: how long it is kept; None for ever.
-        cutoff: rows from before are removed; None where none are.
-        rows: how many rows.
+        name: the rule, such as ``request_logs``.
+        table: the table it applies to.
+        days: days that rows are kept; None for ever.
+        cutoff: rows older than this are removed; None where rows are kept for ever.
+        rows: number of rows removed, or to remove.
     """
 
     name: str
@@ -28,10 +28,6 @@ class Purged:
     days: int | None
     cutoff: datetime | None
     rows: int
-
-    def as_dict(self) -> dict[str, Any]:
-        """The row as plain values, as ``--json`` prints it."""
-        return asdict(self)
 
 
 def purge(
@@ -43,29 +39,33 @@ def purge(
     schema: str | None = None,
     progress: Callable[[str, int], None] = lambda name, rows: None,
 ) -> list[Purged]:
-    """Remove rows that are past their time, in batches that are each a transaction.
+    """Remove expired rows, in batches that are each a transaction.
 
     Parameters:
-        names: which kinds, by their names in ``fbs_retention``; none for all.
+        names: the retention rules to apply, by their names in ``fbs_retention``; none for all.
         database, schema: as for `fbs_db.migrate`.
-        dry_run: only count them.
+        dry_run: count the rows, and remove none.
         batch: rows a transaction.
-        progress: called with name and rows so far after each batch.
+        progress: called after each batch with the rule's name and its rows removed so far.
+
+    Returns:
+        A row for each rule applied, ordered by name.
 
     Raises:
-        UsageError: there is no such kind, or the batch is no positive number.
+        UsageError: unknown retention rule, or a batch of less than one row.
+        TargetError: FBS is not installed in the schema.
 
     Calls ``fbs_purge`` and ``fbs_count_expired``; reads ``fbs_retention``.
     """
     if batch < 1:
-        raise UsageError("A batch holds at least one row.")
+        raise UsageError("A batch has at least one row.")
     with open_session(database, schema, application="fbs-db purge") as session:
-        kinds = session.select("select name, table_id::text, days, cutoff from {fbs}fbs_retention order by name")
-        known = [name for name, *_ in kinds]
+        rules = session.select("select name, table_id::text, days, cutoff from {fbs}fbs_retention order by name")
+        known = [name for name, *_ in rules]
         if unknown := [name for name in names if name not in known]:
-            raise UsageError(f"Nothing is kept under the name {unknown[0]}.", hint=f"There are: {', '.join(known)}.")
+            raise UsageError(f"Unknown retention rule {unknown[0]}.", hint=f"Known: {', '.join(known)}.")
         found: list[Purged] = []
-        for name, table, days, cutoff in kinds:
+        for name, table, days, cutoff in rules:
             if names and name not in names:
                 continue
             rows = 0

@@ -7,6 +7,7 @@ from fbs_db.cli import (
     connect,
     docs,
     health,
+    help,  # noqa: A004
     later_names,
     placement,
     retention,
@@ -24,6 +25,7 @@ __all__ = [
     "connect",
     "docs",
     "health",
+    "help",
     "later_names",
     "main",
     "placement",

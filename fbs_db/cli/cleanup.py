@@ -16,7 +16,8 @@ from fbs_db.reports import Progress
 from fbs_db.wording import command, counted
 
 if TYPE_CHECKING:
-    from fbs_db.cleanup.work import CleanupStatus, RetryReport, Swept
+    from fbs_db.cleanup.queue import CleanupStatus, RetryReport
+    from fbs_db.cleanup.sweep import Swept
 
 _MODES = {
     "on": "on (in the transaction of the deletion)",

@@ -14,8 +14,8 @@ from fbs_db.cli.output import confirm, done
 from fbs_db.cli.subcommand import Answer, Call, subcommand
 from fbs_db.database import project
 from fbs_db.database.session import open_session
-from fbs_db.places.copying import MovedTable
-from fbs_db.places.move import kept_schema, kept_tables
+from fbs_db.places.kept import kept_tables
+from fbs_db.places.state import MovedTable, kept_schema
 from fbs_db.reports import Progress
 from fbs_db.wording import command, counted
 

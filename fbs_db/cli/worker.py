@@ -21,7 +21,7 @@ from fbs_db.cli.subcommand import Call, subcommand
 from fbs_db.errors import FbsDbError
 
 if TYPE_CHECKING:
-    from fbs_db.cleanup.work import RetryReport
+    from fbs_db.cleanup.queue import RetryReport
 
 _log = logging.getLogger("fbs_db.cleanup")
 #: Attributes of every record; others are those of an event.

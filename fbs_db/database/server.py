@@ -25,6 +25,7 @@ from typing import Any
 from fbs_db import wording
 from fbs_db.database import connection
 from fbs_db.errors import EmbeddedServerError
+from fbs_db.reports import Report
 
 _INSTALL = "pip install 'fbs-db[embedded]'"
 #: The system user as which the server runs for root.
@@ -37,7 +38,7 @@ announce: Callable[[str], None] = logging.getLogger("fbs_db").warning
 
 
 @dataclass(frozen=True)
-class ServerStatus:
+class ServerStatus(Report):
     """What is known of the embedded server.
 
     Attributes:
@@ -55,14 +56,7 @@ class ServerStatus:
     version: str
 
     def as_dict(self) -> dict[str, Any]:
-        """The status as plain values, as ``--json`` prints it."""
-        return {
-            "running": self.running,
-            "url": self.url,
-            "pid": self.pid,
-            "data": str(self.data),
-            "version": self.version,
-        }
+        return {**super().as_dict(), "data": str(self.data)}
 
 
 def data_directory() -> Path:

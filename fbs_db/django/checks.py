@@ -29,7 +29,7 @@ from fbs_db.health.check import Finding
 from fbs_db.wording import command, counted, typed
 
 #: The number of each kind of finding. Hosts silence checks by them, so none may change.
-_NUMBERS = {
+NUMBERS = {
     "migration": 101,
     "component": 102,
     "domain": 103,
@@ -54,11 +54,11 @@ _NUMBERS = {
     "rows": 132,
     "privilege": 140,
 }
-_OTHER = 199
+OTHER = 199
 #: Errors that migrate repairs or reports itself. They must not stop the migrate command of another app.
-_REPAIRED_BY_MIGRATE = (
+REPAIRED_BY_MIGRATE = (
     "fbs_db.E005",
-    *(f"fbs_db.E{_NUMBERS[kind]}" for kind in ("migration", "users", "user key", "host")),
+    *(f"fbs_db.E{NUMBERS[kind]}" for kind in ("migration", "users", "user key", "host")),
 )
 _SEVERITIES: dict[str, tuple[str, Callable[..., CheckMessage]]] = {
     "error": ("E", Error),
@@ -169,10 +169,10 @@ def _of(alias: str) -> list[CheckMessage]:
             messages = list(_findings(alias))
     except FbsDbError as error:
         messages = [_not_checked(alias, error)]
-    if not any(message.id in _REPAIRED_BY_MIGRATE for message in messages) or (other := _other_migrate()) is None:
+    if not any(message.id in REPAIRED_BY_MIGRATE for message in messages) or (other := _other_migrate()) is None:
         return messages
     return [
-        *(_as_warning(message) if message.id in _REPAIRED_BY_MIGRATE else message for message in messages),
+        *(_as_warning(message) if message.id in REPAIRED_BY_MIGRATE else message for message in messages),
         checks.Warning(
             f"FBS in {alias}: errors are shown as warnings, because manage.py migrate is the command of {other},"
             " which would stop at them.",
@@ -214,4 +214,4 @@ def _message(finding: Finding, alias: str) -> CheckMessage:
     ]
     with for_shell(alias):
         mend = migrate_command(alias) if finding.mend == command("migrate") else typed(finding.mend)
-    return make("; ".join(parts), hint=mend or None, id=f"fbs_db.{letter}{_NUMBERS.get(finding.kind, _OTHER)}")
+    return make("; ".join(parts), hint=mend or None, id=f"fbs_db.{letter}{NUMBERS.get(finding.kind, OTHER)}")

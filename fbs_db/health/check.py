@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import psycopg
@@ -18,8 +18,8 @@ from fbs_db.database.connection import raise_if_lost, shown
 from fbs_db.database.session import Database, Session, open_session
 from fbs_db.errors import TargetError, UsageError
 from fbs_db.health import attached, comparing
-from fbs_db.places.copying import guards
-from fbs_db.reports import Progress, silent
+from fbs_db.places.state import guards
+from fbs_db.reports import Progress, Report, silent
 from fbs_db.schema import snapshot
 from fbs_db.schema.snapshot import Key, Object
 from fbs_db.wording import command, completed
@@ -60,7 +60,7 @@ _LESS = ("comment", "setting", "rule")
 
 
 @dataclass(frozen=True)
-class Finding:
+class Finding(Report):
     """Something that is not as it should be.
 
     Attributes:
@@ -81,13 +81,9 @@ class Finding:
     expected: str | None = None
     mend: str = ""
 
-    def as_dict(self) -> dict[str, Any]:
-        """The finding as plain values, as ``--json`` prints it."""
-        return asdict(self)
-
 
 @dataclass(frozen=True)
-class CheckReport:
+class CheckReport(Report):
     """What a check found.
 
     Attributes:
@@ -108,8 +104,7 @@ class CheckReport:
         return all(finding.severity == "note" for finding in self.findings)
 
     def as_dict(self) -> dict[str, Any]:
-        """The report as plain values, as ``--json`` prints it."""
-        return {"healthy": self.healthy, **asdict(self)}
+        return {"healthy": self.healthy, **super().as_dict()}
 
 
 def check(

@@ -6,8 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import psycopg
 from psycopg import sql
@@ -21,7 +20,7 @@ from fbs_db.health import check as health
 from fbs_db.health.check import CheckReport, Finding
 from fbs_db.health.comparing import REPAIR_CHECK, same_index
 from fbs_db.health.indexes import Busy, Indexes
-from fbs_db.reports import Progress, silent
+from fbs_db.reports import Progress, Report, silent
 from fbs_db.schema import snapshot
 from fbs_db.schema.history import Backend
 from fbs_db.schema.migrate import refuse_unfit
@@ -39,7 +38,7 @@ _ADJUSTED = {
 
 
 @dataclass(frozen=True)
-class Mend:
+class Mend(Report):
     """What is done about a finding.
 
     Attributes:
@@ -60,7 +59,7 @@ class Mend:
 
 
 @dataclass(frozen=True)
-class RepairReport:
+class RepairReport(Report):
     """What was, or would be, repaired.
 
     Attributes:
@@ -72,14 +71,6 @@ class RepairReport:
     mends: tuple[Mend, ...]
     settings: str
     check: CheckReport
-
-    def as_dict(self) -> dict[str, Any]:
-        """The report as plain values, as ``--json`` prints it."""
-        return {
-            "mends": [asdict(mend) for mend in self.mends],
-            "settings": self.settings,
-            "check": self.check.as_dict(),
-        }
 
 
 def repair(

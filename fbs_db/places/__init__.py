@@ -1,1 +1,1 @@
-"""Which component lives in which database."""
+"""Placement: which component lives in which database, and moving one to another."""

@@ -1,26 +1,26 @@
-"""Which table lives where, and why."""
+"""Showing in which database each table lives, and why."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from fbs_db import files
 from fbs_db.database import project
 from fbs_db.database.config import DatabaseConfig
 from fbs_db.database.connection import shown
 from fbs_db.files import BASE
+from fbs_db.reports import Report
 
 
 @dataclass(frozen=True)
-class PlacedTable:
-    """One of FBS's tables, and the database it belongs into.
+class PlacedTable(Report):
+    """One of FBS's tables, and the database it is placed in.
 
     Attributes:
-        component: what it belongs to.
+        component: the component it belongs to.
         table: its name.
         database: name of the database.
-        location: where that is: a URL without its password, or what tells it.
+        location: URL of the database without its password, or where the URL comes from.
         schema: the schema there.
         reason: why it is placed there.
     """
@@ -32,18 +32,14 @@ class PlacedTable:
     schema: str
     reason: str
 
-    def as_dict(self) -> dict[str, Any]:
-        """The row as plain values, as ``--json`` prints it."""
-        return asdict(self)
-
 
 def placement() -> list[PlacedTable]:
-    """Where each of FBS's tables belongs, by component; those of the base once for each database.
+    """The database of each of FBS's tables, ordered by component; tables of the base once for each database.
 
-    Reads the project's configuration, and connects to nothing.
+    Reads the project's configuration, and connects to no database.
 
     Raises:
-        UsageError: the configuration makes no sense.
+        UsageError: the configuration contradicts itself.
     """
     known = project.read()
     return [
@@ -51,9 +47,9 @@ def placement() -> list[PlacedTable]:
             component,
             table,
             config.name,
-            location(config),
+            _location(config),
             config.schema or "public",
-            "each database has these" if component == BASE else config.reason,
+            "every database has the base" if component == BASE else config.reason,
         )
         for component in (BASE, *files.components())
         for config in known.databases.values()
@@ -65,9 +61,9 @@ def placement() -> list[PlacedTable]:
     ]
 
 
-def location(config: DatabaseConfig) -> str:
-    """Where a database is, fit to be printed, without a look at the environment."""
+def _location(config: DatabaseConfig) -> str:
+    """URL of a database without its password; of one that the environment names, where to look."""
     if config.env:
         return f"${config.env}"
-    said = config.connection_string()
-    return shown(said) if said else "as the environment says (fbs-db url)"
+    url = config.connection_string()
+    return shown(url) if url else "from the environment (see fbs-db url)"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 from fbs_db.database.session import Database, Session, open_session
+from fbs_db.reports import Report
 from fbs_db.schema.history import Backend
 
 #: Tables by the names they bear in FBS 2.0.4 to 2.0.6.
@@ -32,7 +33,7 @@ LATER = FORMER | {
 
 
 @dataclass(frozen=True)
-class LaterName:
+class LaterName(Report):
     """A name that a later release of FBS gives to a table that is installed here.
 
     Attributes:
@@ -47,10 +48,6 @@ class LaterName:
     table_name: str
     state: Literal["current", "out of date", "taken", "absent"]
     taken_by: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """The row as plain values, as ``--json`` prints it."""
-        return asdict(self)
 
 
 def list_later_names(database: Database = None, *, schema: str | None = None) -> list[LaterName]:

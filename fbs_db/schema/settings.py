@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from fbs_db.database.session import Database, Session, open_session
 from fbs_db.errors import UsageError
+from fbs_db.reports import Report
 from fbs_db.wording import command
 
 
 @dataclass(frozen=True)
-class Setting:
+class Setting(Report):
     """One setting.
 
     Attributes:
@@ -25,10 +25,6 @@ class Setting:
     value: str | None
     allowed: str
     description: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """The row as plain values, as ``--json`` prints it."""
-        return asdict(self)
 
 
 def list_settings(database: Database = None, *, schema: str | None = None) -> list[Setting]:

@@ -24,12 +24,13 @@ from fbs_db.adoption import values
 from fbs_db.errors import AdoptionRefused, FbsDbError, LockTimeout, TargetError
 from fbs_db.schema import history as backend
 from fbs_db.schema.later_names import FORMER
-from tests.cli.test_cli import on, run
-from tests.conftest import django_or_skip, sampled, url_of
 from tests.hosts import forks
 from tests.support import ROOT
 from tests.support.catalog import catalog, is_user_key, listed_tables
+from tests.support.commands import on, run
+from tests.support.connections import url_of
 from tests.support.servers import Server
+from tests.support.versions import django_or_skip, sampled
 
 LISTED = {table["table"]: table for table in listed_tables()}
 USER_COLUMNS = sorted(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.django.test_app import HOSTS, Project, make, newest  # noqa: F401
+from tests.support.projects import HOSTS, Project
 
 MODELS = """
 from django.db import models
@@ -49,7 +49,7 @@ class Paper(models.Model):
 
 
 @pytest.fixture
-def later(newest: Project) -> Project:  # noqa: F811
+def later(newest: Project) -> Project:
     """A host that says nothing of later names, and FBS's app with migrations."""
     app = newest.directory / "fbs_dms"
     (app / "migrations").mkdir(parents=True)
@@ -101,7 +101,7 @@ def test_rows_in_both_are_for_the_host_to_decide_on(later: Project) -> None:
 
 
 @pytest.mark.slow
-def test_a_model_of_the_hosts_own_is_no_matter(newest: Project) -> None:  # noqa: F811
+def test_a_model_of_the_hosts_own_is_no_matter(newest: Project) -> None:
     models = newest.directory / "rentals" / "models.py"
     models.write_text(models.read_text() + OF_HOST)
     newest.having(apps=[]).manage("makemigrations", "rentals")

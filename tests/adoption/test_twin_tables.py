@@ -15,8 +15,8 @@ from fbs_db.adoption.found import FORMER_COLUMNS, STRAYS
 from fbs_db.cli import main
 from fbs_db.errors import AdoptionRefused, LockTimeout, TargetError
 from fbs_db.schema.later_names import FORMER, LATER
-from tests.conftest import url_of
 from tests.support.catalog import catalog
+from tests.support.connections import url_of
 
 #: One row of each, for whichever of the two tables.
 ROWS = {

@@ -23,8 +23,8 @@ from psycopg import errors, sql
 from psycopg.rows import dict_row, tuple_row
 
 import fbs_db
-from tests.conftest import sampled
 from tests.support.servers import Server
+from tests.support.versions import sampled
 
 SUPERUSER, OWNER, LANDLORD, APP = "postgres", "breakage_fbs", "breakage_landlord", "breakage_app"
 ROOMS = [f"00000000-0000-4000-8000-00000000000{number}" for number in range(1, 7)]
@@ -635,7 +635,7 @@ def damages() -> Iterator[Damage]:
     )  # fmt: skip
 
     yield Damage(
-        "own-rule-deferred-trigger-on-move",
+        "own-rule-deferred-trigger-on-rekey",
         "create function wrong() returns trigger language plpgsql as $$ begin assert false; end $$;"
         "create constraint trigger wrong after update on rentals.leases deferrable initially deferred"
         " for each row execute function wrong()",
@@ -658,7 +658,7 @@ def damages() -> Iterator[Damage]:
             f"partition-{name}", *breaking, state, rules=("documents",) if name == "table-away" else (),
             statement="delete from rentals.visits_low where id = 3", keys="3",
         )  # fmt: skip
-    move = "update rentals.tenants set id = id + 100 where id <= 3"
+    rekey = "update rentals.tenants set id = id + 100 where id <= 3"
     for name, breaking, state in (
         ("table-away", rename("fbs_custom_fields"), "42P01"),
         ("column-away", rename("fbs_dms_document", "metadata"), "42703"),
@@ -666,10 +666,10 @@ def damages() -> Iterator[Damage]:
         ("settings-away", rename("fbs_settings"), "42P01"),
     ):
         yield Damage(
-            f"move-{name}", *breaking, state, setup=GRANT, statement=move, operation="move",
+            f"rekey-{name}", *breaking, state, setup=GRANT, statement=rekey, operation="move",
         )  # fmt: skip
         yield Damage(
-            f"partition-move-{name}", *breaking, state, setup=GRANT,
+            f"partition-rekey-{name}", *breaking, state, setup=GRANT,
             statement="update rentals.visits set id = id + 200 where id <= 3", operation="move",
         )  # fmt: skip
 

@@ -14,39 +14,25 @@ import pytest
 from psycopg import sql
 
 import fbs_db
-from tests.conftest import CloneOf, url_of
-from tests.schema.test_migrate import Connect
-from tests.schema.test_schema import BY_NAME, ON_DELETE, insert, required_values, rows
-from tests.support.catalog import is_user_key
+from tests.support.catalog import ON_DELETE, is_user_key
+from tests.support.clones import CloneOf
+from tests.support.connections import Connect, rows, url_of
+from tests.support.sample_rows import (
+    BY_NAME,
+    MODEL,
+    Row,
+    add,
+    attach,
+    insert,
+    install_and_seed,
+    make_users,
+    required_values,
+)
 
-#: A row by its table and number; what changed in it, or None for a row that is gone.
-Row = tuple[str, int]
 Changes = dict[Row, dict[str, Any] | None]
 Snapshot = dict[Row, dict[str, Any]]
 
-_numbers = count(1000)
-
-
-def add(connection: psycopg.Connection, table: str, **values: Any) -> Row:
-    """A row of an FBS table that points at the first row, or user, where nothing else is said."""
-    listed, number = BY_NAME[table], next(_numbers)
-    filled = required_values(listed, number)
-    together = {name for names in listed["unique_together"] for name in names}
-    for column in listed["columns"]:
-        name = column["name"]
-        if name in filled and (is_user_key(column) or "references" in column):
-            filled[name] = 1
-        elif name in together and column["type"] == "integer":
-            filled[name] = number
-    filled |= {name: json.dumps(value) if isinstance(value, dict) else value for name, value in values.items()}
-    return table, insert(connection, table, filled)
-
-
-def seed(connection: psycopg.Connection) -> None:
-    """A first row in every FBS table."""
-    for table in BY_NAME:
-        assert add(connection, table)[1] == 1
-    connection.commit()
+_users = count(1000)
 
 
 def snapshot(connection: psycopg.Connection) -> Snapshot:
@@ -78,12 +64,6 @@ def effect(connection: psycopg.Connection, *statements: str) -> Changes:
         connection.execute(statement)
     connection.commit()
     return changes(before, snapshot(connection))
-
-
-def install_and_seed(url: str) -> None:
-    fbs_db.migrate(url)
-    with psycopg.connect(url) as connection:
-        seed(connection)
 
 
 @pytest.fixture
@@ -129,11 +109,6 @@ def user_keys(connection: psycopg.Connection) -> dict[tuple[str, str], tuple[Any
             " where contype = 'f' and atttypid = 'fbs_user_id'::regtype and conparentid = 0",
         )
     }
-
-
-def make_users(connection: psycopg.Connection, table: str = "auth_user") -> None:
-    connection.execute(f"create table {table} (id bigint primary key); insert into {table} values (1), (2), (3)")
-    connection.commit()
 
 
 def each_user_column(connection: psycopg.Connection, user: int) -> Changes:
@@ -344,7 +319,7 @@ def test_a_user_table_in_use_gives_a_timeout_and_no_hang(db: psycopg.Connection,
 
 # --- host rows ---
 
-MODEL = "rentals.location"
+
 #: The rules of the package: where a record is named, the state of a row, what becomes of it.
 POINTERS: list[tuple[str, str, dict[str, Any], dict[str, Any] | None]] = [
     *(
@@ -384,11 +359,6 @@ def point(connection: psycopg.Connection, model: str, key: Any, *, every: bool =
             if after != {}:
                 expected[row] = after
     return expected
-
-
-def attach(connection: psycopg.Connection, table: str, model: str = MODEL, key: str | None = None) -> None:
-    connection.execute("select fbs_attach_host(%s, %s, %s)", (table, model, key))
-    connection.commit()
 
 
 def make_host(
@@ -878,7 +848,7 @@ def where_they_point(connection: psycopg.Connection, model: str = MODEL) -> dict
     return found
 
 
-def moved(before: dict[Row, Any], keys: dict[Any, Any]) -> dict[Row, Any]:
+def rekeyed(before: dict[Row, Any], keys: dict[Any, Any]) -> dict[Row, Any]:
     """Where rows point when keys have changed: a number stays a number, a text a text."""
     by_text = {str(old): new for old, new in keys.items()}
     return {
@@ -910,7 +880,7 @@ def test_rows_follow_a_change_of_keys(db: psycopg.Connection, change: str, keys:
     db.commit()
     before, elsewhere = where_they_point(db), where_they_point(db, "rentals.another")
     found = effect(db, f"set fbs.cleanup = '{mode}'", f"update locations set {change}", "select fbs_retry_cleanup()")
-    assert where_they_point(db) == moved(before, keys)
+    assert where_they_point(db) == rekeyed(before, keys)
     assert where_they_point(db, "rentals.another") == elsewhere
     assert {column for change in found.values() for column in change or {"gone"}} == {
         "record_id",
@@ -973,7 +943,7 @@ def test_rows_follow_a_key_that_cascades_into_another_host(everywhere: psycopg.C
     before = {model: where_they_point(everywhere, model) for model in (MODEL, "rentals.room")}
     effect(everywhere, "update locations set id = 7 where id = 1")
     for model, records in before.items():
-        assert where_they_point(everywhere, model) == moved(records, {1: 7})
+        assert where_they_point(everywhere, model) == rekeyed(records, {1: 7})
 
 
 def test_rows_follow_two_changes_in_one_transaction_and_then_go(everywhere: psycopg.Connection) -> None:
@@ -982,7 +952,7 @@ def test_rows_follow_two_changes_in_one_transaction_and_then_go(everywhere: psyc
     everywhere.commit()
     before = where_they_point(everywhere)
     effect(everywhere, "update locations set id = 7 where id = 1", "update locations set id = 8 where id = 7")
-    assert where_they_point(everywhere) == moved(before, {1: 8})
+    assert where_they_point(everywhere) == rekeyed(before, {1: 8})
     found = effect(everywhere, "update locations set id = 9 where id = 8", "delete from locations")
     assert found.keys() >= expected.keys()
     assert {row: found[row] for row in expected if expected[row] is None} == dict.fromkeys(
@@ -997,7 +967,7 @@ def test_rows_follow_keys_of_a_partitioned_host(
     """A key that is what partitions go by takes its row to another one."""
     before = where_they_point(everywhere)
     effect(everywhere, "update locations set id = id + 100 where id <= 6")
-    assert where_they_point(everywhere) == moved(before, {key: key + 100 for key in range(1, 7)})
+    assert where_they_point(everywhere) == rekeyed(before, {key: key + 100 for key in range(1, 7)})
     leaf, keys = next((leaf, keys) for leaf, keys in leaves(everywhere).items() if 8 in keys)
     if leaf == "locations_2":
         effect(everywhere, f"update {leaf} set id = 200 where id = 8")
@@ -1021,12 +991,12 @@ def test_an_upsert_or_merge_that_changes_keys(everywhere: psycopg.Connection) ->
         "merge into locations as l using (values (2, 12)) as m (old, new) on l.id = m.old"
         " when matched then update set id = m.new",
     )
-    assert where_they_point(everywhere) == moved(before, {1: 11, 2: 12})
+    assert where_they_point(everywhere) == rekeyed(before, {1: 11, 2: 12})
     found = effect(
         everywhere,
         "merge into locations as l using (values (11)) as m (id) on l.id = m.id when matched then delete",
     )
-    assert {record for row, record in moved(before, {1: 11}).items() if row in found} <= {11, "11"}
+    assert {record for row, record in rekeyed(before, {1: 11}).items() if row in found} <= {11, "11"}
     assert found
 
 
@@ -1150,7 +1120,7 @@ def test_two_rules_for_the_same_rows_let_them_follow_once(everywhere: psycopg.Co
     everywhere.commit()
     before = where_they_point(everywhere)
     effect(everywhere, "update locations set id = id + 1")
-    assert where_they_point(everywhere) == moved(before, {1: 2, 2: 3, 3: 4})
+    assert where_they_point(everywhere) == rekeyed(before, {1: 2, 2: 3, 3: 4})
 
 
 @pytest.mark.parametrize("key_type", ["integer", "text"])
@@ -1181,7 +1151,7 @@ def test_a_change_of_keys_that_could_not_be_followed_at_once(db: psycopg.Connect
         db.commit()
     assert where_they_point(db) == before
     assert retry(db)[1:] == (0, 0)
-    assert where_they_point(db) == moved(before, {1: 2, 2: 1})
+    assert where_they_point(db) == rekeyed(before, {1: 2, 2: 1})
 
 
 def test_a_change_of_keys_that_waits_is_not_overtaken_by_the_next(db: psycopg.Connection) -> None:
@@ -1192,7 +1162,7 @@ def test_a_change_of_keys_that_waits_is_not_overtaken_by_the_next(db: psycopg.Co
     effect(db, "set fbs.cleanup = 'queue'", "update locations set id = 7 where id = 1")
     effect(db, "set fbs.cleanup = 'on'", "update locations set id = 8 where id = 7")
     assert retry(db)[1:] == (0, 0)
-    assert where_they_point(db) == moved(before, {1: 8})
+    assert where_they_point(db) == rekeyed(before, {1: 8})
 
 
 def test_a_rule_may_delete_what_another_table_refers_to(everywhere: psycopg.Connection) -> None:
@@ -1353,7 +1323,7 @@ def test_what_a_rule_has_set_is_no_orphan_any_more(db: psycopg.Connection) -> No
     assert rows(db, "select * from fbs_sweep_orphans()") == [(MODEL, 0, 0, None)]
 
 
-def test_the_worker_does_moves_whose_statement_trigger_is_lost(db: psycopg.Connection) -> None:
+def test_the_worker_does_rekeys_whose_statement_trigger_is_lost(db: psycopg.Connection) -> None:
     make_host(db)
     point(db, MODEL, 1)
     db.execute("drop trigger fbs_cleanup_keys on locations; update locations set id = 77 where id = 1")
@@ -1559,7 +1529,7 @@ def add_aged(connection: psycopg.Connection, what: str, days: float, **values: A
     if what == "notifications":
         values = {"is_read": True} | values
     if what == "tokens":  # a user has one in each database
-        values |= {"user_id": next(_numbers)}
+        values |= {"user_id": next(_users)}
     row = add(connection, table, **values)
     connection.execute(f"update {table} set {column} = now() - interval '1 day' * {days} where id = {row[1]}")
     return row
@@ -1594,7 +1564,7 @@ def test_rows_past_their_time_are_purged_and_no_others(everywhere: psycopg.Conne
     if what == "notifications":
         add_aged(everywhere, what, 10000, is_read=False)
     if what == "tokens":
-        add(everywhere, "fbs_token_mappings", user_id=next(_numbers), expires_at=None)
+        add(everywhere, "fbs_token_mappings", user_id=next(_users), expires_at=None)
     everywhere.execute("delete from fbs_cache_entries where id = 1; delete from fbs_handshakes where id = 1")
     everywhere.commit()
     assert rows(everywhere, f"select fbs_count_expired('{what}')") == [(3,)]

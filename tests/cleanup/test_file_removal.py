@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -17,10 +16,9 @@ import fbs_db
 from fbs_db.cleanup.attachments import FilesReport
 from fbs_db.cli import main
 from fbs_db.errors import UsageError
-from tests.conftest import url_of
+from tests.support.connections import Connect, url_of
 from tests.support.servers import Server
 
-Connect = Callable[[psycopg.Connection], psycopg.Connection]
 INSERT = (
     "insert into fbs_dms_file_attachment (file, original_filename, file_size, mime_type, checksum, uploaded_by_id,"
     " company_id) values (%s, 'n', 1, 't', 'c', 1, 'c')"
@@ -260,8 +258,8 @@ def test_odd_names_are_told_apart_and_reported(db: psycopg.Connection, root: Pat
     assert report.gone == ("gone",)
     reasons = dict(report.failed)
     assert reasons["a"] == "ValueError: 'a' is a directory"
-    assert reasons["."] == "ValueError: '.' is no name of a file"
-    assert reasons["a/.."] == "ValueError: 'a/..' is no name of a file"
+    assert reasons["."] == "ValueError: '.' is not a file name"
+    assert reasons["a/.."] == "ValueError: 'a/..' is not a file name"
     assert "leads out of" in reasons["a/../.."]
     assert reasons["a/x/deeper"].startswith("NotADirectoryError: ")
     printed = purge(db, root)

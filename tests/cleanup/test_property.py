@@ -18,10 +18,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from tests.cleanup.test_cleanup import add, attach, seed
-from tests.conftest import url_of
-from tests.schema.test_migrate import Connect
-from tests.schema.test_schema import rows
+from tests.support.connections import Connect, rows, url_of
+from tests.support.sample_rows import add, attach, seed
 
 # Shrinking takes minutes: HYPOTHESIS_PROFILE=search makes a failure short, and looks further.
 settings.register_profile("ci", derandomize=True, max_examples=150, phases=[Phase.explicit, Phase.generate])
@@ -250,7 +248,7 @@ class Truncate:
 
 
 @dataclass(frozen=True)
-class Move:
+class Rekey:
     host: int
     how: str
     number: int
@@ -292,7 +290,7 @@ _simple: SearchStrategy[Any] = st.one_of(
     st.builds(Delete, _host, st.frozensets(_number, min_size=1, max_size=4), _locked),
     st.builds(DeleteSite, st.integers(0, 2), _locked),
     st.builds(Truncate, _host, _locked),
-    st.builds(Move, _host, st.sampled_from(["single", "shift", "swap"]), _number, _number),
+    st.builds(Rekey, _host, st.sampled_from(["single", "shift", "swap"]), _number, _number),
     st.builds(Set, mode=st.sampled_from(["on", "on", "queue", "off"])),
     st.builds(Set, threshold=st.sampled_from([1, 2, 5000])),
     st.just(Retry()),
@@ -448,7 +446,7 @@ class Machine:
             else:
                 self.rules.clean(self.world, model, self.rules.orphans(self.world, model), locked)
 
-    def _move(self, step: Move) -> None:
+    def _rekey(self, step: Rekey) -> None:
         model = MODELS[step.host]
         there = self.world.hosts[model]
         one, other = self.key(step.host, step.number), self.key(step.host, step.other)

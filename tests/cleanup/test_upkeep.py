@@ -2,40 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-from click.testing import CliRunner, Result
 
 import fbs_db
-from fbs_db.cleanup.work import RetryReport, run_cleanup
-from fbs_db.cli import main
+from fbs_db.cleanup.queue import RetryReport
+from fbs_db.cleanup.worker import run_cleanup
 from fbs_db.errors import TargetError, UsageError
 from fbs_db.schema import migrate as migrations
-from tests.conftest import url_of
 from tests.support import ROOT
 from tests.support.catalog import catalog
-
-Connect = Callable[[psycopg.Connection], psycopg.Connection]
-
-
-def on(connection: psycopg.Connection, *arguments: str) -> Result:
-    return CliRunner().invoke(main, ["--database", url_of(connection), *arguments])
-
-
-def answer(result: Result) -> Any:
-    assert result.exit_code == 0, result.output
-    return json.loads(result.stdout)
+from tests.support.commands import answer, on
+from tests.support.connections import Connect, url_of
 
 
 def value(connection: psycopg.Connection, query: str) -> Any:

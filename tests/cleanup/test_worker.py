@@ -19,12 +19,12 @@ import pytest
 from click.testing import CliRunner
 
 import fbs_db
-from fbs_db.cleanup.work import RetryReport, run_cleanup
+from fbs_db.cleanup.queue import RetryReport
+from fbs_db.cleanup.worker import run_cleanup
 from fbs_db.cli import main
-from tests.conftest import url_of
 from tests.support import ROOT
+from tests.support.connections import Connect, url_of
 
-Connect = Callable[[psycopg.Connection], psycopg.Connection]
 BROKEN = (
     "create function refuse() returns trigger language plpgsql as $$begin raise 'kept for the auditors'; end$$;"
     "create trigger refuse before delete on fbs_custom_fields execute function refuse()"
@@ -184,9 +184,7 @@ def test_counts_are_in_rows(host: psycopg.Connection) -> None:
     )
 
 
-def test_after_an_outage_it_says_that_it_is_connected_again(
-    host: psycopg.Connection, second: Callable[[psycopg.Connection], psycopg.Connection]
-) -> None:
+def test_after_an_outage_it_says_that_it_is_connected_again(host: psycopg.Connection, second: Connect) -> None:
     with working(host) as worker:
         assert line_of(worker) == "Waiting for clean-ups.\n"
         name = host.info.dbname

@@ -18,22 +18,17 @@ from typing import Any
 
 import psycopg
 import pytest
-from click.testing import CliRunner, Result
 from psycopg import sql
 
 import fbs_db
-from fbs_db import cli
 from fbs_db.errors import PoolerRefused, UnsupportedServer
-from tests.conftest import sampled, url_of
 from tests.support.catalog import catalog
+from tests.support.commands import run
+from tests.support.connections import Connect, url_of
 from tests.support.servers import GUARDED, SYSTEM_USER, Server, running, wait_for, with_password
+from tests.support.versions import sampled
 
 SECRET = "s3cr3t-of-mine"
-Second = Callable[[psycopg.Connection], psycopg.Connection]
-
-
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(cli.main, arguments)
 
 
 def refused(*arguments: str, says: str, as_json: bool = True) -> str:
@@ -393,7 +388,7 @@ def pooler(server: Server, mode: str, settings: str = "") -> Iterator[Callable[[
     ids=["transaction", "transaction, in turn", "statement"],
 )
 def test_a_pooler_of_transactions_is_refused(
-    pg18: Server, empty: psycopg.Connection, second: Second, mode: str, settings: str
+    pg18: Server, empty: psycopg.Connection, second: Connect, mode: str, settings: str
 ) -> None:
     with pooler(pg18, mode, settings) as url, unchanged(empty):
         where = url(empty.info.dbname)

@@ -13,30 +13,17 @@ from typing import Any
 import click
 import psycopg
 import pytest
-from click.testing import CliRunner, Result
 
 import fbs_db
 from fbs_db import files
 from fbs_db.cli import main
-from tests.conftest import url_of
 from tests.support import ROOT
 from tests.support.catalog import catalog
+from tests.support.commands import answer, on, run
+from tests.support.connections import url_of
 
 ALL = [file.id for file in files.load()]
 TABLES = sum(kind == "table" for file in files.load() for kind, _ in file.creates)
-
-
-def run(*arguments: str, **options: Any) -> Result:
-    return CliRunner().invoke(main, arguments, **options)
-
-
-def on(connection: psycopg.Connection, *arguments: str) -> Result:
-    return run("--database", url_of(connection), *arguments)
-
-
-def answer(result: Result) -> Any:
-    assert result.exit_code == 0, result.output
-    return json.loads(result.stdout)
 
 
 def test_migrate_shows_each_file_and_then_has_nothing_to_do(empty: psycopg.Connection) -> None:

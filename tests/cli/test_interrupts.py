@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,8 +18,8 @@ from click.testing import CliRunner
 
 import fbs_db
 from fbs_db.cli import main
-from tests.conftest import url_of
 from tests.support import ROOT
+from tests.support.connections import Connect, url_of
 
 RUNNING = (
     "select application_name, query from pg_stat_activity"
@@ -121,7 +121,7 @@ def prepared(connection: psycopg.Connection, slow_table: str) -> None:
     ],
 )
 def test_a_terminated_command_ends_its_statement_and_says_so(
-    busy: psycopg.Connection, second: Callable[[psycopg.Connection], psycopg.Connection], command: str
+    busy: psycopg.Connection, second: Connect, command: str
 ) -> None:
     words, slow_table, held = COMMANDS[command]
     prepared(busy, slow_table)
@@ -146,7 +146,7 @@ def test_a_terminated_command_ends_its_statement_and_says_so(
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
 def test_so_it_is_with_other_signals(
     busy: psycopg.Connection,
-    second: Callable[[psycopg.Connection], psycopg.Connection],
+    second: Connect,
     command: str,
     number: signal.Signals,
 ) -> None:
@@ -175,7 +175,7 @@ def test_so_it_is_with_other_signals(
 def test_a_component_that_moves_is_moved_no_further(
     busy: psycopg.Connection,
     empty: psycopg.Connection,
-    second: Callable[[psycopg.Connection], psycopg.Connection],
+    second: Connect,
     tmp_path: Path,
 ) -> None:
     (tmp_path / "fbs-db.toml").write_text(

@@ -11,13 +11,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from click.testing import CliRunner, Result
 from psycopg import conninfo
 
 import fbs_db
 from fbs_db import wording
-from fbs_db.cli import main
-from tests.conftest import url_of
+from tests.support.commands import run
+from tests.support.connections import url_of
 from tests.support.servers import GUARDED, with_password
 
 #: Would do in a shell what nobody wants, where it is not quoted; and is hard to quote.
@@ -27,10 +26,6 @@ SECRET = "s3cr3t-of-mine"
 
 def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
-
-
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(main, arguments)
 
 
 def shell(command: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -8,7 +8,6 @@ import pty
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import psycopg
@@ -19,9 +18,8 @@ import fbs_db
 from fbs_db import files
 from fbs_db.cli import main
 from fbs_db.errors import RowsAtStake
-from tests.conftest import url_of
+from tests.support.connections import Connect, url_of
 
-Second = Callable[[psycopg.Connection], psycopg.Connection]
 DASHBOARD = "insert into fbs_dashboards (name, description, dashboard_type) values ('a', 'b', 'msme')"
 
 
@@ -74,7 +72,7 @@ def test_within_a_callers_transaction_too(installed: psycopg.Connection) -> None
 
 
 def test_a_row_that_comes_while_the_rollback_waits_for_its_locks_is_not_lost(
-    installed: psycopg.Connection, second: Second
+    installed: psycopg.Connection, second: Connect
 ) -> None:
     """It was not there when the rollback looked first, and is committed while that waits for the table."""
     writer = second(installed)
@@ -147,7 +145,7 @@ def names(connection: psycopg.Connection) -> list[Any]:
 def test_attaching_under_another_model_name_asks_before_rows_are_renamed(attached: psycopg.Connection) -> None:
     refused = on(attached, "attach", "host", "tenants", "--model", "renter")
     assert refused.exit_code == 2
-    assert "public.tenants is attached as tenant, by which 2 rows point at it." in refused.stderr
+    assert "public.tenants is attached as tenant, and 2 rows have that model name." in refused.stderr
     assert "add --yes" in refused.stderr
     assert names(attached) == ["tenant"] * 3
     code, said = in_terminal(attached, "n", "attach", "host", "tenants", "--model", "renter")

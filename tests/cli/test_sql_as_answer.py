@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 import fbs_db
 from fbs_db.cli import main
-from tests.conftest import url_of
+from tests.support.connections import url_of
 from tests.support.servers import Server
 
 #: Where the comment with this name ends too early, a table goes.

@@ -8,14 +8,10 @@ from pathlib import Path
 import click
 import psycopg
 import pytest
-from click.testing import CliRunner, Result
 
 from fbs_db.cli import main
-from tests.conftest import url_of
-
-
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(main, arguments)
+from tests.support.commands import run
+from tests.support.connections import url_of
 
 
 @pytest.mark.parametrize(

@@ -8,18 +8,13 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from click.testing import CliRunner, Result
 
 import fbs_db
-from fbs_db.cli import main
 from fbs_db.schema.history import Backend
-from tests.conftest import url_of
+from tests.support.commands import run
+from tests.support.connections import url_of
 
 Configure = Callable[[str], list[str]]
-
-
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(main, arguments)
 
 
 def make_users(connection: psycopg.Connection) -> None:

@@ -13,18 +13,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
-from fbs_db.cli import main
 from fbs_db.database import server
+from tests.support.commands import run
 from tests.support.servers import SYSTEM_USER
 
 NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="takes root to be two users")
 NOBODY = "nobody"
-
-
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(main, arguments)
 
 
 def refused(*arguments: str) -> str:
@@ -210,7 +205,7 @@ def test_the_plugin_names_its_options_where_no_server_is_to_be_had(tmp_path: Pat
 def test_migrate_leads_with_adopt_where_tables_are_there(empty: object) -> None:
     import psycopg
 
-    from tests.conftest import url_of
+    from tests.support.connections import url_of
 
     assert isinstance(empty, psycopg.Connection)
     empty.execute("create table fbs_kpis (id int)")

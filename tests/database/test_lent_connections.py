@@ -14,9 +14,9 @@ from psycopg import sql
 
 import fbs_db
 from fbs_db.errors import TargetError, UnreadableValue, UsageError
-from tests.cleanup.test_cleanup import seed
-from tests.conftest import url_of
-from tests.reads.test_contract import reads, sample, timeless
+from tests.support.connections import url_of
+from tests.support.every_read import reads, sample, timeless
+from tests.support.sample_rows import seed
 from tests.support.servers import Server
 
 #: The public functions that take a database, and so a connection; those that read are for themselves.

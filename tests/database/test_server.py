@@ -11,13 +11,12 @@ from typing import Any
 
 import psycopg
 import pytest
-from click.testing import CliRunner, Result
 
 import fbs_db
 from fbs_db import files
-from fbs_db.cli import main
 from fbs_db.database import server
 from fbs_db.errors import EmbeddedServerError
+from tests.support.commands import run
 
 
 @pytest.fixture(scope="module")
@@ -35,10 +34,6 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def here(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(project)
     return project
-
-
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(main, arguments)
 
 
 def answer(*arguments: str) -> Any:

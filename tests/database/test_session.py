@@ -15,7 +15,7 @@ from psycopg import sql
 import fbs_db
 from fbs_db import cli
 from fbs_db.errors import TargetError, UsageError
-from tests.conftest import url_of
+from tests.support.connections import url_of
 from tests.support.servers import Server
 
 ODD = {

@@ -13,11 +13,11 @@ from click.testing import CliRunner
 
 from fbs_db.cli import main
 from fbs_db.database import server
-from tests.django.test_app import Project, make, newest  # noqa: F401
+from tests.support.projects import Project
 
 
 @pytest.fixture
-def unsaid(newest: Project) -> Project:  # noqa: F811
+def unsaid(newest: Project) -> Project:
     """A host with the app, that says nothing of FBS in its settings."""
     environment = {name: value for name, value in newest.environment.items() if name != "HOST_FBS_DB"}
     return replace(newest, environment=environment | {"HOST_SAYS_NOTHING_OF_FBS": "yes"})

@@ -3,144 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import closing
-from dataclasses import dataclass, field, replace
-from itertools import count
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from textwrap import dedent
 from typing import Any
 
-import psycopg
 import pytest
-from psycopg import sql
 
-from tests.conftest import DJANGOS, NEWEST, django_or_skip
-from tests.hosts import forks
-from tests.support import ROOT
 from tests.support.catalog import listed_tables
-from tests.support.servers import Server
-
-HOSTS: dict[str, Any] = {"HOSTS": {"rentals.Tenant": {}, "rentals.Room": {}}}
-_numbers = count(1)
-
-
-@dataclass(frozen=True)
-class Project:
-    """A copy of the project, with databases of its own.
-
-    Attributes:
-        directory: where it is.
-        python: an interpreter that has its Django.
-        server: where its databases are.
-        databases: name of each, by alias.
-        environment: what its settings take from there.
-    """
-
-    directory: Path
-    python: Path
-    server: Server
-    databases: dict[str, str]
-    environment: dict[str, str] = field(default_factory=dict)
-
-    def having(self, **environment: Any) -> Project:
-        """The same with other settings: ``fbs_db=``, ``apps=``, ..."""
-        texts = {
-            f"HOST_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
-            for name, value in environment.items()
-        }
-        return replace(self, environment={**self.environment, **texts})
-
-    def manage(self, *words: str, code: int = 0) -> str:
-        """What ``manage.py`` prints, ended with this exit code. Warnings are errors."""
-        return self.run("-W", "error", "manage.py", *words, code=code)
-
-    def do(self, text: str) -> str:
-        """What a piece of Python prints, in the project."""
-        return self.run("-W", "error", "-c", f"import django\ndjango.setup()\nfrom rentals.deeds import *\n{text}")
-
-    def run(self, *words: str, code: int = 0) -> str:
-        returned, out, err = forks.run(self.python, words, self.directory, self._environment() | self.environment)
-        printed = out + err
-        assert returned == code, printed
-        assert "Traceback" not in printed or code == 0, printed
-        return printed
-
-    def typed(self, command: str) -> str:
-        """What a command says that is pasted into a shell in the project's directory."""
-        environment = self._environment() | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-        del environment["DJANGO_SETTINGS_MODULE"]
-        done = subprocess.run(
-            command, shell=True, cwd=self.directory, env=environment, check=False, capture_output=True, text=True
-        )
-        return done.stdout + done.stderr
-
-    def _environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-        said = {
-            alias: {"NAME": name, "USER": "postgres", "HOST": self.server.host, "PORT": str(self.server.port)}
-            for alias, name in self.databases.items()
-        }
-        return kept | {
-            "DJANGO_SETTINGS_MODULE": f"{'host' if self.directory.name == 'project' else self.directory.name}.settings",
-            "HOST_DATABASES": json.dumps(said),
-            "HOST_FBS_DB": json.dumps(HOSTS),
-            "PYTHONPATH": f"{self.directory}{os.pathsep}{ROOT}",
-        }
-
-    def select(self, query: str, alias: str = "default") -> list[tuple[Any, ...]]:
-        with psycopg.connect(self.server.url(self.databases[alias]), autocommit=True) as connection:
-            cursor = connection.execute(query.encode())
-            return cursor.fetchall() if cursor.description else []
-
-
-@pytest.fixture
-def make(pg18: Server, tmp_path: Path) -> Iterator[Callable[..., Project]]:
-    """Makes a project for a version of Django, with a fresh database for each alias."""
-    names: list[str] = []
-
-    def project(version: str, *aliases: str) -> Project:
-        python = django_or_skip(version)
-        directory = tmp_path / "project"
-        shutil.copytree(ROOT / "tests" / "hosts" / "project", directory, ignore=shutil.ignore_patterns("__pycache__"))
-        databases = {alias: f"host_{os.getpid()}_{next(_numbers)}_{alias}" for alias in ("default", *aliases)}
-        names.extend(databases.values())
-        with closing(psycopg.connect(pg18.url(), autocommit=True)) as connection:
-            for name in databases.values():
-                connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
-        return Project(directory, python, pg18, databases)
-
-    yield project
-    with closing(psycopg.connect(pg18.url(), autocommit=True)) as connection:
-        for name in [
-            *names,
-            *(f"test_{name}{ending}" for name in names for ending in ("", "_1", "_2", "_gw0", "_gw1")),
-        ]:
-            drop = sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name))
-            connection.execute(drop)
-
-
-@pytest.fixture(params=DJANGOS)
-def version(request: pytest.FixtureRequest) -> str:
-    """Each version of Django."""
-    return str(request.param)
-
-
-@pytest.fixture
-def project(version: str, make: Callable[..., Project]) -> Project:
-    """The project on each version of Django."""
-    return make(version)
-
-
-@pytest.fixture
-def newest(make: Callable[..., Project]) -> Project:
-    """The project on the newest Django."""
-    return make(NEWEST)
+from tests.support.pages import PAGES, blocks
+from tests.support.projects import HOSTS, Project
+from tests.support.versions import NEWEST
 
 
 def rename_tenant(project: Project) -> None:
@@ -548,9 +422,9 @@ def test_models_go_where_their_component_lives(version: str, make: Callable[...,
 
     move = ("-m", "fbs_db", "placement", "move", "approvals", "--to", "default", "--yes")
     printed = project.run(*move)
-    assert "let DATABASES place approvals in 'default'" in printed
+    assert "add approvals to the COMPONENTS of 'default'" in printed
     assert project.select("select count(*) from fbs_approval_requests") == [(1,)]
-    assert "let DATABASES place" in project.run(*move), "as long as the settings say otherwise"
+    assert "Change DATABASES in" in project.run(*move), "as long as the settings say otherwise"
     places: dict[str, Any] = {"default": {}, "approvals": {"COMPONENTS": []}}
     changed = project.having(fbs_db={**HOSTS, "SIGNALS": False, "DATABASES": places})
     assert "lives in default already" in changed.run(*move, code=2)
@@ -620,14 +494,12 @@ def test_the_command_reads_djangos_settings(newest: Project) -> None:
 
 
 @pytest.mark.slow
-def test_the_chapter_of_readme_to_the_letter(make: Callable[..., Project], tmp_path: Path) -> None:
+def test_the_guide_to_the_letter(make: Callable[..., Project], tmp_path: Path) -> None:
     project = replace(make(NEWEST), directory=tmp_path / "new")
-    chapter = (
-        (ROOT / "README.md").read_text(encoding="utf-8").partition("## In a Django host\n")[2].partition("\n## ")[0]
-    )
-    settings = dedent(re.search(r"^ *```python\n(.*?)```", chapter, re.DOTALL | re.MULTILINE)[1])  # type: ignore[index]
-    commands = re.findall(r"^\d\. `python (.*)`$", chapter, re.MULTILINE)
-    assert len(re.findall(r"^\d\. ", chapter, re.MULTILINE)) < 10
+    guide = PAGES["django"].read_text(encoding="utf-8")
+    settings = next(block.text for block in blocks("django") if block.file == "settings.py")
+    commands = re.findall(r"^\d\. `python (.*)`$", guide, re.MULTILINE)
+    assert len(re.findall(r"^\d\. ", guide, re.MULTILINE)) < 10
 
     new = replace(project, directory=tmp_path)
     new.run("-m", "django", "startproject", "new", "--settings", "")
@@ -651,5 +523,5 @@ def test_the_chapter_of_readme_to_the_letter(make: Callable[..., Project], tmp_p
         "  rentals_room attached to FBS as rentals.room.",
     ):
         assert said in printed[0]
-        assert said in chapter
+        assert said in guide
     assert printed[1] == "System check identified no issues (0 silenced).\n"

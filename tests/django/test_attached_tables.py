@@ -7,8 +7,8 @@ import pytest
 
 import fbs_db
 from fbs_db.database.config import DatabaseConfig
-from tests.conftest import url_of
-from tests.django.test_app import Project, make, newest  # noqa: F401
+from tests.support.connections import url_of
+from tests.support.projects import Project
 
 
 def findings(connection: psycopg.Connection) -> set[tuple[str, str, str]]:
@@ -81,7 +81,7 @@ def test_users_in_another_table_than_is_configured_are_an_error(host: psycopg.Co
 
 
 @pytest.mark.slow
-def test_another_auth_user_model_is_told_by_every_check(newest: Project) -> None:  # noqa: F811
+def test_another_auth_user_model_is_told_by_every_check(newest: Project) -> None:
     newest.having(user_model="auth.User").manage("migrate")
     newest.select("create table accounts_person (id integer primary key)")
     printed = newest.manage("check", "--database", "default", code=1)

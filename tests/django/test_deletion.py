@@ -22,12 +22,12 @@ import pytest
 from psycopg.rows import dict_row
 
 import fbs_db
-from tests.conftest import django_or_skip, old_django
 from tests.hosts import forks
 from tests.hosts.versions import PYTHONS
 from tests.support import ROOT
 from tests.support.catalog import is_user_key, listed_tables
 from tests.support.servers import Server
+from tests.support.versions import django_or_skip, old_django
 
 HOST_MODELS = {f"rentals.{name}": f"rentals_{name}" for name in ("location", "room", "tenant", "lease")}
 #: What a test expects of a time that the clean-up set.

@@ -13,8 +13,8 @@ from click.testing import CliRunner
 import fbs_db
 from fbs_db.cli import main
 from fbs_db.errors import ConnectionFailed, ServerError
-from tests.conftest import url_of
-from tests.django.test_app import Project, make, newest  # noqa: F401
+from tests.support.connections import url_of
+from tests.support.projects import Project
 from tests.support.servers import Server
 
 ROLE = "fbs_few_rights"
@@ -48,7 +48,7 @@ def as_role(project: Project) -> Project:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("usage", [True, False], ids=["catalogs", "no-usage-of-the-schema"])
-def test_djangos_check_names_the_right_that_is_missing(role: str, newest: Project, usage: bool) -> None:  # noqa: F811
+def test_djangos_check_names_the_right_that_is_missing(role: str, newest: Project, usage: bool) -> None:
     newest.manage("migrate")
     newest.select("drop index fbs_approval_responses_responder_id_idx")
     if not usage:
@@ -69,7 +69,7 @@ def test_djangos_check_names_the_right_that_is_missing(role: str, newest: Projec
 
 
 @pytest.mark.slow
-def test_djangos_check_without_a_way_in_and_without_time(role: str, newest: Project) -> None:  # noqa: F811
+def test_djangos_check_without_a_way_in_and_without_time(role: str, newest: Project) -> None:
     newest.manage("migrate")
     name = newest.databases["default"]
     newest.select(f"alter role {ROLE} set statement_timeout = '1ms'")

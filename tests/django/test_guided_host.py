@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import NEWEST
 from tests.support.guided import VERSIONS, Guided, guided
 from tests.support.servers import Server
+from tests.support.versions import NEWEST
 
 APART: dict[str, Any] = {"DATABASES": {"default": {}, "licensing": {"COMPONENTS": ["licensing"]}}}
 TABLES = "select relname::text from pg_class where relkind = 'r' and relname ~ '^fbs_' order by 1"

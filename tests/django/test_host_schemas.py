@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from tests.django.test_app import HOSTS, Project, make, newest  # noqa: F401
+from tests.support.projects import HOSTS, Project
 
 ATTACHED = "select model_name, host_table::text from {}fbs_hosts order by 1"
 USERS = "select distinct user_table::text from {}fbs_user_columns"
 
 
 @pytest.fixture
-def host(newest: Project) -> Project:  # noqa: F811
+def host(newest: Project) -> Project:
     return newest
 
 

@@ -13,10 +13,10 @@ import psycopg
 import pytest
 from pytest_postgresql import factories
 
-from tests.conftest import url_of
 from tests.hosts import FIELDS, forks
 from tests.support import ROOT
 from tests.support.catalog import catalog, is_user_key, listed_tables
+from tests.support.connections import url_of
 
 LISTED = listed_tables()
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from tests.django.test_app import Project, make, newest  # noqa: F401
+from tests.support.projects import Project
 
 TIED = "select count(*) from fbs_user_columns where user_table is not null"
 
 
 @pytest.mark.slow
-def test_a_busy_user_table_leaves_the_files_and_says_so(newest: Project) -> None:  # noqa: F811
+def test_a_busy_user_table_leaves_the_files_and_says_so(newest: Project) -> None:
     newest.having(apps=[]).manage("migrate")
     url = newest.server.url(newest.databases["default"])
     with psycopg.connect(url, application_name="gunicorn") as host:
@@ -26,7 +26,7 @@ def test_a_busy_user_table_leaves_the_files_and_says_so(newest: Project) -> None
     assert newest.select(TIED) == [(22,)]
 
 
-def test_users_that_are_not_tied_are_an_error_of_the_check(newest: Project) -> None:  # noqa: F811
+def test_users_that_are_not_tied_are_an_error_of_the_check(newest: Project) -> None:
     newest.manage("migrate")
     newest.select("select fbs_detach_users()")
     printed = newest.manage("check", "--database", "default", code=1)

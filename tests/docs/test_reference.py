@@ -20,7 +20,7 @@ from fbs_db.cli import main
 from fbs_db.database.session import open_session
 from fbs_db.docs import diagram, markdown, page, words
 from fbs_db.docs.model import Reference
-from tests.conftest import url_of
+from tests.support.connections import url_of
 
 SVG = "{http://www.w3.org/2000/svg}"
 #: What a character takes at most, at 12 and at 10 pixels, in the fonts the picture asks for.

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 import fbs_db
-from tests.conftest import url_of
+from tests.support.connections import url_of
 
 #: Every kind of choice; none of them stops FBS.
 CHOICES = {

@@ -22,9 +22,8 @@ from fbs_db.cli import main
 from fbs_db.errors import FbsDbError, LockTimeout, UnsupportedServer, UsageError
 from fbs_db.schema import snapshot
 from fbs_db.schema.snapshot import Object
-from tests.cleanup.test_cleanup import make_users, seed
-from tests.conftest import url_of
-from tests.schema.test_migrate import Connect
+from tests.support.connections import Connect, url_of
+from tests.support.sample_rows import make_users, seed
 from tests.support.servers import Server, standby_of
 
 ALL = snapshot.expected([file.id for file in files.load()], 180000)

@@ -18,8 +18,7 @@ import fbs_db
 from fbs_db.errors import ConnectionLost, LockTimeout
 from fbs_db.health import indexes
 from fbs_db.reports import Progress
-from tests.conftest import url_of
-from tests.schema.test_migrate import Connect
+from tests.support.connections import Connect, url_of
 
 Busy = Callable[[psycopg.Connection], AbstractContextManager[None]]
 

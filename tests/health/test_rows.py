@@ -9,9 +9,8 @@ import psycopg
 import pytest
 
 import fbs_db
-from tests.cleanup.test_cleanup import make_users, seed
-from tests.conftest import url_of
-from tests.schema.test_migrate import Connect
+from tests.support.connections import Connect, url_of
+from tests.support.sample_rows import make_users, seed
 
 
 def rows(connection: psycopg.Connection, schema: str | None = None) -> dict[str, fbs_db.Finding]:

@@ -7,7 +7,7 @@ import pytest
 from psycopg import sql
 
 import fbs_db
-from tests.conftest import url_of
+from tests.support.connections import url_of
 
 #: Aliases, columns and words of SQL, and what needs quotes or stands for something in a format.
 NAMES = [

@@ -20,17 +20,16 @@ from typing import Any
 
 import psycopg
 import pytest
-from click.testing import CliRunner, Result
 from psycopg import sql
 
 import fbs_db
 from fbs_db import files
-from fbs_db.cli import main
 from fbs_db.database import config, project
 from fbs_db.errors import LockTimeout, MoveRefused, UsageError
 from fbs_db.places import copying
 from tests.support import ROOT
 from tests.support.catalog import listed_tables
+from tests.support.commands import run
 from tests.support.servers import Server
 
 COMPONENTS = [
@@ -47,10 +46,6 @@ COMPONENTS = [
 ]
 LICENCES = [table["table"] for table in listed_tables() if table["component"] == "licensing"]
 _numbers = count(1)
-
-
-def run(*words: str) -> Result:
-    return CliRunner().invoke(main, words)
 
 
 def fine(*words: str) -> str:
@@ -306,7 +301,7 @@ def test_a_component_moves_with_every_row(two: tuple[str, str]) -> None:
     refused("placement", "drop", "licensing", "--from", "default", says="This drops 3 tables with 1,500 rows")
     fine("placement", "drop", "licensing", "--from", "default", "--yes")
     assert select(old, "select to_regnamespace('fbs_moved_licensing')") == [(None,)]
-    refused("placement", "drop", "licensing", "--from", "default", says="Nothing of licensing is kept here")
+    refused("placement", "drop", "licensing", "--from", "default", says="default keeps no old tables of licensing")
     # And back.
     fine("placement", "move", "licensing", "--to", "default", "--yes")
     assert len(rows_of(old, LICENCES[0])) == 1001
@@ -516,7 +511,7 @@ def test_a_component_left_behind_empty_is_taken_away(two: tuple[str, str]) -> No
     ],
     ids=["view", "foreign key", "function", "trigger", "policy"],
 )
-def test_what_stands_on_the_tables_stops_it(two: tuple[str, str], made: str, says: str) -> None:
+def test_what_depends_on_the_tables_stops_it(two: tuple[str, str], made: str, says: str) -> None:
     if "trigger" in made:
         select(two[0], "create function mine() returns trigger language plpgsql as 'begin return null; end'")
     select(two[0], made.format(LICENCES[0]))
@@ -569,7 +564,14 @@ def test_users_that_are_not_there_stop_it(two: tuple[str, str]) -> None:
     say(default={"url": old}, licences={"url": new, "components": [], "user_table": "people"})
     fine("migrate", "--all")
     printed = refused(
-        "placement", "move", "approvals", "--to", "licences", "--yes", says="point at what licences does not", code=1
+        "placement",
+        "move",
+        "approvals",
+        "--to",
+        "licences",
+        "--yes",
+        says="point at rows that licences does not have",
+        code=1,
     )
     assert "user_key_type" in printed
     select(old, "insert into fbs_approval_requests (title, description, approval_type, requester_id, request_data)"
@@ -637,7 +639,14 @@ def test_rows_that_are_there_already_stop_it(two: tuple[str, str]) -> None:
     fbs_db.migrate(config.DatabaseConfig(url=new))
     select(new, "insert into fbs_license_manager_solution_license (solution_name) values ('mine')")
     printed = refused(
-        "placement", "move", "licensing", "--to", "licences", "--yes", says="holds rows that are not those", code=1
+        "placement",
+        "move",
+        "licensing",
+        "--to",
+        "licences",
+        "--yes",
+        says="licences has other rows in these tables",
+        code=1,
     )
     assert "fbs_license_manager_solution_license (1 row)" in printed
     assert len(rows_of(old, LICENCES[0])) == 1000
@@ -656,7 +665,7 @@ def test_a_copy_that_is_not_equal_is_not_taken(two: tuple[str, str]) -> None:
     )
     refused(
         "placement", "move", "licensing", "--to", "licences", "--yes",
-        says="The copy of fbs_license_manager_feature_usage is not equal: 500 rows", code=1,
+        says="The copy of fbs_license_manager_feature_usage differs: 500 rows", code=1,
     )  # fmt: skip
     assert rows_of(new, LICENCES[0]) == []
     assert len(rows_of(old, LICENCES[0])) == 1000
@@ -684,16 +693,16 @@ MOMENTS = {
     "guarded": ("copying", "_unwritten", "after"),
     "target committed": ("moving", "copy_guarded", "after"),
     "copied": ("moving", "_switch", "before"),
-    "writing the file": ("config.Path", "replace", "before"),
+    "writing the file": ("project.Path", "replace", "before"),
     "switched": ("moving", "tell_targets", "before"),
-    "told": ("moving", "_take_away", "before"),
-    "taking away": ("moving", "_apart", "after"),
+    "told": ("moving", "keep_tables", "before"),
+    "taking away": ("kept", "_keeping", "after"),
 }
 KILLED = """
 import contextlib, os, signal, sys
 import fbs_db
-from fbs_db.database import config, project
-from fbs_db.places import copying, move as moving
+from fbs_db.database import project
+from fbs_db.places import copying, kept, move as moving
 owner, name, when = sys.argv[1:]
 owner = eval(owner)
 real = getattr(owner, name)

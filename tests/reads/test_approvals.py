@@ -8,9 +8,9 @@ from typing import Any
 
 import psycopg
 
-from tests.cleanup.test_cleanup import add
-from tests.schema.test_schema import rows
+from tests.support.connections import rows
 from tests.support.reading import call, columns, view
+from tests.support.sample_rows import add
 
 LEAP = datetime(2024, 2, 29, 12, tzinfo=timezone.utc)
 HOUR = timedelta(hours=1)

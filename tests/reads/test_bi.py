@@ -10,10 +10,9 @@ import psycopg
 import pytest
 
 import fbs_db
-from tests.cleanup.test_cleanup import add
-from tests.conftest import url_of
-from tests.schema.test_schema import rows
+from tests.support.connections import rows, url_of
 from tests.support.reading import call, columns, one, view
+from tests.support.sample_rows import add
 
 
 @pytest.mark.parametrize(

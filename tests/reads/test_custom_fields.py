@@ -7,9 +7,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.cleanup.test_cleanup import add
-from tests.schema.test_schema import rows
+from tests.support.connections import rows
 from tests.support.reading import call, columns, one, view
+from tests.support.sample_rows import add
 
 # Type, text, and the value as JSON; None where the text does not fit the type.
 VALUES: list[tuple[str, str, Any]] = [

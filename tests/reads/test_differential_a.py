@@ -28,8 +28,8 @@ from psycopg.types.json import Jsonb
 
 import fbs_db
 from fbs_db.reads.query import Page, Read
-from tests.reads.test_contract import askable, read_of, reads
-from tests.schema.test_schema import rows
+from tests.support.connections import rows
+from tests.support.every_read import askable, read_of, reads
 
 T = TypeVar("T")
 UTC = timezone.utc

@@ -30,7 +30,7 @@ from psycopg.types.json import Jsonb
 import fbs_db
 from fbs_db.errors import UsageError
 from fbs_db.reads.client import Reader
-from tests.reads.test_contract import askable, read_of, reads
+from tests.support.every_read import askable, read_of, reads
 from tests.support.reading import Rows
 
 UTC = timezone.utc

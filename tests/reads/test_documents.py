@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg.types.json import Jsonb
 
-from tests.cleanup.test_cleanup import add
-from tests.schema.test_schema import rows
+from tests.support.connections import rows
 from tests.support.reading import call, columns, one, view
+from tests.support.sample_rows import add
 
 
 def document(connection: psycopg.Connection, title: str, **values: Any) -> int:

@@ -10,8 +10,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.cleanup.test_cleanup import add
 from tests.support.reading import call, columns, one, view
+from tests.support.sample_rows import add
 
 
 def license_of(connection: psycopg.Connection, solution: str, **values: Any) -> None:

@@ -11,9 +11,9 @@ import pytest
 
 import fbs_db
 from fbs_db.reads.groups import MSME_COMPLIANCE_STATUS
-from tests.cleanup.test_cleanup import add
-from tests.schema.test_schema import rows
+from tests.support.connections import rows
 from tests.support.reading import call, columns, one, view
+from tests.support.sample_rows import add
 
 
 def today(connection: psycopg.Connection) -> date:

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta, timezone
 import psycopg
 import pytest
 
-from tests.cleanup.test_cleanup import add
-from tests.schema.test_schema import rows
+from tests.support.connections import rows
 from tests.support.reading import columns, view
+from tests.support.sample_rows import add
 
 NOON = datetime(2024, 2, 29, 12, tzinfo=timezone.utc)
 

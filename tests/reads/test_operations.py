@@ -8,9 +8,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.cleanup.test_cleanup import add
-from tests.schema.test_schema import rows
+from tests.support.connections import rows
 from tests.support.reading import call, columns, one, view
+from tests.support.sample_rows import add
 
 MIDNIGHT = datetime(2024, 12, 31, tzinfo=timezone.utc)
 HOUR = timedelta(hours=1)

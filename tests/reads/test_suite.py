@@ -9,8 +9,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.cleanup.test_cleanup import add
 from tests.support.reading import call, columns
+from tests.support.sample_rows import add
 
 
 @pytest.fixture

@@ -13,10 +13,11 @@ import pytest
 
 import fbs_db
 from fbs_db.errors import UnreadableValue, UsageError
-from tests.cleanup.test_cleanup import add, seed
-from tests.conftest import NEWEST, django_or_skip, url_of
-from tests.reads.test_contract import reads, sample
 from tests.support import ROOT
+from tests.support.connections import url_of
+from tests.support.every_read import reads, sample
+from tests.support.sample_rows import add, seed
+from tests.support.versions import NEWEST, django_or_skip
 
 #: Table, column, a value that Python cannot hold, and a read that meets it.
 CASES = [

@@ -20,8 +20,8 @@ import pytest
 from click.testing import CliRunner
 
 from fbs_db import cli, files
-from tests.conftest import url_of
 from tests.support.catalog import catalog
+from tests.support.connections import Connect, url_of
 from tests.support.servers import Server, running, wait_for
 
 #: What is random here is the same in every run.
@@ -42,8 +42,6 @@ with Backend(connection, "public").lock():
 """
 #: Migrates with files of the test's.
 FILES_OF = "import fbs_db, pathlib, sys; fbs_db.migrate(sys.argv[1], directory=pathlib.Path(sys.argv[2]))"
-
-Second = Callable[[psycopg.Connection], psycopg.Connection]
 
 
 def python(*arguments: str) -> subprocess.Popen[str]:
@@ -114,7 +112,7 @@ def interrupted(process: subprocess.Popen[str]) -> bool:
 
 
 @pytest.fixture
-def watcher(empty: psycopg.Connection, second: Second) -> psycopg.Connection:
+def watcher(empty: psycopg.Connection, second: Connect) -> psycopg.Connection:
     """A further connection to the empty database, in autocommit."""
     return second(empty)
 

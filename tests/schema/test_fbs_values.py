@@ -15,9 +15,9 @@ import fbs_db
 from fbs_db.errors import UsageError
 from fbs_db.reads import groups
 from fbs_db.reads.query import Page, Read
-from tests.conftest import url_of
-from tests.schema.test_schema import BY_NAME, insert, required_values
 from tests.support import ROOT
+from tests.support.connections import url_of
+from tests.support.sample_rows import BY_NAME, insert, required_values
 
 HERE = ROOT / "tests" / "support"
 #: Columns, with the values that FBS writes into them and that no form offers.

@@ -17,10 +17,11 @@ from fbs_db.cli import main
 from fbs_db.errors import AdoptionRefused, MigrationFailed, TargetError
 from fbs_db.health import check as health
 from fbs_db.schema import later_names as names
-from tests.conftest import django_or_skip, old_django, url_of
 from tests.hosts import forks
 from tests.support import ROOT
 from tests.support.catalog import listed_tables
+from tests.support.connections import url_of
+from tests.support.versions import django_or_skip, old_django
 
 OLD_POSTGRES = pytest.mark.old_postgres
 ACCOUNTING = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import subprocess
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +27,10 @@ from fbs_db.errors import (
 from fbs_db.reports import Progress
 from fbs_db.schema import migrate as migrations
 from fbs_db.schema.history import Backend
-from tests.conftest import url_of
 from tests.support.catalog import catalog
+from tests.support.connections import Connect, url_of
 
 ALL = [file.id for file in files.load()]
-Connect = Callable[[psycopg.Connection], psycopg.Connection]
 
 
 def write(directory: Path, name: str, up: str, down: str | None = "select 1;") -> None:

@@ -17,11 +17,10 @@ from fbs_db.database import locks
 from fbs_db.errors import FbsDbError, LockTimeout, MigrationFailed, TargetError
 from fbs_db.reports import Progress
 from fbs_db.schema import migrate as migrations
-from tests.conftest import url_of
 from tests.support.catalog import catalog
+from tests.support.connections import Connect, url_of
 
 ALL = [file.id for file in files.load()]
-Connect = Callable[[psycopg.Connection], psycopg.Connection]
 TIED = "select count(*) filter (where user_table is not null), count(*) from fbs_user_columns"
 
 

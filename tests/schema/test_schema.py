@@ -11,11 +11,10 @@ import psycopg
 import pytest
 
 import fbs_db
-from tests.conftest import url_of
-from tests.support.catalog import catalog, is_user_key, listed_tables
+from tests.support.catalog import ON_DELETE, catalog, is_user_key
+from tests.support.connections import rows, url_of
+from tests.support.sample_rows import BY_NAME, LISTED, insert, required_values
 
-LISTED = listed_tables()
-BY_NAME = {table["table"]: table for table in LISTED}
 #: What fbs-db itself needs beside the list.
 OWN_TABLES = {
     "fbs_migrations",
@@ -28,11 +27,6 @@ OWN_TABLES = {
     "fbs_cleanup_received",
     "fbs_file_deletions",
 }
-ON_DELETE = {"CASCADE": "c", "SET_NULL": "n"}
-
-
-def rows(connection: psycopg.Connection, query: str) -> list[tuple[Any, ...]]:
-    return connection.execute(query).fetchall()
 
 
 def expected_default(column: dict[str, Any]) -> str | None:
@@ -234,48 +228,6 @@ def test_functions_pin_their_search_path(installed: psycopg.Connection) -> None:
         " and prosqlbody is null and not coalesce(proconfig::text ~ 'search_path=', false)",
     )
     assert loose == []
-
-
-def required_values(table: dict[str, Any], number: int = 1) -> dict[str, Any]:
-    """Values for the columns that have no default, such as psql must give."""
-    samples = {
-        "integer": 7,
-        "bigint": 7,
-        "double precision": 1.5,
-        "text": "x",
-        "jsonb": "{}",
-        "date": "2024-02-29",
-        "timestamp with time zone": "2024-02-29 12:00+00",
-        "inet": "10.0.0.1",
-        "boolean": True,
-    }
-    values = {}
-    for column in table["columns"]:
-        if column.get("primary_key") or column.get("null") or "default" in column or "set_on" in column:
-            continue
-        kind = column["type"]
-        values[column["name"]] = (
-            number
-            if is_user_key(column) or "references" in column
-            else f"x{number}"[:10]
-            if kind.startswith("varchar")
-            else 12.5
-            if kind.startswith("numeric")
-            else samples[kind]
-        )
-    return values
-
-
-def insert(connection: psycopg.Connection, table: str, values: dict[str, Any]) -> int:
-    columns = ", ".join(f'"{name}"' for name in values)
-    row = connection.execute(
-        f"insert into {table} ({columns}) values ({', '.join(['%s'] * len(values))}) returning id"
-        if values
-        else f"insert into {table} default values returning id",
-        list(values.values()),
-    ).fetchone()
-    assert row
-    return int(row[0])
 
 
 TOUCHED = [

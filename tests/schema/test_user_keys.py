@@ -11,7 +11,7 @@ import pytest
 
 import fbs_db
 from fbs_db.errors import TargetError
-from tests.conftest import url_of
+from tests.support.connections import url_of
 from tests.support.servers import Server, running
 
 CASE_BLIND = "create collation host.blind (provider = icu, locale = 'und-u-ks-level2', deterministic = false);"

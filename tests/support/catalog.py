@@ -50,6 +50,9 @@ _QUERIES = {
         where (pg_identify_object(classoid, objoid, objsubid)).schema = quote_ident(%(name)s)""",
 }
 
+#: PostgreSQL's letter for each rule of the listed foreign keys.
+ON_DELETE = {"CASCADE": "c", "SET_NULL": "n"}
+
 
 def catalog(connection: psycopg.Connection, schema: str = "public") -> dict[str, str]:
     """Every object of a schema: its kind and name, and how it is defined."""

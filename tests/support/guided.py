@@ -14,10 +14,10 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from tests.conftest import DJANGOS, django_or_skip
 from tests.hosts import forks
 from tests.support import ROOT
 from tests.support.servers import Server
+from tests.support.versions import DJANGOS, django_or_skip
 
 VERSIONS = DJANGOS
 _numbers = count(1)

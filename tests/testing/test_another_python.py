@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ON_EACH, or_skip
 from tests.hosts.versions import another_python
 from tests.support import ROOT
 from tests.support.servers import find_binaries
+from tests.support.versions import ON_EACH, or_skip
 
 
 @pytest.mark.slow

@@ -1,28 +1,21 @@
-"""README's Python is typed: mypy takes it as it takes fbs-db itself."""
+"""The Python of README and the guides is typed: mypy takes it as it takes fbs-db itself."""
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
 import pytest
 
 from tests.support import ROOT
+from tests.support.pages import PAGES, blocks
 
-#: What the blocks take for granted: a host's own names, and imports that go without saying.
+#: What Django's settings have before the blocks.
 GIVEN = """\
 from __future__ import annotations
-from collections.abc import Callable
-import psycopg
-import pytest
-import fbs_db
 INSTALLED_APPS: list[str] = []
 FBS_DB: dict[str, object]
-def ask_for_approval(connection: psycopg.Connection, title: str) -> None: ...
-def make_my_tables(url: str) -> None: ...
 """
 #: What reads that always answer are typed as: no row to look for, waiting or not.
 ALWAYS = """\
@@ -41,22 +34,20 @@ async def waited_for(fbs: AsyncReader) -> object:
 """
 
 
-def blocks() -> list[str]:
-    """The Python of README, block by block."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    found = re.findall(r"^( *)```(python|pycon)\n(.*?)^ *```$", readme, re.MULTILINE | re.DOTALL)
-    texts = [(kind, textwrap.dedent(text)) for _, kind, text in found]
+def python_of(page: str) -> list[str]:
+    """The Python of a page, block by block."""
     return [
-        "".join(f"{line[4:]}\n" for line in text.splitlines() if line.startswith((">>> ", "... ")))
-        if kind == "pycon"
-        else text
-        for kind, text in texts
+        "".join(f"{line[4:]}\n" for line in block.text.splitlines() if line.startswith((">>> ", "... ")))
+        if block.language == "pycon"
+        else block.text
+        for block in blocks(page)
+        if block.language in ("python", "pycon")
     ]
 
 
 @pytest.mark.slow
-def test_mypy_accepts_readmes_python(tmp_path: Path) -> None:
-    texts = blocks()
+def test_mypy_accepts_the_python_of_the_pages(tmp_path: Path) -> None:
+    texts = [text for page in PAGES for text in python_of(page)]
     assert len(texts) >= 6
     for number, text in enumerate([*texts, ALWAYS]):
         (tmp_path / f"block_{number}.py").write_text(GIVEN + text, encoding="utf-8")

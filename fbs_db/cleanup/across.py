@@ -1,0 +1,262 @@
+"""Clean-ups for other databases: sessions on them, and carrying queue entries there.
+
+An entry is done there in a transaction that also records the entry's ticket, and only then
+deleted from the queue here. If something breaks in between, the entry is carried again,
+and its ticket keeps it from being done twice.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import groupby
+from uuid import UUID
+
+import psycopg
+
+from fbs_db.cleanup.queue import (
+    Failure,
+    RetryReport,
+    has_queue,
+    log_failures,
+    logger,
+    reason_of,
+    sqlstate_of,
+)
+from fbs_db.database import project
+from fbs_db.database.connection import raise_if_lost
+from fbs_db.database.session import Database, Session, open_session
+from fbs_db.errors import ConnectionFailed, ConnectionLost, FbsDbError, UsageError
+
+#: Queue entries carried to another database in one transaction of this one.
+_BATCH = 100
+#: Seconds after which that transaction begins no further entry.
+_SECONDS = 1.0
+#: Lock timeout, deadlock, serialization failure, statement timeout: the next entry would only wait again.
+_BLOCKED = ("55P03", "40P01", "40001", "57014")
+
+#: Gives the session on a database.
+Reach = Callable[[Database], Session]
+
+
+@dataclass
+class Backoff:
+    """Pauses after failures: each twice as long as the one before, up to a minute.
+
+    Attributes:
+        first: length of the first pause, in seconds.
+        pauses: the last pause of each that fails now, in seconds.
+        until: when each may be tried again, on the monotonic clock.
+    """
+
+    first: float
+    pauses: dict[object, float] = field(default_factory=dict)
+    until: dict[object, float] = field(default_factory=dict)
+
+    def pausing(self, who: object) -> bool:
+        return time.monotonic() < self.until.get(who, 0)
+
+    def failed(self, who: object) -> float:
+        """Begin a pause, and return its length."""
+        pause = self.pauses[who] = min(self.pauses.get(who, self.first / 2) * 2, max(self.first, 60))
+        self.until[who] = time.monotonic() + pause
+        return pause
+
+    def worked(self, who: object) -> bool:
+        """Forget the pauses, and return whether there was one."""
+        return self.pauses.pop(who, None) is not None
+
+
+# --- sessions
+
+
+@contextmanager
+def reaching(application: str, asked: Database, schema: str | None) -> Iterator[Reach]:
+    """A function that opens one session a database, and keeps it until the end; a broken one is opened anew.
+
+    Parameters:
+        application: name under which the server lists the connections.
+        asked: the database that the caller named.
+        schema: the schema there; other databases have their own.
+    """
+    opened: dict[Database, tuple[ExitStack, Session]] = {}
+
+    def reach(database: Database) -> Session:
+        if database in opened:
+            stack, session = opened[database]
+            if not session.connection.closed and not session.connection.broken:
+                return session
+            del opened[database]
+            with suppress(FbsDbError, psycopg.Error):
+                stack.close()
+        stack = ExitStack()
+        of_asked = schema if database is asked else None
+        session = stack.enter_context(open_session(database, of_asked, application=application))
+        opened[database] = (stack, session)
+        return session
+
+    try:
+        yield reach
+    finally:
+        for stack, _ in opened.values():
+            with suppress(FbsDbError, psycopg.Error):
+                stack.close()
+
+
+def databases_of(asked: Database) -> list[Database]:
+    """The database that the caller named; else every configured one."""
+    if asked is not None:
+        return [asked]
+    configured = list(project.read().databases.values())
+    return [None] if len(configured) == 1 else list(configured)
+
+
+def sessions_on(asked: Database, reach: Reach) -> Iterator[Session]:
+    """A session on each of these databases; of several, on those that can be reached and have a queue."""
+    for database in databases_of(asked):
+        try:
+            session = reach(database)
+            wanted = database is asked or has_queue(session)
+        except FbsDbError as error:
+            if database is asked:
+                raise
+            logger.warning("%s", error.message)
+            continue
+        if wanted:
+            yield session
+
+
+# --- carrying
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A queue entry for another database, as ``fbs_claim_cleanup`` returns it."""
+
+    id: int
+    ticket: UUID
+    model_name: str
+    operation: str
+    keys: list[str]
+    new_keys: list[str] | None
+    attempts: int
+
+
+def carry(session: Session, reach: Reach, target: str, backoff: Backoff) -> RetryReport:
+    """Carry the queue entries that are due for another database there.
+
+    Parameters:
+        session: on the database whose queue it is.
+        target: name of the other database.
+        backoff: gets a pause where that database cannot be reached, or is blocked by locks.
+    """
+    unreachable: psycopg.Error | FbsDbError | None = None
+    blocked: psycopg.Error | FbsDbError | None = None
+    done: list[int] = []
+    failed = rows = 0
+    failures: Counter[Failure] = Counter()
+    if not session.select(
+        "select from {fbs}fbs_cleanup_queue where target = %s and next_attempt_at <= now() limit 1", target
+    ):
+        return RetryReport(0, 0, 0)
+    try:
+        reach(project.read().named(target))  # first: with the transaction below open, others would wait meanwhile
+    except FbsDbError as error:
+        unreachable = error
+    with session.connection.transaction():
+        # Whether a host row is gone is asked of the newest state.
+        session.connection.execute("set transaction isolation level read committed")
+        groups = _groups([Entry(*row) for row in session.call("fbs_claim_cleanup", target, _BATCH, True)])
+        enough = time.monotonic() + _SECONDS
+        while groups and (unreachable is not None or time.monotonic() < enough):
+            entries = groups.pop(0)
+            ids = [entry.id for entry in entries]
+            failure = unreachable
+            if failure is None:
+                try:
+                    _deliver(session, reach(project.read().named(target)), entries)
+                    done += ids
+                    rows += sum(len(entry.keys) for entry in entries)
+                    continue
+                except (psycopg.Error, FbsDbError) as error:
+                    session.connection.execute("select")  # raises where it is the connection here that broke
+                    failure = error
+            if isinstance(failure, (ConnectionFailed, ConnectionLost, UsageError)):
+                unreachable = failure
+            elif len(entries) > 1:
+                groups[:0] = [[entry] for entry in sorted(entries, key=lambda entry: entry.attempts)]
+                continue
+            session.call("fbs_put_off", ids, sqlstate_of(failure), reason_of(failure), failure is not unreachable)
+            failed += len(ids)
+            if failure is not unreachable:
+                failures[_failure(reach, target, entries[0], failure)] += sum(len(entry.keys) for entry in entries)
+            if sqlstate_of(failure) in _BLOCKED:
+                blocked = failure
+                break
+        if done:
+            session.select("delete from {fbs}fbs_cleanup_queue where id = any(%s)", done)
+    log_failures(failures)
+    _pause(backoff, session, target, unreachable or blocked)
+    if done:
+        with suppress(FbsDbError, psycopg.Error):  # the next time will do
+            _forget(session, reach(project.read().named(target)))
+    return RetryReport(len(done), failed, 0, rows)
+
+
+def _groups(entries: list[Entry]) -> list[list[Entry]]:
+    """Deletions of one model are done together: no rekey that they have to wait for is claimed with them."""
+    kinds = groupby(sorted(entries, key=_kind), _kind)
+    return sorted((list(group) for _, group in kinds), key=lambda group: group[0].id)
+
+
+def _kind(entry: Entry) -> tuple[str, str, int]:
+    return entry.model_name, entry.operation, 0 if entry.operation == "delete" else entry.id
+
+
+def _deliver(session: Session, there: Session, entries: list[Entry]) -> None:
+    """Do entries of one kind there, and record their tickets, in one transaction of that database."""
+    first = entries[0]
+    try:
+        held = there.call("fbs_held_keys", first.model_name)[0][0] if first.operation == "sweep" else None
+        with session.connection.transaction():  # a savepoint
+            gone = session.call("fbs_recheck_cleanup", [entry.id for entry in entries], held)[0][0]
+        source = session.call("fbs_source")[0][0]
+        tickets = [entry.ticket for entry in entries]
+        there.call("fbs_receive_cleanup", source, tickets, first.model_name, first.keys, first.new_keys, gone)
+    except psycopg.Error as error:
+        raise_if_lost(there.connection, error)
+        raise
+
+
+def _failure(reach: Reach, target: str, entry: Entry, error: psycopg.Error | FbsDbError) -> Failure:
+    cause = error if isinstance(error, psycopg.Error) else error.__cause__
+    context = (cause.diag.context if isinstance(cause, psycopg.Error) else None) or ""
+    rule = None
+    with suppress(FbsDbError, psycopg.Error):
+        rule = reach(project.read().named(target)).call("fbs_failed_rule", entry.model_name, context)[0][0]
+    return Failure(entry.model_name, entry.operation, rule, target, sqlstate_of(error), reason_of(error))
+
+
+def _pause(backoff: Backoff, session: Session, target: str, error: psycopg.Error | FbsDbError | None) -> None:
+    """Begin or end the pause of a database; the log has a line when the first begins, and when all is well again."""
+    if error is None:
+        if backoff.worked((session, target)):
+            fields = {"event": "goes on", "target": target}
+            logger.info("Clean-ups are carried to database %s again.", target, extra=fields)
+        return
+    if (session, target) not in backoff.pauses:
+        fields = {"event": "trouble", "target": target, "reason": reason_of(error)}
+        logger.warning("Clean-ups for database %s wait: %s", target, reason_of(error), extra=fields)
+    backoff.failed((session, target))
+
+
+def _forget(session: Session, there: Session) -> None:
+    """Delete the tickets there whose entries are off the queue here: nothing carries those again."""
+    query = "select ticket from {fbs}fbs_cleanup_received where source = %s"
+    recorded = [ticket for (ticket,) in there.select(query, session.call("fbs_source")[0][0])]
+    waiting = session.select("select ticket from {fbs}fbs_cleanup_queue where ticket = any(%s)", recorded)
+    over = list(set(recorded) - {ticket for (ticket,) in waiting})
+    there.select("delete from {fbs}fbs_cleanup_received where ticket = any(%s)", over)

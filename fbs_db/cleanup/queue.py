@@ -1,0 +1,202 @@
+"""The clean-up queue of one database: what waits in it, and the work that is due there."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+import psycopg
+
+from fbs_db.cleanup.hosts import Host, hosts_of
+from fbs_db.database.connection import said_by
+from fbs_db.database.session import Database, Session, open_session
+from fbs_db.errors import FbsDbError, TargetError
+from fbs_db.reports import Report
+
+logger = logging.getLogger("fbs_db.cleanup")
+
+
+@dataclass(frozen=True)
+class Waiting(Report):
+    """Queued clean-ups of one kind: the same model, operation, rule and target.
+
+    Attributes:
+        model_name: the model whose host rows changed.
+        operation: ``delete``, ``move`` (the rows got other keys) or ``sweep`` (look for orphans).
+        rule_name: the only rule still to be applied; None for all rules.
+        target: the other database it is for; None for this one.
+        entries: number of queue entries.
+        keys: number of host keys in these entries.
+        oldest: when the first entry was queued.
+        attempts: how often the most tried entry was tried.
+        error: the last failure; None before the first.
+    """
+
+    model_name: str
+    operation: str
+    rule_name: str | None
+    target: str | None
+    entries: int
+    keys: int
+    oldest: datetime
+    attempts: int
+    error: str | None
+
+
+@dataclass(frozen=True)
+class CleanupStatus(Report):
+    """The state of clean-up in a database.
+
+    Attributes:
+        mode: ``on`` (at once), ``queue`` (by a worker) or ``off``.
+        hosts: the attached host tables.
+        waiting: the queued clean-ups, oldest first.
+    """
+
+    mode: str
+    hosts: tuple[Host, ...]
+    waiting: tuple[Waiting, ...]
+
+
+@dataclass(frozen=True)
+class RetryReport(Report):
+    """What one pass over the queue did.
+
+    Attributes:
+        done: queue entries that succeeded; each holds up to a thousand keys of one model.
+        failed: queue entries that failed again.
+        waiting: queue entries left.
+        rows: host rows cleaned up after: the keys in the entries that succeeded.
+    """
+
+    done: int
+    failed: int
+    waiting: int
+    rows: int = field(default=0, compare=False)
+
+    def __add__(self, other: RetryReport) -> RetryReport:
+        return RetryReport(
+            self.done + other.done, self.failed + other.failed, self.waiting + other.waiting, self.rows + other.rows
+        )
+
+
+def cleanup_status(database: Database = None, *, schema: str | None = None) -> CleanupStatus:
+    """The clean-up mode, the attached host tables, and the queue with its errors.
+
+    Parameters:
+        database, schema: as for `fbs_db.migrate`.
+
+    Raises:
+        TargetError: FBS is not installed in the schema.
+
+    Reads ``fbs_cleanup_queue`` and ``fbs_hosts``; calls ``fbs_cleanup_mode``.
+    """
+    with open_session(database, schema, application="fbs-db cleanup status") as session:
+        waiting = session.select(
+            """
+            select
+                model_name, operation, rule_name, target,
+                count(*), sum(cardinality(keys)), min(queued_at), max(attempts),
+                (array_agg(error order by id desc) filter (where error is not null))[1]
+            from {fbs}fbs_cleanup_queue
+            group by model_name, operation, rule_name, target
+            order by min(id)
+            """
+        )
+        mode = session.call("fbs_cleanup_mode")[0][0]
+        return CleanupStatus(mode, tuple(hosts_of(session)), tuple(Waiting(*row) for row in waiting))
+
+
+def work_due(session: Session, batch: int) -> RetryReport:
+    """Do the clean-ups for this database that are due, and log those that fail.
+
+    Parameters:
+        batch: number of queue entries at most.
+    """
+    report = RetryReport(0, 0, 0)
+    failures: Counter[Failure] = Counter()
+    for model, operation, rule, entries, keys, sqlstate, error in session.call("fbs_work_queue", batch, True):
+        if error is None:
+            report += RetryReport(int(entries), 0, 0, int(keys))
+        else:
+            report += RetryReport(0, int(entries), 0)
+            failures[Failure(model, operation, rule, None, sqlstate, error)] += int(keys)
+    log_failures(failures)
+    return report
+
+
+def make_due(session: Session) -> None:
+    """Make every queued clean-up due now, but for those that a worker is at."""
+    session.select(
+        """
+        update {fbs}fbs_cleanup_queue
+        set next_attempt_at = now()
+        where id in (
+            select id
+            from {fbs}fbs_cleanup_queue
+            where next_attempt_at > now() and next_attempt_at < 'infinity'
+            for update skip locked
+        )
+        """
+    )
+
+
+def count_waiting(session: Session) -> int:
+    """The number of queue entries."""
+    return int(session.select("select count(*) from {fbs}fbs_cleanup_queue")[0][0])
+
+
+def has_queue(session: Session) -> bool:
+    """Whether FBS's queue is in this database."""
+    with session.translated():
+        return session.select("select to_regclass(%s) is not null", f"{session.quoted_schema}.fbs_cleanup_queue") == [
+            (True,)
+        ]
+
+
+def targets_of(session: Session) -> list[str]:
+    """The other databases for which clean-ups are, or will be, queued here."""
+    query = (
+        "select target from {fbs}fbs_cleanup_targets union"
+        " select target from {fbs}fbs_cleanup_queue where target is not null order by 1"
+    )
+    return [target for (target,) in session.select(query)]
+
+
+# --- failures
+
+
+class Failure(NamedTuple):
+    """A clean-up that failed; those of one pass that failed alike are logged once."""
+
+    model: str
+    operation: str
+    rule: str | None
+    target: str | None
+    sqlstate: str | None
+    reason: str
+
+
+def log_failures(failures: Counter[Failure]) -> None:
+    """Log failures, each with the number of host rows it concerns."""
+    for failure, rows in failures.items():
+        of = f"{rows:,} row{'' if rows == 1 else 's'} of " if rows else ""
+        rule = f", rule {failure.rule}" if failure.rule else ""
+        where = f", in {failure.target}" if failure.target else ""
+        text = f"Clean-up failed: {failure.operation} of {of}{failure.model}{rule}{where}: {failure.reason}"
+        logger.warning("%s", text, extra={"event": "failed", "rows": rows, **failure._asdict()})
+
+
+def sqlstate_of(error: psycopg.Error | FbsDbError) -> str | None:
+    """PostgreSQL's code for an error; None for an error of fbs-db."""
+    return error.sqlstate if isinstance(error, psycopg.Error) else None
+
+
+def reason_of(error: psycopg.Error | FbsDbError) -> str:
+    """An error in one line; the server's own words where there are any."""
+    if isinstance(error, TargetError) and isinstance(error.__cause__, psycopg.Error):
+        return said_by(error.__cause__)
+    return said_by(error) if isinstance(error, psycopg.Error) else error.message

@@ -1,0 +1,171 @@
+"""The old tables of a component that has moved: kept in a schema of their own, then dropped."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from psycopg import sql
+
+from fbs_db import wording
+from fbs_db.database import project
+from fbs_db.database.session import Session, open_session
+from fbs_db.errors import LockTimeout, UsageError
+from fbs_db.files import MigrationFile
+from fbs_db.places.copying import PATIENCE, patiently
+from fbs_db.places.state import (
+    MovedTable,
+    applied_files,
+    count_rows,
+    guarded_for,
+    has_kept_schema,
+    has_later_names,
+    kept_schema,
+    qualified,
+    tables_of,
+)
+from fbs_db.reports import Progress
+from fbs_db.schema.history import Backend
+
+
+def drop_moved(component: str, source: str) -> list[MovedTable]:
+    """Drop the old tables that a move has kept.
+
+    Parameters:
+        component: the component that has moved.
+        source: name of the database it has left.
+
+    Returns:
+        The dropped tables, with the number of their rows.
+
+    Raises:
+        UsageError: no old tables are kept there, or the move is not finished.
+        LockTimeout: a table is in use for longer than 3 s.
+    """
+    with open_session(project.read().named(source), None, application="fbs-db placement drop") as session:
+        tables = kept_tables(session, component)
+        schema = sql.Identifier(kept_schema(component))
+        with session.connection.transaction():
+            session.connection.execute("set local lock_timeout = '3s'")
+            for one in tables:
+                session.connection.execute(sql.SQL("drop table {}.{}").format(schema, sql.Identifier(one.table)))
+            session.connection.execute(sql.SQL("drop schema {}").format(schema))
+        return tables
+
+
+def kept_tables(session: Session, component: str) -> list[MovedTable]:
+    """The old tables of a component, with the number of their rows; those that reference others first.
+
+    Raises:
+        UsageError: there are none, or the move is not finished.
+    """
+    schema = kept_schema(component)
+    if not has_kept_schema(session, component):
+        raise UsageError(
+            f"{session.config.name} keeps no old tables of {component}: schema {schema} does not exist.",
+            hint=f"To see where each table is: {wording.command('placement')}",
+        )
+    if guarded_for(session, tables_of(applied_files(session, component))):
+        raise UsageError(
+            f"The move of {component} is not finished yet.",
+            hint=f"Finish it: {wording.command('placement', 'move', component, '--to', 'NAME')}",
+        )
+    names = session.select(
+        "select relname from pg_catalog.pg_class"
+        " where relkind = 'r' and relnamespace = to_regnamespace(%s) order by oid desc",
+        schema,
+    )
+    return [count_rows(replace(session, schema=schema), name) for (name,) in names]
+
+
+def create_kept_schema(old: Session, component: str, target: str) -> None:
+    """Create the schema for the old tables: from then on their rows count as copied."""
+    schema = sql.Identifier(kept_schema(component))
+    comment = f"FBS's tables as of their move to database {target}. To drop them: fbs-db placement drop"
+    with old.connection.transaction():
+        old.connection.execute(sql.SQL("create schema {}").format(schema))
+        old.connection.execute(sql.SQL("comment on schema {} is {}").format(schema, sql.Literal(comment)))
+
+
+def keep_tables(
+    old: Session,
+    backend: Backend,
+    migrations: Sequence[MigrationFile],
+    target: str,
+    progress: Callable[[Progress], None],
+) -> None:
+    """Roll back a component's migrations, but put its tables into the schema for old tables.
+
+    Parameters:
+        old: a session on the database that the component leaves.
+        backend: the history there, locked.
+        migrations: its applied migrations.
+        target: name of the database that has the rows now.
+
+    Raises:
+        LockTimeout: a table is in use for longer than all tries; it cannot be written any more.
+    """
+    component, names = migrations[0].component, tables_of(migrations)
+    tables = sql.SQL(", ").join(sql.Identifier(old.schema, name) for name in names)
+
+    def work() -> None:
+        with old.translated(), old.connection.transaction():
+            old.connection.execute(backend.settings_sql().encode())
+            old.connection.execute(sql.SQL("set local lock_timeout = {}").format(PATIENCE))
+            old.connection.execute(sql.SQL("lock table {} in access exclusive mode").format(tables))
+            rules = old.select(
+                "select rule_name from {fbs}fbs_cleanup_rules where to_regclass(table_name) = any(%s::regclass[])",
+                qualified(old, names),
+            )
+            if has_later_names(old, names):
+                old.call("fbs_drop_later_names", list(names))
+            keeping = {name: _keeping(old, name, kept_schema(component)) for name in names}
+            for file in reversed(migrations):
+                backend.run(file, backend.record_sql(file, "rollback"))
+                text = re.sub(r"(?m)^drop table (\w+);$", lambda found: keeping.pop(found[1]), file.rollback_sql or "")
+                backend.run(file, text, suffix=".rollback.sql")
+            if keeping:
+                raise AssertionError(f"not kept: {', '.join(keeping)}")
+            # An update computes their statements anew: without its table a rule has none.
+            old.select(
+                "with r as (update {fbs}fbs_cleanup_rules set description = description"
+                " where rule_name = any(%s) returning 1) select count(*) from r",
+                [name for (name,) in rules],
+            )
+
+    try:
+        patiently(work, progress)
+    except LockTimeout as error:
+        raise LockTimeout(
+            f"{component} is in {target} with all its rows; its old tables are still in use in"
+            f" {old.config.name}: {error.message}",
+            hint="They cannot be written. To take them away later:"
+            f" {wording.command('placement', 'move', component, '--to', target)}",
+        ) from error
+
+
+def _keeping(old: Session, table: str, schema: str) -> str:
+    """The statements that move a table to another schema, without triggers, foreign keys and domains."""
+    rows = old.select(
+        """
+        with named (name, oid) as (values (%s, %s::regclass))
+
+        select format('drop trigger if exists %%I on %%I;', t.tgname, named.name)
+        from named inner join pg_catalog.pg_trigger as t on named.oid = t.tgrelid and not t.tgisinternal
+        union all
+        select format('alter table %%I drop constraint if exists %%I;', named.name, c.conname)
+        from named inner join pg_catalog.pg_constraint as c on named.oid = c.conrelid and c.contype = 'f'
+        union all
+        select
+            format('alter table %%I alter %%I type ', named.name, a.attname)
+            || format_type(y.typbasetype, y.typtypmod) || ';'
+        from named
+        inner join pg_catalog.pg_attribute as a on named.oid = a.attrelid and a.attnum > 0
+        inner join pg_catalog.pg_type as y on a.atttypid = y.oid and y.typtype = 'd'
+        """,
+        table,
+        f"{old.quoted_schema}.{table}",
+    )
+    to_schema = sql.SQL("alter table {} set schema {};").format(sql.Identifier(table), sql.Identifier(schema))
+    return "\n".join([*(statement for (statement,) in rows), to_schema.as_string(old.connection)])

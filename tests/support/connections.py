@@ -1,0 +1,21 @@
+"""Connections to a test's database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+
+#: Opens another connection to the database of one.
+Connect = Callable[[psycopg.Connection], psycopg.Connection]
+
+
+def url_of(connection: psycopg.Connection) -> str:
+    """The connection string of a test's database, for another connection to it."""
+    info = connection.info
+    return f"postgresql://{info.user}@/{info.dbname}?host={info.host}&port={info.port}"
+
+
+def rows(connection: psycopg.Connection, query: str) -> list[tuple[Any, ...]]:
+    return connection.execute(query).fetchall()

@@ -1,0 +1,121 @@
+"""Copies of the Django project in ``tests/hosts/project``, each with databases of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from tests.hosts import forks
+from tests.support import ROOT
+from tests.support.servers import Server
+from tests.support.versions import django_or_skip
+
+HOSTS: dict[str, Any] = {"HOSTS": {"rentals.Tenant": {}, "rentals.Room": {}}}
+_numbers = count(1)
+
+
+@dataclass(frozen=True)
+class Project:
+    """A copy of the project, with databases of its own.
+
+    Attributes:
+        directory: where it is.
+        python: an interpreter that has its Django.
+        server: where its databases are.
+        databases: name of each, by alias.
+        environment: what its settings take from there.
+    """
+
+    directory: Path
+    python: Path
+    server: Server
+    databases: dict[str, str]
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def having(self, **environment: Any) -> Project:
+        """The same with other settings: ``fbs_db=``, ``apps=``, ..."""
+        texts = {
+            f"HOST_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
+            for name, value in environment.items()
+        }
+        return replace(self, environment={**self.environment, **texts})
+
+    def manage(self, *words: str, code: int = 0) -> str:
+        """What ``manage.py`` prints, ended with this exit code. Warnings are errors."""
+        return self.run("-W", "error", "manage.py", *words, code=code)
+
+    def do(self, text: str) -> str:
+        """What a piece of Python prints, in the project."""
+        return self.run("-W", "error", "-c", f"import django\ndjango.setup()\nfrom rentals.deeds import *\n{text}")
+
+    def run(self, *words: str, code: int = 0) -> str:
+        returned, out, err = forks.run(self.python, words, self.directory, self._environment() | self.environment)
+        printed = out + err
+        assert returned == code, printed
+        assert "Traceback" not in printed or code == 0, printed
+        return printed
+
+    def typed(self, command: str) -> str:
+        """What a command says that is pasted into a shell in the project's directory."""
+        environment = self._environment() | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+        del environment["DJANGO_SETTINGS_MODULE"]
+        done = subprocess.run(
+            command, shell=True, cwd=self.directory, env=environment, check=False, capture_output=True, text=True
+        )
+        return done.stdout + done.stderr
+
+    def _environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+        said = {
+            alias: {"NAME": name, "USER": "postgres", "HOST": self.server.host, "PORT": str(self.server.port)}
+            for alias, name in self.databases.items()
+        }
+        return kept | {
+            "DJANGO_SETTINGS_MODULE": f"{'host' if self.directory.name == 'project' else self.directory.name}.settings",
+            "HOST_DATABASES": json.dumps(said),
+            "HOST_FBS_DB": json.dumps(HOSTS),
+            "PYTHONPATH": f"{self.directory}{os.pathsep}{ROOT}",
+        }
+
+    def select(self, query: str, alias: str = "default") -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.server.url(self.databases[alias]), autocommit=True) as connection:
+            cursor = connection.execute(query.encode())
+            return cursor.fetchall() if cursor.description else []
+
+
+@contextmanager
+def projects(server: Server, place: Path) -> Iterator[Callable[..., Project]]:
+    """A function that copies the project to a directory, for a version of Django, with a fresh database an alias."""
+    names: list[str] = []
+
+    def project(version: str, *aliases: str) -> Project:
+        python = django_or_skip(version)
+        directory = place / "project"
+        shutil.copytree(ROOT / "tests" / "hosts" / "project", directory, ignore=shutil.ignore_patterns("__pycache__"))
+        databases = {alias: f"host_{os.getpid()}_{next(_numbers)}_{alias}" for alias in ("default", *aliases)}
+        names.extend(databases.values())
+        with closing(psycopg.connect(server.url(), autocommit=True)) as connection:
+            for name in databases.values():
+                connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+        return Project(directory, python, server, databases)
+
+    yield project
+    with closing(psycopg.connect(server.url(), autocommit=True)) as connection:
+        for name in [
+            *names,
+            *(f"test_{name}{ending}" for name in names for ending in ("", "_1", "_2", "_gw0", "_gw1")),
+        ]:
+            drop = sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name))
+            connection.execute(drop)
