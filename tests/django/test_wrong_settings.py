@@ -32,6 +32,7 @@ WRONG = [
     ("{'DATABASES': {'default': {'COMPONENTS': 'msme'}}}", "databases.default.components is not a list of texts."),
     ("{'DATABASES': {'default': {'COMPONENTS': [5]}}}", "databases.default.components is not a list of texts."),
     ("{'DATABASES': {'default': {'COMPONENTS': ['mesme']}}}", "there is no component 'mesme'."),
+    ("{'DATABASES': {'default': {'COMPONENTS': ['msme']}}}", "no database holds approvals"),
     ("{'HOSTS': []}", "HOSTS is not a dictionary of dictionaries."),
     ("{'HOSTS': 'rentals.Tenant'}", "HOSTS is not a dictionary of dictionaries."),
     ("{'HOSTS': {'rentals.Tenant': None}}", "HOSTS is not a dictionary of dictionaries."),
@@ -94,7 +95,6 @@ def host(request: pytest.FixtureRequest, pg18: Server) -> Iterator[Guided]:
         yield host
 
 
-@pytest.mark.slow
 def test_each_wrong_setting_is_an_error_of_each_command(host: Guided) -> None:
     assert "all of them" in host.do(f"wrong = {WRONG!r}\n{EACH}")
     assert host.select("select to_regclass('django_migrations'), to_regclass('fbs_migrations')") == [(None, None)]

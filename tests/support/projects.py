@@ -24,6 +24,8 @@ from tests.support.versions import django_or_skip
 
 HOSTS: dict[str, Any] = {"HOSTS": {"rentals.Tenant": {}, "rentals.Room": {}}}
 _numbers = count(1)
+#: Databases of migrated projects, by what makes them differ.
+_migrated: dict[tuple[Path, int, frozenset[tuple[str, str]]], str] = {}
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,23 @@ class Project:
     def manage(self, *words: str, code: int = 0) -> str:
         """What ``manage.py`` prints, ended with this exit code. Warnings are errors."""
         return self.run("-W", "error", "manage.py", *words, code=code)
+
+    def migrated(self) -> Project:
+        """The same after ``manage.py migrate``, which is run once for all that have the same settings and models.
+
+        Later projects get a copy of the database that the first has left.
+        """
+        kind = (self.python, self.server.port, frozenset(self.environment.items()))
+        with closing(psycopg.connect(self.server.url(), autocommit=True)) as connection:
+            name = self.databases["default"]
+            if kind not in _migrated:
+                self.manage("migrate")
+                _migrated[kind] = f"migrated_{os.getpid()}_{next(_numbers)}"
+                _copy(connection, name, _migrated[kind])
+            else:
+                connection.execute(sql.SQL("drop database {}").format(sql.Identifier(name)))
+                _copy(connection, _migrated[kind], name)
+        return self
 
     def do(self, text: str) -> str:
         """What a piece of Python prints, in the project."""
@@ -93,6 +112,11 @@ class Project:
         with psycopg.connect(self.server.url(self.databases[alias]), autocommit=True) as connection:
             cursor = connection.execute(query.encode())
             return cursor.fetchall() if cursor.description else []
+
+
+def _copy(connection: psycopg.Connection, source: str, name: str) -> None:
+    statement = sql.SQL("create database {} template {}")
+    connection.execute(statement.format(sql.Identifier(name), sql.Identifier(source)))
 
 
 @contextmanager
