@@ -1,11 +1,11 @@
-"""FBS's schema in PostgreSQL: applied, proven whole, and read.
+"""The PostgreSQL schema of FBS: apply it, check it, read it.
 
     >>> import fbs_db
     >>> report = fbs_db.migrate("postgresql://app@localhost/app", user_table="auth_user")
     >>> [step.migration_id for step in report.steps]
     ['0001_initial', '0002_approval_system', ...]
 
-Every error is an `FbsDbError`; the module `fbs_db.errors` has the whole tree.
+Every error is an `FbsDbError`; the module `fbs_db.errors` has all of them.
 """
 
 from __future__ import annotations
@@ -30,8 +30,10 @@ if TYPE_CHECKING:
     from fbs_db.reads import connect, connect_async
     from fbs_db.reports import DryRunReport, MigrateReport, StatusReport
     from fbs_db.schema.later_names import LaterName, add_later_names, drop_later_names, list_later_names
-    from fbs_db.schema.migrate import accept, migrate, rollback, status
+    from fbs_db.schema.migrate import migrate
+    from fbs_db.schema.rollback import rollback
     from fbs_db.schema.settings import change_setting, list_settings
+    from fbs_db.schema.status import accept, status
     from fbs_db.schema.tables import describe, tables
     from fbs_db.schema.users import attach_users, detach_users
 
@@ -85,7 +87,7 @@ __all__ = [
     "write_docs",
 ]
 
-#: Where each name comes from. Imported when it is asked for: all of it takes a quarter of a second.
+#: The public names by module. A module is imported on first use: all of them take a quarter of a second.
 _HOMES = {
     "adoption": "AdoptReport adopt",
     "cleanup.attachments": "purge_files remover",
@@ -103,8 +105,10 @@ _HOMES = {
     "reads": "connect connect_async",
     "reports": "DryRunReport MigrateReport StatusReport",
     "schema.later_names": "LaterName add_later_names drop_later_names list_later_names",
-    "schema.migrate": "accept migrate rollback status",
+    "schema.migrate": "migrate",
+    "schema.rollback": "rollback",
     "schema.settings": "change_setting list_settings",
+    "schema.status": "accept status",
     "schema.tables": "describe tables",
     "schema.users": "attach_users detach_users",
 }

@@ -5,7 +5,7 @@ import sys
 
 
 def run() -> None:
-    """Run the command; Ctrl-C while it is loaded ends it without a traceback, too."""
+    """Run the command. Ctrl-C during the import ends it without a traceback."""
     try:
         from fbs_db.cli import main
     except KeyboardInterrupt:

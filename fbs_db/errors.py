@@ -1,8 +1,8 @@
-"""Every error fbs-db raises, in one tree.
+"""The errors of fbs-db.
 
-Each carries a message (what happened, and where), a hint (what to do next) and
-the exit code of the command line: 1 where the schema, its files or its rows are at fault,
-2 where nothing could be done at all. Whatever caused it is its ``__cause__``.
+Each has a message (what happened, and where), a hint (what to do next) and the exit code of the
+command line: 1 if the schema, its files or its rows are at fault, 2 if the work could not begin
+or finish for another reason. ``__cause__`` is the error that caused it.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Any
 
 
 class FbsDbError(Exception):
-    """Base of every error of fbs-db.
+    """Base class of all errors of fbs-db.
 
     Attributes:
         message: what happened, and where.
-        hint: what to do next; empty where nothing is to be added.
-        exit_code: what the command line exits with.
+        hint: what to do next; may be an empty string.
+        exit_code: the exit code of the command line.
     """
 
     exit_code = 2
@@ -35,18 +35,18 @@ class FbsDbError(Exception):
         return {"type": type(self).__name__, "message": self.message, "hint": self.hint}
 
 
-# --- Nothing could be done: exit code 2 -------------------------------------
+# --- exit code 2 -------------------------------------------------------------
 
 
 class UsageError(FbsDbError):
-    """An argument or setting makes no sense: an unknown migration, a malformed URL."""
+    """An argument or a setting is invalid, such as an unknown migration or a malformed URL."""
 
 
 class RowsAtStake(UsageError):
-    """Rows would be lost or renamed, and the caller did not say that they may.
+    """Rows would be lost or renamed, and the caller did not allow it.
 
     Attributes:
-        rows: how many, by table or by name.
+        rows: number of rows, by table or by name.
     """
 
     def __init__(self, message: str, *, hint: str = "", rows: Mapping[str, int] | None = None) -> None:
@@ -58,39 +58,40 @@ class RowsAtStake(UsageError):
 
 
 class ConnectionFailed(FbsDbError):
-    """No connection: no such host, port, database or role, or a wrong password."""
+    """The connection failed: wrong host, port, database, role or password."""
 
 
 class ConnectionLost(FbsDbError):
-    """The connection broke in the middle. What was not committed is undone."""
+    """The connection broke. Work that was not committed is rolled back."""
 
 
 class UnsupportedServer(FbsDbError):
-    """The server is older than PostgreSQL 15, or a read-only standby."""
+    """The server is older than PostgreSQL 15, or is a read-only standby."""
 
 
 class PoolerRefused(FbsDbError):
-    """A transaction pooler stands between: a session lock means nothing there."""
+    """A pooler gives each transaction another server session; session locks do not work there."""
 
 
 class EmbeddedServerError(FbsDbError):
-    """The embedded server is not installed, does not start, or has other data."""
+    """The embedded server is not installed, does not start, or cannot use its data directory."""
 
 
 class TargetError(FbsDbError):
-    """The database is not fit: no such schema, no privilege, a bad user table."""
+    """The database cannot be used: missing schema, missing privilege, unsuitable user table."""
 
 
 class NameTaken(TargetError):
-    """Something that fbs-db did not make bears the name of something it would make."""
+    """An object that fbs-db did not create has a name that fbs-db needs."""
 
 
 class LockTimeout(FbsDbError):
-    """Somebody else is migrating, or holds a table, for longer than we wait.
+    """A lock was not granted in time: another session migrates, or uses a table.
 
     Attributes:
-        statement: what asked for the lock, as far as it is known; None once the message names who holds it.
-        connection: on which it was asked for.
+        statement: the statement that asked for the lock, as far as it is known; None once the message
+            names the session that holds it.
+        connection: the connection that asked for it.
     """
 
     def __init__(self, message: str, *, hint: str = "", statement: str | None = None, connection: Any = None) -> None:
@@ -104,40 +105,40 @@ class ServerOutOfResources(FbsDbError):
 
 
 class ServerError(FbsDbError):
-    """PostgreSQL refused something that should work: the message is its own."""
+    """Another error of PostgreSQL. The message is the server's."""
 
 
-# --- The schema, its files or its rows are at fault: exit code 1 -------------
+# --- exit code 1: the schema, its files or its rows are at fault -------------
 
 
 class MigrationError(FbsDbError):
-    """Base of all that is wrong with the files, or with what they say."""
+    """Base class of errors in the migrations."""
 
     exit_code = 1
 
 
 class BadMigrationFiles(MigrationError):
-    """The files contradict each other: a number twice, a dependency nobody meets."""
+    """The migrations contradict each other, such as a number twice or a missing dependency."""
 
 
 class EditedMigration(MigrationError):
-    """A file that is applied reads otherwise now."""
+    """An applied migration was edited."""
 
 
 class MissingMigration(MigrationError):
-    """A migration is applied whose file is not here."""
+    """The file of an applied migration is missing."""
 
 
 class MissingRollback(MigrationError):
-    """A file is to be undone that has no rollback file."""
+    """A migration to be rolled back has no rollback file."""
 
 
 class MigrationFailed(MigrationError):
-    """PostgreSQL refused a statement of a file.
+    """PostgreSQL refused a statement of a migration.
 
     Attributes:
-        migration_id: the file, without its ending.
-        line: line in the file, or None where the server did not tell.
+        migration_id: the migration, such as ``0003_msme_models``.
+        line: the line in the file; None if it is not known.
         statement: the statement that failed, or an empty string.
         sqlstate: PostgreSQL's five-character code.
     """
@@ -169,12 +170,12 @@ class MigrationFailed(MigrationError):
 
 
 class UnreadableValue(FbsDbError):
-    """A row holds a value that Python cannot, such as an infinite date or one after the year 9999.
+    """A row holds a value that Python cannot represent, such as an infinite date or a year after 9999.
 
     Attributes:
-        table: the table, or the view or function where no single table is known.
-        column: its column.
-        key: what identifies the row, by column; empty where nothing does.
+        table: the table; the view or function if the table is not known.
+        column: the column.
+        key: the values that identify the row, by column; may be empty.
     """
 
     exit_code = 1
@@ -192,10 +193,10 @@ class UnreadableValue(FbsDbError):
 
 
 class AdoptionRefused(FbsDbError):
-    """The tables that are there differ in a way that could lose data, or takes a decision.
+    """Adopting the existing tables could lose data, or needs a decision.
 
     Attributes:
-        report: the plan, with what stops it: an `fbs_db.AdoptReport`.
+        report: the plan and its obstacles, an `fbs_db.AdoptReport`.
     """
 
     exit_code = 1
@@ -206,6 +207,6 @@ class AdoptionRefused(FbsDbError):
 
 
 class MoveRefused(FbsDbError):
-    """A component cannot be moved: rows would be lost, or not be the same."""
+    """A component cannot be moved: rows would be lost or changed."""
 
     exit_code = 1

@@ -1,27 +1,32 @@
-"""The SQL files: found, read, ordered and checked against each other.
+"""The SQL files: found, read, checked against each other, and put in order.
 
-yoyo reads the header and sorts by dependency; what it takes from a file is the
-whole text, run as one, and its checksum.
+The header of a file is the comment at its start. Four kinds of line in it are read:
+
+-- component: base
+-- depends: 0001_initial 0012_settings
+-- provides: host_link
+-- transactional: false
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
+from itertools import takewhile
 from pathlib import Path
-
-from yoyo.migrations import Migration, parse_metadata_from_sql_comments
-from yoyo.topologicalsort import CycleError, topological_sort
 
 from fbs_db.errors import BadMigrationFiles, UsageError
 
-#: What every database has that holds anything of FBS, whatever its components.
+#: The component that every database with FBS has.
 BASE = "base"
+#: A feature that a file provides: the keys of user columns, the clean-up of host rows.
+USER_LINK, HOST_LINK = "user_link", "host_link"
 
 _FILE_NAME = re.compile(r"\d{4}_[a-z0-9_]+\.sql")
-_COMPONENT = re.compile(r"^-- component: *(\w+) *$", re.MULTILINE)
+_HEADER = re.compile(r"\s*--\s*(component|depends|provides|transactional)\s*:(.*)")
 _CREATES = re.compile(
     r"^\s*'?create\s+(?:or\s+replace\s+)?(?:unique\s+)?"
     r"(?P<kind>table|view|materialized\s+view|sequence|index|domain|type|function|procedure)\s+"
@@ -37,32 +42,33 @@ _PIECE = re.compile(
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
 
 
-class MigrationFile(Migration):
+class MigrationFile:
     """One numbered file with, where there is one, the file that undoes it.
 
     Attributes:
         id: name without ending, such as ``0003_msme_models``.
+        path: where it is.
         sql: the whole text.
         checksum: SHA-256 of the text, the same whatever its line endings.
-        component: what the header says it belongs to, such as ``msme``.
-        depends: the files that come before it.
+        component: the component it belongs to, such as ``msme``; an empty string where the header names none.
+        depends: ids of the files that come before it.
+        provides: features that code asks for, such as ``user_link``.
         transactional: whether it runs in the transaction of its run.
         creates: kind and name of each object it makes; keys count as indexes.
     """
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path.stem, str(path), source_dir=str(path.parent))
-        self.sql = path.read_text(encoding="utf-8")
+        self.id = path.stem
+        self.path = path
         self.rollback_path = path.with_suffix(".rollback.sql")
+        self.sql = path.read_text(encoding="utf-8")
         self.checksum = hashlib.sha256(self.sql.encode()).hexdigest()
-        directives, _, _ = parse_metadata_from_sql_comments(self.sql)
-        self.depends_on = directives.get("depends", "").split()
-        self.marked_transactional = directives.get("transactional", "true").strip().lower()
+        header = _header(self.sql)
+        self.component = " ".join(header.get("component", ()))
+        self.depends = tuple(header.get("depends", ()))
+        self.provides = tuple(header.get("provides", ()))
+        self.marked_transactional = " ".join(header.get("transactional", ("true",))).lower()
         self.transactional = self.marked_transactional == "true"
-        component = _COMPONENT.search(self.sql)
-        self.component = component[1] if component else ""
-        self.steps = []  # what yoyo takes for "loaded": the text is run as a whole
-        self.hash = self.checksum
 
     @cached_property
     def creates(self) -> list[tuple[str, str]]:
@@ -110,20 +116,24 @@ def load(directory: Path | None = None) -> list[MigrationFile]:
                 f"Two files bear the number {file.id[:4]}: {twin.id}.sql and {file.id}.sql, in {directory}.",
                 hint="Give one of them a number of its own.",
             )
-        unknown = [name for name in file.depends_on if name not in by_id]
+        unknown = [name for name in file.depends if name not in by_id]
         if unknown:
             raise BadMigrationFiles(
                 f"{file.id}.sql depends on {', '.join(unknown)}, and there is no such file in {directory}.",
                 hint="Correct its line '-- depends:', or add the file.",
             )
-        file._depends = {by_id[name] for name in file.depends_on}
     try:
-        return list(topological_sort(files, {file: file.depends for file in files}))
+        return [by_id[name] for name in _in_order({file.id: file.depends for file in files})]
     except CycleError as error:
-        circle = ", ".join(file.id for file in error.args[1])
+        circle = ", ".join(sorted(set(error.args[1])))
         raise BadMigrationFiles(
             f"Circular dependencies among {circle}, in {directory}.", hint="Correct their lines '-- depends:'."
         ) from error
+
+
+def provided(files: Iterable[MigrationFile], ids: Container[str]) -> set[str]:
+    """The features that those of the files provide whose ids are given."""
+    return {feature for file in files if file.id in ids for feature in file.provides}
 
 
 def components(directory: Path | None = None) -> list[str]:
@@ -170,6 +180,26 @@ def statements(sql: str) -> Iterator[tuple[int, str]]:
             start = position
     if sql[start:].strip():
         yield start + len(sql[start:]) - len(sql[start:].lstrip()), sql[start:].strip()
+
+
+def _header(text: str) -> dict[str, list[str]]:
+    """The words of each kind of line in the comment at the start of a text."""
+    header: dict[str, list[str]] = {}
+    for line in takewhile(lambda line: not line.strip() or line.lstrip().startswith("--"), text.splitlines()):
+        if match := _HEADER.fullmatch(line):
+            header.setdefault(match[1], []).extend(match[2].split())
+    return header
+
+
+def _in_order(depends: dict[str, Sequence[str]]) -> Iterator[str]:
+    """Each id after those it depends on, and otherwise by number."""
+    sorter = TopologicalSorter(depends)
+    sorter.prepare()
+    ready: list[str] = []
+    while sorter.is_active():
+        ready = sorted([*ready, *sorter.get_ready()])
+        yield ready[0]
+        sorter.done(ready.pop(0))
 
 
 def _read(path: Path) -> MigrationFile:

@@ -1,4 +1,4 @@
-"""What the functions of fbs-db answer: frozen rows that print as plain values."""
+"""The rows and reports that the functions return."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ def _plain(value: object) -> object:
 
 @dataclass(frozen=True)
 class Step(Report):
-    """One file applied, undone or accepted.
+    """A migration that was applied, rolled back or accepted.
 
     Attributes:
-        migration_id: the file, without its ending.
-        operation: what was done with it.
+        migration_id: the migration, such as ``0003_msme_models``.
+        operation: ``apply``, ``rollback`` or ``accept``.
         seconds: how long it took.
     """
 
@@ -46,13 +46,13 @@ class Step(Report):
 
 @dataclass(frozen=True)
 class Progress:
-    """What goes on while a run lasts.
+    """A step of a run, as it happens.
 
     Attributes:
-        kind: ``begin`` and ``end`` of a file, or ``wait`` with a text.
-        migration_id: the file; empty for ``wait``.
-        seconds: how long the file took; 0 before its end.
-        text: what is waited for, or done besides.
+        kind: ``begin`` or ``end`` of a migration, or ``wait``, which has a text.
+        migration_id: the migration; an empty string for ``wait``.
+        seconds: how long the migration took; 0 before its end.
+        text: the session that is waited for, or other work that is done.
     """
 
     kind: Literal["begin", "end", "wait"]
@@ -62,19 +62,19 @@ class Progress:
 
 
 def silent(progress: Progress) -> None:
-    """Tells nobody: what is called where nobody asked for progress."""
+    """Ignore the progress of a run: the default."""
 
 
 @dataclass(frozen=True)
 class UserColumn(Report):
-    """One of FBS's columns that hold a user's key.
+    """A column that holds the key of a user.
 
     Attributes:
         table_name: the table.
         column_name: the column.
-        on_delete: ``cascade`` or ``set null``: what becomes of the row with its user.
-        orphans: rows whose user is gone; repaired ones where that was asked for.
-        validated: whether every row is known to point at a user that exists.
+        on_delete: the rule when the user is deleted: ``cascade`` or ``set null``.
+        orphans: number of rows whose user is gone; the number repaired, if the call repairs them.
+        validated: whether every row is known to point at an existing user.
     """
 
     table_name: str
@@ -86,13 +86,13 @@ class UserColumn(Report):
 
 @dataclass(frozen=True)
 class PlannedColumn(Report):
-    """A user column that a run would look at, once it is tied.
+    """A user column that a run would validate.
 
     Attributes:
         table_name: the table.
         column_name: the column.
-        on_delete: ``cascade`` or ``set null``: what becomes of the row with its user.
-        tied: whether it is tied already.
+        on_delete: the rule when the user is deleted: ``cascade`` or ``set null``.
+        tied: whether it has its foreign key already.
     """
 
     table_name: str
@@ -103,17 +103,17 @@ class PlannedColumn(Report):
 
 @dataclass(frozen=True)
 class MigrateReport(Report):
-    """What a run did.
+    """The result of a run.
 
     Attributes:
         database: the database, as a URL without password.
         schema: the schema.
-        steps: the files, in the order they were done in; empty where nothing was to be done.
-        current: the last file in force, or an empty string.
-        seconds: how long all of it took.
-        users: the user columns, where they were tied to the user table or validated now;
-            those with orphans hold rows whose user is gone.
-        user_table: the user table as it was named, or an empty string.
+        steps: the migrations, in the order of the run; empty if there was nothing to do.
+        current: the last migration in force, or an empty string.
+        seconds: how long the run took.
+        users: the user columns, if this run tied or validated them; those with orphans hold
+            rows whose user is gone.
+        user_table: the user table as the caller or the configuration names it, or an empty string.
     """
 
     database: str
@@ -127,13 +127,13 @@ class MigrateReport(Report):
 
 @dataclass(frozen=True)
 class TableLock(Report):
-    """A lock that a file takes on a table that is there before it.
+    """A lock that a migration takes on an existing table.
 
     Attributes:
-        migration_id: the file.
-        table: the table, with its schema where that is not the one migrated.
+        migration_id: the migration.
+        table: the table, with its schema if that is not the one migrated.
         mode: PostgreSQL's name of the lock, such as ``SHARE ROW EXCLUSIVE``.
-        blocks: what others cannot do meanwhile: nothing, ddl, writes, or everything.
+        blocks: the work of other sessions that waits for it: nothing, ddl, writes, or everything.
     """
 
     migration_id: str
@@ -144,17 +144,17 @@ class TableLock(Report):
 
 @dataclass(frozen=True)
 class DryRunReport(Report):
-    """What a run would do.
+    """The plan of a run.
 
     Attributes:
         database: the database, as a URL without password.
         schema: the schema.
-        pending: the files, in order.
-        sql: exactly what would be sent; psql runs it too.
-        locks: locks on tables that exist already, found by running the files in a
-            transaction that was rolled back; those of tying users are known.
-        untried: files that run outside a transaction, and those after them.
-        users: the user columns that would be tied, after the files, in their transaction.
+        pending: the migrations, in order.
+        sql: exactly the statements that would be sent; psql runs them too.
+        locks: locks on existing tables. Those of the migrations are found by running them in a
+            transaction that is rolled back; those on user columns are known.
+        untried: migrations that run outside a transaction, and those after them.
+        users: the user columns that would be tied, in the transaction of the last migration.
         user_table: the user table, or an empty string.
     """
 
@@ -170,18 +170,18 @@ class DryRunReport(Report):
 
 @dataclass(frozen=True)
 class MigrationStatus(Report):
-    """One migration, as the files and the history have it.
+    """The state of a migration. A text that is not known is an empty string.
 
     Attributes:
-        migration_id: the file, without its ending.
-        component: what it belongs to; empty where the file is missing.
-        state: ``applied``, ``pending``, ``edited`` (applied, but reads otherwise
-            now) or ``missing`` (applied, but there is no file).
-        applied_at: when; None while pending.
-        applied_by: database role; empty while pending.
-        fbs_db_version: version that applied it; empty while pending.
-        checksum: SHA-256 of the file as it is; empty where it is missing.
-        applied_checksum: SHA-256 of the file as it was applied; empty while pending.
+        migration_id: the migration, such as ``0003_msme_models``.
+        component: its component; not known if the file is missing.
+        state: ``applied``, ``pending``, ``edited`` (the file was edited after it was applied)
+            or ``missing`` (applied, but there is no file).
+        applied_at: when it was applied; None while pending.
+        applied_by: the database role that applied it.
+        fbs_db_version: the version of fbs-db that applied it.
+        checksum: SHA-256 of the file.
+        applied_checksum: SHA-256 of the file as it was applied.
     """
 
     migration_id: str
@@ -196,13 +196,13 @@ class MigrationStatus(Report):
 
 @dataclass(frozen=True)
 class StatusReport(Report):
-    """What is in force in a database, and what is not.
+    """The state of all migrations in a database.
 
     Attributes:
         database: the database, as a URL without password.
         schema: the schema.
         migrations: every migration, in the order of application.
-        problems: what stops `migrate`: edited and missing files.
+        problems: the errors that `migrate` would raise: edited and missing files.
         elsewhere: other schemas of the database in which FBS is installed.
     """
 
@@ -214,7 +214,7 @@ class StatusReport(Report):
 
     @property
     def pending(self) -> tuple[str, ...]:
-        """The files that are still to be applied."""
+        """Ids of the migrations that are pending."""
         return tuple(row.migration_id for row in self.migrations if row.state == "pending")
 
     def as_dict(self) -> dict[str, Any]:
@@ -224,15 +224,15 @@ class StatusReport(Report):
 
 @dataclass(frozen=True)
 class Table(Report):
-    """One of FBS's tables.
+    """A table of FBS.
 
     Attributes:
         name: its name.
-        component: the part of FBS it belongs to.
-        rows: how many; an estimate for large tables.
+        component: its component.
+        rows: number of rows; an estimate for large tables.
         exact: whether `rows` was counted.
         size: bytes on disk, indexes included.
-        comment: what it holds.
+        comment: its comment.
     """
 
     name: str
@@ -245,7 +245,7 @@ class Table(Report):
 
 @dataclass(frozen=True)
 class Column(Report):
-    """A column of a table: name, type, whether it may be empty, default, comment."""
+    """A column of a table: name, type, whether it may be NULL, default, comment."""
 
     name: str
     type: str
@@ -260,13 +260,13 @@ class TableDescription(Report):
 
     Attributes:
         name: its name.
-        component: the part of FBS it belongs to.
-        comment: what it holds.
-        columns: in their order.
+        component: its component.
+        comment: its comment.
+        columns: its columns, in order.
         constraints: name and definition of each.
         indexes: name and definition of each.
         triggers: name and definition of each.
-        referenced_by: what points at it: table, and the rule on delete.
+        referenced_by: each foreign key that points at it: its table, and its rule on delete.
     """
 
     name: str

@@ -1,7 +1,7 @@
-"""How commands and counts are put in messages: what we tell a user to type can be pasted.
+"""Commands and counts in messages.
 
-A command names the database and the schema as this invocation was given them, and what
-needs quotes for the shell has them. A password is never among it.
+A command can be pasted into a shell: it names the database and the schema that this invocation was
+given, and is quoted. It never holds a password.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from psycopg import ProgrammingError, conninfo
 
 _PROGRAM = "fbs-db"
 _SECRETS = ("password", "sslpassword", "oauth_client_secret")
-#: Commands that take neither a database nor a schema: the project's files say both.
+#: Commands that take neither a database nor a schema: the project's configuration has both.
 _OF_THE_PROJECT = ("placement", "server", "demo")
 
 
 @dataclass(frozen=True)
 class Given:
-    """What an invocation was given.
+    """The database and the schema that an invocation was given.
 
     Attributes:
-        database: a connection string, or the name of a configured database; None where it came by default.
-        schema: None where it came by default.
-        environment: what has to be set for the command to find the same database.
+        database: a connection string, or the name of a configured database; None for the default.
+        schema: None for the default.
+        environment: the variables that the command needs to find the same database.
     """
 
     database: str | None = None
@@ -45,7 +45,7 @@ _given: ContextVar[Given] = ContextVar("_given", default=Given())  # noqa: B039 
 
 @contextmanager
 def given(**values: str | None) -> Iterator[None]:
-    """A block in which commands name these; what is left out stays as it was."""
+    """A block in which commands name these; a value that is left out stays as it was."""
     before = _given.get()
     _given.set(replace(before, **values))  # type: ignore[arg-type]
     try:
@@ -55,18 +55,18 @@ def given(**values: str | None) -> Iterator[None]:
 
 
 def command(*words: str) -> str:
-    """A command of ours that can be pasted into a shell.
+    """A command of fbs-db that can be pasted into a shell.
 
     Parameters:
-        words: the command and its arguments, as they are without any quotes.
+        words: the command and its arguments, without quotes.
     """
     now = _given.get()
     whole = "--all" in words and words[0] != "rollback"
     database = None if words[0] in _OF_THE_PROJECT or whole else now.database
     schema = None if words[0] in (*_OF_THE_PROJECT, "url") or "--schema" in words else now.schema
     parts = [now.environment, _program()]
-    parts += [f"--database {_quoted_database(database)}"] if database is not None else []
-    # psql takes what follows its options as its own.
+    parts += [f"--database {_database_for_shell(database)}"] if database is not None else []
+    # psql takes all arguments that follow its options.
     first = 1 if words[0] == "psql" else len(words)
     parts += [shlex.quote(word) for word in words[:first]]
     parts += [f"--schema {shlex.quote(schema)}"] if schema is not None else []
@@ -75,26 +75,26 @@ def command(*words: str) -> str:
 
 
 def typed(mend: str) -> str:
-    """What mends a finding, for a shell: SQL is handed to psql."""
+    """The command that mends a finding; SQL is passed to psql."""
     return command("psql", "-c", mend) if mend.endswith(";") else mend
 
 
 def completed(text: str) -> str:
-    """A text of the database's that ends with a command, with what it cannot know of this invocation."""
+    """A text from the database that ends with a command, which gets the options of this invocation."""
     before, found, words = text.partition(f"{_PROGRAM} ")
     try:
         return before + command(*shlex.split(words)) if found else text
-    except ValueError:  # no words of a shell's: a sentence about fbs-db
+    except ValueError:  # no command: a sentence about fbs-db
         return text
 
 
 def is_command(text: str) -> bool:
-    """Whether a text is a command for a shell, and not a sentence."""
+    """Whether a text is a shell command, and not a sentence."""
     return bool(re.match(r"(\S+=\S+ )?(\S*fbs-db|pip|python\S*) ", text))
 
 
 def counted(count: int, what: str, one: str = "", several: str = "") -> str:
-    """A number and what it counts: 1 row, 2,000 rows; with a verb, 1 row is, 2 rows are."""
+    """A number with its noun: 1 row, 2,000 rows; with a verb, 1 row is, 2 rows are."""
     if count == 1:
         return f"1 {what} {one}".rstrip()
     plural = f"{what}es" if what.endswith(("x", "ch")) else f"{what}s"
@@ -102,12 +102,12 @@ def counted(count: int, what: str, one: str = "", several: str = "") -> str:
 
 
 def commented(text: str) -> str:
-    """A text as comments of SQL, whatever lines are in it."""
+    """A text as SQL comments, line by line."""
     return "\n".join(f"-- {line}".rstrip() for line in text.splitlines())
 
 
 def _program() -> str:
-    """The program as it was called, where the shell would not find it by its name."""
+    """The program's name, or its path if the shell would not find it by name."""
     called = Path(sys.argv[0])
     if called.name != _PROGRAM:
         return _PROGRAM
@@ -115,10 +115,10 @@ def _program() -> str:
     return _PROGRAM if found and Path(found).resolve() == called.resolve() else shlex.quote(str(sys.argv[0]))
 
 
-def _quoted_database(database: str) -> str:
+def _database_for_shell(database: str) -> str:
     try:
         options = conninfo.conninfo_to_dict(database)
-    except ProgrammingError:  # the name of a configured database; else it is refused, and may hold a password
+    except ProgrammingError:  # a configured name; a malformed string is refused elsewhere, and may hold a password
         return "URL" if "=" in database or "://" in database else shlex.quote(database)
     open_part = {key: value for key, value in options.items() if key not in _SECRETS}
     if open_part == options:

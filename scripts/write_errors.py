@@ -53,7 +53,6 @@ def check_ids() -> dict[str, str]:
     texts = [path.read_text(encoding="utf-8") for path in (ROOT / "fbs_db" / "django").glob("*.py")]
     kinds = {number: kind for kind, number in (*checks.NUMBERS.items(), ("other", checks.OTHER))}
     own = {name for text in texts for name in re.findall(r'\bid="fbs_db\.([EWI]\d{3})"', text)}
-    own |= {name.replace("E", "W") for name in checks.REPAIRED_BY_MIGRATE if name == "E005"}
     return {name: "" for name in sorted(own, key=lambda name: (name[1:], name)) if int(name[1:]) < 100} | {
         ", ".join(f"fbs_db.{letter}{number}" for letter in "EWI"): kind for number, kind in sorted(kinds.items())
     }

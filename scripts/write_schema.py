@@ -73,13 +73,13 @@ def dump(server: Server) -> str:
 
 def present(session: Session) -> dict[Key, Object]:
     """All there is, rows included."""
-    return snapshot.read(session) | snapshot.read_rows(session, {})
+    return snapshot.live_objects(session) | snapshot.live_rows(session, {})
 
 
 def needs(session: Session, objects: dict[Key, Object]) -> dict[Key, set[Key]]:
     """What each object is gone with, beyond what its name says."""
     by_number: dict[tuple[str, int, int], Key] = {}
-    for kind, name, oid, number in snapshot.read_numbers(session):
+    for kind, name, oid, number in snapshot.live_numbers(session):
         if kind not in _BARE:
             by_number[_CLASSES.get(kind, "pg_class"), oid, number] = kind, name
     found: dict[Key, set[Key]] = defaultdict(set)
@@ -100,7 +100,7 @@ def what_files_bring(server: Server) -> dict[str, dict[Key, Object | None]]:
         with open_session(server.url(), None) as session:
             after = present(session)
             depends = needs(session, after)
-            numbers = {(kind, name): (oid, number) for kind, name, oid, number in snapshot.read_numbers(session)}
+            numbers = {(kind, name): (oid, number) for kind, name, oid, number in snapshot.live_numbers(session)}
         # Columns as they stand in their table; views after those they read.
         place = {key: (oid if key[0] == "view" else 0, number) for key, (oid, number) in numbers.items()}
         order = sorted(

@@ -2,6 +2,7 @@
 --
 -- component: base
 -- depends: 0001_initial
+-- provides: user_link
 
 create view fbs_user_columns as
 select

@@ -4,6 +4,7 @@
 --
 -- component: base
 -- depends: 0012_settings
+-- provides: host_link
 
 create table fbs_hosts (
     host_table regclass not null,

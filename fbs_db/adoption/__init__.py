@@ -1,4 +1,4 @@
-"""Making a schema managed whose tables something else made, such as Django."""
+"""Adoption: managing a schema whose tables Django made."""
 
 from fbs_db.adoption.run import AdoptedTable, AdoptReport, adopt
 

@@ -1,4 +1,4 @@
-"""Indexes that something else made: those of FBS by another name, redundant ones, and others."""
+"""Adopting indexes: FBS's under other names, redundant ones, and the host's."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fbs_db.schema.snapshot import Object
 
 
 def indexes(work: Work, table: str) -> None:
-    """Find those of a table that are FBS's, by whatever name; add what is missing."""
+    """Plan a table's indexes: rename those that equal FBS's, and add what is missing."""
     free = [index for index in work.there.indexes if index.table == table and index not in work.used]
     wanted = work.of("index", table)
     for it in wanted:
@@ -25,43 +25,43 @@ def indexes(work: Work, table: str) -> None:
         free.remove(there)
         work.match(table)
         if there.name != name:
-            statement = f"alter index {work.quoted[there.name]} rename to {name};"
+            statement = f"alter index {work.quote(there.name)} rename to {name};"
             work.change(KEYS_RENAMED, "rename", "index", it.name, statement, reason=f"it was {there.name}")
     for index in free:
         _other_index(work, index, wanted)
 
 
 def _other_index(work: Work, index: Index, wanted: Sequence[Object]) -> None:
-    """An index that is none of FBS's."""
+    """Plan what becomes of an index that does not equal one of FBS's."""
     name = f"{index.table}.{index.name}"
-    covers = _covers(work, index)
+    redundant = _redundant(work, index)
     if not index.unique and any(it.name == name for it in wanted):
-        covers = "one of FBS's bears its name"
-    if covers:
-        statement = f"drop index {work.quoted[index.name]};"
-        work.change(FREED, "drop", "index", name, statement, reason=covers)
+        redundant = "an index of FBS has its name"
+    if redundant:
+        statement = f"drop index {work.quote(index.name)};"
+        work.change(FREED, "drop", "index", name, statement, reason=redundant)
     elif any(it.name == name for it in wanted):
         work.stop("index", name, "the name is taken", index.substance)
     elif not index.valid:
-        work.stop("index", name, "invalid", index.substance, None, f"reindex index {work.quoted[index.name]};")
+        work.stop("index", name, "invalid", index.substance, None, f"reindex index {work.quote(index.name)};")
     else:
         work.keep("index", name, index.substance)
 
 
-def _covers(work: Work, index: Index) -> str:
-    """Why an index is redundant; nothing where it is not."""
+def _redundant(work: Work, index: Index) -> str:
+    """Why an index is redundant; empty text where it is not."""
     keys = values.index_keys(index.substance)
     if index.unique or not keys:
         return ""
     if values.is_of_django(index.name) and len(keys) == 1 and keys[0].endswith("_pattern_ops"):
-        return "Django's for LIKE; FBS looks nothing up that way"
+        return "Django's index for LIKE, which FBS does not use"
     for it in [*work.of("index", index.table), *work.of("constraint", index.table)]:
         if it.kind == "constraint" and it.definition.startswith(("FOREIGN KEY", "CHECK")):
             continue
         text = f"USING btree {it.definition[it.definition.index('(') :]}"
         ours = values.index_keys(_index(it)[1] if it.kind == "index" else text)
         if ours == keys or (values.is_of_django(index.name) and ours[: len(keys)] == keys):
-            return f"redundant beside {it.name.partition('.')[2]}"
+            return f"redundant: {it.name.partition('.')[2]} does the same"
     return ""
 
 

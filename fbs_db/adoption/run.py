@@ -1,8 +1,7 @@
-"""Making a schema managed whose tables something else made, such as Django."""
+"""Adopting a schema: the plan, and carrying it out."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,36 +12,34 @@ from psycopg import sql
 
 from fbs_db import files, wording
 from fbs_db.adoption import beside, twins
-from fbs_db.adoption import found as reading
+from fbs_db.adoption.catalog import read_tables
 from fbs_db.adoption.found import Found
 from fbs_db.adoption.tables import fit
 from fbs_db.adoption.work import Change, Fit, UserTable
 from fbs_db.database.connection import from_server, raise_if_lost, said_by, shown
-from fbs_db.database.locks import named
-from fbs_db.database.session import NOTHING_CHANGED, Database, Session, open_session, sentences
-from fbs_db.errors import AdoptionRefused, LockTimeout, PoolerRefused, ServerError, TargetError
-from fbs_db.health import check as health
-from fbs_db.health.check import CheckReport, Finding
+from fbs_db.database.locks import LOCK_WAIT
+from fbs_db.database.session import Database, Session, open_session, told_what_stays
+from fbs_db.errors import AdoptionRefused, PoolerRefused, ServerError, TargetError
+from fbs_db.health.check import CheckReport, Finding, check_at, reading
 from fbs_db.reports import Progress, Report, silent
 from fbs_db.schema import snapshot
-from fbs_db.schema.history import Applied, Backend
-from fbs_db.schema.migrate import LOCK_WAIT, refuse_unfit
+from fbs_db.schema.history import Applied, Backend, history_of
+from fbs_db.schema.run import refuse_unfit
 from fbs_db.schema.snapshot import Key, Object
 
-_TRIES = 5
 _UNCHECKED = "set local check_function_bodies = off;"
 
 
 @dataclass(frozen=True)
 class AdoptedTable(Report):
-    """One of the tables that FBS is to have.
+    """One of FBS's tables.
 
     Attributes:
-        name: as it is to be called.
-        present: as it is called; empty where it is missing and will be made.
-        matching: how many of its columns, defaults, keys, indexes and so on are right as they are.
-        renamed, added, changed, dropped: how many of them will be.
-        stops: how many things about it stop the adoption.
+        name: FBS's name of it.
+        present: its present name; empty text where it is missing and will be created.
+        matching: number of its columns, defaults, keys, indexes and so on that match already.
+        renamed, added, changed, dropped: number of them that will be.
+        stops: number of findings about it that stop the adoption.
     """
 
     name: str
@@ -56,7 +53,7 @@ class AdoptedTable(Report):
 
     @property
     def state(self) -> Literal["matches", "adapts", "missing", "stops"]:
-        """What there is to do about it, in a word."""
+        """What the adoption does with it, in one word."""
         if self.stops:
             return "stops"
         if not self.present:
@@ -69,19 +66,19 @@ class AdoptedTable(Report):
 
 @dataclass(frozen=True)
 class AdoptReport(Report):
-    """What is, or was, done to make a schema managed.
+    """The plan of an adoption, or what it did.
 
     Attributes:
         database: the database, as a URL without password.
         schema: the schema.
-        user_table: the host's user table; empty where none is named and no key points at one.
-        tables: every table that FBS is to have.
-        changes: all that is done, in that order.
-        stops: what could lose data, or takes a decision: nothing is done while there is any.
-        kept: what is not FBS's and stays, such as the host's own columns and indexes.
-        script: the same as SQL, as psql runs it too; empty where something stops it.
-        adopted: whether it was done.
-        check: what `fbs_db.check` found before it was made final; None where it was not done.
+        user_table: the host's user table; empty text where none is named and no foreign key references one.
+        tables: every table of FBS.
+        changes: the changes, in the order in which they run.
+        stops: findings that could lose data, or that the host has to decide on; with any, nothing is changed.
+        kept: objects of the host that stay, such as its own columns and indexes.
+        script: the changes as SQL for psql; empty text where something stops the adoption.
+        adopted: whether the plan was carried out.
+        check: what `fbs_db.check` found before the commit; None where the plan was not carried out.
     """
 
     database: str
@@ -105,75 +102,76 @@ def adopt(
     wait: float = LOCK_WAIT,
     progress: Callable[[Progress], None] = silent,
 ) -> AdoptReport:
-    """Take over FBS's tables that something else made, such as Django's ``migrate``.
+    """Manage FBS tables that Django's ``migrate`` made, and keep every row.
 
-    A table that is there under two names is one table afterwards: the empty one goes, and
-    the rows of the other are FBS's. So it is in a schema that is managed already.
+    Missing objects are added, names become those of the migrations, redundant objects are
+    dropped, and the history records every migration as applied. This is one transaction.
 
-    All rows stay. What FBS lacks is added, names become those of the files, what is
-    redundant goes; then the history says that every file is applied. One transaction:
-    all of it, or nothing. Without ``apply`` the plan alone, which only reads.
+    A table that exists under two names becomes one, in a managed schema too: the table
+    without rows is dropped.
 
     Parameters:
-        database, schema, wait, progress: as for `fbs_db.migrate`; no server is created.
-        user_table: the host's user table; None for the configured one, or that at which the
-            keys of user columns point.
-        apply: do it.
+        database, schema, wait, progress: as for `fbs_db.migrate`; no embedded server is created.
+        user_table: the host's user table; None for the configured one, or the one that foreign
+            keys of user columns reference.
+        apply: carry out the plan. False returns the plan, and changes nothing.
+
+    Returns:
+        The plan, by table and by change; with ``apply`` what `fbs_db.check` found afterwards.
 
     Raises:
-        AdoptionRefused: something stops it, each thing named; only with ``apply``.
-        TargetError: the schema is managed already and no table is there twice, or it holds nothing of FBS.
-        LockTimeout: a table is in use for longer than five tries, or a migration is going on.
-        FbsDbError: see `fbs_db.errors`. Nothing was changed then.
+        AdoptionRefused: findings stop the adoption; only with ``apply``. It names each.
+        TargetError: the schema is managed and no table exists twice, or it has no table of FBS.
+        LockTimeout: a table is in use for longer than all tries, or a migration is running.
+        FbsDbError: see `fbs_db.errors`. Nothing was changed.
 
-    Reads the catalogs; rows where something is stricter than what is there.
+    Reads the catalogs, and rows where FBS's column or constraint is stricter.
     """
     with open_session(database, schema, application="fbs-db adopt") as session:
-        backend = Backend(session.connection, session.schema, said=lambda text: progress(Progress("wait", text=text)))
-        managed = bool(backend.history())
+        backend = Backend(session, progress=progress)
+        managed = bool(history_of(session))
         if not managed:
             refuse_unfit(session)
-        with health.reading(session):
+        with reading(session):
             plan, lock = _plan(session, backend, user_table)
         if not apply:
             return plan
         _refuse_stopped(plan)
         if managed:
             refuse_unfit(session)
-        with backend.lock(wait):
-            return _patiently(session, backend, user_table, lock, progress)
+        with session.lock(wait, progress), told_what_stays():
+            return session.retry(lambda: _do(session, backend, user_table, lock, progress), progress)
 
 
 def _refuse_stopped(plan: AdoptReport) -> None:
-    """Refuse where something stops it."""
     if plan.stops:
-        said = "1 thing stops it:" if len(plan.stops) == 1 else f"{len(plan.stops)} things stop it:"
-        text = "\n".join([said, *map(_told, plan.stops)])
-        raise AdoptionRefused(text, hint="Nothing was changed. Put it right, then type the same again.", report=plan)
+        title = f"{wording.counted(len(plan.stops), 'finding', 'stops', 'stop')} the adoption:"
+        text = "\n".join([title, *map(_told, plan.stops)])
+        raise AdoptionRefused(text, hint="Nothing was changed. Correct them, then type the same again.", report=plan)
 
 
 def _told(finding: Finding) -> str:
-    """A finding in a line or two."""
-    said = f"  {finding.kind} {finding.object}: {finding.problem}"
+    """A finding in a line, and how to mend it in another."""
+    line = f"  {finding.kind} {finding.object}: {finding.problem}"
     for label, text in ((": ", finding.found), (", expected ", finding.expected)):
-        said += f"{label}{text}" if text and "\n" not in text else ""
-    return f"{said}\n    {wording.typed(finding.mend)}" if finding.mend else said
+        line += f"{label}{text}" if text and "\n" not in text else ""
+    return f"{line}\n    {wording.typed(finding.mend)}" if finding.mend else line
 
 
 # --- the plan
 
 
 def _plan(session: Session, backend: Backend, user_table: str | None) -> tuple[AdoptReport, str]:
-    """The plan, and the statement that takes the locks for it."""
+    """The plan, and the statement that takes its locks."""
     objects = _objects(session)
-    if history := backend.history():
+    if history := history_of(session):
         return _plan_beside(session, backend, history[0], objects)
     name = user_table if user_table is not None else session.config.user_table
-    there = reading.read(session, objects)
+    there = read_tables(session, objects)
     if not there.tables:
         raise TargetError(
             f"There is no table of FBS in schema {session.schema}.",
-            hint=f"Make them: {wording.command('migrate')}\nOr name the schema in which they are: --schema",
+            hint=f"Create FBS's tables: {wording.command('migrate')}\nOr name the schema that has them: --schema NAME",
         )
     users = _user_table(session, there, objects, session.table(name) if name else "")
     fitted = fit(session, objects, there, users)
@@ -187,36 +185,35 @@ def _plan(session: Session, backend: Backend, user_table: str | None) -> tuple[A
 def _plan_beside(
     session: Session, backend: Backend, first: Applied, objects: Mapping[Key, Object]
 ) -> tuple[AdoptReport, str]:
-    """Of a schema that is managed: what is to be done with tables that are there under another name besides.
+    """The plan for a managed schema: what becomes of tables that exist under two names.
 
     Raises:
-        TargetError: there is none.
+        TargetError: there are none.
     """
-    doubles = beside.doubles(session, objects)
-    if not doubles:
+    pairs = beside.pairsof(session, objects)
+    if not pairs:
         raise TargetError(
             f"Schema {session.schema} is managed already:"
             f" fbs-db {first.fbs_db_version} recorded its files on {first.applied_at:%Y-%m-%d %H:%M}.",
-            hint=f"See whether it is whole: {wording.command('check')}\n"
-            f"Bring it back where it is not: {wording.command('repair')}",
+            hint=f"Compare it with FBS's: {wording.command('check')}\nRepair what differs: {wording.command('repair')}",
         )
-    there = beside.filled(session, objects, doubles)
+    there = beside.filled(session, objects, pairs)
     query = "select distinct user_table::oid::regclass::text from {fbs}fbs_user_columns where user_table is not null"
     tied = [name for (name,) in session.select(query)]
     users = _user_table(session, there, objects, session.table(tied[0]) if tied else "")
-    fitted = beside.plan(session, objects, doubles, there, users)
+    fitted = beside.plan(session, objects, pairs, there, users)
     backend.user_table = users.name if users else ""
     tables = tuple(
-        replace(_table(one.kept.name, there, fitted, fitted.changes), present=one.other.present) for one in doubles
+        replace(_table(one.kept.name, there, fitted, fitted.changes), present=one.other.present) for one in pairs
     )
-    locks = twins.to_lock(session, [table for one in doubles for table in (one.kept, one.other)])
+    locks = twins.to_lock(session, [table for one in pairs for table in (one.kept, one.other)])
     return _report(session, backend, tables, fitted, locks)
 
 
 def _report(
     session: Session, backend: Backend, tables: tuple[AdoptedTable, ...], fitted: Fit, locks: list[str]
 ) -> tuple[AdoptReport, str]:
-    # All at once, before any work.
+    # All locks at once, before any change.
     lock = f"lock table {', '.join(locks)} in access exclusive mode;"
     report = AdoptReport(
         database=shown(session.connection),
@@ -236,7 +233,7 @@ def _objects(session: Session) -> Mapping[Key, Object]:
 
 
 def _files(session: Session) -> list[files.MigrationFile]:
-    """The files whose components the project places in this database."""
+    """The migrations of components that the project places in this database."""
     return [file for file in files.load() if session.config.holds(file.component)]
 
 
@@ -260,10 +257,10 @@ def _table(name: str, there: Found, fitted: Fit, changes: tuple[Change, ...]) ->
 
 
 def _user_table(session: Session, there: Found, objects: Mapping[Key, Object], named: str) -> UserTable | None:
-    """The user table that is named; else the one at which the keys of user columns point.
+    """The user table that is named, else the one that foreign keys of user columns reference.
 
     Raises:
-        TargetError: its key is not a single column.
+        TargetError: it has no primary key of one column.
     """
     name = named
     if not name:
@@ -302,56 +299,42 @@ def _links(session: Session, users: UserTable | None) -> Iterator[Change]:
     if users:
         name = sql.Literal(users.name).as_string(session.connection)
         statement = f"select * from fbs_attach_users({name});"
-        yield Change("", "add", "users", users.name, "its rules on delete", (statement,))
+        yield Change("", "add", "users", users.name, "foreign keys with ON DELETE rules", (statement,))
 
 
 def _script(backend: Backend, lock: str, changes: tuple[Change, ...]) -> str:
-    """What is sent, to be read, or run by psql."""
+    """The changes as SQL for psql."""
     parts = ["begin;", backend.settings_sql(), _UNCHECKED, lock]
     parts += [statement for change in changes for statement in change.statements]
     return "\n\n".join([*parts, "commit;"]) + "\n"
 
 
-# --- doing it
-
-
-def _patiently(
-    session: Session, backend: Backend, user_table: str | None, lock: str, progress: Callable[[Progress], None]
-) -> AdoptReport:
-    tries = 1 if backend.in_callers_transaction else _TRIES
-    for attempt in range(1, tries + 1):
-        try:
-            return _do(session, backend, user_table, lock, progress)
-        except LockTimeout as error:
-            named(error, session.connection)
-            if attempt == tries:
-                error.hint = sentences(error.hint, NOTHING_CHANGED)
-                raise
-            progress(Progress("wait", text=f"{error.message}; trying again ({attempt} of {tries - 1})"))
-            time.sleep(attempt)
-    raise AssertionError("unreachable")
+# --- carrying it out
 
 
 def _do(
     session: Session, backend: Backend, user_table: str | None, lock: str, progress: Callable[[Progress], None]
 ) -> AdoptReport:
     with backend.run_transaction(), session.translated(), _bodies_unchecked(session):
-        if not backend.holds_lock():
-            raise PoolerRefused("The server session changed under way.", hint="Adopt over a direct connection.")
+        if not session.holds_lock():
+            raise PoolerRefused(
+                "The server session changed during the adoption.",
+                hint="Connect directly, without a transaction pooler.",
+            )
         session.cursor().execute(lock.encode())
-        plan, needed = _plan(session, backend, user_table)  # anew: what it is based on can change no more
+        plan, needed = _plan(session, backend, user_table)  # again: under the locks nothing can change any more
         session.cursor().execute(needed.encode())
         _refuse_stopped(plan)
-        before = {_subject(one) for one in health.check_at(session).findings} if backend.history() else set()
+        before = {_subject(one) for one in check_at(session).findings} if history_of(session) else set()
         for change in plan.changes:
             progress(Progress("wait", text=f"{change.kind} {change.object}"))
             _run(session, change)
         progress(Progress("wait", text="check"))
-        found = health.check_at(session)
+        found = check_at(session)
         kept = {(one.kind, one.object) for one in plan.kept}
         left = [one for one in found.findings if one.severity != "note" and (one.kind, one.object) not in kept]
         if left := [one for one in left if _subject(one) not in before]:
-            text = "\n".join(["It would not be whole afterwards:", *map(_told, left)])
+            text = "\n".join(["The schema would differ from FBS's afterwards:", *map(_told, left)])
             raise AdoptionRefused(text, hint="Nothing was changed.", report=replace(plan, check=found))
         return replace(plan, adopted=True, check=found)
 
@@ -361,7 +344,7 @@ def _subject(finding: Finding) -> tuple[str, str, str]:
 
 
 def _run(session: Session, change: Change) -> None:
-    """Run a change; on failure say which it was."""
+    """Run a change; an error names it."""
     for statement in change.statements:
         try:
             session.cursor().execute(statement.encode())
@@ -374,7 +357,7 @@ def _run(session: Session, change: Change) -> None:
 
 @contextmanager
 def _bodies_unchecked(session: Session) -> Iterator[None]:
-    """What the body of a function calls may come after it."""
+    """A block in which a function may call another one that is created later."""
     ((before,),) = session.select("select current_setting('check_function_bodies')")
     session.cursor().execute(_UNCHECKED)
     yield

@@ -1,7 +1,7 @@
-"""What brings tables that something else made to the shape that the files give them.
+"""Planning an adoption: how tables get the shape that the migrations give them.
 
-Everything is found out by reading. What could lose data, or cannot be decided here, is a
-stop; all else becomes statements, in an order in which they run.
+Planning only reads. What could lose data, or the host has to decide on, stops the adoption.
+Everything else becomes statements, in the order in which they run.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from fbs_db.adoption import twins, values
+from fbs_db.adoption.catalog import rows_of
 from fbs_db.adoption.columns import columns
-from fbs_db.adoption.found import Found, Table, rows_of
+from fbs_db.adoption.found import Found, Table
 from fbs_db.adoption.indexes import indexes
 from fbs_db.adoption.keys import keys
 from fbs_db.adoption.work import FUNCTIONS, INDEXES, LINKS, RENAMED, REST, TABLES, TYPED, Change, Fit, UserTable, Work
@@ -22,14 +23,14 @@ from fbs_db.wording import counted
 
 
 def fit(session: Session, objects: Mapping[Key, Object], there: Found, users: UserTable | None) -> Fit:
-    """Find out what is to be done.
+    """Plan the adoption of tables.
 
     Parameters:
-        objects: all that the files make.
+        objects: every object that the migrations create.
         there: the tables as they are.
-        users: the host's user table, where it is known.
+        users: the host's user table, if known.
 
-    Reads the catalogs, and rows where a column or key is stricter than what is there.
+    Reads the catalogs, and rows where FBS's column or constraint is stricter.
     """
     work = Work(session, objects, there, users)
     _tables(work)
@@ -49,7 +50,7 @@ def _tables(work: Work) -> None:
             work.make(TABLES, it, reason="it is missing")
             continue
         if table.present != it.name:
-            statement = f"alter table {work.quoted[table.present]} rename to {it.name};"
+            statement = f"alter table {work.quote(table.present)} rename to {it.name};"
             work.change(RENAMED, "rename", "table", it.name, statement, reason=f"it was {table.present}")
         if table.definition != it.definition:
             work.stop("table", it.name, "of another kind", table.definition, it.definition)
@@ -57,15 +58,15 @@ def _tables(work: Work) -> None:
             found = "a table with other columns"
             work.stop("table", it.name, "the name is taken", found, None, "Rename it or drop it.")
         elif not table.ours:
-            work.stop("table", it.name, "belongs to somebody else", table.owner, None, "Connect as that role.")
+            work.stop("table", it.name, "has another owner", table.owner, None, "Connect as that role.")
         else:
             work.match(it.name)
-    for double in work.there.doubled:
-        twins.stop_double(work, double)
+    for twin in work.there.twins:
+        twins.stop_twin(work, twin)
     for table in work.there.strangers:
         rows = rows_of(work.session, table)
-        count = "" if rows is None else f", and has {counted(rows, 'row')}"
-        work.keep("table", table.present, f"it has another name of {table.name}, but not its columns{count}")
+        count = "" if rows is None else f"; it has {counted(rows, 'row')}"
+        work.keep("table", table.present, f"its name is another name of {table.name}, but its columns differ{count}")
     twins.keep_unused(work)
     twins.drop(work, [(table, _why_empty(work, table)) for table in work.there.empty])
     _names(work)
@@ -73,11 +74,11 @@ def _tables(work: Work) -> None:
 
 def _why_empty(work: Work, table: Table) -> str:
     kept = work.there.tables.get(table.name)
-    return f"it is empty, and {kept.present} is kept" if kept else f"it is empty, and {table.name} is made"
+    return f"it has no rows; {kept.present} is kept" if kept else f"it has no rows; {table.name} is created"
 
 
 def _names(work: Work) -> None:
-    """What bears a name of FBS's and is something else."""
+    """Stop where something else has the name of an object of FBS."""
     named = {name.rpartition(".")[2] for kind, name in work.objects if kind in ("view", "index", "constraint")}
     for name, what in work.there.relations.items():
         if name in named and not (what == "view" and ("view", name) in work.objects):
@@ -97,7 +98,7 @@ def _names(work: Work) -> None:
 
 
 def _domain(work: Work) -> None:
-    """The type of user columns: what they hold, or the wider of that and the user table's key."""
+    """Plan the domain of user columns: its type takes their values and the user table's keys."""
     columns = [column for name, column in work.there.columns.items() if name in work.user_columns]
     types = {column.type for column in columns} - {"fbs_user_id"} | ({work.users.type} if work.users else set())
     wanted = work.objects["domain", "fbs_user_id"]
@@ -111,7 +112,7 @@ def _domain(work: Work) -> None:
         if types and values.widest({*types, work.base}) != work.base:
             work.stop("domain", wanted.name, "of another type", work.base, ", ".join(sorted(types)))
         return
-    # Where they do not agree, the user table decides, and each column that differs is told of.
+    # Where no type takes both, the user table's counts, and each column with another type stops.
     work.base = values.widest(types) or (work.users.type if work.users else sorted(types)[0])
     work.change(TYPED, "add", "domain", wanted.name, f"create domain {wanted.name} as {work.base};")
 
@@ -136,7 +137,7 @@ def _rest(work: Work) -> None:
 
 
 def _of_missing(work: Work, it: Object) -> None:
-    """What a table that is made has besides its columns and keys."""
+    """Plan the indexes and foreign keys of a table that is created."""
     if it.kind == "index":
         work.make(INDEXES, it)
     elif it.kind == "constraint" and it.definition.startswith("FOREIGN KEY"):

@@ -1,28 +1,28 @@
-"""Tables that are there under two names, as where Django made its own beside FBS's."""
+"""Tables that exist under two names, such as FBS's own and one that Django made."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from fbs_db.adoption.found import UNUSED, Double, Table
-from fbs_db.adoption.work import GONE, LINKS, Work
+from fbs_db.adoption.found import UNUSED, Table, Twin
+from fbs_db.adoption.work import DROPPED, LINKS, Work
 from fbs_db.database.session import Session
 from fbs_db.wording import counted
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A foreign key of another table that points at one that goes.
+    """A foreign key that points at a table which is dropped.
 
     Attributes:
-        table: the table it is of, with its schema.
-        oid: PostgreSQL's number of that.
-        ours: whether the role may change it.
-        name: of the constraint.
-        before: its definition up to the table it points at.
-        after: its definition from the columns there on.
-        target_oid: PostgreSQL's number of the table it points at.
+        table: the table it belongs to, with its schema.
+        oid: OID of that table.
+        ours: whether the role may change that table.
+        name: name of the constraint.
+        before: its definition before the referenced table.
+        after: its definition after that, from the columns on.
+        target_oid: OID of the referenced table.
     """
 
     table: str
@@ -34,7 +34,7 @@ class Reference:
     target_oid: int
 
     def to(self, table: str) -> str:
-        """The same foreign key to another table."""
+        """The definition of the same foreign key to another table."""
         return f"{self.before} references {table} ({self.after}"
 
 
@@ -49,8 +49,8 @@ where k.contype = 'f' and k.conparentid = 0 and k.confrelid = any(%s::oid[]) and
 order by 1, 4
 """
 
-# What would be lost with a table, or forbids that it is dropped.
-_USES = """
+# What would be lost with a table, or prevents that it is dropped.
+_DEPENDENTS = """
 select distinct pg_describe_object(d.classid, d.objid, 0)
 from pg_catalog.pg_depend as d
 where
@@ -69,61 +69,61 @@ order by 1
 """
 
 
-def stop_double(work: Work, double: Double) -> None:
-    """Rows in both: which are meant is not known here."""
-    ours, other = sorted((double.kept, double.other), key=lambda table: table.present != table.name)
-    counts = {double.kept.present: double.rows, double.other.present: double.other_rows}
-    said = [
+def stop_twin(work: Work, twin: Twin) -> None:
+    """Stop where both tables have rows: only the host knows which ones it needs."""
+    ours, other = sorted((twin.kept, twin.other), key=lambda table: table.present != table.name)
+    counts = {twin.kept.present: twin.rows, twin.other.present: twin.other_rows}
+    both = [
         f"{table.present} ({'rows not counted' if rows is None else counted(rows, 'row')})"
         for table in (ours, other)
         for rows in (counts[table.present],)
     ]
-    mend = f"Bring the rows together in {ours.present}, and empty {other.present}."
-    work.stop("table", ours.name, "there twice", f"{' and '.join(said)} are both there", "rows in one of them", mend)
+    mend = f"Copy the rows you need to {ours.present}, then delete those of {other.present}."
+    work.stop("table", ours.name, "there twice", f"{' and '.join(both)} both exist", "rows in one of them", mend)
 
 
 def keep_unused(work: Work) -> None:
-    """Tables that FBS 2.0.3 made, and nothing of FBS uses."""
+    """Note the tables that FBS 2.0.3 created and no release uses."""
     query = (
         "select c.relname::text from pg_catalog.pg_class as c"
         " inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid"
         " where n.nspname = %s and c.relname = any(%s) and c.relkind = 'r' order by 1"
     )
     for (name,) in work.session.select(query, work.session.schema, list(UNUSED)):
-        work.keep("table", name, "migrations of FBS 2.0.3 made it; no model of FBS uses it")
+        work.keep("table", name, "migrations of FBS 2.0.3 created it; no model of FBS uses it")
 
 
 def drop(work: Work, tables: Sequence[tuple[Table, str]]) -> None:
-    """Let tables go, each for its reason. Foreign keys of the host's that point at them come to those that stay."""
+    """Plan to drop tables, each for its reason; the host's foreign keys to them then point at those that stay."""
     by_oid = {table.oid: table for table, _ in tables}
     ours = {table.oid for table in work.there.tables.values()}
     cuts: list[str] = []
     for link in references(work.session, by_oid):
         table = by_oid[link.target_oid]
         name = f"{link.table}.{link.name}"
-        statement = f"alter table {link.table} drop constraint {work.quoted[link.name]};"
+        statement = f"alter table {link.table} drop constraint {work.quote(link.name)};"
         if not link.ours:
-            work.stop("constraint", name, "belongs to somebody else", f"it points at {table.present}", None)
+            work.stop("constraint", name, "has another owner", f"it points at {table.present}", None)
         elif link.oid in by_oid or link.oid in ours:
             cuts.append(statement)
         else:
             reason = f"it pointed at {table.present}"
-            work.add(GONE, table, "change", "constraint", name, reason, statement)
+            work.add(DROPPED, table, "change", "constraint", name, reason, statement)
             target = f"{work.session.quoted_schema}.{table.name}"
-            again = f"alter table {link.table} add constraint {work.quoted[link.name]} {link.to(target)};"
+            again = f"alter table {link.table} add constraint {work.quote(link.name)} {link.to(target)};"
             work.add(LINKS, table, "change", "constraint", name, reason, again)
     if cuts:
-        work.change(GONE, "change", "constraint", "foreign keys that point at these tables", *cuts)
+        work.change(DROPPED, "change", "constraint", "foreign keys that point at these tables", *cuts)
     for table, reason in tables:
-        for (used,) in work.session.cursor().execute(_USES, {"oid": table.oid}).fetchall():
-            mend = f"Drop it before; make it again on {table.name} after."
-            work.stop("table", table.name, f"{table.present} cannot go", f"{used} uses it", None, mend)
-        statement = f"drop table {work.session.quoted_schema}.{work.quoted[table.present]};"
-        work.add(GONE, table, "drop", "table", table.present, reason, statement)
+        for (used,) in work.session.cursor().execute(_DEPENDENTS, {"oid": table.oid}).fetchall():
+            mend = f"Drop it first, and create it again on {table.name} after the adoption."
+            work.stop("table", table.name, f"{table.present} cannot be dropped", f"{used} uses it", None, mend)
+        statement = f"drop table {work.session.quoted_schema}.{work.quote(table.present)};"
+        work.add(DROPPED, table, "drop", "table", table.present, reason, statement)
 
 
 def to_lock(session: Session, tables: Sequence[Table]) -> list[str]:
-    """These tables, and those that change with them, as foreign keys between them go or come."""
+    """Names of the tables to lock: these, and those with foreign keys to or from them."""
     query = """
         select distinct format('%%I.%%I', n.nspname, c.relname)
         from pg_catalog.pg_class as c
@@ -143,7 +143,7 @@ def to_lock(session: Session, tables: Sequence[Table]) -> list[str]:
 
 
 def references(session: Session, oids: Iterable[int]) -> list[Reference]:
-    """The foreign keys of other tables that point at these."""
+    """The foreign keys of other tables that reference these."""
     found = []
     for table, oid, ours, name, definition, target, target_oid in session.select(_REFERENCES, list(oids)):
         before, _, after = definition.partition(f" REFERENCES {target}(")

@@ -1,4 +1,4 @@
-"""Which type takes the values of which other, and which index does another's work."""
+"""Types and index keys, compared as texts."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ _INTEGERS = ("smallint", "integer", "bigint")
 _BITS = {"smallint": 15, "integer": 31, "bigint": 63}
 _NUMERIC = re.compile(r"numeric\((\d+),(\d+)\)")
 _VARCHAR = re.compile(r"character varying(?:\((\d+)\))?")
-#: How Django ends the names of its indexes: eight digits of a hash, or six and a suffix.
+#: The end of index names that Django chooses: eight digits of a hash, or six and a suffix.
 _OF_DJANGO = re.compile(r"_[0-9a-f]{8}(_like|_idx|_uniq)?$|_[0-9a-f]{6}_idx$")
 
 
 def widest(types: Set[str]) -> str:
-    """The type that takes the values of all of these; ``bigint`` for none, empty where there is no such."""
+    """The type that takes the values of all these types; ``bigint`` for no type, empty text where none does."""
     if len(types) < 2:
         return next(iter(types), "bigint")
     if types <= set(_INTEGERS):
@@ -23,14 +23,14 @@ def widest(types: Set[str]) -> str:
 
 
 def unless(found: str, wanted: str, column: str) -> str | None:
-    """When a value does not fit into another type, as a condition.
+    """The condition under which a value of one type does not fit another.
 
     Parameters:
         found, wanted: types as PostgreSQL prints them.
-        column: the column as it stands in SQL.
+        column: the column's name, quoted for SQL.
 
     Returns:
-        The condition; empty where every value fits, None where the types are of other kinds.
+        The condition as SQL; empty text where every value fits, None where no value can be converted.
     """
     if found == wanted:
         return ""
@@ -45,25 +45,25 @@ def unless(found: str, wanted: str, column: str) -> str | None:
         precision, scale = int(after[1]), int(after[2])
         if before_it and int(before_it[2]) <= scale and int(before_it[1]) - int(before_it[2]) <= precision - scale:
             return ""
-        # The cast would round, which loses digits in silence.
+        # A cast would round, and silently lose digits.
         return f"{column} <> round({column}, {scale}) or abs({column}) >= 1e{precision - scale}"
     return None
 
 
 def is_positive(name: str, definition: str, columns: Sequence[str]) -> bool:
-    """Whether a check is what Django makes for a positive number."""
+    """Whether a check is the one that Django creates for a positive number."""
     column = re.escape(columns[0]) if len(columns) == 1 else ""
     wanted = rf'CHECK \(\("?{column}"? >= 0\)\)'
     return bool(column) and name.endswith("_check") and re.fullmatch(wanted, definition) is not None
 
 
 def is_of_django(index: str) -> bool:
-    """Whether Django has named an index."""
+    """Whether an index has a name that Django chose."""
     return _OF_DJANGO.search(index) is not None
 
 
 def index_keys(substance: str) -> tuple[str, ...]:
-    """The keys of a plain index, in order; none of one with a condition or more columns to carry."""
+    """The keys of a B-tree index, in order; none where it has a condition, included columns or options."""
     inside = re.fullmatch(r"USING btree \((.*)\)", substance)
     if inside is None or re.search(r"\) (WHERE|INCLUDE|NULLS|WITH)\b", substance):
         return ()
@@ -82,6 +82,6 @@ def _is_text(name: str) -> bool:
 
 
 def _length(name: str) -> int:
-    """How long a text may be; 0 where it may be of any length."""
+    """The length limit of a text type; 0 where it has none."""
     match = _VARCHAR.fullmatch(name)
     return int(match[1] or 0) if match else 0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from fbs_db.database import project
 from fbs_db.database.config import DatabaseConfig
-from fbs_db.database.session import Database, Session, call_patiently, open_session
+from fbs_db.database.session import Database, Session, open_session
 from fbs_db.errors import FbsDbError, RowsAtStake, TargetError
 from fbs_db.reports import Progress, Report, silent
 from fbs_db.schema.migrate import migrate
@@ -80,7 +80,7 @@ def attach_host(
             with open_session(other, None, application="fbs-db attach host") as there:
                 there.call("fbs_rename_model", former[0][0], model)
         session.call("fbs_set_cleanup_targets", [other.name for other in others])
-        call_patiently(session, progress, "fbs_attach_host", name, model, key)
+        session.retry_call(progress, "fbs_attach_host", name, model, key)
         return next(host for host in hosts_of(session) if host.model_name == model)
 
 
@@ -169,7 +169,7 @@ def detach_host(table: str, database: Database = None, *, schema: str | None = N
     """
     with open_session(database, schema, application="fbs-db detach host") as session:
         name = session.table(table)
-        return bool(call_patiently(session, silent, "fbs_detach_host", name)[0][0])
+        return bool(session.retry_call(silent, "fbs_detach_host", name)[0][0])
 
 
 def list_hosts(database: Database = None, *, schema: str | None = None) -> list[Host]:

@@ -55,7 +55,7 @@ def _show(report: AdoptReport) -> None:
         _show_table(table)
     for change in report.changes:
         if change.kind == "rows" and change.statements:
-            _say(f"moved: {change.object}: {change.reason}")
+            _say(f"copied: {change.object}: {change.reason}")
         if change.action == "drop":
             _say(f"dropped: {change.kind} {change.object}: {change.reason}")
     for finding in (*report.kept, *report.stops):

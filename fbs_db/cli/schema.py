@@ -15,7 +15,8 @@ from fbs_db.cli.subcommand import Answer, Call, subcommand
 from fbs_db.database import locks
 from fbs_db.errors import LockTimeout, RowsAtStake
 from fbs_db.reports import DryRunReport, MigrateReport, MigrationStatus, StatusReport
-from fbs_db.schema.migrate import LOCK_WAIT, plan, rollback_plan
+from fbs_db.schema.migrate import plan
+from fbs_db.schema.rollback import rollback_plan
 from fbs_db.wording import command, commented, counted
 
 _STATE_COLORS = {"applied": "green", "pending": "yellow", "edited": "red", "missing": "red"}
@@ -29,7 +30,7 @@ _STATE_COLORS = {"applied": "green", "pending": "yellow", "edited": "red", "miss
     "--wait",
     metavar="SECONDS",
     type=click.FloatRange(min=0),
-    default=LOCK_WAIT,
+    default=locks.LOCK_WAIT,
     show_default=True,
     help="How long to wait for another run of migrate.",
 )

@@ -115,7 +115,7 @@ def connected(where: str, application: str = "fbs-db") -> Iterator[Connection]:
         connection.close()
 
 
-def settled(where: str, application: str) -> str:
+def with_defaults(where: str, application: str) -> str:
     """A connection string with the defaults that suit us: a dead peer is noticed in seconds, not in hours."""
     defaults = {
         "fallback_application_name": application,
@@ -137,7 +137,7 @@ def connect_to(where: str, application: str) -> Connection:
         ConnectionFailed: there is no way in.
     """
     try:
-        connection = psycopg.connect(settled(where, application), autocommit=True)
+        connection = psycopg.connect(with_defaults(where, application), autocommit=True)
         connection.execute(PLAIN.encode(), (False,))
         return connection
     except psycopg.Error as error:

@@ -1,10 +1,12 @@
-"""Locks that others hold: asked for again, a few times; and who holds them."""
+"""The lock on a schema, retries after a lock timeout, and who holds a lock."""
 
 from __future__ import annotations
 
+import hashlib
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import psycopg
@@ -14,10 +16,13 @@ from psycopg.rows import tuple_row
 from fbs_db.errors import LockTimeout
 from fbs_db.reports import Progress, silent
 
-#: How often a lock is asked for.
+#: Seconds to wait for another migration.
+LOCK_WAIT = 60.0
+#: How often work is tried that cannot get a lock.
 TRIES = 5
-#: Seconds before the second try; before the third it is twice as long, and so on.
+#: Seconds before the second try. Before the third it is twice as long, and so on, up to five times.
 PAUSE = 1.0
+_POLL_SECONDS = 0.1
 _SHOWN = 3
 
 Answer = TypeVar("Answer")
@@ -84,12 +89,7 @@ group by h.holder, h.pid
 order by h.holder
 """
 
-_IS_WAITED_FOR = """
-select exists (
-    select from pg_catalog.pg_locks as l
-    where not l.granted and l.pid <> pg_backend_pid() and pg_backend_pid() = any(pg_blocking_pids(l.pid))
-)
-"""
+_OF_SCHEMA = "locktype = 'advisory' and objsubid = 1 and granted and classid = {} and objid = {}"
 
 _READS = ["AccessShareLock", "RowShareLock"]
 #: What a statement asks for does not conflict with these; it does with all where none of them fits.
@@ -100,50 +100,116 @@ _HARMLESS = (
 )
 
 
-class Patience:
-    """How often somebody who holds a lock is waited for, and for how long: over a whole run.
+class SchemaLock:
+    """The advisory lock that lets one migration at a time work on a schema.
+
+    Parameters:
+        connection: on which the lock is asked for.
+        schema: the schema.
+    """
+
+    def __init__(self, connection: Connection[Any], schema: str) -> None:
+        self._connection = connection
+        self._schema = schema
+        digest = hashlib.sha256(f"fbs-db migrates {schema}".encode()).digest()
+        self._key = int.from_bytes(digest[:8], "big", signed=True)
+        key = self._key % 2**64
+        self._found = _OF_SCHEMA.format(key >> 32, key & 0xFFFFFFFF)
+
+    @contextmanager
+    def held(self, wait: float, progress: Callable[[Progress], None]) -> Iterator[None]:
+        """Keep every other migration of the schema out, until the end of the block.
+
+        A lock of the session: the server releases it when the session ends. In a transaction
+        of the caller's it is the transaction's, and stays until that ends. It is polled, as a
+        session that waits for it would block ``create index concurrently``.
+
+        Raises:
+            LockTimeout: another migration ran for longer than `wait` seconds.
+        """
+        kind = "xact_" if self._connection.info.transaction_status is pq.TransactionStatus.INTRANS else ""
+        started = time.monotonic()
+        told = ""
+        while not self._ask(f"select pg_try_advisory_{kind}lock({self._key})"):
+            holder = self._holder()
+            if time.monotonic() - started > wait:
+                raise LockTimeout(
+                    f"Another migration of schema {self._schema} is running: {holder}.",
+                    hint="Wait for it, or end it in psql: select pg_terminate_backend(PID);",
+                )
+            if holder and holder != told:
+                progress(Progress("wait", text=f"waiting for another migration: {holder}"))
+                told = holder
+            time.sleep(_POLL_SECONDS)
+        try:
+            yield
+        finally:
+            if not kind and not self._connection.closed and not self._connection.broken:
+                self._ask(f"select pg_advisory_unlock({self._key})")
+
+    def is_ours(self) -> bool:
+        """Whether the server session at hand holds the lock."""
+        query = f"select exists (select from pg_catalog.pg_locks where pid = pg_backend_pid() and {self._found})"
+        return bool(self._ask(query))
+
+    def _holder(self) -> str:
+        return (
+            self._ask(
+                f"select {SESSION} from pg_catalog.pg_locks as l"
+                " inner join pg_catalog.pg_stat_activity as a on l.pid = a.pid"
+                f" where {self._found}"
+                " and l.database = (select oid from pg_catalog.pg_database where datname = current_database())"
+            )
+            or ""
+        )
+
+    def _ask(self, query: str) -> Any:
+        with self._connection.cursor(row_factory=tuple_row) as cursor:
+            row = cursor.execute(query.encode()).fetchone()
+        return row[0] if row else None
+
+
+class Retries:
+    """The tries that are left to a run where a lock cannot be had.
 
     Parameters:
         connection: on which the lock is asked for.
         progress: told who is waited for.
+        tries: how often work is tried at most.
 
-    In a transaction of the caller's it is asked for once: that one's locks may be what the other
-    waits for.
+    In a transaction of the caller's there is one try: the other session may be waiting for
+    locks of that transaction.
     """
 
-    def __init__(self, connection: Connection[Any], progress: Callable[[Progress], None] = silent) -> None:
+    def __init__(
+        self, connection: Connection[Any], progress: Callable[[Progress], None] = silent, tries: int | None = None
+    ) -> None:
         self._connection = connection
         self._progress = progress
         alone = connection.info.transaction_status is pq.TransactionStatus.IDLE
-        self._tries = TRIES if alone else 1
+        self._tries = (TRIES if tries is None else tries) if alone else 1
         self._tried = 0
 
+    def run(self, work: Callable[[], Answer]) -> Answer:
+        """Do the work, and all of it again after a lock timeout: it has to undo what it did.
+
+        Raises:
+            LockTimeout: the last try failed, too. It names who holds the lock.
+        """
+        while True:
+            try:
+                return work()
+            except LockTimeout as error:
+                self.again(error)
+
     def again(self, error: LockTimeout) -> None:
-        """Say who is in the way, and pause; raise the error where that was the last try."""
+        """Tell who holds the lock, and pause. Raise the error if that was the last try."""
         named(error, self._connection)
         self._tried += 1
         if self._tried >= self._tries:
             raise error
         self._progress(Progress("wait", text=f"{error.message}; trying again ({self._tried} of {self._tries - 1})"))
         time.sleep(min(self._tried, 5) * PAUSE)
-
-    def keeps_nobody(self) -> bool:
-        """Whether nobody waits for a lock that the transaction at hand holds."""
-        with self._connection.cursor(row_factory=tuple_row) as cursor:
-            return cursor.execute(_IS_WAITED_FOR.encode()).fetchone() == (False,)
-
-
-def patiently(work: Callable[[], Answer], patience: Patience) -> Answer:
-    """Do again what could not get a lock: all of it, as what was done of it is undone.
-
-    Raises:
-        LockTimeout: not in all tries; it names who is in the way.
-    """
-    while True:
-        try:
-            return work()
-        except LockTimeout as error:
-            patience.again(error)
 
 
 def named(error: LockTimeout, connection: Connection[Any]) -> None:

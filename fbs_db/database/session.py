@@ -16,11 +16,11 @@ from fbs_db import wording
 from fbs_db.database import project
 from fbs_db.database.config import DatabaseConfig
 from fbs_db.database.connection import check_server, connected, errors_of_server, lent, raise_if_lost, refuse_pipeline
-from fbs_db.database.locks import Patience, patiently
+from fbs_db.database.locks import LOCK_WAIT, Answer, Retries, SchemaLock
 from fbs_db.database.statements import statements_logged
 from fbs_db.database.which import resolve
 from fbs_db.errors import ConnectionLost, FbsDbError, TargetError, UsageError
-from fbs_db.reports import Progress
+from fbs_db.reports import Progress, silent
 
 logger = logging.getLogger("fbs_db")
 _LEVELS = {"WARNING": logging.WARNING, "NOTICE": logging.INFO, "INFO": logging.INFO}
@@ -140,6 +140,54 @@ class Session:
             raise TargetError(
                 f"FBS is not whole in schema {self.schema}: {missing}.", hint=f"Type: {wording.command('migrate')}"
             ) from error
+
+    def lock(
+        self, wait: float = LOCK_WAIT, progress: Callable[[Progress], None] = silent
+    ) -> AbstractContextManager[None]:
+        """A block that keeps every other migration of this schema out.
+
+        Parameters:
+            wait: seconds to wait for another migration.
+            progress: told which session is waited for.
+
+        Raises:
+            LockTimeout: another migration ran for longer. It names the session.
+        """
+        return SchemaLock(self.connection, self.schema).held(wait, progress)
+
+    def holds_lock(self) -> bool:
+        """Whether this server session holds the lock: a pooler may have given us another one."""
+        return SchemaLock(self.connection, self.schema).is_ours()
+
+    def retries(self, progress: Callable[[Progress], None] = silent, tries: int | None = None) -> Retries:
+        """The tries of a run whose parts share them."""
+        return Retries(self.connection, progress, tries)
+
+    def retry(
+        self, work: Callable[[], Answer], progress: Callable[[Progress], None] = silent, tries: int | None = None
+    ) -> Answer:
+        """Do the work, and again after a lock timeout; one try in a transaction of the caller's.
+
+        Parameters:
+            work: undoes what it did where it fails.
+            progress: told who holds the lock before each new try.
+            tries: how often it is tried at most; by default five times.
+
+        Raises:
+            LockTimeout: the last try failed, too. It names who holds the lock.
+        """
+        return self.retries(progress, tries).run(work)
+
+    def retry_call(
+        self, progress: Callable[[Progress], None], function: str, *arguments: object
+    ) -> list[tuple[Any, ...]]:
+        """The rows of one of FBS's functions, called in a transaction, and again after a lock timeout."""
+
+        def work() -> list[tuple[Any, ...]]:
+            with self.translated(), self.connection.transaction():
+                return self.call(function, *arguments)
+
+        return self.retry(work, progress)
 
     def translated(self) -> AbstractContextManager[None]:
         """A block whose errors of psycopg's leave it as ours."""
@@ -261,15 +309,3 @@ def _require_schema(session: Session) -> None:
         raise TargetError(
             f"There is no schema {session.schema}.", hint=f"Create it first: create schema {session.quoted_schema};"
         )
-
-
-def call_patiently(
-    session: Session, progress: Callable[[Progress], None], function: str, *arguments: object
-) -> list[tuple[Any, ...]]:
-    """Call again where a lock could not be had, unless a transaction of the caller's is at stake."""
-
-    def work() -> list[tuple[Any, ...]]:
-        with session.translated(), session.connection.transaction():
-            return session.call(function, *arguments)
-
-    return patiently(work, Patience(session.connection, progress))

@@ -11,7 +11,7 @@ from django.contrib.auth import get_user_model
 from django.core.checks import CheckMessage, Error, Warning  # noqa: A004
 
 from fbs_db import files
-from fbs_db.adoption.found import alike
+from fbs_db.adoption.catalog import alike
 from fbs_db.database.django_settings import is_per_tenant, value_of
 from fbs_db.database.session import open_session
 from fbs_db.django.hosts import HostModel

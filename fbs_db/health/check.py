@@ -151,12 +151,12 @@ def check_at(
 ) -> CheckReport:
     """What `check` answers, on a session that is there; with ``identities`` of the rows whether those are behind."""
     with reading(session):
-        found = snapshot.read(session)
+        found = snapshot.live_objects(session)
         findings, applied = _history(session, found)
         objects: Mapping[Key, Object] = {}
         if applied:
             objects = snapshot.expected(applied, session.connection.info.server_version)
-            findings += compare(objects, found | snapshot.read_rows(session, objects))
+            findings += compare(objects, found | snapshot.live_rows(session, objects))
             findings += _users(session, found)
             findings += [
                 one

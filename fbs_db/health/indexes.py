@@ -13,9 +13,10 @@ from contextlib import suppress
 
 import psycopg
 
-from fbs_db.database.connection import raise_if_lost
+from fbs_db.database.connection import raise_if_lost, said_by
 from fbs_db.database.locks import SESSION
 from fbs_db.database.session import Session
+from fbs_db.errors import LockTimeout
 from fbs_db.reports import Progress
 
 _PATIENCE = 10.0
@@ -59,6 +60,25 @@ where
 
 class Busy(Exception):
     """A transaction uses the table for longer than is waited; nothing was begun."""
+
+
+def run_patiently(
+    session: Session, statement: str, progress: Callable[[Progress], None], tries: int | None = None
+) -> None:
+    """Run a statement, and again after a lock timeout.
+
+    Raises:
+        LockTimeout: the last try failed, too.
+        psycopg.Error: PostgreSQL refuses it.
+    """
+
+    def work() -> None:
+        try:
+            session.cursor().execute(statement.encode())
+        except psycopg.errors.LockNotAvailable as error:
+            raise LockTimeout(said_by(error), statement=statement) from error
+
+    session.retry(work, progress, tries)
 
 
 class Indexes:
@@ -113,12 +133,11 @@ class Indexes:
         place, index, before = self.under_way
         session.cursor().execute("set lock_timeout = '3s'")
         for name in sorted(self._not_valid(session, place, index) - before):
-            for _ in range(_TRIES):
-                with suppress(psycopg.errors.LockNotAvailable, psycopg.errors.UndefinedObject):
-                    path = f"{session.quoted_schema}.{self._quoted(name, session)}"
-                    session.cursor().execute(f"drop index concurrently if exists {path}".encode())
-                    break
-            else:
+            path = f"{session.quoted_schema}.{self._quoted(name, session)}"
+            try:
+                with suppress(psycopg.errors.UndefinedObject):
+                    run_patiently(session, f"drop index concurrently if exists {path}", self.progress, _TRIES)
+            except LockTimeout:
                 self.progress(Progress("wait", text=f"index {name} is left unfinished: the next repair drops it"))
         self.under_way = None
 

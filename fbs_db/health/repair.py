@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -13,21 +12,18 @@ from psycopg import sql
 
 from fbs_db import files
 from fbs_db.database.connection import raise_if_lost, said_by
-from fbs_db.database.locks import holders
 from fbs_db.database.session import Database, Session, open_session
 from fbs_db.errors import FbsDbError, LockTimeout, UsageError
 from fbs_db.health import check as health
 from fbs_db.health.check import CheckReport, Finding
 from fbs_db.health.comparing import REPAIR_CHECK, same_index
-from fbs_db.health.indexes import Busy, Indexes
+from fbs_db.health.indexes import Busy, Indexes, run_patiently
 from fbs_db.reports import Progress, Report, silent
 from fbs_db.schema import snapshot
-from fbs_db.schema.history import Backend
-from fbs_db.schema.migrate import refuse_unfit
+from fbs_db.schema.run import refuse_unfit
 from fbs_db.schema.snapshot import Key, Object
 from fbs_db.wording import command, counted
 
-_TRIES = 5
 #: What a repair sets, and a host may have set otherwise for its database or role.
 _ADJUSTED = {
     "lock_timeout": "3s",
@@ -109,7 +105,7 @@ def repair(
         results: dict[tuple[str, str, str], Mend] = {}
         indexes = Indexes(session, progress)
         try:
-            with Backend(session.connection, session.schema).lock():
+            with session.lock(progress=progress):
                 while fresh := [mend for mend in planned if _finding(mend) not in results]:
                     for mend in fresh:
                         results[_finding(mend)] = _apply(session, mend, indexes, progress) if mend.safe else mend
@@ -146,7 +142,7 @@ def _looked_again(session: Session, results: dict[tuple[str, str, str], Mend]) -
 def _plan(session: Session, report: CheckReport) -> list[Mend]:
     applied = [file.id for file in files.load()]
     objects = snapshot.expected(applied, session.connection.info.server_version)
-    found = snapshot.read(session) | snapshot.read_rows(session, objects)
+    found = snapshot.live_objects(session) | snapshot.live_rows(session, objects)
     mends = [_mend(session, one, objects, found) for one in report.findings if one.mend == command("repair")]
     # What is left unfinished may have the name of what comes in its place; foreign keys need the
     # keys of other tables, views other views.
@@ -423,9 +419,12 @@ def _apply(session: Session, mend: Mend, indexes: Indexes, progress: Callable[[P
                 if mend.kind in ("index", "constraint") and " concurrently " in statement.lower():
                     indexes.run(statement, table, part, snapshots=makes)
                 else:
-                    _patiently(session, statement, progress)
+                    run_patiently(session, statement, progress)
     except Busy as error:
         return replace(mend, reason=str(error))
+    except LockTimeout as error:
+        _take_back(session, mend, indexes)
+        return replace(mend, reason=error.message)
     except psycopg.Error as error:
         raise_if_lost(session.connection, error)
         _take_back(session, mend, indexes)
@@ -440,10 +439,10 @@ def _take_back(session: Session, mend: Mend, indexes: Indexes) -> None:
     """What a repair of several statements has left half done would be in the way of the next."""
     table, _, part = mend.object.partition(".")
     unique = bool(mend.statements) and mend.statements[0].startswith("create unique")
-    with suppress(psycopg.Error, Busy), _in_place(session):
+    with suppress(psycopg.Error, LockTimeout, Busy), _in_place(session):
         if mend.kind == "not null":
             check = f"alter table {_quoted(session, table)} drop constraint if exists {REPAIR_CHECK}"
-            _patiently(session, check, silent)
+            run_patiently(session, check, silent)
         elif unique and session.select("select to_regclass(quote_ident(%s))", part) != [(None,)]:
             indexes.run(f"drop index concurrently if exists {_quoted(session, part)}", table, part, snapshots=False)
 
@@ -476,17 +475,3 @@ def _settings(session: Session) -> str:
             "set check_function_bodies = off;",
         ]
     )
-
-
-def _patiently(session: Session, statement: str, progress: Callable[[Progress], None]) -> None:
-    for attempt in range(1, _TRIES + 1):
-        try:
-            session.cursor().execute(statement.encode())
-            return
-        except psycopg.errors.LockNotAvailable as error:
-            who, _ = holders(session.connection, statement)
-            said = ": ".join(filter(None, (error.diag.message_primary, who)))
-            if attempt == _TRIES:
-                raise psycopg.errors.LockNotAvailable(said) from error
-            progress(Progress("wait", text=f"{said}; trying again ({attempt} of {_TRIES - 1})"))
-            time.sleep(attempt)

@@ -11,10 +11,9 @@ import psycopg
 from psycopg import sql
 
 from fbs_db import wording
-from fbs_db.database import locks
 from fbs_db.database.connection import said_by
 from fbs_db.database.session import Session
-from fbs_db.errors import LockTimeout, MoveRefused
+from fbs_db.errors import MoveRefused
 from fbs_db.places.checks import check_same_rows
 from fbs_db.places.state import MovedTable, columns_of, guard_of, sum_rows
 from fbs_db.reports import Progress
@@ -73,25 +72,6 @@ def copy_guarded(
             for name in names:
                 _guard(old, name, new.config.name)
     return tuple(tables)
-
-
-def patiently(work: Callable[[], Answer], progress: Callable[[Progress], None]) -> Answer:
-    """Do again what could not get a lock.
-
-    Raises:
-        LockTimeout: not in all tries.
-    """
-    for attempt in range(1, TRIES + 1):
-        try:
-            return work()
-        except LockTimeout as error:
-            if error.connection:
-                locks.named(error, error.connection)
-            if attempt == TRIES:
-                raise
-            progress(Progress("wait", text=f"{error.message}; trying again ({attempt} of {TRIES - 1})"))
-            time.sleep(min(attempt, 5))
-    raise AssertionError("unreachable")
 
 
 @contextmanager

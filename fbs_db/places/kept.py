@@ -13,7 +13,7 @@ from fbs_db.database import project
 from fbs_db.database.session import Session, open_session
 from fbs_db.errors import LockTimeout, UsageError
 from fbs_db.files import MigrationFile
-from fbs_db.places.copying import PATIENCE, patiently
+from fbs_db.places.copying import PATIENCE, TRIES
 from fbs_db.places.state import (
     MovedTable,
     applied_files,
@@ -135,7 +135,7 @@ def keep_tables(
             )
 
     try:
-        patiently(work, progress)
+        old.retry(work, progress, TRIES)
     except LockTimeout as error:
         raise LockTimeout(
             f"{component} is in {target} with all its rows; its old tables are still in use in"

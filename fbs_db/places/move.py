@@ -20,7 +20,7 @@ from fbs_db.database.config import Config, DatabaseConfig
 from fbs_db.database.session import Session, open_session
 from fbs_db.errors import MoveRefused, TargetError, UsageError
 from fbs_db.places.checks import check_alike, check_only_look, check_source, check_target, rows_are_in
-from fbs_db.places.copying import PATIENCE, copy_guarded, patiently
+from fbs_db.places.copying import PATIENCE, TRIES, copy_guarded
 from fbs_db.places.kept import create_kept_schema, keep_tables
 from fbs_db.places.state import (
     MovedTable,
@@ -35,7 +35,8 @@ from fbs_db.places.state import (
 )
 from fbs_db.reports import Progress, Report, silent
 from fbs_db.schema.history import Backend
-from fbs_db.schema.migrate import migrate, status
+from fbs_db.schema.migrate import migrate
+from fbs_db.schema.status import status
 
 _APPLICATION = "fbs-db placement move"
 
@@ -106,7 +107,7 @@ def move(
         return MoveReport(component, to, to, (), "", False, "", not dry_run)
     source = _source(known, component, target)
     with open_session(source, None, application=_APPLICATION) as old:
-        backend = Backend(old.connection, old.schema)
+        backend = Backend(old)
         applied = applied_files(old, component)
         names, kept = tables_of(applied), kept_schema(component)
         copied_to = guarded_for(old, names) if has_kept_schema(old, component) else ""
@@ -120,7 +121,7 @@ def move(
                 with open_session(target, None, application=_APPLICATION) as new:
                     check_only_look(old, new, component, tables)
             return MoveReport(component, source.name, to, tables, kept, False, "", False)
-        with backend.lock():
+        with old.lock(progress=progress):
             if applied and not copied:
                 tables = _copy(old, component, names, target, progress)
             switched, change = _switch(known, component, source, target)
@@ -181,7 +182,7 @@ def _called_off(config: DatabaseConfig, component: str, dry_run: bool, progress:
                     session.connection.execute(drop.format(sql.Identifier(guard_of(name)), table))
 
         if not dry_run:
-            patiently(unguard, progress)
+            session.retry(unguard, progress, TRIES)
         return True
 
 
@@ -203,8 +204,8 @@ def _copy(
             if has_later_names(old, names):
                 new.call("fbs_add_later_names")
 
-        with Backend(new.connection, new.schema).lock():
-            tables = patiently(lambda: copy_guarded(old, new, names, finish, progress), progress)
+        with new.lock(progress=progress):
+            tables = old.retry(lambda: copy_guarded(old, new, names, finish, progress), progress, TRIES)
     create_kept_schema(old, component, target.name)
     return tables
 

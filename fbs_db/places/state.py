@@ -19,7 +19,7 @@ from fbs_db import files
 from fbs_db.database.session import Session
 from fbs_db.files import MigrationFile
 from fbs_db.reports import Report
-from fbs_db.schema.history import Backend
+from fbs_db.schema.history import history_of
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class MovedTable(Report):
 
 def applied_files(session: Session, component: str) -> list[MigrationFile]:
     """The applied migrations of a component, in order."""
-    applied = {row.migration_id for row in Backend(session.connection, session.schema).history()}
+    applied = {row.migration_id for row in history_of(session)}
     return [file for file in files.load() if file.component == component and file.id in applied]
 
 

@@ -16,7 +16,7 @@ from fbs_db.database.connection import (
     connect_to,
     no_connection,
     refuse_transaction_pooler,
-    settled,
+    with_defaults,
 )
 from fbs_db.database.which import resolve
 from fbs_db.reads.groups import AsyncGroups, Groups
@@ -117,7 +117,7 @@ def _opened(where: str) -> Connection[Any]:
 
 async def _opened_async(where: str) -> AsyncConnection[Any]:
     try:
-        connection = await AsyncConnection.connect(settled(where, _APPLICATION), autocommit=True)
+        connection = await AsyncConnection.connect(with_defaults(where, _APPLICATION), autocommit=True)
     except psycopg.Error as error:
         raise no_connection(where, error) from error
     try:

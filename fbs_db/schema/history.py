@@ -1,14 +1,12 @@
-"""yoyo's PostgreSQL backend, made fit for a host's production database.
+"""The history of a schema, and yoyo's PostgreSQL backend, which applies files and records them.
 
-What yoyo does by itself and why it is done otherwise here: its lock outlives its
-holder, its record is a second transaction, it splits files, it bears names a host
-may use, and it opens its own connection.
+This is the one module that imports yoyo. It overrides what does not suit a host's production
+database: yoyo records a file in a second transaction, splits its statements, uses table names
+that a host may use, and opens its own connection.
 """
 
 from __future__ import annotations
 
-import hashlib
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,17 +15,16 @@ from typing import Any
 
 import psycopg
 from psycopg import Connection, generators, pq, sql
-from psycopg.rows import tuple_row
 from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 
 from fbs_db import wording
 from fbs_db.database.connection import from_server, raise_if_lost, settings_kept
-from fbs_db.database.locks import SESSION
+from fbs_db.database.session import Session
 from fbs_db.errors import FbsDbError, LockTimeout, MigrationFailed, MissingRollback, NameTaken
 from fbs_db.files import BASE, MigrationFile, load, statements
+from fbs_db.reports import Progress, silent
 from fbs_db.version import __version__
 
-_POLL_SECONDS = 0.1
 _SETTINGS = {
     "search_path": "{schema}, pg_temp",
     "lock_timeout": "'3s'",
@@ -42,14 +39,14 @@ _SETTINGS = {
 
 @dataclass(frozen=True)
 class Applied:
-    """One row of ``fbs_migrations``: a file in force.
+    """A row of ``fbs_migrations``: a file in force.
 
     Attributes:
         migration_id: the file, without its ending.
         checksum: SHA-256 of the file as it was applied.
-        applied_at: when.
-        applied_by: database role.
-        fbs_db_version: version of fbs-db.
+        applied_at: when it was applied.
+        applied_by: the database role that applied it.
+        fbs_db_version: the version of fbs-db that applied it.
     """
 
     migration_id: str
@@ -59,53 +56,87 @@ class Applied:
     fbs_db_version: str
 
 
+_TABLE, _LOG = "fbs_migrations", "fbs_migration_log"
+
+
+def history_of(session: Session) -> list[Applied]:
+    """The rows of ``fbs_migrations``, in the order of application; none where FBS is not installed.
+
+    Raises:
+        NameTaken: another table has that name.
+    """
+    fields = list(Applied.__dataclass_fields__)
+    found = session.select(
+        "select c.relkind = 'r' and fields <@ array(select attname::text from pg_catalog.pg_attribute"
+        " where attrelid = c.oid) from (values (%s::text[])) as v (fields), pg_catalog.pg_class as c"
+        " inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid"
+        " where c.relname = %s and n.nspname = %s",
+        fields,
+        _TABLE,
+        session.schema,
+    )
+    if not found:
+        return []
+    if found != [(True,)]:
+        raise name_taken(session.schema, [_TABLE])
+    columns = sql.SQL(", ").join(map(sql.Identifier, fields))
+    table = sql.Identifier(session.schema, _TABLE)
+    query = sql.SQL("select {} from {} order by applied_at, migration_id").format(columns, table)
+    return [Applied(*row) for row in session.cursor().execute(query)]
+
+
+def other_schemas(session: Session) -> list[str]:
+    """Other schemas of the database in which FBS is installed."""
+    rows = session.select(
+        "select n.nspname from pg_catalog.pg_class as c"
+        " inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid"
+        " where c.relname = %s and c.relkind = 'r' and n.nspname <> %s order by 1",
+        _TABLE,
+        session.schema,
+    )
+    return [name for (name,) in rows]
+
+
 class Backend(PostgresqlPsycopgBackend):
-    """Applies and undoes files over an open connection, in one schema.
+    """Applies and undoes files in the schema of a session.
 
     Parameters:
-        connection: open, and either idle in autocommit or in a transaction of the
-            caller's, which then stays open.
-        schema: where the tables are, or will be.
+        session: idle in autocommit, or in a transaction of the caller's, which stays open.
         user_table: the host's user table as ``schema.table``, quoted as needed.
         user_key_type: type of user columns where no user table is named.
-        said: told what is being waited for.
+        progress: told what is being waited for.
     """
 
-    migration_table = "fbs_migrations"
-    log_table = "fbs_migration_log"
-    schema: str
+    migration_table = _TABLE
+    log_table = _LOG
 
     def __init__(
         self,
-        connection: Connection,
-        schema: str,
+        session: Session,
         *,
         user_table: str = "",
         user_key_type: str = "",
-        said: Callable[[str], None] = lambda text: None,
+        progress: Callable[[Progress], None] = silent,
     ) -> None:
-        self._given = connection
-        self.schema = schema
+        self._session = session
+
         self.user_table = user_table
         self.user_key_type = user_key_type
-        self.said = said
+        self.progress = progress
         super().__init__(None, self.migration_table)
-        self.in_callers_transaction = connection.info.transaction_status is pq.TransactionStatus.INTRANS
+        self.in_callers_transaction = session.connection.info.transaction_status is pq.TransactionStatus.INTRANS
         self._in_transaction = self.in_callers_transaction
 
     # --- yoyo's hooks
 
     def connect(self, dburi: None) -> Connection:
-        return self._given
+        return self._session.connection
 
     def init_connection(self, connection: Connection) -> None:
-        """Nothing: what a run needs is set in its transaction, and gone with it."""
-
-    def ensure_internal_schema_updated(self) -> None:
-        """Nothing: the history is made by the first file."""
+        """Set nothing: a run sets what it needs in its transaction, for itself alone."""
 
     def cursor(self) -> psycopg.Cursor[tuple[Any, ...]]:
-        return self._given.cursor(row_factory=tuple_row)
+        return self._session.cursor()
 
     def begin(self) -> None:
         super().begin()
@@ -117,42 +148,10 @@ class Backend(PostgresqlPsycopgBackend):
         else:
             super().rollback()
 
-    def get_applied_migration_hashes(self) -> list[str]:
-        return [row.checksum for row in self.history()]
-
-    # --- history
-
-    def history(self) -> list[Applied]:
-        """What ``fbs_migrations`` says is in force, in the order of application."""
-        fields = list(Applied.__dataclass_fields__)
-        found = self._ask(
-            "select c.relkind = 'r' and fields <@ array(select attname::text from pg_catalog.pg_attribute"
-            " where attrelid = c.oid) from (values (%s::text[])) as v (fields), pg_catalog.pg_class as c"
-            " inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid"
-            " where c.relname = %s and n.nspname = %s",
-            (fields, self.migration_table, self.schema),
-        )
-        if found is None:
-            return []
-        if not found:
-            raise name_taken(self.schema, [self.migration_table])
-        columns = sql.SQL(", ").join(map(sql.Identifier, fields))
-        table = sql.Identifier(self.schema, self.migration_table)
-        query = sql.SQL("select {} from {} order by applied_at, migration_id").format(columns, table)
-        return [Applied(*row) for row in self.cursor().execute(query)]
-
-    def elsewhere(self) -> list[str]:
-        """Other schemas of the database in which FBS is installed."""
-        rows = self.cursor().execute(
-            "select n.nspname from pg_catalog.pg_class as c"
-            " inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid"
-            " where c.relname = %s and c.relkind = 'r' and n.nspname <> %s order by 1",
-            (self.migration_table, self.schema),
-        )
-        return [name for (name,) in rows]
+    # --- a run
 
     def record_sql(self, file: MigrationFile, operation: str) -> str:
-        """The statements that write down that a file was applied, adopted, undone or accepted."""
+        """The statements that record that a file was applied, adopted, undone or accepted."""
         values = {
             "table": sql.Identifier(self.migration_table),
             "log": sql.Identifier(self.log_table),
@@ -175,9 +174,9 @@ class Backend(PostgresqlPsycopgBackend):
         return sql.SQL(change + log).format(**values).as_string(self.connection)
 
     def settings_sql(self) -> str:
-        """What every transaction of a run sets, for itself alone."""
+        """The settings of every transaction of a run, as statements."""
         values = {
-            "schema": sql.Identifier(self.schema),
+            "schema": sql.Identifier(self._session.schema),
             "user_table": sql.Literal(self.user_table),
             "user_key_type": sql.Literal(self.user_key_type),
         }
@@ -186,7 +185,7 @@ class Backend(PostgresqlPsycopgBackend):
 
     @contextmanager
     def run_transaction(self) -> Iterator[None]:
-        """One transaction for all that runs inside; a savepoint in one of the caller's."""
+        """A block that is one transaction, or a savepoint in a transaction of the caller's."""
         with self.transaction():
             if self.in_callers_transaction:
                 with self._borrowed("set local"):
@@ -196,7 +195,7 @@ class Backend(PostgresqlPsycopgBackend):
 
     @contextmanager
     def _borrowed(self, verb: str) -> Iterator[None]:
-        """The run's settings where no transaction of ours ends them."""
+        """A block with the settings of a run, where no transaction of ours ends them."""
         with settings_kept(self.connection, _SETTINGS, local=verb == "set local"):
             self.cursor().execute(self.settings_sql().replace("set local ", f"{verb} "))
             yield
@@ -216,7 +215,7 @@ class Backend(PostgresqlPsycopgBackend):
             self.run(migration, self.record_sql(migration, "apply"))
 
     def rollback_one(self, migration: MigrationFile, force: bool = False) -> None:
-        """Undo a file and record it: first the record, as the history may go too."""
+        """Record that a file is undone, and undo it: the history may go with it."""
         text = migration.rollback_sql
         if text is None:
             raise MissingRollback(
@@ -227,7 +226,7 @@ class Backend(PostgresqlPsycopgBackend):
         self.run(migration, text, suffix=".rollback.sql")
 
     def run(self, migration: MigrationFile, text: str, suffix: str = ".sql") -> None:
-        """Send a text as one message; on failure say which statement it was."""
+        """Send a text as one message. An error names the statement that failed."""
         pgconn = self.connection.pgconn
         pgconn.send_query(text.encode(self.connection.info.encoding))
         results = self.connection.wait(generators.execute(pgconn))
@@ -241,8 +240,7 @@ class Backend(PostgresqlPsycopgBackend):
                 raise failure from error
 
     def _drop_invalid_index(self, migration: MigrationFile) -> None:
-        """What a broken ``create index concurrently`` leaves is skipped by its
-        ``if not exists`` and would stay useless for ever."""
+        """Drop an invalid index of the file: ``create index if not exists`` would keep it."""
         names = [name for kind, name in migration.creates if kind == "index"]
         rows = (
             self.cursor()
@@ -250,85 +248,15 @@ class Backend(PostgresqlPsycopgBackend):
                 "select c.relname from pg_catalog.pg_class as c"
                 " inner join pg_catalog.pg_index as i on c.oid = i.indexrelid"
                 " where not i.indisvalid and c.relname = any(%s) and c.relnamespace = to_regnamespace(%s)",
-                (names, sql.Identifier(self.schema).as_string(self.connection)),
+                (names, sql.Identifier(self._session.schema).as_string(self.connection)),
             )
             .fetchall()
         )
         for (name,) in rows:
-            self.said(f"dropping {name}, left invalid by an interrupted run")
+            self.progress(Progress("wait", text=f"dropping {name}, left invalid by an interrupted run"))
             self.cursor().execute(
-                sql.SQL("drop index concurrently if exists {}").format(sql.Identifier(self.schema, name))
+                sql.SQL("drop index concurrently if exists {}").format(sql.Identifier(self._session.schema, name))
             )
-
-    # --- one at a time
-
-    @contextmanager
-    def lock(self, timeout: float = 60) -> Iterator[None]:
-        """Keep every other migration of this schema out, until the end of the block.
-
-        A session's advisory lock, so it is gone with its holder. In a transaction of
-        the caller's it is the transaction's, and stays until that ends. It is asked
-        for again and again, as a session that waits for it would in turn be waited
-        for by ``create index concurrently``.
-
-        Raises:
-            LockTimeout: another migration ran for longer than `timeout` seconds.
-        """
-        kind = "xact_" if self.in_callers_transaction else ""
-        started = time.monotonic()
-        told = ""
-        while not self._ask(f"select pg_try_advisory_{kind}lock({self.lock_key})"):
-            holder = self._holder()
-            if time.monotonic() - started > timeout:
-                raise LockTimeout(
-                    f"Another migration of schema {self.schema} is running: {holder}.",
-                    hint="Wait for it, or end it in psql: select pg_terminate_backend(PID);",
-                )
-            if holder and holder != told:
-                self.said(f"waiting for another migration: {holder}")
-                told = holder
-            time.sleep(_POLL_SECONDS)
-        try:
-            yield
-        finally:
-            if not kind and not self.connection.closed and not self.connection.broken:
-                self._ask(f"select pg_advisory_unlock({self.lock_key})")
-
-    def holds_lock(self) -> bool:
-        """Whether the server session at hand is the one that took the lock."""
-        return bool(
-            self._ask(
-                "select exists (select from pg_catalog.pg_locks where pid = pg_backend_pid() and granted"
-                f" and locktype = 'advisory' and objsubid = 1 and {self._lock_columns})"
-            )
-        )
-
-    @property
-    def lock_key(self) -> int:
-        """The advisory lock's key: one for each schema of the database."""
-        digest = hashlib.sha256(f"fbs-db migrates {self.schema}".encode()).digest()
-        return int.from_bytes(digest[:8], "big", signed=True)
-
-    @property
-    def _lock_columns(self) -> str:
-        key = self.lock_key % 2**64
-        return f"classid = {key >> 32} and objid = {key & 0xFFFFFFFF}"
-
-    def _ask(self, query: str, parameters: Sequence[object] = ()) -> Any:
-        row = self.cursor().execute(query, parameters or None).fetchone()
-        return row[0] if row else None
-
-    def _holder(self) -> str:
-        return (
-            self._ask(
-                f"select {SESSION} from pg_catalog.pg_locks as l"
-                " inner join pg_catalog.pg_stat_activity as a on l.pid = a.pid"
-                " where l.granted and l.locktype = 'advisory' and l.objsubid = 1"
-                f" and l.database = (select oid from pg_catalog.pg_database where datname = current_database())"
-                f" and {self._lock_columns}"
-            )
-            or ""
-        )
 
 
 def name_taken(schema: str, names: Sequence[str]) -> NameTaken:

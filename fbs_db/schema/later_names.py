@@ -7,7 +7,6 @@ from typing import Literal
 
 from fbs_db.database.session import Database, Session, open_session
 from fbs_db.reports import Report
-from fbs_db.schema.history import Backend
 
 #: Tables by the names they bear in FBS 2.0.4 to 2.0.6.
 FORMER = {
@@ -106,5 +105,5 @@ def drop_later_names(database: Database = None, *, schema: str | None = None) ->
 
 
 def _called(session: Session, function: str) -> list[str]:
-    with Backend(session.connection, session.schema).lock():
+    with session.lock():
         return [name for (name,) in session.call(function)]

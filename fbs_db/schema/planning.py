@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import groupby
 
 from fbs_db.database.connection import shown
 from fbs_db.database.session import Session
-from fbs_db.files import MigrationFile
+from fbs_db.files import HOST_LINK, USER_LINK, MigrationFile, provided
 from fbs_db.reports import DryRunReport, Operation, PlannedColumn, TableLock
 from fbs_db.schema.history import Backend
+from fbs_db.schema.run import Run, in_groups
 
-USER_LINK = "0013_user_link"
-HOST_LINK = "0014_host_link"
 _USER_COLUMN = re.compile(r"\('(\w+)', '(\w+)', '(cascade|set null)'\)")
 _BLOCKS = {
     "ACCESS EXCLUSIVE": "everything",
@@ -22,23 +20,6 @@ _BLOCKS = {
     "SHARE": "writes",
     "SHARE UPDATE EXCLUSIVE": "ddl",
 }
-
-
-def in_groups(
-    chosen: Sequence[MigrationFile], operation: Operation, finishes: bool = False
-) -> list[tuple[bool, list[MigrationFile]]]:
-    """The files by transaction, each with whether it is one.
-
-    Parameters:
-        finishes: whether something follows them in a transaction: that of the last, or one of its own.
-    """
-    groups = [
-        (transactional, list(group))
-        for transactional, group in groupby(chosen, key=lambda file: file.transactional or operation == "rollback")
-    ]
-    if finishes and not (groups and groups[-1][0]):
-        groups.append((True, []))
-    return groups
 
 
 class _Undone(Exception):
@@ -80,20 +61,18 @@ def _new_locks(backend: Backend, before: Sequence[object], what: str, known: lis
     ]
 
 
-def planned(
-    session: Session, backend: Backend, every: list[MigrationFile], pending: list[MigrationFile]
-) -> DryRunReport:
+def planned(run: Run, every: list[MigrationFile], pending: list[MigrationFile]) -> DryRunReport:
     """The report, as far as it is known without trying anything."""
-    history = backend.history()
-    applied = {row.migration_id for row in history}
-    in_force = [file for file in every if file.id in applied or file in pending]
-    users = _user_columns(session, backend, in_force, applied)
+    session, backend = run.session, run.backend
+    in_force = [file for file in every if file.id in run.applied or file in pending]
+    features = provided(in_force, {file.id for file in in_force})
+    users = _user_columns(session, backend, in_force, run.applied)
     untied = [column for column in users if not column.tied]
     here = {name for file in in_force if file not in pending for kind, name in file.creates if kind == "table"}
     host_table = backend.user_table.removeprefix(f"{session.schema}.").removeprefix(f"{session.quoted_schema}.")
     tables = [host_table] if untied else []
     tables += sorted({column.table_name for column in untied} & here)
-    finish = [session.calling("fbs_wake_rules")] if pending and any(file.id == HOST_LINK for file in in_force) else []
+    finish = [session.calling("fbs_wake_rules")] if pending and HOST_LINK in features else []
     finish += [session.calling("fbs_link_users", backend.user_table)] if untied else []
     text = script(backend, pending, "apply", finish)
     checks = [session.calling("fbs_check_user_column", row.table_name, row.column_name, False) for row in users]
@@ -113,7 +92,7 @@ def _user_columns(
     session: Session, backend: Backend, in_force: list[MigrationFile], applied: set[str]
 ) -> list[PlannedColumn]:
     """The user columns that are not validated once these files are in force, tied or not."""
-    link = next((file for file in in_force if file.id == USER_LINK), None)
+    link = next((file for file in in_force if USER_LINK in file.provides), None)
     if not backend.user_table or link is None:
         return []
     made = {name for file in in_force for kind, name in file.creates if kind == "table"}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fbs_db.database.locks import Patience, patiently
-from fbs_db.database.session import Database, Session, call_patiently, open_session, sentences, told_what_stays
+from fbs_db.database.locks import Retries
+from fbs_db.database.session import Database, Session, open_session, sentences, told_what_stays
 from fbs_db.errors import FbsDbError, LockTimeout
 from fbs_db.reports import Progress, UserColumn, silent
 from fbs_db.schema.history import Backend
@@ -14,6 +14,12 @@ from fbs_db.wording import command, counted
 #: How long a try for the locks of the user columns lasts: less than deadlock_timeout, so that of two who wait for
 #: each other it is not the host who fails.
 _WAIT_MS = 800
+_WAITED_FOR = """
+select exists (
+    select from pg_catalog.pg_locks as l
+    where not l.granted and l.pid <> pg_backend_pid() and pg_backend_pid() = any(pg_blocking_pids(l.pid))
+)
+"""
 
 
 def attach_users(
@@ -47,8 +53,8 @@ def attach_users(
     """
     with open_session(database, schema, application="fbs-db attach users") as session:
         users = session.table(table)
-        backend = Backend(session.connection, session.schema, said=lambda text: progress(Progress("wait", text=text)))
-        with backend.lock():
+        backend = Backend(session, progress=progress)
+        with session.lock(progress=progress):
             with told_what_stays(), session.translated():
                 tie_users(session, backend, users, progress)
             return check_user_columns(session, backend, users, progress, repair=repair)
@@ -56,16 +62,16 @@ def attach_users(
 
 def tie_users(session: Session, backend: Backend, users: str, progress: Callable[[Progress], None]) -> None:
     """Tie all user columns in a transaction of its own, or none."""
-    patience = Patience(session.connection, progress)
+    retries = session.retries(progress)
 
     def work() -> None:
         with backend.run_transaction():
-            link_users(session, users, patience)
+            link_users(session, users, retries)
 
-    patiently(work, patience)
+    retries.run(work)
 
 
-def link_users(session: Session, users: str, patience: Patience) -> None:
+def link_users(session: Session, users: str, retries: Retries) -> None:
     """Tie all user columns, in the transaction at hand, as the last thing it does.
 
     Each try is a savepoint, so what the transaction did before is not lost; the whole is
@@ -73,15 +79,20 @@ def link_users(session: Session, users: str, patience: Patience) -> None:
     were it one who holds the user table, PostgreSQL would soon cancel one of both.
     """
     while True:
-        wait_ms = _WAIT_MS if patience.keeps_nobody() else 1
+        wait_ms = _WAIT_MS if _keeps_nobody(session) else 1
         try:
             with session.translated(), session.connection.transaction():
                 session.call("fbs_link_users", users, wait_ms)
                 return
         except LockTimeout as error:
-            if not patience.keeps_nobody():
+            if not _keeps_nobody(session):
                 raise
-            patience.again(error)
+            retries.again(error)
+
+
+def _keeps_nobody(session: Session) -> bool:
+    """Whether nobody waits for a lock that this session holds."""
+    return session.select(_WAITED_FOR) == [(False,)]
 
 
 def check_user_columns(
@@ -104,14 +115,13 @@ def check_user_columns(
     columns = session.select("select table_name, column_name, on_delete from {fbs}fbs_user_columns order by 1, 2")
     found: list[UserColumn] = []
     for table, column, rule in columns:
-        patience = Patience(session.connection, progress)
 
         def work(table: str = table, column: str = column) -> int:
             with session.translated(), backend.run_transaction():
                 return int(session.call("fbs_check_user_column", table, column, repair)[0][0])
 
         try:
-            orphans = patiently(work, patience)
+            orphans = session.retry(work, progress)
         except FbsDbError as error:
             left = [f"{table}.{column}" for table, column, _ in columns[len(found) :]]
             again = command("attach", "users", users, *(("--repair",) if repair else ()))
@@ -146,4 +156,4 @@ def detach_users(database: Database = None, *, schema: str | None = None) -> int
     Calls ``fbs_detach_users``.
     """
     with open_session(database, schema, application="fbs-db detach users") as session:
-        return len(call_patiently(session, silent, "fbs_detach_users"))
+        return len(session.retry_call(silent, "fbs_detach_users"))

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -19,8 +20,11 @@ from psycopg import sql
 
 import fbs_db
 from fbs_db import files
-from fbs_db.adoption import found as legacy
 from fbs_db.adoption import values
+from fbs_db.adoption.found import FORMER_COLUMNS
+from fbs_db.database import locks
+from fbs_db.database.config import DatabaseConfig
+from fbs_db.database.session import Session
 from fbs_db.errors import AdoptionRefused, FbsDbError, LockTimeout, TargetError
 from fbs_db.schema import history as backend
 from fbs_db.schema.later_names import FORMER
@@ -162,7 +166,7 @@ class Host:
                     continue
                 table = FORMER.get(name, name)
                 rows = connection.execute(sql.SQL("select to_jsonb(t) from {} as t").format(place)).fetchall()
-                names = legacy.FORMER_COLUMNS.get(table, {})
+                names = FORMER_COLUMNS.get(table, {})
                 found[table] = sorted(
                     json.dumps({names.get(key, key): value for key, value in row.items()}, sort_keys=True)
                     for (row,) in rows
@@ -180,9 +184,7 @@ def template(
     def make(made: Made) -> tuple[Server, str]:
         server: Server = request.getfixturevalue(f"pg{made.major}")
         if made not in done:
-            name = f"before_adoption_{next(_numbers)}"
-            with psycopg.connect(server.url(), autocommit=True) as connection:
-                connection.execute(f"create database {name}".encode())
+            name = server.create()
             made.make(server.url(name), tmp_path_factory.mktemp(name))
             done[made] = name
         return server, done[made]
@@ -193,20 +195,13 @@ def template(
 @pytest.fixture
 def host_of(template: Callable[[Made], tuple[Server, str]]) -> Iterator[Callable[[Made], Host]]:
     """A database of its own for each host."""
-    made: list[tuple[Server, str]] = []
+    with ExitStack() as made:
 
-    def clone(kind: Made) -> Host:
-        server, source = template(kind)
-        name = f"to_adopt_{next(_numbers)}"
-        with psycopg.connect(server.url(), autocommit=True) as connection:
-            connection.execute(f"create database {name} template {source}".encode())
-        made.append((server, name))
-        return Host(kind, server.url(name))
+        def clone(kind: Made) -> Host:
+            server, source = template(kind)
+            return Host(kind, made.enter_context(server.database(source)))
 
-    yield clone
-    for server, name in made:
-        with psycopg.connect(server.url(), autocommit=True) as connection:
-            connection.execute(f"drop database {name} with (force)".encode())
+        yield clone
 
 
 def _marks(made: Made) -> list[pytest.MarkDecorator]:
@@ -248,7 +243,7 @@ def test_the_former_names_are_those_of_the_list() -> None:
     assert {name: now for name, now in former.items() if name != now} == FORMER
     columns = {name: table.get("columns_in_2_0_4_to_2_0_6", {}) for name, table in LISTED.items()}
     swapped = {name: {then: now for now, then in names.items()} for name, names in columns.items() if names}
-    assert swapped == legacy.FORMER_COLUMNS
+    assert swapped == FORMER_COLUMNS
 
 
 def test_every_row_stays_and_a_check_finds_nothing(host: Host) -> None:
@@ -416,22 +411,22 @@ STOPS = {
     "texts that are too long": (
         f"alter table fbs_kpis alter column kpi_type type text;"
         f" update fbs_kpis set kpi_type = '{LONG}' where id = (select min(id) from fbs_kpis)",
-        {("fbs_kpis.kpi_type", "of another type", "text, and 1 row does not fit")},
+        {("fbs_kpis.kpi_type", "of another type", "text; 1 row does not fit")},
     ),
     "numbers that are too large": (
         "alter table fbs_handshakes alter column expires_at type timestamptz;"
         " alter table fbs_dms_document_tag alter column color type bigint;"
         " update fbs_dms_document_tag set color = 3000000000 where id in (select id from fbs_dms_document_tag limit 2)",
-        {("fbs_dms_document_tag.color", "of another type", "bigint, and 2 rows do not fit")},
+        {("fbs_dms_document_tag.color", "of another type", "bigint; 2 rows do not fit")},
     ),
     "digits that would go": (
         "alter table fbs_app_cashentry alter column amount type numeric;"
         " update fbs_app_cashentry set amount = 1.234 where id = (select min(id) from fbs_app_cashentry)",
-        {("fbs_app_cashentry.amount", "of another type", "numeric, and 1 row does not fit")},
+        {("fbs_app_cashentry.amount", "of another type", "numeric; 1 row does not fit")},
     ),
     "nothing where something has to be": (
         "alter table fbs_kpis alter column description drop not null; update fbs_kpis set description = null",
-        {("fbs_kpis.description", "empty", "4 rows hold nothing there")},
+        {("fbs_kpis.description", "NULL", "4 rows have no value")},
     ),
     "rows without a parent": (
         "alter table fbs_workflow_steps drop constraint {fbs_workflow_steps.workflow_definition_id};"
@@ -439,8 +434,8 @@ STOPS = {
         {
             (
                 "fbs_workflow_steps.fbs_workflow_steps_workflow_definition_id_fkey",
-                "orphaned",
-                "1 row points at rows of fbs_workflow_definitions that are not there",
+                "orphans",
+                "1 row points at rows of fbs_workflow_definitions that do not exist",
             )
         },
     ),
@@ -454,20 +449,20 @@ STOPS = {
         {
             (
                 "fbs_request_logs.fbs_request_logs_database_id_fkey",
-                "orphaned",
-                "3 rows point at rows of fbs_odoo_databases that are not there",
+                "orphans",
+                "3 rows point at rows of fbs_odoo_databases that do not exist",
             ),
             (
                 "fbs_token_mappings.fbs_token_mappings_database_id_fkey",
-                "orphaned",
-                "4 rows point at rows of fbs_odoo_databases that are not there",
+                "orphans",
+                "4 rows point at rows of fbs_odoo_databases that do not exist",
             ),
         },
     ),
     "rows that are there twice": (
         "alter table fbs_odoo_databases drop constraint fbs_odoo_databases_name_key;"
         " update fbs_odoo_databases set name = 'same' where id < 4",
-        {("fbs_odoo_databases.fbs_odoo_databases_name_key", "doubled", "3 rows have a twin")},
+        {("fbs_odoo_databases.fbs_odoo_databases_name_key", "duplicates", "3 rows")},
     ),
     "both names": (
         "create table dms_document (like fbs_dms_document); insert into dms_document select * from fbs_dms_document",
@@ -475,13 +470,13 @@ STOPS = {
             (
                 "fbs_dms_document",
                 "there twice",
-                "fbs_dms_document (19 rows) and dms_document (19 rows) are both there",
+                "fbs_dms_document (19 rows) and dms_document (19 rows) both exist",
             )
         },
     ),
     "a column that nothing fills": (
         "alter table fbs_kpis drop column name",
-        {("fbs_kpis.name", "missing", "4 rows, and no value there")},
+        {("fbs_kpis.name", "missing", "4 rows need a value")},
     ),
     "a view of FBS's name": (
         "create view fbs_user_columns as select 1 as one",
@@ -521,12 +516,12 @@ STOPS = {
         "create table guests (id int primary key); insert into guests select id from auth_user;"
         " alter table fbs_kpis drop constraint {fbs_kpis.created_by_id},"
         " add constraint guest foreign key (created_by_id) references guests",
-        {("fbs_kpis.created_by_id", "elsewhere", "it points at public.guests (id)")},
+        {("fbs_kpis.created_by_id", "points at another table", "public.guests (id)")},
     ),
     "a computed column": (
         "alter table fbs_kpis drop column description, add column description text not null"
         " generated always as (name || '!') stored",
-        {("fbs_kpis.description", "computed", "generated always as (((name)::text || '!'::text))")},
+        {("fbs_kpis.description", "generated", "generated always as (((name)::text || '!'::text))")},
     ),
     "row security": (
         "alter table fbs_kpis enable row level security, force row level security",
@@ -568,9 +563,9 @@ def test_tables_of_somebody_else_stop_it(old: Host) -> None:
     old.execute(STOPS["another owner"][0])
     as_adopter = old.url.replace("//postgres@", "//adopter@")
     plan = fbs_db.adopt(as_adopter)
-    assert {(stop.problem, stop.found) for stop in plan.stops} == {("belongs to somebody else", "postgres")}
+    assert {(stop.problem, stop.found) for stop in plan.stops} == {("has another owner", "postgres")}
     assert len(plan.stops) == len(LISTED) - 2  # one is the adopter's, and one is missing
-    with pytest.raises(AdoptionRefused, match=r"47 things stop it(.|\n)*fbs_reports: belongs to somebody else"):
+    with pytest.raises(AdoptionRefused, match=r"47 findings stop the adoption(.|\n)*fbs_reports: has another owner"):
         fbs_db.adopt(as_adopter, apply=True)
 
 
@@ -753,7 +748,7 @@ def test_a_schema_that_would_not_be_whole_is_not_adopted(old: Host) -> None:
         "create event trigger spoil on ddl_command_end when tag in ('CREATE TRIGGER') execute function spoil()",
     )
     before, rows = old.catalog(), old.rows()
-    with pytest.raises(AdoptionRefused, match=r"would not be whole(.|\n)*fbs_reports_touch: missing"):
+    with pytest.raises(AdoptionRefused, match=r"would differ from(.|\n)*fbs_reports_touch: missing"):
         old.adopt()
     assert (old.catalog(), old.rows()) == (before, rows)
 
@@ -762,7 +757,7 @@ def test_a_schema_that_would_not_be_whole_is_not_adopted(old: Host) -> None:
 def test_a_table_in_use_is_waited_for(old: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     before = old.catalog()
     said: list[str] = []
-    monkeypatch.setattr("fbs_db.adoption.run._TRIES", 2)
+    monkeypatch.setattr(locks, "TRIES", 2)
     monkeypatch.setattr("fbs_db.schema.history._SETTINGS", {**backend._SETTINGS, "lock_timeout": "'100ms'"})
     with old.connect() as other, other.transaction():
         other.execute("select from fbs_kpis")
@@ -795,7 +790,7 @@ def test_nobody_writes_meanwhile(old: Host) -> None:
 def test_a_migration_that_goes_on_is_waited_for(old: Host) -> None:
     with (
         old.connect() as other,
-        backend.Backend(other, "public").lock(),
+        Session(other, "public", DatabaseConfig()).lock(),
         pytest.raises(LockTimeout, match="Another migration"),
     ):
         old.adopt(wait=0)
@@ -860,7 +855,7 @@ def test_the_command_names_what_stops_it(old: Host) -> None:
             assert result.exit_code == 1
             assert "fbs_kpis.created_at: of another type" in result.stdout
             assert "expected: timestamp with time zone" in result.stdout
-            assert "fbs_dms_document (19 rows) and dms_document (19 rows) are both there" in result.stdout
+            assert "fbs_dms_document (19 rows) and dms_document (19 rows) both exist" in result.stdout
             assert "Traceback" not in result.output
             answer = on(connection, *arguments, "--json")
             assert answer.exit_code == 1

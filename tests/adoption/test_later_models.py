@@ -81,8 +81,8 @@ def test_models_with_later_names_are_told_and_led_out(later: Project) -> None:
     assert "make one table of the two: " in on.manage("migrate", code=2)
 
     plan = on.run("-m", "fbs_db", "adopt")
-    assert "moved: fbs_dms_document_type: 1 row comes from dms_document_type" in plan
-    assert "dropped: table dms_document_tag: it is empty, and fbs_dms_document_tag is kept" in plan
+    assert "copied: fbs_dms_document_type: 1 row from dms_document_type" in plan
+    assert "dropped: table dms_document_tag: it has no rows; fbs_dms_document_tag is kept" in plan
     on.run("-m", "fbs_db", "adopt", "--apply")
     assert "views under FBS's later names" in on.manage("migrate")
     assert "no issues" in on.manage("check", "--database", "default")
@@ -97,7 +97,7 @@ def test_rows_in_both_are_for_the_host_to_decide_on(later: Project) -> None:
     later.select("insert into fbs_dms_document_type (name, code) values ('a', 'a'), ('b', 'b')")
     printed = later.run("-m", "fbs_db", "adopt", "--apply", code=1)
     said = " ".join(printed.replace("--", "").split())  # it is wrapped
-    assert "fbs_dms_document_type (2 rows) and dms_document_type (1 row) are both there" in said
+    assert "fbs_dms_document_type (2 rows) and dms_document_type (1 row) both exist" in said
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ from pytest_postgresql import factories
 import fbs_db
 from fbs_db.adoption.found import FORMER_COLUMNS, STRAYS
 from fbs_db.cli import main
+from fbs_db.database import locks
 from fbs_db.errors import AdoptionRefused, LockTimeout, TargetError
 from fbs_db.schema.later_names import FORMER, LATER
 from tests.support.catalog import catalog
@@ -182,8 +183,8 @@ def test_rows_in_both_stop_it_with_both_counts(host: psycopg.Connection) -> None
     execute(host, "insert into dms_document_type (name, code) values ('b', 'b'), ('c', 'c')")
     both = "there twice"
     assert refusal(host) == {
-        ("fbs_dms_document_type", both, "fbs_dms_document_type (1 row) and dms_document_type (3 rows) are both there"),
-        ("fbs_app_cashentry", both, "fbs_app_cashentry (1 row) and fbs_cash_entries (1 row) are both there"),
+        ("fbs_dms_document_type", both, "fbs_dms_document_type (1 row) and dms_document_type (3 rows) both exist"),
+        ("fbs_app_cashentry", both, "fbs_app_cashentry (1 row) and fbs_cash_entries (1 row) both exist"),
     }
     result = CliRunner().invoke(main, ["--database", url_of(host), "adopt", "--apply"])
     assert result.exit_code == 1
@@ -214,12 +215,12 @@ def test_what_could_lose_something_stops_it(host: psycopg.Connection) -> None:
     uses = "trigger of_host on table {} uses it"
     assert refusal(host) == {
         ("fbs_dms_document_type.of_host", "missing", "dms_document_type has it, text"),
-        ("fbs_dms_document_type.fbs_dms_document_type_code_key", "doubled", "2 rows have a twin"),
-        ("fbs_dms_document_category.name", "empty", "1 row holds nothing there"),
-        ("fbs_dms_document_tag.color", "of another type", "bigint, and 1 row does not fit"),
-        ("fbs_dms_document", "dms_document cannot go", "rule _RETURN on view of_host uses it"),
-        ("fbs_license_manager_manager", "lic_license_manager cannot go", uses.format("lic_license_manager")),
-        ("fbs_license_manager_feature_usage", "lic_feature_usage cannot go", uses.format("lic_feature_usage")),
+        ("fbs_dms_document_type.fbs_dms_document_type_code_key", "duplicates", "2 rows"),
+        ("fbs_dms_document_category.name", "NULL", "1 row has no value"),
+        ("fbs_dms_document_tag.color", "of another type", "bigint; 1 row does not fit"),
+        ("fbs_dms_document", "dms_document cannot be dropped", "rule _RETURN on view of_host uses it"),
+        ("fbs_license_manager_manager", "lic_license_manager cannot be dropped", uses.format("lic_license_manager")),
+        ("fbs_license_manager_feature_usage", "lic_feature_usage cannot be dropped", uses.format("lic_feature_usage")),
     }
 
 
@@ -241,7 +242,7 @@ def test_rows_that_are_hidden_are_not_taken_for_none(host: psycopg.Connection) -
         assert [(stop.object, stop.found) for stop in plan.stops] == [
             (
                 "fbs_dms_document_type",
-                "fbs_dms_document_type (0 rows) and dms_document_type (rows not counted) are both there",
+                "fbs_dms_document_type (0 rows) and dms_document_type (rows not counted) both exist",
             )
         ]
     finally:
@@ -302,7 +303,7 @@ def test_a_failure_at_the_end_changes_nothing(host: psycopg.Connection) -> None:
 
 @pytest.mark.slow
 def test_a_table_in_use_is_waited_for(host: psycopg.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fbs_db.adoption.run._TRIES", 1)
+    monkeypatch.setattr(locks, "TRIES", 1)
     with psycopg.connect(url_of(host)) as other:
         other.execute("select from dms_document_type")
         with pytest.raises(LockTimeout):
@@ -334,9 +335,9 @@ def test_the_command_shows_what_moves_and_what_goes(host: psycopg.Connection) ->
     fill(host, "dms_document_type")
     result = CliRunner().invoke(main, ["--database", url_of(host), "adopt"])
     assert result.exit_code == 0, result.output
-    assert "moved: fbs_dms_document_type: 1 row comes from dms_document_type" in result.stdout
-    assert "dropped: table dms_document_type: its rows are in fbs_dms_document_type now" in result.stdout
-    assert "dropped: table dms_document_tag: it is empty, and fbs_dms_document_tag is kept" in result.stdout
+    assert "copied: fbs_dms_document_type: 1 row from dms_document_type" in result.stdout
+    assert "dropped: table dms_document_type: its rows are in fbs_dms_document_type" in result.stdout
+    assert "dropped: table dms_document_tag: it has no rows; fbs_dms_document_tag is kept" in result.stdout
     answer = json.loads(CliRunner().invoke(main, ["--database", url_of(host), "adopt", "--json"]).stdout)
     assert answer["stops"] == []
     assert not answer["adopted"]
@@ -363,8 +364,8 @@ def test_a_stray_of_2_0_3_with_other_columns(installed: psycopg.Connection) -> N
     report = adopt(installed)
     assert {change.object for change in report.changes} == {"fbs_tax_calculations"}
     assert {(one.object, one.found) for one in report.kept} == {
-        ("fbs_msme_setup_wizards", "it has 1 row, and not the columns of fbs_msme_setup_wizard"),
-        ("fbs_financial_periods", "migrations of FBS 2.0.3 made it; no model of FBS uses it"),
+        ("fbs_msme_setup_wizards", "it has 1 row, and other columns than fbs_msme_setup_wizard"),
+        ("fbs_financial_periods", "migrations of FBS 2.0.3 created it; no model of FBS uses it"),
     }
     assert count(installed, "fbs_msme_setup_wizards") == 1
     assert set(fbs_db.add_later_names(url_of(installed))) == set(LATER)
@@ -412,7 +413,7 @@ def test_before_fbs_is_installed_rows_in_both_stop_it(unmanaged: psycopg.Connect
     fill(unmanaged, "dms_document_type", "fbs_dms_document_type")
     with pytest.raises(AdoptionRefused) as refused:
         adopt(unmanaged, user_table="users")
-    said = "fbs_dms_document_type (1 row) and dms_document_type (1 row) are both there"
+    said = "fbs_dms_document_type (1 row) and dms_document_type (1 row) both exist"
     assert [stop.found for stop in refused.value.report.stops] == [said]
 
 

@@ -21,7 +21,6 @@ from typing import Any
 import psycopg
 import pytest
 from click.testing import CliRunner
-from psycopg import sql
 
 import fbs_db
 from fbs_db.cleanup.hosts import RULED
@@ -103,29 +102,19 @@ def prepare(here: str, there: str) -> Pair:
 @pytest.fixture(scope="module")
 def prepared(pg18: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
     """The names of a pair that all others are copied from."""
-    names = ["fbs_across_host", "fbs_across_fbs"]
-    with psycopg.connect(pg18.url(), autocommit=True) as connection, pytest.MonkeyPatch.context() as patch:
+    names = [pg18.create(), pg18.create()]
+    with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("across"))
-        for name in names:
-            connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
-        prepare(*(pg18.url(name) for name in names))
+        prepare(*map(pg18.url, names))
         yield names
-        for name in names:
-            connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+    pg18.drop(*names)
 
 
 @pytest.fixture
 def pair(pg18: Server, prepared: list[str]) -> Iterator[Pair]:
-    names = {f"fbs_across_{os.getpid()}_{next(_numbers)}": source for source in prepared}
-    with psycopg.connect(pg18.url(), autocommit=True) as connection:
-        for name, source in names.items():
-            copied = sql.SQL("create database {} template {}")
-            connection.execute(copied.format(sql.Identifier(name), sql.Identifier(source)))
-        urls = [pg18.url(name) for name in names]
-        say(*urls)
-        yield Pair(*urls)
-        for name in names:
-            connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+    with pg18.database(prepared[0]) as host, pg18.database(prepared[1]) as fbs:
+        say(host, fbs)
+        yield Pair(host, fbs)
 
 
 @contextmanager
@@ -281,10 +270,7 @@ def test_nothing_is_noted_for_a_database_without_rules(pair: Pair, pg18: Server)
         if [(table["table"],)]
         == pair.fbs("select distinct table_name from fbs_cleanup_rules where table_name = %s", table["table"])
     }
-    url = pg18.url(f"fbs_across_{os.getpid()}_{next(_numbers)}")
-    name = psycopg.conninfo.conninfo_to_dict(url)["dbname"]
-    with psycopg.connect(pg18.url(), autocommit=True) as connection:
-        connection.execute(sql.SQL("create database {}").format(sql.Identifier(str(name))))
+    with pg18.database() as url:
         with Path("fbs-db.toml").open("a") as file:
             file.write(f'[databases.licences]\nurl = "{url}"\ncomponents = ["licensing"]\n')
         fbs_db.migrate("licences")
@@ -299,7 +285,6 @@ def test_nothing_is_noted_for_a_database_without_rules(pair: Pair, pg18: Server)
         )
         fbs_db.attach_host("tenants", "tenant", "host")
         assert pair.host("select target from fbs_cleanup_targets order by 1") == [("fbs",), ("licences",)]
-        connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(str(name))))
 
 
 # --- what goes wrong
@@ -485,22 +470,17 @@ def test_the_worker_goes_on_beside_a_database_that_takes_nothing(
     pair: Pair, pg18: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "fbs_db")
-    with psycopg.connect(pg18.url(), autocommit=True) as connection:
-        name = f"fbs_across_{os.getpid()}_{next(_numbers)}"
-        connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
-        try:
-            with Path("fbs-db.toml").open("a") as file:
-                file.write(f'[databases.broken]\nurl = "{pg18.url(name)}"\ncomponents = []\n')
-            fbs_db.migrate("broken")
-            pair.on(pg18.url(name), "drop function fbs_work_queue")
-            pair.host("insert into fbs_cleanup_targets values ('gone')")
-            pair.host("delete from tenants where id = 1")
-            with working():
-                eventually(lambda: 1 not in pair.fields())
-                pair.host("delete from tenants where id = 2")
-                eventually(lambda: 2 not in pair.fields())
-        finally:
-            connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+    with pg18.database() as url:
+        with Path("fbs-db.toml").open("a") as file:
+            file.write(f'[databases.broken]\nurl = "{url}"\ncomponents = []\n')
+        fbs_db.migrate("broken")
+        pair.on(url, "drop function fbs_work_queue")
+        pair.host("insert into fbs_cleanup_targets values ('gone')")
+        pair.host("delete from tenants where id = 1")
+        with working():
+            eventually(lambda: 1 not in pair.fields())
+            pair.host("delete from tenants where id = 2")
+            eventually(lambda: 2 not in pair.fields())
     told = [record.getMessage() for record in caplog.records]
     assert len([line for line in told if line.startswith("Clean-ups for database gone wait")]) == 1, told
     assert any("fbs_work_queue" in line and "Trying again in" in line for line in told)

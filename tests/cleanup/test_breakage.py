@@ -213,18 +213,14 @@ class World:
     server: Server
     template: Place
     twins: dict[tuple[str, str], dict[str, list[str]]] = field(default_factory=dict)
-    copies: int = 0
 
     @contextmanager
     def copy(self) -> Iterator[Place]:
-        self.copies += 1
-        place = Place(self.server, f"breakage_{self.copies}")
-        with psycopg.connect(self.server.url(), autocommit=True) as connection:
-            connection.execute(f"create database {place.name} template {self.template.name}")
-            try:
-                yield place
-            finally:
-                connection.execute(f"drop database {place.name} with (force)")
+        name = self.server.create(template=self.template.name)
+        try:
+            yield Place(self.server, name)
+        finally:
+            self.server.drop(name)
 
     def healthy(self, statement: str, setup: str = "") -> dict[str, list[str]]:
         """What an undamaged twin holds after a statement of the host's."""
@@ -240,14 +236,12 @@ class World:
 
 
 def make_world(server: Server) -> Iterator[World]:
-    template = Place(server, "breakage")
-    with psycopg.connect(server.url(), autocommit=True) as connection:
-        connection.execute(f"create database {template.name}")
-        template.run(ROLES + HOST, SUPERUSER)
-        fbs_db.migrate(server.url(template.name, OWNER))
-        template.run(ROWS)
-        yield World(server, template)
-        connection.execute(f"drop database {template.name} with (force)")
+    template = Place(server, server.create())
+    template.run(ROLES + HOST, SUPERUSER)
+    fbs_db.migrate(server.url(template.name, OWNER))
+    template.run(ROWS)
+    yield World(server, template)
+    server.drop(template.name)
 
 
 @pytest.fixture(scope="module", params=VERSIONS)

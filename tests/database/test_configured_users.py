@@ -10,7 +10,8 @@ import psycopg
 import pytest
 
 import fbs_db
-from fbs_db.schema.history import Backend
+from fbs_db.database.config import DatabaseConfig
+from fbs_db.database.session import Session
 from tests.support.commands import run
 from tests.support.connections import url_of
 
@@ -109,7 +110,7 @@ def test_migrate_that_leaves_orphans_ends_as_attach_users_does(empty: psycopg.Co
 def test_a_dry_run_prints_the_script_even_where_it_cannot_be_tried(empty: psycopg.Connection) -> None:
     make_users(empty)
     arguments = ["--database", url_of(empty), "migrate", "--user-table", "people", "--dry-run", "--wait", "0"]
-    with Backend(empty, "public").lock():
+    with Session(empty, "public", DatabaseConfig()).lock():
         text, as_json = run(*arguments), run(*arguments, "--json")
     assert (text.exit_code, as_json.exit_code) == (2, 2)
     assert "Another migration of schema public is running" in text.stderr

@@ -163,9 +163,7 @@ def templates(pg18: Server, djangos: Callable[[Kind], Django]) -> Callable[[Kind
     def template(kind: Kind) -> str:
         if kind not in made:
             django = djangos(kind)
-            name = f"deletion_{len(made)}"
-            with psycopg.connect(pg18.url(), autocommit=True) as connection:
-                connection.execute(f"create database {name}")
+            name = pg18.create()
             url = pg18.url(name)
             with psycopg.connect(url) as connection:
                 connection.execute(f"create schema if not exists {kind.schema}")
@@ -187,13 +185,10 @@ def _host(
     kind: Kind, pg18: Server, djangos: Callable[[Kind], Django], templates: Callable[[Kind], str]
 ) -> Iterator[Host]:
     django = djangos(kind)
-    template, name = templates(kind), f"host_of_django_{next(_numbers)}"
-    with closing(psycopg.connect(pg18.url(), autocommit=True)) as connection:
-        connection.execute(f"create database {name} template {template}")
-        host = Host(kind, django, pg18.url(name), pg18.bin / "psql", {})
+    with pg18.database(templates(kind)) as url:
+        host = Host(kind, django, url, pg18.bin / "psql", {})
         host.before = host.contents()
         yield host
-        connection.execute(f"drop database {name} with (force)")
 
 
 def _params(kinds: dict[str, Kind]) -> list[Any]:

@@ -10,12 +10,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg import sql
 
 import fbs_db
 from fbs_db.files import sql_directory
@@ -168,21 +168,15 @@ Fresh = Callable[..., str]
 @pytest.fixture
 def fresh(pg18: Server) -> Iterator[Fresh]:
     """Makes a database in which statements were run; its URL."""
-    made: list[str] = []
+    with ExitStack() as made:
 
-    def make(script: str = "") -> str:
-        name = f"page_{os.getpid()}_{len(made)}"
-        with psycopg.connect(pg18.url(), autocommit=True) as connection:
-            connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
-        made.append(name)
-        with psycopg.connect(pg18.url(name), autocommit=True) as connection:
-            connection.execute(script.encode())
-        return pg18.url(name)
+        def make(script: str = "") -> str:
+            url = made.enter_context(pg18.database())
+            with psycopg.connect(url, autocommit=True) as connection:
+                connection.execute(script.encode())
+            return url
 
-    yield make
-    with psycopg.connect(pg18.url(), autocommit=True) as connection:
-        for name in made:
-            connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+        yield make
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ INDEX = "fbs_kpis_created_by_id_idx"
 LONG = "fbs_app_incomeexpense_business_id_category_transaction_date_idx"
 #: The command, and one for which a transaction came in the way after it had looked.
 COMMAND = "from fbs_db.cli import main; main()"
-TOO_LATE = f"from fbs_db import indexes; indexes.Indexes._wait = lambda *_, **__: None; {COMMAND}"
+TOO_LATE = f"from fbs_db.health import indexes; indexes.Indexes._wait = lambda *_, **__: None; {COMMAND}"
 
 
 def not_valid(connection: psycopg.Connection) -> list[str]:

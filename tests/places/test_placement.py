@@ -13,20 +13,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-from psycopg import sql
 
 import fbs_db
 from fbs_db import files
 from fbs_db.database import config, project
 from fbs_db.errors import LockTimeout, MoveRefused, UsageError
-from fbs_db.places import copying
+from fbs_db.places import move
 from tests.support import ROOT
 from tests.support.catalog import listed_tables
 from tests.support.commands import run
@@ -63,18 +62,8 @@ def refused(*words: str, says: str, code: int = 2) -> str:
 
 @contextmanager
 def databases_on(server: Server) -> Iterator[Callable[..., str]]:
-    names: list[str] = []
-    with psycopg.connect(server.url(), autocommit=True) as connection:
-
-        def make(template: str = "template1") -> str:
-            names.append(f"fbs_place_{os.getpid()}_{next(_numbers)}")
-            created = sql.SQL("create database {} template {}")
-            connection.execute(created.format(sql.Identifier(names[-1]), sql.Identifier(template)))
-            return server.url(names[-1])
-
-        yield make
-        for name in names:
-            connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+    with ExitStack() as made:
+        yield lambda *template: made.enter_context(server.database(*template))
 
 
 @pytest.fixture
@@ -390,7 +379,7 @@ def test_writers_wait_and_lose_nothing(two: tuple[str, str], reads_first: bool) 
 def test_who_still_reads_the_old_tables_holds_up_only_their_end(
     two: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(copying, "TRIES", 1)
+    monkeypatch.setattr(move, "TRIES", 1)
     old, new = two
     with psycopg.connect(old) as reader:
         reader.execute("select count(*) from fbs_license_manager_solution_license")
@@ -417,7 +406,7 @@ def test_who_still_reads_the_old_tables_holds_up_only_their_end(
 
 
 def test_users_are_deleted_while_tables_are_guarded(two: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(copying, "TRIES", 1)
+    monkeypatch.setattr(move, "TRIES", 1)
     old, _ = two
     select(
         old,
@@ -679,7 +668,7 @@ def test_users_of_another_kind_stop_it(two: tuple[str, str]) -> None:
 
 
 def test_a_table_in_use_stops_it(two: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(copying, "TRIES", 1)
+    monkeypatch.setattr(move, "TRIES", 1)
     with psycopg.connect(two[0]) as busy:
         busy.execute("update fbs_license_manager_feature_usage set usage_count = 1")
         with pytest.raises(LockTimeout):

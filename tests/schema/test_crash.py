@@ -34,9 +34,10 @@ PATIENCE = 5.0
 #: Holds the lock as a migration does, until it is ended.
 HOLDER = """
 import sys, time, psycopg
-from fbs_db.schema.history import Backend
+from fbs_db.database.config import DatabaseConfig
+from fbs_db.database.session import Session
 connection = psycopg.connect(sys.argv[1], autocommit=True, application_name="stopped")
-with Backend(connection, "public").lock():
+with Session(connection, "public", DatabaseConfig()).lock():
     print(connection.info.backend_pid, flush=True)
     time.sleep(120)
 """

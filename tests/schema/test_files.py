@@ -38,14 +38,17 @@ def test_the_shipped_files_are_in_order_each_with_its_rollback() -> None:
 
 
 def test_ten_components_hold_the_tables_and_stand_on_the_first_file_alone() -> None:
-    first, *others = files.load()
+    every = files.load()
+    first, *others = every
+    by_id = {file.id: file for file in every}
     others = [file for file in others if file.component != "base"]
     assert list(dict.fromkeys(file.component for file in others)) == [
         "approvals", "msme", "workflow", "bi", "compliance", "accounting", "core", "discovery", "dms", "licensing",
     ]  # fmt: skip
     for file in others:
         # Each stands on files of its own component, and those on the first.
-        assert {other if other is first else other.component for other in file.depends} <= {first, file.component}
+        depends = [by_id[name] for name in file.depends]
+        assert {other if other is first else other.component for other in depends} <= {first, file.component}
 
 
 def test_what_a_file_makes_is_known() -> None:
@@ -101,6 +104,29 @@ def test_a_circle_of_dependencies_is_refused(tmp_path: Path) -> None:
         files.load(tmp_path)
 
 
+def test_only_the_circle_is_named(tmp_path: Path) -> None:
+    write(tmp_path, "0001_a.sql", "-- depends: 0002_b\nselect 1;")
+    write(tmp_path, "0002_b.sql", "-- depends: 0001_a\nselect 1;")
+    write(tmp_path, "0003_c.sql", "-- depends: 0002_b\nselect 1;")
+    with pytest.raises(BadMigrationFiles, match="among 0001_a, 0002_b, in"):
+        files.load(tmp_path)
+
+
+def test_a_header_ends_with_the_first_statement(tmp_path: Path) -> None:
+    write(tmp_path, "0001_a.sql", "--component:base\n\n  -- provides: x y\nselect 1;\n-- provides: z\n")
+    (file,) = files.load(tmp_path)
+    assert (file.component, file.provides, file.depends) == ("base", ("x", "y"), ())
+    assert files.provided([file], {"0001_a"}) == {"x", "y"}
+    assert files.provided([file], set()) == set()
+
+
+def test_each_feature_is_provided_by_one_file_with_what_code_calls() -> None:
+    calls = {files.USER_LINK: "fbs_link_users", files.HOST_LINK: "fbs_wake_rules"}
+    provided = {feature: file for file in files.load() for feature in file.provides}
+    assert sorted(provided) == sorted(feature for file in files.load() for feature in file.provides) == sorted(calls)
+    assert all(("function", calls[feature]) in file.creates for feature, file in provided.items())
+
+
 def test_a_directory_without_migrations_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="holds no migration"):
         files.load(tmp_path)
@@ -145,5 +171,5 @@ def test_the_wheel_carries_the_files(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("fbs_db-*.whl")
     packed = set(zipfile.ZipFile(wheel).namelist())
     assert {f"fbs_db/sql/{path.name}" for path in (root / "sql").iterdir()} <= packed
-    assert "fbs_db/py.typed" in packed
+    assert {"fbs_db/py.typed", "fbs_db/schema/snapshot.json", "fbs_db/schema/snapshot.sql"} <= packed
     assert not any(name.startswith("tests") for name in packed)

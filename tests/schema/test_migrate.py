@@ -14,7 +14,9 @@ from psycopg.rows import dict_row
 
 import fbs_db
 from fbs_db import files
+from fbs_db.database.config import DatabaseConfig
 from fbs_db.database.server import program
+from fbs_db.database.session import Session
 from fbs_db.errors import (
     EditedMigration,
     LockTimeout,
@@ -26,7 +28,8 @@ from fbs_db.errors import (
 )
 from fbs_db.reports import Progress
 from fbs_db.schema import migrate as migrations
-from fbs_db.schema.history import Backend
+from fbs_db.schema.history import Applied, history_of
+from fbs_db.schema.rollback import rollback_plan
 from tests.support.catalog import catalog
 from tests.support.connections import Connect, url_of
 
@@ -61,6 +64,25 @@ def test_again_there_is_nothing_to_do(installed: psycopg.Connection) -> None:
     assert report.steps == ()
     assert report.current == ALL[-1]
     assert catalog(installed) == before
+
+
+def test_the_history_is_read_before_the_lock_and_once_under_it(
+    empty: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[bool] = []
+
+    def counted(session: Session) -> list[Applied]:
+        reads.append(session.holds_lock())
+        return history_of(session)
+
+    monkeypatch.setattr("fbs_db.schema.run.history_of", counted)
+    assert fbs_db.migrate(url_of(empty)).steps
+    assert reads == [False, True]
+    reads.clear()
+    assert fbs_db.migrate(url_of(empty)).steps == ()
+    assert reads == [False]
+    assert fbs_db.rollback(url_of(empty)).steps
+    assert reads == [False, False, True]
 
 
 @pytest.mark.slow
@@ -242,7 +264,7 @@ def test_another_migration_is_waited_for_and_named(empty: psycopg.Connection, se
     holder = second(empty)
     holder.execute("set application_name = 'someone else'")
     said: list[Progress] = []
-    with Backend(holder, "public").lock():
+    with Session(holder, "public", DatabaseConfig()).lock():
         with pytest.raises(LockTimeout) as caught:
             fbs_db.migrate(url_of(empty), wait=0.3)
         assert f"process {holder.info.backend_pid} (someone else as postgres, since 2" in str(caught.value)
@@ -260,7 +282,7 @@ def test_another_migration_is_waited_for_and_named(empty: psycopg.Connection, se
 def test_other_schemas_are_migrated_meanwhile(empty: psycopg.Connection, second: Connect) -> None:
     empty.execute("create schema elsewhere")
     empty.commit()
-    with Backend(second(empty), "public").lock():
+    with Session(second(empty), "public", DatabaseConfig()).lock():
         fbs_db.migrate(url_of(empty), schema="elsewhere", wait=0)
 
 
@@ -340,7 +362,7 @@ def test_the_plan_names_the_locks_on_tables_that_exist(installed: psycopg.Connec
 
 
 def test_the_plan_of_a_rollback_is_a_script_too(installed: psycopg.Connection, empty: psycopg.Connection) -> None:
-    plan = migrations.rollback_plan(url_of(installed), everything=True)
+    plan = rollback_plan(url_of(installed), everything=True)
     assert plan.pending == tuple(ALL[::-1])
     psql = program("psql")
     assert psql

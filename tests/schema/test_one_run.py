@@ -352,7 +352,7 @@ def test_a_plan_names_who_is_in_the_way(installed: psycopg.Connection, second: C
 def test_a_repair_names_who_is_in_the_way(
     installed: psycopg.Connection, second: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fbs_db.health.repair._TRIES", 1)
+    monkeypatch.setattr(locks, "TRIES", 1)
     installed.execute("drop trigger fbs_reports_touch on fbs_reports")
     installed.commit()
     host = second(installed)

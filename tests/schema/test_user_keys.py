@@ -125,10 +125,7 @@ def with_icu() -> Iterator[Server]:
 
 @pytest.fixture
 def on_icu(with_icu: Server) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(with_icu.url(), autocommit=True) as maintenance:
-        maintenance.execute("drop database if exists fbs_icu with (force)")
-        maintenance.execute("create database fbs_icu")
-    with psycopg.connect(with_icu.url("fbs_icu")) as connection:
+    with with_icu.database() as url, psycopg.connect(url) as connection:
         yield connection
 
 

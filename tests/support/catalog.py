@@ -56,7 +56,7 @@ ON_DELETE = {"CASCADE": "c", "SET_NULL": "n"}
 
 def catalog(connection: psycopg.Connection, schema: str = "public") -> dict[str, str]:
     """Every object of a schema: its kind and name, and how it is defined."""
-    from fbs_db.schema.snapshot import settled  # the hosts of other versions have no fbs_db
+    from fbs_db.schema.snapshot import normalized  # the hosts of other versions have no fbs_db
 
     found: dict[str, str] = {}
     with connection.transaction(), connection.cursor(row_factory=tuple_row) as cursor:
@@ -64,7 +64,7 @@ def catalog(connection: psycopg.Connection, schema: str = "public") -> dict[str,
         cursor.execute("select set_config('search_path', %s, true)", (quoted,))
         for kind, query in _QUERIES.items():
             for name, definition in cursor.execute(query, {"schema": quoted, "name": schema}):
-                text = settled(definition).replace(f"{schema}.", "").replace(f'"{schema}".', "")
+                text = normalized(definition).replace(f"{schema}.", "").replace(f'"{schema}".', "")
                 found[f"{kind} {name.replace(f'{schema}.', '')}"] = text.replace(f"'{schema}', ", "'SCHEMA', ")
     return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 
 import psycopg
 
@@ -35,39 +35,32 @@ class Clones:
     """Databases like one that is made once on a server. What a test leaves as it was is given to the next."""
 
     def __init__(self, server: Server, name: str, make: Make) -> None:
-        self.server, self.name, self.template, self.whole = server, name, f"{name}_template", False
-        with self._cursor() as cursor:
-            cursor.execute(f"create database {self.template}")
+        self.server, self.name, self.whole = server, name, False
+        self.template = server.create(f"{name}_template")
         make(server.url(self.template))
         with closing(psycopg.connect(server.url(self.template))) as connection:
             self.sequences: dict[str, int | None] = dict(connection.execute(SEQUENCES).fetchall())
 
     def one(self) -> Iterator[psycopg.Connection]:
         """A connection to such a database, of which the test is the only user."""
-        with self._cursor() as cursor:
-            if not self.whole:
-                cursor.execute(f"drop database if exists {self.name} with (force)")
-                cursor.execute(f"create database {self.name} template {self.template}")
-            self.whole = False
-            with closing(psycopg.connect(self.server.url(self.name))) as connection:
-                for sequence, value in connection.execute(SEQUENCES).fetchall():
-                    if value != (stood := self.sequences[sequence]):
-                        connection.execute(RESTART, [sequence, stood, stood is not None])
-                connection.commit()
-                query = "select pg_snapshot_xmax(pg_current_snapshot())::text::bigint, pg_database_size(%s)"
-                since, size = cursor.execute(query, [self.name]).fetchone() or (0, 0)
-                yield connection
-                with suppress(psycopg.Error):
-                    connection.rollback()
-            at = {"since": since, "name": self.name, "size": size}
-            # Sessions that were closed take a moment to end.
-            for _ in range(10):
-                self.whole = cursor.execute(UNTOUCHED, at).fetchone() == (True,)
-                if self.whole or cursor.execute(LEFT, at).fetchone() == (0,):
-                    break
-                time.sleep(0.01)
-
-    @contextmanager
-    def _cursor(self) -> Iterator[psycopg.Cursor]:
-        with closing(psycopg.connect(self.server.url(), autocommit=True)) as connection:
-            yield connection.cursor()
+        reused, self.whole = self.whole, False
+        if not reused:
+            self.server.drop(self.name)
+            self.server.create(self.name, self.template)
+        with closing(psycopg.connect(self.server.url(self.name))) as connection:
+            for sequence, value in connection.execute(SEQUENCES).fetchall() if reused else []:
+                if value != (stood := self.sequences[sequence]):
+                    connection.execute(RESTART, [sequence, stood, stood is not None])
+            connection.commit()
+            query = "select pg_snapshot_xmax(pg_current_snapshot())::text::bigint, pg_database_size(%s)"
+            since, size = self.server.admin.execute(query, [self.name]).fetchone() or (0, 0)
+            yield connection
+            with suppress(psycopg.Error):
+                connection.rollback()
+        at = {"since": since, "name": self.name, "size": size}
+        # Sessions that were closed take a moment to end.
+        for _ in range(10):
+            self.whole = self.server.admin.execute(UNTOUCHED, at).fetchone() == (True,)
+            if self.whole or self.server.admin.execute(LEFT, at).fetchone() == (0,):
+                break
+            time.sleep(0.01)

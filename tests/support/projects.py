@@ -8,24 +8,28 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import psycopg
-from psycopg import sql
 
 from tests.hosts import forks
 from tests.support import ROOT
 from tests.support.servers import Server
 from tests.support.versions import django_or_skip
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 HOSTS: dict[str, Any] = {"HOSTS": {"rentals.Tenant": {}, "rentals.Room": {}}}
+#: What Django's and pytest's workers append to the names of test databases.
+ENDINGS = ("", "_1", "_2", "_gw0", "_gw1")
 _numbers = count(1)
 #: Databases of migrated projects, by what makes them differ.
-_migrated: dict[tuple[Path, int, frozenset[tuple[str, str]]], str] = {}
+_migrated: dict[tuple[object, ...], str] = {}
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,10 @@ class Project:
     databases: dict[str, str]
     environment: dict[str, str] = field(default_factory=dict)
 
-    def having(self, **environment: Any) -> Project:
+    #: What a piece of Python begins with.
+    start: ClassVar[str] = "from rentals.deeds import *"
+
+    def having(self, **environment: Any) -> Self:
         """The same with other settings: ``fbs_db=``, ``apps=``, ..."""
         texts = {
             f"HOST_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
@@ -58,31 +65,29 @@ class Project:
         """What ``manage.py`` prints, ended with this exit code. Warnings are errors."""
         return self.run("-W", "error", "manage.py", *words, code=code)
 
-    def migrated(self) -> Project:
+    def migrated(self) -> Self:
         """The same after ``manage.py migrate``, which is run once for all that have the same settings and models.
 
         Later projects get a copy of the database that the first has left.
         """
-        kind = (self.python, self.server.port, frozenset(self.environment.items()))
-        with closing(psycopg.connect(self.server.url(), autocommit=True)) as connection:
-            name = self.databases["default"]
-            if kind not in _migrated:
-                self.manage("migrate")
-                _migrated[kind] = f"migrated_{os.getpid()}_{next(_numbers)}"
-                _copy(connection, name, _migrated[kind])
-            else:
-                connection.execute(sql.SQL("drop database {}").format(sql.Identifier(name)))
-                _copy(connection, _migrated[kind], name)
+        kind = (type(self), self.python, self.server.port, frozenset(self.environment.items()))
+        name = self.databases["default"]
+        if kind not in _migrated:
+            self.manage("migrate")
+            _migrated[kind] = self.server.create(f"migrated_{os.getpid()}_{next(_numbers)}", name)
+        else:
+            self.server.drop(name)
+            self.server.create(name, _migrated[kind])
         return self
 
     def do(self, text: str) -> str:
         """What a piece of Python prints, in the project."""
-        return self.run("-W", "error", "-c", f"import django\ndjango.setup()\nfrom rentals.deeds import *\n{text}")
+        return self.run("-W", "error", "-c", f"import django\ndjango.setup()\n{self.start}\n{text}")
 
     def run(self, *words: str, code: int = 0) -> str:
         returned, out, err = forks.run(self.python, words, self.directory, self._environment() | self.environment)
         printed = out + err
-        assert returned == code, printed
+        assert returned == code, f"exit code {returned}\n{printed}"
         assert "Traceback" not in printed or code == 0, printed
         return printed
 
@@ -95,15 +100,21 @@ class Project:
         )
         return done.stdout + done.stderr
 
+    def place(self, alias: str, **more: Any) -> dict[str, Any]:
+        """Django's settings of one of its databases."""
+        return {
+            "NAME": self.databases[alias],
+            "USER": "postgres",
+            "HOST": self.server.host,
+            "PORT": str(self.server.port),
+            **more,
+        }
+
     def _environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-        said = {
-            alias: {"NAME": name, "USER": "postgres", "HOST": self.server.host, "PORT": str(self.server.port)}
-            for alias, name in self.databases.items()
-        }
         return kept | {
             "DJANGO_SETTINGS_MODULE": f"{'host' if self.directory.name == 'project' else self.directory.name}.settings",
-            "HOST_DATABASES": json.dumps(said),
+            "HOST_DATABASES": json.dumps({alias: self.place(alias) for alias in self.databases}),
             "HOST_FBS_DB": json.dumps(HOSTS),
             "PYTHONPATH": f"{self.directory}{os.pathsep}{ROOT}",
         }
@@ -112,11 +123,6 @@ class Project:
         with psycopg.connect(self.server.url(self.databases[alias]), autocommit=True) as connection:
             cursor = connection.execute(query.encode())
             return cursor.fetchall() if cursor.description else []
-
-
-def _copy(connection: psycopg.Connection, source: str, name: str) -> None:
-    statement = sql.SQL("create database {} template {}")
-    connection.execute(statement.format(sql.Identifier(name), sql.Identifier(source)))
 
 
 @contextmanager
@@ -129,17 +135,8 @@ def projects(server: Server, place: Path) -> Iterator[Callable[..., Project]]:
         directory = place / "project"
         shutil.copytree(ROOT / "tests" / "hosts" / "project", directory, ignore=shutil.ignore_patterns("__pycache__"))
         databases = {alias: f"host_{os.getpid()}_{next(_numbers)}_{alias}" for alias in ("default", *aliases)}
-        names.extend(databases.values())
-        with closing(psycopg.connect(server.url(), autocommit=True)) as connection:
-            for name in databases.values():
-                connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+        names.extend(map(server.create, databases.values()))
         return Project(directory, python, server, databases)
 
     yield project
-    with closing(psycopg.connect(server.url(), autocommit=True)) as connection:
-        for name in [
-            *names,
-            *(f"test_{name}{ending}" for name in names for ending in ("", "_1", "_2", "_gw0", "_gw1")),
-        ]:
-            drop = sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name))
-            connection.execute(drop)
+    server.drop(*names, *(f"test_{name}{ending}" for name in names for ending in ENDINGS))

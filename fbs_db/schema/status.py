@@ -1,0 +1,104 @@
+"""What is applied and what is not, and edited files that are accepted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from fbs_db import files
+from fbs_db.database.connection import shown
+from fbs_db.database.locks import LOCK_WAIT
+from fbs_db.database.session import Database, open_session
+from fbs_db.errors import UsageError
+from fbs_db.files import MigrationFile
+from fbs_db.reports import MigrateReport, MigrationStatus, State, StatusReport, Step
+from fbs_db.schema.history import Applied, history_of, other_schemas
+from fbs_db.schema.run import Run, problems, refuse_unfit
+
+
+def status(database: Database = None, *, schema: str | None = None, directory: Path | None = None) -> StatusReport:
+    """What is applied, pending, edited since, or missing. Changes nothing.
+
+    Parameters:
+        database, schema, directory: as for `migrate`; no server is created.
+
+    Returns:
+        A row for each migration; `problems` holds what would stop `migrate`.
+
+    Reads ``fbs_migrations``.
+    """
+    known = files.load(directory)
+    with open_session(database, schema, application="fbs-db status") as session:
+        history = history_of(session)
+        applied = {row.migration_id: row for row in history}
+        ids = {file.id for file in known}
+        rows = [
+            _status_row(file, applied.get(file.id))
+            for file in known
+            if file.id in applied or session.config.holds(file.component)
+        ]
+        rows += [_status_row(None, row) for row in history if row.migration_id not in ids]
+        return StatusReport(
+            database=shown(session.connection),
+            schema=session.schema,
+            migrations=tuple(rows),
+            problems=tuple(problems(known, history)),
+            elsewhere=tuple(other_schemas(session)),
+        )
+
+
+def accept(
+    names: Sequence[str],
+    database: Database = None,
+    *,
+    schema: str | None = None,
+    wait: float = LOCK_WAIT,
+    directory: Path | None = None,
+) -> MigrateReport:
+    """Take edited files as applied: the history gets their present checksums.
+
+    Nothing of the schema changes: whoever edited a file has made the database agree.
+
+    Parameters:
+        names: the files, by name or the start of it.
+        database, schema, wait, directory: as for `migrate`.
+
+    Returns:
+        The files accepted; those that were not edited are left out.
+
+    Raises:
+        UsageError: a name is unknown, or its file is not applied.
+    """
+    started = time.monotonic()
+    known = files.load(directory)
+    chosen = [files.find(known, name) for name in names]
+    with open_session(database, schema, application="fbs-db accept") as session:
+        refuse_unfit(session)
+        with session.lock(wait):
+            run = Run(session, "")
+            applied = {row.migration_id: row for row in run.history}
+            if foreign := [file.id for file in chosen if file.id not in applied]:
+                raise UsageError(f"Not applied, so there is nothing to accept: {', '.join(foreign)}.")
+            edited = [file for file in chosen if file.checksum != applied[file.id].checksum]
+            with run.backend.run_transaction():
+                for file in edited:
+                    run.backend.run(file, run.backend.record_sql(file, "accept"))
+            run.steps += [Step(file.id, "accept", 0) for file in edited]
+        return run.report(started)
+
+
+def _status_row(file: MigrationFile | None, row: Applied | None) -> MigrationStatus:
+    state: State = "pending" if row is None else "missing" if file is None else "applied"
+    if row and file and row.checksum != file.checksum:
+        state = "edited"
+    return MigrationStatus(
+        migration_id=file.id if file else row.migration_id if row else "",
+        component=file.component if file else "",
+        state=state,
+        applied_at=row.applied_at if row else None,
+        applied_by=row.applied_by if row else "",
+        fbs_db_version=row.fbs_db_version if row else "",
+        checksum=file.checksum if file else "",
+        applied_checksum=row.checksum if row else "",
+    )
