@@ -23,7 +23,7 @@ def attach() -> None:
 
 @main.group("detach")
 def detach() -> None:
-    """Undo what attach did. No row changes."""
+    """Undo attach. No row changes."""
 
 
 @subcommand(attach, "users")
