@@ -41,7 +41,6 @@ psql: $(VENV)/.embedded ## Look around in psql (ARGS="-c '\\dt'" for one command
 schema: $(VENV)/.dev ## Write anew what is generated: reference, present schema, snapshot, guide to errors
 	@$(BIN)/python scripts/write_schema.py
 	@$(BIN)/python scripts/write_errors.py
-	@$(BIN)/python scripts/write_reads.py
 
 bench: $(VENV)/.dev ## Measure against peers; takes minutes
 	@for script in scripts/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done

@@ -97,9 +97,9 @@ def load(directory: Path | None = None) -> list[MigrationFile]:
         directory: where the files are; by default those of the package.
 
     Raises:
-        UsageError: there is no such directory, or no file in it.
-        BadMigrationFiles: a file is misnamed, two bear one number, one depends on
-            what is not there or on itself, or is not to be read.
+        UsageError: there is no such directory, or no migration in it.
+        BadMigrationFiles: a file has a wrong name or cannot be read, two have the same number, a
+            dependency is missing, or dependencies are circular.
     """
     directory = directory or sql_directory()
     if not directory.is_dir():
@@ -113,21 +113,22 @@ def load(directory: Path | None = None) -> list[MigrationFile]:
         twin = by_number.setdefault(file.id[:4], file)
         if twin is not file:
             raise BadMigrationFiles(
-                f"Two files bear the number {file.id[:4]}: {twin.id}.sql and {file.id}.sql, in {directory}.",
-                hint="Give one of them a number of its own.",
+                f"Two files have the number {file.id[:4]}: {twin.id}.sql and {file.id}.sql, in {directory}.",
+                hint="Give one of them another number.",
             )
         unknown = [name for name in file.depends if name not in by_id]
         if unknown:
             raise BadMigrationFiles(
-                f"{file.id}.sql depends on {', '.join(unknown)}, and there is no such file in {directory}.",
-                hint="Correct its line '-- depends:', or add the file.",
+                f"{file.id}.sql depends on {', '.join(unknown)}, which is not in {directory}.",
+                hint="Correct the line '-- depends:', or add the file.",
             )
     try:
         return [by_id[name] for name in _in_order({file.id: file.depends for file in files})]
     except CycleError as error:
         circle = ", ".join(sorted(set(error.args[1])))
         raise BadMigrationFiles(
-            f"Circular dependencies among {circle}, in {directory}.", hint="Correct their lines '-- depends:'."
+            f"Circular dependencies among {circle}, in {directory}.",
+            hint="Correct the lines '-- depends:' in these files.",
         ) from error
 
 
@@ -137,29 +138,27 @@ def provided(files: Iterable[MigrationFile], ids: Container[str]) -> set[str]:
 
 
 def components(directory: Path | None = None) -> list[str]:
-    """What FBS consists of, besides the base that each database has, in the order of the files."""
+    """All components but the base, in the order of the files."""
     return [name for name in dict.fromkeys(file.component for file in load(directory)) if name != BASE]
 
 
 def find(files: list[MigrationFile], name: str) -> MigrationFile:
-    """The one file that a name, or the start of a name, stands for.
+    """The file with this name, or whose name alone begins like this.
 
     Raises:
-        UsageError: no file, or more than one, begins like that.
+        UsageError: there is no such file, or more than one.
     """
     name = name.removesuffix(".sql")
     found = [file for file in files if file.id == name] or [file for file in files if file.id.startswith(name)]
     if len(found) != 1 or not name:
-        what = "No migration is called" if not found else "More than one migration begins with"
-        raise UsageError(
-            f"{what} {name!r}.",
-            hint="There are: " + ", ".join(file.id for file in found or files) + ".",
-        )
+        names = ", ".join(file.id for file in found or files)
+        problem = f"More than one migration begins with {name!r}." if found else f"Unknown migration {name!r}."
+        raise UsageError(problem, hint=f"Known: {names}.")
     return found[0]
 
 
 def statements(sql: str) -> Iterator[tuple[int, str]]:
-    """Offset and text of each statement, comments between them left out."""
+    """Offset and text of each statement, without the comments between them."""
     start = position = 0
     while match := _PIECE.search(sql, position):
         position = match.end()
@@ -205,8 +204,8 @@ def _in_order(depends: dict[str, Sequence[str]]) -> Iterator[str]:
 def _read(path: Path) -> MigrationFile:
     if not _FILE_NAME.fullmatch(path.name):
         raise BadMigrationFiles(
-            f"{path} is not named like a migration.",
-            hint="Names are four digits, an underscore, and lowercase letters: 0001_name.sql.",
+            f"{path} does not have the name of a migration.",
+            hint="Name it with four digits, an underscore and lowercase letters: 0001_name.sql.",
         )
     try:
         file = MigrationFile(path)
@@ -218,7 +217,7 @@ def _read(path: Path) -> MigrationFile:
         )
     if not file.transactional and len(list(statements(file.sql))) != 1:
         raise BadMigrationFiles(
-            f"{path.name} is '-- transactional: false' and does not hold exactly one statement.",
-            hint="Outside a transaction half a file could stay: give each statement a file.",
+            f"{path.name} is '-- transactional: false', so it must hold exactly one statement.",
+            hint="Outside a transaction a file could be half applied. Give each statement its own file.",
         )
     return file

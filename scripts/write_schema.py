@@ -19,9 +19,9 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import fbs_db
-from fbs_db import docs as reference
 from fbs_db import files
 from fbs_db.database.session import Session, open_session
+from fbs_db.docs import in_repository
 from fbs_db.schema import snapshot
 from fbs_db.schema.snapshot import Key, Object
 from tests.support.servers import Server, find_binaries, running
@@ -165,7 +165,7 @@ def generate() -> dict[Path, str]:
     with running(binaries, 18) as server:
         brought = what_files_bring(server)
         schema = dump(server)
-        pages = {ROOT / "sql" / name: text for name, text in reference.in_repository(server.url()).items()}
+        pages = {ROOT / "sql" / name: text for name, text in in_repository(server.url()).items()}
     latest = {key: entry for objects in brought.values() for key, entry in objects.items()}
     old = on_oldest()
     if differ := {key for key in old.keys() ^ latest.keys() if latest.get(key) or key in old}:

@@ -4,6 +4,48 @@
 -- component: base
 -- depends: 0014_host_link
 
+create function fbs_states()
+returns table (schema_name text, kind text, object text, state text, table_id oid, name text)
+language sql
+stable
+set search_path from current
+as $$
+    with tables as (
+        select c.oid, c.relname, n.nspname
+        from pg_class as c
+        inner join pg_namespace as n on c.relnamespace = n.oid
+        where c.relname ~ '^fbs_' and c.relkind in ('r', 'p', 'f')
+    )
+
+    select t.nspname::text, 'trigger', t.relname || '.' || g.tgname, 'disabled', t.oid, g.tgname::text
+    from tables as t
+    inner join pg_trigger as g on t.oid = g.tgrelid
+    where not g.tgisinternal and g.tgenabled in ('D', 'R')
+    union all
+    select
+        t.nspname::text, case when k.oid is null then 'index' else 'constraint' end,
+        t.relname || '.' || c.relname, 'invalid', t.oid, c.relname::text
+    from tables as t
+    inner join pg_index as i on t.oid = i.indrelid
+    inner join pg_class as c on i.indexrelid = c.oid
+    left join pg_constraint as k on i.indexrelid = k.conindid and i.indrelid = k.conrelid and k.contype <> 'f'
+    where not (i.indisvalid and i.indisready)
+    union all
+    select t.nspname::text, 'constraint', t.relname || '.' || k.conname, 'not validated', t.oid, k.conname::text
+    from tables as t
+    inner join pg_constraint as k on t.oid = k.conrelid
+    where
+        not k.convalidated
+        and not exists (  -- fbs_user_columns has those
+            select from pg_attribute as a
+            inner join pg_type as y on a.atttypid = y.oid
+            where k.contype = 'f' and k.conrelid = a.attrelid and a.attnum = any(k.conkey) and y.typname = 'fbs_user_id'
+        );
+$$;
+
+comment on function fbs_states() is
+'Internal. The triggers that are disabled, the indexes that are not valid and the constraints that are not validated, of the tables in any schema whose names begin with fbs_. fbs-db check runs its text, as the function itself may be damaged.';
+
 create function fbs_health()
 returns table (
     severity text,
@@ -41,39 +83,16 @@ begin
 
     return query
     select
-        'error', 'trigger', c.relname || '.' || g.tgname, 'disabled', null, null,
-        format('alter table %s enable trigger %I;', fbs_named(c.oid), g.tgname)
-    from pg_class as c
-    inner join pg_trigger as g on c.oid = g.tgrelid
-    where c.relnamespace = here and c.relname ~ '^fbs_' and g.tgname ~ '^fbs_' and g.tgenabled in ('D', 'R')
-    union all
-    select
-        'error', case when k.oid is null then 'index' else 'constraint' end, t.relname || '.' || c.relname, 'invalid', null, null,
+        case s.state when 'not validated' then 'warning' else 'error' end, s.kind, s.object, s.state, null, null,
         case
-            when c.relname ~ '_cc(new|old)[0-9]*$' then format('drop index concurrently %s;', fbs_named(c.oid))
-            else format('reindex index concurrently %s;', fbs_named(c.oid))
+            when s.state = 'disabled' then format('alter table %s enable trigger %I;', fbs_named(s.table_id), s.name)
+            when s.state = 'not validated' then format('alter table %s validate constraint %I;', fbs_named(s.table_id), s.name)
+            when s.name ~ '_cc(new|old)[0-9]*$' then format('drop index concurrently %s%I;', place, s.name)
+            else format('reindex index concurrently %s%I;', place, s.name)
         end
-    from pg_class as t
-    inner join pg_index as i on t.oid = i.indrelid
-    inner join pg_class as c on i.indexrelid = c.oid
-    left join pg_constraint as k on i.indexrelid = k.conindid and i.indrelid = k.conrelid and k.contype <> 'f'
-    where
-        t.relnamespace = here and t.relname ~ '^fbs_' and c.relname ~ '^fbs_' and not (i.indisvalid and i.indisready)
-    union all
-    select
-        'warning', 'constraint', t.relname || '.' || k.conname, 'not validated', null, null,
-        format('alter table %s validate constraint %I;', fbs_named(t.oid), k.conname)
-    from pg_class as t
-    inner join pg_constraint as k on t.oid = k.conrelid
-    where
-        t.relnamespace = here
-        and t.relname ~ '^fbs_'
-        and k.conname ~ '^fbs_'
-        and not k.convalidated
-        and not exists (
-            select from fbs_user_columns as u
-            where u.table_id = t.oid and u.constraint_name = k.conname and u.user_table is not null
-        )
+    from fbs_states() as s
+    -- What a host has put on FBS's tables is known by its name alone.
+    where s.schema_name = (select n.nspname from pg_namespace as n where n.oid = here) and s.name ~ '^fbs_'
     order by 2, 3;
 
     select u.user_table into users from fbs_user_columns as u where u.user_table is not null limit 1;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from tests.support.projects import Project, projects
 from tests.support.servers import Server, find_binaries, running
 from tests.support.versions import DJANGOS, MAJORS, NEWEST, ON_EACH
 
+# Rewriting the assertions of all tests takes seconds: it is kept, whatever the environment says.
+sys.dont_write_bytecode = False
 #: What is a host's own, run by the tests in its process.
 collect_ignore_glob = ["hosts/*"]
 
@@ -121,7 +124,7 @@ def installed_everywhere(major: int, clone_of: CloneOf) -> Iterator[psycopg.Conn
 def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Nothing of the developer's environment or directory reaches a test."""
     for name in list(os.environ):
-        if name.startswith(("PG", "MAKE")) or name in ("DATABASE_URL", "MFLAGS", "NO_COLOR"):
+        if name.startswith(("PG", "MAKE")) or name in ("DATABASE_URL", "MFLAGS", "NO_COLOR", "PYTHONDONTWRITEBYTECODE"):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 

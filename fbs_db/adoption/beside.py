@@ -18,7 +18,7 @@ from fbs_db.schema.snapshot import Key, Object
 from fbs_db.wording import counted
 
 
-def pairsof(session: Session, objects: Mapping[Key, Object]) -> list[Twin]:
+def find_twins(session: Session, objects: Mapping[Key, Object]) -> list[Twin]:
     """Each of FBS's tables that exists under another name too; the one with FBS's name is kept."""
     ours: dict[str, Table] = {}
     found: list[Twin] = []
@@ -33,7 +33,7 @@ def pairsof(session: Session, objects: Mapping[Key, Object]) -> list[Twin]:
     return found
 
 
-def filled(session: Session, objects: Mapping[Key, Object], found: Sequence[Twin]) -> Found:
+def to_copy(session: Session, objects: Mapping[Key, Object], found: Sequence[Twin]) -> Found:
     """The tables whose rows are copied to FBS's, described as if they were FBS's."""
     tables = {one.kept.name: one.other for one in found if one.rows == 0 and one.other_rows}
     there = described(session, objects, tables)
@@ -48,7 +48,7 @@ def plan(
 
     Parameters:
         objects: every object that the migrations create.
-        found, there: what `twins_of` and `filled` return.
+        found, there: what `find_twins` and `to_copy` return.
         users: the host's user table, if known.
     """
     work = Work(session, objects, there, users)

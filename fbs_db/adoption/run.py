@@ -20,7 +20,7 @@ from fbs_db.database.connection import from_server, raise_if_lost, said_by, show
 from fbs_db.database.locks import LOCK_WAIT
 from fbs_db.database.session import Database, Session, open_session, told_what_stays
 from fbs_db.errors import AdoptionRefused, PoolerRefused, ServerError, TargetError
-from fbs_db.health.check import CheckReport, Finding, check_at, reading
+from fbs_db.health.check import CheckReport, Finding, check_at, read_only
 from fbs_db.reports import Progress, Report, silent
 from fbs_db.schema import snapshot
 from fbs_db.schema.history import Applied, Backend, history_of
@@ -132,7 +132,7 @@ def adopt(
         managed = bool(history_of(session))
         if not managed:
             refuse_unfit(session)
-        with reading(session):
+        with read_only(session):
             plan, lock = _plan(session, backend, user_table)
         if not apply:
             return plan
@@ -146,11 +146,11 @@ def adopt(
 def _refuse_stopped(plan: AdoptReport) -> None:
     if plan.stops:
         title = f"{wording.counted(len(plan.stops), 'finding', 'stops', 'stop')} the adoption:"
-        text = "\n".join([title, *map(_told, plan.stops)])
+        text = "\n".join([title, *map(_in_lines, plan.stops)])
         raise AdoptionRefused(text, hint="Nothing was changed. Correct them, then type the same again.", report=plan)
 
 
-def _told(finding: Finding) -> str:
+def _in_lines(finding: Finding) -> str:
     """A finding in a line, and how to mend it in another."""
     line = f"  {finding.kind} {finding.object}: {finding.problem}"
     for label, text in ((": ", finding.found), (", expected ", finding.expected)):
@@ -190,14 +190,14 @@ def _plan_beside(
     Raises:
         TargetError: there are none.
     """
-    pairs = beside.pairsof(session, objects)
+    pairs = beside.find_twins(session, objects)
     if not pairs:
         raise TargetError(
             f"Schema {session.schema} is managed already:"
             f" fbs-db {first.fbs_db_version} recorded its files on {first.applied_at:%Y-%m-%d %H:%M}.",
             hint=f"Compare it with FBS's: {wording.command('check')}\nRepair what differs: {wording.command('repair')}",
         )
-    there = beside.filled(session, objects, pairs)
+    there = beside.to_copy(session, objects, pairs)
     query = "select distinct user_table::oid::regclass::text from {fbs}fbs_user_columns where user_table is not null"
     tied = [name for (name,) in session.select(query)]
     users = _user_table(session, there, objects, session.table(tied[0]) if tied else "")
@@ -334,7 +334,7 @@ def _do(
         kept = {(one.kind, one.object) for one in plan.kept}
         left = [one for one in found.findings if one.severity != "note" and (one.kind, one.object) not in kept]
         if left := [one for one in left if _subject(one) not in before]:
-            text = "\n".join(["The schema would differ from FBS's afterwards:", *map(_told, left)])
+            text = "\n".join(["The schema would differ from FBS's afterwards:", *map(_in_lines, left)])
             raise AdoptionRefused(text, hint="Nothing was changed.", report=replace(plan, check=found))
         return replace(plan, adopted=True, check=found)
 

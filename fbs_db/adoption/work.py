@@ -12,7 +12,7 @@ from psycopg import sql
 from fbs_db.adoption.found import Found, Index, Table
 from fbs_db.database.session import Session
 from fbs_db.health.check import Finding
-from fbs_db.health.repair import Wanted, making
+from fbs_db.health.statements import Wanted, making
 from fbs_db.reports import Report
 from fbs_db.schema import snapshot
 from fbs_db.schema.snapshot import Key, Object
@@ -131,7 +131,7 @@ class Work:
 
     def making(self, it: Object, there: Object | None = None) -> list[str]:
         table, part = (self.quote(name) for name in f"{it.name}.".split(".")[:2])
-        return making(Wanted(self.session, it, there, table, part, self.objects, together=True))
+        return making(Wanted(self.session, it, there, table, part, self.objects, together=True))[0]
 
     def stop(
         self, kind: str, name: str, problem: str, found: str | None, expected: str | None = None, mend: str = ""

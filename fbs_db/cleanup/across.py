@@ -110,7 +110,7 @@ def databases_of(asked: Database) -> list[Database]:
     """The database that the caller named; else every configured one."""
     if asked is not None:
         return [asked]
-    configured = list(project.read().databases.values())
+    configured = list(project.configuration().databases.values())
     return [None] if len(configured) == 1 else list(configured)
 
 
@@ -163,7 +163,9 @@ def carry(session: Session, reach: Reach, target: str, backoff: Backoff) -> Retr
     ):
         return RetryReport(0, 0, 0)
     try:
-        reach(project.read().named(target))  # first: with the transaction below open, others would wait meanwhile
+        reach(
+            project.configuration().named(target)
+        )  # first: with the transaction below open, others would wait meanwhile
     except FbsDbError as error:
         unreachable = error
     with session.connection.transaction():
@@ -177,7 +179,7 @@ def carry(session: Session, reach: Reach, target: str, backoff: Backoff) -> Retr
             failure = unreachable
             if failure is None:
                 try:
-                    _deliver(session, reach(project.read().named(target)), entries)
+                    _deliver(session, reach(project.configuration().named(target)), entries)
                     done += ids
                     rows += sum(len(entry.keys) for entry in entries)
                     continue
@@ -202,7 +204,7 @@ def carry(session: Session, reach: Reach, target: str, backoff: Backoff) -> Retr
     _pause(backoff, session, target, unreachable or blocked)
     if done:
         with suppress(FbsDbError, psycopg.Error):  # the next time will do
-            _forget(session, reach(project.read().named(target)))
+            _forget(session, reach(project.configuration().named(target)))
     return RetryReport(len(done), failed, 0, rows)
 
 
@@ -236,7 +238,7 @@ def _failure(reach: Reach, target: str, entry: Entry, error: psycopg.Error | Fbs
     context = (cause.diag.context if isinstance(cause, psycopg.Error) else None) or ""
     rule = None
     with suppress(FbsDbError, psycopg.Error):
-        rule = reach(project.read().named(target)).call("fbs_failed_rule", entry.model_name, context)[0][0]
+        rule = reach(project.configuration().named(target)).call("fbs_failed_rule", entry.model_name, context)[0][0]
     return Failure(entry.model_name, entry.operation, rule, target, sqlstate_of(error), reason_of(error))
 
 

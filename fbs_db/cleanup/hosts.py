@@ -111,7 +111,7 @@ def may_hold_orphans(config: DatabaseConfig) -> bool:
 
 def _other_databases(session: Session) -> list[DatabaseConfig]:
     """The other configured databases with FBS rows that may point at host rows of this one."""
-    others = [config for config in project.read().databases.values() if config.name != session.config.name]
+    others = [config for config in project.configuration().databases.values() if config.name != session.config.name]
     return [config for config in others if may_hold_orphans(config) or _has_rules(config)]
 
 
@@ -135,7 +135,7 @@ def tell_targets(moved_to: str = "") -> None:
         moved_to: the database that a component has moved to. Deletions during the move may
             have missed its rows, so a sweep of it is queued in every database.
     """
-    for config in project.read().databases.values():
+    for config in project.configuration().databases.values():
         with open_session(config, None, application="fbs-db placement") as session:
             if not session.may("insert", "fbs_cleanup_targets") or not hosts_of(session):
                 continue

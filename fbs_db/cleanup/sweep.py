@@ -104,7 +104,7 @@ def _sweep_there(
     name = f"{model} in {target}"
     progress(Progress("wait", text=f"{name}: looking for rows whose host row is gone"))
     try:
-        there = reach(project.read().named(target))
+        there = reach(project.configuration().named(target))
         held = there.call("fbs_held_keys", model)[0][0]
         session.call("fbs_await_writers", model)
         gone = session.call("fbs_gone_keys", model, held, target)[0][0]

@@ -63,7 +63,7 @@ def move(call: Call, *, component: str, to: str, dry_run: bool, yes: bool) -> An
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def drop(_: Call, *, component: str, source: str, yes: bool) -> Answer:
     """Drop the old tables that a move of COMPONENT has kept."""
-    with open_session(project.read().named(source), None, application="fbs-db placement drop") as session:
+    with open_session(project.configuration().named(source), None, application="fbs-db placement drop") as session:
         kept = kept_tables(session, component)
     if not yes:
         confirm(f"This drops {_counted(kept)} in schema {kept_schema(component)} of {source}.")

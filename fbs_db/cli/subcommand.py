@@ -137,7 +137,7 @@ def _on_each(function: Callable[..., Answer | None], call: Call, own: Mapping[st
         raise UsageError("Give --database or --all, not both.")
     values: dict[str, Any] = {}
     highest = 0
-    for database in project.read().databases:
+    for database in project.configuration().databases:
         if not call.as_json:
             heading = f"{database}:"  # a comment where the answer is SQL
             click.secho(wording.commented(heading) if own.get("dry_run") else heading, bold=True)

@@ -1,1 +1,1 @@
-"""Which database, and a session on it."""
+"""The database to use, and a session on it."""

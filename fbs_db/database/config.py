@@ -1,7 +1,7 @@
-"""Which databases there are, and which components of FBS live in each.
+"""The databases of a project, and the components that each of them holds.
 
-A project says it once: in ``fbs-db.toml``, in ``pyproject.toml`` under ``[tool.fbs-db]``,
-or in Django's settings as ``FBS_DB``. Where nothing is said, one database holds all.
+A project configures them in ``fbs-db.toml``, in ``pyproject.toml`` under ``[tool.fbs-db]``, or in
+Django's settings as ``FBS_DB``. By default one database holds all components.
 
 [databases.default]
 url = "postgresql://app@db.example/app"
@@ -31,18 +31,18 @@ DEFAULT = "default"
 
 @dataclass(frozen=True)
 class DatabaseConfig:
-    """What is said of a database; None where nothing is.
+    """The configuration of a database. A value that is not configured is None.
 
     Attributes:
-        name: what it is called.
-        url: connection string.
-        env: environment variable that holds it.
-        service: name of a service of libpq's.
-        schema: where FBS's tables are.
+        name: its name.
+        url: its connection string.
+        env: the environment variable that holds the connection string.
+        service: the libpq service that has the connection settings.
+        schema: the schema of FBS's tables.
         user_table: the host's user table.
-        user_key_type: type of the users' keys, where their table is elsewhere.
-        components: what of FBS lives here; None for all of it.
-        reason: why those components live here, in words.
+        user_key_type: the type of the users' keys, if their table is in another database.
+        components: the components that it holds; None for all.
+        reason: why it holds them, in words.
     """
 
     name: str = DEFAULT
@@ -56,20 +56,20 @@ class DatabaseConfig:
     reason: str = "there is one database, which holds all"
 
     def holds(self, component: str) -> bool:
-        """Whether files of a component belong into this database."""
+        """Whether this database holds a component."""
         return component == BASE or self.components is None or component in self.components
 
     def connection_string(self) -> str | None:
-        """How to connect to it; None where only the environment can tell.
+        """Its connection string; None if the environment decides.
 
         Raises:
-            UsageError: the variable that holds it is not set.
+            UsageError: the variable that should hold it is not set.
         """
         if self.env is None:
             return f"service={self.service}" if self.service else self.url
         if not os.environ.get(self.env):
             raise UsageError(
-                f"The connection string of database {self.name} is to be in {self.env}, which is not set.",
+                f"Database {self.name} takes its connection string from {self.env}, which is not set.",
                 hint=f"Set it: export {self.env}=postgresql://user@host/database",
             )
         return os.environ[self.env]
@@ -77,12 +77,12 @@ class DatabaseConfig:
 
 @dataclass(frozen=True)
 class Config:
-    """All databases of a project.
+    """The databases of a project.
 
     Attributes:
-        databases: by name.
-        source: what says so, such as a path; empty where nothing does.
-        definite: whether it goes before the environment, as Django's settings do.
+        databases: the databases, by name.
+        source: where they are configured, such as a path; an empty string if nowhere.
+        definite: whether the configuration overrides the environment, as Django's settings do.
     """
 
     databases: Mapping[str, DatabaseConfig] = field(default_factory=lambda: {DEFAULT: DatabaseConfig()})
@@ -91,17 +91,17 @@ class Config:
 
     @property
     def default(self) -> DatabaseConfig:
-        """The database that is meant where none is named: the one called default, or the only one.
+        """The database to use if none is named: the only one, or the one called default.
 
         Raises:
-            UsageError: there are several, and none is called so.
+            UsageError: there are several, and none is called default.
         """
         if len(self.databases) == 1:
             return next(iter(self.databases.values()))
         if DEFAULT not in self.databases:
             raise UsageError(
-                f"{self.source} configures {', '.join(self.databases)}, and none of them is called {DEFAULT}.",
-                hint="Say which: --database NAME",
+                f"{self.source} configures {', '.join(self.databases)}; none of them is called {DEFAULT}.",
+                hint="Name one: --database NAME",
             )
         return self.databases[DEFAULT]
 
@@ -113,45 +113,38 @@ class Config:
         """
         if name not in self.databases:
             raise UsageError(
-                f"There is no database {name!r} in {self.source or 'the configuration'}.",
-                hint=f"There are: {', '.join(self.databases)}.",
+                f"Unknown database {name!r} in {self.source or 'the configuration'}.",
+                hint=f"Known: {', '.join(self.databases)}.",
             )
         return self.databases[name]
 
 
 _KEY_TYPES = r"smallint|integer|bigint|uuid|text|(varchar|character varying)(\(\d+\))?"
-#: What may be said of a database; all of it is text but for the components.
+#: The keys of a database; all values but the components are text.
 _KEYS = tuple(known.name for known in fields(DatabaseConfig) if known.name not in ("name", "reason"))
 
 
 def parse(content: Mapping[str, Any], source: str) -> Config:
-    """The databases that a project's file, or its Django settings, tell of.
+    """The databases that a project's file, or its Django settings, configure.
 
     Parameters:
-        content: what is written there.
-        source: where that is, for the messages.
+        content: the content of the file.
+        source: where it is, for messages.
 
     Raises:
-        UsageError: it says what nobody understands, or a component lives in two
-            databases, or in none.
+        UsageError: a key is unknown, a value is invalid, or a component is in two databases or in none.
     """
     said = content.get("databases", {})
+    for path, table in {"databases": said, **_named(said)}.items():
+        if not isinstance(table, Mapping):
+            raise UsageError(f"{source}: {path} is not a table.", hint="Write tables like [databases.default].")
     strange = [key for key in content if key != "databases"]
-    if isinstance(said, Mapping):
-        strange += [
-            f"databases.{name}{'' if not isinstance(table, Mapping) else f'.{key}'}"
-            for name, table in said.items()
-            for key in (table if isinstance(table, Mapping) else (None,))
-            if key not in _KEYS
-        ]
-    if strange or not isinstance(said, Mapping):
-        raise UsageError(
-            f"{source} says what fbs-db does not know: {', '.join(strange) or 'databases'}.",
-            hint=f"It knows tables like [databases.default] with the keys {', '.join(_KEYS)}.",
-        )
+    strange += [f"{path}.{key}" for path, table in _named(said).items() for key in table if key not in _KEYS]
+    if strange:
+        raise unknown_keys(source, strange, f"Known: tables like [databases.default] with the keys {', '.join(_KEYS)}.")
     databases = {name: _database(name, table, source) for name, table in said.items()}
     if all(database.components is not None for database in databases.values()):
-        # Where nothing else is said, the one that needs no name holds the rest.
+        # The default database holds the rest, even if it is not configured.
         databases = {DEFAULT: DatabaseConfig(), **databases}
     if len(databases) > 1 or databases[next(iter(databases))].components is not None:
         databases = _placed(databases, source)
@@ -160,60 +153,76 @@ def parse(content: Mapping[str, Any], source: str) -> Config:
     )
 
 
+def _named(said: Any) -> dict[str, Any]:
+    """The tables of the databases by their paths; none where it is no table itself."""
+    return {f"databases.{name}": table for name, table in said.items()} if isinstance(said, Mapping) else {}
+
+
 def _database(name: str, table: Mapping[str, Any], source: str) -> DatabaseConfig:
     where = f"{source}: databases.{name}"
     for key, value in table.items():
         if key == "components":
             if not isinstance(value, Sequence) or isinstance(value, str) or not all(isinstance(v, str) for v in value):
-                raise UsageError(f"{where}.components is not a list of texts.", hint='Like components = ["msme", "bi"]')
+                raise UsageError(
+                    f"{where}.components is not a list of texts.", hint='Write it like components = ["msme", "bi"]'
+                )
         elif not isinstance(value, str) or not value:
             raise UsageError(f"{where}.{key} is not a text.", hint=f'Write it like {key} = "..."')
     if not re.fullmatch(_KEY_TYPES, table.get("user_key_type", "bigint")):
         raise UsageError(
             f"{where}.user_key_type is {table['user_key_type']!r}.",
-            hint="Keys are smallint, integer, bigint, uuid, text or varchar(N).",
+            hint="Write smallint, integer, bigint, uuid, text or varchar(N).",
         )
     ways = [key for key in ("url", "env", "service") if key in table]
     if len(ways) > 1:
-        raise UsageError(f"{where} says {' and '.join(ways)}: one of them is enough.", hint="Keep one.")
+        raise UsageError(f"{where} has {' and '.join(ways)}; only one of them is allowed.", hint="Remove the others.")
     if not ways and name != DEFAULT:
         raise UsageError(
-            f"{where} does not say where it is.",
-            hint="Give it a url, an env (a variable's name), or a service of libpq's.",
+            f"{where} has no connection settings.",
+            hint="Give it a url, an env (the name of a variable), or a service (of libpq).",
         )
     components = table.get("components")
     values = {key: value for key, value in table.items() if key != "components"}
     return DatabaseConfig(name, **values, components=None if components is None else tuple(components))
 
 
+def unknown_keys(source: str, keys: Sequence[str], hint: str) -> UsageError:
+    """The error for keys that fbs-db does not know."""
+    return UsageError(f"{source}: unknown key{'s' if len(keys) > 1 else ''} {', '.join(keys)}.", hint=hint)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
 def _placed(databases: dict[str, DatabaseConfig], source: str) -> dict[str, DatabaseConfig]:
-    """Each component in the one database it lives in, or an error that says what is wrong."""
+    """The databases, each with the components that it holds."""
     every = files.components()
     lives: dict[str, str] = {}
     for name, database in databases.items():
         for component in database.components or ():
             if component not in every:
                 raise UsageError(
-                    f"{source}: databases.{name}.components: there is no component {component!r}.",
-                    hint=f"There are: {', '.join(every)}.",
+                    f"{source}: databases.{name}.components: unknown component {component!r}.",
+                    hint=f"Known: {', '.join(every)}.",
                 )
             if lives.setdefault(component, name) != name:
                 raise UsageError(
                     f"{source}: component {component} is in two databases: {lives[component]} and {name}.",
-                    hint="Name it in one of them. To carry its rows over: fbs-db placement move",
+                    hint="Name it in one of them. To move its rows, type: fbs-db placement move",
                 )
     open_ended = [name for name, database in databases.items() if database.components is None]
     if len(open_ended) > 1:
         raise UsageError(
-            f"{source}: {' and '.join(open_ended)} both say nothing of components, so which of them holds the rest"
-            " is not known.",
-            hint="Give all but one of them: components = [...], which may be empty.",
+            f"{source}: Only one database may omit `components`; {_listed(open_ended)}"
+            f" {'both' if len(open_ended) == 2 else 'all'} do.",
+            hint="Give all but one of them a list: components = [...]. It may be empty.",
         )
     rest = [component for component in every if component not in lives]
     if rest and not open_ended:
         raise UsageError(
             f"{source}: no database holds {', '.join(rest)}.",
-            hint="Name it in one, or leave out components in one database, which then holds the rest.",
+            hint="Name it in one of them, or omit `components` in one, which then holds the rest.",
         )
     return {
         name: replace(

@@ -1,4 +1,4 @@
-"""A connection to a database, and what its errors mean."""
+"""Connections, and the errors that psycopg raises on them."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ from fbs_db.errors import (
 #: The oldest server that is tested.
 OLDEST_SERVER = 15
 
-#: With it a server that works for a client looks whether that is still there; on Windows it cannot, and refuses.
+#: With this setting the server checks during a statement that its client is still there. Windows refuses it.
 CLIENT_CHECK = "client_connection_check_interval"
-#: Settings under which SQL means what is written, and values are sent as psycopg reads them: in SQL_ASCII all texts
-#: are bytes to it, and other encodings than UTF-8 lack characters. And a statement ends soon after its client.
+#: Settings that our SQL and psycopg rely on. In SQL_ASCII psycopg returns texts as bytes; encodings other than UTF-8
+#: lack characters. A statement ends soon after its client.
 _PLAIN = {
     CLIENT_CHECK: "1s",
     "client_encoding": "UTF8",
@@ -44,7 +44,7 @@ _PLAIN = {
     "quote_all_identifiers": "off",
     "standard_conforming_strings": "on",
 }
-#: Sets those that are not so, which a database or a role may have otherwise, for the session or (%s) the transaction.
+#: Sets those that differ, as a database or a role may have them, for the session or (%s) the transaction.
 PLAIN = (
     "select set_config(name, value, %s) from (values "
     + ", ".join(f"('{name}', '{value}')" for name, value in _PLAIN.items())
@@ -54,26 +54,26 @@ PLAIN = (
 
 _UNFIT_HINTS = {
     "22021": "This database is in SQL_ASCII, which takes any bytes. To see them: set client_encoding = 'SQL_ASCII';",
-    "22P05": "Use characters that the database's encoding has.",
+    "22P05": "Use characters that the encoding of the database has.",
     "25006": "Transactions are read-only here: see default_transaction_read_only.",
 }
 _CONNECT_HINTS = (
     (r"could not translate host name|[Nn]ame or service not known", "Check the host's name."),
-    (r"onnection refused", "Check host and port, and that the server runs and listens there."),
-    (r"No such file or directory", "No server listens on that socket: check the host, and that the server runs."),
+    (r"onnection refused", "Check the host and the port, and that the server is running."),
+    (r"No such file or directory", "No server listens on that socket. Check the host, and that the server is running."),
     (r"password authentication failed", "Check the password (PGPASSWORD, or a line in ~/.pgpass)."),
     (r"no password supplied", "Give the password: in PGPASSWORD, or as a line in ~/.pgpass."),
     (r"database \".*\" does not exist", "Create it first, for example with: createdb NAME"),
     (r"role \".*\" does not exist", "Name a role that exists, or create it: createuser NAME"),
     (r"no pg_hba.conf entry", "The server's pg_hba.conf does not let this role in from here."),
-    (r"statement timeout", "Give the role more time: alter role NAME set statement_timeout = '1min';"),
-    (r"timeout expired", "Nothing answered there: check host, port and firewall."),
+    (r"statement timeout", "Raise the limit: alter role NAME set statement_timeout = '1min';"),
+    (r"timeout expired", "Check the host, the port and the firewall: there was no answer."),
     (r"definition of service \".*\" not found", "Check PGSERVICE and ~/.pg_service.conf."),
 )
 
 
 def shown(where: str | Connection | AsyncConnection) -> str:
-    """A connection string as a URL without its password, fit to be printed."""
+    """A connection as a URL without its password, for messages."""
     if not isinstance(where, str):
         info = where.info
         user, host, port, name = info.user, info.host, str(info.port), info.dbname
@@ -103,8 +103,8 @@ def connected(where: str, application: str = "fbs-db") -> Iterator[Connection]:
         application: name under which the server lists the connection.
 
     Raises:
-        ConnectionFailed: there is no way in.
-        ConnectionLost: it broke while it was used.
+        ConnectionFailed: the connection failed.
+        ConnectionLost: the connection broke.
         UnsupportedServer: the server is older than PostgreSQL 15.
     """
     connection = connect_to(where, application)
@@ -116,7 +116,7 @@ def connected(where: str, application: str = "fbs-db") -> Iterator[Connection]:
 
 
 def with_defaults(where: str, application: str) -> str:
-    """A connection string with the defaults that suit us: a dead peer is noticed in seconds, not in hours."""
+    """A connection string with our defaults, by which a dead peer is noticed in seconds."""
     defaults = {
         "fallback_application_name": application,
         "client_encoding": "utf8",
@@ -134,7 +134,7 @@ def connect_to(where: str, application: str) -> Connection:
     """A connection of our own, in autocommit, for the caller to close.
 
     Raises:
-        ConnectionFailed: there is no way in.
+        ConnectionFailed: the connection failed.
     """
     try:
         connection = psycopg.connect(with_defaults(where, application), autocommit=True)
@@ -145,7 +145,7 @@ def connect_to(where: str, application: str) -> Connection:
 
 
 def looks_for_clients(where: str) -> bool:
-    """Whether a client may ask there for `CLIENT_CHECK` as it connects, which poolers refuse as well."""
+    """Whether the server accepts `CLIENT_CHECK` on connecting; poolers and Windows refuse it."""
     with suppress(FbsDbError, psycopg.Error), connected(where) as connection:
         row = connection.execute("select pg_backend_pid(), current_setting(%s, true)", (CLIENT_CHECK,)).fetchone()
         return row == (connection.info.backend_pid, "1s")
@@ -153,7 +153,7 @@ def looks_for_clients(where: str) -> bool:
 
 
 def no_connection(where: str, error: psycopg.Error) -> ConnectionFailed:
-    """What to say where psycopg could not connect."""
+    """The error for a connection that failed."""
     reason = " ".join(dict.fromkeys(line.strip() for line in str(error).splitlines() if line.strip()))
     hint = next((hint for pattern, hint in _CONNECT_HINTS if re.search(pattern, reason)), "")
     return ConnectionFailed(f"No connection to {shown(where)}: {reason}", hint=hint)
@@ -175,10 +175,10 @@ def check_server(connection: Connection | AsyncConnection) -> None:
 
 @contextmanager
 def lent(connection: Connection) -> Iterator[None]:
-    """A block in which a connection of the caller's is plain too.
+    """A block in which the caller's connection has the settings that our SQL relies on.
 
     Raises:
-        UsageError: its cursors take no %s.
+        UsageError: its cursors do not take %s for a parameter.
     """
     if issubclass(connection.cursor_factory, RawCursor):
         raise raw_cursors()
@@ -189,7 +189,7 @@ def lent(connection: Connection) -> Iterator[None]:
 
 
 def refuse_pipeline(connection: Connection[Any] | AsyncConnection[Any]) -> None:
-    """Refuse a connection on which no answer comes before the next statement is sent.
+    """Refuse a connection in pipeline mode: statements return nothing there until later ones are sent.
 
     Raises:
         UsageError: it is in pipeline mode.
@@ -197,25 +197,25 @@ def refuse_pipeline(connection: Connection[Any] | AsyncConnection[Any]) -> None:
     if connection.info.pipeline_status is not pq.PipelineStatus.OFF:
         raise UsageError(
             "The connection is in pipeline mode.",
-            hint="Call this before or after the block of its pipeline(), or pass another connection.",
+            hint="Call this outside the block of pipeline(), or pass another connection.",
         )
 
 
 def raw_cursors() -> UsageError:
-    """What to say of cursors that our statements do not fit."""
+    """The error for cursors that do not take our statements."""
     return UsageError(
-        "The connection's cursors take $1 for a parameter; FBS's statements have %s.",
+        "The cursors of the connection take $1 for a parameter; fbs-db's statements have %s.",
         hint="Pass a connection with another cursor_factory, or server_cursor_factory.",
     )
 
 
 @contextmanager
 def settings_kept(connection: Connection, names: Iterable[str], *, local: bool) -> Iterator[None]:
-    """A block after which the settings are what they were, whatever it sets.
+    """A block after which these settings are restored.
 
     Parameters:
-        names: those it sets.
-        local: whether to set them for the caller's transaction alone, as the block does.
+        names: the settings.
+        local: whether they are set for the caller's transaction alone.
     """
     query = "select " + ", ".join(f"coalesce(current_setting('{name}', true), '')" for name in names)
     with connection.cursor(row_factory=tuple_row) as cursor:
@@ -234,7 +234,7 @@ def settings_kept(connection: Connection, names: Iterable[str], *, local: bool) 
 
 @contextmanager
 def errors_of_server(connection: Connection) -> Iterator[None]:
-    """Errors of psycopg leave the block as our own, each with its cause."""
+    """A block that turns errors of psycopg into ours, each with its cause."""
     try:
         yield
     except psycopg.Error as error:
@@ -249,37 +249,37 @@ def errors_of_server(connection: Connection) -> Iterator[None]:
 
 
 def _hint(connection: Connection, error: psycopg.Error) -> str:
-    """The server's own hint; of a statement that ran out of time, what gives it more."""
+    """The server's hint; for a statement timeout, how to raise it."""
     if error.sqlstate == "57014" and "statement timeout" in str(error):
-        return f"Give it more time: alter role {connection.info.user} set statement_timeout = '1min';"
+        return f"Raise the limit: alter role {connection.info.user} set statement_timeout = '1min';"
     return error.diag.message_hint or ""
 
 
 def raise_if_lost(connection: Connection[Any] | AsyncConnection[Any], error: BaseException) -> None:
-    """Turn an error into `ConnectionLost` where the connection is gone."""
+    """Raise `ConnectionLost` if the connection broke."""
     if connection.closed or connection.broken:
         reason = " ".join(str(error).split())
         raise ConnectionLost(
             f"The connection broke: {reason}",
-            hint="What was not committed is undone. When the server is back, type the same again.",
+            hint="Work that was not committed is rolled back. When the server is back, type the same again.",
         ) from error
 
 
 def said_by(error: psycopg.Error) -> str:
-    """What the server said, in one line."""
+    """The server's message and detail, in one line."""
     parts = (error.diag.message_primary or str(error), error.diag.message_detail or "")
     return " ".join(" ".join(parts).split())
 
 
 def from_server(error: psycopg.Error, message: str = "", statement: str = "") -> FbsDbError | None:
-    """Our exception for an error of the server's that is nobody's bug; else None.
+    """Our error for an expected error of the server; None for any other.
 
-    What stays of the work that failed is not known here: whoever rolls back says so.
+    It does not say which work is committed: see `told_what_stays`.
 
     Parameters:
-        error: what psycopg raised.
-        message: what to say; by default the server's own words.
-        statement: what was sent, where that is known.
+        error: the error of psycopg.
+        message: the message; by default the server's.
+        statement: the statement, if it is known.
     """
     message = message or said_by(error)
     hint = wording.completed(error.diag.message_hint or "")
@@ -287,7 +287,7 @@ def from_server(error: psycopg.Error, message: str = "", statement: str = "") ->
     if sqlstate in ("55P03", "40P01"):
         return LockTimeout(
             message,
-            hint="Somebody holds what this changes. Try again later.",
+            hint="Another session uses a table that this changes. Try again later.",
             statement=statement or error.diag.context or "",
         )
     if sqlstate == "42501":
@@ -295,21 +295,23 @@ def from_server(error: psycopg.Error, message: str = "", statement: str = "") ->
     if sqlstate in _UNFIT_HINTS:
         return (UnreadableValue if sqlstate == "22021" else TargetError)(message, hint=_UNFIT_HINTS[sqlstate])
     if sqlstate.startswith("53"):
-        return ServerOutOfResources(message, hint=f"{hint} Make room, then type the same again.".strip())
+        return ServerOutOfResources(message, hint=f"{hint} Free some space, then type the same again.".strip())
     if sqlstate.startswith("FB"):
         return TargetError(message, hint=hint)
     return None
 
 
 def refuse_transaction_pooler(connection: Connection, hint: str) -> None:
-    """Refuse a connection whose session is not one server session, and say what to do instead.
+    """Refuse a connection through a pooler in transaction mode.
 
-    A pooler shows itself by a backend number that is not the server's. One that
-    pools sessions is fine. One that pools transactions gives the next one another
-    server session, or ours to the next client: a few clients bring that to light.
+    A pooler reports another process number than the server. In session mode it is accepted. In
+    transaction mode a few more clients get our server session, or we get another one.
+
+    Parameters:
+        hint: what to do instead.
 
     Raises:
-        PoolerRefused: the session is shared between clients.
+        PoolerRefused: clients share the server session.
     """
     server_pid = _server_pid(connection)
     if connection.info.backend_pid == server_pid:
@@ -338,6 +340,4 @@ def _server_pid(connection: Connection) -> int:
 
 
 def _pooler(hint: str) -> PoolerRefused:
-    return PoolerRefused(
-        "A pooler stands between here and PostgreSQL, and gives each transaction another server session.", hint=hint
-    )
+    return PoolerRefused("A pooler in front of PostgreSQL gives each transaction another server session.", hint=hint)

@@ -19,7 +19,7 @@ from typing import Any
 
 from psycopg import conninfo, pq
 
-from fbs_db.database.config import DEFAULT, Config, DatabaseConfig, parse
+from fbs_db.database.config import DEFAULT, Config, DatabaseConfig, parse, unknown_keys
 from fbs_db.errors import UsageError
 
 SOURCE = "FBS_DB in Django's settings"
@@ -41,14 +41,14 @@ def value_of(key: str) -> Any:
     if not isinstance(values, Mapping):
         raise UsageError(f"{SOURCE} is {values!r}.", hint=hint)
     if unknown := [f"{key}" for key in values if key not in _KEYS]:
-        raise UsageError(f"{SOURCE}: unknown key {', '.join(unknown)}.", hint=hint)
+        raise unknown_keys(SOURCE, unknown, hint)
     for flag in ("SIGNALS", "LATER_NAMES"):
         if not isinstance(values.get(flag), bool | None):
             raise UsageError(f"{SOURCE}: {flag} is {values[flag]!r}.", hint="Write True or False, or leave it out.")
     return values.get(key)
 
 
-def load() -> Config:
+def configuration() -> Config:
     """The configured databases, each as Django connects to it.
 
     The user table and the type of its key are those of AUTH_USER_MODEL.
@@ -75,7 +75,9 @@ def without_connections() -> Mapping[str, DatabaseConfig]:
     if tables is None or tables == {}:
         tables = {DEFAULT: {}}
     if not isinstance(tables, Mapping) or not all(isinstance(table, Mapping) for table in tables.values()):
-        raise UsageError(f"{SOURCE}: DATABASES is not a dictionary of dictionaries.", hint='Like {"default": {}}.')
+        raise UsageError(
+            f"{SOURCE}: DATABASES is not a dictionary of dictionaries.", hint='Write it like {"default": {}}.'
+        )
     if unknown := [f"{alias}" for alias in tables if alias not in settings.DATABASES]:
         raise UsageError(
             f"{SOURCE}: DATABASES names {', '.join(unknown)}, but Django's DATABASES does not.",
@@ -84,10 +86,7 @@ def without_connections() -> Mapping[str, DatabaseConfig]:
     lowered = {alias: {f"{key}".lower(): value for key, value in table.items()} for alias, table in tables.items()}
     ways = ("url", "env", "service")
     if unknown := [f"databases.{alias}.{way}" for alias, table in lowered.items() for way in ways if way in table]:
-        raise UsageError(
-            f"{SOURCE}: unknown key {', '.join(unknown)}.",
-            hint="FBS_DB names aliases. Django's DATABASES holds the way to connect.",
-        )
+        raise unknown_keys(SOURCE, unknown, "FBS_DB names aliases. Django's DATABASES holds the way to connect.")
     config = parse({"databases": {alias: {**table, "service": alias} for alias, table in lowered.items()}}, SOURCE)
     return {
         alias: replace(database, service=None, schema=database.schema or _schema_of(alias))
@@ -95,8 +94,8 @@ def without_connections() -> Mapping[str, DatabaseConfig]:
     }
 
 
-def load_in_command(directory: Path) -> Config:
-    """What `load` gives, in a process that is not the host's own, with DJANGO_SETTINGS_MODULE set.
+def configuration_from_command(directory: Path) -> Config:
+    """What `configuration` gives, in a process that is not the host's own, with DJANGO_SETTINGS_MODULE set.
 
     Parameters:
         directory: where the host's manage.py is.
@@ -122,14 +121,14 @@ def load_in_command(directory: Path) -> Config:
     for app in apps.get_app_configs():
         if app.name == _APP:  # without it HOSTS may name models of apps that are removed
             app.require_hosts()
-    return load()
+    return configuration()
 
 
 def connection_string(alias: str) -> str:
     """A connection string of libpq for the database that Django has under an alias.
 
     Raises:
-        UsageError: it is not PostgreSQL, or Django cannot connect to it.
+        UsageError: it is not PostgreSQL, or its settings are invalid.
     """
     from django.core.exceptions import ImproperlyConfigured
     from django.db import connections

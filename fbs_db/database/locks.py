@@ -27,8 +27,8 @@ _SHOWN = 3
 
 Answer = TypeVar("Answer")
 
-#: A server session (a) in words. What it runs, and since when, is told to its own role and to
-#: members of pg_read_all_stats.
+#: A server session (a) in words. Only its own role and members of pg_read_all_stats see its statement
+#: and its times.
 SESSION = """format(
     'process %s (%s)', a.pid,
     concat_ws(
@@ -92,7 +92,7 @@ order by h.holder
 _OF_SCHEMA = "locktype = 'advisory' and objsubid = 1 and granted and classid = {} and objid = {}"
 
 _READS = ["AccessShareLock", "RowShareLock"]
-#: What a statement asks for does not conflict with these; it does with all where none of them fits.
+#: Lock modes that do not conflict with a statement. A statement that is not listed conflicts with all modes.
 _HARMLESS = (
     (r"foreign key|create (constraint )?trigger|share row exclusive", _READS),
     (r"create (unique )?index(?! concurrently)", [*_READS, "ShareLock"]),
@@ -213,7 +213,7 @@ class Retries:
 
 
 def named(error: LockTimeout, connection: Connection[Any]) -> None:
-    """Let the error say who is in the way, where that can be found out by now."""
+    """Add to the error which session holds the lock, if it can still be found."""
     error.connection = error.connection or connection
     if error.statement is None:
         return
@@ -228,17 +228,16 @@ def named(error: LockTimeout, connection: Connection[Any]) -> None:
 
 
 def holders(connection: Connection[Any], statement: str) -> tuple[str, list[int]]:
-    """Who holds a lock on the tables that a statement names: in words, and the processes.
+    """The sessions that hold a lock on the tables that a statement names: in words, and their processes.
 
-    Where it names none, that is any table of FBS, or one at which those point.
-    Looked up after the statement gave up, on the same connection: that needs no second one,
-    which a pooler might refuse, and no right to see what others run. Whoever has let go by
-    then is not found.
+    If it names no table, those with a lock on any table of FBS, or on one that these reference.
+    They are looked up on the same connection, after the statement failed: a pooler might refuse a
+    second connection. A session that has released its lock by then is not found.
     """
     if connection.closed or connection.info.transaction_status is pq.TransactionStatus.INERROR:
         return "", []
     harmless = next((modes for pattern, modes in _HARMLESS if re.search(pattern, statement, re.IGNORECASE)), [""])
-    # As the context of a function's error has it.
+    # The context of an error quotes the statement of a function.
     plain = re.sub(r'(?s)SQL statement "(.*?)"(?=\nPL/pgSQL|$)', r"\1", statement)
     words = [word.strip('"').replace('""', '"') for word in re.findall(r'\w+|"(?:[^"]|"")+"', plain)]
     try:

@@ -1,4 +1,4 @@
-"""What the project says of its databases, and where it says so."""
+"""The configuration of the project, and where it is found."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from fbs_db.database.config import DEFAULT, Config, DatabaseConfig, parse
 from fbs_db.errors import UsageError
 
 FILE_NAME = "fbs-db.toml"
-#: Asked first where a host's process knows its databases better than a file does.
+#: Gives the configuration in a host's own process, where it overrides the files.
 provider: Callable[[], Config] | None = None
 
 
-def read(directory: Path | None = None) -> Config:
-    """What the project says of its databases; one that holds all where it says nothing.
+def configuration(directory: Path | None = None) -> Config:
+    """The configuration of the project; by default one database that holds all components.
 
     Parameters:
-        directory: where its files are; by default the current directory.
+        directory: the directory of its files; by default the current one.
 
     Raises:
-        UsageError: what it says is not to be read, or not to be understood.
+        UsageError: a file cannot be read, or the configuration is invalid.
     """
     if provider is not None:
         return provider()
@@ -41,34 +41,36 @@ def read(directory: Path | None = None) -> Config:
     if os.environ.get("DJANGO_SETTINGS_MODULE"):
         if find_spec("django") is None:
             raise UsageError(
-                "DJANGO_SETTINGS_MODULE is set, and Django is not installed.",
+                "DJANGO_SETTINGS_MODULE is set, but Django is not installed.",
                 hint="Type: pip install 'fbs-db[django]'  Or unset the variable.",
             )
-        return django_settings.load_in_command(directory)
+        return django_settings.configuration_from_command(directory)
     return Config()
 
 
 def of_lent_connection() -> DatabaseConfig:
-    """What holds for a connection, or a connection string, that is the caller's own."""
-    return read().databases.get(DEFAULT, DatabaseConfig())
+    """The configuration that applies to a connection, or a connection string, of the caller's."""
+    return configuration().databases.get(DEFAULT, DatabaseConfig())
 
 
 def rewrite_components(component: str, source: str, target: str, directory: Path | None = None) -> None:
-    """Place a component in another database, in the file that the project keeps.
+    """Place a component in another database, in the project's file.
 
-    Comments and order stay; the file is replaced at once, or not at all.
+    Comments and order stay. The file is replaced in one step.
 
     Parameters:
-        component: what moves.
+        component: the component.
         source: name of the database that holds it.
-        target: name of the database that is to hold it.
-        directory: where the file is; by default the current directory.
+        target: name of the database that will hold it.
+        directory: the directory of the file; by default the current one.
     """
     import tomlkit
 
     directory = directory or Path.cwd()
     own = directory / FILE_NAME
-    path = (own if own.exists() else directory / "pyproject.toml").resolve()  # what a link leads to is replaced
+    path = (
+        own if own.exists() else directory / "pyproject.toml"
+    ).resolve()  # of a symbolic link its target is replaced
     document: Any = tomlkit.parse(path.read_bytes().decode())
     said = document if own.exists() else document["tool"]["fbs-db"]
     if component in (listed := said["databases"].get(source, {}).get("components", [])):
@@ -90,4 +92,4 @@ def _toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"{path} cannot be read: {error}", hint="Correct it, or move it away.") from error
+        raise UsageError(f"{path} cannot be read: {error}", hint="Correct or remove it.") from error

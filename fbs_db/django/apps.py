@@ -21,7 +21,7 @@ class FbsDbConfig(AppConfig):  # type: ignore[misc]
     verbose_name = "FBS's database"
 
     def ready(self) -> None:
-        project.provider = django_settings.load
+        project.provider = django_settings.configuration
         put_first(router)
         receivers.install()
         pre_migrate.connect(install.before_migrations, sender=self)

@@ -70,7 +70,7 @@ _SEVERITIES: dict[str, tuple[str, Callable[..., CheckMessage]]] = {
 def settings(app_configs: Any, **_: Any) -> list[CheckMessage]:
     """Errors in FBS_DB, and settings and receivers that work against the database."""
     try:
-        config, hosts = django_settings.load(), host_models()
+        config, hosts = django_settings.configuration(), host_models()
     except UsageError as error:
         return [Error(error.message, hint=error.hint, id="fbs_db.E001")]
     messages: list[CheckMessage] = [
@@ -106,7 +106,7 @@ def databases(app_configs: Any, databases: Sequence[str] | None = None, **_: Any
     if is_migrating():
         return []  # errors would stop the command that repairs them
     try:
-        config = django_settings.load()
+        config = django_settings.configuration()
         host_models()
     except UsageError as error:
         # The other check reports it too, unless only checks of databases are run.

@@ -106,7 +106,7 @@ def config_of(alias: str) -> DatabaseConfig | None:
     """
     try:
         host_models()
-        return django_settings.load().databases.get(alias)
+        return django_settings.configuration().databases.get(alias)
     except UsageError as error:  # with the id of the check, which may not have run
         raise CommandError(f"(fbs_db.E001) {error}", returncode=error.exit_code) from error
 

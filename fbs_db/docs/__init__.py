@@ -1,7 +1,7 @@
-"""The schema reference: what a database has of FBS, as Markdown, as a picture, as a page.
+"""The schema reference of a database: as Markdown, as a diagram and as an HTML page.
 
-`model` reads the catalog; `words` says what happens on a deletion; `markdown`, `diagram`
-and `page` write what they are given, and ask the database nothing.
+`model` reads the catalogs. `words` describes deletions in sentences. `markdown`, `diagram` and
+`page` write a reference that was read, and need no database.
 """
 
 from __future__ import annotations
@@ -12,42 +12,42 @@ from pathlib import Path
 
 from fbs_db.database.session import Database, open_session
 from fbs_db.docs.diagram import draw
-from fbs_db.docs.markdown import write as as_markdown
-from fbs_db.docs.model import Reference, read
-from fbs_db.docs.page import write as as_page
+from fbs_db.docs.markdown import as_markdown
+from fbs_db.docs.model import Reference, read_reference
+from fbs_db.docs.page import as_page
 from fbs_db.errors import UsageError
 
-__all__ = ["Reference", "html_page", "in_repository", "read", "write_docs"]
+__all__ = ["Reference", "html_page", "in_repository", "read_reference", "write_docs"]
 
 
 def html_page(database: Database = None, *, schema: str | None = None, directory: Path | None = None) -> str:
-    """The reference of a database as one HTML page that needs nothing beside it.
+    """The reference of a database as one HTML page without any further files.
 
     Parameters:
         database, schema, directory: as for `fbs_db.migrate`; no server is created.
 
     Raises:
-        TargetError: FBS is not installed there, or may not be read.
+        TargetError: FBS is not installed there, or the role may not read it.
     """
     with open_session(database, schema, application="fbs-db docs") as session:
-        return as_page(read(session, directory))
+        return as_page(read_reference(session, directory))
 
 
 def write_docs(
     file: Path | str, database: Database = None, *, schema: str | None = None, directory: Path | None = None
 ) -> Path:
-    """Write the page that `html_page` gives to a file; one that is there is replaced.
+    """Write the page of `html_page` to a file, replacing one that is there.
 
     Parameters:
-        file: where to.
+        file: path of the file.
         database, schema, directory: as for `fbs_db.migrate`; no server is created.
 
     Returns:
         The file.
 
     Raises:
-        UsageError: there can be no such file: it is a directory, or in none, or not to be written.
-        TargetError: FBS is not installed there, or may not be read.
+        UsageError: the file is a directory, its directory does not exist, or it cannot be written.
+        TargetError: FBS is not installed there, or the role may not read it.
     """
     path = Path(file)
     check_writable(path)
@@ -60,17 +60,17 @@ def write_docs(
 
 
 def in_repository(database: Database) -> dict[str, str]:
-    """What lies in ``sql/``: name and text of ``README.md`` and ``schema.svg``."""
+    """The generated pages of ``sql/``: name and text of ``README.md`` and ``schema.svg``."""
     with open_session(database, None) as session:
-        whole = read(session)
+        whole = read_reference(session)
     return {"README.md": as_markdown(whole), "schema.svg": draw(whole)}
 
 
 def check_writable(path: Path) -> None:
-    """Refuse a file that cannot be, before the database is asked.
+    """Refuse a file that cannot be written, before the database is read.
 
     Raises:
-        UsageError: so it is.
+        UsageError: it is a directory, its directory does not exist, or it cannot be written.
     """
     if "\0" in str(path):
         raise UsageError("The name of a file holds no NUL character.")

@@ -1,4 +1,4 @@
-"""The picture of the whole: every table in the box of its component, as SVG."""
+"""The diagram of all tables, by component, as SVG."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from fbs_db.docs.layout import (
 from fbs_db.docs.model import Reference
 from fbs_db.docs.routing import PITCH, Cell, Way
 
-#: A colour each component, dark enough for white letters on it.
+#: The colours of the components, dark enough for white text.
 COLORS = (
     "#475569", "#b45309", "#15803d", "#1d4ed8", "#7e22ce", "#be123c",
     "#0f766e", "#4338ca", "#0e7490", "#a21caf", "#4d7c0f", "#9a3412",
@@ -44,22 +44,22 @@ _ARROW = 7
 
 
 def color(index: int) -> str:
-    """The colour of a component by its place."""
+    """The colour of a component by its number."""
     return COLORS[index % len(COLORS)]
 
 
 def mixed(one: str, other: str, share: float) -> str:
-    """A colour between two, with a share of the first."""
+    """A mixture of two colours, with a share of the first."""
     pairs = [(int(one[at : at + 2], 16), int(other[at : at + 2], 16)) for at in (1, 3, 5)]
     return "#" + "".join(f"{round(a * share + b * (1 - share)):02x}" for a, b in pairs)
 
 
 def draw(reference: Reference, *, links: bool = False) -> str:
-    """The picture as SVG; it looks right on light and dark ground.
+    """The diagram as SVG, for light and dark backgrounds.
 
     Parameters:
-        reference: what there is.
-        links: whether each table leads to ``#`` and its name, as on a page of which it is part.
+        reference: the tables.
+        links: whether each table links to ``#`` and its name, for a page that contains the diagram.
     """
     picture = arrange(reference)
     body = [*_legend(reference, picture), *_lane(reference, picture)]
@@ -103,7 +103,7 @@ def _style(picture: Picture) -> str:
         "@media (prefers-color-scheme: dark) {",
         *_colors(_DARK, used, dark=True),
         "}",
-        # On paper it is light, whatever the screen is.
+        # Print on white, whatever the screen shows.
         "@media print {",
         *_colors(_LIGHT, used, dark=False),
         "}",
@@ -143,14 +143,17 @@ def _legend(reference: Reference, picture: Picture) -> Iterator[str]:
     yield f'<text class="dim" x="{MARGIN}" y="102" xml:space="preserve">{marks}</text>'
     x = picture.lane_x + LANE + MARGIN
     for row, (style, text) in enumerate(
-        (("", "the row goes with the one it points at"), (" d", "the column is emptied when that one goes"))
+        (
+            ("", "the row is deleted with the one it refers to"),
+            (" d", "the column becomes NULL when that one is deleted"),
+        )
     ):
         y = 44 + 29 * row
         yield f'<path class="w u{style}" d="M{x},{y} H{x + 46}"/>'
         yield _arrow((x + 56, y), (1, 0), "u")
         yield f'<text class="s" x="{x + 70}" y="{y + 5}">{text}</text>'
     yield f'<circle class="a u" cx="{x + 28}" cy="102" r="3.5"/>'
-    yield f'<text class="s" x="{x + 70}" y="107">lines join; where there is no dot, they only cross</text>'
+    yield f'<text class="s" x="{x + 70}" y="107">a dot: lines join; without one they only cross</text>'
 
 
 def _lane(reference: Reference, picture: Picture) -> Iterator[str]:
@@ -233,7 +236,7 @@ def _way(way: Way, panel: Panel, picture: Picture) -> Iterator[str]:
 
 
 def _rounded(points: list[tuple[int, int]]) -> str:
-    """A path through points, its corners rounded."""
+    """A path through points, with rounded corners."""
     straight = [points[0]]
     for before, point, after in zip(points, points[1:], points[2:], strict=False):
         if point != before and not (before[0] == point[0] == after[0] or before[1] == point[1] == after[1]):

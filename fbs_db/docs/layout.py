@@ -1,4 +1,4 @@
-"""Where each box of the picture stands: components left and right of the users' lane, tables in two columns."""
+"""The layout of the diagram: components left and right of the users' lane, their tables in two columns."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fbs_db.docs.model import Component, Reference, Table
 from fbs_db.docs.routing import PITCH, Line, Port, Way, route
 
 HEAD, ROW = 30, 20
-#: Widths of a character at the sizes used, as the widest of the usual fonts have them.
+#: Widths of a character at the sizes used, in the widest of the usual fonts.
 MONO, SMALL, SANS = 7.4, 6.2, 6.7
 MARGIN, LANE, BESIDE_LANE = 30, 120, 30
 SIDE = 640
@@ -21,7 +21,7 @@ _EDGE, _MIDDLE, _APART = 40, 70, 40
 
 @dataclass
 class Box:
-    """A table: what of it is shown, and where."""
+    """A table: the columns that are shown, and its position."""
 
     table: Table
     width: int
@@ -34,7 +34,7 @@ class Box:
         self.height = HEAD + ROW * len(self.rows) + (ROW if self.more else 0)
 
     def row_at(self, column: str) -> int:
-        """The middle of a column's row; of the head for one that is not shown."""
+        """The middle of a column's row, or of the head for a column that is not shown."""
         return self.y + (HEAD + ROW * self.rows.index(column) + ROW // 2 if column in self.rows else HEAD // 2)
 
 
@@ -60,7 +60,7 @@ class Panel:
 
 @dataclass
 class Picture:
-    """All of it, laid out."""
+    """The whole diagram, laid out."""
 
     panels: list[Panel]
     width: int
@@ -69,7 +69,7 @@ class Picture:
 
 
 def arrange(reference: Reference) -> Picture:
-    """Place every component that has tables, and find the ways of all lines."""
+    """Lay out every component that has tables, and route all lines."""
     with_tables = [component for component in reference.components if component.tables]
     colors = {component.name: index for index, component in enumerate(reference.components)}
     said = {component.name: _wrapped(component.description) for component in with_tables}
@@ -85,7 +85,7 @@ def arrange(reference: Reference) -> Picture:
         name, on_left = component.name, index in left
         x = MARGIN if on_left else lane_x + LANE + BESIDE_LANE
         columns = stacks[name] if on_left else stacks[name][::-1]
-        boxes = _place(columns, x, below[on_left] + _head(said[name]))
+        boxes = _positioned(columns, x, below[on_left] + _head(said[name]))
         panel = Panel(component, colors[name], x, below[on_left], said[name], boxes, [], heights[name], on_left)
         panel.ways = _ways(panel)
         panels.append(panel)
@@ -110,23 +110,23 @@ def _height(column: Sequence[Box]) -> int:
 
 
 def _stacks(component: Component) -> list[list[Box]]:
-    """A component's tables in one column, or in the two that make for short lines."""
+    """A component's tables in one column, or in the two columns with the shortest lines."""
     longest = max(_width(table) for table in component.tables)
     width = max(NARROWEST, -(-int(longest) // (2 * PITCH)) * 2 * PITCH)
     boxes = [Box(table, width) for table in component.tables]
     if len(boxes) == 1 or 2 * width + 2 * _EDGE + _MIDDLE > SIDE:
         return [boxes]
-    place = [(index % 2, index // 2) for index in range(len(boxes))]
-    best = _strain(boxes, place)
+    slots = [(index % 2, index // 2) for index in range(len(boxes))]
+    best = _strain(boxes, slots)
     improved = True
     while improved:
         improved = False
-        for other in _neighbours(place):
+        for other in _neighbours(slots):
             strain = _strain(boxes, other)
             if strain < best:
-                place, best, improved = other, strain, True
+                slots, best, improved = other, strain, True
                 break
-    return _columns(boxes, place)
+    return _columns(boxes, slots)
 
 
 def _width(table: Table) -> float:
@@ -135,29 +135,29 @@ def _width(table: Table) -> float:
     return max(len(table.name) * MONO + 20, *rows, 0)
 
 
-def _columns(boxes: Sequence[Box], place: Sequence[tuple[int, int]]) -> list[list[Box]]:
-    order = sorted(range(len(boxes)), key=lambda index: (place[index], index))
-    return [[boxes[index] for index in order if place[index][0] == side] for side in (0, 1)]
+def _columns(boxes: Sequence[Box], slots: Sequence[tuple[int, int]]) -> list[list[Box]]:
+    order = sorted(range(len(boxes)), key=lambda index: (slots[index], index))
+    return [[boxes[index] for index in order if slots[index][0] == side] for side in (0, 1)]
 
 
-def _neighbours(place: list[tuple[int, int]]) -> list[list[tuple[int, int]]]:
-    """Placings that differ by two tables exchanged, or by one moved."""
+def _neighbours(slots: list[tuple[int, int]]) -> list[list[tuple[int, int]]]:
+    """The arrangements in which two tables are exchanged, or one is in another slot."""
     found = []
-    for one in range(len(place)):
+    for one in range(len(slots)):
         for other in range(one):
-            swapped = list(place)
+            swapped = list(slots)
             swapped[one], swapped[other] = swapped[other], swapped[one]
             found.append(swapped)
         for side in (0, 1):
-            for level in range(len(place)):
-                if place[one] != (side, level):
-                    found.append([*place[:one], (side, level), *place[one + 1 :]])
+            for level in range(len(slots)):
+                if slots[one] != (side, level):
+                    found.append([*slots[:one], (side, level), *slots[one + 1 :]])
     return found
 
 
-def _strain(boxes: Sequence[Box], place: Sequence[tuple[int, int]]) -> float:
-    """How bad a placing is: long lines, and columns of unequal height."""
-    columns = _columns(boxes, place)
+def _strain(boxes: Sequence[Box], slots: Sequence[tuple[int, int]]) -> float:
+    """The cost of an arrangement: long lines, and columns of unequal height."""
+    columns = _columns(boxes, slots)
     at: dict[str, tuple[int, int]] = {}
     for side, column in enumerate(columns):
         y = 0
@@ -170,16 +170,16 @@ def _strain(boxes: Sequence[Box], place: Sequence[tuple[int, int]]) -> float:
         for link in box.table.links:
             if link.target in at and link.target != box.table.name:
                 target_side, target_y = at[link.target]
-                # Within a column a line has to go round; to the other it is nearest at the same height.
+                # Within a column a line goes round the boxes; between columns it is shortest at the same height.
                 cost += abs(y - target_y) + (40 if side == target_side else 0)
-        # The left column is the one far from the lane; those of the right side are turned around.
+        # The left column is far from the lane; on the right side the columns are exchanged later.
         cost += 60 * len(box.table.users) * (side == 0)
-    read = [(level, side) for side, level in place]
-    return cost + 4 * sum(read[one] < read[other] for one in range(len(read)) for other in range(one))
+    order = [(level, side) for side, level in slots]
+    return cost + 4 * sum(order[one] < order[other] for one in range(len(order)) for other in range(one))
 
 
 def _half(heights: Sequence[int]) -> set[int]:
-    """Which of the heights together come nearest to half of all; the first is one of them."""
+    """The heights whose sum is nearest to half of all; the first is one of them."""
     sums: dict[int, tuple[int, ...]] = {heights[0]: (0,)} if heights else {}
     for index, height in list(enumerate(heights))[1:]:
         for total, chosen in list(sums.items()):
@@ -187,8 +187,8 @@ def _half(heights: Sequence[int]) -> set[int]:
     return set(min(sums.items(), key=lambda item: (abs(2 * item[0] - sum(heights)), item[1]))[1]) if sums else set()
 
 
-def _place(stacks: list[list[Box]], x: int, y: int) -> list[Box]:
-    """Give the boxes of a panel their places."""
+def _positioned(stacks: list[list[Box]], x: int, y: int) -> list[Box]:
+    """Set the positions of a panel's boxes."""
     if len(stacks) == 1:
         starts = [x + (SIDE - stacks[0][0].width) // 2 // PITCH * PITCH]
     else:
@@ -204,7 +204,7 @@ def _place(stacks: list[list[Box]], x: int, y: int) -> list[Box]:
 
 
 def _ways(panel: Panel) -> list[Way]:
-    """The lines of a panel: its foreign keys, and what leads to the users' lane."""
+    """The lines of a panel: its foreign keys, and its user keys to the users' lane."""
     boxes = {box.table.name: box for box in panel.boxes}
     blocked = {
         (x, y)

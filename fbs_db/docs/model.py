@@ -18,13 +18,13 @@ from fbs_db.errors import TargetError
 from fbs_db.reports import Column
 from fbs_db.wording import command
 
-#: Where an object belongs that no file creates.
+#: The component of objects that no file creates.
 ELSEWHERE = "other"
 
-#: What components hold whose first file does not say it.
+#: Descriptions of the components whose first file has none.
 _HOLDS = {
     "base": "The history of applied files, settings, ties to the host's users and records, clean-up, checks.",
-    ELSEWHERE: "What none of FBS's files makes, though its name begins with fbs_.",
+    ELSEWHERE: "Objects that no migration creates, though their names begin with fbs_.",
 }
 
 _SHORT_TYPES = (
@@ -42,8 +42,8 @@ class Link:
     Attributes:
         table: the table that has it.
         columns: its columns.
-        target: the table it points at; with its schema where that is another one.
-        target_columns: the columns it points at.
+        target: the table it refers to; with its schema where that is another one.
+        target_columns: the columns it refers to.
         on_delete: ``cascade``, ``set null``, ``set default``, ``restrict`` or ``no action``.
     """
 
@@ -59,9 +59,9 @@ class UserLink:
     """A column that holds the key of one of the host's users.
 
     Attributes:
-        table, column: which.
+        table, column: their names.
         on_delete: ``cascade`` or ``set null``.
-        user_table: the host's table it is tied to; empty while it is not.
+        user_table: the host's table it is tied to; empty text while it is tied to none.
     """
 
     table: str
@@ -72,7 +72,7 @@ class UserLink:
 
 @dataclass(frozen=True)
 class Rule:
-    """What is done with rows about a host's record when that goes."""
+    """The clean-up of rows about a host row that is deleted."""
 
     name: str
     table: str
@@ -82,7 +82,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Setting:
-    """What can be adjusted: name, present value, what it may be, what it does."""
+    """A setting: name, value, allowed values, effect."""
 
     name: str
     value: str | None
@@ -92,19 +92,19 @@ class Setting:
 
 @dataclass(frozen=True)
 class Table:
-    """A table with all that hangs on it.
+    """A table with its keys, rules, indexes and triggers.
 
     Attributes:
-        name, comment: its name, and what it holds.
+        name, comment: its name and description.
         columns: in their order.
-        primary_key: its columns; empty where there is none.
+        primary_key: its columns; () where there is none.
         unique: the columns of each further unique set.
-        checks: the conditions that rows must meet.
-        links: its foreign keys, those of user columns apart.
-        linked_from: the foreign keys that point at it.
+        checks: the conditions of its check constraints.
+        links: its foreign keys, without those of user columns.
+        linked_from: the foreign keys that refer to it.
         users: its columns that hold a user's key.
-        rules: what is done with its rows when a host's record goes.
-        indexes, triggers: name and definition of each; indexes that a key implies are left out.
+        rules: the clean-up of its rows when a host row is deleted.
+        indexes, triggers: name and definition of each; indexes of keys are left out.
     """
 
     name: str
@@ -121,7 +121,7 @@ class Table:
     triggers: tuple[tuple[str, str], ...] = ()
 
     def marks(self, column: str) -> tuple[str, ...]:
-        """What keys a column is part of: ``PK``, ``FK``, ``user``, ``U`` (unique)."""
+        """The keys that a column is part of: ``PK``, ``FK``, ``user``, ``U`` (unique)."""
         found = (
             ("PK", column in self.primary_key),
             ("FK", any(column in link.columns for link in self.links)),
@@ -133,7 +133,7 @@ class Table:
 
 @dataclass(frozen=True)
 class View:
-    """A view: name, what it shows, and its columns."""
+    """A view: name, description and columns."""
 
     name: str
     comment: str
@@ -145,10 +145,10 @@ class Function:
     """A function or procedure.
 
     Attributes:
-        name: its name; several may bear one.
-        arguments: as they are declared, with defaults.
-        result: what it returns; empty for a procedure.
-        comment: what it does.
+        name: its name; several functions may share it.
+        arguments: its parameters as declared, with defaults.
+        result: its return type; empty text for a procedure.
+        comment: its description.
     """
 
     name: str
@@ -167,8 +167,8 @@ class Component:
 
     Attributes:
         name: such as ``workflow``.
-        files: each of its files, without ending, and what the file's first lines say it holds.
-        tables, views, functions: in the order in which the files make them.
+        files: id and description of each of its files.
+        tables, views, functions: in the order in which the files create them.
     """
 
     name: str
@@ -179,7 +179,7 @@ class Component:
 
     @property
     def description(self) -> str:
-        """What it holds, in a sentence."""
+        """Its description, in a sentence."""
         if self.name in _HOLDS:
             return _HOLDS[self.name]
         return self.files[0][1].partition(". ")[0].rstrip(".") + "."
@@ -187,15 +187,15 @@ class Component:
 
 @dataclass(frozen=True)
 class Reference:
-    """All of FBS that a database has.
+    """FBS as it is installed in a database.
 
     Attributes:
-        schema: where.
+        schema: the schema it is in.
         components: in the order of the files.
         domains: name, type and comment of each.
-        rules: what is done when a host's record goes; the host's own rules too.
-        settings: what can be adjusted.
-        current: the last file that is applied.
+        rules: the clean-up rules, the host's own included.
+        settings: all settings.
+        current: the last applied file.
     """
 
     schema: str
@@ -216,7 +216,7 @@ class Reference:
 
 @dataclass
 class _Parts:
-    """What belongs to each table, by its name."""
+    """The parts of each table, by the table's name."""
 
     columns: dict[str, list[Column]] = field(default_factory=lambda: defaultdict(list))
     keys: dict[str, list[tuple[str, ...]]] = field(default_factory=lambda: defaultdict(list))
@@ -230,15 +230,16 @@ class _Parts:
     triggers: dict[str, list[tuple[str, str]]] = field(default_factory=lambda: defaultdict(list))
 
 
-def read(session: Session, directory: Path | None = None) -> Reference:
-    """All of FBS in a session's schema: whatever there bears a name that begins with ``fbs_``.
+def read_reference(session: Session, directory: Path | None = None) -> Reference:
+    """Read FBS in a session's schema: every object whose name begins with ``fbs_``.
 
     Parameters:
-        at: where to look.
-        directory: the SQL files, which say what belongs to which component.
+        session: an open session.
+        directory: the SQL files, which assign the objects to components.
 
     Raises:
-        TargetError: there is nothing, or it may not be read.
+        TargetError: FBS is not installed there.
+        FbsDbError: the role may not read ``fbs_migrations``.
     """
     with _one_snapshot(session):
         relations = session.select(queries.RELATIONS, session.schema)
@@ -272,8 +273,8 @@ def read(session: Session, directory: Path | None = None) -> Reference:
     )
 
 
-def says(sql: str) -> str:
-    """What the first lines of an SQL file say it holds, as sentences."""
+def description(sql: str) -> str:
+    """The description in the first lines of an SQL file, as sentences."""
     lines = []
     for line in sql.splitlines():
         text = line.removeprefix("--").strip()
@@ -286,7 +287,7 @@ def says(sql: str) -> str:
 
 @contextmanager
 def _one_snapshot(session: Session) -> Iterator[None]:
-    """FBS's own names are given without schema; whoever lent the connection finds it as it was."""
+    """A read-only block with one snapshot, in which PostgreSQL leaves out the schema of FBS's names."""
     idle = session.connection.info.transaction_status is pq.TransactionStatus.IDLE
     with session.connection.transaction(force_rollback=True):
         if idle:
@@ -303,7 +304,7 @@ def _parts(session: Session) -> _Parts:
         for row in session.select(queries.USERS):
             parts.users[row[0]].append(UserLink(*row))
     if session.may("select", "fbs_cleanup_rules"):
-        for row in session.select(queries.RULES_OF_HOSTS):
+        for row in session.select(queries.RULES):
             parts.rules[row[1]].append(Rule(*row))
     for table, kind, columns, target, target_columns, on_delete, definition, ours in session.select(
         queries.CONSTRAINTS, session.schema
@@ -351,7 +352,7 @@ def _components(
     home: dict[tuple[str, str], str] = {}
     said: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for file in files.load(directory):
-        said[file.component].append((file.id, says(file.sql)))
+        said[file.component].append((file.id, description(file.sql)))
         for kind, name in file.creates:
             home.setdefault((_kind(kind), name), file.component)
     made = list(home)
@@ -359,7 +360,7 @@ def _components(
     def part(kind: str, name: str) -> str:
         return home.get((kind, name), ELSEWHERE)
 
-    def place(kind: str, name: str) -> tuple[int, str]:
+    def order(kind: str, name: str) -> tuple[int, str]:
         return (made.index((kind, name)) if (kind, name) in home else len(made), name)
 
     found = []
@@ -368,12 +369,12 @@ def _components(
             name,
             tuple(said[name]),
             tuple(
-                tables[key] for key in sorted(tables, key=lambda key: place("table", key)) if part("table", key) == name
+                tables[key] for key in sorted(tables, key=lambda key: order("table", key)) if part("table", key) == name
             ),
-            tuple(views[key] for key in sorted(views, key=lambda key: place("view", key)) if part("view", key) == name),
+            tuple(views[key] for key in sorted(views, key=lambda key: order("view", key)) if part("view", key) == name),
             tuple(
                 function
-                for function in sorted(functions, key=lambda one: (*place("function", one.name), one.arguments))
+                for function in sorted(functions, key=lambda one: (*order("function", one.name), one.arguments))
                 if part("function", function.name) == name
             ),
         )
@@ -393,19 +394,19 @@ def _short(type_: str) -> str:
 
 
 def _lowered(declaration: str) -> str:
-    """Arguments or result of a function, written as FBS's files write them."""
+    """Parameters or return type of a function, in the style of FBS's files."""
     text = re.sub(r"('(?:[^']|'')*'|NULL)::[a-z ]+(\[\])?", lambda found: found[1].replace("NULL", "null"), declaration)
     text = re.sub(r"^TABLE\(", "table (", text)
     return _short(re.sub(r"\b(DEFAULT|SETOF|VARIADIC|OUT|INOUT)\b", lambda found: found[0].lower(), text))
 
 
 def _condition(definition: str) -> str:
-    """What a check demands, near to how one would write it."""
+    """The condition of a check constraint, without what PostgreSQL adds."""
     text = re.sub(r"^CHECK \((.*)\)( NOT VALID)?$", r"\1", definition, flags=re.DOTALL)
     text = re.sub(r"('(?:[^']|'')*')::text\b", r"\1", text)
     return re.sub(r" = ANY \(ARRAY\[([^\]]*)\]\)", r" in (\1)", text)
 
 
 def _plain(default: str) -> str:
-    """A default without the type that PostgreSQL adds to it."""
+    """A default without the cast that PostgreSQL adds."""
     return re.sub(r"^('(?:[^']|'')*'|NULL)::[a-z_\" ]+(\(\d+\))?(\[\])?$", r"\1", default)

@@ -1,4 +1,4 @@
-"""The reference as one HTML page that needs nothing beside it."""
+"""The reference as one HTML page without any further files."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from fbs_db.docs import words
 from fbs_db.docs.diagram import color, draw, mixed
 from fbs_db.docs.model import Component, Function, Reference, Table, View
 from fbs_db.reports import Column
+from fbs_db.wording import counted
 
 _HERE = Path(__file__).parent
 
 
 class _Page:
-    """What is needed while a page is written: which names lead where."""
+    """The anchors of a page, by the objects and by the names they belong to."""
 
     def __init__(self, reference: Reference) -> None:
         self.reference = reference
-        self.places: dict[Table | View | Function, str] = {}
+        self.anchors: dict[Table | View | Function, str] = {}
         self.known: dict[str, str] = {}
         kinds: list[tuple[str, Callable[[Component], Iterable[Table | View | Function]]]] = [
             ("table", lambda component: component.tables),
@@ -35,21 +36,21 @@ class _Page:
                     self._give(one)
 
     def _give(self, one: Table | View | Function) -> None:
-        """Each its own place: functions may share a name, with one another or with a table."""
-        count = 1 + sum(other.name == one.name for other in self.places)
-        place = one.name if count == 1 else f"{one.name}-{count}"
-        self.places[one] = place
-        self.known.setdefault(one.name, place)
+        """Give each an anchor of its own: a function may share its name with another or with a table."""
+        count = 1 + sum(other.name == one.name for other in self.anchors)
+        anchor = one.name if count == 1 else f"{one.name}-{count}"
+        self.anchors[one] = anchor
+        self.known.setdefault(one.name, anchor)
 
-    def place(self, one: Table | View | Function) -> str:
-        return self.places[one]
+    def anchor(self, one: Table | View | Function) -> str:
+        return self.anchors[one]
 
     def text(self, text: str) -> str:
-        """Plain text as HTML, in which known names lead to what they name."""
+        """Plain text as HTML, with known names as links."""
         return re.sub(r"\bfbs_\w+\b", lambda found: self.link(found[0], found[0]), escape(text))
 
     def sentence(self, text: str) -> str:
-        """A sentence of ours, with names in backticks."""
+        """A sentence of `words`, whose names are in backticks."""
         pieces = re.split(r"`([^`]+)`", text)
         return "".join(
             f"<code>{self.link(piece, escape(piece))}</code>" if index % 2 else self.text(piece)
@@ -60,7 +61,7 @@ class _Page:
         return f'<a href="#{escape(self.known[name])}">{shown}</a>' if name in self.known else shown
 
 
-def write(reference: Reference) -> str:
+def as_page(reference: Reference) -> str:
     """The whole reference as one HTML page."""
     page = _Page(reference)
     script = (_HERE / "page.js").read_text(encoding="utf-8")
@@ -72,7 +73,7 @@ def write(reference: Reference) -> str:
         '<html lang="en">',
         "<head>",
         '<meta charset="utf-8">',
-        # Nothing is fetched, and no script runs but the one below.
+        # The page fetches nothing and runs no script but the one below.
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '
         f"style-src 'unsafe-inline'; script-src 'sha256-{digest}'\">",
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
@@ -110,13 +111,13 @@ def _aside(page: _Page) -> Iterator[str]:
         yield from _nav(page, component.tables)
         for found, what in ((component.views, "view"), (component.functions, "function")):
             if found:
-                yield f"<details><summary>{words.counted(len(found), what)}</summary>"
+                yield f"<details><summary>{counted(len(found), what)}</summary>"
                 yield from _nav(page, found)
                 yield "</details>"
         yield "</li>"
-    for place, title, there in _further(page.reference):
+    for anchor, title, there in _further(page.reference):
         if there:
-            yield f'<li data-apart><a class="part" href="#{place}">{title}</a></li>'
+            yield f'<li data-apart><a class="part" href="#{anchor}">{title}</a></li>'
     yield "</ul></nav>"
     yield "</aside>"
 
@@ -124,8 +125,8 @@ def _aside(page: _Page) -> Iterator[str]:
 def _nav(page: _Page, found: Iterable[Table | View | Function]) -> Iterator[str]:
     yield "<ul>"
     for one in found:
-        place = escape(page.place(one))
-        yield f'<li><a href="#{place}" data-to="{place}">{escape(one.name)}</a></li>'
+        anchor = escape(page.anchor(one))
+        yield f'<li><a href="#{anchor}" data-to="{anchor}">{escape(one.name)}</a></li>'
     yield "</ul>"
 
 
@@ -135,7 +136,7 @@ def _intro(page: _Page) -> Iterator[str]:
     views = sum(len(component.views) for component in reference.components)
     functions = sum(len(component.functions) for component in reference.components)
     counts = ((len(reference.tables), "table"), (columns, "column"), (views, "view"), (functions, "function"))
-    said = ", ".join(words.counted(count, what) for count, what in counts)
+    said = ", ".join(counted(count, what) for count, what in counts)
     current = f", as of <code>{escape(reference.current)}</code>" if reference.current else ""
     yield f'<p class="dim">Schema <code>{escape(reference.schema)}</code>{current}: {said}.</p>'
     if reference.tables:
@@ -148,9 +149,9 @@ def _intro(page: _Page) -> Iterator[str]:
 
 
 def _component(page: _Page, component: Component, index: int) -> Iterator[str]:
-    place = f"component-{escape(component.name)}"
-    yield f'<section class="component" {_tint(index)} aria-labelledby="{place}">'
-    yield f'<h2 id="{place}">{escape(component.name)}</h2>'
+    anchor = f"component-{escape(component.name)}"
+    yield f'<section class="component" {_tint(index)} aria-labelledby="{anchor}">'
+    yield f'<h2 id="{anchor}">{escape(component.name)}</h2>'
     yield f"<div data-apart><p>{page.text(component.description)}</p>"
     if len(component.files) > 1:
         yield "<ul>"
@@ -180,7 +181,7 @@ def _table(page: _Page, table: Table) -> Iterator[str]:
         )
         for column in table.columns
     ]
-    yield from _rows(page.place(table), table.name, ("column", "key", "type", "default", "meaning"), rows)
+    yield from _rows(page.anchor(table), table.name, ("column", "key", "type", "default", "meaning"), rows)
     yield '<p class="of"></p>'
     said = (*words.unique(table), *words.deletions(table))
     yield '<ul class="facts">' + "".join(f"<li>{page.sentence(one)}</li>" for one in said) + "</ul>"
@@ -201,17 +202,17 @@ def _view(page: _Page, view: View) -> Iterator[str]:
         (column.name, (("type", f"<code>{escape(column.type)}</code>"), ("meaning", page.text(column.comment))))
         for column in view.columns
     ]
-    yield from _rows(page.place(view), view.name, ("column", "type", "meaning"), rows)
+    yield from _rows(page.anchor(view), view.name, ("column", "type", "meaning"), rows)
     yield '<p class="of"></p>'
     yield "</article>"
 
 
 def _function(page: _Page, function: Function) -> Iterator[str]:
-    place = escape(page.place(function))
-    yield f'<article class="entry function" id="{place}" data-kind="function">'
+    anchor = escape(page.anchor(function))
+    yield f'<article class="entry function" id="{anchor}" data-kind="function">'
     result = f" returns {page.text(function.result)}" if function.result else ""
     yield (
-        f'<h3 class="head"><a class="self" href="#{place}"><b>{escape(function.name)}</b></a>'
+        f'<h3 class="head"><a class="self" href="#{anchor}"><b>{escape(function.name)}</b></a>'
         f'({page.text(function.arguments)})<span class="dim">{result}</span></h3>'
     )
     yield f'<p class="head">{page.text(function.comment)}</p>'
@@ -219,25 +220,25 @@ def _function(page: _Page, function: Function) -> Iterator[str]:
 
 
 def _head(page: _Page, one: Table | View, kind: str) -> Iterator[str]:
-    place = escape(page.place(one))
-    yield f'<article class="entry" id="{place}" data-kind="{kind}">'
+    anchor = escape(page.anchor(one))
+    yield f'<article class="entry" id="{anchor}" data-kind="{kind}">'
     yield (
-        f'<h3><a class="self head" href="#{place}">{escape(one.name)}</a>'
+        f'<h3><a class="self head" href="#{anchor}">{escape(one.name)}</a>'
         f"{' <span class=kind>view</span>' if kind == 'view' else ''}</h3>"
     )
     yield f'<p class="head">{page.text(one.comment)}</p>'
 
 
 def _rows(
-    place: str, name: str, head: Iterable[str], rows: Iterable[tuple[str, Iterable[tuple[str, str]]]]
+    anchor: str, name: str, head: Iterable[str], rows: Iterable[tuple[str, Iterable[tuple[str, str]]]]
 ) -> Iterator[str]:
-    """A table of columns, each of which has a place of its own."""
+    """A table of columns, each with an anchor of its own."""
     yield f'<div class="wide"><table aria-label="Columns of {escape(name)}">'
     yield "<thead><tr>" + "".join(f'<th scope="col">{title}</th>' for title in head) + "</tr></thead><tbody>"
     for column, cells in rows:
         first = escape(column)
         columns = "".join(f'<td class="{kind}">{text}</td>' for kind, text in cells)
-        yield f'<tr id="{escape(place)}.{first}"><th scope="row"><code>{first}</code></th>{columns}</tr>'
+        yield f'<tr id="{escape(anchor)}.{first}"><th scope="row"><code>{first}</code></th>{columns}</tr>'
     yield "</tbody></table></div>"
 
 
@@ -247,8 +248,8 @@ def _type(column: Column) -> str:
 
 def _further(reference: Reference) -> list[tuple[str, str, int]]:
     return [
-        ("when-a-user-goes", "When a user goes", len(reference.users)),
-        ("when-a-host-record-goes", "When a host record goes", len(reference.rules)),
+        ("when-a-user-is-deleted", "When a user is deleted", len(reference.users)),
+        ("when-a-host-row-is-deleted", "When a host row is deleted", len(reference.rules)),
         ("settings", "Settings", len(reference.settings)),
         ("types", "Types", len(reference.domains)),
     ]
@@ -260,13 +261,13 @@ def _lists(page: _Page) -> Iterator[str]:
     whose = (
         f"tied to <code>{escape(', '.join(tied))}</code>"
         if tied
-        else "tied once <code>fbs-db attach users</code> was run"
+        else "tied to no user table yet: run <code>fbs-db attach users</code>"
     )
-    titles = {place: title for place, title, there in _further(reference) if there}
+    titles = {anchor: title for anchor, title, there in _further(reference) if there}
     bodies: dict[str, tuple[str, tuple[str, ...], list[tuple[str, ...]]]] = {
-        "when-a-user-goes": (
-            f"{words.counted(len(reference.users), 'column')} hold keys of the host's users, {whose}.",
-            ("table", "column", "what happens"),
+        "when-a-user-is-deleted": (
+            f"{counted(len(reference.users), 'column')} hold keys of the host's users, {whose}.",
+            ("table", "column", "effect"),
             [
                 (
                     f"<code>{page.text(user.table)}</code>",
@@ -276,9 +277,9 @@ def _lists(page: _Page) -> Iterator[str]:
                 for user in reference.users
             ],
         ),
-        "when-a-host-record-goes": (
-            f"Where its table is attached. The rules are rows of {page.text('fbs_cleanup_rules')}.",
-            ("rule", "table", "what happens"),
+        "when-a-host-row-is-deleted": (
+            f"These rules apply where its table is attached. They are rows of {page.text('fbs_cleanup_rules')}.",
+            ("rule", "table", "effect"),
             [
                 (
                     _code(rule.name),
@@ -290,7 +291,7 @@ def _lists(page: _Page) -> Iterator[str]:
         ),
         "settings": (
             f"Rows of {page.text('fbs_settings')}, changed with <code>fbs-db settings NAME VALUE</code>.",
-            ("setting", "value", "may be", "what it does"),
+            ("setting", "value", "allowed", "effect"),
             [
                 (
                     _code(one.name),
@@ -303,14 +304,14 @@ def _lists(page: _Page) -> Iterator[str]:
         ),
         "types": (
             "",
-            ("type", "is", "meaning"),
+            ("type", "base type", "meaning"),
             [(_code(name), _code(base), page.text(comment)) for name, base, comment in reference.domains],
         ),
     }
-    for place, title in titles.items():
-        said, head, rows = bodies[place]
-        yield f'<section class="component" aria-labelledby="{place}-title">'
-        yield f'<div class="entry" id="{place}" data-kind="list"><h2 id="{place}-title">{title}</h2>'
+    for anchor, title in titles.items():
+        said, head, rows = bodies[anchor]
+        yield f'<section class="component" aria-labelledby="{anchor}-title">'
+        yield f'<div class="entry" id="{anchor}" data-kind="list"><h2 id="{anchor}-title">{title}</h2>'
         yield f"<p>{said}</p>" if said else ""
         yield f'<div class="wide"><table aria-label="{title}"><thead><tr>'
         yield "".join(f'<th scope="col">{name}</th>' for name in head) + "</tr></thead><tbody>"
@@ -324,6 +325,6 @@ def _code(text: str) -> str:
 
 
 def _tint(index: int) -> str:
-    """A component's colour, for light and for dark ground."""
+    """The colour of a component, for light and dark backgrounds."""
     strong = color(index)
     return f'data-tint style="--light: {strong}; --dark: {mixed(strong, "#ffffff", 0.55)}"'

@@ -1,4 +1,4 @@
-"""What the reference asks the catalog, of one schema."""
+"""The queries of the reference, on the catalogs and FBS's own tables."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ where c.relname ^@ 'fbs_' and c.relkind in ('r', 'p', 'v', 'm', 'f') and a.attnu
 order by c.relname, a.attnum
 """
 
-# Keys that point at FBS's tables from elsewhere are told of as well.
+# Foreign keys of other schemas that refer to FBS's tables included.
 CONSTRAINTS = """
 select
     k.conrelid::regclass::text,
     k.contype::text,
     (
-        select array_agg(a.attname::text order by u.place)
-        from unnest(k.conkey) with ordinality as u (number, place)
+        select array_agg(a.attname::text order by u.position)
+        from unnest(k.conkey) with ordinality as u (number, position)
         inner join pg_catalog.pg_attribute as a on a.attrelid = k.conrelid and a.attnum = u.number
     ),
     case when k.confrelid <> 0 then k.confrelid::regclass::text end,
     (
-        select array_agg(a.attname::text order by u.place)
-        from unnest(k.confkey) with ordinality as u (number, place)
+        select array_agg(a.attname::text order by u.position)
+        from unnest(k.confkey) with ordinality as u (number, position)
         inner join pg_catalog.pg_attribute as a on a.attrelid = k.confrelid and a.attnum = u.number
     ),
     k.confdeltype::text,
@@ -112,7 +112,7 @@ from {fbs}fbs_user_columns
 order by table_name, column_name
 """
 
-RULES_OF_HOSTS = """
+RULES = """
 select rule_name, table_name, action, description
 from {fbs}fbs_cleanup_rules
 order by rule_name

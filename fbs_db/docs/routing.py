@@ -1,7 +1,7 @@
-"""Lines between boxes that can be followed: on a grid, at right angles, around what is in the way.
+"""Lines between boxes: on a grid, at right angles, around the boxes.
 
-A* finds each line's way; bends, crossings and long ways cost. Lines of one net, which
-lead to one place, may join; others only cross. It is the same on every run.
+A* finds the way of each line; bends, crossings and length have costs. Lines of one net, which
+end at the same table, may join; others may only cross. The result is the same on every run.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ Direction = tuple[int, int]
 _EAST, _WEST, _SOUTH, _NORTH = (1, 0), (-1, 0), (0, 1), (0, -1)
 
 _BEND, _JOINT, _CROSSING, _CLASH = 6.0, 8.0, 14.0, 400.0
-#: What a step costs beside a box, and beside another line that goes the same way.
+#: The cost of a step beside a box, and beside another line in the same direction.
 _NEAR_BOX, _NEAR_LINE = 0.4, 0.8
 
 
 @dataclass(frozen=True)
 class Port:
-    """A place where lines leave or enter a box: the cell before it, and the direction outward."""
+    """A point where lines leave or enter a box: the cell before it, and the direction outward."""
 
     cell: Cell
     outward: Direction
@@ -34,11 +34,11 @@ class Port:
 
 @dataclass(frozen=True)
 class Line:
-    """What is to be connected.
+    """A connection to route.
 
     Attributes:
         net: lines of the same net may join.
-        sources, targets: from any of these ports to any of those.
+        sources, targets: it leads from one of the sources to one of the targets.
     """
 
     net: str
@@ -52,7 +52,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Way:
-    """A line's way.
+    """The way of a line.
 
     Attributes:
         line: the line.
@@ -69,7 +69,7 @@ class Way:
 
 @dataclass
 class _Board:
-    """The grid: what is free, and which nets go through each cell in which directions."""
+    """The grid: its free cells, and the nets through each cell with their directions."""
 
     width: int
     height: int
@@ -81,7 +81,7 @@ class _Board:
         return 0 <= cell[0] <= self.width and 0 <= cell[1] <= self.height and cell not in self.blocked
 
     def passing(self, cell: Cell, net: str, before: Direction, after: Direction) -> float:
-        """What it costs to go through a cell where other nets may be."""
+        """The cost of a step through a cell that other nets may use."""
         price = 0.0 if before == after else _BEND
         across = bool(after[0])
         for other, ways in self.taken.get(cell, {}).items():
@@ -90,7 +90,7 @@ class _Board:
         return price
 
     def beside(self, cell: Cell, net: str, direction: Direction) -> float:
-        """What it costs that something is next to a step."""
+        """The cost of boxes and lines next to a step."""
         price = 0.0
         for sign in (1, -1):
             next_to = (cell[0] + sign * direction[1], cell[1] + sign * direction[0])
@@ -111,21 +111,25 @@ class _Board:
 
 
 def route(width: int, height: int, blocked: Iterable[Cell], lines: Sequence[Line]) -> list[Way]:
-    """Ways for all lines, found one after the other, in the best of some orders.
+    """The ways of all lines, routed one after the other, in the best of several orders.
 
     Parameters:
         width, height: the last column and row of the grid.
-        blocked: cells where no line goes.
-        lines: what is to be connected.
+        blocked: cells that no line may use.
+        lines: the connections.
     """
     short_first = sorted(range(len(lines)), key=lambda index: (lines[index].span, index))
     orders = [short_first, short_first[::-1], list(range(len(lines)))]
     orders += [[index, *(other for other in short_first if other != index)] for index in short_first[-6:]]
     best: tuple[float, list[Way]] | None = None
-    for order in orders:
+    for order in dict.fromkeys(map(tuple, orders)):
         board = _Board(width, height, set(blocked))
-        ways = {index: _find(board, lines[index]) for index in order}
-        if best is None or board.cost < best[0]:
+        ways = dict[int, Way]()
+        for index in order:
+            ways[index] = _find(board, lines[index])
+            if best and board.cost >= best[0]:
+                break
+        else:
             best = board.cost, [ways[index] for index in range(len(lines))]
     return best[1] if best else []
 
@@ -173,8 +177,11 @@ def _find(board: _Board, line: Line) -> Way:
             step = (cell[0] + after[0], cell[1] + after[1])
             if after == (-direction[0], -direction[1]) or not board.free(step):
                 continue
-            price = cost + 1 + board.passing(cell, line.net, direction, after) + board.beside(step, line.net, after)
-            if price < costs.get((step, after), float("inf")):
+            known = costs.get((step, after), float("inf"))
+            price = cost + 1
+            if price < known:
+                price += board.passing(cell, line.net, direction, after) + board.beside(step, line.net, after)
+            if price < known:
                 costs[step, after], came[step, after] = price, state
                 heappush(heap, (price + ahead(step), price, step, after, False))
     raise ValueError(f"no way for a line of {line.net}: the boxes leave no room")
@@ -190,7 +197,7 @@ def _ending(board: _Board, net: str, state: tuple[Cell, Direction], port: Port |
 
 
 def _corners(cells: Sequence[Cell]) -> list[Cell]:
-    """A way without the cells between its corners."""
+    """A way without the cells between corners."""
     kept = [cells[0]]
     for before, cell, after in zip(cells, cells[1:], cells[2:], strict=False):
         if (cell[0] - before[0], cell[1] - before[1]) != (after[0] - cell[0], after[1] - cell[1]):

@@ -1,53 +1,50 @@
-"""What happens on a deletion, in words. Names stand in backticks: each writer marks them its way."""
+"""Sentences of the reference. Names are in backticks, which each writer replaces by its own mark-up."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from fbs_db.docs.model import Component, Link, Setting, Table, UserLink
+from fbs_db.wording import counted
 
 
 def deletions(table: Table) -> list[str]:
-    """What other deletions do to a table's rows, and what deleting its rows does to others."""
+    """The effects of other deletions on a table's rows, and of their deletion on other tables."""
     said = [_of_link(link) for link in table.links]
     if leaving := [user.column for user in table.users if user.on_delete == "cascade"]:
-        said.append(f"A row goes with its user: the one in {names(leaving, 'or')}.")
-    if emptied := [user.column for user in table.users if user.on_delete != "cascade"]:
-        said.append(f"{names(emptied)} {'is' if len(emptied) == 1 else 'are'} emptied when that user goes.")
-    said += [f"When the host's record goes that a row is about: {_lower(rule.description)}" for rule in table.rules]
+        said.append(f"A row is deleted with the user in its {names(leaving, 'or')}.")
+    if cleared := [user.column for user in table.users if user.on_delete != "cascade"]:
+        verb = "becomes" if len(cleared) == 1 else "become"
+        said.append(f"{names(cleared)} {verb} NULL when that user is deleted.")
+    said += [f"When the host row that a row is about is deleted: {_lower(rule.description)}" for rule in table.rules]
     said += _with_a_row(table)
-    return said or ["No other deletion touches its rows, and nothing goes with them."]
+    return said or ["No other deletion affects its rows, and their deletion affects no other table."]
 
 
 def unique(table: Table) -> list[str]:
-    """Which of a table's columns, alone or together, have no value twice."""
-    return [f"No two rows share {names(columns)}." for columns in table.unique]
+    """The unique sets of a table's columns."""
+    return [f"{names(columns)} {'is' if len(columns) == 1 else 'are together'} unique." for columns in table.unique]
 
 
 def held(component: Component) -> str:
-    """How much of what a component has."""
+    """The numbers of a component's tables, views and functions."""
     counts = ((component.tables, "table"), (component.views, "view"), (component.functions, "function"))
     return ", ".join(counted(len(found), what) for found, what in counts if found)
 
 
 def hidden(table: Table) -> str:
-    """How many checks, indexes and triggers a table has; empty for none."""
+    """The numbers of a table's checks, indexes and triggers; empty text where it has none."""
     counts = ((table.checks, "check"), (table.indexes, "index"), (table.triggers, "trigger"))
     return ", ".join(counted(len(found), what) for found, what in counts if found)
 
 
-def counted(count: int, what: str) -> str:
-    """A number and what it counts, such as 2 indexes."""
-    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}{'es' if what.endswith('x') else 's'}"
-
-
 def with_user(user: UserLink) -> str:
-    """What happens when the user goes that a column names."""
-    return "the row goes" if user.on_delete == "cascade" else "it is emptied"
+    """The effect on a row when the user in its column is deleted."""
+    return "the row is deleted" if user.on_delete == "cascade" else "the column becomes NULL"
 
 
 def value(setting: Setting) -> str:
-    return "(empty)" if setting.value is None else setting.value
+    return "NULL" if setting.value is None else setting.value
 
 
 def names(found: Iterable[str], word: str = "and") -> str:
@@ -59,16 +56,17 @@ def names(found: Iterable[str], word: str = "and") -> str:
 def _of_link(link: Link) -> str:
     what, columns = f"`{link.target}`", names(link.columns)
     if link.on_delete == "cascade":
-        return f"A row goes with the {what} row in its {columns}."
+        return f"A row is deleted with the {what} row in its {columns}."
     if link.on_delete in ("set null", "set default"):
-        verb = "emptied" if link.on_delete == "set null" else "set to its default"
-        return f"{columns} {'is' if len(link.columns) == 1 else 'are'} {verb} when that {what} row goes."
-    return f"While {columns} holds the key of a {what} row, that cannot go."
+        value = "NULL" if link.on_delete == "set null" else "the default"
+        verb = "becomes" if len(link.columns) == 1 else "become"
+        return f"{columns} {verb} {value} when that {what} row is deleted."
+    return f"A {what} row cannot be deleted while {columns} refers to it."
 
 
 def _with_a_row(table: Table) -> list[str]:
-    going = sorted({link.table for link in table.linked_from if link.on_delete == "cascade"})
-    emptied = [
+    deleted = sorted({link.table for link in table.linked_from if link.on_delete == "cascade"})
+    cleared = [
         f"{link.table}.{column}"
         for link in table.linked_from
         if link.on_delete == "set null"
@@ -76,14 +74,12 @@ def _with_a_row(table: Table) -> list[str]:
     ]
     holding = sorted({link.table for link in table.linked_from if link.on_delete in ("restrict", "no action")})
     said = []
-    if going:
-        said.append(f"With a row go the rows of {names(going)} that point at it.")
-    if emptied:
-        said.append(
-            f"With a row {names(emptied)} {'is' if len(emptied) == 1 else 'are'} emptied where it pointed at it."
-        )
+    if deleted:
+        said.append(f"Deleting a row deletes the rows of {names(deleted)} that refer to it.")
+    if cleared:
+        said.append(f"Deleting a row sets {names(cleared)} to NULL where it refers to the row.")
     if holding:
-        said.append(f"A row cannot go while {names(holding)} points at it.")
+        said.append(f"A row cannot be deleted while {names(holding, 'or')} refers to it.")
     return said
 
 

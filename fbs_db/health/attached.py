@@ -1,4 +1,4 @@
-"""Which tables of the schema are the host's, because they are attached."""
+"""The host's tables in FBS's schema, known by their being attached."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from fbs_db.database.session import Session
 from fbs_db.schema.snapshot import Key, Object
 
-# In the catalogs alone, which every role may read.
+# The catalogs alone, as every role may read those.
 _ATTACHED = """
 with attached as (
     select g.tgrelid as oid
@@ -37,7 +37,7 @@ where n.nspname = %s
 
 
 def tables(session: Session, found: Mapping[Key, Object]) -> set[str]:
-    """The host's tables in FBS's schema that are attached, or hold the users, and their partitions."""
+    """The host's attached tables, its user table and their partitions, as far as they are in FBS's schema."""
     column = found.get(("column", "fbs_hosts.host_table"))
     registered = column is not None and column.definition.startswith("regclass") and session.may("select", "fbs_hosts")
     hosts = session.select("select host_table::oid::bigint from {fbs}fbs_hosts") if registered else []

@@ -1,4 +1,4 @@
-"""Whether the schema is whole: what is missing, changed, waiting, and what mends it."""
+"""The check of a schema: what is missing, changed or waiting, each with the command that repairs it."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from fbs_db.database.connection import raise_if_lost, shown
 from fbs_db.database.session import Database, Session, open_session
 from fbs_db.errors import TargetError, UsageError
 from fbs_db.health import attached, comparing
+from fbs_db.health.states import present
 from fbs_db.places.state import guards
 from fbs_db.reports import Progress, Report, silent
 from fbs_db.schema import snapshot
@@ -26,7 +27,7 @@ from fbs_db.wording import command, completed
 
 Severity = Literal["error", "warning", "note"]
 
-#: What a finding can be about, to choose from with ``only``.
+#: The kinds of findings, to choose from with ``only``.
 KINDS = (
     "migration",
     "component",
@@ -40,11 +41,14 @@ KINDS = (
     "privilege",
 )
 
-_UNFINISHED = "left by a statement that was interrupted, or not finished yet"
+_LOCK_TIMEOUT = "3s"
+_UNFINISHED = "left by an interrupted statement, or still being built"
 
-#: What ``fbs_health`` says of a table that is there under another name besides.
+#: The problem in ``fbs_health`` of a table that the host has under its later name as well.
 _TWICE = "there twice"
-#: What ``fbs_health`` reads.
+#: Findings that `compare` makes of ``fbs_states``, as ``fbs_health`` does for psql.
+_COMPARED = ("trigger", "index", "constraint")
+#: The tables and views that ``fbs_health`` reads.
 _READS = (
     "fbs_user_columns",
     "fbs_hosts",
@@ -55,22 +59,22 @@ _READS = (
     "fbs_file_deletions",
     "fbs_later_names",
 )
-#: Something of FBS's that a host may well remove: no function depends on it.
+#: Kinds that a host may remove without breaking anything.
 _LESS = ("comment", "setting", "rule")
 
 
 @dataclass(frozen=True)
 class Finding(Report):
-    """Something that is not as it should be.
+    """One difference from the schema as it should be, or something that waits for attention.
 
     Attributes:
-        severity: ``error``: FBS needs it; ``warning``: look at it; ``note``: nothing needs to be done.
-        kind: what it is about, one of `KINDS`.
-        object: which one, such as ``fbs_kpis.target_value``.
-        problem: ``missing``, ``changed``, ``not of FBS``, ``disabled``, ...
-        found: what is there; None where nothing is.
-        expected: what should be; None where that goes without saying.
-        mend: the command, of a shell or (with a semicolon) of psql, that mends it; may be empty.
+        severity: ``error``: FBS needs it; ``warning``: look at it; ``note``: there is nothing to do.
+        kind: one of `KINDS`.
+        object: its name, such as ``fbs_kpis.target_value``.
+        problem: ``missing``, ``changed``, ``not part of FBS``, ``disabled``, ...
+        found: the definition or state that was found; None where nothing is there.
+        expected: the definition or state that should be there; None where ``problem`` implies it.
+        mend: the repair: a shell command or, with a semicolon at the end, SQL; empty text where there is none.
     """
 
     severity: Severity
@@ -84,13 +88,13 @@ class Finding(Report):
 
 @dataclass(frozen=True)
 class CheckReport(Report):
-    """What a check found.
+    """The findings of a check.
 
     Attributes:
         database: the database, as a URL without password.
         schema: the schema.
-        objects: how many objects were compared with what they should be.
-        findings: errors first.
+        objects: the number of objects that were compared.
+        findings: errors first, then warnings, then notes.
     """
 
     database: str
@@ -100,7 +104,7 @@ class CheckReport(Report):
 
     @property
     def healthy(self) -> bool:
-        """Whether there is nothing but notes."""
+        """Whether there are no errors and no warnings."""
         return all(finding.severity == "note" for finding in self.findings)
 
     def as_dict(self) -> dict[str, Any]:
@@ -115,28 +119,27 @@ def check(
     data: bool = False,
     progress: Callable[[Progress], None] = silent,
 ) -> CheckReport:
-    """Compare the schema with what the applied files make of it, and ask how FBS fares.
+    """Compare the schema with the objects that the applied migrations create, and report what waits.
 
-    Reads only, in one snapshot; works on a standby, and for a role that may read nothing
-    but the catalogs: what it may not see is a note.
+    Reads only, in one snapshot, so it works on a standby. A role that may read the catalogs
+    alone can run it; whatever it may not read becomes a note.
 
     Parameters:
         database, schema: as for `fbs_db.migrate`; no server is created.
-        only: kinds of findings to look for, of `KINDS`; all by default.
-        data: also look at the rows: orphans, values off the lists, negative amounts, infinite dates,
-            ledgers that are not balanced. Reads whole tables.
+        only: the kinds of findings to report, of `KINDS`; all by default.
+        data: also check the rows: orphans, values off the lists, negative amounts, dates outside
+            the years 1 to 9999, ledgers that are not balanced. Reads whole tables.
         progress: called for each table that is read.
 
     Raises:
-        UsageError: there is no such kind.
-        LockTimeout: a table is locked by somebody, such as a migration, for longer than 3 s.
+        UsageError: a kind is unknown.
+        LockTimeout: another session, such as a migration, holds a lock on a table for longer than 3 s.
 
     Reads the catalogs, ``fbs_migrations``, ``fbs_health`` and ``fbs_check_rows``.
     """
     if unknown := sorted(set(only) - set(KINDS)):
-        raise UsageError(
-            f"There is nothing to check called {', '.join(unknown)}.", hint=f"There are: {', '.join(KINDS)}."
-        )
+        what = "kind" if len(unknown) == 1 else "kinds"
+        raise UsageError(f"Unknown {what} {', '.join(unknown)}.", hint=f"Known: {', '.join(KINDS)}.")
     with open_session(database, schema, application="fbs-db check") as session:
         return check_at(session, only=only, data=data, progress=progress)
 
@@ -149,23 +152,24 @@ def check_at(
     identities: bool = False,
     progress: Callable[[Progress], None] = silent,
 ) -> CheckReport:
-    """What `check` answers, on a session that is there; with ``identities`` of the rows whether those are behind."""
-    with reading(session):
-        found = snapshot.live_objects(session)
+    """`check` on an open session; with ``identities`` it also compares each sequence with the highest key."""
+    with read_only(session):
+        found = present(session)
         findings, applied = _history(session, found)
         objects: Mapping[Key, Object] = {}
         if applied:
             objects = snapshot.expected(applied, session.connection.info.server_version)
             findings += compare(objects, found | snapshot.live_rows(session, objects))
-            findings += _users(session, found)
+            users = [*_users(session, found)]
+            known = {(one.kind, one.problem) for one in users}
+            findings += users
             findings += [
                 one
                 for one in _asked(session, "fbs_health", found)
-                # It cannot tell what a host has put on FBS's tables; the comparison has.
-                if (one.kind, one.object) in objects or (one.kind, one.object) not in found or one.problem == _TWICE
+                if one.kind not in _COMPARED and (one.kind, one.problem) not in known
             ]
             findings += _targets(session, found)
-            findings = _but_for_hosts(session, findings, objects, found)
+            findings = _without_hosts(session, findings, objects, found)
             if data:
                 findings += _data(session, found, progress)
             if data or identities:
@@ -174,8 +178,7 @@ def check_at(
                     for one in _asked(session, "fbs_check_identities", found)
                     if one.kind != "rows" or ("column", one.object) in objects
                 ]
-        unique = {(one.kind, one.object, one.problem): one for one in reversed(findings)}
-        chosen = [one for one in unique.values() if not only or one.kind in only]
+        chosen = [one for one in findings if not only or one.kind in only]
         chosen.sort(
             key=lambda one: (("error", "warning", "note").index(one.severity), KINDS.index(one.kind), one.object)
         )
@@ -183,7 +186,7 @@ def check_at(
 
 
 def compare(objects: Mapping[Key, Object], found: Mapping[Key, Object]) -> Iterator[Finding]:
-    """What differs between the objects that should be there and those that are."""
+    """The differences between the objects that should be there and those that are."""
     gone, repair = _gone(objects, found), command("repair")
     for key, wanted in objects.items():
         there = found.get(key)
@@ -202,7 +205,7 @@ def compare(objects: Mapping[Key, Object], found: Mapping[Key, Object]) -> Itera
 
 
 def _choices(objects: Mapping[Key, Object], found: Mapping[Key, Object]) -> Iterator[Finding]:
-    """What a host has chosen for objects of FBS: a note for each choice."""
+    """A note for each choice that the host made for objects of FBS."""
     chosen: dict[tuple[str, str], list[str]] = {}
     for key in objects.keys() & found.keys():
         there, choice = found[key], found[key].choice
@@ -212,26 +215,28 @@ def _choices(objects: Mapping[Key, Object], found: Mapping[Key, Object]) -> Iter
             chosen.setdefault((there.kind, choice), []).append(there.name)
     for (kind, choice), names in chosen.items():
         several = f"{len(names)} of {sum(of == kind for of, _ in objects)}"
-        text = f"a choice of the host's: {', '.join(sorted(names))}" if len(names) > 1 else "a choice of the host's"
+        text = "chosen by the host" + (f": {', '.join(sorted(names))}" if len(names) > 1 else "")
         yield Finding("note", kind, names[0] if len(names) == 1 else several, choice, text)
 
 
-def _but_for_hosts(
+def _without_hosts(
     session: Session, findings: list[Finding], objects: Mapping[Key, Object], found: Mapping[Key, Object]
 ) -> list[Finding]:
-    """The findings without those that take a host's attached table for one of FBS's, as its name may be such."""
+    """The findings without those on the host's attached tables, whose names may begin with ``fbs_`` too."""
     hosts = attached.tables(session, found) - {name for kind, name in objects if kind == "table"}
-    twins = {one.object for one in findings if one.problem == _TWICE}  # which says more than "not of FBS"
+    twins = {one.object for one in findings if one.problem == _TWICE}
     return [
         one
         for one in findings
         if one.kind not in snapshot.KINDS
-        or (one.object.partition(".")[0] not in hosts and not (one.object in twins and one.problem == "not of FBS"))
+        or (
+            one.object.partition(".")[0] not in hosts and not (one.object in twins and one.problem == "not part of FBS")
+        )
     ]
 
 
 def _gone(objects: Mapping[Key, Object], found: Mapping[Key, Object]) -> set[Key]:
-    """What is missing by itself, and not because what it is part of is."""
+    """The missing objects whose table, function or other needs are there."""
     missing = {key for key in objects if key not in found}
     return {
         key
@@ -241,7 +246,7 @@ def _gone(objects: Mapping[Key, Object], found: Mapping[Key, Object]) -> set[Key
 
 
 def _foreign(there: Object, objects: Mapping[Key, Object], found: Mapping[Key, Object]) -> Finding:
-    """Something on FBS's tables, or with its prefix, that FBS did not make."""
+    """The finding for an object that no migration creates: it is on a table of FBS, or has its prefix."""
     if comparing.is_unfinished(there, objects, found):
         problem = "invalid" if there.kind == "index" else "unfinished"
         return Finding("error", there.kind, there.name, problem, _UNFINISHED, None, command("repair"))
@@ -252,30 +257,30 @@ def _foreign(there: Object, objects: Mapping[Key, Object], found: Mapping[Key, O
     elif there.kind == "column" and ("not null", there.name) in found and ("default", there.name) not in found:
         severity, text = "error", f"{text}, not null and without a default: FBS cannot add rows"
     elif there.kind == "constraint":
-        text = f"{text}: FBS cannot write rows that it refuses"
+        text = f"{text}: FBS cannot write rows that violate it"
     if there.state:
         text = f"{text}; it is {there.state}"
-    return Finding(severity, there.kind, there.name, "not of FBS", text, None, mend)
+    return Finding(severity, there.kind, there.name, "not part of FBS", text, None, mend)
 
 
 def _history(session: Session, found: Mapping[Key, Object]) -> tuple[list[Finding], list[str]]:
-    """What is pending, edited or without a file; and the names of the files applied."""
+    """The migrations that are pending, edited or without a file; and the names of those applied."""
     known = files.load()
     names = ("migration_id", "checksum", "fbs_db_version")
     readable = all(("column", f"fbs_migrations.{name}") in found for name in names)
     if readable and not session.may("select", "fbs_migrations"):
-        said = "every file of which something is there counts as applied"
+        said = "a migration counts as applied where any of its objects is there"
         note = Finding(
             "note", "privilege", "fbs_migrations", "not looked at", said, None, session.grants("fbs_migrations")
         )
         return [note], [file.id for file in known if _made(file, found)]
     if not readable:
-        # Damaged, which the comparison tells; or never made by fbs-db.
+        # The table is damaged, which the comparison reports, or fbs-db never created it.
         if applied := [file.id for file in known if ("function", "fbs_touch()") in found and _made(file, found)]:
             return [], applied
-        there, mend = "nothing of FBS", command("migrate")
+        there, mend = "no tables of FBS", command("migrate")
         if any(kind == "table" for kind, _ in found):
-            there, mend = "tables of FBS that fbs-db did not make", command("adopt")
+            there, mend = "tables of FBS that fbs-db did not create", command("adopt")
         return [Finding("error", "migration", session.schema, "not installed", there, None, mend)], []
     history = session.select("select migration_id, checksum, fbs_db_version from {fbs}fbs_migrations order by 1")
     checksums = {file.id: file.checksum for file in known}
@@ -292,37 +297,37 @@ def _history(session: Session, found: Mapping[Key, Object]) -> tuple[list[Findin
             mend = f"pip install {shlex.quote(f'fbs-db>={version}')}"
             findings.append(Finding("error", "migration", name, "no file", f"fbs-db {version} applied it", None, mend))
         elif checksum != checksums[name]:
-            texts = (f"a file with sha256 {checksums[name]}", f"{checksum}, as it was applied")
+            texts = (f"a file with SHA-256 {checksums[name]}", f"{checksum}, as it was applied")
             findings.append(Finding("error", "migration", name, "edited", *texts, command("accept", name)))
     return findings, applied
 
 
 def _misplaced(session: Session, applied: Sequence[files.MigrationFile]) -> Iterator[Finding]:
-    """Components that are installed here and placed in another database, or on their way."""
+    """The components that are installed here but placed in another database, or moving there."""
     for component in dict.fromkeys(file.component for file in applied if not session.config.holds(file.component)):
-        home = next(config.name for config in project.read().databases.values() if config.holds(component))
+        home = next(config.name for config in project.configuration().databases.values() if config.holds(component))
         mend = command("placement", "move", component, "--to", home)
-        yield Finding("warning", "component", component, "misplaced", "is here", f"in database {home}", mend)
+        yield Finding("warning", "component", component, "misplaced", "here", f"in database {home}", mend)
     if not (moving := guards(session)):
         return
     on_its_way = {file.component: moving[name] for file in applied for _, name in file.creates if name in moving}
     for component, goes_to in on_its_way.items():
         if session.config.holds(component):
             mend = command("placement", "move", component, "--to", goes_to)
-            found = f"nobody can write its tables, which move to database {goes_to}"
+            found = f"its tables are read-only while they move to database {goes_to}"
             yield Finding("error", "component", component, "its move is not finished", found, None, mend)
 
 
 def _made(file: files.MigrationFile, found: Mapping[Key, Object]) -> bool:
-    """Whether something that the file makes is there."""
+    """Whether any object that the file creates is there."""
     wanted = {key for key in snapshot.expected([file.id], 180000) if key[0] in ("table", "function", "view")}
     return bool(wanted & found.keys())
 
 
 def _asked(session: Session, function: str, found: Mapping[Key, Object], *arguments: str) -> Iterator[Finding]:
-    """What one of FBS's own functions finds; where it cannot answer, that."""
+    """The findings of one of FBS's functions; where it fails, a note."""
     if not any(kind == "function" and name.startswith(f"{function}(") for kind, name in found):
-        return  # which is told of
+        return  # its absence is a finding of its own
     try:
         with session.connection.transaction():
             rows = session.call(function, *arguments)
@@ -332,7 +337,7 @@ def _asked(session: Session, function: str, found: Mapping[Key, Object], *argume
         yield Finding("note", "privilege", " ".join((function, *arguments)), "not looked at", said, None, mend)
         return
     except psycopg.errors.QueryCanceled:
-        raise  # it ran out of time, so nothing is known
+        raise  # the statement timeout: nothing is known
     except (psycopg.Error, TargetError) as error:
         raise_if_lost(session.connection, error)
         yield Finding("note", "function", " ".join((function, *arguments)), "could not answer", _said(error))
@@ -348,7 +353,7 @@ _TIED = (
 
 
 def _users(session: Session, found: Mapping[Key, Object]) -> Iterator[Finding]:
-    """The user table that the project names, where the user columns are not tied to it."""
+    """A finding where the user columns are not tied to the user table that the project names."""
     wanted = session.config.user_table
     if not wanted or ("view", "fbs_user_columns") not in found:
         return
@@ -360,16 +365,16 @@ def _users(session: Session, found: Mapping[Key, Object]) -> Iterator[Finding]:
             there = {name: session.table(name) for name in tied}
     except (psycopg.Error, TargetError) as error:
         raise_if_lost(session.connection, error)
-        return  # the view is damaged, or not to be read, which is told
+        return  # the view is damaged or may not be read, which is a finding of its own
     expected, mend, missing = f"tied to {wanted}, which the project names", command("attach", "users", wanted), None
     try:
         meant = session.table(wanted)
         fits = _fits(session, meant)
     except TargetError as error:
         meant, fits, missing = "", "", error
-    if missing and not project.read().definite:  # Django names one for each database, there or not
-        told = (missing.message, wanted, missing.hint)
-        yield Finding("error", "users", "fbs_user_columns", "no such user table", *told)
+    if missing and not project.configuration().definite:  # Django names one for each database
+        texts = (missing.message, wanted, missing.hint)
+        yield Finding("error", "users", "fbs_user_columns", "no such user table", *texts)
     elif not tied and not missing:
         yield Finding("error", "users", "fbs_user_columns", "not attached", "tied to no table", expected, mend)
     elif tied and set(there.values()) != {meant}:
@@ -381,7 +386,7 @@ def _users(session: Session, found: Mapping[Key, Object]) -> Iterator[Finding]:
 
 
 def _fits(session: Session, users: str) -> str:
-    """Why user columns cannot be tied to a table, such as the type of its key; empty where they can."""
+    """Why user columns cannot be tied to a table, such as the type of its key; empty text where they can."""
     try:
         with session.connection.transaction():
             session.select("select {fbs}fbs_require_user_table(%s::regclass)", users)
@@ -396,8 +401,8 @@ def _said(error: psycopg.Error | TargetError) -> str:
 
 
 def _targets(session: Session, found: Mapping[Key, Object]) -> Iterator[Finding]:
-    """Other databases that clean-ups are noted for, and the project does not know; or the other way round."""
-    known = project.read().databases
+    """The databases that clean-ups are queued for but the project does not name, and those it names but no clean-up."""
+    known = project.configuration().databases
     columns = ("fbs_hosts.host_table", "fbs_hosts.model_name", "fbs_cleanup_targets.target", "fbs_cleanup_queue.target")
     readable = all(("column", name) in found and session.may("select", name.partition(".")[0]) for name in columns)
     if session.config.name not in known or not readable:
@@ -415,11 +420,11 @@ def _targets(session: Session, found: Mapping[Key, Object]) -> Iterator[Finding]
     }
     for target in sorted(noted - set(known)):
         mend = " && ".join(command("attach", "host", table, "--model", model) for table, model in hosts)
-        yield Finding("error", "clean-up", target, "unknown database", "clean-ups are noted for it", mend=mend)
+        yield Finding("error", "clean-up", target, "unknown database", "clean-ups are queued for it", mend=mend)
     for target in sorted(wanted - noted) if hosts else ():
         table, model = hosts[0]
         mend = command("attach", "host", table, "--model", model)
-        yield Finding("error", "clean-up", target, "not told", "it holds rows of FBS", "clean-ups noted for it", mend)
+        yield Finding("error", "clean-up", target, "left out", "no clean-up reaches it", "queued clean-ups", mend)
 
 
 def _data(session: Session, found: Mapping[Key, Object], progress: Callable[[Progress], None]) -> Iterator[Finding]:
@@ -429,11 +434,11 @@ def _data(session: Session, found: Mapping[Key, Object], progress: Callable[[Pro
 
 
 @contextmanager
-def reading(session: Session) -> Iterator[None]:
-    """One snapshot that cannot write, unless the caller's transaction is under way."""
+def read_only(session: Session) -> Iterator[None]:
+    """A read-only transaction with one snapshot; in a caller's transaction, a savepoint of it."""
     alone = session.connection.info.transaction_status is pq.TransactionStatus.IDLE
     with session.connection.transaction():
         if alone:
             session.connection.execute("set transaction isolation level repeatable read, read only")
-            session.connection.execute("set local lock_timeout = '3s'")
+            session.connection.execute("select set_config('lock_timeout', %s, true)", [_LOCK_TIMEOUT])
         yield

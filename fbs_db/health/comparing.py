@@ -1,4 +1,4 @@
-"""Whether an object is as it should be, and whether one that should not be there is left over."""
+"""Comparisons of an object with the one that should be there, and with leftovers of interrupted statements."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ from collections.abc import Iterator, Mapping
 
 from fbs_db.schema.snapshot import Key, Object
 
-#: The check under which a repair looks at a column's rows before it is not null.
+#: The check constraint under which a repair validates a column before it sets it not null.
 REPAIR_CHECK = "fbs_repair_check"
 
 _INCLUDED = re.compile(r"(?<=\)) INCLUDE \(([^()]*)\)")
-# What reindex names the copies that it makes.
+# The names that reindex gives to its copies.
 _COPY = re.compile(r"(.+?)((?:_cc(?:new|old)\d*)+)")
 _LONGEST_NAME = 63
 
 
 def alike(there: Object, wanted: Object) -> bool:
-    """Whether an object is defined as it should be; who may execute a function beside FBS is a host's choice."""
+    """Whether an object is defined as it should be. EXECUTE on a function for PUBLIC is the host's choice."""
     if there.definition == wanted.definition:
         return True
     return _in_order(wanted) in (_in_order(there), _in_order(there).removesuffix(_revoke(there)))
 
 
 def is_kept_from_public(there: Object, wanted: Object) -> bool:
-    """Whether PUBLIC may not execute a function that FBS lets everybody execute."""
+    """Whether PUBLIC lacks EXECUTE on a function that FBS grants to everybody."""
     revoke = _revoke(there)
     return there.kind == "function" and there.definition.endswith(revoke) and not wanted.definition.endswith(revoke)
 
 
 def is_unfinished(it: Object, objects: Mapping[Key, Object], found: Mapping[Key, Object]) -> bool:
-    """Whether it is what an interrupted statement left of an object of FBS.
+    """Whether an interrupted statement left it.
 
-    That is an index that is not valid: a copy that ``reindex concurrently`` was making of an
-    index of FBS, or one made for a key; and the check of a repair.
+    Such are: an invalid index that is a copy by ``reindex concurrently`` of an index of FBS, or
+    was built for one of its keys; and the check constraint of a repair.
     """
     table, _, name = it.name.partition(".")
     if it.kind == "constraint":
@@ -47,13 +47,13 @@ def is_unfinished(it: Object, objects: Mapping[Key, Object], found: Mapping[Key,
     return copy is not None and any(
         same_index(it, wanted) or same_index(it, found.get(wanted.key, wanted))
         for wanted in _indexes_of(table, objects)
-        # PostgreSQL cuts the name of the index for what it adds.
+        # PostgreSQL shortens the name of the index to make room for the suffix.
         if wanted.name.partition(".")[2][: _LONGEST_NAME - len(copy[2])] == copy[1]
     )
 
 
 def same_index(it: Object, other: Object) -> bool:
-    """Whether two indexes, or an index and a key, are on the same columns."""
+    """Whether two indexes, or an index and a key, have the same columns."""
     return _indexed(it) == _indexed(other)
 
 
@@ -73,7 +73,7 @@ def _revoke(it: Object) -> str:
 
 
 def _in_order(it: Object) -> str:
-    """A definition in which everything has one order whose order means nothing."""
+    """A definition whose parts, where their order has no meaning, are sorted."""
     if it.kind == "index":
         return _INCLUDED.sub(lambda match: f" INCLUDE ({', '.join(sorted(match[1].split(', ')))})", it.definition)
     if it.kind == "function":
@@ -86,7 +86,7 @@ def _in_order(it: Object) -> str:
 
 
 def _any_of(rule: dict[str, object]) -> dict[str, object]:
-    """A rule in whose conditions the values, of which any is meant, have one order."""
+    """A rule with the values of its conditions sorted, as any one of them suffices."""
     for name in ("only_if", "unless"):
         condition = rule.get(name)
         if isinstance(condition, dict):

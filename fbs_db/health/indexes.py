@@ -1,8 +1,8 @@
-"""Indexes made and dropped beside the running system, and none left unfinished.
+"""Indexes built and dropped concurrently, without leaving an unfinished one.
 
-``concurrently`` waits for every transaction that uses the table. Broken off while it does, it
-leaves an index that is not valid, which cannot be dropped before those transactions end. So
-they are waited for beforehand, where nothing is begun yet.
+``concurrently`` waits for every transaction that uses the table. If it is interrupted meanwhile,
+it leaves an invalid index, which cannot be dropped before those transactions end. So a repair
+waits for them before it begins.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from fbs_db.database.connection import raise_if_lost, said_by
 from fbs_db.database.locks import SESSION
 from fbs_db.database.session import Session
 from fbs_db.errors import LockTimeout
+from fbs_db.health.statements import quoted
 from fbs_db.reports import Progress
 
 _PATIENCE = 10.0
 _POLL_SECONDS = 0.1
 _TRIES = 3
 
-# Transactions that use the table; and, which only making an index waits for, those with an old snapshot.
+# Transactions that use the table and, as building an index waits for them too, those with an old snapshot.
 _IN_THE_WAY = f"""
 select
     l.virtualtransaction,
@@ -59,7 +60,7 @@ where
 
 
 class Busy(Exception):
-    """A transaction uses the table for longer than is waited; nothing was begun."""
+    """A transaction uses the table for longer than a repair waits; the statement was not run."""
 
 
 def run_patiently(
@@ -82,15 +83,15 @@ def run_patiently(
 
 
 class Indexes:
-    """Runs the statements on indexes of one repair.
+    """Runs the index statements of one repair.
 
     Parameters:
-        at: a session in autocommit.
-        progress: told who is waited for.
+        session: a session in autocommit.
+        progress: called with the process that is waited for.
 
     Attributes:
-        under_way: of the statement that has not ended well: its table, its index, and the
-            indexes that were not valid before.
+        under_way: table and index of the statement that is running or has failed, and the
+            indexes that were invalid before it.
     """
 
     def __init__(self, session: Session, progress: Callable[[Progress], None]) -> None:
@@ -100,71 +101,68 @@ class Indexes:
         self.under_way: tuple[str, str, set[str]] | None = None
 
     def run(self, statement: str, table: str, index: str, *, snapshots: bool = True) -> None:
-        """Run a statement with ``concurrently``; where it ends early, drop what it made so far.
+        """Run a statement with ``concurrently``; where it fails, drop the index that it left.
 
         Parameters:
             table, index: their names, without schema and quotes.
-            snapshots: whether transactions with an old snapshot are in the way, which they are
-                where an index is made, and not where one is only dropped.
+            snapshots: whether to wait for transactions with an old snapshot too; needed to
+                build an index, not to drop one.
 
         Raises:
             Busy: a transaction uses the table.
-            psycopg.Error: PostgreSQL refuses it.
+            psycopg.Error: PostgreSQL refuses the statement.
         """
-        place = f"{self.session.quoted_schema}.{self._quoted(table)}"
-        self._wait(place, table, snapshots)
-        self.under_way = (place, index, self._not_valid(self.session, place, index))
+        path = f"{self.session.quoted_schema}.{quoted(self.session, [table])[table]}"
+        self._wait(path, table, snapshots)
+        self.under_way = (path, index, self._not_valid(self.session, path, index))
         try:
             self.session.cursor().execute("set lock_timeout = '60s'")
             self.session.cursor().execute(statement.encode())
         except BaseException as error:
             if isinstance(error, psycopg.Error):
                 raise_if_lost(self.session.connection, error)
-            with suppress(psycopg.Error):  # then it is done over another connection
+            with suppress(psycopg.Error):  # the caller tries again over another connection
                 self.clear(self.session)
             raise
         self.session.cursor().execute("set lock_timeout = '3s'")
         self.under_way = None
 
     def clear(self, session: Session) -> None:
-        """Drop what the statement under way has left, if one is; say where that cannot be done."""
+        """Drop the index that the statement under way left, or report that it stays."""
         if self.under_way is None:
             return
-        place, index, before = self.under_way
+        path, index, before = self.under_way
         session.cursor().execute("set lock_timeout = '3s'")
-        for name in sorted(self._not_valid(session, place, index) - before):
-            path = f"{session.quoted_schema}.{self._quoted(name, session)}"
+        for name in sorted(self._not_valid(session, path, index) - before):
+            left = f"{session.quoted_schema}.{quoted(session, [name])[name]}"
             try:
                 with suppress(psycopg.errors.UndefinedObject):
-                    run_patiently(session, f"drop index concurrently if exists {path}", self.progress, _TRIES)
+                    run_patiently(session, f"drop index concurrently if exists {left}", self.progress, _TRIES)
             except LockTimeout:
-                self.progress(Progress("wait", text=f"index {name} is left unfinished: the next repair drops it"))
+                self.progress(Progress("wait", text=f"index {name} stays unfinished; the next repair drops it"))
         self.under_way = None
 
-    def _wait(self, place: str, table: str, snapshots: bool) -> None:
-        """Wait until the transactions that are in the way now have ended."""
-        waited_for = self._in_the_way(place, snapshots)
+    def _wait(self, path: str, table: str, snapshots: bool) -> None:
+        """Wait until the transactions that are in the way now have ended, for 10 s at most."""
+        waited_for = self._in_the_way(path, snapshots)
         there = dict(waited_for)
         deadline = time.monotonic() + _PATIENCE
-        told = False
+        reported = False
         while there:
             who = next(iter(there.values()))
             if self._waited_in_vain & there.keys() or time.monotonic() > deadline:
                 self._waited_in_vain |= there.keys()
-                raise Busy(f"{table} is in use by {who}. Nothing was begun.")
-            if not told and time.monotonic() > deadline - _PATIENCE + 1:
+                raise Busy(f"{table} is in use by {who}. Nothing was changed.")
+            if not reported and time.monotonic() > deadline - _PATIENCE + 1:
                 self.progress(Progress("wait", text=f"{table} is in use by {who}; trying again"))
-                told = True
+                reported = True
             time.sleep(_POLL_SECONDS)
-            there = {one: text for one, text in self._in_the_way(place, snapshots).items() if one in waited_for}
+            there = {one: text for one, text in self._in_the_way(path, snapshots).items() if one in waited_for}
 
-    def _in_the_way(self, place: str, snapshots: bool) -> dict[str, str]:
-        rows = self.session.cursor().execute(_IN_THE_WAY.encode(), {"table": place, "snapshots": snapshots})
+    def _in_the_way(self, path: str, snapshots: bool) -> dict[str, str]:
+        rows = self.session.cursor().execute(_IN_THE_WAY.encode(), {"table": path, "snapshots": snapshots})
         return dict(rows.fetchall())
 
     @staticmethod
-    def _not_valid(session: Session, place: str, index: str) -> set[str]:
-        return {name for (name,) in session.cursor().execute(_NOT_VALID, {"table": place, "index": index})}
-
-    def _quoted(self, name: str, session: Session | None = None) -> str:
-        return str((session or self.session).select("select quote_ident(%s)", name)[0][0])
+    def _not_valid(session: Session, path: str, index: str) -> set[str]:
+        return {name for (name,) in session.cursor().execute(_NOT_VALID, {"table": path, "index": index})}

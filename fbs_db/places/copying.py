@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
 
 import psycopg
 from psycopg import sql
@@ -18,9 +17,9 @@ from fbs_db.places.checks import check_same_rows
 from fbs_db.places.state import MovedTable, columns_of, guard_of, sum_rows
 from fbs_db.reports import Progress
 
-#: How often locks are asked for.
+#: Tries for a lock.
 TRIES = 10
-#: How long each time: less than deadlock_timeout, so that of two who wait for each other it is not the host who fails.
+#: Lock timeout of a try: below deadlock_timeout, so that a deadlock cancels fbs-db's statement and not the host's.
 PATIENCE = "500ms"
 #: Seconds between reports of progress.
 _REPORT_EVERY = 5.0
@@ -35,8 +34,6 @@ set local row_security = off;
 set local statement_timeout = 0;
 set local idle_in_transaction_session_timeout = 0;
 """
-
-Answer = TypeVar("Answer")
 
 
 def copy_guarded(

@@ -43,7 +43,7 @@ def drop_moved(component: str, source: str) -> list[MovedTable]:
         UsageError: no old tables are kept there, or the move is not finished.
         LockTimeout: a table is in use for longer than 3 s.
     """
-    with open_session(project.read().named(source), None, application="fbs-db placement drop") as session:
+    with open_session(project.configuration().named(source), None, application="fbs-db placement drop") as session:
         tables = kept_tables(session, component)
         schema = sql.Identifier(kept_schema(component))
         with session.connection.transaction():

@@ -1,8 +1,8 @@
 """Moving a component to another database: every row, or nothing.
 
-The configuration is changed once the rows are copied, so that work goes on in the new
-database however long the old tables are still being read. `fbs_db.places.state` lists the
-states that a move goes through.
+The configuration is changed once the rows are copied, so that applications can use the new
+database while the old tables are still being read. `fbs_db.places.state` lists the states of
+a move.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def move(
 
     Calls ``fbs_wake_rules``; guards old tables with ``fbs_refuse_moved``.
     """
-    known = project.read()
+    known = project.configuration()
     if component not in files.components():
         raise UsageError(f"There is no component {component!r}.", hint=f"Components: {', '.join(files.components())}.")
     target = known.named(to)

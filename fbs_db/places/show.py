@@ -41,7 +41,7 @@ def placement() -> list[PlacedTable]:
     Raises:
         UsageError: the configuration contradicts itself.
     """
-    known = project.read()
+    known = project.configuration()
     return [
         PlacedTable(
             component,

@@ -1,6 +1,6 @@
 """What a move has left in a database: a component's tables, their guards, and old tables.
 
-The old database goes through these states, and another run goes on from what it finds:
+The old database passes through these states, and a later run continues from the one it finds:
 
 1. the component is installed;
 2. each of its tables has a guard, a trigger that refuses writes; its rows are copied, or not;

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from types import TracebackType
-from typing import Any
+from typing import Any, Generic
 
 import psycopg
 from psycopg import AsyncConnection, Connection
@@ -19,23 +19,56 @@ from fbs_db.database.connection import (
     with_defaults,
 )
 from fbs_db.database.which import resolve
-from fbs_db.reads.groups import AsyncGroups, Groups
-from fbs_db.reads.runner import AsyncRunner, AsyncSource, Runner, Source
+from fbs_db.reads.accounting import Accounting
+from fbs_db.reads.approvals import Approvals
+from fbs_db.reads.bi import Bi
+from fbs_db.reads.compliance import Compliance
+from fbs_db.reads.custom_fields import CustomFields
+from fbs_db.reads.declared import AnyDriver
+from fbs_db.reads.discovery import Discovery
+from fbs_db.reads.documents import Documents
+from fbs_db.reads.drivers import AsyncDriver, Driver
+from fbs_db.reads.licensing import Licensing
+from fbs_db.reads.msme import Msme
+from fbs_db.reads.notifications import Notifications
+from fbs_db.reads.operations import Operations
+from fbs_db.reads.sources import AsyncSource, Source
+from fbs_db.reads.suite import Suite
+from fbs_db.reads.workflow import Workflow
 
 _APPLICATION = "fbs-db reader"
 _READ_ONLY = "set default_transaction_read_only = on"
 _POOLED = "Read over a direct connection, one pooled by session, or a connection of yours: fbs_db.connect(connection)"
 
 
-class Reader(Groups):
-    """All that can be read, on one source; to be used in ``with``."""
+class Groups(Generic[AnyDriver]):
+    """All reads, group by group."""
+
+    def __init__(self, driver: AnyDriver) -> None:
+        self.approvals = Approvals(driver)
+        self.notifications = Notifications(driver)
+        self.msme = Msme(driver)
+        self.workflow = Workflow(driver)
+        self.bi = Bi(driver)
+        self.compliance = Compliance(driver)
+        self.accounting = Accounting(driver)
+        self.discovery = Discovery(driver)
+        self.custom_fields = CustomFields(driver)
+        self.documents = Documents(driver)
+        self.licensing = Licensing(driver)
+        self.operations = Operations(driver)
+        self.suite = Suite(driver)
+
+
+class Reader(Groups[Driver]):
+    """All reads on one source; to be used in ``with``."""
 
     def __init__(self, source: Source, schema: str, owned: Connection[Any] | None = None) -> None:
-        super().__init__(Runner(source, schema))
+        super().__init__(Driver(source, schema))
         self._owned = owned
 
     def close(self) -> None:
-        """Close the connection, where it is our own."""
+        """Close the connection, if `connect` opened it."""
         if self._owned is not None:
             self._owned.close()
 
@@ -46,18 +79,18 @@ class Reader(Groups):
         self.close()
 
 
-class AsyncReader(AsyncGroups):
-    """All that can be read, without blocking; to be used in ``async with``."""
+class AsyncReader(Groups[AsyncDriver]):
+    """All reads on one source, without blocking; to be used in ``async with``."""
 
     def __init__(self, source: AsyncSource | str | None, schema: str | None) -> None:
         self._asked = source
         self._schema = schema
         self._owned: AsyncConnection[Any] | None = None
         if source is not None and not isinstance(source, str):
-            super().__init__(AsyncRunner(source, schema or project.of_lent_connection().schema or "public"))
+            super().__init__(AsyncDriver(source, schema or project.of_lent_connection().schema or "public"))
 
     async def close(self) -> None:
-        """Close the connection, where it is our own."""
+        """Close the connection, if ``async with`` opened it."""
         if self._owned is not None:
             await self._owned.close()
 
@@ -65,7 +98,7 @@ class AsyncReader(AsyncGroups):
         if self._asked is None or isinstance(self._asked, str):
             where, config = resolve(self._asked)
             self._owned = await _opened_async(where)
-            super().__init__(AsyncRunner(self._owned, self._schema or config.schema or "public"))
+            super().__init__(AsyncDriver(self._owned, self._schema or config.schema or "public"))
         return self
 
     async def __aexit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:

@@ -40,7 +40,7 @@ class Fetching:
 
     __slots__ = ("_cursor", "_query")
 
-    def __init__(self, cursor: Any, query: Query[Any]) -> None:
+    def __init__(self, cursor: Any, query: Query) -> None:
         self._cursor = cursor
         self._query = query
 
@@ -56,7 +56,7 @@ class Fetching:
                 raise told from error
 
 
-def _not_calculated(query: Query[Any], error: Exception) -> UnreadableValue | None:
+def _not_calculated(query: Query, error: Exception) -> UnreadableValue | None:
     """What to say where a view calculates with a row, and the result is out of range; a parameter would be quoted."""
     cause = error if isinstance(error, DataError) else error.__cause__
     if not isinstance(cause, DataError) or query.read is None or query.read.arguments is not None:
@@ -69,7 +69,7 @@ def _not_calculated(query: Query[Any], error: Exception) -> UnreadableValue | No
     return UnreadableValue(message, hint="Type: fbs-db check --data", table=source)
 
 
-def held(cursor: Any, query: Query[Any], rows: Sequence[Sequence[Any]]) -> Sequence[Sequence[Any]]:
+def held(cursor: Any, query: Query, rows: Sequence[Sequence[Any]]) -> Sequence[Sequence[Any]]:
     """The rows, if psycopg2 could load them all."""
     if not hasattr(cursor, "pgresult"):
         names = [column[0] for column in cursor.description]
@@ -105,7 +105,7 @@ def _not_loaded(cursor: Any) -> Iterator[tuple[str, str, dict[str, str | None]]]
             yield name, reason, others
 
 
-def unreadable(query: Query[Any], column: str, reason: str, others: Mapping[str, str | None]) -> UnreadableValue:
+def unreadable(query: Query, column: str, reason: str, others: Mapping[str, str | None]) -> UnreadableValue:
     """What to say of a value.
 
     Parameters:
@@ -117,7 +117,7 @@ def unreadable(query: Query[Any], column: str, reason: str, others: Mapping[str,
     source = query.read.source if query.read else ""
     # What a function answers instead of rows is called as itself is.
     table, name = home(source, "value" if column == source else column) or (source, column)
-    key = {one: others[one] for one in _key(query) if one in others} or dict(query.asked)
+    key = {one: others[one] for one in _key(query) if one in others} or dict(query.given)
     shown = (f"{one} is null" if value is None else f"{one} = {value}" for one, value in key.items())
     row = f" of the row with {' and '.join(shown)}" if key else ""
     through = "" if table == source else f" (read through {source})"
@@ -135,9 +135,9 @@ def unreadable(query: Query[Any], column: str, reason: str, others: Mapping[str,
     return UnreadableValue(message, hint=hint, table=table, column=name, key=key)
 
 
-def _key(query: Query[Any]) -> Sequence[str]:
+def _key(query: Query) -> Sequence[str]:
     """The columns that identify a row, as far as that is known."""
-    fields: tuple[str, ...] = getattr(query.row, "_fields", ())
+    fields: tuple[str, ...] = query.read.row._fields if query.read else ()
     if "id" in fields:
         return ("id",)
     if query.read and query.read.order:

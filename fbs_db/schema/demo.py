@@ -1,4 +1,4 @@
-"""A small rentals host on the embedded server, to try FBS on."""
+"""A demo: FBS with a small rentals host, on the embedded server."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from fbs_db.schema import migrate as migrations
 
 
 def fill() -> bool:
-    """Install FBS on the embedded server, and a host that it is attached to.
+    """Install FBS on the embedded server, with a host whose tables are attached.
 
     Returns:
-        False where the demo was there already.
+        False if the demo exists already.
 
     Raises:
         EmbeddedServerError: the server is not installed, or does not start.
-        FbsDbError: FBS there is tied to other users.
+        FbsDbError: FBS is attached to another user table there.
 
     Runs ``sql/demo.sql``.
     """

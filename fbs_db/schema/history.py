@@ -219,8 +219,8 @@ class Backend(PostgresqlPsycopgBackend):
         text = migration.rollback_sql
         if text is None:
             raise MissingRollback(
-                f"{migration.id} cannot be undone: there is no {migration.rollback_path.name}.",
-                hint=f"It belongs beside {migration.path}.",
+                f"{migration.id} cannot be rolled back: there is no {migration.rollback_path.name}.",
+                hint=f"Put it beside {migration.path}.",
             )
         self.run(migration, self.record_sql(migration, "rollback"))
         self.run(migration, text, suffix=".rollback.sql")
@@ -260,25 +260,27 @@ class Backend(PostgresqlPsycopgBackend):
 
 
 def name_taken(schema: str, names: Sequence[str]) -> NameTaken:
-    """The error for what is there already under names that are FBS's."""
-    hint = "Rename or drop what is not FBS's, or choose another schema with --schema."
+    """The error for objects that exist already under names that FBS needs."""
+    hint = "Rename or drop the objects that are not FBS's, or choose another schema with --schema."
     tables = {name for file in load() if file.component != BASE for kind, name in file.creates if kind == "table"}
     if tables.intersection(names):
         adopt = wording.command("adopt")
-        hint = f"Type: {adopt}\nThat takes over tables that Django made for FBS, and keeps their rows. {hint}"
-    return NameTaken(f"Schema {schema} holds already, not made by fbs-db: {', '.join(names)}.", hint=hint)
+        hint = f"Type: {adopt}\nThis takes over tables that Django created for FBS, and keeps their rows. {hint}"
+    return NameTaken(
+        f"Schema {schema} already has these objects, which fbs-db did not create: {', '.join(names)}.", hint=hint
+    )
 
 
 def _in_the_way() -> str:
-    """What to do where something depends on what is to be dropped."""
+    """What to do if an object depends on one that is to be dropped."""
     return (
-        "That is not of FBS, or one of the views of its later names. Drop it first, then type the same again."
-        f" The views: {wording.command('later-names', 'drop')}"
+        "The object that depends on it belongs to the host, or is a view of a later name."
+        f" Drop it, then type the same again. The views of later names: {wording.command('later-names', 'drop')}"
     )
 
 
 def _failure(migration_id: str, suffix: str, text: str, done: int, error: psycopg.Error) -> FbsDbError:
-    """The exception that says where a file failed, why, and what to do."""
+    """The error for a file that failed: where, why, and what to do."""
     diag = error.diag
     parts = list(statements(text))
     if diag.statement_position:  # a syntax error stops the whole text before it begins
@@ -295,7 +297,7 @@ def _failure(migration_id: str, suffix: str, text: str, done: int, error: psycop
     known = from_server(error, message, f"{statement}\n{diag.context or ''}")
     if known:
         return known
-    # The server's own advice would be to drop, unseen, all that stands on it.
+    # The server's own hint is to drop the dependent objects unseen.
     of_server = _in_the_way() if error.sqlstate == "2BP01" else diag.message_hint
     return MigrationFailed(
         message,

@@ -1,4 +1,4 @@
-"""FBS's later names: views by which code of later releases finds the tables."""
+"""Later names: views through which code of later FBS releases uses the tables."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 from fbs_db.database.session import Database, Session, open_session
 from fbs_db.reports import Report
 
-#: Tables by the names they bear in FBS 2.0.4 to 2.0.6.
+#: Tables by their names in FBS 2.0.4 to 2.0.6.
 FORMER = {
     "dms_document_type": "fbs_dms_document_type",
     "dms_document_category": "fbs_dms_document_category",
@@ -22,7 +22,7 @@ FORMER = {
     "lic_feature_usage": "fbs_license_manager_feature_usage",
     "lic_license_manager": "fbs_license_manager_manager",
 }
-#: Tables by later name, as ``fbs_later_names`` has them, for where no database is at hand.
+#: Tables by later name, as in ``fbs_later_names``, for use without a database.
 LATER = FORMER | {
     "fbs_cash_entries": "fbs_app_cashentry",
     "fbs_income_expenses": "fbs_app_incomeexpense",
@@ -33,14 +33,14 @@ LATER = FORMER | {
 
 @dataclass(frozen=True)
 class LaterName(Report):
-    """A name that a later release of FBS gives to a table that is installed here.
+    """The name that a later release of FBS gives to an installed table.
 
     Attributes:
         later_name: the name.
         table_name: the table.
-        state: ``current``: a view of FBS's bears the name; ``out of date``: one does that no
-            longer fits the table; ``taken``: something of the host's does; ``absent``.
-        taken_by: what of the host's bears it, such as ``table``; empty where it is not taken.
+        state: ``current``: the view exists; ``out of date``: the view no longer fits the table;
+            ``taken``: an object of the host has the name; ``absent``: no object has it.
+        taken_by: the kind of that object, such as ``table``; an empty string if the name is not taken.
     """
 
     later_name: str
@@ -50,7 +50,7 @@ class LaterName(Report):
 
 
 def list_later_names(database: Database = None, *, schema: str | None = None) -> list[LaterName]:
-    """The later names of the tables that are installed here, and who bears them.
+    """The later names of the installed tables, each with its state.
 
     Parameters:
         database, schema: as for `fbs_db.migrate`; no server is created.
@@ -65,19 +65,19 @@ def list_later_names(database: Database = None, *, schema: str | None = None) ->
 
 
 def add_later_names(database: Database = None, *, schema: str | None = None) -> list[str]:
-    """Make a view for each later name, through which its table is read and written.
+    """Create a view for each later name, through which its table is read and written.
 
-    Again does no harm: what is missing is added, what is out of date is mended.
+    The call can be repeated: it creates missing views and replaces those out of date.
 
     Parameters:
         database, schema: as for `fbs_db.migrate`; no server is created.
 
     Returns:
-        The views made or mended.
+        The views created or replaced.
 
     Raises:
-        TargetError: something of the host's bears one of the names; nothing was added then.
-        LockTimeout: a view is in use for longer than 3 s, or a migration is going on.
+        TargetError: an object of the host has one of the names. Nothing was changed.
+        LockTimeout: a view is in use for longer than 3 s, or a migration is running.
 
     Calls ``fbs_add_later_names``.
     """
@@ -86,7 +86,7 @@ def add_later_names(database: Database = None, *, schema: str | None = None) -> 
 
 
 def drop_later_names(database: Database = None, *, schema: str | None = None) -> list[str]:
-    """Drop the views that `add_later_names` made; tables, and what else there is, stay.
+    """Drop the views that `add_later_names` created. Tables and all other objects stay.
 
     Parameters:
         database, schema: as for `fbs_db.migrate`; no server is created.
@@ -95,8 +95,8 @@ def drop_later_names(database: Database = None, *, schema: str | None = None) ->
         The views dropped.
 
     Raises:
-        TargetError: a view of the host's stands on one; nothing was dropped then.
-        LockTimeout: a view is in use for longer than 3 s, or a migration is going on.
+        TargetError: a view of the host depends on one of them. Nothing was changed.
+        LockTimeout: a view is in use for longer than 3 s, or a migration is running.
 
     Calls ``fbs_drop_later_names``.
     """

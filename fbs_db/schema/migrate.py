@@ -32,28 +32,27 @@ def migrate(
     directory: Path | None = None,
     progress: Callable[[Progress], None] = silent,
 ) -> MigrateReport:
-    """Apply what is pending of the components that the project places in this database.
+    """Apply the pending files of the components that the project places in this database.
 
     Parameters:
-        database: name of a configured database, connection string, or an open connection.
-            On one in autocommit a run commits; on any other it is part of the caller's
-            transaction, which stays open and decides. None looks at ``DATABASE_URL``,
-            libpq's variables, ``fbs-db.toml``, and at last starts the embedded server.
-        to: last file to apply, by name or the start of it; None for all.
-        schema: where the tables go; it must exist. None for the configured one, or
-            ``public``.
-        user_table: the host's user table. Its key gives user columns their type.
-        wait: how many seconds to wait for another migration.
-        directory: other SQL files than those of the package.
+        database: name of a configured database, connection string, or open connection.
+            On a connection in autocommit a run commits. On any other it is part of the caller's
+            transaction, which stays open. None looks at ``DATABASE_URL``, libpq's variables and
+            ``fbs-db.toml``, and then starts the embedded server.
+        to: last file to apply, by its name or the start of it; None for all.
+        schema: schema of the tables, which must exist; None for the configured one, or ``public``.
+        user_table: the host's user table, whose key gives user columns their type; None for the
+            configured one.
+        wait: seconds to wait for another migration.
+        directory: the SQL files; None for those of the package.
         progress: called as files begin and end.
 
     Returns:
-        The files applied; none where nothing was to be done.
+        The files applied; none if there was nothing to do.
 
     Raises:
-        FbsDbError: see `fbs_db.errors`. Its hint says what stays: nothing, but for a file
-            outside transactions, and those before it; or where only the look at rows that
-            were there before is outstanding.
+        FbsDbError: see `fbs_db.errors`. The hint says which work is committed: none, unless a file
+            runs outside a transaction, or only existing rows are still to be validated.
 
     Reads and writes ``fbs_migrations`` and ``fbs_migration_log``.
     """
@@ -96,22 +95,20 @@ def plan(
     directory: Path | None = None,
     ready: Callable[[DryRunReport], None] = lambda report: None,
 ) -> DryRunReport:
-    """What `migrate` with the same arguments would do; changes nothing.
+    """The plan of `migrate` with the same arguments. Nothing is changed.
 
-    The files are run, in a transaction that is rolled back, to learn their locks and
-    whether they work. That takes those locks for a moment: 10 seconds a statement at
-    most. Users are not tied in it: that lock, which would stop who writes the user table,
-    is known.
+    The files run in a transaction that is rolled back, which shows their locks and errors. It
+    holds those locks for a moment: 10 seconds a statement at most. User columns are not tied in
+    it: their lock, which blocks writes to the user table, is known.
 
     Parameters:
-        ready: called with the report before any lock is asked for, and before the files' are known.
+        ready: called with the report before the files run, when their locks are not known yet.
 
     Returns:
-        The files, the exact SQL, the user columns it ties, and the locks on tables that
-        exist already.
+        The files, the exact SQL, the user columns to be tied, and the locks on existing tables.
 
     Raises:
-        FbsDbError: what `migrate` would raise.
+        FbsDbError: as for `migrate`.
     """
     every = files.load(directory)
     wanted = _up_to(every, to)

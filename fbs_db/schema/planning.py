@@ -1,4 +1,4 @@
-"""What a run would do: its script, the locks it takes, and the user columns it ties."""
+"""The plan of a run: its script, its locks, and the user columns it ties."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ _BLOCKS = {
 
 
 class _Undone(Exception):
-    """Ends a transaction that was only a trial."""
+    """Rolls back the transaction of a trial."""
 
 
 def tried_locks(backend: Backend, tried: list[MigrationFile]) -> list[TableLock]:
+    """The locks that files take on existing tables. The files run in a transaction that is rolled back."""
     locks: list[TableLock] = []
     try:
         with backend.run_transaction():
@@ -62,7 +63,7 @@ def _new_locks(backend: Backend, before: Sequence[object], what: str, known: lis
 
 
 def planned(run: Run, every: list[MigrationFile], pending: list[MigrationFile]) -> DryRunReport:
-    """The report, as far as it is known without trying anything."""
+    """The plan, as far as it is known without running the files."""
     session, backend = run.session, run.backend
     in_force = [file for file in every if file.id in run.applied or file in pending]
     features = provided(in_force, {file.id for file in in_force})
@@ -91,7 +92,7 @@ def planned(run: Run, every: list[MigrationFile], pending: list[MigrationFile]) 
 def _user_columns(
     session: Session, backend: Backend, in_force: list[MigrationFile], applied: set[str]
 ) -> list[PlannedColumn]:
-    """The user columns that are not validated once these files are in force, tied or not."""
+    """The user columns that are not validated yet once these files are in force."""
     link = next((file for file in in_force if USER_LINK in file.provides), None)
     if not backend.user_table or link is None:
         return []
@@ -109,6 +110,7 @@ def _user_columns(
 
 
 def script(backend: Backend, chosen: list[MigrationFile], operation: Operation, finish: Sequence[str] = ()) -> str:
+    """The statements of a run, for psql."""
     groups = in_groups(chosen, operation, bool(finish))
     parts: list[str] = []
     for number, (transactional, together) in enumerate(groups, 1):

@@ -1,4 +1,4 @@
-"""Undoing the SQL files that are applied."""
+"""Rolling back the SQL files that are applied."""
 
 from __future__ import annotations
 
@@ -32,21 +32,23 @@ def rollback(
     directory: Path | None = None,
     progress: Callable[[Progress], None] = silent,
 ) -> MigrateReport:
-    """Undo the last file, all after one, or everything. The rows of dropped tables go.
+    """Roll back the last file, all files after one, or all. The rows of dropped tables are lost.
 
     Parameters:
         database, schema, wait, directory, progress: as for `migrate`.
-        to: undo all files after this one, which stays.
-        everything: undo all.
-        lose_rows: drop tables that hold rows, too.
+        to: roll back all files after this one.
+        everything: roll back all files.
+        lose_rows: drop tables even if they hold rows.
 
     Returns:
-        The files undone, in that order; none where nothing was applied.
+        The files rolled back, in that order; none if nothing was applied.
 
     Raises:
-        RowsAtStake: tables hold rows, and it was not said that these may be lost.
-        MissingRollback: one of them has no rollback file.
-        FbsDbError: see `fbs_db.errors`. Nothing was changed then.
+        RowsAtStake: tables hold rows, and `lose_rows` is not set.
+        MissingRollback: a file has no rollback file.
+        FbsDbError: see `fbs_db.errors`. Nothing was changed.
+
+    Writes ``fbs_migrations`` and ``fbs_migration_log``.
     """
     started = time.monotonic()
     known = files.load(directory)
@@ -60,7 +62,7 @@ def rollback(
                     undone = _to_undo(run, known, to, everything)
                     doomed = [] if lose_rows else _tables_of_hosts(session, undone)
                     _refuse_loss(session, doomed)
-                    # Again once nobody can write them any more.
+                    # Again under a lock: nobody can write to the tables any more.
                     first = partial(_refuse_loss, session, doomed, locked=True)
                     run.do(undone, "rollback", retries=session.retries(progress), first=first)
             return run.report(started)
@@ -74,10 +76,12 @@ def rollback_plan(
     schema: str | None = None,
     directory: Path | None = None,
 ) -> DryRunReport:
-    """What `rollback` with the same arguments would do; changes and tries nothing.
+    """The plan of `rollback` with the same arguments. Nothing is changed or tried.
 
     Returns:
-        The files in the order in which they would be undone, and the exact SQL.
+        The files in the order in which they would be rolled back, and the exact SQL.
+
+    Reads ``fbs_migrations``.
     """
     known = files.load(directory)
     with open_session(database, schema, application="fbs-db rollback --dry-run") as session:
@@ -95,28 +99,28 @@ def rollback_plan(
 
 def _to_undo(run: Run, known: list[MigrationFile], to: str | None, everything: bool) -> list[MigrationFile]:
     if to is not None and everything:
-        raise UsageError("Either down to one file, or everything: not both.")
+        raise UsageError("Either to one file, or everything: not both.")
     for problem in problems(known, run.history):
         raise problem
     present = [file for file in known if file.id in run.applied]
     if to is not None:
         kept = files.find(known, to)
         if present and kept.id not in run.applied:
-            raise UsageError(f"{kept.id} is not applied, so there is no going back to it.")
+            raise UsageError(f"{kept.id} is not applied, so nothing can be rolled back to it.")
         undone = present[present.index(kept) + 1 :] if present else []
     else:
         undone = present if everything else present[-1:]
     for file in undone:
         if file.rollback_sql is None:
             raise MissingRollback(
-                f"{file.id} cannot be undone: there is no {file.rollback_path.name}.",
-                hint=f"It belongs into {file.rollback_path.parent}.",
+                f"{file.id} cannot be rolled back: there is no {file.rollback_path.name}.",
+                hint=f"Put it into {file.rollback_path.parent}.",
             )
     return undone[::-1]
 
 
 def _tables_of_hosts(session: Session, undone: list[MigrationFile]) -> list[str]:
-    """The tables that would be dropped and can hold rows of a host's."""
+    """The tables that would be dropped and can hold rows of the host."""
     names = [name for file in undone if file.component != BASE for kind, name in file.creates if kind == "table"]
     query = (
         "select relname::text from pg_catalog.pg_class where relnamespace = to_regnamespace(%s) and relname = any(%s)"
@@ -129,7 +133,7 @@ def _refuse_loss(session: Session, tables: Sequence[str], *, locked: bool = Fals
     """Refuse to drop tables that hold rows.
 
     Parameters:
-        locked: whether nobody shall write them any more, until the transaction ends.
+        locked: whether to lock the tables first, until the transaction ends.
     """
     names = {table: sql.Identifier(session.schema, table) for table in tables}
     if locked and tables:
@@ -143,6 +147,6 @@ def _refuse_loss(session: Session, tables: Sequence[str], *, locked: bool = Fals
         named = ", ".join(f"{table} ({rows:,})" for table, rows in list(found.items())[:5])
         raise RowsAtStake(
             f"This deletes {counted(sum(found.values()), 'row')}: {named}{' and more' if len(found) > 5 else ''}.",
-            hint="To do it all the same: lose_rows=True, or --yes on the command line.",
+            hint="To do it, pass lose_rows=True, or --yes on the command line.",
             rows=found,
         )

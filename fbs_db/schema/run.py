@@ -93,7 +93,7 @@ class Run:
         said = ids[0] if len(ids) == 1 else f"{ids[0]} to {ids[-1]}" if ids else ""
         parts = [f"{self.committed} {verb}: {said}."] if said else []
         if self.under_way:
-            parts.append(f"{self.under_way} runs outside a transaction: the same again goes on from what it left.")
+            parts.append(f"{self.under_way} runs outside a transaction. Type the same again to finish it.")
         return " ".join(parts)
 
     def do(
@@ -132,9 +132,7 @@ class Run:
         def work() -> list[Step]:
             with self.backend.run_transaction():
                 if not self.session.holds_lock():
-                    raise PoolerRefused(
-                        "The server session changed during the run.", hint="Migrate over a direct connection."
-                    )
+                    raise PoolerRefused("The server session changed during the run.", hint="Connect directly.")
                 if first:
                     first()
                 steps = [self._one(file, operation) for file in group]

@@ -1,4 +1,4 @@
-"""What a host can adjust: rows of ``fbs_settings``."""
+"""The settings of an installation: rows of ``fbs_settings``."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from fbs_db.wording import command
 
 @dataclass(frozen=True)
 class Setting(Report):
-    """One setting.
+    """A setting.
 
     Attributes:
         name: its name.
-        value: its value; None where it is empty.
-        allowed: the values it can have, in words.
-        description: what it does.
+        value: its value; None if it has none.
+        allowed: the allowed values, in words.
+        description: its description.
     """
 
     name: str
@@ -33,24 +33,26 @@ def list_settings(database: Database = None, *, schema: str | None = None) -> li
     Reads ``fbs_settings``.
     """
     with open_session(database, schema, application="fbs-db settings") as session:
-        return _read(session)
+        return _settings(session)
 
 
 def change_setting(name: str, value: str | None, database: Database = None, *, schema: str | None = None) -> Setting:
-    """Give a setting another value; the database refuses one it cannot have.
+    """Change a setting.
 
     Parameters:
         name: the setting.
-        value: its new value; None to empty it, which the times of keeping allow.
-        database, schema: as for `fbs_db.migrate`.
+        value: its new value; None removes it, which retention times allow: rows are kept for ever.
+        database, schema: as for `fbs_db.migrate`; no server is created.
 
     Raises:
         UsageError: there is no such setting.
-        TargetError: it cannot have this value.
+        TargetError: the value is not allowed.
+
+    Writes ``fbs_settings``.
     """
     with open_session(database, schema, application="fbs-db settings") as session:
         changed = session.select("update {fbs}fbs_settings set value = %s where name = %s returning name", value, name)
-        now = {setting.name: setting for setting in _read(session)}
+        now = {setting.name: setting for setting in _settings(session)}
         if not changed:
             raise unknown(name)
         return now[name]
@@ -58,10 +60,10 @@ def change_setting(name: str, value: str | None, database: Database = None, *, s
 
 def unknown(name: str) -> UsageError:
     """The error for a setting that does not exist."""
-    return UsageError(f"There is no setting {name}.", hint=f"All of them: {command('settings')}")
+    return UsageError(f"Unknown setting {name}.", hint=f"To list the settings, type: {command('settings')}")
 
 
-def _read(session: Session) -> list[Setting]:
+def _settings(session: Session) -> list[Setting]:
     rows = session.select(
         "select name, value, coalesce(array_to_string(choices, ', '), minimum || ' to ' || maximum), description"
         " from {fbs}fbs_settings order by name"

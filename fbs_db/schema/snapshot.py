@@ -30,7 +30,7 @@ _CATALOG = Path(__file__).with_name("snapshot.sql").read_bytes()
 #: Kind and name.
 Key = tuple[str, str]
 
-#: What a kind is part of comes before it.
+#: A kind comes after those it is part of.
 KINDS = (
     "domain",
     "function",
@@ -55,11 +55,11 @@ class Object:
 
     Attributes:
         kind: one of `KINDS`.
-        name: such as ``fbs_kpis.target``; of a function with its argument types.
-        definition: how it is defined.
-        state: ``disabled``, ``invalid`` or ``not validated``; empty where all is well.
-        needs: what it is gone with, such as a constraint with its columns.
-        choice: what a host has chosen for itself, such as ``row security``; empty where it has not.
+        name: its name, such as ``fbs_kpis.target``; the name of a function includes its argument types.
+        definition: its definition.
+        state: ``disabled``, ``invalid`` or ``not validated``, as `fbs_db.health.states` reads it; else empty text.
+        needs: the objects that it cannot exist without, such as the columns of a constraint.
+        choice: a choice of the host, such as ``row security``; empty text if there is none.
     """
 
     kind: str
@@ -74,7 +74,7 @@ class Object:
         return self.kind, self.name
 
 
-# Rows that belong to the schema: what a setting means, and the package's own rules.
+# Rows that belong to the schema: the descriptions of settings, and the package's own rules.
 _ROWS = {
     "setting": (
         "fbs_settings",
@@ -94,10 +94,10 @@ _ROWS = {
 
 
 def live_objects(session: Session) -> dict[Key, Object]:
-    """The objects whose names begin with ``fbs_``, as they are."""
+    """The objects of the schema whose names begin with ``fbs_``."""
     return {
-        (kind, name): Object(kind, name, normalized(text), state, choice=choice)
-        for kind, name, text, state, choice, *_ in _catalog(session)
+        (kind, name): Object(kind, name, normalized(text), choice=choice)
+        for kind, name, text, choice, *_ in _catalog(session)
     }
 
 
@@ -139,15 +139,15 @@ def normalized(definition: str) -> str:
 
 
 def live_numbers(session: Session) -> list[tuple[str, str, int, int]]:
-    """Kind and name of each object with PostgreSQL's number of it, and of its column."""
+    """Kind and name of each object, with its OID and the number of its column."""
     return [(kind, name, oid, number) for kind, name, *_, oid, number in _catalog(session)]
 
 
 def live_rows(session: Session, objects: Mapping[Key, Object]) -> dict[Key, Object]:
-    """The settings and rules that are there.
+    """The settings and rules of the schema.
 
-    Where their table is missing, damaged or not to be read, which is told of anyway, they
-    are taken for what they should be: those of ``objects``.
+    If their table is missing, damaged or cannot be read, which is a finding of its own, the rows
+    of `objects` are returned: the rows that should exist.
     """
     rows: dict[Key, Object] = {}
     for kind, (table, query) in _ROWS.items():
@@ -173,19 +173,20 @@ def _columns(session: Session, table: str) -> set[str]:
 
 @cache
 def _files() -> dict[str, dict[str, dict[str, Any]]]:
-    """What each file brings, changes or (null) takes away, as ``snapshot.json`` has it."""
+    """The objects that each file creates, changes or (null) drops, from ``snapshot.json``."""
     files: dict[str, dict[str, dict[str, Any]]] = json.loads(FILE.read_text(encoding="utf-8"))
     return files
 
 
-def expected(applied: Iterable[str], server_version: int) -> Mapping[Key, Object]:
-    """The objects that should be there once these files are applied.
+def expected(applied: Iterable[str] | None, server_version: int) -> Mapping[Key, Object]:
+    """The objects that a schema should have once these files are applied.
 
     Parameters:
-        applied: the files, without their endings.
+        applied: ids of the files; None for all.
         server_version: as psycopg gives it, such as 180001.
     """
-    return _expected(tuple(sorted(applied)), "before 16" if server_version < 160000 else "definition")
+    chosen = tuple(sorted(_files() if applied is None else applied))
+    return _expected(chosen, "before 16" if server_version < 160000 else "definition")
 
 
 @cache
@@ -204,7 +205,7 @@ def _expected(applied: tuple[str, ...], wording: str) -> Mapping[Key, Object]:
 
 
 def implied(key: Key, objects: Mapping[Key, Object]) -> tuple[Key, ...]:
-    """What an object is gone with as its name says: a column with its table."""
+    """The objects that an object cannot exist without, by its name: the table of a column."""
     kind, name = key
     if kind == "comment":
         of, _, what = name.partition(" ")

@@ -47,7 +47,6 @@ select
         case t.relpersistence when 'u' then 'unlogged' end,
         case t.relkind when 'r' then 'table' when 'p' then 'partitioned table' else 'foreign table' end
     ),
-    '',
     case
         when t.relrowsecurity and t.relforcerowsecurity then 'row security, forced on its owner'
         when t.relrowsecurity then 'row security'
@@ -60,10 +59,10 @@ select
     'column', c.name,
     format_type(c.atttypid, c.atttypmod)
     || case when c.attcollation <> c.typcollation then ' collate ' || c.attcollation::regcollation else '' end,
-    '', '', c.oid, c.attnum
+    '', c.oid, c.attnum
 from columns as c
 union all
-select 'not null', c.name, 'not null', '', '', c.oid, c.attnum
+select 'not null', c.name, 'not null', '', c.oid, c.attnum
 from columns as c
 where c.attnotnull
 union all
@@ -76,7 +75,7 @@ select
         when c.attidentity = 'a' then 'generated always as identity'
         else 'default ' || pg_get_expr(d.adbin, d.adrelid)
     end,
-    '', '', c.oid, c.attnum
+    '', c.oid, c.attnum
 from columns as c
 left join pg_catalog.pg_attrdef as d on c.oid = d.adrelid and c.attnum = d.adnum
 where c.atthasdef or c.attidentity <> ''
@@ -84,15 +83,9 @@ union all
 select
     'constraint', t.relname || '.' || k.conname,
     regexp_replace(pg_get_constraintdef(k.oid), ' NOT VALID$', ''),
-    case
-        when not k.convalidated then 'not validated'
-        when k.contype in ('p', 'u', 'x') and not (i.indisvalid and i.indisready) then 'invalid'
-        else ''
-    end,
     '', k.oid, 0
 from tables as t
 inner join pg_catalog.pg_constraint as k on t.oid = k.conrelid
-left join pg_catalog.pg_index as i on k.conindid = i.indexrelid
 where
     k.contype in ('p', 'u', 'f', 'c', 'x')
     and k.conparentid = 0
@@ -110,7 +103,7 @@ select
     'index', t.relname || '.' || c.relname,
     -- It names the table's schema whatever the search path.
     h.begins || replace(substr(pg_get_indexdef(c.oid), length(h.begins || p.name) + 2), coalesce(o.options, ''), ''),
-    case when i.indisvalid and i.indisready then '' else 'invalid' end, coalesce(ltrim(o.options), ''), c.oid, 0
+    coalesce(ltrim(o.options), ''), c.oid, 0
 from tables as t
 cross join place as p
 inner join pg_catalog.pg_index as i on t.oid = i.indrelid
@@ -150,7 +143,7 @@ select
         || substr(pg_get_statisticsobjdef(x.oid), length('CREATE STATISTICS ' || p.name || '.') + 1),
         ' ON ' || c.as_in_table, ' ON ' || c.by_name
     ),
-    '', '', x.oid, 0
+    '', x.oid, 0
 from tables as t
 inner join pg_catalog.pg_statistic_ext as x on t.oid = x.stxrelid
 inner join pg_catalog.pg_namespace as n on x.stxnamespace = n.oid
@@ -167,7 +160,7 @@ union all
 select
     -- Without pretty printing it names the table's schema whatever the search path.
     'trigger', t.relname || '.' || g.tgname, pg_get_triggerdef(g.oid, true),
-    case when g.tgenabled in ('D', 'R') then 'disabled' else '' end, '', g.oid, 0
+    '', g.oid, 0
 from tables as t
 inner join pg_catalog.pg_trigger as g on t.oid = g.tgrelid
 where not g.tgisinternal
@@ -192,7 +185,7 @@ select
         ''
     )
     || ' as' || chr(10) || pg_get_viewdef(v.oid),
-    '', '', v.oid, 0
+    '', v.oid, 0
 from relations as v
 where v.relkind in ('v', 'm')
 union all
@@ -234,7 +227,7 @@ select
             then chr(10) || format('revoke execute on function %%s from public;', f.name)
         else ''
     end,
-    '', '', f.oid, 0
+    '', f.oid, 0
 from functions as f
 inner join pg_catalog.pg_language as l on f.prolang = l.oid
 union all
@@ -245,29 +238,29 @@ select
         (select string_agg(pg_get_constraintdef(k.oid), ' ' order by pg_get_constraintdef(k.oid))
          from pg_catalog.pg_constraint as k where k.contypid = y.oid and k.contype = 'c')
     ),
-    '', '', y.oid, 0
+    '', y.oid, 0
 from pg_catalog.pg_type as y
 inner join place as p on y.typnamespace = p.oid
 where y.typtype = 'd' and y.typname ~ '^fbs_'
 union all
 select
     'comment', case when t.relkind in ('v', 'm') then 'view ' else 'table ' end || t.relname, d.description,
-    '', '', t.oid, 0
+    '', t.oid, 0
 from relations as t
 inner join pg_catalog.pg_description as d
     on t.oid = d.objoid and d.classoid = 'pg_catalog.pg_class'::regclass and d.objsubid = 0
 union all
-select 'comment', 'column ' || t.relname || '.' || a.attname, d.description, '', '', t.oid, a.attnum
+select 'comment', 'column ' || t.relname || '.' || a.attname, d.description, '', t.oid, a.attnum
 from relations as t
 inner join pg_catalog.pg_description as d
     on t.oid = d.objoid and d.classoid = 'pg_catalog.pg_class'::regclass and d.objsubid > 0
 inner join pg_catalog.pg_attribute as a on t.oid = a.attrelid and d.objsubid = a.attnum
 union all
-select 'comment', 'function ' || f.name, d.description, '', '', f.oid, 0
+select 'comment', 'function ' || f.name, d.description, '', f.oid, 0
 from functions as f
 inner join pg_catalog.pg_description as d on f.oid = d.objoid and d.classoid = 'pg_catalog.pg_proc'::regclass
 union all
-select 'comment', 'domain ' || y.typname, d.description, '', '', y.oid, 0
+select 'comment', 'domain ' || y.typname, d.description, '', y.oid, 0
 from pg_catalog.pg_type as y
 inner join place as p on y.typnamespace = p.oid
 inner join pg_catalog.pg_description as d on y.oid = d.objoid and d.classoid = 'pg_catalog.pg_type'::regclass

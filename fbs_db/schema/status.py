@@ -1,4 +1,4 @@
-"""What is applied and what is not, and edited files that are accepted."""
+"""The state of each migration, and edited files that are accepted."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from fbs_db.schema.run import Run, problems, refuse_unfit
 
 
 def status(database: Database = None, *, schema: str | None = None, directory: Path | None = None) -> StatusReport:
-    """What is applied, pending, edited since, or missing. Changes nothing.
+    """The state of each migration: applied, pending, edited or missing. Nothing is changed.
 
     Parameters:
         database, schema, directory: as for `migrate`; no server is created.
 
     Returns:
-        A row for each migration; `problems` holds what would stop `migrate`.
+        A row for each migration; `problems` holds the errors that `migrate` would raise.
 
     Reads ``fbs_migrations``.
     """
@@ -56,19 +56,21 @@ def accept(
     wait: float = LOCK_WAIT,
     directory: Path | None = None,
 ) -> MigrateReport:
-    """Take edited files as applied: the history gets their present checksums.
+    """Accept edited files: the history gets their new checksums.
 
-    Nothing of the schema changes: whoever edited a file has made the database agree.
+    The schema is not changed: the database has to agree with the edited files already.
 
     Parameters:
-        names: the files, by name or the start of it.
+        names: the files, each by its name or the start of it.
         database, schema, wait, directory: as for `migrate`.
 
     Returns:
-        The files accepted; those that were not edited are left out.
+        The files accepted, without those that were not edited.
 
     Raises:
         UsageError: a name is unknown, or its file is not applied.
+
+    Writes ``fbs_migrations`` and ``fbs_migration_log``.
     """
     started = time.monotonic()
     known = files.load(directory)
@@ -79,7 +81,7 @@ def accept(
             run = Run(session, "")
             applied = {row.migration_id: row for row in run.history}
             if foreign := [file.id for file in chosen if file.id not in applied]:
-                raise UsageError(f"Not applied, so there is nothing to accept: {', '.join(foreign)}.")
+                raise UsageError(f"Only applied files can be accepted. Not applied: {', '.join(foreign)}.")
             edited = [file for file in chosen if file.checksum != applied[file.id].checksum]
             with run.backend.run_transaction():
                 for file in edited:

@@ -1,4 +1,4 @@
-"""What tables there are, and what they look like: read from the catalog."""
+"""The tables of FBS, as the catalog describes them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ COUNT_LIMIT = 16 * 1024 * 1024
 
 
 def tables(database: Database = None, *, schema: str | None = None, directory: Path | None = None) -> list[Table]:
-    """FBS's tables that are there, by component and name.
+    """The tables of FBS that exist, by component and name.
 
     Parameters:
         database, schema, directory: as for `fbs_db.migrate`; no server is created.
 
     Returns:
-        A row for each table. `rows` is counted in tables of up to 16 MiB, and
-        PostgreSQL's estimate in larger ones.
+        A row for each table. `rows` is counted for tables of up to 16 MiB; for larger ones it is
+        PostgreSQL's estimate.
 
     Reads ``pg_class``.
     """
@@ -55,7 +55,7 @@ def tables(database: Database = None, *, schema: str | None = None, directory: P
 def describe(
     table: str, database: Database = None, *, schema: str | None = None, directory: Path | None = None
 ) -> TableDescription:
-    """One of FBS's tables in full.
+    """A table of FBS in full.
 
     Parameters:
         table: its name; the prefix ``fbs_`` may be left out.
@@ -71,8 +71,8 @@ def describe(
     if name not in components:
         near = [known for known in components if table.removeprefix("fbs_") in known]
         raise UsageError(
-            f"FBS has no table {table}.",
-            hint=f"Did you mean {', '.join(near[:5])}?" if near else f"All of them: {command('tables')}",
+            f"Unknown table {table}.",
+            hint=f"Did you mean {', '.join(near[:5])}?" if near else f"To list the tables, type: {command('tables')}",
         )
     with open_session(database, schema, application="fbs-db describe") as session:
         found = session.cursor().execute(
@@ -80,7 +80,7 @@ def describe(
         )
         oid, comment = found.fetchone() or (None, None)
         if oid is None:
-            raise UsageError(f"{name} is not in schema {session.schema}.", hint=f"Type: {command('migrate')}")
+            raise UsageError(f"Table {name} is not in schema {session.schema}.", hint=f"Type: {command('migrate')}")
         columns = session.cursor().execute(
             """
             select
@@ -133,7 +133,7 @@ def describe(
 
 
 def _components(directory: Path | None) -> dict[str, str]:
-    """Component of each table, in the order in which the files make them."""
+    """The component of each table, in the order in which the files create them."""
     return {name: file.component for file in files.load(directory) for kind, name in file.creates if kind == "table"}
 
 

@@ -1,4 +1,4 @@
-"""The host's users: FBS's user columns tied to their table by foreign keys."""
+"""The foreign keys of user columns to the host's user table."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from fbs_db.reports import Progress, UserColumn, silent
 from fbs_db.schema.history import Backend
 from fbs_db.wording import command, counted
 
-#: How long a try for the locks of the user columns lasts: less than deadlock_timeout, so that of two who wait for
-#: each other it is not the host who fails.
+#: How long a try for the locks of the user columns lasts: less than deadlock_timeout, so that in a deadlock
+#: the host's session is not the one that is cancelled.
 _WAIT_MS = 800
 _WAITED_FOR = """
 select exists (
@@ -30,24 +30,24 @@ def attach_users(
     schema: str | None = None,
     progress: Callable[[Progress], None] = silent,
 ) -> list[UserColumn]:
-    """Tie FBS's user columns to the host's user table, by foreign keys with their rules.
+    """Tie the user columns to the host's user table, by foreign keys with their rules on delete.
 
-    Again does no harm. The keys come first, all of them or none, without a look at the
-    rows; then each column is validated by itself, in short locks.
+    The call can be repeated. All keys are added in one transaction, without a check of the rows.
+    Then each column is validated by itself, under short locks.
 
     Parameters:
         table: the user table, such as ``auth_user``.
-        repair: delete or empty rows whose user is gone, by the column's own rule.
+        repair: apply the column's rule to rows whose user is gone: delete them, or set the column to NULL.
         database, schema, progress: as for `fbs_db.migrate`.
 
     Returns:
-        A row for each user column. Where orphans are left, new rows and deletions
-        follow the rule all the same.
+        A row for each user column. If orphans are left, new rows and deletions follow the rule
+        all the same.
 
     Raises:
-        TargetError: no such table, no single-column key, a key of another type, or
+        TargetError: there is no such table, its key is not one column or has another type, or
             another table is attached.
-        LockTimeout: a table is in use for longer than five tries; it names who uses it.
+        LockTimeout: a table was in use in all five tries. It names the session that uses it.
 
     Calls ``fbs_link_users`` and ``fbs_check_user_column``.
     """
@@ -61,7 +61,7 @@ def attach_users(
 
 
 def tie_users(session: Session, backend: Backend, users: str, progress: Callable[[Progress], None]) -> None:
-    """Tie all user columns in a transaction of its own, or none."""
+    """Tie all user columns in one transaction."""
     retries = session.retries(progress)
 
     def work() -> None:
@@ -72,11 +72,11 @@ def tie_users(session: Session, backend: Backend, users: str, progress: Callable
 
 
 def link_users(session: Session, users: str, retries: Retries) -> None:
-    """Tie all user columns, in the transaction at hand, as the last thing it does.
+    """Tie all user columns, as the last statement of a transaction.
 
-    Each try is a savepoint, so what the transaction did before is not lost; the whole is
-    only tried again where others wait for it meanwhile. Whoever waits already is not kept:
-    were it one who holds the user table, PostgreSQL would soon cancel one of both.
+    Each try is a savepoint, so the earlier work of the transaction is kept. If other sessions wait
+    for that work, the transaction is rolled back and tried again: one of them may hold the user
+    table, and PostgreSQL would cancel one side of the deadlock.
     """
     while True:
         wait_ms = _WAIT_MS if _keeps_nobody(session) else 1
@@ -91,7 +91,7 @@ def link_users(session: Session, users: str, retries: Retries) -> None:
 
 
 def _keeps_nobody(session: Session) -> bool:
-    """Whether nobody waits for a lock that this session holds."""
+    """Whether no session waits for a lock of this one."""
     return session.select(_WAITED_FOR) == [(False,)]
 
 
@@ -104,13 +104,13 @@ def check_user_columns(
     repair: bool = False,
     before: str = "",
 ) -> list[UserColumn]:
-    """Validate the key of each user column by itself, once they are tied for good.
+    """Validate the key of each user column in a transaction of its own.
 
     Parameters:
-        before: what else is done for good, in a sentence.
+        before: what else is committed, in a sentence.
 
     Raises:
-        FbsDbError: it says which columns are not validated.
+        FbsDbError: the hint says which columns are not validated yet.
     """
     columns = session.select("select table_name, column_name, on_delete from {fbs}fbs_user_columns order by 1, 2")
     found: list[UserColumn] = []
@@ -130,7 +130,8 @@ def check_user_columns(
                 before,
                 f"The {counted(len(columns), 'user column', 'is', 'are')} tied to {users}:"
                 " new rows and deletions follow the rules."
-                f" Existing rows are still to be validated for {len(left)} of the columns, from {left[0]} on."
+                f" The existing rows of {counted(len(left), 'column', 'are', 'are')} not validated yet,"
+                f" from {left[0]} on."
                 f" Type: {again}",
             )
             raise
@@ -139,7 +140,7 @@ def check_user_columns(
 
 
 def users_tied(session: Session, users: str, *, validated: bool = False) -> bool:
-    """Whether every user column is tied to this user table, whatever rows there are; or is validated, too."""
+    """Whether every user column is tied to this user table and, if asked for, validated."""
     query = (
         "select coalesce(bool_and(user_table is not distinct from %s::regclass and validated >= %s), true)"
         " from {fbs}fbs_user_columns"
@@ -148,10 +149,13 @@ def users_tied(session: Session, users: str, *, validated: bool = False) -> bool
 
 
 def detach_users(database: Database = None, *, schema: str | None = None) -> int:
-    """Untie FBS's user columns from the user table; their values stay.
+    """Drop the foreign keys of the user columns. Their values stay.
+
+    Parameters:
+        database, schema: as for `fbs_db.migrate`; no server is created.
 
     Returns:
-        How many columns were untied.
+        The number of columns.
 
     Calls ``fbs_detach_users``.
     """

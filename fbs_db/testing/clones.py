@@ -1,10 +1,12 @@
-"""Databases for a host's tests: each a clone of a template in which FBS is installed.
+"""Databases for a host's tests, each cloned from a template in which FBS is installed.
 
-On the server their names tell what they are: ``fbs_template_`` and a checksum of what makes
-it, kept from session to session; with a number of the session behind it where a host's own
-preparation is in it; ``fbs_test_``, the session's number and one of its own for a clone.
-That we made one, its connection limit tells: a number that nobody sets and no server reaches,
-which is there from the moment the database is. No other is dropped, or cloned, whatever its name.
+A template is called ``fbs_template_`` and a checksum of the SQL files and the configuration. It
+is kept for the next session of tests. A template with the host's own set-up has the session's id
+in its name as well, and is dropped with the session. A clone is called ``fbs_test_``, the
+session's id and a number.
+
+Both carry a mark: a connection limit that nobody sets and no server reaches. A database without
+the mark is never dropped or cloned, whatever its name.
 """
 
 from __future__ import annotations
@@ -36,13 +38,13 @@ if TYPE_CHECKING:
     import pytest
 
 VARIABLE = "FBS_DB_TEST_URL"
-#: How a server for tests is named.
+#: The options that name a server for tests.
 WAYS = f"--fbs-database, {VARIABLE}, or fbs_database_url in pytest's configuration"
-#: Held while templates are made and looked through.
+#: Advisory lock held while templates are created and dropped.
 _LOCK = int.from_bytes(hashlib.sha256(b"fbs-db templates").digest()[:8], "big", signed=True)
-#: The connection limit of the databases that are made here.
+#: The connection limit that marks our databases.
 MARK = 0x666273_64  # "fbsd"
-#: How the sessions at work are known to each other: name, number, checksum.
+#: The application name of a session of tests, followed by its id and checksum.
 _APPLICATION = "fbs-db pytest"
 _URL = re.compile(r"(?P<server>postgres(?:ql)?://[^/?]*)(?:/[^?]*)?(?:\?(?P<query>.*))?")
 
@@ -75,11 +77,11 @@ where not exists (
 
 
 def server_of(settings: pytest.Config) -> str:
-    """The server on which to make databases, as a connection string.
+    """The server on which to create databases, as a connection string.
 
     Raises:
-        UsageError: what is named is no connection string.
-        EmbeddedServerError: nothing is named, and the embedded server does not start.
+        UsageError: an option is not a connection string.
+        EmbeddedServerError: no option is set, and the embedded server does not start.
     """
     for source, named in (
         ("--fbs-database", settings.getoption("--fbs-database")),
@@ -93,7 +95,7 @@ def server_of(settings: pytest.Config) -> str:
 
 
 def _of_django() -> str:
-    """Django's default database; empty where Django is not set up, or it is another server than PostgreSQL."""
+    """Django's default database; empty text where Django is not set up or the database is not PostgreSQL."""
     from django.apps import apps
 
     from fbs_db.database.django_settings import connection_string
@@ -107,30 +109,30 @@ def _of_django() -> str:
 class Clones:
     """Fresh databases on one server, for one session of tests.
 
-    While a test works with one, the next is being made beside it.
+    While a test uses one, the next is created in a thread.
 
     Parameters:
-        where: connection string of the server; its database does not matter.
-        setup: puts into an empty database, given its connection string, what the host adds.
+        where: connection string of the server; the database in it is ignored.
+        setup: adds the host's own tables to an empty database, given its connection string.
 
     Raises:
-        FbsDbError: there is no way to make databases there, or FBS cannot be installed.
+        FbsDbError: no database can be created there, or FBS cannot be installed.
     """
 
     def __init__(self, where: str, setup: Callable[[str], None] | None = None) -> None:
         self._where, self._setup = where, setup
-        self._place = project.read().default
+        self._config = project.configuration().default
         # The same in each process of pytest-xdist.
         known = os.environ.get("PYTEST_XDIST_TESTRUNUID") or uuid.uuid4().hex
         self._run = hashlib.sha256(known.encode()).hexdigest()[:12]
-        checksum = _checksum(self._place)
+        checksum = _checksum(self._config)
         self._template = f"fbs_template_{checksum}" + (f"_{self._run}" if setup else "")
         self._connection = _at_home(where, f"{_APPLICATION}:{self._run}:{checksum}")
-        self._worker = ThreadPoolExecutor(1, "fbs-db-clones")  # the connection is used in it alone
+        self._worker = ThreadPoolExecutor(1, "fbs-db-clones")  # only its thread uses the connection
         self._next: Future[str] | None = None
         try:
             with errors_of_server(self._connection), self._alone():
-                self._drop_what_is_left()
+                self._drop_leftovers()
                 self._make_template()
         except BaseException:
             self.close()
@@ -144,7 +146,7 @@ class Clones:
 
     @contextmanager
     def one(self) -> Iterator[str]:
-        """Connection string of a database that is gone at the end of the block."""
+        """The connection string of a database that is dropped at the end of the block."""
         coming = self._next or self._worker.submit(self._clone)
         self._next = self._worker.submit(self._clone)
         with errors_of_server(self._connection):
@@ -155,7 +157,7 @@ class Clones:
             self._worker.submit(self._drop, name)
 
     def close(self) -> None:
-        """Drop what this session has made, but for a template that the next can use."""
+        """Drop the databases of this session, except a template that the next session can use."""
         if self._next:
             with suppress(psycopg.Error):
                 self._worker.submit(self._drop, self._next.result())
@@ -174,25 +176,25 @@ class Clones:
         for name in (self._template, making):
             if self._ask("select from pg_catalog.pg_database where datname = %s", name):
                 raise UsageError(
-                    f"Database {name} is there already, and was not made by fbs-db's pytest plugin.",
-                    hint="Rename it, or drop it if nothing in it is wanted.",
+                    f"Database {name} exists and was not created by fbs-db's pytest plugin.",
+                    hint="Rename it, or drop it if you do not need it.",
                 )
         self._do(f"create database {{}} connection limit {MARK}", making)
         self._prepare(at_database(self._where, making))
-        # Nobody is to be in it when it is cloned.
+        # A template with connections cannot be cloned.
         self._do("alter database {} with allow_connections false", making)
         self._ask("select pg_terminate_backend(pid, 5000) from pg_catalog.pg_stat_activity where datname = %s", making)
         self._do("alter database {} rename to {}", making, self._template)
 
     def _prepare(self, url: str) -> None:
-        if self._place.schema:
+        if self._config.schema:
             with connected(url) as connection:
-                schema = sql.Identifier(self._place.schema)
+                schema = sql.Identifier(self._config.schema)
                 connection.execute(sql.SQL("create schema if not exists {}").format(schema))
         if self._setup:
             self._setup(url)
-        # The user table that the project names is there only if the host has made it.
-        migrate(url, schema=self._place.schema, user_table=None if self._setup else "")
+        # Without the host's set-up there is no user table.
+        migrate(url, schema=self._config.schema, user_table=None if self._setup else "")
 
     def _clone(self) -> str:
         name = f"fbs_test_{self._run}_{os.getpid()}_{next(_numbers)}"
@@ -200,17 +202,17 @@ class Clones:
         return name
 
     def _drop(self, name: str) -> None:
-        with suppress(psycopg.Error):  # what stays is dropped by the next session
+        with suppress(psycopg.Error):  # the next session drops it
             if self._is_ours(name):
                 self._do("drop database if exists {} with (force)", name)
 
     def _is_ours(self, name: str) -> bool:
-        """Whether it is there, and we made it."""
+        """Whether the database exists and has our mark."""
         marked = "select from pg_catalog.pg_database where datname = %s and datconnlimit = %s"
         return bool(self._ask(marked, name, MARK))
 
-    def _drop_what_is_left(self) -> None:
-        """Databases of sessions that are over, and templates that nobody at work would use."""
+    def _drop_leftovers(self) -> None:
+        """Drop the clones of sessions that have ended, and the templates that no running session uses."""
         for (name,) in self._ask(_LEFT_BEHIND, MARK, _APPLICATION):
             if name != self._template:
                 self._drop(name)
@@ -240,14 +242,14 @@ _numbers = count(1)
 
 
 def _checksum(config: DatabaseConfig) -> str:
-    """What a template depends on, in sixteen digits."""
+    """A checksum of everything a template depends on, in sixteen digits."""
     parts = [__version__, repr((config.schema, config.components, config.user_key_type))]
     parts += [file.checksum for file in files.load()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 def _at_home(where: str, application: str) -> psycopg.Connection:
-    """A connection to the database at which all sessions meet: postgres, or else the one named."""
+    """A connection to the database that all sessions share: postgres, or else the one in ``where``."""
     where = conninfo.make_conninfo(where, application_name=application)
     try:
         return connect_to(conninfo.make_conninfo(where, dbname="postgres"), application)
@@ -256,7 +258,7 @@ def _at_home(where: str, application: str) -> psycopg.Connection:
 
 
 def at_database(where: str, name: str) -> str:
-    """A connection string to another database of a server; a URL where it is one."""
+    """A connection string to another database of a server, in the form of the given one."""
     if url := _URL.fullmatch(where):
         asked = [part for part in (url["query"] or "").split("&") if part and not part.startswith("dbname=")]
         return f"{url['server']}/{quote(name)}" + (f"?{'&'.join(asked)}" if asked else "")

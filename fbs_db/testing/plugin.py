@@ -1,7 +1,7 @@
-"""A plugin of pytest: ``fbs_database`` gives a test a fresh database with FBS installed.
+"""A pytest plugin: the fixture ``fbs_database`` gives a test a fresh database with FBS installed.
 
-pytest loads it wherever fbs-db is installed, so what takes a while to import is imported
-by the fixtures.
+pytest loads it wherever fbs-db is installed. So that this costs nothing, the fixtures import
+all else.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    text = "PostgreSQL on which databases with FBS are made for tests; the role needs CREATEDB."
+    text = "PostgreSQL server for the test databases; the role needs CREATEDB."
     parser.getgroup("fbs-db").addoption("--fbs-database", metavar="URL", help=text)
     parser.addini(
         "fbs_database_url",
-        f"{text} By default that of Django's settings with pytest-django, else the embedded server.",
+        f"{text} Default: with pytest-django the server of Django's settings, else the embedded server.",
         default="",
     )
 
 
 @pytest.fixture(scope="session")
 def fbs_template_setup() -> Callable[[str], None] | None:
-    """For a host to override, in its topmost conftest.py: what is to be in each database besides FBS.
+    """Override it in your topmost conftest.py to add your tables to each database.
 
-    A function that takes the connection string of an empty database. It makes the host's
-    tables there, and may call ``fbs_db.migrate`` and attach them; whatever of FBS is not
-    there afterwards is installed. It runs once in a session: the template is not kept.
+    Return a function that takes the connection string of an empty database. It creates your
+    tables, and may call ``fbs_db.migrate`` and attach them; what it does not install of FBS is
+    installed afterwards. It runs once a session, as this template is not kept.
     """
     return None
 
@@ -47,21 +47,21 @@ def _fbs_clones(pytestconfig: pytest.Config, fbs_template_setup: Callable[[str],
     except FbsDbError as error:
         said = str(error)
         if WAYS not in said:
-            said += f"\nAnother server is named by {WAYS}."
+            said += f"\nTo use another server: {WAYS}."
     else:
         with clones:
             yield clones
         return
-    pytest.fail(f"There is no database with FBS to test on. {said}", pytrace=False)
+    pytest.fail(f"No test database could be created. {said}", pytrace=False)
 
 
 @pytest.fixture
 def fbs_database(_fbs_clones: Clones) -> Iterator[str]:
-    """Connection string of a database with FBS installed, and whatever ``fbs_template_setup`` adds.
+    """The connection string of a database with FBS and the tables of ``fbs_template_setup``.
 
-    It is this test's own, and gone with whatever is still connected to it when the test
-    ends. The server is that of ``--fbs-database``, FBS_DB_TEST_URL, the ini option
-    ``fbs_database_url``, Django's default database with pytest-django, or the embedded one.
+    Only this test uses it. It is dropped when the test ends, together with its open connections.
+    The server is the first of these that is set: ``--fbs-database``, FBS_DB_TEST_URL, the ini
+    option ``fbs_database_url``, with pytest-django the default database, the embedded server.
     """
     with _fbs_clones.one() as url:
         yield url

@@ -129,7 +129,7 @@ def test_check_tells_of_tables_beside_fbss(host: psycopg.Connection) -> None:
     assert {one for one in found if one[2] == "there twice"} == {
         (name, "warning", "there twice", "adopt") for name in told
     }
-    assert {one[0] for one in found if one[2] == "not of FBS"} == {"fbs_msme_setup_wizards"}, "each is told once"
+    assert {one[0] for one in found if one[2] == "not part of FBS"} == {"fbs_msme_setup_wizards"}, "each is told once"
 
 
 @pytest.mark.slow

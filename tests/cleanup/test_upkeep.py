@@ -126,7 +126,7 @@ def test_a_host_table_is_attached_and_detached(host: psycopg.Connection) -> None
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["nowhere", "--model", "x"], "There is no table nowhere here."),
+        (["nowhere", "--model", "x"], "Unknown table nowhere."),
         (["tenants", "--model", ""], "needs the name of its model"),
         (["tenants", "--model", "x", "--key", "no"], "table tenants has no column no"),
         (["odd", "--model", "x"], "no primary key of one column"),
@@ -240,7 +240,7 @@ def test_settings_are_shown_and_checked_when_set(host: psycopg.Connection) -> No
         ("cleanup", "maybe", "setting cleanup takes on, queue, off, not 'maybe'"),
         ("cleanup_threshold", "0", "takes a whole number from 1 to 1000000, not '0'"),
         ("cleanup_threshold", "", "takes a whole number, not nothing"),
-        ("nonsense", "1", "There is no setting nonsense."),
+        ("nonsense", "1", "Unknown setting nonsense."),
     ):
         result = on(host, "settings", name, bad)
         assert result.exit_code == 2

@@ -82,7 +82,7 @@ def test_a_check_finds_users_that_are_configured_and_not_tied(empty: psycopg.Con
     path.write_text(path.read_text().replace("people", "other"))
     assert findings(None) == [("error", "attached to another table", "tied to people")]
     path.write_text(path.read_text().replace("other", "nobody"))
-    assert findings(None) == [("error", "no such user table", "There is no table nobody here.")]
+    assert findings(None) == [("error", "no such user table", "Unknown table nobody.")]
     assert run("check").exit_code == 1
 
 

@@ -67,18 +67,18 @@ def test_what_root_has_made_is_told_to_a_plain_user(here: Path) -> None:
     for command in (["migrate"], ["status"], ["server", "start"], ["server", "stop"], ["server", "status"], ["demo"]):
         with as_user(NOBODY):
             said = refused(*command)
-        assert f"{here}/.fbs-db was made by root, and nobody else can use the server in it." in said
-        assert "Go on as root; or" in said
+        assert f"{here}/.fbs-db was created by root, and no other user can use the server in it." in said
+        assert "Go on as root. Or" in said
     assert run("server", "stop").exit_code == 0
     with as_user(NOBODY):
-        assert "was made by root" in refused("migrate")
+        assert "was created by root" in refused("migrate")
 
 
 @NEEDS_ROOT
 def test_a_directory_of_roots_alone_is_told_too(here: Path) -> None:
     (here / ".fbs-db").mkdir(mode=0o700)
     with as_user(NOBODY):
-        assert "was made by root" in refused("migrate")
+        assert "was created by root" in refused("migrate")
 
 
 @NEEDS_ROOT
@@ -88,7 +88,7 @@ def test_root_does_not_take_a_plain_users_data_away(here: Path) -> None:
     (data / "PG_VERSION").write_text("18\n")
     for path in (here, data.parent, data, data / "PG_VERSION"):
         shutil.chown(path, NOBODY)
-    assert f"are those of {NOBODY}" in refused("migrate")
+    assert f"belong to {NOBODY}" in refused("migrate")
     assert data.stat().st_uid == pwd.getpwnam(NOBODY).pw_uid
 
 
@@ -109,7 +109,7 @@ def test_the_server_tells_in_its_own_words(here: Path) -> None:
         file.write("nonsense = 1\n")
     said = refused("server", "start")
     assert 'unrecognized configuration parameter "nonsense"' in said
-    assert "Its log may tell more: " in said
+    assert "See its log: " in said
 
 
 def test_useradd_is_found_where_the_path_does_not_lead(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,8 +132,8 @@ def test_without_useradd_the_user_to_be_made_is_named(here: Path, monkeypatch: p
     monkeypatch.setattr(server, "_system_programs_found", monkeypatch.context)
     monkeypatch.setenv("PATH", "/nowhere")
     said = refused("server", "start")
-    assert "there is no useradd" in said
-    assert f"Make the system user {SYSTEM_USER} first" in said
+    assert "useradd is missing" in said
+    assert f"Create the system user {SYSTEM_USER} first" in said
     monkeypatch.undo()
 
 

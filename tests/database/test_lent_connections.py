@@ -15,7 +15,7 @@ from psycopg import sql
 import fbs_db
 from fbs_db.errors import TargetError, UnreadableValue, UsageError
 from tests.support.connections import url_of
-from tests.support.every_read import reads, sample, timeless
+from tests.support.every_read import read_on, reads, sample, timeless
 from tests.support.sample_rows import seed
 from tests.support.servers import Server
 
@@ -65,8 +65,8 @@ def test_in_pipeline_mode_reads_answer_and_streams_refuse(installed: psycopg.Con
         async with await psycopg.AsyncConnection.connect(url_of(installed)) as lent, lent.pipeline():
             fbs, found = fbs_db.connect_async(lent), []
             for group, name in reads():
-                method = getattr(getattr(fbs, group), name)
-                if name.startswith("stream_"):
+                method = read_on(fbs, group, name)
+                if name.endswith(".stream"):
                     with pytest.raises(UsageError, match="in pipeline mode"):
                         assert [row async for row in method(**sample(group, name))]
                 else:
@@ -76,19 +76,17 @@ def test_in_pipeline_mode_reads_answer_and_streams_refuse(installed: psycopg.Con
     with psycopg.connect(url_of(installed)) as lent, lent.pipeline():
         fbs, found = fbs_db.connect(lent), []
         for group, name in reads():
-            method = getattr(getattr(fbs, group), name)
-            if name.startswith("stream_"):
+            method = read_on(fbs, group, name)
+            if name.endswith(".stream"):
                 with pytest.raises(UsageError, match="in pipeline mode"):
                     list(method(**sample(group, name)))
             else:
                 found.append(method(**sample(group, name)))
-        with pytest.raises(UsageError, match="There is no status nope"):
+        with pytest.raises(UsageError, match="Unknown status 'nope'"):
             fbs.approvals.requests(status="nope")
     plain = fbs_db.connect(installed)
     expected = [
-        getattr(getattr(plain, group), name)(**sample(group, name))
-        for group, name in reads()
-        if not name.startswith("stream_")
+        read_on(plain, group, name)(**sample(group, name)) for group, name in reads() if not name.endswith(".stream")
     ]
     assert [timeless(one) for one in found] == [timeless(one) for one in expected]
     assert [timeless(one) for one in asyncio.run(waiting())] == [timeless(one) for one in expected]
@@ -147,7 +145,7 @@ def use_everything(url: str, lent: psycopg.Connection, title: str) -> None:
         fbs = fbs_db.connect(lent)
         (row,) = fbs.notifications.inbox(solution_name=title)
         assert (row.title, row.message, row.solution_name) == (title, "é", title)
-        assert [row.title for row in fbs.notifications.stream_inbox()] == [title]
+        assert [row.title for row in fbs.notifications.inbox.stream()] == [title]
         assert [row.field_value for row in fbs.custom_fields.values(model_name="pérsons.tenant")] == [title]
         assert fbs.msme.compliance_status()[0].requirements == [title]
         own.execute("delete from höste")
@@ -196,8 +194,8 @@ def test_reading_without_blocking_in_another_encoding(installed: psycopg.Connect
         ) as lent:
             fbs = fbs_db.connect_async(lent)
             assert [row.title for row in await fbs.notifications.inbox()] == [NAMES[1]]
-            assert [row.title async for row in fbs.notifications.stream_inbox()] == [NAMES[1]]
-            with pytest.raises(UsageError, match=f"There is no priority {NAMES[1]}"):
+            assert [row.title async for row in fbs.notifications.inbox.stream()] == [NAMES[1]]
+            with pytest.raises(UsageError, match=f"Unknown priority '{NAMES[1]}'"):
                 await fbs.notifications.inbox(priority=NAMES[1])
             assert lent.info.parameter_status("client_encoding") == encoding
 

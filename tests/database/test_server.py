@@ -124,7 +124,7 @@ def test_data_of_another_version_are_left_alone(tmp_path: Path) -> None:
     data = tmp_path / ".fbs-db" / "data"
     data.mkdir(parents=True)
     (data / "PG_VERSION").write_text("17\n")
-    with pytest.raises(EmbeddedServerError, match=r"are of PostgreSQL 17; the installed server is PostgreSQL 18"):
+    with pytest.raises(EmbeddedServerError, match=r"belong to PostgreSQL 17; the installed server is PostgreSQL 18"):
         server.start()
 
 

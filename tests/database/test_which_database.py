@@ -62,7 +62,7 @@ def stopped(tmp_path: Path) -> Iterator[Path]:
     ids=["migrate", "server-start", "demo"],
 )
 def test_an_embedded_server_that_is_made_is_told_once_with_its_place(stopped: Path, words: list[str], why: str) -> None:
-    said = f"{why}An embedded PostgreSQL 18 was made, with its data in {stopped / '.fbs-db' / 'data'}.\n"
+    said = f"{why}An embedded PostgreSQL 18 was created, with its data in {stopped / '.fbs-db' / 'data'}.\n"
     first = CliRunner().invoke(main, words)
     assert first.exit_code == 0, first.output
     assert first.stderr == said

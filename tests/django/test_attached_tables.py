@@ -32,12 +32,12 @@ def host(installed: psycopg.Connection) -> psycopg.Connection:
 
 def test_attached_tables_are_no_foreign_objects(host: psycopg.Connection) -> None:
     before = findings(host)
-    assert ("table", "fbs_users", "not of FBS") in before
-    assert ("table", "fbs_rooms_1", "not of FBS") in before
+    assert ("table", "fbs_users", "not part of FBS") in before
+    assert ("table", "fbs_rooms_1", "not part of FBS") in before
     fbs_db.attach_users("fbs_users", url_of(host))
     fbs_db.attach_host("fbs_tenants", "app.tenant", url_of(host))
     fbs_db.attach_host("fbs_rooms", "app.room", url_of(host))
-    assert findings(host) == {("table", "fbs_strangers", "not of FBS")}
+    assert findings(host) == {("table", "fbs_strangers", "not part of FBS")}
 
 
 def test_a_table_whose_triggers_are_lost_is_told_once(host: psycopg.Connection) -> None:
@@ -47,7 +47,7 @@ def test_a_table_whose_triggers_are_lost_is_told_once(host: psycopg.Connection) 
     host.execute("drop trigger if exists fbs_cleanup_key on fbs_tenants")
     found = findings(host)
     assert ("host", "app.tenant", "trigger missing") in found
-    assert ("table", "fbs_tenants", "not of FBS") not in found
+    assert ("table", "fbs_tenants", "not part of FBS") not in found
 
 
 def test_users_in_another_table_than_is_configured_are_an_error(host: psycopg.Connection) -> None:

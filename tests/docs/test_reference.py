@@ -15,11 +15,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 import fbs_db
-from fbs_db import docs as reference
 from fbs_db.cli import main
 from fbs_db.database.session import open_session
-from fbs_db.docs import diagram, markdown, page, words
-from fbs_db.docs.model import Reference
+from fbs_db.docs import Reference, diagram, html_page, read_reference, words
+from fbs_db.docs.markdown import as_markdown
+from fbs_db.docs.page import as_page
 from tests.support.connections import url_of
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -63,7 +63,7 @@ def on(connection: psycopg.Connection, *arguments: str) -> Result:
 
 def read(connection: psycopg.Connection, schema: str | None = None) -> Reference:
     with open_session(url_of(connection), schema) as session:
-        return reference.read(session)
+        return read_reference(session)
 
 
 def rows(connection: psycopg.Connection, query: str) -> list[tuple[Any, ...]]:
@@ -93,7 +93,7 @@ def sections(text: str) -> dict[str, str]:
 
 
 def test_the_markdown_names_everything(installed_everywhere: psycopg.Connection) -> None:
-    text = markdown.write(read(installed_everywhere))
+    text = as_markdown(read(installed_everywhere))
     by_name = sections(text)
     columns = columns_of(installed_everywhere)
     assert len(columns) > 55
@@ -104,11 +104,11 @@ def test_the_markdown_names_everything(installed_everywhere: psycopg.Connection)
     for (comment,) in rows(installed_everywhere, "select obj_description('fbs_kpis'::regclass)"):
         assert comment in by_name["fbs_kpis"]
     database = "[fbs_odoo_databases](#fbs_odoo_databases)"
-    assert f"* A row goes with the {database} row in its `database_id`.\n" in by_name["fbs_token_mappings"]
+    assert f"* A row is deleted with the {database} row in its `database_id`.\n" in by_name["fbs_token_mappings"]
 
 
 def test_every_link_of_the_markdown_leads_somewhere(installed: psycopg.Connection) -> None:
-    text = markdown.write(read(installed))
+    text = as_markdown(read(installed))
     headings = [heading.lower().replace(" ", "-") for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE)]
     assert len(headings) == len(set(headings))
     links = re.findall(r"\]\(#([^)]+)\)", text)
@@ -120,7 +120,8 @@ def test_every_link_of_the_markdown_leads_somewhere(installed: psycopg.Connectio
 
 @pytest.mark.slow
 def test_the_page_names_everything_and_needs_nothing(installed_everywhere: psycopg.Connection) -> None:
-    found = Page(page.write(read(installed_everywhere)))
+    text = as_page(read(installed_everywhere))
+    found = Page(text)
     assert not found.open
     assert {name: count for name, count in found.ids.items() if count > 1} == {}
     for name, columns in columns_of(installed_everywhere).items():
@@ -131,7 +132,7 @@ def test_the_page_names_everything_and_needs_nothing(installed_everywhere: psyco
     assert all(link.startswith("#") for link in links)
     assert not any("src" in attributes for _, attributes in found.tags)
     assert [attributes["href"] for tag, attributes in found.tags if tag == "link"] == ["data:,"]
-    assert not re.search(r"url\(|@import", page.write(read(installed_everywhere)))
+    assert not re.search(r"url\(|@import", text)
     labels = {attributes["for"] for tag, attributes in found.tags if tag == "label"}
     assert labels == {attributes["id"] for tag, attributes in found.tags if tag == "input"} == {"search"}
     levels = [int(tag[1]) for tag, _ in found.tags if re.fullmatch(r"h[1-6]", tag)]
@@ -142,17 +143,18 @@ def test_the_page_names_everything_and_needs_nothing(installed_everywhere: psyco
 def test_deletions_in_words(installed: psycopg.Connection) -> None:
     tables = {table.name: words.deletions(table) for table in read(installed).tables}
     assert tables["fbs_workflow_instances"] == [
-        "A row goes with the `fbs_workflow_definitions` row in its `workflow_definition_id`.",
-        "`current_step_id` is emptied when that `fbs_workflow_steps` row goes.",
-        "`current_user_id` is emptied when that user goes.",
-        "When the host's record goes that a row is about: unfinished workflows about a record are cancelled.",
-        "With a row go the rows of `fbs_workflow_execution_logs` that point at it.",
+        "A row is deleted with the `fbs_workflow_definitions` row in its `workflow_definition_id`.",
+        "`current_step_id` becomes NULL when that `fbs_workflow_steps` row is deleted.",
+        "`current_user_id` becomes NULL when that user is deleted.",
+        "When the host row that a row is about is deleted: unfinished workflows about a record are cancelled.",
+        "Deleting a row deletes the rows of `fbs_workflow_execution_logs` that refer to it.",
     ]
-    assert tables["fbs_approval_requests"][0] == "A row goes with its user: the one in `requester_id` or `approver_id`."
     assert (
-        "With a row `fbs_request_logs.database_id` is emptied where it pointed at it." in tables["fbs_odoo_databases"]
+        tables["fbs_approval_requests"][0] == "A row is deleted with the user in its `requester_id` or `approver_id`."
     )
-    assert tables["fbs_hosts"] == ["No other deletion touches its rows, and nothing goes with them."]
+    cleared = "Deleting a row sets `fbs_request_logs.database_id` to NULL where it refers to the row."
+    assert cleared in tables["fbs_odoo_databases"]
+    assert tables["fbs_hosts"] == ["No other deletion affects its rows, and their deletion affects no other table."]
 
 
 def test_every_foreign_key_is_told_of_on_both_sides(installed: psycopg.Connection) -> None:
@@ -166,16 +168,16 @@ def test_every_foreign_key_is_told_of_on_both_sides(installed: psycopg.Connectio
     for table, target, rule, column in found:
         of, other = " ".join(words.deletions(tables[table])), " ".join(words.deletions(tables[target]))
         if rule == "c":
-            assert f"A row goes with the `{target}` row in its `{column}`." in of
-            assert re.search(rf"With a row go the rows of [^.]*`{table}`", other)
+            assert f"A row is deleted with the `{target}` row in its `{column}`." in of
+            assert re.search(rf"Deleting a row deletes the rows of [^.]*`{table}`", other)
         else:
-            assert f"`{column}` is emptied when that `{target}` row goes." in of
+            assert f"`{column}` becomes NULL when that `{target}` row is deleted." in of
             assert f"`{table}.{column}`" in other
 
 
 def test_the_mermaid_blocks_are_sound(installed: psycopg.Connection) -> None:
     whole = read(installed)
-    text = markdown.write(whole)
+    text = as_markdown(whole)
     blocks = re.findall(r"^```mermaid\n(.*?)\n```$", text, re.MULTILINE | re.DOTALL)
     assert len(blocks) >= len(whole.components)
     attribute = re.compile(r"        [A-Za-z][\w()\[\]-]* [A-Za-z]\w*( (PK|FK|UK)(, (PK|FK|UK))*)?")
@@ -301,7 +303,7 @@ def test_sixty_views_and_eighty_functions(installed: psycopg.Connection) -> None
     whole = read(installed)
     assert [component.name for component in whole.components][-1] == "other"
     assert len(whole.components[-1].views) == 60
-    text, found = markdown.write(whole), Page(page.write(whole))
+    text, found = as_markdown(whole), Page(as_page(whole))
     assert max(found.ids.values()) == 1
     assert {"fbs_read_59", "fbs_read_7.a_name_7", "fbs_do_79", "fbs_do_1", "fbs_do_1-2", "fbs_kpis-2"} <= set(found.ids)
     assert "<b>No</b> | `mark` _up_, see fbs_kpis and $1 & $2" in found.text
@@ -320,8 +322,8 @@ def test_a_live_database(installed: psycopg.Connection) -> None:
     assert {user.user_table for user in whole.users} == {"people"}
     kpis = next(table for table in whole.tables if table.name == "fbs_kpis")
     assert kpis.links == ()
-    assert words.deletions(kpis)[-1] == "A row cannot go while `shop.sales` points at it."
-    text = page.write(whole)
+    assert words.deletions(kpis)[-1] == "A row cannot be deleted while `shop.sales` refers to it."
+    text = as_page(whole)
     assert "hold keys of the host's users, tied to <code>people</code>" in text.replace("&#x27;", "'")
     assert next(one.value for one in whole.settings if one.name == "keep_tokens") == "7"
 
@@ -334,18 +336,18 @@ def test_half_of_the_files_and_another_schema(empty: psycopg.Connection) -> None
     assert (whole.schema, whole.current) == ("My fbs", "0004_workflow_models")
     assert [component.name for component in whole.components] == ["base", "approvals", "msme", "workflow"]
     assert (whole.users, whole.rules, whole.settings) == ((), (), ())
-    assert "My fbs" not in markdown.write(whole)
+    assert "My fbs" not in as_markdown(whole)
     steps = next(table for table in whole.tables if table.name == "fbs_workflow_steps")
     assert [link.target for link in steps.links] == ["fbs_workflow_definitions"]
     assert all(text.startswith("(") for table in whole.tables for _, text in table.indexes)
-    assert Page(page.write(whole)).ids["fbs_workflow_steps"] == 1
+    assert Page(as_page(whole)).ids["fbs_workflow_steps"] == 1
 
 
 @pytest.mark.slow
 def test_a_lent_connection_is_left_as_it_was(installed: psycopg.Connection) -> None:
     installed.execute("set search_path = pg_catalog")
     installed.execute("create table public.fbs_of_mine (id int)")
-    text = reference.html_page(installed, schema="public")
+    text = html_page(installed, schema="public")
     assert 'id="fbs_of_mine"' in text
     assert installed.execute("show search_path").fetchone() == ("pg_catalog",)
     assert installed.execute("select to_regclass('public.fbs_of_mine') is not null").fetchone() == (True,)

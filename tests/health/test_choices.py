@@ -63,7 +63,7 @@ CHOICES = {
 NOTED = {
     "row security": {("fbs_kpis", "row security", "")},
     "row security of its owner": {("fbs_kpis", "row security, forced on its owner", "")},
-    "table": {("fbs_of_host", "not of FBS", "")},
+    "table": {("fbs_of_host", "not part of FBS", "")},
 }
 
 
@@ -137,8 +137,11 @@ def test_an_event_trigger_that_switches_row_security_on(empty: psycopg.Connectio
 @pytest.mark.parametrize(
     ("damage", "found"),
     [
-        ("alter table fbs_kpis add of_host text not null", ("column", "fbs_kpis.of_host", "not of FBS")),
-        ("alter table fbs_kpis alter target_value set not null", ("not null", "fbs_kpis.target_value", "not of FBS")),
+        ("alter table fbs_kpis add of_host text not null", ("column", "fbs_kpis.of_host", "not part of FBS")),
+        (
+            "alter table fbs_kpis alter target_value set not null",
+            ("not null", "fbs_kpis.target_value", "not part of FBS"),
+        ),
         ("update pg_class set relpersistence = 'u' where relname = 'fbs_kpis'", ("table", "fbs_kpis", "changed")),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ import fbs_db
 from fbs_db import files
 from fbs_db.cli import main
 from fbs_db.errors import FbsDbError, LockTimeout, UnsupportedServer, UsageError
+from fbs_db.health import repair
 from fbs_db.schema import snapshot
 from fbs_db.schema.snapshot import Object
 from tests.support.connections import Connect, url_of
@@ -383,7 +385,7 @@ def test_what_could_lose_something_is_shown_for_a_person_and_never_run(installed
     after = fbs_db.repair(url_of(installed), apply=True)
     assert after.check.healthy
     assert {mend.kind for mend in after.mends} == {"index", "trigger", "view", "comment"}
-    assert [(one.object, one.severity) for one in after.check.findings if one.problem == "not of FBS"] == [
+    assert [(one.object, one.severity) for one in after.check.findings if one.problem == "not part of FBS"] == [
         ("fbs_odoo_databases.note", "note")
     ]
 
@@ -420,7 +422,11 @@ def test_a_repair_that_fails_says_why_and_the_others_go_on(installed: psycopg.Co
 
 
 @pytest.mark.slow
-def test_a_repair_waits_for_locks_only_briefly(installed: psycopg.Connection, second: Connect) -> None:
+def test_a_repair_waits_for_locks_only_briefly(
+    installed: psycopg.Connection, second: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(repair._ADJUSTED, "lock_timeout", "200ms")
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
     installed.execute("alter table fbs_kpis disable trigger fbs_kpis_touch")
     installed.commit()
     other = second(installed)
@@ -442,6 +448,19 @@ def test_a_repair_within_a_callers_transaction_is_refused(installed: psycopg.Con
 
 
 # --- what fbs_health knows
+
+
+def test_psql_and_check_name_the_same(installed: psycopg.Connection) -> None:
+    """Of every object that can be disabled, invalid or not validated."""
+    for problem in ("disabled", "invalid", "not validated"):
+        for it in ALL.values():
+            for said, statement in damages(it):
+                if said == problem:
+                    installed.execute(statement.encode())
+    in_psql = installed.execute("select severity, kind, object, problem from fbs_health() where severity <> 'note'")
+    found = [(one.severity, one.kind, one.object, one.problem) for one in fbs_db.check(installed).findings]
+    assert sorted(in_psql) == sorted(one for one in found if one[0] != "note")
+    assert {problem for *_, problem in found} >= {"disabled", "invalid", "not validated"}
 
 
 def finding(connection: psycopg.Connection, kind: str) -> list[tuple[str, str, str, str]]:
@@ -595,7 +614,10 @@ def test_nothing_is_written_and_no_host_waits(installed: psycopg.Connection, sec
         assert fbs_db.check(installed).healthy
 
 
-def test_a_table_that_is_locked_away_is_told(installed: psycopg.Connection, second: Connect) -> None:
+def test_a_table_that_is_locked_away_is_told(
+    installed: psycopg.Connection, second: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fbs_db.health.check._LOCK_TIMEOUT", "200ms")
     other = second(installed)
     with other.transaction():
         other.execute("lock table fbs_migrations")
@@ -617,7 +639,7 @@ def test_on_a_streaming_standby(installed: psycopg.Connection, pg18: Server) -> 
 
 
 def test_an_unknown_kind_is_refused(installed: psycopg.Connection) -> None:
-    with pytest.raises(UsageError, match="There is nothing to check called indexes"):
+    with pytest.raises(UsageError, match="Unknown kind indexes"):
         fbs_db.check(installed, only=["indexes"])
 
 

@@ -141,4 +141,4 @@ def test_tables_that_something_else_made_are_adopted_whatever_the_schemas_are_ca
     assert wrong(report) == set()
     found = {(one.object, one.problem): one.found for one in report.findings}
     assert ("fbs_kpis", "row security") in found
-    assert "'a.b'" in str(found["fbs_kpis.of_host", "not of FBS"])
+    assert "'a.b'" in str(found["fbs_kpis.of_host", "not part of FBS"])

@@ -117,20 +117,20 @@ def test_each_table_is_told_with_its_place_and_the_reason(monkeypatch: pytest.Mo
 
 def test_pyproject_says_it_too(databases: Callable[[], str]) -> None:
     Path("pyproject.toml").write_text(f'[tool.fbs-db.databases.default]\nurl = "{databases()}"\nschema = "other"\n')
-    assert project.read().default.schema == "other"
+    assert project.configuration().default.schema == "other"
     Path("fbs-db.toml").write_text("")
-    assert project.read().default.schema is None, "the file of its own goes before"
+    assert project.configuration().default.schema is None, "the file of its own goes before"
 
 
 @pytest.mark.parametrize(
     ("tables", "says"),
     [
         ({"a": {"components": ["msme"]}, "b": {"components": ["bi", "msme"]}}, "component msme is in two databases: a"),
-        ({"a": {"components": ["mmse"]}}, "databases.a.components: there is no component 'mmse'"),
+        ({"a": {"components": ["mmse"]}}, "databases.a.components: unknown component 'mmse'"),
         ({"default": {"components": ["msme"]}}, "no database holds approvals, workflow, bi"),
-        ({"a": {}, "b": {}}, "a and b both say nothing of components"),
+        ({"a": {}, "b": {}}, "Only one database may omit `components`; a and b both do."),
         ({"a": {"components": "msme"}}, "databases.a.components is not a list of texts"),
-        ({"a": {"env": "X"}}, "databases.a says url and env: one of them is enough"),
+        ({"a": {"env": "X"}}, "databases.a has url and env; only one of them is allowed"),
         ({"a": {"user_key_type": "money"}}, "databases.a.user_key_type"),
     ],
 )
@@ -146,25 +146,25 @@ def test_what_makes_no_sense_is_told(tables: dict[str, dict[str, Any]], says: st
 
 def test_a_database_that_does_not_say_where_it_is() -> None:
     Path("fbs-db.toml").write_text('[databases.a]\ncomponents = ["msme"]\n')
-    refused("placement", says="databases.a does not say where it is")
+    refused("placement", says="databases.a has no connection settings")
 
 
 def test_a_variable_that_is_not_set_and_a_name_that_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     say(default={"url": "postgresql://h/d"}, licences={"env": "LICENCES_URL", "components": ["licensing"]})
-    printed = refused("--database", "licences", "url", says="is to be in LICENCES_URL, which is not set")
+    printed = refused("--database", "licences", "url", says="from LICENCES_URL, which is not set")
     assert "export LICENCES_URL=" in printed
     monkeypatch.setenv("LICENCES_URL", "postgresql://other/d")
     assert fine("--database", "licences", "url") == "postgresql://other/d\n"
     assert "or name a configured database: default, licences" in refused(
         "--database", "license", "url", says="malformed"
     )
-    refused("placement", "move", "licensing", "--to", "elsewhere", says="There is no database 'elsewhere'")
+    refused("placement", "move", "licensing", "--to", "elsewhere", says="Unknown database 'elsewhere'")
     refused("placement", "move", "licences", "--to", "licences", says="There is no component 'licences'")
 
 
 def test_several_databases_of_which_none_is_the_default() -> None:
     say(a={"url": "postgresql://a/d"}, b={"url": "postgresql://b/d", "components": ["msme"]})
-    assert "Say which: --database NAME" in refused("url", says="none of them is called default")
+    assert "Name one: --database NAME" in refused("url", says="none of them is called default")
     assert fine("--database", "b", "url") == "postgresql://b/d\n"
 
 
@@ -277,7 +277,7 @@ def test_a_component_moves_with_every_row(two: tuple[str, str]) -> None:
     assert {table: rows_of(new, table) for table in LICENCES} == before
     assert {table: rows_of(old, table, "fbs_moved_licensing") for table in LICENCES} == before
     assert "# a comment that stays" in Path("fbs-db.toml").read_text()
-    assert project.read().named("licences").components == ("licensing",)
+    assert project.configuration().named("licences").components == ("licensing",)
     fine("check", "--all")
     assert "pending" not in fine("status", "--all")
     ((next_id,),) = select(
@@ -335,7 +335,7 @@ def test_every_component_can_move(two: tuple[str, str]) -> None:
     for component in COMPONENTS:
         fine("placement", "move", component, "--to", "licences", "--yes")
     fine("check", "--all")
-    assert project.read().named("default").components == ()
+    assert project.configuration().named("default").components == ()
 
 
 def write_until_it_moves(url: str, name: str, written: list[str], *, reads_first: bool) -> None:
@@ -388,7 +388,7 @@ def test_who_still_reads_the_old_tables_holds_up_only_their_end(
         )
         assert "To take them away later: fbs-db placement move licensing --to licences" in printed
         assert reader.execute("select count(*) from fbs_license_manager_solution_license").fetchone() == (1000,)
-    assert project.read().named("licences").components == ("licensing",)
+    assert project.configuration().named("licences").components == ("licensing",)
     for statement in ("insert into {0} (solution_name) values ('lost')", "delete from {0}", "truncate {0} cascade"):
         with pytest.raises(psycopg.DatabaseError, match="moves to database licences") as caught:
             select(old, statement.format(LICENCES[0]))
@@ -744,14 +744,14 @@ def test_a_move_that_is_killed_is_finished_by_another(two: tuple[str, str], mome
     else:
         with pytest.raises(psycopg.DatabaseError, match="moves to database licences"):
             select(old, live)
-    switched = project.read().named("licences").components == ("licensing",)
+    switched = project.configuration().named("licences").components == ("licensing",)
     assert switched is (moment in ("switched", "told", "taking away"))
     if switched:
         select(new, live)  # work has gone on there
     fine("placement", "move", "licensing", "--to", "licences", "--yes")
     assert {table: rows_of(old, table, "fbs_moved_licensing") for table in LICENCES} == before
     assert len(rows_of(new, LICENCES[0])) == len(before[LICENCES[0]]) + switched
-    assert project.read().named("licences").components == ("licensing",)
+    assert project.configuration().named("licences").components == ("licensing",)
     fine("check", "--all")
     assert not list(Path().glob("*.new")) or moment == "writing the file"
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import psycopg
 import pytest
 
+from tests.reads.models.custom_fields import MISFIT, TEXTS, TYPES, typed
 from tests.support.connections import rows
+from tests.support.differential import close
 from tests.support.reading import call, columns, one, view
 from tests.support.sample_rows import add
 
@@ -183,3 +186,12 @@ def test_values_one_by_one_include_those_set_aside(fielded: psycopg.Connection) 
         ("born", None, False, True),
         ("aside", "x", True, False),
     ]
+
+
+def test_custom_fields_fit_their_types_or_not_whatever_the_collation(installed: psycopg.Connection) -> None:
+    """White space and digits of other scripts are none to a cast, whatever a collation takes them for."""
+    told = 'select fbs_custom_fields_typed(%s, %s::text collate "pg_c_utf8")'
+    for kind, text in itertools.product(TYPES, TEXTS):
+        ((found,),) = installed.execute(told, [kind, text]).fetchall()
+        expected = typed(kind, text)
+        assert close(found, None if expected is MISFIT else expected), (kind, text[:50], found)

@@ -12,6 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg.types.json import Jsonb
 
+import fbs_db
+from fbs_db.errors import UsageError
 from tests.support.connections import rows
 from tests.support.reading import call, columns, one, view
 from tests.support.sample_rows import add
@@ -500,7 +502,13 @@ def test_search_does_not_read_every_document(installed: psycopg.Connection) -> N
         for (line,) in rows(
             installed,
             "explain select id from fbs_dms_document"
-            " where fbs_document_words(company_id, name || ' ' || title || ' ' || description)  '''a=4711'':*'",
+            " where fbs_document_words(company_id, name || ' ' || title || ' ' || description) @@ '''a=4711'':*'",
         )
     )
     assert "fbs_dms_document_words_idx" in plan
+
+
+@pytest.mark.parametrize("metadata", [{}, []])
+def test_facts_that_every_document_has_are_refused(installed: psycopg.Connection, metadata: Any) -> None:
+    with fbs_db.connect(installed) as fbs, pytest.raises(UsageError, match="which every document has"):
+        fbs.documents.by_metadata("a", metadata)

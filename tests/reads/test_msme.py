@@ -10,7 +10,8 @@ import psycopg
 import pytest
 
 import fbs_db
-from fbs_db.reads.groups import MSME_COMPLIANCE_STATUS
+from fbs_db.reads.msme import Msme
+from fbs_db.reads.query import select
 from tests.support.connections import rows
 from tests.support.reading import call, columns, one, view
 from tests.support.sample_rows import add
@@ -100,7 +101,7 @@ def test_duties_are_met_overdue_due_or_later(installed_everywhere: psycopg.Conne
         ("too late", "met", None, 3),
         ("said to be", "met", None, 0),
     ]
-    states = MSME_COMPLIANCE_STATUS.states["due_state"].names
+    states = Msme.compliance_status.read.states["due_state"].names
     assert {row["due_state"] for row in found} == set(states)
     installed_everywhere.commit()
     with fbs_db.connect(installed_everywhere) as fbs:
@@ -128,7 +129,7 @@ def by_day(row: dict[str, Any]) -> tuple[date, int]:
 )
 def test_a_state_of_duties_is_found_by_its_days(installed: psycopg.Connection, state: str, found_by: str) -> None:
     """On the way to what is due, nothing that is overdue or met is looked at."""
-    query = MSME_COMPLIANCE_STATUS.of_view("public", {"due_state": state}, limit=10)
+    query = select(Msme.compliance_status.read, "public", {"due_state": state}, limit=10)
     installed.execute("set local enable_seqscan = off")
     installed.execute("set local enable_sort = off")
     plan = installed.execute(f"explain (costs off) {query.text}".encode(), query.parameters).fetchall()

@@ -15,7 +15,7 @@ import fbs_db
 from fbs_db.errors import UnreadableValue, UsageError
 from tests.support import ROOT
 from tests.support.connections import url_of
-from tests.support.every_read import reads, sample
+from tests.support.every_read import read_on, reads, sample
 from tests.support.sample_rows import add, seed
 from tests.support.versions import NEWEST, django_or_skip
 
@@ -46,7 +46,7 @@ def seeded(installed: psycopg.Connection) -> psycopg.Connection:
 
 def asked(fbs: Any, name: str) -> Any:
     group, _, read = name.partition(".")
-    return getattr(getattr(fbs, group), read)(**sample(group, read))
+    return read_on(fbs, group, read)(**sample(group, read))
 
 
 async def asked_waiting(url: str, name: str, *, stream: bool = False) -> Any:
@@ -61,7 +61,7 @@ def test_a_date_that_python_cannot_hold_is_named_with_table_column_and_key(
 ) -> None:
     _, number = add(seeded, table, **{column: value})
     seeded.commit()
-    url, stream = url_of(seeded), read.replace(".", ".stream_")
+    url, stream = url_of(seeded), f"{read}.stream"
     texts = psycopg.connect(url, cursor_factory=psycopg.ClientCursor)
     ways: list[Callable[[], Any]] = [
         lambda: asked(fbs_db.connect(seeded), read),
@@ -141,7 +141,7 @@ def test_with_dates_of_no_use_every_read_answers_or_names_one(installed_everywhe
         " group by a.attrelid order by 1"
     )
     tables: dict[str, list[str]] = dict(seeded.execute(query).fetchall())
-    called = [(group, name) for group, name in reads() if not name.startswith("stream_")]
+    called = [(group, name) for group, name in reads() if not name.endswith(".stream")]
     fbs = fbs_db.connect(seeded)
     named = set()
     for value in ("infinity", "-infinity", "294276-12-31", "4713-01-01 BC"):
@@ -161,7 +161,7 @@ def test_a_row_that_a_view_cannot_calculate_with_is_no_fault_of_the_callers(seed
     seeded.execute("update fbs_workflow_definitions set estimated_duration = 2147483647")
     seeded.execute("update fbs_workflow_instances set started_at = '290000-01-01 00:00+00'")
     seeded.commit()
-    stream, url = "workflow.stream_runs", url_of(seeded)
+    stream, url = "workflow.runs.stream", url_of(seeded)
     with psycopg.connect(url, autocommit=True) as lent:
         fbs = fbs_db.connect(lent)
         ways: list[Callable[[], Any]] = [
@@ -193,12 +193,12 @@ connection.ensure_connection()
 if driver == "psycopg2":
     del sys.modules["psycopg"]
 import fbs_db
+from operator import attrgetter
 told = []
 with fbs_db.connect(connection) as fbs:
     for name in pickle.load(sys.stdin.buffer):
-        group, _, read = name.partition(".")
         try:
-            list(getattr(getattr(fbs, group), read)())
+            list(attrgetter(name)(fbs)())
         except fbs_db.FbsDbError as error:
             told.append((type(error).__name__, error.table, error.column, error.key))
 pickle.dump(told, sys.stdout.buffer)
@@ -212,7 +212,7 @@ def test_through_django_it_is_named_alike(seeded: psycopg.Connection, driver: st
     seeded.execute("update fbs_approval_requests set created_at = 'infinity', status = 'pending'")
     seeded.execute(f"update fbs_dms_document set metadata = ({JSON[0]})::jsonb".encode())
     seeded.commit()
-    names = ["msme.compliance_status", "msme.stream_compliance_status", "approvals.pending", "documents.overview"]
+    names = ["msme.compliance_status", "msme.compliance_status.stream", "approvals.pending", "documents.overview"]
     info = seeded.info
     words = [str(python), "-W", "error", "-c", ON_DJANGO, info.dbname, info.host, str(info.port), driver]
     environment = {"PYTHONPATH": str(ROOT)}

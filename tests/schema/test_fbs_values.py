@@ -13,10 +13,10 @@ from psycopg import sql
 
 import fbs_db
 from fbs_db.errors import UsageError
-from fbs_db.reads import groups
-from fbs_db.reads.query import Page, Read
+from fbs_db.reads import Page
 from tests.support import ROOT
 from tests.support.connections import url_of
+from tests.support.every_read import read_of, read_on
 from tests.support.sample_rows import BY_NAME, insert, required_values
 
 HERE = ROOT / "tests" / "support"
@@ -42,12 +42,7 @@ ASKED = {
 
 def asked(reader: Any, name: str, **filters: Any) -> Any:
     group, _, read = name.partition(".")
-    return getattr(getattr(reader, group), read)(**filters)
-
-
-def read_of(name: str) -> Read[Any]:
-    read: Read[Any] = getattr(groups, name.replace(".", "_").upper())
-    return read
+    return read_on(reader, group, read)(**filters)
 
 
 def test_values_that_fbs_writes_are_on_the_lists(installed: psycopg.Connection) -> None:
@@ -69,7 +64,7 @@ def test_a_value_that_fbs_writes_gives_an_empty_page_and_a_slip_is_refused(insta
             for name, column, values in cases:
                 for value in values:
                     assert list(await asked(fbs, name, **{column: value})) == []
-                with pytest.raises(UsageError, match=f"There is no {column} odd: "):
+                with pytest.raises(UsageError, match=f"Unknown {column} 'odd'"):
                     await asked(fbs, name, **{column: "odd"})
 
     cases = [(name, column, values) for table, column, values in WRITTEN for name in ASKED.get(table, ())]
@@ -78,8 +73,8 @@ def test_a_value_that_fbs_writes_gives_an_empty_page_and_a_slip_is_refused(insta
         for name, column, values in cases:
             for value in values:
                 assert list(asked(fbs, name, **{column: value})) == []
-                assert list(asked(fbs, name.replace(".", ".stream_"), **{column: value})) == []
-            with pytest.raises(UsageError, match=f"There is no {column} odd: ") as refused:
+                assert list(asked(fbs, f"{name}.stream", **{column: value})) == []
+            with pytest.raises(UsageError, match=f"Unknown {column} 'odd'") as refused:
                 asked(fbs, name, **{column: "odd"})
             assert all(value in refused.value.hint for value in values)
     asyncio.run(waiting())
@@ -130,7 +125,8 @@ def test_all_filters_that_fbs_asks_by_answer(acme: psycopg.Connection) -> None:
 
 def in_sql(connection: psycopg.Connection, name: str, filters: dict[str, Any]) -> list[tuple[Any, ...]]:
     """What the view or function answers."""
-    read = read_of(name)
+    group, _, of_group = name.partition(".")
+    read = read_of(group, of_group)
     columns = sql.SQL(", ").join(map(sql.Identifier, read.row._fields))
     if read.arguments is not None:
         given = sql.SQL(", ").join(sql.SQL("{} => {}").format(sql.Identifier(one), filters[one]) for one in filters)
@@ -159,6 +155,6 @@ def test_the_inbox_of_a_solution_by_type_and_priority(acme: psycopg.Connection) 
         assert len(inbox(solution_name="acme", priority="high")) == 2
         (row,) = inbox(solution_name="acme", notification_type="info", priority="high")
         assert (row.notification_type, row.priority, row.solution_name) == ("info", "high", "acme")
-        assert list(fbs.notifications.stream_inbox(solution_name="acme", notification_type="info", priority="high"))
+        assert list(fbs.notifications.inbox.stream(solution_name="acme", notification_type="info", priority="high"))
         first = inbox(notification_type="info", limit=2)
         assert len(inbox(notification_type="info", after=first.next)) == 1

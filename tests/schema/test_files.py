@@ -78,13 +78,13 @@ def test_the_checksum_is_of_the_content_not_of_line_endings(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("name", "content", "complaint"),
     [
-        ("0001_b.sql", b"select 1;", "Two files bear the number 0001: 0001_a.sql and 0001_b.sql"),
-        ("0002_b.sql", b"-- depends: 0009_z\nselect 1;", "0002_b.sql depends on 0009_z, and there is no such file"),
+        ("0001_b.sql", b"select 1;", "Two files have the number 0001: 0001_a.sql and 0001_b.sql"),
+        ("0002_b.sql", b"-- depends: 0009_z\nselect 1;", "0002_b.sql depends on 0009_z, which is not in"),
         ("0002_b.sql", b"-- depends: 0002_b\nselect 1;", "0002_b"),
-        ("2_b.sql", b"select 1;", "is not named like a migration"),
-        ("0002-b.sql", b"select 1;", "is not named like a migration"),
+        ("2_b.sql", b"select 1;", "does not have the name of a migration"),
+        ("0002-b.sql", b"select 1;", "does not have the name of a migration"),
         ("0002_b.sql", b"select '\xff';", "0002_b.sql cannot be read"),
-        ("0002_b.sql", b"-- transactional: false\nselect 1; select 2;", "does not hold exactly one statement"),
+        ("0002_b.sql", b"-- transactional: false\nselect 1; select 2;", "must hold exactly one statement"),
         ("0002_b.sql", b"-- transactional: maybe\nselect 1;", "neither true nor false"),
     ],
 )
@@ -138,7 +138,7 @@ def test_a_file_is_found_by_the_start_of_its_name() -> None:
     shipped = files.load()
     assert files.find(shipped, "0003").id == "0003_msme_models"
     assert files.find(shipped, "0003_msme_models.sql").id == "0003_msme_models"
-    for name, complaint in [("0099", "No migration is called '0099'"), ("000", "More than one"), ("", "More than one")]:
+    for name, complaint in [("0099", "Unknown migration '0099'"), ("000", "More than one"), ("", "More than one")]:
         with pytest.raises(UsageError, match=complaint):
             files.find(shipped, name)
 

@@ -15,7 +15,7 @@ from psycopg import sql
 import fbs_db
 from fbs_db.cli import main
 from fbs_db.errors import AdoptionRefused, MigrationFailed, TargetError
-from fbs_db.health import check as health
+from fbs_db.health.check import check
 from fbs_db.schema import later_names as names
 from tests.hosts import forks
 from tests.support import ROOT
@@ -180,7 +180,7 @@ def test_a_view_that_no_longer_fits_is_told_of_and_mended(named: psycopg.Connect
     named.execute("alter view lic_feature_usage reset (security_invoker)")
     named.execute("create view of_host as select id from dms_document_type")
     stale = {("warning", "view", name, "out of date") for name in ("dms_document_type", "lic_feature_usage")}
-    column = ("note", "column", "fbs_dms_document_type.of_host", "not of FBS")
+    column = ("note", "column", "fbs_dms_document_type.of_host", "not part of FBS")
     assert findings(named) == {*stale, column}
     assert fbs_db.add_later_names(url_of(named)) == ["dms_document_type", "lic_feature_usage"]
     assert findings(named) == {column}
@@ -317,7 +317,7 @@ def test_the_views_are_in_the_schema_of_the_tables(empty: psycopg.Connection) ->
     found = rows(empty, "select distinct relnamespace::regnamespace::text from pg_class where relname = any(%s)"
                         " and relkind = 'v'", list(LATER))  # fmt: skip
     assert found == [('"Of FBS"',)]
-    assert health.check(url_of(empty), schema="Of FBS").healthy
+    assert check(url_of(empty), schema="Of FBS").healthy
     assert set(fbs_db.drop_later_names(url_of(empty), schema="Of FBS")) == set(LATER)
 
 
@@ -384,4 +384,4 @@ def test_models_with_later_names_work_in_every_django(
     fbs_db.migrate(url_of(connection), schema=schema, user_table=user_model.replace(".", "_").lower())
     fbs_db.add_later_names(url_of(connection), schema=schema)
     run("tests.hosts", "later.work")
-    assert health.check(url_of(connection), schema=schema).healthy
+    assert check(url_of(connection), schema=schema).healthy

@@ -8,10 +8,14 @@ import typing
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
-from fbs_db.reads import groups, rows
-from fbs_db.reads.query import Page, Read
+from fbs_db.reads import Page
+from fbs_db.reads.client import Groups
+from fbs_db.reads.declared import Declared, DeclaredList
+from fbs_db.reads.drivers import Driver
+from fbs_db.reads.query import Read
 
 UTC = timezone.utc
 #: Arguments of functions, by name, that the seeded rows answer to; others go by their type.
@@ -27,24 +31,33 @@ BY_TYPE: dict[Any, Any] = {
     timedelta: timedelta(days=1),
 }
 #: All that can be read, to be looked at and not to be run.
-GROUPS: Any = groups.Groups(None)  # type: ignore[arg-type]
+GROUPS = Groups(Driver(None, "public"))  # type: ignore[arg-type]
 
 
 def reads() -> list[tuple[str, str]]:
-    """Group and name of each method that reads."""
+    """Group and name of each read, and of each stream of one."""
     found = []
     for group, reader in vars(GROUPS).items():
-        found += [(group, name) for name, _ in inspect.getmembers(reader, inspect.ismethod) if name[0] != "_"]
+        for name, one in inspect.getmembers(type(reader)):
+            if isinstance(one, Declared):
+                found.append((group, name))
+            if isinstance(one, DeclaredList):
+                found.append((group, f"{name}.stream"))
     return found
 
 
-def read_of(group: str, name: str) -> Read[Any]:
-    """What a method reads, as the generated constant tells."""
-    read: Read[Any] = getattr(groups, f"{group}_{name.removeprefix('stream_')}".upper())
-    return read
+def read_on(fbs: Any, group: str, name: str) -> Any:
+    """The read or stream of a reader."""
+    return attrgetter(f"{group}.{name}")(fbs)
 
 
-def askable(read: Read[Any], names: Iterable[str], row: dict[str, Any]) -> dict[str, Any]:
+def read_of(group: str, name: str) -> Read:
+    """What is declared."""
+    declared: Declared[Any, Any] = getattr(type(getattr(GROUPS, group)), name.removesuffix(".stream"))
+    return declared.read
+
+
+def askable(read: Read, names: Iterable[str], row: dict[str, Any]) -> dict[str, Any]:
     """These columns of a row to ask by, with those that they are asked for with, as far as they hold something."""
     wanted: dict[str, Any] = {}
     for name in names:
@@ -56,13 +69,15 @@ def askable(read: Read[Any], names: Iterable[str], row: dict[str, Any]) -> dict[
 
 
 def hints(group: str, name: str) -> dict[str, Any]:
-    method = getattr(getattr(GROUPS, group), name)
-    return typing.get_type_hints(method, vars(groups) | {"rows": rows})
+    """The types of the parameters, and of what is answered."""
+    signature = inspect.signature(read_on(GROUPS, group, name))
+    kinds = {one.name: one.annotation for one in signature.parameters.values()}
+    return {**kinds, "return": signature.return_annotation}
 
 
 def sample(group: str, name: str) -> dict[str, Any]:
     """A value for each parameter that has no default."""
-    method = getattr(getattr(GROUPS, group), name)
+    method = read_on(GROUPS, group, name)
     chosen = {}
     of = hints(group, name)
     for parameter in inspect.signature(method).parameters.values():
@@ -81,3 +96,23 @@ def timeless(answer: Any) -> Any:
     if hasattr(answer, "_fields"):
         return tuple(value.days if isinstance(value, timedelta) else value for value in answer)
     return answer
+
+
+def fits(value: object, of: Any) -> bool:
+    """Whether a value is of a type."""
+    if of is Any:
+        return True
+    if isinstance(of, types.UnionType) or typing.get_origin(of) is typing.Union:
+        return any(fits(value, one) for one in typing.get_args(of))
+    if typing.get_origin(of) is list:
+        return isinstance(value, list) and all(fits(one, typing.get_args(of)[0] | None) for one in value)
+    if of is float:
+        return isinstance(value, float | int)
+    return isinstance(value, of)
+
+
+def typed(row: Any) -> None:
+    """Each value is of its field's type: None where that says so alone."""
+    for field in row._fields:
+        of = type(row).__annotations__[field]
+        assert fits(getattr(row, field), of), f"{type(row).__name__}.{field} is {getattr(row, field)!r}, not {of}"

@@ -15,7 +15,7 @@ import pytest
 from psycopg import sql
 
 from fbs_db.errors import UsageError
-from fbs_db.testing import clones as testing
+from fbs_db.testing.clones import Clones
 from tests.support.servers import Server
 
 #: As the plugin's own are called: of a dead session, and templates of another version, done and half made.
@@ -31,17 +31,17 @@ STRANGERS = [
 SESSIONS = "select count(*) from pg_stat_activity where application_name like 'fbs-db pytest:%'"
 KILLED = """
 import os
-from fbs_db.testing import clones as testing
+from fbs_db.testing.clones import Clones
 
-made = testing.Clones._do
+made = Clones._do
 
 def die(self, statement, *names):
     made(self, statement, *names)
     if statement.startswith("create database") and ("template" in statement) is ({moment!r} == "clone"):
         os.kill(os.getpid(), 9)
 
-testing.Clones._do = die
-with testing.Clones({url!r}) as clones, clones.one():
+Clones._do = die
+with Clones({url!r}) as clones, clones.one():
     pass
 """
 
@@ -67,7 +67,7 @@ def there(admin: psycopg.Connection) -> set[str]:
 
 
 def template_of(admin: psycopg.Connection, pg18: Server) -> str:
-    with testing.Clones(pg18.url()) as clones:
+    with Clones(pg18.url()) as clones:
         name: str = clones._template
     return name
 
@@ -75,7 +75,7 @@ def template_of(admin: psycopg.Connection, pg18: Server) -> str:
 def test_databases_of_others_stay_whatever_their_names(admin: psycopg.Connection, pg18: Server) -> None:
     for name in STRANGERS:
         create(admin, name)
-    with testing.Clones(pg18.url()) as clones, clones.one() as url, psycopg.connect(url) as connection:
+    with Clones(pg18.url()) as clones, clones.one() as url, psycopg.connect(url) as connection:
         connection.execute("select from fbs_kpis")
     assert set(STRANGERS) <= there(admin)
 
@@ -85,15 +85,15 @@ def test_a_template_of_somebody_else_is_neither_dropped_nor_cloned(admin: psycop
     for name in (template, f"{template}_making"):
         admin.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(template)))
         create(admin, name)
-        with pytest.raises(UsageError, match=f"{name} is there already, and was not made by fbs-db"):
-            testing.Clones(pg18.url())
+        with pytest.raises(UsageError, match=f"{name} exists and was not created by fbs-db"):
+            Clones(pg18.url())
         assert name in there(admin)
         admin.execute(sql.SQL("drop database {}").format(sql.Identifier(name)))
     assert template_of(admin, pg18) in there(admin)
 
 
 def test_a_clone_that_somebody_replaced_stays(admin: psycopg.Connection, pg18: Server) -> None:
-    with testing.Clones(pg18.url()) as clones, clones.one() as url, closing(psycopg.connect(url)) as connection:
+    with Clones(pg18.url()) as clones, clones.one() as url, closing(psycopg.connect(url)) as connection:
         name = connection.info.dbname
         admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
         create(admin, name)

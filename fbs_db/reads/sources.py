@@ -1,47 +1,27 @@
-"""Running reads: on a connection of our own or the caller's, a pool, or Django's connection."""
+"""Where reads run: a cursor on a connection of our own or the caller's, on a pool, or on Django's connection."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
-from datetime import timedelta, timezone
-from decimal import Decimal
-from functools import cache, partial
-from itertools import repeat
-from typing import Any, Protocol, TypeVar, get_args, get_type_hints
+from datetime import timezone
+from functools import partial
+from typing import Any, Protocol
 
 import psycopg
-from psycopg import (
-    AsyncClientCursor,
-    AsyncConnection,
-    AsyncCursor,
-    AsyncRawCursor,
-    AsyncRawServerCursor,
-    ClientCursor,
-    Connection,
-    Cursor,
-    RawCursor,
-    RawServerCursor,
-    postgres,
-    pq,
-)
+from psycopg import AsyncConnection, Connection, postgres, pq
 from psycopg.rows import tuple_row
 from psycopg.types.datetime import TimestamptzLoader
 from psycopg.types.json import JsonbLoader
 from psycopg.types.net import InetLoader
 
 from fbs_db import wording
-from fbs_db.database.connection import from_server, raise_if_lost, raw_cursors, refuse_pipeline, said_by
+from fbs_db.database.connection import from_server, raise_if_lost, refuse_pipeline, said_by
 from fbs_db.errors import ServerError, TargetError, UsageError
-from fbs_db.reads.query import Page, Query, Read, page
-from fbs_db.reads.unreadable import Fetching, FiniteIntervalLoader, Unheld, held
+from fbs_db.reads.unreadable import FiniteIntervalLoader, Unheld
 
-R = TypeVar("R", bound=Any)
 _UNFIT = (pq.TransactionStatus.INERROR, pq.TransactionStatus.UNKNOWN)  # in a failed transaction, or closed
 _UTF8 = b"UTF8"
-_OF_PSYCOPG = (Cursor, AsyncCursor)
-_RAW = (RawCursor, AsyncRawCursor, RawServerCursor, AsyncRawServerCursor)
-_OF_TEXTS = (ClientCursor, AsyncClientCursor)  # which get all values as texts
 _MISSING = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction, psycopg.errors.InvalidSchemaName)
 
 
@@ -70,157 +50,20 @@ Source = Connection[Any] | Pool | DjangoConnection
 AsyncSource = AsyncConnection[Any] | AsyncPool
 
 
-class Runner:
-    """Runs queries, one after the other."""
-
-    def __init__(self, source: Source, schema: str) -> None:
-        self.source = source
-        self.schema = schema
-
-    def rows(self, query: Query[R]) -> list[R]:
-        with self._cursor() as cursor:
-            with Fetching(cursor, query):
-                _execute(cursor, query)
-                columns = cursor.fetchall()
-            found = list(_made(query, held(cursor, query, columns)))
-            if not found:
-                for one in query.doubtful:
-                    _execute(cursor, one.query)
-                    if cursor.fetchone() is None:
-                        raise one.refusal()
-            return found
-
-    def page(self, read: Read[R], query: Query[R], limit: int | None) -> Page[R]:
-        return page(read, self.rows(query), limit)
-
-    def one(self, query: Query[R]) -> R | None:
-        found = self.rows(query)
-        return found[0] if found else None
-
-    def always(self, query: Query[R]) -> R:
-        (row,) = self.rows(query)
-        return row
-
-    def scalar(self, query: Query[Any]) -> Any:
-        with self._cursor() as cursor:
-            _execute(cursor, query)
-            with Fetching(cursor, query):
-                row = cursor.fetchone()
-            return held(cursor, query, [row])[0][0] if row else None
-
-    def stream(self, query: Query[R]) -> Iterator[R]:
-        """Row after row from a cursor of the server's, a thousand at a time."""
-        with self._cursor(chunked=True) as cursor:
-            _fit(cursor, query)
-            cursor.execute(query.text, query.parameters)
-            while rows := self._fetched(cursor, query):
-                yield from _made(query, rows)
-
-    def _fetched(self, cursor: Any, query: Query[Any]) -> Any:
-        with Fetching(cursor, query):
-            return held(cursor, query, cursor.fetchmany(1000))
-
-    def _cursor(self, *, chunked: bool = False) -> AbstractContextManager[Any]:
-        source = self.source
-        if isinstance(source, Connection):
-            return _on_chunked(source) if chunked else _On(source)
-        if hasattr(source, "vendor"):
-            return _on_django(source, chunked)
-        return _on_pool(source, chunked)
+def cursor_on(source: Source, *, chunked: bool = False) -> AbstractContextManager[Any]:
+    """A cursor; a chunked one gets its rows from a cursor in the server."""
+    if isinstance(source, Connection):
+        return _on_chunked(source) if chunked else _On(source)
+    if hasattr(source, "vendor"):
+        return _on_django(source, chunked)
+    return _on_pool(source, chunked)
 
 
-class AsyncRunner:
-    """Runs queries, one after the other, and lets others run meanwhile."""
-
-    def __init__(self, source: AsyncSource, schema: str) -> None:
-        self.source = source
-        self.schema = schema
-
-    async def rows(self, query: Query[R]) -> list[R]:
-        async with self._cursor() as cursor:
-            with Fetching(cursor, query):
-                await _execute(cursor, query)
-                columns = await cursor.fetchall()
-            found = list(_made(query, columns))
-            if not found:
-                for one in query.doubtful:
-                    await _execute(cursor, one.query)
-                    if await cursor.fetchone() is None:
-                        raise one.refusal()
-            return found
-
-    async def page(self, read: Read[R], query: Query[R], limit: int | None) -> Page[R]:
-        return page(read, await self.rows(query), limit)
-
-    async def one(self, query: Query[R]) -> R | None:
-        found = await self.rows(query)
-        return found[0] if found else None
-
-    async def always(self, query: Query[R]) -> R:
-        (row,) = await self.rows(query)
-        return row
-
-    async def scalar(self, query: Query[Any]) -> Any:
-        async with self._cursor() as cursor:
-            await _execute(cursor, query)
-            with Fetching(cursor, query):
-                row = await cursor.fetchone()
-            return row[0] if row else None
-
-    async def stream(self, query: Query[R]) -> AsyncIterator[R]:
-        """Row after row from a cursor of the server's, a thousand at a time."""
-        async with self._cursor(chunked=True) as cursor:
-            _fit(cursor, query)
-            await cursor.execute(query.text, query.parameters)
-            while rows := await self._fetched(cursor, query):
-                for row in _made(query, rows):
-                    yield row
-
-    async def _fetched(self, cursor: Any, query: Query[Any]) -> Any:
-        with Fetching(cursor, query):
-            return await cursor.fetchmany(1000)
-
-    def _cursor(self, *, chunked: bool = False) -> AbstractAsyncContextManager[Any]:
-        source = self.source
-        if isinstance(source, AsyncConnection):
-            return _on_async_chunked(source) if chunked else _On(source)
-        return _on_async_pool(source, chunked)
-
-
-def _execute(cursor: Any, query: Query[Any]) -> Any:
-    """Have it run; what is planned anew is not prepared, which through Django nothing is."""
-    _fit(cursor, query)
-    if query.planned_anew and isinstance(cursor, _OF_PSYCOPG):
-        return cursor.execute(query.text.encode(), query.parameters, prepare=False)
-    return cursor.execute(query.text, query.parameters)
-
-
-def _fit(cursor: Any, query: Query[Any]) -> None:
-    """Have a cursor of psycopg's get values in the form that takes the least time, where it can get another."""
-    if not isinstance(cursor, _OF_PSYCOPG):
-        return
-    if isinstance(cursor, _OF_TEXTS):
-        cursor.adapters.register_loader("interval", FiniteIntervalLoader)
-        return
-    if isinstance(cursor, _RAW):
-        raise raw_cursors()
-    row: Any = query.row  # as type[Any], mypy takes it for unhashable
-    cursor.format = _form(row)
-
-
-@cache
-def _form(row: Any) -> pq.Format:
-    """The server's own form; texts where there are decimals, which take psycopg twice the time from the other.
-
-    But for intervals: psycopg takes the text of an infinite one for no time at all.
-    """
-    kinds = {one for kind in get_type_hints(row).values() for one in (kind, *get_args(kind))}
-    return pq.Format.TEXT if Decimal in kinds and timedelta not in kinds else pq.Format.BINARY
-
-
-def _made(query: Query[R], columns: Iterable[Any]) -> Iterable[R]:
-    """Rows of their columns; `_make`, which counts these each time, takes longer."""
-    return map(tuple.__new__, repeat(query.row), columns)
+def async_cursor_on(source: AsyncSource, *, chunked: bool = False) -> AbstractAsyncContextManager[Any]:
+    """As `cursor_on`, without blocking."""
+    if isinstance(source, AsyncConnection):
+        return _on_async_chunked(source) if chunked else _On(source)
+    return _on_async_pool(source, chunked)
 
 
 class _On:

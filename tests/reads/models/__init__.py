@@ -1,0 +1,1 @@
+"""What each read is to answer, by group: plain computations over the tables."""
