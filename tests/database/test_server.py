@@ -48,7 +48,7 @@ def test_nothing_is_made_unless_asked(tmp_path: Path) -> None:
         assert result.exit_code == 2
         assert "No database is named, and there is no embedded server here." in result.stderr
         assert "fbs-db migrate" in result.stderr
-    assert run("server", "status").stdout.startswith("None here; its data would be in ")
+    assert run("server", "status").stdout.startswith("Not created yet. Its data would be in ")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -74,7 +74,7 @@ def test_stopped_it_is_started_again_with_its_data(here: Path) -> None:
     answer("migrate", "--json")
     pid = answer("server", "start", "--json")["pid"]
     assert answer("server", "start", "--json")["pid"] == pid
-    assert run("server", "stop").stdout.startswith("Stopped; data of PostgreSQL 18 in ")
+    assert run("server", "stop").stdout.startswith("Stopped. The data of PostgreSQL 18 are in ")
     assert run("server", "stop").exit_code == 0
     assert not answer("server", "status", "--json")["running"]
     assert len(answer("tables", "--json")) > 49
@@ -83,7 +83,7 @@ def test_stopped_it_is_started_again_with_its_data(here: Path) -> None:
 
 def test_the_demo_is_a_host_whose_deletions_clean_up(here: Path) -> None:
     assert answer("demo", "--json") == {"filled": True}
-    assert run("demo").stdout.startswith("The demo is there already")
+    assert run("demo").stdout.startswith("The schema rentals is there already")
     with psycopg.connect(run("url").stdout.strip()) as connection:
         left = (
             "select status from fbs_approval_requests where request_data ->> 'record_id' = '2' union all"
