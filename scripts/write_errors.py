@@ -51,7 +51,7 @@ def raised() -> dict[str, list[tuple[str, str]]]:
 def check_ids() -> dict[str, str]:
     """The check ids in fbs_db/django; of findings, by their number, the kind."""
     texts = [path.read_text(encoding="utf-8") for path in (ROOT / "fbs_db" / "django").glob("*.py")]
-    kinds = {number: kind for kind, number in (*checks._NUMBERS.items(), ("other", checks._OTHER))}
+    kinds = {number: kind for kind, number in (*checks.NUMBERS.items(), ("other", checks.OTHER))}
     own = {name for text in texts for name in re.findall(r'\bid="fbs_db\.([EWI]\d{3})"', text)}
     return {name: "" for name in sorted(own, key=lambda name: (name[1:], name)) if int(name[1:]) < 100} | {
         ", ".join(f"fbs_db.{letter}{number}" for letter in "EWI"): kind for number, kind in sorted(kinds.items())

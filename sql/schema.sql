@@ -2994,7 +2994,7 @@ begin
                 when 'absent' then 'other later names are there'
                 else 'it lacks a column, a right, or the option security_invoker'
             end,
-            n.definition, fbs_command('names', 'add')
+            n.definition, fbs_command('later-names', 'add')
         from fbs_later_names as n
         where
             n.state = 'out of date'

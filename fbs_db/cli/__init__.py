@@ -1,6 +1,37 @@
-"""The command ``fbs-db``."""
+"""The command ``fbs-db``: one module a family of commands."""
 
-from fbs_db.cli import adopt, docs, health, help, names, placement, schema, server, upkeep, worker  # noqa: A004
+from fbs_db.cli import (
+    adopt,
+    attach,
+    cleanup,
+    connect,
+    docs,
+    health,
+    help,  # noqa: A004
+    later_names,
+    placement,
+    retention,
+    schema,
+    server,
+    tables,
+    worker,
+)
 from fbs_db.cli.base import main
 
-__all__ = ["adopt", "docs", "health", "help", "main", "names", "placement", "schema", "server", "upkeep", "worker"]
+__all__ = [
+    "adopt",
+    "attach",
+    "cleanup",
+    "connect",
+    "docs",
+    "health",
+    "help",
+    "later_names",
+    "main",
+    "placement",
+    "retention",
+    "schema",
+    "server",
+    "tables",
+    "worker",
+]

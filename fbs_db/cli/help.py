@@ -8,14 +8,15 @@ from pathlib import Path
 import click
 
 from fbs_db.cli.base import main
+from fbs_db.cli.subcommand import Answer, Call, subcommand
 from fbs_db.errors import UsageError
 
 GUIDES = Path(__file__).parents[1] / "guides"
 
 
-@main.command("help")
+@subcommand(main, "help", schema=False)
 @click.argument("topic", required=False)
-def show_help(topic: str | None) -> None:
+def show_help(_: Call, *, topic: str | None) -> Answer:
     """List the guides, or print the one about TOPIC.
 
     \b
@@ -25,10 +26,7 @@ def show_help(topic: str | None) -> None:
     """
     guides = {path.stem: path.read_text(encoding="utf-8") for path in sorted(GUIDES.glob("*.md"))}
     if topic is None:
-        width = max(map(len, guides))
-        for name, page in guides.items():
-            click.echo(f"  {name:<{width}}  {summary(page)}")
-        return
+        return Answer({name: summary(page) for name, page in guides.items()}, _show_topics)
     found = guides.get(topic.lower()) or _entry(guides["errors"], topic)
     if not found:
         raise UsageError(
@@ -36,7 +34,7 @@ def show_help(topic: str | None) -> None:
             hint=f"Topics: {', '.join(guides)}. Also a SQLSTATE, check id or exit code, such as FB020."
             " For the options of a command: fbs-db COMMAND --help",
         )
-    click.echo(found.rstrip())
+    return Answer({"text": found.rstrip()}, lambda value: click.echo(value["text"]))
 
 
 def summary(page: str) -> str:
@@ -52,3 +50,9 @@ def _entry(errors: str, code: str) -> str:
         if wanted & {name.strip().lower() for name in heading.lstrip("# ").split(",")}:
             return section
     return ""
+
+
+def _show_topics(topics: dict[str, str]) -> None:
+    width = max(map(len, topics))
+    for name, text in topics.items():
+        click.echo(f"  {name:<{width}}  {text}")

@@ -1,8 +1,7 @@
 """Signals that end a command: Ctrl-C, SIGTERM and SIGHUP.
 
-Each is raised in the main thread as Ctrl-C is, so that psycopg cancels the running
-statement and open transactions are rolled back. The exit code is 128 and the signal's
-number, as a shell has it.
+Each is raised in the main thread like Ctrl-C: psycopg cancels the running statement, and
+open transactions are rolled back. The exit code is 128 plus the number of the signal.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from fbs_db.errors import FbsDbError
 
 Handler = Callable[[int, FrameType | None], None]
 
-#: Those there are: Windows has no SIGHUP.
+#: Windows has no SIGHUP.
 _NUMBERS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
@@ -46,13 +45,13 @@ class Interrupted(FbsDbError):
 
 
 def stop(number: int, _: FrameType | None) -> None:
-    """Handle a signal: end the command; another one ends the process at once."""
+    """Handle a signal by ending the command. A second signal ends the process at once."""
     instead(stop, _exit)
     raise Stopped(number)
 
 
 def instead(of: Handler, handler: Handler) -> None:
-    """Let another handler have the signals that one has now."""
+    """Replace a handler by another, for the signals that it handles now."""
     for number in _NUMBERS:
         if signal.getsignal(number) is of:
             signal.signal(number, handler)
@@ -64,9 +63,9 @@ def _exit(number: int, _: FrameType | None) -> None:
 
 @contextmanager
 def handled(handler: Handler = stop) -> Iterator[None]:
-    """A block in which these signals go to a handler, but for those that are ignored, as under nohup.
+    """A block in which a handler gets these signals, except those that are ignored, as under nohup.
 
-    Only the main thread can handle signals; in another the block changes nothing.
+    Outside the main thread, which alone can handle signals, the block changes nothing.
     """
     before = {}
     if threading.current_thread() is threading.main_thread():
@@ -81,9 +80,9 @@ def handled(handler: Handler = stop) -> Iterator[None]:
 
 
 def interruption(error: BaseException) -> Interrupted | None:
-    """What to say where a signal ended the command; None where it was something else.
+    """The error for a command that a signal ended; None if something else ended it.
 
-    click may turn it into an abort of its own, as at a prompt.
+    At a prompt click turns the signal into an Abort.
     """
     if isinstance(error, click.Abort):
         error = error.__context__ or error

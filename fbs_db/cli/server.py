@@ -1,48 +1,72 @@
-"""Commands that govern the embedded server."""
+"""The family of the embedded server: ``server``, ``demo``."""
 
 from __future__ import annotations
 
 import click
 
-from fbs_db.cli.base import json_option, main, print_json
+from fbs_db.cli.base import main
+from fbs_db.cli.output import done
+from fbs_db.cli.subcommand import Answer, Call, subcommand
 from fbs_db.database import server
+from fbs_db.schema import demo as demo_data
+from fbs_db.wording import command
 
 
 @main.group("server")
 def server_group() -> None:
-    """The embedded PostgreSQL server, with its data in .fbs-db/."""
+    """Start, stop or look at the embedded PostgreSQL server.
+
+    It comes with: pip install 'fbs-db[embedded]'. Its data are in .fbs-db/ of the current
+    directory or of one above it. A command that finds no other database starts it and
+    works on it; migrate and demo create it. It runs until fbs-db server stop.
+    """
 
 
-@server_group.command("start")
-@json_option
-def server_start(as_json: bool) -> None:
-    """Start it, making its data where there are none yet."""
+@subcommand(server_group, "start", schema=False)
+def start(_: Call) -> Answer:
+    """Start the server. The first start creates its data."""
     server.start(ways="")
-    _show_server(as_json)
+    return _status()
 
 
-@server_group.command("stop")
-@json_option
-def server_stop(as_json: bool) -> None:
-    """Stop it; its data stay."""
+@subcommand(server_group, "stop", schema=False)
+def stop(_: Call) -> Answer:
+    """Stop the server. Its data stay."""
     server.stop()
-    _show_server(as_json)
+    return _status()
 
 
-@server_group.command("status")
-@json_option
-def server_status(as_json: bool) -> None:
-    """Whether it runs, and where its data are."""
-    _show_server(as_json)
+@subcommand(server_group, "status", schema=False)
+def status(_: Call) -> Answer:
+    """Show whether the server runs, its URL and its data."""
+    return _status()
 
 
-def _show_server(as_json: bool) -> None:
-    now = server.status()
-    if as_json:
-        print_json(now.as_dict())
-    elif now.running:
+@subcommand(main, "demo", schema=False)
+def demo(_: Call) -> Answer:
+    """Fill the embedded database with a small rentals host.
+
+    The host is attached, so deleting its rows cleans up FBS's rows.
+    """
+    return Answer({"filled": demo_data.fill()}, _show_demo)
+
+
+def _status() -> Answer:
+    return Answer(server.status(), _show_status)
+
+
+def _show_status(now: server.ServerStatus) -> None:
+    if now.running:
         click.echo(f"Running: {now.url} (process {now.pid}, PostgreSQL {now.version}, data in {now.data})")
     elif now.version:
-        click.echo(f"Stopped; data of PostgreSQL {now.version} in {now.data}")
+        click.echo(f"Stopped. The data of PostgreSQL {now.version} are in {now.data}")
     else:
-        click.echo(f"None here; its data would be in {now.data}")
+        click.echo(f"Not created yet. Its data would be in {now.data}")
+
+
+def _show_demo(value: dict[str, bool]) -> None:
+    if value["filled"]:
+        done("The schema rentals now holds a small rentals host, with FBS rows that point at its rows.")
+        click.echo(f"README shows what to try. Look around: {command('psql')}")
+    else:
+        click.echo("The schema rentals is there already. Nothing was changed.")

@@ -10,51 +10,52 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import click
 
-from fbs_db.cleanup.queue import RetryReport
-from fbs_db.cleanup.worker import run_cleanup
-from fbs_db.cli.base import schema_option
+import fbs_db
+from fbs_db.cli.cleanup import batches_of, cleanup, counts_of
 from fbs_db.cli.interrupts import handled, instead, interruption, stop
-from fbs_db.cli.upkeep import batches_of, cleanup, counts_of
+from fbs_db.cli.subcommand import Call, subcommand
 from fbs_db.errors import FbsDbError
 
+if TYPE_CHECKING:
+    from fbs_db.cleanup.queue import RetryReport
+
 _log = logging.getLogger("fbs_db.cleanup")
-#: What every record has, whatever is told by it.
+#: Attributes of every record; others are those of an event.
 _COMMON = {*vars(logging.makeLogRecord({})), "message", "asctime"}
 
 
-@cleanup.command("run")
+@subcommand(cleanup, "run", as_json=False)
 @click.option(
     "--poll",
     metavar="SECONDS",
     type=click.FloatRange(min=0.05),
     default=1.0,
     show_default=True,
-    help="How long to rest when nothing waits.",
+    help="How long to pause when nothing waits.",
 )
 @click.option(
     "--log-format",
     type=click.Choice(["text", "json"]),
     default="text",
     show_default=True,
-    help="json: each line an object, for programs that collect logs.",
+    help="With json each line is an object, for programs that collect logs.",
 )
-@schema_option
-@click.pass_obj
-def cleanup_run(database: str | None, poll: float, log_format: str, schema: str | None) -> None:
-    """Do what waits as it comes, until stopped: a worker. Several share the work.
+def run(call: Call, *, poll: float, log_format: str) -> None:
+    """Run a worker: do waiting clean-ups as they come, until stopped.
 
-    Where several databases are configured and none is named, it works them all, and
-    carries over what waits in one for another.
+    Several workers share the work. If several databases are configured and none is named,
+    one worker serves all of them, clean-ups from one database to another included.
 
-    SIGTERM, SIGHUP or Ctrl-C ends it after the batch at hand, with exit code 0; a second
-    one at once. Its log goes to standard output, warnings and errors to standard error.
+    SIGTERM, SIGHUP or Ctrl-C ends it after the current batch, with exit code 0; a second
+    one at once. The log goes to standard output, warnings and errors to standard error.
     """
     with _logged(as_json=log_format == "json"):
         try:
-            _run(database, poll, schema)
+            _work(call, poll)
         except (FbsDbError, KeyboardInterrupt) as error:
             failure = interruption(error) or error
             if log_format == "text" or not isinstance(failure, FbsDbError):
@@ -63,7 +64,7 @@ def cleanup_run(database: str | None, poll: float, log_format: str, schema: str 
             sys.exit(failure.exit_code)
 
 
-def _run(database: str | None, poll: float, schema: str | None) -> None:
+def _work(call: Call, poll: float) -> None:
     stopped = threading.Event()
     done = rows = 0
 
@@ -72,21 +73,21 @@ def _run(database: str | None, poll: float, schema: str | None) -> None:
         threading.Thread(target=stopped.set, daemon=True).start()
         instead(stop_after_batch, stop)
 
-    def tell(report: RetryReport) -> None:
+    def log_batch(report: RetryReport) -> None:
         nonlocal done, rows
         done, rows = done + report.done, rows + report.rows
         _log.info("%s", counts_of(report), extra={"event": "batch", **report.as_dict()})
 
     with handled(stop_after_batch):
         _log.info("Waiting for clean-ups.", extra={"event": "started"})
-        run_cleanup(database, stop=stopped, poll=poll, schema=schema, progress=tell)
+        fbs_db.run_cleanup(call.database, stop=stopped, poll=poll, schema=call.schema, progress=log_batch)
     text = f"Stopped; {batches_of(done, rows, 'done in all')}."
     _log.info("%s", text, extra={"event": "stopped", "done": done, "rows": rows})
 
 
 @contextmanager
 def _logged(*, as_json: bool) -> Iterator[None]:
-    """A block in which the log goes to our streams; handlers of a host's to other places stay."""
+    """A block in which the log goes to our streams. A host's handlers to other places stay."""
     root, handler = logging.getLogger(), _Streams(as_json)
     before = root.handlers[:]
     root.handlers = [one for one in before if type(one) is not logging.StreamHandler] + [handler]
@@ -100,7 +101,7 @@ def _logged(*, as_json: bool) -> Iterator[None]:
 
 
 class _Streams(logging.Handler):
-    """Writes records to standard output, from warnings on to standard error; as text, or each as an object."""
+    """Writes records to standard output, warnings and errors to standard error; as text or as JSON objects."""
 
     def __init__(self, as_json: bool) -> None:
         super().__init__()

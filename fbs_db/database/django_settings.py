@@ -1,4 +1,4 @@
-"""The configuration in Django's settings: the dictionary ``FBS_DB``, and ``DATABASES``.
+"""The dictionary ``FBS_DB`` of a host's Django settings, with the ``DATABASES`` it names.
 
 FBS_DB = {
     "DATABASES": {"default": {"SCHEMA": "fbs"}, "licences": {"COMPONENTS": ["licensing"]}},
@@ -10,77 +10,68 @@ FBS_DB = {
 
 from __future__ import annotations
 
-import os
 import re
-import shlex
 import sys
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from psycopg import conninfo, pq
 
-from fbs_db import wording
 from fbs_db.database.config import DEFAULT, Config, DatabaseConfig, parse, unknown_keys
 from fbs_db.errors import UsageError
 
 SOURCE = "FBS_DB in Django's settings"
-#: The start of an entry of INSTALLED_APPS for the app: its module, or its class.
+#: Entries of INSTALLED_APPS for our app begin with it: they name its module or its class.
 _APP = "fbs_db.django"
 _KEYS = ("DATABASES", "HOSTS", "SIGNALS", "LATER_NAMES")
 
 
-def setting() -> Mapping[str, Any]:
-    """The dictionary ``FBS_DB``; empty if the host does not set it.
+def value_of(key: str) -> Any:
+    """The value that FBS_DB has under a key; None where it has none.
 
     Raises:
-        UsageError: it is not a dictionary, or has unknown keys or invalid values.
+        UsageError: FBS_DB is no dictionary, has an unknown key, or SIGNALS or LATER_NAMES is no boolean.
     """
     from django.conf import settings
 
-    said = getattr(settings, "FBS_DB", {})
-    if not isinstance(said, Mapping):
-        raise UsageError(f"{SOURCE} is {said!r}.", hint=f"Write a dictionary with the keys {', '.join(_KEYS)}.")
-    if strange := [f"{key}" for key in said if key not in _KEYS]:
-        raise unknown_keys(SOURCE, strange, f"Known: {', '.join(_KEYS)}.")
-    for key in ("SIGNALS", "LATER_NAMES"):
-        if not isinstance(said.get(key), bool | None):
-            raise UsageError(f"{SOURCE}: {key} is {said[key]!r}.", hint="Write True or False, or omit it.")
-    return said
-
-
-def said_of(key: str) -> Any:
-    """The value of a key of the dictionary; None if it is missing.
-
-    Raises:
-        UsageError: the dictionary is invalid.
-    """
-    return setting().get(key)
+    values = getattr(settings, "FBS_DB", {})
+    hint = f"It is a dictionary with the keys {', '.join(_KEYS)}."
+    if not isinstance(values, Mapping):
+        raise UsageError(f"{SOURCE} is {values!r}.", hint=hint)
+    if unknown := [f"{key}" for key in values if key not in _KEYS]:
+        raise unknown_keys(SOURCE, unknown, hint)
+    for flag in ("SIGNALS", "LATER_NAMES"):
+        if not isinstance(values.get(flag), bool | None):
+            raise UsageError(f"{SOURCE}: {flag} is {values[flag]!r}.", hint="Write True or False, or leave it out.")
+    return values.get(key)
 
 
 def configuration() -> Config:
-    """The databases in the settings, each with Django's connection settings.
+    """The configured databases, each as Django connects to it.
 
     The user table and the type of its key are those of AUTH_USER_MODEL.
 
     Raises:
-        UsageError: the settings are invalid.
+        UsageError: FBS_DB is wrong, or Django cannot connect to one of its databases.
     """
-    known = {alias: _with_users(replace(config, url=connection_string(alias))) for alias, config in placement().items()}
-    return Config(known, SOURCE, definite=True)
+    databases = {
+        alias: _with_users(replace(config, url=connection_string(alias)))
+        for alias, config in without_connections().items()
+    }
+    return Config(databases, SOURCE, definite=True)
 
 
-def placement() -> Mapping[str, DatabaseConfig]:
-    """The databases in the settings, with their components, before Django's connections are used.
+def without_connections() -> Mapping[str, DatabaseConfig]:
+    """The configured databases by alias, as far as they are known without Django's connections.
 
     Raises:
-        UsageError: the settings are invalid.
+        UsageError: FBS_DB is wrong.
     """
     from django.conf import settings
 
-    tables = said_of("DATABASES")
+    tables = value_of("DATABASES")
     if tables is None or tables == {}:
         tables = {DEFAULT: {}}
     if not isinstance(tables, Mapping) or not all(isinstance(table, Mapping) for table in tables.values()):
@@ -89,28 +80,30 @@ def placement() -> Mapping[str, DatabaseConfig]:
         )
     if unknown := [f"{alias}" for alias in tables if alias not in settings.DATABASES]:
         raise UsageError(
-            f"{SOURCE}: DATABASES names {', '.join(unknown)}, which is not in Django's DATABASES.",
-            hint=f"Known: {', '.join(settings.DATABASES)}.",
+            f"{SOURCE}: DATABASES names {', '.join(unknown)}, but Django's DATABASES does not.",
+            hint=f"Django's DATABASES has: {', '.join(settings.DATABASES)}.",
         )
-    said = {alias: {f"{key}".lower(): value for key, value in table.items()} for alias, table in tables.items()}
+    lowered = {alias: {f"{key}".lower(): value for key, value in table.items()} for alias, table in tables.items()}
     ways = ("url", "env", "service")
-    if strange := [f"databases.{alias}.{way}" for alias, table in said.items() for way in ways if way in table]:
-        hint = "The connection settings are in Django's DATABASES. FBS_DB names its aliases."
-        raise unknown_keys(SOURCE, strange, hint)
-    places = parse({"databases": {alias: {**table, "service": alias} for alias, table in said.items()}}, SOURCE)
+    if unknown := [f"databases.{alias}.{way}" for alias, table in lowered.items() for way in ways if way in table]:
+        raise unknown_keys(SOURCE, unknown, "FBS_DB names aliases. Django's DATABASES holds the way to connect.")
+    config = parse({"databases": {alias: {**table, "service": alias} for alias, table in lowered.items()}}, SOURCE)
     return {
-        alias: replace(config, service=None, schema=config.schema or _schema_of(alias))
-        for alias, config in places.databases.items()
+        alias: replace(database, service=None, schema=database.schema or _schema_of(alias))
+        for alias, database in config.databases.items()
     }
 
 
 def configuration_from_command(directory: Path) -> Config:
-    """As `configuration`, in a process that is not the host's own, with DJANGO_SETTINGS_MODULE set.
+    """What `configuration` gives, in a process that is not the host's own, with DJANGO_SETTINGS_MODULE set.
+
+    Parameters:
+        directory: where the host's manage.py is.
 
     Raises:
-        UsageError: Django or the host's settings cannot be loaded, or FBS_DB is invalid.
+        UsageError: Django or the host's settings cannot be loaded, or FBS_DB is wrong.
     """
-    sys.path.insert(0, str(directory))  # as the host's manage.py has it
+    sys.path.insert(0, str(directory))  # as for the host's manage.py
     try:
         import django
         from django.conf import settings
@@ -121,18 +114,18 @@ def configuration_from_command(directory: Path) -> Config:
     except Exception as error:
         raise UsageError(
             f"DJANGO_SETTINGS_MODULE is set, but the host cannot be loaded: {type(error).__name__}: {error}",
-            hint="Correct it, or unset it. A file fbs-db.toml overrides it.",
+            hint="Correct the settings, or unset the variable. An fbs-db.toml takes precedence over it.",
         ) from error
     from django.apps import apps
 
     for app in apps.get_app_configs():
-        if app.name == _APP:  # without it the host may be removing FBS
+        if app.name == _APP:  # without it HOSTS may name models of apps that are removed
             app.require_hosts()
     return configuration()
 
 
 def connection_string(alias: str) -> str:
-    """Django's connection settings of a database, as a connection string of libpq.
+    """A connection string of libpq for the database that Django has under an alias.
 
     Raises:
         UsageError: it is not PostgreSQL, or its settings are invalid.
@@ -149,31 +142,19 @@ def connection_string(alias: str) -> str:
         ) from error
     if wrapper.vendor != "postgresql":
         raise UsageError(
-            f"{SOURCE}: database {alias} is {wrapper.display_name}; FBS needs PostgreSQL.",
-            hint='Name another one: "DATABASES": {"alias": {}}.',
+            f"{SOURCE}: database {alias} is {wrapper.display_name}. FBS needs PostgreSQL.",
+            hint='Name a PostgreSQL database: "DATABASES": {"alias": {}}.',
         )
     libpq = {option.keyword.decode() for option in pq.Conninfo.get_defaults()}
     given = {key: str(value) for key, value in params.items() if key in libpq and value}
     if role := wrapper.settings_dict["OPTIONS"].get("assume_role"):
-        quoted = role.replace("\\", "\\\\").replace(" ", "\\ ")
-        given["options"] = f"{given.get('options', '')} -c role={quoted}".strip()
+        escaped = role.replace("\\", "\\\\").replace(" ", "\\ ")
+        given["options"] = f"{given.get('options', '')} -c role={escaped}".strip()
     return conninfo.make_conninfo("", **given)
 
 
-def as_typed(alias: str | None) -> AbstractContextManager[None]:
-    """A block in which commands name a database as a shell in the host's directory needs it."""
-    module = os.environ.get("DJANGO_SETTINGS_MODULE")
-    environment = f"DJANGO_SETTINGS_MODULE={shlex.quote(module)}" if module else ""
-    return wording.given(database=alias, environment=environment)
-
-
-def migrate_command(alias: str) -> str:
-    """The command that installs FBS in a database of Django's, for a shell."""
-    return f"python manage.py migrate --database {shlex.quote(alias)}"
-
-
 def table_in_sql(table: str, alias: str) -> str:
-    """A table's name for SQL, with its schema if ``db_table`` names one: ``hr"."person``."""
+    """A table's name for SQL, quoted where needed, with the schema if ``db_table`` names one: ``hr"."person``."""
     from django.db import connections
 
     parts = connections[alias].ops.quote_name(table)[1:-1].split('"."')
@@ -181,7 +162,7 @@ def table_in_sql(table: str, alias: str) -> str:
 
 
 def _schema_of(alias: str) -> str | None:
-    """The schema of Django's own tables, if OPTIONS name another than ``public``: FBS's tables go beside them."""
+    """The schema in which Django makes its tables, if OPTIONS set a search_path without ``public``."""
     from django.conf import settings
 
     options = str(settings.DATABASES[alias].get("OPTIONS", {}).get("options", ""))
@@ -209,7 +190,7 @@ def is_per_tenant(model: Any) -> bool:
 
 
 def _with_users(config: DatabaseConfig) -> DatabaseConfig:
-    """The configuration with the type of the users' key and, if it is in this database, their table."""
+    """The database with the type of the users' key, and with the user table if Django keeps it there."""
     from django.apps import apps
     from django.contrib.auth import get_user_model
     from django.db import connections, router

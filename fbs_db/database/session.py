@@ -17,6 +17,7 @@ from fbs_db.database import project
 from fbs_db.database.config import DatabaseConfig
 from fbs_db.database.connection import check_server, connected, errors_of_server, lent, raise_if_lost, refuse_pipeline
 from fbs_db.database.locks import LOCK_WAIT, Answer, Retries, SchemaLock
+from fbs_db.database.statements import statements_logged
 from fbs_db.database.which import resolve
 from fbs_db.errors import ConnectionLost, FbsDbError, TargetError, UsageError
 from fbs_db.reports import Progress, silent
@@ -233,6 +234,7 @@ def open_session(
         else:
             connection = stack.enter_context(connected(where, application))
         stack.enter_context(_notices_logged(connection))
+        stack.enter_context(statements_logged(connection))
         stack.enter_context(errors_of_server(connection))
         session = Session(connection, schema, config)
         _require_schema(session)

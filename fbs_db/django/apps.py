@@ -1,4 +1,4 @@
-"""The app itself: what it takes part in."""
+"""The app: which signals, checks and routers of Django it joins."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fbs_db.django.router import put_first
 
 
 class FbsDbConfig(AppConfig):  # type: ignore[misc]
-    """FBS's schema, kept up to date by ``manage.py migrate`` and looked after by ``manage.py check``."""
+    """FBS's schema, kept up to date by ``manage.py migrate`` and checked by ``manage.py check``."""
 
     name = "fbs_db.django"
     label = "fbs_db"
@@ -31,5 +31,5 @@ class FbsDbConfig(AppConfig):  # type: ignore[misc]
 
     @staticmethod
     def require_hosts() -> None:
-        """Refuse HOSTS that make no sense, for a process that is not the host's own."""
+        """Raise UsageError if HOSTS is wrong. For ``fbs-db``, which runs no checks of Django."""
         host_models()

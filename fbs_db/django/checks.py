@@ -1,7 +1,7 @@
-"""Django's system checks: FBS_DB makes sense, and FBS is whole in each database.
+"""Django's system checks: of the settings, and of FBS in each database.
 
-Ids: below 100 they are about the settings, and about databases that cannot be looked at; from 100 on the
-hundreds tell the kind of object that a finding of ``fbs-db check`` is about, and the letter its severity.
+Ids below 100 concern the settings, and databases that cannot be checked. Ids from 100 on are findings of
+``fbs-db check``: the number tells the kind of object, the letter the severity.
 """
 
 from __future__ import annotations
@@ -18,17 +18,18 @@ from django.db import connections, router
 
 import fbs_db
 from fbs_db.database import django_settings
-from fbs_db.database.django_settings import is_per_tenant
+from fbs_db.database.django_settings import is_per_tenant, value_of
 from fbs_db.django import receivers, tables
 from fbs_db.django.hosts import host_models
 from fbs_db.django.install import is_migrating, unattached
+from fbs_db.django.messages import for_shell, migrate_command
 from fbs_db.django.router import component_of, home_of, same_database
 from fbs_db.errors import FbsDbError, UsageError
 from fbs_db.health.check import Finding
-from fbs_db.wording import command, typed
+from fbs_db.wording import command, counted, typed
 
-#: What a finding's number begins with; numbers stay what they are.
-_NUMBERS = {
+#: The number of each kind of finding. Hosts silence checks by them, so none may change.
+NUMBERS = {
     "migration": 101,
     "component": 102,
     "domain": 103,
@@ -53,9 +54,12 @@ _NUMBERS = {
     "rows": 132,
     "privilege": 140,
 }
-_OTHER = 199
-#: What migrate mends, or says itself. It must not stop migrate where another app's command of that name is used.
-_MIGRATE_MENDS = ("fbs_db.E005", *(f"fbs_db.E{_NUMBERS[kind]}" for kind in ("migration", "users", "user key", "host")))
+OTHER = 199
+#: Errors that migrate repairs or reports itself. They must not stop the migrate command of another app.
+REPAIRED_BY_MIGRATE = (
+    "fbs_db.E005",
+    *(f"fbs_db.E{NUMBERS[kind]}" for kind in ("migration", "users", "user key", "host")),
+)
 _SEVERITIES: dict[str, tuple[str, Callable[..., CheckMessage]]] = {
     "error": ("E", Error),
     "warning": ("W", checks.Warning),
@@ -64,9 +68,9 @@ _SEVERITIES: dict[str, tuple[str, Callable[..., CheckMessage]]] = {
 
 
 def settings(app_configs: Any, **_: Any) -> list[CheckMessage]:
-    """What is wrong with FBS_DB, or works against the database."""
+    """Errors in FBS_DB, and settings and receivers that work against the database."""
     try:
-        known, hosts = django_settings.configuration(), host_models()
+        config, hosts = django_settings.configuration(), host_models()
     except UsageError as error:
         return [Error(error.message, hint=error.hint, id="fbs_db.E001")]
     messages: list[CheckMessage] = [
@@ -76,20 +80,20 @@ def settings(app_configs: Any, **_: Any) -> list[CheckMessage]:
             id="fbs_db.E002",
         )
         for host in hosts
-        if not is_per_tenant(host.model) and not any(host.lives_in(alias) for alias in known.databases)
+        if not is_per_tenant(host.model) and not any(host.lives_in(alias) for alias in config.databases)
     ]
     messages += tables.of_settings(hosts)
     names = {host.model_name for host in hosts}
     if len(names) < len(hosts):
-        messages.append(Error("HOSTS names two models with one MODEL_NAME.", id="fbs_db.E003"))
-    if django_settings.said_of("SIGNALS") is None and (guarded := receivers.connected()):
+        messages.append(Error("Two models in HOSTS have the same MODEL_NAME.", id="fbs_db.E003"))
+    if value_of("SIGNALS") is None and (guarded := receivers.connected()):
         modules = ", ".join(sorted({name.partition(":")[0] for name in guarded}))
         messages.append(
             checks.Warning(
-                f"{modules}: {len(guarded)} receiver{'s' * (len(guarded) > 1)} of FBS run under a guard. Most of FBS's"
-                " receivers only log. What one raises is logged and does not reach the host.",
-                hint='Switch them off: FBS_DB = {"SIGNALS": False}; or leave them as they are: "SIGNALS": True;'
-                ' or keep the guard and silence this: SILENCED_SYSTEM_CHECKS = ["fbs_db.W004"].',
+                f"{modules}: {counted(len(guarded), 'receiver')} of FBS run under a guard. Most of FBS's receivers only"
+                " log. An exception in one is logged and does not reach the host.",
+                hint='To switch them off: FBS_DB = {"SIGNALS": False}. To run them without the guard: "SIGNALS": True.'
+                ' To keep the guard: SILENCED_SYSTEM_CHECKS = ["fbs_db.W004"].',
                 id="fbs_db.W004",
             )
         )
@@ -98,24 +102,24 @@ def settings(app_configs: Any, **_: Any) -> list[CheckMessage]:
 
 
 def databases(app_configs: Any, databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
-    """The findings of ``fbs-db check`` in each of these databases, with what mends them."""
+    """The findings of ``fbs-db check`` in each of these databases, with the repair as hint."""
     if is_migrating():
-        return []  # which would stop the very command that mends them
+        return []  # errors would stop the command that repairs them
     try:
-        known = django_settings.configuration()
+        config = django_settings.configuration()
         host_models()
     except UsageError as error:
-        # Told by the other check, too, unless only those of databases are run.
-        return [_not_looked_at(alias, error) for alias in databases or ()]
+        # The other check reports it too, unless only checks of databases are run.
+        return [_not_checked(alias, error) for alias in databases or ()]
     messages: list[CheckMessage] = []
     for alias in databases or ():
-        if alias in known.databases:
+        if alias in config.databases:
             messages += _of(alias)
     return messages
 
 
 def _routed_elsewhere() -> Iterator[CheckMessage]:
-    """Where the host's routers send FBS's models to other databases than the settings place them in."""
+    """Warnings where the host's routers send FBS's models to another database than the settings place them in."""
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
     for model in apps.get_models(include_auto_created=True):
         component = component_of(model)
@@ -138,37 +142,37 @@ def _routed_elsewhere() -> Iterator[CheckMessage]:
 def _chosen_for(model: Any) -> str | None:
     try:
         return f"{router.db_for_write(model)}"
-    except Exception:  # one of the host's that needs to know more, such as the row
+    except Exception:  # a host's router may need more than the model, such as the row
         return None
 
 
 def _other_migrate() -> str | None:
-    """The app whose ``migrate`` command goes before ours, and runs these checks before it installs anything."""
+    """The app whose ``migrate`` command replaces ours; it runs these checks before it installs anything."""
     from fbs_db.django.management.commands.migrate import Command
 
     app = get_commands().get("migrate")
     try:
         ours = isinstance(load_command_class(app, "migrate") if isinstance(app, str) else app, Command)
-    except Exception:  # the host's to see when it migrates
+    except Exception:  # the host sees it when it migrates
         ours = False
     return None if ours else f"{app}"
 
 
-def _not_looked_at(alias: str, error: FbsDbError) -> CheckMessage:
-    text = f"FBS in {alias} could not be looked at: {error.message}"
+def _not_checked(alias: str, error: FbsDbError) -> CheckMessage:
+    text = f"FBS in {alias} could not be checked: {error.message}"
     return Error(text, hint=error.hint or None, id="fbs_db.E005")
 
 
 def _of(alias: str) -> list[CheckMessage]:
     try:
-        with django_settings.as_typed(alias):
+        with for_shell(alias):
             messages = list(_findings(alias))
     except FbsDbError as error:
-        messages = [_not_looked_at(alias, error)]
-    if not any(message.id in _MIGRATE_MENDS for message in messages) or (other := _other_migrate()) is None:
+        messages = [_not_checked(alias, error)]
+    if not any(message.id in REPAIRED_BY_MIGRATE for message in messages) or (other := _other_migrate()) is None:
         return messages
     return [
-        *(_as_warning(message) if message.id in _MIGRATE_MENDS else message for message in messages),
+        *(_as_warning(message) if message.id in REPAIRED_BY_MIGRATE else message for message in messages),
         checks.Warning(
             f"FBS in {alias}: errors are shown as warnings, because manage.py migrate is the command of {other},"
             " which would stop at them.",
@@ -194,7 +198,7 @@ def _findings(alias: str) -> Iterator[CheckMessage]:
         yield from tables.names_taken(alias)
     except FbsDbError as error:
         yield checks.Warning(
-            f"FBS in {alias}: whether your models are attached could not be looked at: {error.message}",
+            f"FBS in {alias}: could not check whether your models are attached: {error.message}",
             hint=error.hint,
             id="fbs_db.W005",
         )
@@ -208,6 +212,6 @@ def _message(finding: Finding, alias: str) -> CheckMessage:
         for name, text in (("found", finding.found), ("expected", finding.expected))
         if text and "\n" not in text
     ]
-    with django_settings.as_typed(alias):
-        mend = django_settings.migrate_command(alias) if finding.mend == command("migrate") else typed(finding.mend)
-    return make("; ".join(parts), hint=mend or None, id=f"fbs_db.{letter}{_NUMBERS.get(finding.kind, _OTHER)}")
+    with for_shell(alias):
+        mend = migrate_command(alias) if finding.mend == command("migrate") else typed(finding.mend)
+    return make("; ".join(parts), hint=mend or None, id=f"fbs_db.{letter}{NUMBERS.get(finding.kind, OTHER)}")

@@ -1,4 +1,4 @@
-"""What the commands of ``manage.py`` share that do as those of ``fbs-db`` do."""
+"""The base of ``manage.py`` commands that run commands of ``fbs-db``."""
 
 from __future__ import annotations
 
@@ -9,24 +9,28 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import DEFAULT_DB_ALIAS
 
 from fbs_db.cli import main
-from fbs_db.database.django_settings import as_typed
+from fbs_db.django.messages import for_shell
 
 
 class FbsCommand(BaseCommand):  # type: ignore[misc]
-    """One of ``fbs-db``'s commands, on a database of Django's settings."""
+    """A command of ``fbs-db``, on a database of Django's settings."""
 
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--database", default=DEFAULT_DB_ALIAS, help="Alias of the database; default by default.")
+        parser.add_argument("--database", default=DEFAULT_DB_ALIAS, help="Alias of the database. By default: default.")
 
     def run(self, alias: str | None, *words: str | None) -> None:
-        """Run it; ends with its exit code where that is not 0."""
+        """Run ``fbs-db`` with these words, those that are None left out.
+
+        Raises:
+            SystemExit: its exit code is not 0.
+        """
         arguments = [word for word in (*(("--database", alias) if alias else ()), *words) if word is not None]
-        with redirect_stdout(self.stdout), as_typed(alias):
+        with redirect_stdout(self.stdout), for_shell(alias):
             main.main(arguments, prog_name="fbs-db", standalone_mode=False)
 
 
 def flag(options: dict[str, Any], name: str) -> str | None:
-    """An option without a value, as ``fbs-db`` is to be told it."""
+    """The word for an option without a value; None where it is not set."""
     return f"--{name}" if options[name] else None

@@ -1,4 +1,4 @@
-"""The host's models that FBS's rows point at: ``FBS_DB["HOSTS"]``."""
+"""The host models of ``FBS_DB["HOSTS"]``: FBS's rows point at theirs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.apps import apps
 from django.core.exceptions import FieldDoesNotExist
 from django.db import router
 
-from fbs_db.database.django_settings import SOURCE, is_per_tenant, said_of, table_in_sql
+from fbs_db.database.django_settings import SOURCE, is_per_tenant, table_in_sql, value_of
 from fbs_db.errors import UsageError
 
 _KEYS = ("KEY", "MODEL_NAME")
@@ -18,7 +18,7 @@ _KEYS = ("KEY", "MODEL_NAME")
 
 @dataclass(frozen=True)
 class HostModel:
-    """A model of the host's whose table is to be attached.
+    """A model whose table is to be attached.
 
     Attributes:
         model: the model.
@@ -31,39 +31,41 @@ class HostModel:
     key: str
 
     def lives_in(self, alias: str) -> bool:
-        """Whether its table belongs into a database."""
+        """Whether Django has its table in a database."""
         return not is_per_tenant(self.model) and bool(router.allow_migrate_model(alias, self.model))
 
     def table(self, alias: str) -> str:
-        """Its table as it stands in SQL."""
+        """Its table's name for SQL."""
         return table_in_sql(self.model._meta.db_table, alias)
 
 
 def host_models() -> list[HostModel]:
-    """The models that the settings name.
+    """The host models that HOSTS names.
 
     Raises:
-        UsageError: one does not exist, has no table of its own or no fit key.
+        UsageError: one does not exist, has no table of its own, or its key is not one column.
     """
-    said = said_of("HOSTS")
-    if said is None:
+    hosts = value_of("HOSTS")
+    if hosts is None:
         return []
-    if not isinstance(said, Mapping) or not all(isinstance(options, Mapping) for options in said.values()):
+    if not isinstance(hosts, Mapping) or not all(isinstance(options, Mapping) for options in hosts.values()):
         raise UsageError(f"{SOURCE}: HOSTS is not a dictionary of dictionaries.", hint='Like {"tenants.Tenant": {}}.')
-    return [_host_model(label, options) for label, options in said.items()]
+    return [_host_model(label, options) for label, options in hosts.items()]
 
 
 def _host_model(label: str, options: Mapping[str, Any]) -> HostModel:
     where = f"{SOURCE}: HOSTS: {label}"
-    if strange := [f"{key}" for key in options if key not in _KEYS]:
-        raise UsageError(f"{where} has the unknown {', '.join(strange)}.", hint=f"It knows {', '.join(_KEYS)}.")
+    if unknown := [f"{key}" for key in options if key not in _KEYS]:
+        raise UsageError(f"{where}: unknown key {', '.join(unknown)}.", hint=f"The keys are {' and '.join(_KEYS)}.")
     if wrong := [key for key, value in options.items() if not isinstance(value, str) or not value]:
-        raise UsageError(f"{where}: {wrong[0]} is {options[wrong[0]]!r}.", hint="It has to be a text.")
+        raise UsageError(f"{where}: {wrong[0]} is {options[wrong[0]]!r}.", hint="Write it as a string.")
     try:
         model = apps.get_model(label)
     except (LookupError, ValueError, AttributeError, TypeError) as error:
-        said = error if isinstance(label, str) else f"{label!r} is not the name of a model."
-        raise UsageError(f"{where}: {said}", hint="Name a model as app_label.Model, such as tenants.Tenant.") from error
+        problem = error if isinstance(label, str) else f"{label!r} is not the name of a model."
+        raise UsageError(
+            f"{where}: {problem}", hint="Name a model as app_label.Model, such as tenants.Tenant."
+        ) from error
     if model._meta.proxy or model._meta.swapped or model._meta.abstract:
         raise UsageError(f"{where} has no table of its own.", hint="Name the model whose table it uses.")
     try:
@@ -71,5 +73,5 @@ def _host_model(label: str, options: Mapping[str, Any]) -> HostModel:
     except FieldDoesNotExist as error:
         raise UsageError(f"{where}: {error}", hint="KEY is the name of a field.") from error
     if getattr(field, "column", None) is None:
-        raise UsageError(f"{where}: its key is not one column.", hint="KEY is the name of a field that is unique.")
+        raise UsageError(f"{where}: its key is not one column.", hint="KEY is the name of a unique field.")
     return HostModel(model, options.get("MODEL_NAME") or model._meta.label_lower, field.column)

@@ -1,4 +1,4 @@
-"""What ``manage.py migrate`` does for FBS: its files before the host's migrations, its ties after them."""
+"""What ``manage.py migrate`` does for FBS: its migrations before the host's, users and hosts attached after."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from fbs_db.database import django_settings
 from fbs_db.database.config import DatabaseConfig
 from fbs_db.database.session import NOTHING_CHANGED, open_session, sentences
 from fbs_db.django.hosts import HostModel, host_models
+from fbs_db.django.messages import for_shell, migrate_command
 from fbs_db.errors import FbsDbError, UsageError
 from fbs_db.reports import Progress
 from fbs_db.wording import command, counted
@@ -26,50 +27,50 @@ _migrating: ContextVar[bool] = ContextVar("_migrating", default=False)
 
 
 def before_migrations(sender: AppConfig, using: str, verbosity: int = 1, stdout: Any = None, **_: Any) -> None:
-    """Receives ``pre_migrate``: applies FBS's files that are pending in this database.
+    """Receive ``pre_migrate``: apply the pending migrations of FBS in this database.
 
-    Before the host's migrations, so that those may use FBS's tables, and Django finds
-    them there where the host has FBS's models.
+    They run before the host's migrations, which may use FBS's tables.
     """
     if config_of(using) is None:
         return
-    _migrating.set(True)  # where the command is another app's
-    tell = _teller(verbosity, stdout)
+    _migrating.set(True)  # our command has done so, another app's has not
+    say = _printer(verbosity, stdout)
     with as_command_errors(using):
-        report = fbs_db.migrate(using, user_table="", progress=lambda progress: _show(progress, tell))
+        report = fbs_db.migrate(using, user_table="", progress=lambda progress: _show(progress, say))
         if report.steps:
-            tell(f"  {counted(len(report.steps), 'file')} of FBS applied to {using}, schema {report.schema}.")
-        if django_settings.said_of("LATER_NAMES") and (made := fbs_db.add_later_names(using)):
-            tell(f"  {counted(len(made), 'view')} under FBS's later names: {', '.join(made)}.")
+            applied = counted(len(report.steps), "migration")
+            say(f"  {applied} of FBS applied to database {using}, schema {report.schema}.")
+        if django_settings.value_of("LATER_NAMES") and (made := fbs_db.add_later_names(using)):
+            say(f"  {counted(len(made), 'view')} under FBS's later names: {', '.join(made)}.")
 
 
 def after_migrations(sender: AppConfig, using: str, verbosity: int = 1, stdout: Any = None, **options: Any) -> None:
-    """Receives ``post_migrate``: ties FBS to the users and to the host's tables that are there now."""
+    """Receive ``post_migrate``: attach FBS to the user table and the host tables that exist now."""
     _migrating.set(False)
     config = config_of(using)
-    if config is None or "plan" not in options:  # as from flush, which changes no table
+    if config is None or "plan" not in options:  # sent by flush, which changes no table
         return
-    tell = _teller(verbosity, stdout)
+    say = _printer(verbosity, stdout)
     with as_command_errors(using):
         if config.user_table and is_there(using, config.user_table):
-            _tie_users(using, config.user_table, tell)
+            _tie_users(using, config.user_table, say)
         fresh = unattached(using)
         for host in host_models():
             if host.lives_in(using) and is_there(using, host.table(using)):
-                # Again, too: it puts back what was lost, as where a migration made the table anew.
+                # If attached before, too: this restores triggers, such as after a migration made the table anew.
                 fbs_db.attach_host(host.table(using), host.model_name, using, key=host.key)
                 if host in fresh:
-                    tell(f"  {host.table(using)} attached to FBS as {host.model_name}.")
+                    say(f"  {host.table(using)} attached to FBS as {host.model_name}.")
 
 
 def is_migrating() -> bool:
-    """Whether ``manage.py migrate`` is under way in this process."""
+    """Whether ``manage.py migrate`` runs in this process."""
     return _migrating.get()
 
 
 @contextmanager
 def migrating() -> Iterator[None]:
-    """The block of ``manage.py migrate``: checks do not look at the databases that it is about to mend."""
+    """The block of ``manage.py migrate``, in which checks leave databases alone that it is about to repair."""
     token = _migrating.set(True)
     try:
         yield
@@ -77,41 +78,41 @@ def migrating() -> Iterator[None]:
         _migrating.reset(token)
 
 
-def _tie_users(alias: str, table: str, tell: Any) -> None:
-    """Tie FBS to the users: a run of its own, all columns or none, as their table may have come just now."""
+def _tie_users(alias: str, table: str, say: Any) -> None:
+    """Tie all user columns or none, in a run of its own: the host's migrations may just have made the user table."""
     try:
-        report = fbs_db.migrate(alias, progress=lambda progress: _show(progress, tell))
+        report = fbs_db.migrate(alias, progress=lambda progress: _show(progress, say))
     except FbsDbError as error:
         hint = error.hint.replace(NOTHING_CHANGED, "No user column was tied.")
-        again = django_settings.migrate_command(alias)
-        stays = f"What was migrated before, FBS's files among it, stays. Type the same again: {again}"
+        stays = f"The migrations before it, FBS's included, stay applied. Run it again: {migrate_command(alias)}"
         error.hint = sentences(hint, stays)
         raise
     if report.users:
-        tell(f"  {counted(len(report.users), 'user column')} of FBS tied to {table}.")
+        say(f"  {counted(len(report.users), 'user column')} of FBS tied to {table}.")
     for column in report.users:
         if column.orphans:
             rows = counted(column.orphans, "row")
-            tell(f"  {column.table_name}.{column.column_name}: the user of {rows} is gone.")
+            say(f"  {column.table_name}.{column.column_name}: {rows} without a user.")
     if any(column.orphans for column in report.users):
-        tell(f"  Delete or empty them, by each column's own rule: {command('attach', 'users', table, '--repair')}")
+        repair = command("attach", "users", table, "--repair")
+        say(f"  Delete them or set them to NULL, by each column's rule: {repair}")
 
 
 def config_of(alias: str) -> DatabaseConfig | None:
-    """What FBS_DB says of a database; None where FBS has no part in it.
+    """The configuration of a database; None where FBS is not placed in it.
 
     Raises:
-        CommandError: FBS_DB makes no sense.
+        CommandError: FBS_DB is wrong.
     """
     try:
         host_models()
         return django_settings.configuration().databases.get(alias)
-    except UsageError as error:  # with the id of the check, which nobody may have run
+    except UsageError as error:  # with the id of the check, which may not have run
         raise CommandError(f"(fbs_db.E001) {error}", returncode=error.exit_code) from error
 
 
 def planned(alias: str) -> list[str]:
-    """What ``migrate`` would do for FBS in this database, a line each. Changes nothing."""
+    """The steps of ``migrate`` for FBS in this database, a line each. Changes nothing."""
     config = config_of(alias)
     if config is None:
         return []
@@ -124,11 +125,11 @@ def planned(alias: str) -> list[str]:
 
 
 def unattached(alias: str, fresh: bool = False) -> list[HostModel]:
-    """The host's models of this database that FBS does not know, or by another name, table or key.
+    """The host models of this database that are not attached, or under another name, table or key.
 
     Parameters:
         alias: the database.
-        fresh: whether FBS is not installed there yet, so that none is attached.
+        fresh: whether FBS is not installed yet, so that none can be attached.
     """
     wanted = [host for host in host_models() if host.lives_in(alias)]
     if fresh or not wanted:
@@ -146,39 +147,39 @@ def unattached(alias: str, fresh: bool = False) -> list[HostModel]:
 
 @contextmanager
 def as_command_errors(alias: str) -> Iterator[None]:
-    """Errors of ours leave the block as Django's, which ``manage.py`` prints without a traceback."""
+    """A block whose errors become CommandError, which ``manage.py`` prints without a traceback."""
     try:
-        with django_settings.as_typed(alias):
+        with for_shell(alias):
             yield
     except FbsDbError as error:
         raise CommandError(f"FBS in database {alias}: {error}", returncode=error.exit_code) from error
 
 
 def is_there(alias: str, table: str) -> bool:
-    """Whether Django's connection finds a table."""
+    """Whether Django's connection finds a table, by its name for SQL."""
     with connections[alias].cursor() as cursor:
         cursor.execute("select to_regclass(%s) is not null", [table])
         return bool(cursor.fetchone()[0])
 
 
-def _teller(verbosity: int, stdout: Any) -> Any:
+def _printer(verbosity: int, stdout: Any) -> Any:
     if verbosity < 1:
         return lambda text: None
     if stdout is None:
         return print
     headed: list[str] = []
 
-    def tell(text: str) -> None:
+    def say(text: str) -> None:
         if not headed:
             headed.append(text)
             stdout.write(color_style().MIGRATE_HEADING("FBS:"))
         stdout.write(text)
 
-    return tell
+    return say
 
 
-def _show(progress: Progress, tell: Any) -> None:
+def _show(progress: Progress, say: Any) -> None:
     if progress.kind == "end":
-        tell(f"  Applying {progress.migration_id}... OK")
+        say(f"  Applying {progress.migration_id}... OK")
     elif progress.kind == "wait":
-        tell(f"  {progress.text}")
+        say(f"  {progress.text}")

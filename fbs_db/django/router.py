@@ -1,4 +1,4 @@
-"""Where Django reads and writes FBS's tables: where the settings place their components."""
+"""The router that sends FBS's tables to the databases in which the settings place them."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from fbs_db.django.install import is_migrating
 from fbs_db.errors import UsageError
 from fbs_db.schema.later_names import LATER
 
-#: The apps of FBS, whose own migrations would make the tables that are the database's.
+#: The apps of FBS. Their own migrations must not make FBS's tables.
 APPS = ("fbs_app", "fbs_dms", "fbs_license_manager")
 
 
 class Router:
-    """Decides which database makes and holds FBS's tables; says nothing about any other table.
+    """Routes FBS's tables, and no others.
 
-    Reads and writes are the host's to route, as to a replica, unless the settings place
-    the table in another database than Django's default.
+    Reads and writes are left to the host's routers, which may use a replica, unless the
+    settings place the table in another database than Django's default.
     """
 
     def db_for_read(self, model: Any, **hints: Any) -> str | None:
@@ -38,27 +38,27 @@ class Router:
 
     def allow_migrate(self, db: str, app_label: str, model_name: str | None = None, **hints: Any) -> bool | None:
         model = hints.get("model") or _named(app_label, model_name)
-        if model is None:  # RunPython and RunSQL say no more
+        if model is None:  # RunPython and RunSQL name no model
             return False if app_label in APPS else None
         component = component_of(model)
         if component is None:
             return None
         if model.__module__ == "__fake__" or ("model" not in hints and app_label in APPS):
-            return False  # what a migration would do
-        # What dumpdata, loaddata and flush ask. migrate asks, too, to make tables of models without migrations.
+            return False  # asked by a migration
+        # Asked by dumpdata, loaddata and flush; and by migrate, which would make tables of models without migrations.
         home = home_of(component)
         return home is not None and same_database(db, home) and not is_migrating()
 
 
 class OursFirst(ConnectionRouter):  # type: ignore[misc]
-    """Django's routers with ours in front, whatever they are set to, and by whom."""
+    """Django's routers with ours in front, however they are set."""
 
     @property
     def routers(self) -> list[Any]:
         known = self.__dict__
         found: list[Any] = known["_found"] if "_found" in known else ConnectionRouter(self._routers).routers
         if not found or not isinstance(found[0], Router):
-            # In place: who has appended a router to the list finds it there.
+            # In place, so that routers appended to this list stay in it.
             found[:] = [Router(), *(one for one in found if not isinstance(one, Router))]
         known["_found"] = found
         return found
@@ -82,35 +82,35 @@ def put_first(router: ConnectionRouter) -> None:
 
 
 def component_of(model: Any) -> str | None:
-    """The component whose table a model has; None where the table is none of FBS's."""
+    """The component of a model's table; None if the table is not FBS's."""
     schema, table = _table(model)
     try:
-        if table in LATER and django_settings.said_of("LATER_NAMES"):
+        if table in LATER and django_settings.value_of("LATER_NAMES"):
             table = LATER[table]
-    except UsageError:  # which the checks report
+    except UsageError:  # the checks report it
         table = LATER[table]
     component = _components().get(table)
     if component is not None and schema is not None:
         home = home_of(component)
-        config = django_settings.placement()[home] if home else None
+        config = django_settings.without_connections()[home] if home else None
         if config is not None and schema != (config.schema or "public"):
             return None
     return component
 
 
 def home_of(component: str) -> str | None:
-    """The database in which the settings place a component; None where they make no sense."""
+    """The alias of the database in which the settings place a component; None if the settings are wrong."""
     try:
-        return _homes(repr(django_settings.said_of("DATABASES")))[component]
-    except UsageError:  # which the checks report
+        return _homes(repr(django_settings.value_of("DATABASES")))[component]
+    except UsageError:  # the checks report it
         return None
 
 
 def same_database(alias: str, home: str) -> bool:
-    """Whether the tables of one alias are those of another: it is its replica in tests, or a second name for it."""
+    """Whether an alias has the tables of another: as its replica in tests, or as a second name for one database."""
     if alias == home:
         return True
-    if alias in django_settings.placement():
+    if alias in django_settings.without_connections():
         return False
     one, other = (connections[name].settings_dict for name in (alias, home))
     if one["TEST"].get("MIRROR") == home:
@@ -119,7 +119,7 @@ def same_database(alias: str, home: str) -> bool:
 
 
 def _elsewhere(model: Any) -> str | None:
-    """The database of a model's table, where that is not Django's default."""
+    """The alias of a model's database, if that is not Django's default."""
     component = component_of(model)
     home = home_of(component) if component else None
     return None if home == DEFAULT_DB_ALIAS else home
@@ -133,17 +133,17 @@ def _named(app_label: str, model_name: str | None) -> Any:
 
 
 def _table(model: Any) -> tuple[str | None, str]:
-    """Schema, where the name has one, and bare name of a model's table; Django leaves quotes as they are."""
+    """Schema, if ``db_table`` names one, and table of a model. Django leaves quotes in ``db_table`` as they are."""
     schema, _, table = model._meta.db_table.strip('"').rpartition('"."')
     return schema or None, table
 
 
 @lru_cache
-def _homes(said: str) -> dict[str, str]:
-    """Database of each component. Django asks with every query, and to read the placement takes longer than most."""
-    places = django_settings.placement()
+def _homes(setting: str) -> dict[str, str]:
+    """The alias of each component. Cached: Django asks with every query, and reading the settings takes longer."""
+    configs = django_settings.without_connections()
     return {
-        component: next(alias for alias, config in places.items() if config.holds(component))
+        component: next(alias for alias, config in configs.items() if config.holds(component))
         for component in _components().values()
     }
 

@@ -1,4 +1,4 @@
-"""Where the tables of models are, and whether FBS can work with them there: part of Django's checks."""
+"""The part of Django's checks that concerns the tables of models."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from django.core.checks import CheckMessage, Error, Warning  # noqa: A004
 
 from fbs_db import files
 from fbs_db.adoption.catalog import alike
-from fbs_db.database import django_settings
-from fbs_db.database.django_settings import is_per_tenant
+from fbs_db.database.django_settings import is_per_tenant, value_of
 from fbs_db.database.session import open_session
 from fbs_db.django.hosts import HostModel
+from fbs_db.django.messages import for_shell, migrate_command
 from fbs_db.django.router import APPS
 from fbs_db.schema import snapshot
 from fbs_db.schema.later_names import LATER, list_later_names
@@ -25,7 +25,7 @@ _ONE_TABLE = "FBS's rows point at the rows of one table. A schema per tenant is 
 
 
 def of_settings(hosts: Iterable[HostModel]) -> Iterator[CheckMessage]:
-    """What the settings say of models that have a table per tenant."""
+    """Errors for models with a table per tenant, and a warning for models with later names of tables."""
     for host in hosts:
         if is_per_tenant(host.model):
             yield Error(
@@ -40,38 +40,38 @@ def of_settings(hosts: Iterable[HostModel]) -> Iterator[CheckMessage]:
             id="fbs_db.E008",
         )
     later = _called_later()
-    if later and not django_settings.said_of("LATER_NAMES"):
+    if later and not value_of("LATER_NAMES"):
         names, labels = zip(*sorted(later.items()), strict=True)
         more = f" and {len(labels) - 3} more" if len(labels) > 3 else ""
-        with django_settings.as_typed(None):
+        with for_shell(None):
             adopt = command("adopt")
         yield Warning(
-            f"{', '.join(labels[:3])}{more}: FBS's tables have other names than these models, which want {names[0]}"
-            f"{' and so on' if len(names) > 1 else ''}. Django makes tables of its own for them, beside FBS's.",
-            hint='FBS_DB = {"LATER_NAMES": True}, then: python manage.py migrate\n'
-            f"If Django has made such tables, before that: {adopt}",
+            f"{', '.join(labels[:3])}{more}: these models use later names of FBS's tables, such as {names[0]}."
+            " Without LATER_NAMES, Django makes separate tables for them.",
+            hint='Set FBS_DB = {"LATER_NAMES": True}. Then type: python manage.py migrate\n'
+            f"If Django has made such tables already, first type: {adopt}",
             id="fbs_db.W009",
         )
 
 
 def names_taken(alias: str) -> Iterator[CheckMessage]:
-    """Models whose tables should be views of FBS's, and are something else."""
+    """A warning for models whose later names belong to something else than FBS's views."""
     later = _called_later()
-    if not later or not django_settings.said_of("LATER_NAMES"):
+    if not later or not value_of("LATER_NAMES"):
         return
     taken = {row.later_name: row for row in list_later_names(alias) if row.state == "taken"}
-    said = [f"{taken[name].taken_by} {name} ({label})" for name, label in sorted(later.items()) if name in taken]
-    if said:
+    others = [f"{taken[name].taken_by} {name} ({label})" for name, label in sorted(later.items()) if name in taken]
+    if others:
         yield Warning(
-            f"FBS in {alias}: LATER_NAMES is on, and names of models are taken: {', '.join(said)}."
-            " What is there is not FBS's table.",
-            hint=f"Make one table of the two: {command('adopt')}\nThen: {django_settings.migrate_command(alias)}",
+            f"FBS in {alias}: LATER_NAMES is on, but other objects have the names of these models:"
+            f" {', '.join(others)}.",
+            hint=f"Make one table of the two: {command('adopt')}\nThen: {migrate_command(alias)}",
             id="fbs_db.W009",
         )
 
 
 def _called_later() -> dict[str, str]:
-    """The models of FBS's that have later names of its tables, by that name."""
+    """Labels of FBS's models that use later names of tables, by that name."""
     return {
         model._meta.db_table: model._meta.label
         for model in apps.get_models(include_auto_created=True)
@@ -80,14 +80,14 @@ def _called_later() -> dict[str, str]:
 
 
 def _is_of_fbs(model: Any) -> bool:
-    """Whether a model with a later name is FBS's; most of the names may be the host's own."""
+    """Whether a model with a later name is FBS's: a host may use such a name itself."""
     objects = snapshot.expected([file.id for file in files.load()], 180000)
     columns = [field.column for field in model._meta.concrete_fields]
     return model._meta.app_label in APPS or alike(LATER[model._meta.db_table], columns, objects)
 
 
-def not_attached(loose: Iterable[HostModel], alias: str) -> Iterator[CheckMessage]:
-    """What to say of models that are not attached, each with the reason."""
+def not_attached(unattached: Iterable[HostModel], alias: str) -> Iterator[CheckMessage]:
+    """An error or a warning for each model that is not attached, with the reason."""
     elsewhere = """
         select string_agg(quote_ident(n.nspname), ', ' order by n.nspname)
         from pg_catalog.pg_class as c
@@ -95,7 +95,7 @@ def not_attached(loose: Iterable[HostModel], alias: str) -> Iterator[CheckMessag
         where c.relname = %s and c.relkind in ('r', 'p') and to_regclass(%s) is null
         """
     with open_session(alias, None, application="fbs-db check") as session:
-        for host in loose:
+        for host in unattached:
             label, table = host.model._meta.label, host.table(alias)
             ((schemas,),) = session.select(elsewhere, host.model._meta.db_table, table)
             if schemas:
@@ -108,13 +108,13 @@ def not_attached(loose: Iterable[HostModel], alias: str) -> Iterator[CheckMessag
             else:
                 yield Warning(
                     f"FBS in {alias}: {label} is not attached.",
-                    hint=django_settings.migrate_command(alias),
+                    hint=migrate_command(alias),
                     id="fbs_db.W122",
                 )
 
 
 def out_of_sight(alias: str) -> Iterator[CheckMessage]:
-    """Whether Django's connection finds the tables of FBS's models."""
+    """A warning if Django's connection does not find the tables of FBS's models."""
     ours = [model._meta.label for model in apps.get_models() if model._meta.db_table in _names()]
     with open_session(alias, None, application="fbs-db check") as session:
         if ours and session.select("select %s = any(current_schemas(false))", session.schema) == [(False,)]:
@@ -129,5 +129,5 @@ def out_of_sight(alias: str) -> Iterator[CheckMessage]:
 
 @cache
 def _names() -> frozenset[str]:
-    """Every name of a table of FBS's."""
+    """All names of FBS's tables, later ones included."""
     return frozenset(LATER) | {name for file in files.load() for kind, name in file.creates if kind == "table"}

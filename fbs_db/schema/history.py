@@ -275,7 +275,7 @@ def _in_the_way() -> str:
     """What to do if an object depends on one that is to be dropped."""
     return (
         "The object that depends on it belongs to the host, or is a view of a later name."
-        f" Drop it, then type the same again. The views of later names: {wording.command('names', 'drop')}"
+        f" Drop it, then type the same again. The views of later names: {wording.command('later-names', 'drop')}"
     )
 
 

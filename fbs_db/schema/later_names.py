@@ -57,7 +57,7 @@ def list_later_names(database: Database = None, *, schema: str | None = None) ->
 
     Reads ``fbs_later_names``.
     """
-    with open_session(database, schema, application="fbs-db names") as session:
+    with open_session(database, schema, application="fbs-db later-names") as session:
         rows = session.select(
             "select later_name, table_name, state, coalesce(taken_by, '') from {fbs}fbs_later_names order by 1"
         )
@@ -81,7 +81,7 @@ def add_later_names(database: Database = None, *, schema: str | None = None) -> 
 
     Calls ``fbs_add_later_names``.
     """
-    with open_session(database, schema, application="fbs-db names add") as session:
+    with open_session(database, schema, application="fbs-db later-names add") as session:
         return _called(session, "fbs_add_later_names")
 
 
@@ -100,7 +100,7 @@ def drop_later_names(database: Database = None, *, schema: str | None = None) ->
 
     Calls ``fbs_drop_later_names``.
     """
-    with open_session(database, schema, application="fbs-db names drop") as session:
+    with open_session(database, schema, application="fbs-db later-names drop") as session:
         return _called(session, "fbs_drop_later_names")
 
 

@@ -63,7 +63,7 @@ def later(newest: Project) -> Project:
 @pytest.mark.slow
 def test_models_with_later_names_are_told_and_led_out(later: Project) -> None:
     labels = "fbs_dms.DMSDocumentTag, fbs_dms.DMSDocumentType"
-    assert f"(fbs_db.W009) {labels}: FBS's tables have other names" in later.manage("check")
+    assert f"(fbs_db.W009) {labels}: these models use later names of FBS's tables" in later.manage("check")
     on = later.having(fbs_db={**HOSTS, "LATER_NAMES": True})
     assert "W009" not in on.manage("check")
 
@@ -75,8 +75,8 @@ def test_models_with_later_names_are_told_and_led_out(later: Project) -> None:
     )
     printed = on.manage("check", "--database", "default")
     assert (
-        "(fbs_db.W009) FBS in default: LATER_NAMES is on, and names of models are taken: table dms_document_tag"
-        in printed
+        "(fbs_db.W009) FBS in default: LATER_NAMES is on, but other objects have the names of these models:"
+        " table dms_document_tag" in printed
     )
     assert "make one table of the two: " in on.manage("migrate", code=2)
 

@@ -342,7 +342,7 @@ def test_the_command_shows_what_moves_and_what_goes(host: psycopg.Connection) ->
     assert answer["stops"] == []
     assert not answer["adopted"]
     done = CliRunner().invoke(main, ["--database", url_of(host), "adopt", "--apply"])
-    assert " names add\n" in done.stdout
+    assert " later-names add\n" in done.stdout
 
 
 def test_a_table_of_the_hosts_with_such_a_name_stays(installed: psycopg.Connection) -> None:

@@ -296,7 +296,7 @@ def test_a_database_that_is_away_holds_up_nothing(pair: Pair) -> None:
     assert command("cleanup", "retry", code=1).startswith("0 batches done: 0 rows; 1 failed")
     status = json.loads(command("--database", "host", "cleanup", "status", "--json"))
     (waiting,) = status["waiting"]
-    assert "in fbs: since" in CliRunner().invoke(main, ["cleanup", "status", "--all"]).output
+    assert "in database fbs: since" in CliRunner().invoke(main, ["cleanup", "status", "--all"]).output
     assert (waiting["target"], waiting["keys"]) == ("fbs", 1)
     assert "No connection to postgresql://127.0.0.1:1/nowhere" in waiting["error"]
     printed = command("--database", "host", "check", code=1)

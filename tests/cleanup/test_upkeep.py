@@ -97,7 +97,7 @@ def test_orphans_are_told_and_repaired_only_when_asked(host: psycopg.Connection)
     rows = answer(on(host, "attach", "users", "people", "--json"))
     assert len(rows) == 22
     assert all(row["validated"] and row["orphans"] == 0 for row in rows)
-    assert on(host, "detach", "users").stdout == "22 columns untied.\n"
+    assert on(host, "detach", "users").stdout == "22 user columns untied.\n"
     assert on(host, "detach", "users").stdout == "Users were not attached.\n"
 
 
@@ -153,7 +153,7 @@ def test_without_fbs_the_error_says_what_to_type(empty: psycopg.Connection) -> N
 
 def test_cleanup_status_retry_and_sweep(host: psycopg.Connection) -> None:
     fbs_db.attach_host("tenants", "tenant", url_of(host))
-    assert "Nothing waits." in on(host, "cleanup", "status").stdout
+    assert "No clean-up waits." in on(host, "cleanup", "status").stdout
     host.execute("alter table fbs_custom_fields rename to away")
     host.execute("delete from tenants where id <= 3")
     status = on(host, "cleanup", "status").stdout

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import psycopg
 import pytest
 
 import fbs_db
 from fbs_db import files
+from fbs_db.cli import main
 from tests.support import ROOT
 from tests.support.catalog import catalog
 from tests.support.commands import answer, on, run
@@ -27,10 +30,10 @@ def test_migrate_shows_each_file_and_then_has_nothing_to_do(empty: psycopg.Conne
     first = on(empty, "migrate")
     assert first.exit_code == 0
     assert [line.split()[0] for line in first.stdout.splitlines()[:-1]] == [file.id for file in files.load()]
-    assert first.stdout.splitlines()[-1].startswith(f"{len(ALL)} files applied in ")
+    assert first.stdout.splitlines()[-1].startswith(f"{len(ALL)} migrations applied in ")
     second = on(empty, "migrate")
     assert second.exit_code == 0
-    assert second.stdout.startswith(f"Nothing to do: {ALL[-1]} is in force in ")
+    assert second.stdout.startswith(f"Nothing to do: {ALL[-1]} is applied in ")
 
 
 def test_migrate_answers_in_json(empty: psycopg.Connection) -> None:
@@ -43,7 +46,7 @@ def test_migrate_answers_in_json(empty: psycopg.Connection) -> None:
 def test_the_dry_run_prints_sql_and_changes_nothing(empty: psycopg.Connection) -> None:
     result = on(empty, "migrate", "--dry-run")
     assert result.exit_code == 0
-    assert "-- Locks on tables that exist already: none" in result.stdout
+    assert "-- Locks on existing tables: none" in result.stdout
     assert all(file.sql.strip() in result.stdout for file in files.load())
     assert catalog(empty) == {}
     assert answer(on(empty, "migrate", "--dry-run", "--json"))["pending"] == [file.id for file in files.load()]
@@ -56,10 +59,12 @@ def test_status(empty: psycopg.Connection) -> None:
     result = on(empty, "status")
     assert result.exit_code == 0
     assert "0003_msme_models        msme        applied" in result.stdout
-    assert f"{len(ALL) - 3} files pending. Apply with: fbs-db --database '{url_of(empty)}' migrate" in result.stdout
+    assert (
+        f"{len(ALL) - 3} migrations pending. Apply with: fbs-db --database '{url_of(empty)}' migrate" in result.stdout
+    )
     empty.execute("create schema elsewhere")
     empty.commit()
-    assert "installed in schema public too" in on(empty, "status", "--schema", "elsewhere").stdout
+    assert "FBS is also installed in schema public." in on(empty, "status", "--schema", "elsewhere").stdout
     on(empty, "migrate")
     assert "Everything is applied." in on(empty, "status").stdout
     assert answer(on(empty, "status", "--json"))["pending"] == []
@@ -188,13 +193,50 @@ def test_psql_opens_on_the_schema(installed: psycopg.Connection) -> None:
     assert said("--schema", "My fbs", "-Atc", "show search_path") == '"My fbs"'
 
 
-def test_every_command_explains_itself() -> None:
-    for command in ([], ["migrate"], ["rollback"], ["status"], ["accept"], ["tables"], ["describe"], ["url"], ["psql"],
-                    ["server"], ["server", "start"], ["server", "stop"], ["server", "status"]):  # fmt: skip
-        result = run(*command, "--help")
-        assert result.exit_code == 0
-        assert len(result.stdout.splitlines()) > 4
+def groups(command: click.Command, *path: str) -> list[tuple[str, ...]]:
+    """The words of each command, with those of groups and of the program itself."""
+    own = command.commands.items() if isinstance(command, click.Group) else ()
+    return [path, *(words for name, one in own for words in groups(one, *path, name))]
+
+
+@pytest.mark.parametrize("words", groups(main), ids=" ".join)
+def test_every_command_explains_itself(words: tuple[str, ...]) -> None:
+    result = run(*words, "--help", terminal_width=80)
+    assert result.exit_code == 0
+    assert len(result.stdout.splitlines()) > 4
+    _, _, listed = result.stdout.partition("Commands:\n")
+    assert "..." not in listed, "each command has one sentence that fits"
+
+
+def test_the_help_tells_of_exit_codes_and_completion() -> None:
+    printed = run("--help").stdout
+    for code in (0, 1, 2, 130, 143):
+        assert re.search(rf"^ +{code}  +\w", printed, re.MULTILINE)
+    (line,) = re.findall(r"_FBS_DB_COMPLETE=(\w+) (fbs-db)", printed)
+    done = run(prog_name=line[1], env={"_FBS_DB_COMPLETE": line[0], "PATH": os.environ["PATH"]})
+    assert "complete -o nosort -F" in done.stdout
+    asked = {"_FBS_DB_COMPLETE": "bash_complete", "COMP_WORDS": "fbs-db later", "COMP_CWORD": "1"}
+    assert run(prog_name="fbs-db", env=asked).stdout == "plain,later-names\n"
+
+
+def test_the_version() -> None:
     assert run("--version").stdout == f"fbs-db, version {fbs_db.__version__}\n"
+
+
+def test_verbose_shows_notices_and_twice_every_statement_with_its_time(installed: psycopg.Connection) -> None:
+    command = [sys.executable, "-m", "fbs_db", "--database", url_of(installed)]
+
+    def log(*options: str) -> str:
+        words = [*command, *options, "settings", "cleanup", "queue"]
+        done = subprocess.run(
+            words, check=True, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
+        )
+        assert done.stdout.startswith("cleanup = queue")
+        return done.stderr
+
+    update = r"^ +\d+\.\d ms  update \S*fbs_settings set value = %s"
+    assert re.search(update, log("-vv"), re.MULTILINE)
+    assert log("-v") == log() == ""
 
 
 def test_colours_can_be_switched_off(installed: psycopg.Connection) -> None:

@@ -289,7 +289,7 @@ def test_ctrl_c_in_a_host_s_own_command_is_told_the_same(
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("fbs_db.cleanup.cleanup_status", interrupt)
+    monkeypatch.setattr("fbs_db.cleanup_status", interrupt)
     words = ["--database", url_of(busy), "cleanup", "status", "--json"]
     for standalone in (True, False):
         result = CliRunner().invoke(main, words, standalone_mode=standalone)

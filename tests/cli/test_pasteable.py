@@ -113,7 +113,7 @@ def paste(command: str) -> list[str]:
     done = shell(command)
     assert done.returncode in (0, 1), (command, done.stderr)  # 1: what it looked at is at fault
     told = re.search(
-        r"(?:Do it|Run what is not commented out|by each column's own rule): (.*)$",
+        r"(?:Do it|To run the statements above|by each column's rule): (.*)$",
         done.stdout + done.stderr,
         re.MULTILINE,
     )
@@ -218,7 +218,7 @@ def test_hints_of_errors_can_be_pasted(empty: psycopg.Connection) -> None:
     elsewhere = run("--database", url, "status").stdout
     assert shell(re.findall("To see it: (.*)", elsewhere)[0]).returncode == 0
     execute(empty, f"create table {quoted(HOSTILE)}.dms_document (id int)")
-    taken = run("--database", url, "names", "add", "--schema", HOSTILE)
+    taken = run("--database", url, "later-names", "add", "--schema", HOSTILE)
     assert f"make one table of the two: {where} adopt {schema}\n" in taken.stderr
 
 

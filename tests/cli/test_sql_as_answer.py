@@ -67,7 +67,7 @@ def test_the_plan_of_an_adoption_that_is_stopped_does_nothing(unmanaged: psycopg
 
 def test_what_an_adoption_did_is_a_script_too(unmanaged: psycopg.Connection, pg18: Server) -> None:
     done = on(unmanaged, "-v", "adopt", "--apply")
-    assert "-- Adopted, and healthy" in done.stdout
+    assert "-- Adopted and healthy" in done.stdout
     assert "Adopted" not in "\n".join(line for line in done.stdout.splitlines() if not line.startswith("--"))
 
 

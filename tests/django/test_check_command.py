@@ -44,7 +44,7 @@ def test_each_database_of_the_settings_is_looked_at(host: Guided) -> None:
     apart.manage("migrate", "--database", "licensing")
     assert "no issues" in apart.manage("check", "--database", "default", "--database", "licensing")
     gone = apart.having(databases={"default": host.place("default"), "licensing": host.place("default", NAME="gone")})
-    assert "(fbs_db.E005) FBS in licensing could not be looked at" in gone.manage(
+    assert "(fbs_db.E005) FBS in licensing could not be checked" in gone.manage(
         "check", "--database", "licensing", code=1
     )
     assert "E005" not in gone.manage("check", "--database", "default")
@@ -64,7 +64,7 @@ def test_a_database_that_is_not_reached_fails_the_check(host: Guided) -> None:
     for place in ({"NAME": "gone"}, {"PORT": "1"}, {"USER": "nobody"}):
         gone = host.having(databases={"default": host.place("default", **place)})
         printed = gone.manage("check", "--database", "default", code=1)
-        assert "(fbs_db.E005) FBS in default could not be looked at" in printed
+        assert "(fbs_db.E005) FBS in default could not be checked" in printed
 
 
 @pytest.mark.slow
@@ -80,7 +80,7 @@ def test_the_migrate_of_another_app_goes_on_and_is_told(host: Guided) -> None:
     assert "no issues" in other.manage("check", "--database", "default")
     gone = other.having(databases={"default": host.place("default", NAME="gone")})
     printed = gone.manage("check", "--database", "default")
-    assert "(fbs_db.W005) FBS in default could not be looked at" in printed
+    assert "(fbs_db.W005) FBS in default could not be checked" in printed
     assert FIRST in printed
 
 

@@ -49,14 +49,14 @@ def as_role(project: Project) -> Project:
 @pytest.mark.slow
 @pytest.mark.parametrize("usage", [True, False], ids=["catalogs", "no-usage-of-the-schema"])
 def test_djangos_check_names_the_right_that_is_missing(role: str, newest: Project, usage: bool) -> None:
-    newest.manage("migrate")
+    newest.migrated()
     newest.select("drop index fbs_approval_responses_responder_id_idx")
     if not usage:
         newest.select("revoke usage on schema public from public")
     printed = as_role(newest).run("manage.py", "check", "--database", "default", code=1)
     assert "Traceback" not in printed
     assert "(fbs_db.E110)" in printed, "what the catalogs tell"
-    assert "(fbs_db.W005) FBS in default: whether your models are attached could not be looked at" in printed
+    assert "(fbs_db.W005) FBS in default: could not check whether your models are attached" in printed
     assert f"grant select on fbs_hosts to {ROLE};" in printed
     assert (f"grant usage on schema public to {ROLE};" in printed) is not usage
     assert "(fbs_db.W122)" not in printed, "which nobody could know"
@@ -70,7 +70,7 @@ def test_djangos_check_names_the_right_that_is_missing(role: str, newest: Projec
 
 @pytest.mark.slow
 def test_djangos_check_without_a_way_in_and_without_time(role: str, newest: Project) -> None:
-    newest.manage("migrate")
+    newest.migrated()
     name = newest.databases["default"]
     newest.select(f"alter role {ROLE} set statement_timeout = '1ms'")
     done = as_role(newest).run("manage.py", "fbs_check", code=2)

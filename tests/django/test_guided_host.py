@@ -182,7 +182,7 @@ def test_the_check_says_what_becomes_of_receivers(newest: Guided) -> None:
     printed = newest.manage("check")
     assert (
         "(fbs_db.W004) fbs_app.signals: 5 receivers of FBS run under a guard. Most of FBS's receivers only log."
-        " What one raises is logged and does not reach the host." in printed
+        " An exception in one is logged and does not reach the host." in printed
     )
     for said in (True, False):
         assert "W004" not in newest.having(fbs_db={"SIGNALS": said}).manage("check")

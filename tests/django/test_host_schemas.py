@@ -78,7 +78,7 @@ def test_users_and_models_in_a_schema_that_db_table_names(host: Project) -> None
 
 @pytest.mark.slow
 def test_a_model_that_is_attached_with_its_former_table_is_told(host: Project) -> None:
-    host.manage("migrate")
+    host.migrated()
     host.select("create schema hr; create table hr.room (id bigint primary key)")
     models = host.directory / "rentals" / "models.py"
     moved = "class Room(models.Model):\n    class Meta:\n        db_table = 'hr\".\"room'\n"
@@ -140,27 +140,37 @@ def test_fbs_in_a_schema_of_its_own_that_is_not_searched(host: Project) -> None:
 PER_TENANT: dict[str, Any] = {"TENANT_MODEL": "rentals.Tenant", "TENANT_APPS": ["rentals"], "SHARED_APPS": ["accounts"]}
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [
-        PER_TENANT,
-        {**PER_TENANT, "SHARED_APPS": ["rentals", "accounts"]},
-        {"TENANT_MODEL": "a.B", "SHARED_APPS": ["accounts"]},
-        {
-            "TENANT_MODEL": "a.B",
-            "HAS_MULTI_TYPE_TENANTS": True,
-            "TENANT_TYPES": {"public": {"APPS": ["accounts"]}, "one": {"APPS": ["rentals"]}},
-        },
-    ],
-    ids=["of-tenants", "of-both", "not-shared", "types"],
-)
-def test_a_model_in_a_schema_per_tenant_is_refused_by_name(host: Project, settings: dict[str, Any]) -> None:
-    project = host.having(
-        settings=settings, user_model="auth.User" if "accounts" not in str(settings) else "accounts.Person"
-    )
-    for words in (["check"], ["migrate"]) if settings == PER_TENANT else (["check", "--database", "default"],):
-        printed = project.manage(*words, code=1)
-        assert "(fbs_db.E008) HOSTS names rentals.Room, which has a table in each tenant's schema." in printed
+OTHERS: list[dict[str, Any]] = [
+    {**PER_TENANT, "SHARED_APPS": ["rentals", "accounts"]},
+    {"TENANT_MODEL": "a.B", "SHARED_APPS": ["accounts"]},
+    {
+        "TENANT_MODEL": "a.B",
+        "HAS_MULTI_TYPE_TENANTS": True,
+        "TENANT_TYPES": {"public": {"APPS": ["accounts"]}, "one": {"APPS": ["rentals"]}},
+    },
+]
+#: A check of the databases under each of the settings, in one process.
+EACH = """
+from django.core.checks import run_checks
+from django.test import override_settings
+for settings in others:
+    with override_settings(**settings):
+        for message in run_checks(databases=["default"]):
+            print(message)
+    print("next")
+"""
+
+
+def test_a_model_in_a_schema_per_tenant_is_refused_by_name(host: Project) -> None:
+    says = "(fbs_db.E008) HOSTS names rentals.Room, which has a table in each tenant's schema."
+    for words in (["check"], ["migrate"]):
+        printed = host.having(settings=PER_TENANT).manage(*words, code=1)
+        assert says in printed
+        assert "E002" not in printed
+    each = host.do(f"others = {OTHERS!r}\n{EACH}").split("next\n")[:-1]
+    assert len(each) == len(OTHERS)
+    for printed in each:
+        assert says in printed
         assert "E002" not in printed
 
 

@@ -21,8 +21,8 @@ WRONG = [
     ("{'DATABASES': ''}", "DATABASES is not a dictionary of dictionaries."),
     ("{'DATABASES': 5}", "DATABASES is not a dictionary of dictionaries."),
     ("{'DATABASES': {'default': None}}", "DATABASES is not a dictionary of dictionaries."),
-    ("{'DATABASES': {'elsewhere': {}}}", "DATABASES names elsewhere, which is not in Django's DATABASES."),
-    ("{'DATABASES': {5: {}, None: {}}}", "DATABASES names 5, None, which is not in Django's DATABASES."),
+    ("{'DATABASES': {'elsewhere': {}}}", "DATABASES names elsewhere, but Django's DATABASES does not."),
+    ("{'DATABASES': {5: {}, None: {}}}", "DATABASES names 5, None, but Django's DATABASES does not."),
     ("{'DATABASES': {'default': {5: 1}}}", "unknown key databases.default.5."),
     ("{'DATABASES': {'default': {'TABLES': 'x'}}}", "unknown key databases.default.tables."),
     ("{'DATABASES': {'default': {'URL': 'postgresql:///x'}}}", "unknown key databases.default.url."),
@@ -32,6 +32,7 @@ WRONG = [
     ("{'DATABASES': {'default': {'COMPONENTS': 'msme'}}}", "databases.default.components is not a list of texts."),
     ("{'DATABASES': {'default': {'COMPONENTS': [5]}}}", "databases.default.components is not a list of texts."),
     ("{'DATABASES': {'default': {'COMPONENTS': ['mesme']}}}", "unknown component 'mesme'."),
+    ("{'DATABASES': {'default': {'COMPONENTS': ['msme']}}}", "no database holds approvals"),
     ("{'HOSTS': []}", "HOSTS is not a dictionary of dictionaries."),
     ("{'HOSTS': 'rentals.Tenant'}", "HOSTS is not a dictionary of dictionaries."),
     ("{'HOSTS': {'rentals.Tenant': None}}", "HOSTS is not a dictionary of dictionaries."),
@@ -42,8 +43,8 @@ WRONG = [
     ("{'HOSTS': {'': {}}}", "HOSTS: : not enough values to unpack"),
     ("{'HOSTS': {5: {}}}", "HOSTS: 5: 5 is not the name of a model."),
     ("{'HOSTS': {None: {}}}", "HOSTS: None: None is not the name of a model."),
-    ("{'HOSTS': {'rentals.Tenant': {'key': 'id'}}}", "HOSTS: rentals.Tenant has the unknown key."),
-    ("{'HOSTS': {'rentals.Tenant': {5: 'id'}}}", "HOSTS: rentals.Tenant has the unknown 5."),
+    ("{'HOSTS': {'rentals.Tenant': {'key': 'id'}}}", "HOSTS: rentals.Tenant: unknown key key."),
+    ("{'HOSTS': {'rentals.Tenant': {5: 'id'}}}", "HOSTS: rentals.Tenant: unknown key 5."),
     ("{'HOSTS': {'rentals.Tenant': {'KEY': 'number'}}}", "Tenant has no field named 'number'"),
     ("{'HOSTS': {'rentals.Tenant': {'KEY': 5}}}", "HOSTS: rentals.Tenant: KEY is 5."),
     ("{'HOSTS': {'rentals.Tenant': {'KEY': []}}}", "HOSTS: rentals.Tenant: KEY is []."),
@@ -94,7 +95,6 @@ def host(request: pytest.FixtureRequest, pg18: Server) -> Iterator[Guided]:
         yield host
 
 
-@pytest.mark.slow
 def test_each_wrong_setting_is_an_error_of_each_command(host: Guided) -> None:
     assert "all of them" in host.do(f"wrong = {WRONG!r}\n{EACH}")
     assert host.select("select to_regclass('django_migrations'), to_regclass('fbs_migrations')") == [(None, None)]
@@ -121,7 +121,7 @@ def test_databases_that_django_cannot_connect_to(host: Guided) -> None:
         ({"NAME": ""}, "FBS_DB in Django's settings: Django cannot connect to database default"),
         (
             {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"},
-            "database default is SQLite; FBS needs PostgreSQL.",
+            "database default is SQLite. FBS needs PostgreSQL.",
         ),
     ):
         wrong = host.having(databases={"default": host.place("default", **place)})

@@ -674,12 +674,12 @@ def test_repair_as_a_command_shows_what_psql_can_run(installed: psycopg.Connecti
     installed.execute("drop index fbs_approval_requests_request_data_record_idx; drop function fbs_setting(text)")
     shown = run(installed, "repair")
     assert shown.exit_code == 1
-    assert "-- Nothing was changed. Run what is not commented out: fbs-db --database" in shown.stdout
+    assert "-- Nothing was changed. To run the statements above: fbs-db --database" in shown.stdout
     installed.autocommit = True
     for statement in [line for line in shown.stdout.splitlines() if line.startswith("CREATE INDEX")]:
         installed.execute(statement.encode())
     installed.autocommit = False
     done = run(installed, "repair", "--apply")
     assert done.exit_code == 0
-    assert done.stdout.endswith("2 repaired; the schema is whole.\n")
+    assert done.stdout.endswith("2 repaired. The schema is healthy.\n")
     assert run(installed, "repair").stdout == "-- There is nothing to repair.\n"

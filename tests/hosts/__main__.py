@@ -1,12 +1,14 @@
-"""Runs one of the checks in a host: ``python -m tests.hosts [MODULE.]NAME``. Or waits for
-deeds of a host, one a line with the database it is done in, and does each:
-``python -m tests.hosts serve``."""
+"""Runs a function in a host: ``python -m tests.hosts [MODULE.]NAME``; without a module, one of the checks.
+
+``python -m tests.hosts serve`` reads such names from standard input, one a line with the database, and runs each.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
 import traceback
+from collections.abc import Callable
 from importlib import import_module
 
 import django
@@ -14,10 +16,15 @@ import django
 django.setup()
 
 
+def find(name: str) -> Callable[[], None]:
+    module, _, function = name.rpartition(".")
+    found: Callable[[], None] = getattr(import_module(f"tests.hosts.{module or 'checks'}"), function)
+    return found
+
+
 def serve() -> None:
     from django.db import connection
 
-    from tests.hosts import deeds
     from tests.hosts.settings import where
 
     for line in sys.stdin:
@@ -25,7 +32,7 @@ def serve() -> None:
         connection.close()
         connection.settings_dict |= where(url)
         try:
-            getattr(deeds, name)()
+            find(name)()
             failure = ""
         except Exception:
             failure = traceback.format_exc()
@@ -36,5 +43,4 @@ def serve() -> None:
 if sys.argv[1] == "serve":
     serve()
 else:
-    module, _, name = sys.argv[1].rpartition(".")
-    getattr(import_module(f"tests.hosts.{module or 'checks'}"), name)()
+    find(sys.argv[1])()

@@ -273,7 +273,7 @@ def test_a_component_moves_with_every_row(two: tuple[str, str]) -> None:
     refused("placement", "move", "licensing", "--to", "licences", says="This moves 3 tables with 1,500 rows")
 
     printed = fine("placement", "move", "licensing", "--to", "licences", "--yes")
-    assert "licensing lives in licences now." in printed
+    assert "licensing is now in licences." in printed
     assert {table: rows_of(new, table) for table in LICENCES} == before
     assert {table: rows_of(old, table, "fbs_moved_licensing") for table in LICENCES} == before
     assert "# a comment that stays" in Path("fbs-db.toml").read_text()
@@ -316,7 +316,7 @@ def test_users_go_and_rules_rest_after_a_move(two: tuple[str, str]) -> None:
 @pytest.mark.slow
 def test_later_names_go_along(two: tuple[str, str]) -> None:
     old, new = two
-    fine("names", "add")
+    fine("later-names", "add")
     views = "select relname::text from pg_class where relkind = 'v' and relname ~ '^(dms|lic)_' order by 1"
     named = select(old, views)
     fine("placement", "move", "licensing", "--to", "licences", "--yes")
@@ -325,7 +325,7 @@ def test_later_names_go_along(two: tuple[str, str]) -> None:
     assert select(new, "select count(*) from lic_solution_license") == [(1000,)]
     fine("check", "--all")
     # Where none were asked for, none come.
-    fine("names", "drop")
+    fine("later-names", "drop")
     fine("placement", "move", "dms", "--to", "licences", "--yes")
     assert len(select(new, views)) == 3
 
@@ -461,8 +461,8 @@ def test_a_move_is_called_off(two: tuple[str, str]) -> None:
     assert found.exit_code == 1
     assert "error: component licensing: its move is not finished" in found.stdout
     assert "mend:  fbs-db placement move licensing --to licences" in found.stdout
-    assert "can be called off" in fine("placement", "move", "licensing", "--to", "default", "--dry-run")
-    assert "is called off: it lives in default" in fine("placement", "move", "licensing", "--to", "default")
+    assert "can be cancelled" in fine("placement", "move", "licensing", "--to", "default", "--dry-run")
+    assert "is cancelled. It stays in default" in fine("placement", "move", "licensing", "--to", "default")
     select(old, "insert into fbs_license_manager_solution_license (solution_name) values ('kept')")
     fine("check")
     fine("placement", "move", "licensing", "--to", "licences", "--yes")

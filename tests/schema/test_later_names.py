@@ -260,7 +260,7 @@ def test_what_stands_on_a_view_or_a_table_stops_a_rollback_and_is_named(named: p
     named.execute("create or replace view of_host as select id from fbs_dms_document")
     with pytest.raises(MigrationFailed, match="view of_host depends on table fbs_dms_document") as failed:
         fbs_db.rollback(url_of(named), to="0009")
-    assert "names drop" in failed.value.hint
+    assert "later-names drop" in failed.value.hint
     assert "CASCADE" not in failed.value.hint
     assert set(states(named).values()) == {"current"}
 
@@ -329,7 +329,7 @@ def test_adding_and_dropping_are_part_of_the_callers_transaction(installed: psyc
 
 def test_the_commands_answer_in_words_and_in_json(installed: psycopg.Connection) -> None:
     def run(*words: str) -> str:
-        done = CliRunner().invoke(main, ["--database", url_of(installed), "names", *words])
+        done = CliRunner().invoke(main, ["--database", url_of(installed), "later-names", *words])
         assert done.exit_code == 0, done.output
         return done.output
 
@@ -337,15 +337,15 @@ def test_the_commands_answer_in_words_and_in_json(installed: psycopg.Connection)
     assert {row["later_name"]: row["table_name"] for row in listed} == LATER
     assert {(row["state"], row["taken_by"]) for row in listed} == {("absent", "")}
     assert set(json.loads(run("add", "--json"))["added"]) == set(LATER)
-    assert "All of them are there already." in run("add")
+    assert "All views are there already." in run("add")
     assert run("list").count("current") == len(LATER)
     assert "Dropped: dms_document, " in run("drop")
-    assert "There were none." in run("drop")
+    assert "There are no such views." in run("drop")
     assert json.loads(run("drop", "--json")) == {"dropped": []}
     installed.execute("create table dms_document (id int)")
     installed.commit()
     assert "taken by your table" in run("list")
-    refused = CliRunner().invoke(main, ["--database", url_of(installed), "names", "add"])
+    refused = CliRunner().invoke(main, ["--database", url_of(installed), "later-names", "add"])
     assert refused.exit_code == 2
     assert "table dms_document" in refused.output
 

@@ -28,6 +28,8 @@ HOSTS: dict[str, Any] = {"HOSTS": {"rentals.Tenant": {}, "rentals.Room": {}}}
 #: What Django's and pytest's workers append to the names of test databases.
 ENDINGS = ("", "_1", "_2", "_gw0", "_gw1")
 _numbers = count(1)
+#: Databases of migrated projects, by what makes them differ.
+_migrated: dict[tuple[object, ...], str] = {}
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,21 @@ class Project:
     def manage(self, *words: str, code: int = 0) -> str:
         """What ``manage.py`` prints, ended with this exit code. Warnings are errors."""
         return self.run("-W", "error", "manage.py", *words, code=code)
+
+    def migrated(self) -> Self:
+        """The same after ``manage.py migrate``, which is run once for all that have the same settings and models.
+
+        Later projects get a copy of the database that the first has left.
+        """
+        kind = (type(self), self.python, self.server.port, frozenset(self.environment.items()))
+        name = self.databases["default"]
+        if kind not in _migrated:
+            self.manage("migrate")
+            _migrated[kind] = self.server.create(f"migrated_{os.getpid()}_{next(_numbers)}", name)
+        else:
+            self.server.drop(name)
+            self.server.create(name, _migrated[kind])
+        return self
 
     def do(self, text: str) -> str:
         """What a piece of Python prints, in the project."""

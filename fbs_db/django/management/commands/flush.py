@@ -1,4 +1,4 @@
-"""``manage.py flush``, which PostgreSQL would refuse while FBS's tables point at the users."""
+"""``manage.py flush`` that empties FBS's tables too: PostgreSQL truncates no table that others point at."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fbs_db.files import BASE
 
 
 class Command(flush.Command):  # type: ignore[misc]
-    """Django's own, emptying FBS's tables together with those of the host. Django's test cases use it, too."""
+    """Django's flush, with FBS's tables among those of the host. Django's test cases use it too."""
 
     def handle(self, **options: Any) -> None:
         with _among_djangos_tables(options["database"]):
@@ -26,10 +26,10 @@ class Command(flush.Command):  # type: ignore[misc]
 
 @contextmanager
 def _among_djangos_tables(alias: str) -> Iterator[None]:
-    """A block in which Django counts FBS's tables among its own: what it empties, it empties at once.
+    """A block in which Django counts FBS's tables among its own, and truncates all in one statement.
 
-    So does it with models whose ``db_table`` names a schema. Django looks for them in the
-    search_path alone, and PostgreSQL refuses to empty tables without those that point at them.
+    It counts tables of models whose ``db_table`` names a schema too: Django looks for those in
+    the search_path alone.
     """
     introspection = connections[alias].introspection
     own = introspection.django_table_names
@@ -56,15 +56,15 @@ def _in_named_schemas(alias: str) -> list[str]:
 
 
 def _tables(alias: str) -> list[str]:
-    """FBS's tables that hold rows of a host's: not its history, its settings or its rules."""
+    """FBS's tables with rows of the host: all but its history, settings and rules."""
     config = config_of(alias)
     if config is None:
         return []
-    theirs = [file.creates for file in files.load() if file.component != BASE]
-    names = [name for creates in theirs for kind, name in creates if kind == "table"]
+    created = [file.creates for file in files.load() if file.component != BASE]
+    names = [name for creates in created for kind, name in creates if kind == "table"]
     with connections[alias].cursor() as cursor:
         cursor.execute(
-            # As Django's quote_name takes it.
+            # Django's quote_name adds the outer quotes.
             "select case when pg_table_is_visible(c.oid) then '' else n.nspname || '\".\"' end || c.relname::text"
             " from pg_catalog.pg_class as c inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid"
             " where n.nspname = %s and c.relname = any(%s)",

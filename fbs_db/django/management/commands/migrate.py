@@ -1,4 +1,4 @@
-"""``manage.py migrate``, whose plan and check tell of FBS too."""
+"""``manage.py migrate`` whose ``--plan`` and ``--check`` include FBS."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fbs_db.django.install import migrating, planned
 
 
 class Command(migrate.Command):  # type: ignore[misc]
-    """Django's own. FBS is installed by its signals, so that it is as well where another app replaces it."""
+    """Django's migrate. Signals install FBS, so it is installed by another app's migrate command too."""
 
     def execute(self, *args: Any, **options: Any) -> Any:
         with migrating():
@@ -21,13 +21,13 @@ class Command(migrate.Command):  # type: ignore[misc]
         if not options["plan"] and not options["check_unapplied"]:
             super().handle(*args, **options)
             return
-        ours = planned(options["database"])
+        steps = planned(options["database"])
         try:
             super().handle(*args, **options)
         finally:
-            if options["plan"] and ours:
+            if options["plan"] and steps:
                 self.stdout.write(self.style.MIGRATE_HEADING("FBS:"))
-                for line in ours:
+                for line in steps:
                     self.stdout.write(f"  {line}")
-        if options["check_unapplied"] and ours:
+        if options["check_unapplied"] and steps:
             sys.exit(1)

@@ -1,0 +1,131 @@
+"""The family of settings and of what is kept: ``settings``, ``purge``, ``files``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+import fbs_db
+from fbs_db.cli.base import main
+from fbs_db.cli.output import complain, wrapped
+from fbs_db.cli.subcommand import Answer, Call, subcommand
+from fbs_db.schema.settings import Setting, unknown
+from fbs_db.wording import counted
+
+if TYPE_CHECKING:
+    from fbs_db.cleanup.attachments import FilesReport
+    from fbs_db.cleanup.retention import Purged
+
+
+@subcommand(main, "settings")
+@click.argument("name", required=False)
+@click.argument("value", required=False)
+def settings(call: Call, *, name: str | None, value: str | None) -> Answer:
+    """Show the settings, or set the setting NAME to VALUE.
+
+    \b
+    fbs-db settings cleanup queue               leave clean-ups to a worker
+    fbs-db settings keep_audit_trails 3650      purge audit trails after ten years
+    fbs-db settings keep_audit_trails ''        keep them for ever
+    """
+    if name is not None and value is not None:
+        rows = [fbs_db.change_setting(name, value or None, call.database, schema=call.schema)]
+    else:
+        rows = [row for row in fbs_db.list_settings(call.database, schema=call.schema) if name in (None, row.name)]
+        if not rows:
+            raise unknown(str(name))
+    return Answer(rows, _show_settings)
+
+
+@subcommand(main, "purge")
+@click.argument("names", metavar="[NAME]...", nargs=-1)
+@click.option("--dry-run", is_flag=True, help="Only count.")
+@click.option(
+    "--batch",
+    metavar="ROWS",
+    type=click.IntRange(min=1),
+    default=5000,
+    show_default=True,
+    help="Rows in one transaction.",
+)
+def purge(call: Call, *, names: tuple[str, ...], dry_run: bool, batch: int) -> Answer:
+    """Remove logs and expired rows that are past their time.
+
+    The settings keep_... tell how many days each kind is kept. Each NAME is a kind, such as
+    audit_trails; without one, all kinds are purged.
+    """
+
+    def so_far(name: str, rows: int) -> None:
+        if not call.as_json:
+            click.echo(f"  {name}: {counted(rows, 'row')} so far", err=True)
+
+    def show(purged: list[Purged]) -> None:
+        verb = "would be removed" if dry_run else "removed"
+        for row in purged:
+            if row.days is None:
+                click.echo(f"  {row.name}: kept for ever")
+            else:
+                click.echo(f"  {row.name}: {counted(row.rows, 'row')} from before {row.cutoff:%Y-%m-%d %H:%M} {verb}")
+
+    purged = fbs_db.purge(names, call.database, dry_run=dry_run, batch=batch, schema=call.schema, progress=so_far)
+    return Answer(purged, show)
+
+
+@main.group("files")
+def files() -> None:
+    """Remove the stored files of deleted attachments."""
+
+
+@subcommand(files, "purge")
+@click.option(
+    "--root",
+    required=True,
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="The directory of the storage, such as Django's MEDIA_ROOT.",
+)
+@click.option(
+    "--give-up", metavar="NAME", multiple=True, help="Keep this file and take it off the list. Can be repeated."
+)
+def files_purge(call: Call, *, root: Path, give_up: tuple[str, ...]) -> Answer:
+    """Remove the listed files below DIR, and nothing outside it.
+
+    Symbolic links below DIR are not followed. Exit code 1 if some could not be removed:
+    they stay on the list, with the reason, until they are removed or given up.
+    """
+    report = fbs_db.purge_files(fbs_db.remover(root), call.database, give_up=give_up, schema=call.schema)
+    return Answer(report, _show_files, 1 if report.failed else 0)
+
+
+def _show_settings(rows: list[Setting]) -> None:
+    for row in rows:
+        value = "NULL" if row.value is None else row.value
+        click.echo(f"{click.style(row.name, bold=True)} = {value}    ({row.allowed})")
+        click.echo(wrapped(row.description, "    "))
+
+
+def _show_files(report: FilesReport) -> None:
+    for name in report.given_up:
+        click.echo(f"Given up: {_printable(name)}")
+    already = f"; {counted(len(report.gone), 'file')} gone already" if report.gone else ""
+    click.echo(f"{counted(len(report.removed), 'file')} removed{already}.")
+    for name, reason in report.failed:
+        complain(f"{_printable(name)}: {reason}")
+    if report.failed:
+        click.echo("They stay on the list. To keep a file and take it off the list: --give-up NAME", err=True)
+
+
+def _printable(name: str) -> str:
+    """A file name in one line, whatever it contains, as a shell takes it."""
+    if name.isprintable():
+        return name
+    escaped = "".join(
+        character
+        if character.isprintable() and character not in "\\'"
+        else "".join(f"\\x{byte:02x}" for byte in os.fsencode(character))
+        for character in name
+    )
+    return f"$'{escaped}'"
