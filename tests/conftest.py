@@ -120,11 +120,15 @@ def installed_everywhere(major: int, clone_of: CloneOf) -> Iterator[psycopg.Conn
     yield from clone_of("installed", major, fbs_db.migrate)
 
 
+#: Variables that change what commands do.
+FOREIGN = ("ARGS", "DATABASE_URL", "MFLAGS", "NO_COLOR", "PYTHONDONTWRITEBYTECODE")
+
+
 @pytest.fixture(autouse=True)
 def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Nothing of the developer's environment or directory reaches a test."""
     for name in list(os.environ):
-        if name.startswith(("PG", "MAKE")) or name in ("DATABASE_URL", "MFLAGS", "NO_COLOR", "PYTHONDONTWRITEBYTECODE"):
+        if name.startswith(("PG", "MAKE")) or name in FOREIGN:
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 

@@ -118,8 +118,9 @@ def connect(database: str | Source | None = None, *, schema: str | None = None) 
         A reader. A connection of our own is read-only, and each call a transaction.
 
     Raises:
-        ConnectionFailed, UnsupportedServer: there is no fit connection.
-        PoolerRefused: sessions are shared between clients; what makes ours read-only would make others' so.
+        ConnectionFailed: no connection can be opened.
+        UnsupportedServer: the server is too old.
+        PoolerRefused: the pooler shares sessions between clients, so a read-only session would be read-only for others.
     """
     if database is None or isinstance(database, str):
         where, config = resolve(database)

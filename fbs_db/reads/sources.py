@@ -67,9 +67,9 @@ def async_cursor_on(source: AsyncSource, *, chunked: bool = False) -> AbstractAs
 
 
 class _On:
-    """A cursor on a connection, waiting or not; what goes wrong is told as our errors. Every call is in one.
+    """A cursor on a connection, blocking or not, for one call; errors of psycopg leave it as ours.
 
-    Meanwhile texts come in UTF-8: in SQL_ASCII psycopg gives bytes for them, and other encodings lack characters.
+    Texts come in UTF-8 there: from SQL_ASCII psycopg makes bytes, and other encodings lack characters.
     """
 
     __slots__ = ("_connection", "_encoding")
@@ -87,28 +87,28 @@ class _On:
             try:
                 self._connection.execute(_encode(_UTF8))
             except psycopg.Error as error:
-                self._tell(error)
+                self._translate(error)
         return self._connection.cursor(row_factory=tuple_row)
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         if self._encoding != _UTF8 and self._connection.pgconn.transaction_status not in _UNFIT:
             self._connection.execute(_encode(self._encoding))
-        self._tell(error)
+        self._translate(error)
 
     async def __aenter__(self) -> Any:
         if self._encoding != _UTF8:
             try:
                 await self._connection.execute(_encode(_UTF8))
             except psycopg.Error as error:
-                self._tell(error)
+                self._translate(error)
         return self._connection.cursor(row_factory=tuple_row)
 
     async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
         if self._encoding != _UTF8 and self._connection.pgconn.transaction_status not in _UNFIT:
             await self._connection.execute(_encode(self._encoding))
-        self._tell(error)
+        self._translate(error)
 
-    def _tell(self, error: BaseException | None) -> None:
+    def _translate(self, error: BaseException | None) -> None:
         if isinstance(error, psycopg.Error):
             raise_if_lost(self._connection, error)
             raise _translated(error) from error
@@ -176,11 +176,11 @@ def _on_django(source: Any, chunked: bool) -> Iterator[Any]:
         cause = error.__cause__
         if isinstance(cause, psycopg.Error):
             raise _translated(cause) from error
-        raise ServerError(str(error).strip().partition("\n")[0]) from error  # psycopg2 speaks for itself
+        raise ServerError(str(error).strip().partition("\n")[0]) from error  # of psycopg2
 
 
 def _loading(cursor: Any) -> Any:
-    """A cursor of Django's that gives what rows hold; by itself it leaves JSON a text, and takes times' zones off."""
+    """Django's cursor, made to load JSON and time zones, which by itself it does not."""
     if hasattr(cursor, "adapters"):
         for name, loader in (
             ("jsonb", JsonbLoader),
@@ -217,15 +217,15 @@ def _refuse(connection: Connection[Any] | AsyncConnection[Any]) -> None:
 
 
 def _unreadable(error: NotImplementedError) -> UsageError:
-    """What to say where psycopg cannot read a datestyle or an intervalstyle."""
+    """The error where psycopg cannot read a datestyle or an intervalstyle."""
     return UsageError(f"psycopg {error}.", hint="Type: set datestyle = 'ISO'; set intervalstyle = 'postgres';")
 
 
 def _translated(error: psycopg.Error) -> Exception:
     if isinstance(error, _MISSING):
         return TargetError(
-            f"What this reads is not installed here: {error.diag.message_primary}.",
-            hint="Is FBS in another schema, or its component in another database?"
+            f"FBS, or this part of it, is not installed here: {error.diag.message_primary}.",
+            hint="If FBS is in another schema or its component in another database, connect there."
             f" Else type: {wording.command('migrate')}",
         )
     if error.sqlstate == "FB040":  # an argument that a function of ours refuses

@@ -29,7 +29,7 @@ class FiniteIntervalLoader(IntervalLoader):
 
 
 class Unheld:
-    """What psycopg2 is given in the place of a value that Python cannot hold."""
+    """Stands for a value that Python cannot hold; psycopg2 gets it instead."""
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
@@ -57,7 +57,7 @@ class Fetching:
 
 
 def _not_calculated(query: Query, error: Exception) -> UnreadableValue | None:
-    """What to say where a view calculates with a row, and the result is out of range; a parameter would be quoted."""
+    """The error where a view calculates with a row and the result is out of range; a parameter would be in quotes."""
     cause = error if isinstance(error, DataError) else error.__cause__
     if not isinstance(cause, DataError) or query.read is None or query.read.arguments is not None:
         return None
@@ -87,18 +87,18 @@ def _not_loaded(cursor: Any) -> Iterator[tuple[str, str, dict[str, str | None]]]
     result = getattr(cursor, "pgresult", None)
     if result is None or result.status != pq.ExecStatus.TUPLES_OK:
         return
-    names = [(result.fname(place) or b"").decode() for place in range(result.nfields)]
+    names = [(result.fname(at) or b"").decode() for at in range(result.nfields)]
     loaders = []
-    for place in range(result.nfields):
-        kind, form = result.ftype(place), pq.Format(result.fformat(place))
+    for at in range(result.nfields):
+        kind, form = result.ftype(at), pq.Format(result.fformat(at))
         loaders.append((cursor.adapters.get_loader(kind, form) or cursor.adapters.get_loader(0, form))(kind, cursor))
     for number in range(result.ntuples):
         failed: list[tuple[str, str]] = []
         others: dict[str, str | None] = {}
-        for place, name in enumerate(names):
-            value = result.get_value(number, place)
+        for at, name in enumerate(names):
+            value = result.get_value(number, at)
             try:
-                others[name] = None if value is None else str(loaders[place].load(value))
+                others[name] = None if value is None else str(loaders[at].load(value))
             except Exception as error:
                 failed.append((name, " ".join(str(error).split())))
         for name, reason in failed:
@@ -106,7 +106,7 @@ def _not_loaded(cursor: Any) -> Iterator[tuple[str, str, dict[str, str | None]]]
 
 
 def unreadable(query: Query, column: str, reason: str, others: Mapping[str, str | None]) -> UnreadableValue:
-    """What to say of a value.
+    """The error for a value.
 
     Parameters:
         query: what was read.

@@ -80,7 +80,7 @@ def migrate(
         users: list[UserColumn] = []
         if _untied(run, every):
             if run.backend.in_callers_transaction:
-                run.committed = "In your transaction"
+                run.kept = "in your transaction"
             users = check_user_columns(session, run.backend, run.backend.user_table, progress, before=run.told())
         return run.report(started, users)
 

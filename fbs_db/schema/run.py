@@ -41,10 +41,10 @@ class Run:
     Attributes:
         steps: the files that are done, and committed.
         under_way: the file outside a transaction that runs; an empty string where none does.
-        committed: words for what is done.
+        kept: how the steps are kept, in words.
     """
 
-    committed = "For good"
+    kept = "and committed"
 
     def __init__(
         self, session: Session, user_table: str | None = None, progress: Callable[[Progress], None] = silent
@@ -88,10 +88,10 @@ class Run:
 
     def told(self) -> str:
         """What is committed, in a sentence or two; an empty string where nothing is."""
-        verb = "undone" if any(step.operation == "rollback" for step in self.steps) else "applied"
+        verb = "Rolled back" if any(step.operation == "rollback" for step in self.steps) else "Applied"
         ids = [step.migration_id for step in self.steps]
         said = ids[0] if len(ids) == 1 else f"{ids[0]} to {ids[-1]}" if ids else ""
-        parts = [f"{self.committed} {verb}: {said}."] if said else []
+        parts = [f"{verb} {self.kept}: {said}."] if said else []
         if self.under_way:
             parts.append(f"{self.under_way} runs outside a transaction. Type the same again to finish it.")
         return " ".join(parts)

@@ -373,5 +373,5 @@ def test_another_schema_whatever_its_name(empty: psycopg.Connection) -> None:
     assert fbs_db.change_setting("cleanup", "off", url_of(empty), schema=schema).value == "off"
     assert fbs_db.purge((), url_of(empty), schema=schema, dry_run=True)
     assert fbs_db.purge_files(print, url_of(empty), schema=schema).removed == ()
-    with pytest.raises(TargetError, match="not whole in schema public"):
+    with pytest.raises(TargetError, match="not complete in schema public"):
         fbs_db.cleanup_status(url_of(empty))

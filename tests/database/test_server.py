@@ -52,23 +52,26 @@ def test_nothing_is_made_unless_asked(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_migrate_makes_it_and_everything_finds_it(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert len(answer("migrate", "--json")["steps"]) == len(files.load())
-    (here / "deep" / "down").mkdir(parents=True)
-    monkeypatch.chdir(here / "deep" / "down")
-    assert run("migrate").stdout.startswith("Nothing to do")
-    now = answer("server", "status", "--json")
-    assert now["running"]
-    assert now["data"] == str(here / ".fbs-db" / "data")
-    assert now["version"] == "18"
-    url = run("url").stdout.strip()
-    assert url == now["url"]
-    with psycopg.connect(url) as connection:
-        assert fbs_db.status(connection).pending == ()
+def test_migrate_makes_it_and_everything_finds_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    try:
+        assert len(answer("migrate", "--json")["steps"]) == len(files.load())
+        (tmp_path / "deep" / "down").mkdir(parents=True)
+        monkeypatch.chdir(tmp_path / "deep" / "down")
+        assert run("migrate").stdout.startswith("Nothing to do")
+        now = answer("server", "status", "--json")
+        assert now["running"]
+        assert now["data"] == str(tmp_path / ".fbs-db" / "data")
+        assert now["version"] == "18"
+        url = run("url").stdout.strip()
+        assert url == now["url"]
+        with psycopg.connect(url) as connection:
+            assert fbs_db.status(connection).pending == ()
+    finally:
+        server.stop()
 
 
-@pytest.mark.slow
 def test_stopped_it_is_started_again_with_its_data(here: Path) -> None:
+    answer("migrate", "--json")
     pid = answer("server", "start", "--json")["pid"]
     assert answer("server", "start", "--json")["pid"] == pid
     assert run("server", "stop").stdout.startswith("Stopped. The data of PostgreSQL 18 are in ")

@@ -161,9 +161,9 @@ def test_what_cannot_be_validated_is_said_to_be_outstanding(empty: psycopg.Conne
         fbs_db.migrate(url, user_table="auth_user")
     assert "Nothing was changed" not in str(caught.value)
     for part in (
-        f"For good applied: {ALL[0]} to {ALL[-1]}.",
+        f"Applied and committed: {ALL[0]} to {ALL[-1]}.",
         "The 22 user columns are tied to",
-        "for 22 of the columns",
+        "The existing rows of 22 columns are not validated yet, from ",
     ):
         assert part in caught.value.hint
     assert fbs_db.status(url).pending == ()
@@ -308,14 +308,14 @@ def test_what_a_file_outside_transactions_leaves_is_said(installed: psycopg.Conn
     with pytest.raises(MigrationFailed, match="could not create unique index") as caught:
         fbs_db.migrate(url_of(installed), directory=sql_copy)
     assert "Nothing was changed" not in caught.value.hint
-    assert "For good applied: 0097_before." in caught.value.hint
+    assert "Applied and committed: 0097_before." in caught.value.hint
     assert "0098_index runs outside a transaction" in caught.value.hint
     write("0098_index", "-- transactional: false\ndrop index concurrently if exists fbs_k_idx;")
     write("0099_bad", "select 1 / 0;")
     with pytest.raises(MigrationFailed, match="division by zero") as caught:
         fbs_db.migrate(url_of(installed), directory=sql_copy)
     assert "Nothing was changed" not in caught.value.hint
-    assert "For good applied: 0098_index." in caught.value.hint
+    assert "Applied and committed: 0098_index." in caught.value.hint
     with pytest.raises(MigrationFailed, match="division by zero") as caught:
         fbs_db.migrate(url_of(installed), directory=sql_copy)
     assert caught.value.hint.endswith("Nothing was changed.")
