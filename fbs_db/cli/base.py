@@ -92,6 +92,7 @@ def main(context: click.Context, database: str | None, verbose: int, no_color: b
     fbs-db migrate --user-table auth_user   and tie its user columns to your users
     fbs-db check                            compare the schema with what it should be
     fbs-db psql                             open psql on the database
+    fbs-db help                             list the guides
 
     The options below go before the command. Options of a command go after it; they are
     listed by: fbs-db COMMAND --help

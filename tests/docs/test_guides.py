@@ -70,6 +70,12 @@ def test_links_lead_somewhere(page: str) -> None:
         assert link.startswith("https://") or (PAGES[page].parent / link).exists(), link
 
 
+def test_files_in_the_walks_exist() -> None:
+    named = re.findall(r"`(\w+/\w+\.py)`", GUIDES["architecture"].partition("## Walks")[2])
+    assert [name for name in named if not (ROOT / "fbs_db" / name).exists()] == []
+    assert len(named) > 15
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_lines_fit_a_terminal(page: str) -> None:
     assert [line for line in TEXTS[page].splitlines() if len(line) > 120 and not line.startswith("|")] == []
