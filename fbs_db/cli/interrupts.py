@@ -40,7 +40,7 @@ class Interrupted(FbsDbError):
 
     def __init__(self, number: int) -> None:
         how = "Interrupted" if number == signal.SIGINT else f"Terminated by {signal.Signals(number).name}"
-        super().__init__(f"{how}. What was not committed is undone.")
+        super().__init__(f"{how}. Work that was not committed is rolled back.")
         self.exit_code = 128 + number
 
 

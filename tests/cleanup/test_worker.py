@@ -233,7 +233,7 @@ def test_a_second_signal_ends_the_batch_at_hand(host: psycopg.Connection) -> Non
         assert worker.returncode == 143
     assert not host.execute(running.encode()).fetchall()
     assert [json.loads(line)["event"] for line in printed.splitlines()] == ["started"]
-    assert json.loads(complained)["message"] == "Terminated by SIGTERM. What was not committed is undone."
+    assert json.loads(complained)["message"] == "Terminated by SIGTERM. Work that was not committed is rolled back."
 
 
 # --- as JSON

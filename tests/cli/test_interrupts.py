@@ -137,7 +137,7 @@ def test_a_terminated_command_ends_its_statement_and_says_so(
     if command == "psql":  # which is a process of its own by now
         return
     assert process.returncode == 143
-    assert complained.splitlines()[-1] == "Error: Terminated by SIGTERM. What was not committed is undone."
+    assert complained.splitlines()[-1] == "Error: Terminated by SIGTERM. Work that was not committed is rolled back."
     assert "Traceback" not in complained
     assert "Nothing was changed" not in printed
 
@@ -166,7 +166,7 @@ def test_so_it_is_with_other_signals(
         return
     assert process.returncode == 128 + number
     how = "Interrupted" if number == signal.SIGINT else "Terminated by SIGHUP"
-    assert json.loads(printed)["error"]["message"] == f"{how}. What was not committed is undone."
+    assert json.loads(printed)["error"]["message"] == f"{how}. Work that was not committed is rolled back."
     assert json.loads(printed)["error"]["type"] == "Interrupted"
     assert "Traceback" not in complained
 
@@ -194,7 +194,7 @@ def test_a_component_that_moves_is_moved_no_further(
             await_end(empty)
             _, complained = process.communicate(timeout=5)
     assert process.returncode == 143
-    assert complained.splitlines()[-1] == "Error: Terminated by SIGTERM. What was not committed is undone."
+    assert complained.splitlines()[-1] == "Error: Terminated by SIGTERM. Work that was not committed is rolled back."
 
 
 def test_a_python_program_that_is_killed_leaves_no_statement(busy: psycopg.Connection) -> None:
@@ -295,7 +295,7 @@ def test_ctrl_c_in_a_host_s_own_command_is_told_the_same(
         result = CliRunner().invoke(main, words, standalone_mode=standalone)
         assert result.exit_code == 130
         assert json.loads(result.stdout)["error"]["message"].startswith("Interrupted.")
-        assert result.stderr == "Error: Interrupted. What was not committed is undone.\n"
+        assert result.stderr == "Error: Interrupted. Work that was not committed is rolled back.\n"
 
 
 def test_a_server_takes_the_setting_or_is_not_asked(busy: psycopg.Connection) -> None:
