@@ -216,7 +216,7 @@ def test_hints_of_errors_can_be_pasted(empty: psycopg.Connection) -> None:
     assert shell(re.findall("Apply with: (.*)", shown.stdout)[0]).returncode == 0
     assert run("--database", url, "status", "--schema", HOSTILE, "--exit-code").exit_code == 0
     elsewhere = run("--database", url, "status").stdout
-    assert shell(re.findall("To see it: (.*)", elsewhere)[0]).returncode == 0
+    assert shell(re.findall("See: (.*)", elsewhere)[0]).returncode == 0
     execute(empty, f"create table {quoted(HOSTILE)}.dms_document (id int)")
     taken = run("--database", url, "later-names", "add", "--schema", HOSTILE)
     assert f"make one table of the two: {where} adopt {schema}\n" in taken.stderr

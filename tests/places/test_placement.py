@@ -559,7 +559,7 @@ def test_users_that_are_not_there_stop_it(two: tuple[str, str]) -> None:
         "--to",
         "licences",
         "--yes",
-        says="point at rows that licences does not have",
+        says="point at rows that licences lacks",
         code=1,
     )
     assert "user_key_type" in printed

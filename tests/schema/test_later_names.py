@@ -284,7 +284,7 @@ def test_adopt_tells_of_the_names_that_code_goes_on_using(installed: psycopg.Con
     installed.execute("alter table fbs_dms_document rename to dms_document")
     done = CliRunner().invoke(main, ["--database", url_of(installed), "adopt", "--apply"])
     assert done.exit_code == 0, done.output
-    assert "For code that goes on using dms_document make views: fbs-db" in done.output
+    assert "For code that still uses dms_document, create views: fbs-db" in done.output
     assert "dms_document" in fbs_db.add_later_names(url_of(installed))
 
 
