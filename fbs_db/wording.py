@@ -40,18 +40,26 @@ class Given:
     environment: str = ""
 
 
-_given: ContextVar[Given] = ContextVar("_given", default=Given())  # noqa: B039 - it is frozen
+#: Of the blocks that are open; the last one counts.
+_open: ContextVar[tuple[Given, ...]] = ContextVar("_open", default=())
 
 
 @contextmanager
 def given(**values: str | None) -> Iterator[None]:
-    """A block in which commands name these; a value that is left out stays as it was."""
-    before = _given.get()
-    _given.set(replace(before, **values))  # type: ignore[arg-type]
+    """A block in which commands name these; a value that is left out stays as it was.
+
+    Blocks may end in any order, as sessions do.
+    """
+    inside = replace(_now(), **values)  # type: ignore[arg-type]
+    _open.set((*_open.get(), inside))
     try:
         yield
     finally:
-        _given.set(before)
+        _open.set(tuple(one for one in _open.get() if one is not inside))
+
+
+def _now() -> Given:
+    return _open.get()[-1] if _open.get() else Given()
 
 
 def command(*words: str) -> str:
@@ -60,7 +68,7 @@ def command(*words: str) -> str:
     Parameters:
         words: the command and its arguments, without quotes.
     """
-    now = _given.get()
+    now = _now()
     whole = "--all" in words and words[0] != "rollback"
     database = None if words[0] in _OF_THE_PROJECT or whole else now.database
     schema = None if words[0] in (*_OF_THE_PROJECT, "url") or "--schema" in words else now.schema

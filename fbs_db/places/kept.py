@@ -13,7 +13,8 @@ from fbs_db.database import project
 from fbs_db.database.session import Session, open_session
 from fbs_db.errors import LockTimeout, UsageError
 from fbs_db.files import MigrationFile
-from fbs_db.places.copying import PATIENCE, TRIES
+from fbs_db.places import copying
+from fbs_db.places.copying import PATIENCE
 from fbs_db.places.state import (
     MovedTable,
     applied_files,
@@ -135,7 +136,7 @@ def keep_tables(
             )
 
     try:
-        old.retry(work, progress, TRIES)
+        old.retry(work, progress, copying.TRIES)
     except LockTimeout as error:
         raise LockTimeout(
             f"{component} is in {target} with all its rows; its old tables are still in use in"

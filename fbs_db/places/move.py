@@ -19,8 +19,9 @@ from fbs_db.database import project
 from fbs_db.database.config import Config, DatabaseConfig
 from fbs_db.database.session import Session, open_session
 from fbs_db.errors import MoveRefused, TargetError, UsageError
+from fbs_db.places import copying
 from fbs_db.places.checks import check_alike, check_only_look, check_source, check_target, rows_are_in
-from fbs_db.places.copying import PATIENCE, TRIES, copy_guarded
+from fbs_db.places.copying import PATIENCE, copy_guarded
 from fbs_db.places.kept import create_kept_schema, keep_tables
 from fbs_db.places.state import (
     MovedTable,
@@ -182,7 +183,7 @@ def _called_off(config: DatabaseConfig, component: str, dry_run: bool, progress:
                     session.connection.execute(drop.format(sql.Identifier(guard_of(name)), table))
 
         if not dry_run:
-            session.retry(unguard, progress, TRIES)
+            session.retry(unguard, progress, copying.TRIES)
         return True
 
 
@@ -205,7 +206,7 @@ def _copy(
                 new.call("fbs_add_later_names")
 
         with new.lock(progress=progress):
-            tables = old.retry(lambda: copy_guarded(old, new, names, finish, progress), progress, TRIES)
+            tables = old.retry(lambda: copy_guarded(old, new, names, finish, progress), progress, copying.TRIES)
     create_kept_schema(old, component, target.name)
     return tables
 

@@ -156,6 +156,16 @@ def test_no_password_is_in_a_command(given: str, shown: str) -> None:
         assert said == f"fbs-db --database {shown} check"
 
 
+def test_sessions_may_end_in_any_order() -> None:
+    first, second = wording.given(database="first"), wording.given(database="second")
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert wording.command("check") == "fbs-db --database second check"
+    second.__exit__(None, None, None)
+    assert wording.command("check") == "fbs-db check"
+
+
 def test_a_password_comes_from_where_it_came_from(monkeypatch: pytest.MonkeyPatch) -> None:
     url = f"postgresql://me:{SECRET}@h/d"
     monkeypatch.setenv("DATABASE_URL", url)

@@ -25,7 +25,7 @@ import fbs_db
 from fbs_db import files
 from fbs_db.database import config, project
 from fbs_db.errors import LockTimeout, MoveRefused, UsageError
-from fbs_db.places import move
+from fbs_db.places import copying
 from tests.support import ROOT
 from tests.support.catalog import listed_tables
 from tests.support.commands import run
@@ -379,7 +379,7 @@ def test_writers_wait_and_lose_nothing(two: tuple[str, str], reads_first: bool) 
 def test_who_still_reads_the_old_tables_holds_up_only_their_end(
     two: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(move, "TRIES", 1)
+    monkeypatch.setattr(copying, "TRIES", 1)
     old, new = two
     with psycopg.connect(old) as reader:
         reader.execute("select count(*) from fbs_license_manager_solution_license")
@@ -406,7 +406,7 @@ def test_who_still_reads_the_old_tables_holds_up_only_their_end(
 
 
 def test_users_are_deleted_while_tables_are_guarded(two: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(move, "TRIES", 1)
+    monkeypatch.setattr(copying, "TRIES", 1)
     old, _ = two
     select(
         old,
@@ -668,7 +668,7 @@ def test_users_of_another_kind_stop_it(two: tuple[str, str]) -> None:
 
 
 def test_a_table_in_use_stops_it(two: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(move, "TRIES", 1)
+    monkeypatch.setattr(copying, "TRIES", 1)
     with psycopg.connect(two[0]) as busy:
         busy.execute("update fbs_license_manager_feature_usage set usage_count = 1")
         with pytest.raises(LockTimeout):
