@@ -5,7 +5,7 @@ from __future__ import annotations
 from fbs_db import files
 from fbs_db.database import server
 from fbs_db.database.session import open_session
-from fbs_db.schema import migrate as migrations
+from fbs_db.schema.migrate import migrate
 
 
 def fill() -> bool:
@@ -21,7 +21,7 @@ def fill() -> bool:
     Runs ``sql/demo.sql``.
     """
     url = server.start(ways="")
-    migrations.migrate(url, schema="public")
+    migrate(url, schema="public")
     with open_session(url, "public", application="fbs-db demo") as session:
         if session.select("select from pg_catalog.pg_namespace where nspname = 'rentals'"):
             return False
