@@ -1,4 +1,4 @@
--- 0019_msme_views: reading the set-up, figures, duties and campaigns of small businesses.
+-- 0024_msme_views: reading the set-up, figures, duties and campaigns of small businesses.
 --
 -- component: msme
 -- depends: 0003_msme_models

@@ -1,4 +1,4 @@
--- 0025_document_views: what is read of documents: search, lists, one document with
+-- 0030_document_views: what is read of documents: search, lists, one document with
 -- all that belongs to it, categories, approvals that wait, and storage.
 --
 -- component: dms

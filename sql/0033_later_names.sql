@@ -1,4 +1,4 @@
--- 0028_later_names: views by which code written for later releases of FBS finds the
+-- 0033_later_names: views by which code written for later releases of FBS finds the
 -- tables. They are made when a host asks for them, as most of the names have no fbs_
 -- in front and may be the host's own.
 --

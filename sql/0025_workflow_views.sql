@@ -1,4 +1,4 @@
--- 0020_workflow_views: reading workflows, how far their runs are, and what they went through.
+-- 0025_workflow_views: reading workflows, how far their runs are, and what they went through.
 --
 -- component: workflow
 -- depends: 0004_workflow_models

@@ -1,4 +1,4 @@
--- 0022_compliance_views: back to before it.
+-- 0027_compliance_views: back to before it.
 
 drop function fbs_compliance_recurring_dates(text, date, date);
 drop view fbs_compliance_recurring_transactions;

@@ -1,4 +1,4 @@
--- 0019_msme_views: back to before it.
+-- 0024_msme_views: back to before it.
 
 drop view fbs_msme_dashboard;
 drop function fbs_msme_analytics_summary(text, date, date);

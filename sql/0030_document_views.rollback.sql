@@ -1,4 +1,4 @@
--- 0025_document_views: back to before it.
+-- 0030_document_views: back to before it.
 
 drop function fbs_documents_statistics(text, date);
 drop function fbs_documents_storage_by_type(text);

@@ -1,4 +1,4 @@
--- 0027_suite_views: what is read across the suite, whichever of its components are
+-- 0032_suite_views: what is read across the suite, whichever of its components are
 -- installed here: deadlines.
 --
 -- component: base

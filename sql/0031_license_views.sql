@@ -1,4 +1,4 @@
--- 0026_license_views: what is read of licences: a solution's licence as it stands,
+-- 0031_license_views: what is read of licences: a solution's licence as it stands,
 -- which features it may use, and what it has used of them.
 --
 -- component: licensing

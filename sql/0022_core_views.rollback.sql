@@ -1,4 +1,4 @@
--- 0017_core_views: back to before it.
+-- 0022_core_views: back to before it.
 
 drop view fbs_operations_business_rules;
 drop index fbs_business_rules_model_name_priority_name_id_idx;

@@ -1,4 +1,4 @@
--- 0021_bi_views: reading dashboards, reports, key figures and charts.
+-- 0026_bi_views: reading dashboards, reports, key figures and charts.
 --
 -- component: bi
 -- depends: 0005_bi_models

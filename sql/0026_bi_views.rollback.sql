@@ -1,4 +1,4 @@
--- 0021_bi_views: back to before it.
+-- 0026_bi_views: back to before it.
 
 drop function fbs_bi_schedules_due(timestamptz, text, timestamptz);
 drop view fbs_bi_charts;

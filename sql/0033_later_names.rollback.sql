@@ -1,4 +1,4 @@
--- 0028_later_names: back to before it. The views go, the tables stay.
+-- 0033_later_names: back to before it. The views go, the tables stay.
 
 select fbs_drop_later_names();
 

@@ -1,4 +1,4 @@
--- 0017_core_views: reading notifications, custom fields, the request log, the cache,
+-- 0022_core_views: reading notifications, custom fields, the request log, the cache,
 -- handshakes, tokens and business rules.
 --
 -- component: core

@@ -1,4 +1,4 @@
--- 0024_discovery_views: what is read of discovery: models, fields, modules,
+-- 0029_discovery_views: what is read of discovery: models, fields, modules,
 -- sessions, and a model's fields together with its custom ones.
 --
 -- component: discovery

@@ -1,4 +1,4 @@
--- 0018_approval_views: reading approval requests, their answers, and how long they take.
+-- 0023_approval_views: reading approval requests, their answers, and how long they take.
 --
 -- component: approvals
 -- depends: 0002_approval_system

@@ -1,4 +1,4 @@
--- 0018_approval_views: back to before it.
+-- 0023_approval_views: back to before it.
 
 drop view fbs_approvals_approvers;
 drop function fbs_approvals_turnaround(timestamptz, timestamptz, text);

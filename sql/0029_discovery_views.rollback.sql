@@ -1,4 +1,4 @@
--- 0024_discovery_views: back to before it.
+-- 0029_discovery_views: back to before it.
 
 drop function fbs_discovery_schema(text, text);
 drop view fbs_discovery_session_list;

@@ -1,4 +1,4 @@
--- 0022_compliance_views: what is read of compliance: rules, audit trails, user
+-- 0027_compliance_views: what is read of compliance: rules, audit trails, user
 -- activity, report schedules, and recurring transactions with their dates.
 --
 -- component: compliance

@@ -1,4 +1,4 @@
--- 0016_health: what is not as it should be, as far as SQL can know it. What should be
+-- 0021_health: what is not as it should be, as far as SQL can know it. What should be
 -- there at all is known to the package: fbs-db check.
 --
 -- component: base

@@ -1,4 +1,4 @@
--- 0026_license_views: back to before it.
+-- 0031_license_views: back to before it.
 
 drop view fbs_licensing_usage;
 drop function fbs_licensing_features(text, date);

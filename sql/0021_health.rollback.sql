@@ -1,4 +1,4 @@
--- 0016_health: back to before it.
+-- 0021_health: back to before it.
 
 drop function fbs_advance_identity(text);
 drop function fbs_check_identities();

@@ -1,4 +1,4 @@
--- 0023_accounting_views: what is read of accounting: cash book and cash position,
+-- 0028_accounting_views: what is read of accounting: cash book and cash position,
 -- income and expense, ledger and account balances, what is owed to and by a
 -- business, taxes, and how it fares.
 --

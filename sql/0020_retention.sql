@@ -1,4 +1,4 @@
--- 0015_retention: how long logs and other passing rows are kept, and their removal.
+-- 0020_retention: how long logs and other passing rows are kept, and their removal.
 --
 -- component: base
 -- depends: 0012_settings

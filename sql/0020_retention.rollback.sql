@@ -1,4 +1,4 @@
--- 0015_retention: back to before it.
+-- 0020_retention: back to before it.
 
 drop function fbs_purge(text, bigint, integer);
 drop function fbs_count_expired(text);

@@ -1,4 +1,4 @@
--- 0023_accounting_views: back to before it.
+-- 0028_accounting_views: back to before it.
 
 drop function fbs_accounting_health(text, integer, date);
 drop function fbs_accounting_tax_summary(text, date, date, date);

@@ -1,4 +1,4 @@
--- 0020_workflow_views: back to before it.
+-- 0025_workflow_views: back to before it.
 
 drop view fbs_workflow_waiting;
 drop view fbs_workflow_analytics;
