@@ -2,7 +2,7 @@
 -- there at all is known to the package: fbs-db check.
 --
 -- component: base
--- depends: 0014_host_link
+-- depends: 0020_cleanup_across
 
 create function fbs_states()
 returns table (schema_name text, kind text, object text, state text, table_id oid, name text)
@@ -174,7 +174,7 @@ begin
                     'error', 'host', host.model_name, 'trigger missing',
                     format('%s is missing or disabled on %s', string_agg(t.trigger_name, ', '), t.table_id), null,
                     fbs_command('attach', 'host', fbs_named(host.host_table), '--model', host.model_name)
-                from fbs_host_triggers(host.host_table, host.model_name, host.key_column) as t
+                from fbs_host_triggers(host.host_table) as t
                 where not t.present
                 group by t.table_id;
             end if;
@@ -240,7 +240,7 @@ begin
         return query
         select
             'error', 'rule', r.rule_name, 'resting', 'it was added before its table was there', null,
-            format('select %sfbs_wake_rules();', place)
+            format('select %sfbs_compile_rules();', place)
         from fbs_cleanup_rules as r
         where r.clean_sql is null and to_regclass(r.table_name) is not null
         order by r.rule_name;
