@@ -253,6 +253,24 @@ def _given(database: Database, schema: str | None) -> AbstractContextManager[Non
 
 
 @contextmanager
+def isolated(session: Session, level: str, *, read_only: bool = False) -> Iterator[None]:
+    """A transaction of an isolation level; in a caller's transaction, a savepoint of it.
+
+    Parameters:
+        level: such as ``read committed``, where each statement sees the newest state.
+        read_only: whether it reads only, and waits for a lock for 3 s at most.
+    """
+    alone = session.connection.info.transaction_status is pq.TransactionStatus.IDLE
+    with session.connection.transaction():
+        if alone:
+            session.connection.execute(f"set transaction isolation level {level}".encode())
+        if alone and read_only:
+            session.connection.execute("set transaction read only")
+            session.connection.execute("set local lock_timeout = '3s'")
+        yield
+
+
+@contextmanager
 def told_what_stays(stays: Callable[[], str] = str) -> Iterator[None]:
     """A block whose errors say which of its work is committed.
 
