@@ -583,7 +583,6 @@ returns table (
     mend text
 )
 language plpgsql
-stable
 set search_path from current
 set row_security = off
 as $$

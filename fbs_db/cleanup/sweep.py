@@ -115,11 +115,7 @@ def _sweep(
         try:
             with isolated(session, "read committed"):
                 gone = session.call("fbs_gone_keys", host.model_name, batch, target, host.solution)[0][0]
-                rows = (
-                    there.call("fbs_apply_rules", host.model_name, gone, None, host.solution, alone)[0][0]
-                    if gone
-                    else 0
-                )
+                rows = there.call("fbs_apply_rules", host.model_name, gone, host.solution, alone)[0][0] if gone else 0
         except (psycopg.Error, FbsDbError) as failure:
             _raise_own(session, target, failure)
             error = error or reason_of(failure)
