@@ -416,6 +416,25 @@ def test_what_a_callers_transaction_deleted_is_not_told_before_it_ends(pair: Pai
     assert pair.fields() == list(range(1, 10))
 
 
+def test_whoever_holds_the_lock_of_a_worker_is_named_once(pair: Pair, caplog: pytest.LogCaptureFixture) -> None:
+    pair.host("delete from tenants where id = 1")
+    stop = threading.Event()
+    with psycopg.connect(pair.here, application_name="a guest", autocommit=True) as guest:
+        guest.execute("select pg_advisory_lock(hashtextextended('fbs-db carries to fbs', 0))")
+        pid = guest.info.backend_pid
+        worker = threading.Thread(target=fbs_db.run_cleanup, kwargs={"stop": stop, "poll": 0.01})
+        worker.start()
+        time.sleep(0.5)
+        stop.set()
+        worker.join()
+        assert [text.partition(", since")[0] for text in caplog.messages] == [
+            f"Clean-ups for database fbs wait for process {pid} (a guest as postgres from 127.0.0.1"
+        ]
+        assert fbs_db.retry_cleanup().waiting == 1
+    assert fbs_db.retry_cleanup().done == 1
+    assert pair.fields() == list(range(2, 10))
+
+
 @pytest.mark.slow
 def test_rows_for_a_host_row_that_is_not_committed_yet_are_no_orphans(pair: Pair) -> None:
     with psycopg.connect(pair.here) as host:
