@@ -1,4 +1,4 @@
-"""Host tables that no longer fit, triggers that do not fire, rules that are refused: each is found, with what mends it."""
+"""Host tables that do not fit any more, triggers that do not fire, refused rules: found, with what mends them."""
 
 from __future__ import annotations
 
