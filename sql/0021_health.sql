@@ -607,7 +607,7 @@ begin
         order by h.model_name, h.solution
     loop
         begin
-            held := fbs_held_keys(host.model_name, host.solution);
+            held := fbs_held_keys(host.model_name, host.solution, fbs_is_alone(host.model_name, host.solution));
             usable := fbs_usable_keys(held, host.key_type);
             gone := '{}';
             for first in 1..cardinality(usable) by 1000 loop

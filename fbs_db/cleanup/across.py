@@ -261,8 +261,9 @@ def _deliver(session: Session, there: Session, entries: list[Entry]) -> None:
     ids, tickets = [entry.id for entry in entries], [entry.ticket for entry in entries]
     try:
         source = session.call("fbs_source")[0][0]
-        alone = session.call("fbs_is_alone", first.model_name, first.solution)[0][0]
-        held = there.call("fbs_held_keys", first.model_name, first.solution)[0][0] if first.operation == "sweep" else []
+        of = first.model_name, first.solution
+        alone = session.call("fbs_is_alone", *of)[0][0]
+        held = there.call("fbs_held_keys", *of, alone)[0][0] if first.operation == "sweep" else []
         gone: list[str] = []
         for batch in in_batches(held) or [[]]:
             with session.connection.transaction():  # a savepoint
@@ -270,8 +271,8 @@ def _deliver(session: Session, there: Session, entries: list[Entry]) -> None:
         # Keys that shift or swap stay together.
         *before, final = [gone] if first.new_keys else in_batches(gone) or [[]]
         for some, batch in (*(([], batch) for batch in before), (tickets, final)):
-            of = first.model_name, first.keys, first.new_keys, batch, first.solution, alone
-            there.call("fbs_receive_cleanup", source, some, *of)
+            work = first.model_name, first.keys, first.new_keys, batch, first.solution, alone
+            there.call("fbs_receive_cleanup", source, some, *work)
     except psycopg.Error as error:
         raise_if_lost(there.connection, error)
         raise

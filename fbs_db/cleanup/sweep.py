@@ -104,7 +104,7 @@ def _sweep(
     try:
         there = _other(session, reach, target) if target else session
         alone = session.call("fbs_is_alone", *of)[0][0]
-        batches = in_batches(there.call("fbs_held_keys", *of)[0][0])
+        batches = in_batches(there.call("fbs_held_keys", *of, alone)[0][0])
         if target:
             session.call("fbs_await_writers", host.model_name)
     except (psycopg.Error, FbsDbError) as failure:
