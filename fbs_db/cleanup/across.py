@@ -149,6 +149,7 @@ class Entry:
     ticket: UUID
     model_name: str
     solution: str | None
+    alone: bool
     operation: str
     keys: list[str]
     new_keys: list[str] | None
@@ -156,7 +157,7 @@ class Entry:
 
 
 _CLAIM = (
-    "select id, ticket, model_name, solution, operation, keys, new_keys, attempts"
+    "select id, ticket, model_name, solution, alone, operation, keys, new_keys, attempts"
     " from {fbs}fbs_claim_cleanup(%s, %s, true) order by id"
 )
 
@@ -261,9 +262,9 @@ def _deliver(session: Session, there: Session, entries: list[Entry]) -> None:
     ids, tickets = [entry.id for entry in entries], [entry.ticket for entry in entries]
     try:
         source = session.call("fbs_source")[0][0]
-        of = first.model_name, first.solution
-        alone = session.call("fbs_is_alone", *of)[0][0]
-        held = there.call("fbs_held_keys", *of, alone)[0][0] if first.operation == "sweep" else []
+        held = []
+        if first.operation == "sweep":
+            held = there.call("fbs_held_keys", first.model_name, first.solution, first.alone)[0][0]
         gone: list[str] = []
         for batch in in_batches(held) or [[]]:
             with session.connection.transaction():  # a savepoint
@@ -271,7 +272,7 @@ def _deliver(session: Session, there: Session, entries: list[Entry]) -> None:
         # Keys that shift or swap stay together.
         *before, final = [gone] if first.new_keys else in_batches(gone) or [[]]
         for some, batch in (*(([], batch) for batch in before), (tickets, final)):
-            work = first.model_name, first.keys, first.new_keys, batch, first.solution, alone
+            work = first.model_name, first.keys, first.new_keys, batch, first.solution, first.alone
             there.call("fbs_receive_cleanup", source, some, *work)
     except psycopg.Error as error:
         raise_if_lost(there.connection, error)

@@ -106,7 +106,7 @@ def _sweep(
         alone = session.call("fbs_is_alone", *of)[0][0]
         batches = in_batches(there.call("fbs_held_keys", *of, alone)[0][0])
         if target:
-            session.call("fbs_await_writers", host.model_name)
+            session.call("fbs_await_writers", *of)
     except (psycopg.Error, FbsDbError) as failure:
         _raise_own(session, target, failure)
         error = reason_of(failure)
