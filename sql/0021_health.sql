@@ -610,8 +610,8 @@ begin
             held := fbs_held_keys(host.model_name, host.solution, fbs_is_alone(host.model_name, host.solution));
             usable := fbs_usable_keys(held, host.key_type);
             gone := '{}';
-            for first in 1..cardinality(usable) by 1000 loop
-                gone := gone || fbs_gone_keys(host.model_name, usable[first:first + 999], null, host.solution);
+            for start in 1..cardinality(usable) by 1000 loop
+                gone := gone || fbs_gone_keys(host.model_name, usable[start:start + 999], null, host.solution);
             end loop;
         exception
             when sqlstate 'FB025' then
@@ -644,14 +644,14 @@ begin
     for host in select h.model_name from fbs_hosts as h group by h.model_name having count(*) > 1 order by 1 loop
         said := null;
         for looked in
-            select p.table_id, string_agg(format('(%s)', p.touched), ' or ') as touched
+            select s.table_id, p.named, string_agg(format('(%s)', p.touched), ' or ') as touched
             from fbs_rule_parts() as p
             inner join fbs_rule_states as s on p.rule_name = s.rule_name and s.problem is null
-            group by p.table_id
-            order by p.table_id::text
+            group by s.table_id, p.named
+            order by p.named
         loop
             -- Of no solution, and alone with the model: those that name none.
-            execute format('select count(*) from %s as t where %s', looked.table_id, looked.touched)
+            execute format('select count(*) from %s as t where %s', looked.named, looked.touched)
             into nameless using host.model_name, null::text[], '', true;
             said := concat_ws(', ', said, nullif(nameless, 0) || ' of ' || looked.table_id);
         end loop;

@@ -94,7 +94,7 @@ def cleanup_status(database: Database = None, *, schema: str | None = None) -> C
     Raises:
         TargetError: FBS is not installed in the schema.
 
-    Reads ``fbs_cleanup_queue`` and ``fbs_hosts``; calls ``fbs_cleanup_mode``.
+    Reads ``fbs_cleanup_queue``, ``fbs_hosts`` and ``fbs_cleanup_terms``.
     """
     with open_session(database, schema, application="fbs-db cleanup status") as session:
         waiting = session.select(
@@ -108,7 +108,7 @@ def cleanup_status(database: Database = None, *, schema: str | None = None) -> C
             order by min(id)
             """
         )
-        mode = session.call("fbs_cleanup_mode")[0][0]
+        ((mode,),) = session.select("select mode from {fbs}fbs_cleanup_terms")
         return CleanupStatus(mode, tuple(hosts_of(session)), tuple(Waiting(*row) for row in waiting))
 
 

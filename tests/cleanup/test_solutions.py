@@ -28,7 +28,7 @@ def two(installed: psycopg.Connection) -> psycopg.Connection:
         installed.execute(f"insert into {solution}_tenants (number) select generate_series(1, 5)".encode())
         fbs_db.attach_host(f"{solution}_tenants", "tenant", url_of(installed), solution=solution)
         installed.execute(FIELD, (solution, solution, 1, 5))
-    installed.execute(FIELD, ("none", None, 1, 5))
+    installed.execute(FIELD, ("none", "", 1, 5))
     return installed
 
 
@@ -45,7 +45,7 @@ def command(connection: psycopg.Connection, *words: str, code: int = 0) -> str:
 
 
 def rows_found(connection: psycopg.Connection) -> list[tuple[str, str, str | None, str]]:
-    findings = fbs_db.check(url_of(connection), only=["rows"], data=True).findings
+    findings = fbs_db.check(connection, only=["rows"], data=True).findings
     return [(one.object, one.problem, one.found, one.mend) for one in findings]
 
 
@@ -134,7 +134,7 @@ def test_what_a_changed_key_of_a_fixed_host_left_behind(installed: psycopg.Conne
     installed.autocommit = True
     installed.execute("create table people (id bigint primary key); insert into people select generate_series(1, 3)")
     fbs_db.attach_host("people", "tenant", url_of(installed), follow_keys=False)
-    installed.execute(FIELD, ("a", None, 1, 3))
+    installed.execute(FIELD, ("a", "", 1, 3))
     installed.execute("update people set id = 1002 where id = 2")
     assert rows_found(installed) == [
         (

@@ -49,9 +49,8 @@ UNFIT = {
 
 
 def findings(connection: psycopg.Connection, kind: str) -> list[tuple[str, str, str | None, str]]:
-    report = fbs_db.check(connection, only=[kind])
-    assert {one.severity for one in report.findings} <= {"error"}
-    return [(one.object, one.problem, one.found, one.mend) for one in report.findings]
+    findings = fbs_db.check(connection, only=[kind]).findings
+    return [(one.object, one.problem, one.found, one.mend) for one in findings if one.severity == "error"]
 
 
 @pytest.mark.parametrize("unfit", UNFIT)
@@ -71,7 +70,7 @@ def test_a_partition_that_came_later_is_not_covered(installed: psycopg.Connectio
     installed.execute("create table rooms_high partition of rooms for values from (10) to (20)")
     found = findings(installed, "host")
     assert [(name, problem, mend) for name, problem, _, mend in found] == [("a.room", "trigger missing", ROOMS)]
-    assert "on rooms_high fbs_cleanup_delete is missing" in str(found[0][2])
+    assert str(found[0][2]).startswith("on rooms_high fbs_cleanup_delete")
     installed.execute("select fbs_attach_host('rooms', 'a.room')")
     assert findings(installed, "host") == []
 
@@ -94,10 +93,10 @@ def test_the_function_of_the_rules_is_out_of_date(installed: psycopg.Connection)
     installed.execute("alter table fbs_cleanup_rules disable trigger user")
     installed.execute("update fbs_cleanup_rules set only_if = null where rule_name = 'approval_requests'")
     installed.execute("alter table fbs_cleanup_rules enable trigger user")
-    [found] = [one for one in fbs_db.check(installed, only=["rule"]).findings if one.severity == "error"]
-    assert (found.object, found.problem) == ("fbs_apply_rules", "out of date")
-    installed.execute(found.mend.encode())
-    assert [one for one in fbs_db.check(installed, only=["rule"]).findings if one.severity == "error"] == []
+    [(name, problem, _, mend)] = findings(installed, "rule")
+    assert (name, problem) == ("fbs_apply_rules", "out of date")
+    installed.execute(mend.encode())
+    assert findings(installed, "rule") == []
 
 
 def test_the_function_of_the_rules_is_repaired_from_them(installed: psycopg.Connection) -> None:
