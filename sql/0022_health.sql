@@ -2,7 +2,7 @@
 -- there at all is known to the package: fbs-db check.
 --
 -- component: base
--- depends: 0019_cleanup_across
+-- depends: 0020_cleanup_across
 
 create function fbs_states()
 returns table (schema_name text, kind text, object text, state text, table_id oid, name text)
