@@ -1199,13 +1199,13 @@ begin
             -- Of no solution, and alone with the model: those that name none.
             execute format('select count(*) from %s as t where %s', looked.named, looked.touched)
             into nameless using host.model_name, null::text[], '', true;
-            said := concat_ws(', ', said, nullif(nameless, 0) || ' of ' || looked.table_id);
+            said := nullif(concat_ws(', ', said, nullif(nameless, 0) || ' of ' || looked.table_id), '');
         end loop;
         return query
         select
             'warning', 'rows', host.model_name, 'no solution named', said,
             'each row names its solution, as several host tables have this model', ''
-        where said <> '';
+        where said is not null;
     end loop;
 end;
 $$;
