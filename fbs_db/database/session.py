@@ -28,6 +28,9 @@ _LEVELS = {"WARNING": logging.WARNING, "NOTICE": logging.INFO, "INFO": logging.I
 #: Added to an error after a rollback.
 NOTHING_CHANGED = "Nothing was changed."
 
+#: How long a transaction that only reads waits for a lock.
+READER_TIMEOUT = "3s"
+
 Database = str | DatabaseConfig | Connection | None
 
 
@@ -258,7 +261,7 @@ def isolated(session: Session, level: str, *, read_only: bool = False) -> Iterat
 
     Parameters:
         level: such as ``read committed``, where each statement sees the newest state.
-        read_only: whether it reads only, and waits for a lock for 3 s at most.
+        read_only: whether it reads only, and waits for a lock no longer than `READER_TIMEOUT`.
     """
     alone = session.connection.info.transaction_status is pq.TransactionStatus.IDLE
     with session.connection.transaction():
@@ -266,7 +269,7 @@ def isolated(session: Session, level: str, *, read_only: bool = False) -> Iterat
             session.connection.execute(f"set transaction isolation level {level}".encode())
         if alone and read_only:
             session.connection.execute("set transaction read only")
-            session.connection.execute("set local lock_timeout = '3s'")
+            session.connection.execute("select set_config('lock_timeout', %s, true)", [READER_TIMEOUT])
         yield
 
 
