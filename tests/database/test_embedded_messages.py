@@ -6,7 +6,6 @@ import pwd
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,14 +25,11 @@ def refused(*arguments: str) -> str:
 
 
 @pytest.fixture
-def here(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def here(reachable: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A directory that every user may enter; its server is stopped at the end."""
-    directory = Path(tempfile.mkdtemp(prefix="fbs-db-"))
-    directory.chmod(0o755)
-    monkeypatch.chdir(directory)
-    yield directory
+    monkeypatch.chdir(reachable)
+    yield reachable
     server.stop()
-    shutil.rmtree(directory)
 
 
 @pytest.mark.slow

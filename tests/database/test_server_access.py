@@ -6,7 +6,6 @@ import os
 import pwd
 import shutil
 import stat
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -27,20 +26,17 @@ EITHER = pytest.mark.parametrize("here", ["short", ODD], ids=["a short path", "t
 
 
 @pytest.fixture
-def here(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def here(request: pytest.FixtureRequest, reachable: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A directory that every user may enter; its server is stopped at the end."""
-    top = Path(tempfile.mkdtemp(prefix="fbs-db-"))
-    directory = top / getattr(request, "param", ODD)
+    directory = reachable / getattr(request, "param", ODD)
     directory.mkdir()
-    for path in (top, directory):
-        path.chmod(0o755)
+    directory.chmod(0o755)
     monkeypatch.chdir(directory)
     yield directory
     os.chdir(directory)
     os.environ["SUDO_UID"] = f"{directory.stat().st_uid}"
     server.stop()
     del os.environ["SUDO_UID"]
-    shutil.rmtree(top)
 
 
 def socket_of(url: str) -> Path:
