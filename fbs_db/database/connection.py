@@ -269,8 +269,13 @@ def raise_if_lost(connection: Connection[Any] | AsyncConnection[Any], error: Bas
 
 def said_by(error: psycopg.Error) -> str:
     """The server's message and detail, in one line."""
-    parts = (error.diag.message_primary or str(error), error.diag.message_detail or "")
-    return " ".join(" ".join(parts).split())
+    return " ".join(f"{error.diag.message_primary or error} {detail_of(error)}".split())
+
+
+def detail_of(error: psycopg.Error) -> str:
+    """The server's detail; an empty string where it is a whole row, which may hold a password."""
+    whole_row = error.sqlstate in ("23502", "23514")  # a NULL, or a check, refused it
+    return "" if whole_row else error.diag.message_detail or ""
 
 
 def from_server(error: psycopg.Error, message: str = "", statement: str = "") -> FbsDbError | None:

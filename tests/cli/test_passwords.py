@@ -115,6 +115,19 @@ def test_another_session_that_sets_a_password_is_told_without_it(
     assert SECRET not in result.output
 
 
+@pytest.mark.parametrize("spoilt", ["name = null", "uuid = null, name = repeat('x', 100)"])
+def test_a_row_that_is_refused_is_not_printed(installed: psycopg.Connection, sql_copy: Path, spoilt: str) -> None:
+    installed.execute(
+        "insert into fbs_odoo_databases (name, host, username, password) values ('a', 'h', 'me', %s)", (SECRET,)
+    )
+    installed.commit()
+    (sql_copy / "0099_bad.sql").write_text(f"-- component: discovery\nupdate fbs_odoo_databases set {spoilt};\n")
+    with pytest.raises(FbsDbError) as refused:
+        fbs_db.migrate(url_of(installed), directory=sql_copy)
+    assert "0099_bad.sql, line 2: " in str(refused.value)
+    assert SECRET not in str(refused.value)
+
+
 def test_ps_shows_no_password_of_psql(installed: psycopg.Connection) -> None:
     url = with_password(url_of(installed), SECRET)
     words = ["psql", "-c", "\\! tr '\\0' ' ' < /proc/$PPID/cmdline; echo; echo \"has $PGPASSWORD\""]
