@@ -103,23 +103,28 @@ def test_a_failure_prints_no_password(
 ) -> None:
     pytester.makepyfile(
         """
+        import pytest
         import fbs_db
+
+        @pytest.fixture
+        def nowhere(fbs_database):
+            return type(fbs_database)(fbs_database.replace("/fbs_test_", "/nowhere_"))
 
         def test_mine(fbs_database):
             copy = [fbs_database]
             assert copy == ["x"]
 
-        def test_no_connection(fbs_database):
-            fbs_db.status(fbs_database.replace("/fbs_test_", "/nowhere_"))
+        def test_no_connection(nowhere):
+            fbs_db.status(nowhere)
 
-        def test_no_async_connection(fbs_database):
+        def test_no_async_connection(nowhere):
             import asyncio
 
             async def read(where):
                 async with fbs_db.connect_async(where):
                     pass
 
-            asyncio.run(read(fbs_database.replace("/fbs_test_", "/nowhere_")))
+            asyncio.run(read(nowhere))
         """
     )
     secret = "s3cr3t-of-mine"
