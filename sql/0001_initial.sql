@@ -407,7 +407,7 @@ begin
             and f.provolatile = 'v'
             and f.prorettype <> 'trigger'::regtype
             -- The host's own functions may have such a name, too.
-            and array_to_string(f.proconfig, ' ') ~ 'search_path=.*pg_temp'
+            and array_to_string(f.proconfig, ' ') ~ 'search_path='
             and g.grantee <> f.proowner
             and pg_has_role(f.proowner, 'usage')
         group by f.oid

@@ -4138,7 +4138,7 @@ begin
             and f.provolatile = 'v'
             and f.prorettype <> 'trigger'::regtype
             -- The host's own functions may have such a name, too.
-            and array_to_string(f.proconfig, ' ') ~ 'search_path=.*pg_temp'
+            and array_to_string(f.proconfig, ' ') ~ 'search_path='
             and g.grantee <> f.proowner
             and pg_has_role(f.proowner, 'usage')
         group by f.oid
@@ -4190,7 +4190,7 @@ CREATE FUNCTION fbs_rights() RETURNS TABLE(severity text, kind text, object text
         select
             f.oid, f.proname, f.proowner, f.proacl, f.prosecdef, f.prorettype = 'trigger'::regtype as of_triggers,
             -- The host's own functions may have such a name, too.
-            f.proname ~ '^fbs_' and (f.prosecdef or array_to_string(f.proconfig, ' ') ~ 'search_path=.*pg_temp') as is_ours,
+            f.proname ~ '^fbs_' and (f.prosecdef or array_to_string(f.proconfig, ' ') ~ 'search_path=') as is_ours,
             f.prosecdef or f.provolatile = 'v' as acts,
             f.proname || '(' || oidvectortypes(f.proargtypes) || ')' as called,
             format('%s.%I(%s)', h.name, f.proname, oidvectortypes(f.proargtypes)) as named

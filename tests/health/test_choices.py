@@ -49,8 +49,8 @@ CHOICES = {
     "owner": "create role fbs_of_host; alter table fbs_kpis owner to fbs_of_host;"
     " alter view fbs_bi_kpis owner to fbs_of_host",
     "grants": "create role fbs_of_host; grant select on all tables in schema public to fbs_of_host;"
-    " grant insert, update, delete, truncate, references on fbs_kpis to fbs_of_host; grant select on fbs_kpis to public;"
-    " grant execute on function fbs_setting(text), fbs_touch() to fbs_of_host;"
+    " grant insert, update, delete, truncate, references on fbs_kpis to fbs_of_host;"
+    " grant select on fbs_kpis to public; grant execute on function fbs_setting(text), fbs_touch() to fbs_of_host;"
     " grant usage on all sequences in schema public to fbs_of_host",
     "revokes": "revoke all on all tables in schema public from public; revoke all on schema public from public;"
     " revoke execute on all functions in schema public from public;"
