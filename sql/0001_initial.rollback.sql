@@ -2,6 +2,9 @@
 -- to be rolled back first.
 
 drop function fbs_revoke_execute();
+drop function fbs_only_owner();
+drop function fbs_trusts(oid);
+drop function fbs_owner();
 drop function fbs_refuse_moved();
 drop function fbs_time_between(timestamptz, timestamptz);
 drop function fbs_days_between(date, date);

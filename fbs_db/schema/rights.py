@@ -28,6 +28,20 @@ def read_rights(session: Session) -> list[tuple[Any, ...]]:
         return session.select(body.replace("current_schema()", schema))
 
 
+# Whoever may create can make such a function, and be taken for FBS's owner.
+_UNPROVEN = """
+select r.rolname::text
+from pg_proc as f
+inner join pg_namespace as n on f.pronamespace = n.oid
+inner join pg_roles as r on f.proowner = r.oid and not r.rolsuper
+inner join pg_database as d on d.datname = current_database()
+inner join pg_roles as me on me.rolname = current_user and me.rolsuper
+where
+    n.nspname = %s and f.proname = 'fbs_owner' and f.pronargs = 0
+    and not pg_has_role(r.oid, n.nspowner, 'member') and not pg_has_role(r.oid, d.datdba, 'member')
+"""
+
+
 def refuse_rights_of_others(session: Session) -> None:
     """Refuse a schema in which others may create functions, or did.
 
@@ -35,8 +49,16 @@ def refuse_rights_of_others(session: Session) -> None:
     order of the search path. Whoever makes one there becomes FBS's owner.
 
     Raises:
-        TargetError: there are such roles, functions or operators. The hint has the statements that mend it.
+        TargetError: there are such roles, functions or operators, and the hint has the statements that mend
+            it; or the session's role is a superuser, and FBS's owner is none and owns nothing else here.
     """
+    with snapshot.searching(session, "pg_catalog"):
+        for (owner,) in session.select(_UNPROVEN, session.schema):
+            raise TargetError(
+                f"FBS in schema {session.schema} belongs to {owner}, and you are a superuser, whose rights"
+                " its functions would have.",
+                hint=f"Do this as {owner}, such as with PGUSER or PGOPTIONS='-c role={owner}'.",
+            )
     found = [row for row in read_rights(session) if row[3] in MAY_RUN_CODE]
     if not found:
         return

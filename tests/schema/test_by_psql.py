@@ -50,8 +50,7 @@ def psql(connection: psycopg.Connection, *options: str | Path) -> subprocess.Com
 
 def run_by_psql(connection: psycopg.Connection) -> None:
     for file in files.load():
-        path = ["-c", "set search_path = public, pg_temp"] if file.id == "0014_host_link" else []  # it is rewritten
-        done = psql(connection, *path, "-f", file.path)
+        done = psql(connection, "-f", file.path)
         assert (done.returncode, done.stderr) == (0, ""), file.id
 
 
