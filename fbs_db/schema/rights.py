@@ -57,7 +57,7 @@ def refuse_rights_of_others(session: Session) -> None:
             raise TargetError(
                 f"FBS in schema {session.schema} belongs to {owner}, and you are a superuser, whose rights"
                 " its functions would have.",
-                hint=f"Do this as {owner}, such as with PGUSER or PGOPTIONS='-c role={owner}'.",
+                hint=f"Type the same as {owner}: set PGUSER, or PGOPTIONS='-c role={owner}'.",
             )
     found = [row for row in read_rights(session) if row[3] in MAY_RUN_CODE]
     if not found:

@@ -151,6 +151,26 @@ def test_nothing_that_others_made_there_is_called(roles: psycopg.Connection, cal
     assert fbs_db.migrate(url_of(roles)).steps
 
 
+def test_a_superuser_is_not_lent_to_an_owner_whom_nobody_named(roles: psycopg.Connection) -> None:
+    """Whoever may create could make himself FBS's owner, and wait."""
+    run(roles, f"grant create on schema public to {OTHER}")
+    with psycopg.connect(as_role(roles, OTHER)) as other:
+        other.execute(PLANTED.encode())
+        other.execute("create function fbs_owner() returns oid language sql return 1")
+    with pytest.raises(TargetError, match=f"belongs to {OTHER}, and you are a superuser") as caught:
+        fbs_db.migrate(url_of(roles))
+    assert f"PGOPTIONS='-c role={OTHER}'" in caught.value.hint
+    with pytest.raises(TargetError):
+        fbs_db.migrate(as_role(roles, OWNER))
+    assert roles.execute("select * from ran").fetchall() == []
+    run(roles, "drop operator ~ (name, name); drop function fbs_owner(), cardinality(text[]), same(name, name)")
+    run(roles, f"grant create on schema public to {OWNER}; revoke create on schema public from {OTHER}")
+    fbs_db.migrate(as_role(roles, OWNER))
+    with pytest.raises(TargetError, match=f"belongs to {OWNER}, and you are a superuser"):
+        fbs_db.repair(url_of(roles))
+    assert fbs_db.repair(f"{url_of(roles)}&options=-c%20role%3D{OWNER}").mends == ()
+
+
 def test_it_is_found_later(roles: psycopg.Connection) -> None:
     fbs_db.migrate(url_of(roles))
     run(roles, f"grant create on schema public to {OTHER}")
