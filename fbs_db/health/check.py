@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import psycopg
-from psycopg import pq
 
 from fbs_db import files
 from fbs_db.cleanup.hosts import may_hold_orphans
 from fbs_db.database import project
 from fbs_db.database.connection import raise_if_lost, shown
-from fbs_db.database.session import Database, Session, open_session
+from fbs_db.database.session import Database, Session, isolated, open_session
 from fbs_db.errors import TargetError, UsageError
 from fbs_db.health import attached, comparing
 from fbs_db.health.states import present
@@ -27,7 +25,6 @@ from fbs_db.schema.snapshot import Key, Object
 from fbs_db.wording import command, completed
 
 Severity = Literal["error", "warning", "note"]
-_ORDER = ("error", "warning", "note")
 
 #: The kinds of findings, to choose from with ``only``.
 KINDS = (
@@ -57,6 +54,7 @@ _READS = (
     "fbs_cleanup_queue",
     "fbs_cleanup_targets",
     "fbs_cleanup_rules",
+    "fbs_rule_states",
     "fbs_settings",
     "fbs_file_deletions",
     "fbs_later_names",
@@ -123,8 +121,8 @@ def check(
 ) -> CheckReport:
     """Compare the schema with the objects that the applied migrations create, and report what waits.
 
-    Reads only, in one snapshot, so it works on a standby. A role that may read the catalogs
-    alone can run it; whatever it may not read becomes a note.
+    Reads only, in one snapshot but for rows about host tables, so it works on a standby. A role that
+    may read the catalogs alone can run it; whatever it may not read becomes a note.
 
     Parameters:
         database, schema: as for `fbs_db.migrate`; no server is created.
@@ -138,8 +136,7 @@ def check(
         LockTimeout: another session, such as a migration, holds a lock on a table for longer than 3 s.
 
     In a schema where others may create functions, it reports that alone: more could run their code.
-
-    Reads the catalogs, ``fbs_migrations``, ``fbs_health`` and ``fbs_check_rows``.
+    Reads the catalogs, ``fbs_migrations``, ``fbs_health``, ``fbs_check_rows`` and ``fbs_check_hosts``.
     """
     if unknown := sorted(set(only) - set(KINDS)):
         what = "kind" if len(unknown) == 1 else "kinds"
@@ -157,9 +154,10 @@ def check_at(
     progress: Callable[[Progress], None] = silent,
 ) -> CheckReport:
     """`check` on an open session; with ``identities`` it also compares each sequence with the highest key."""
-    with read_only(session):
+    applied: list[str] = []
+    objects: Mapping[Key, Object] = {}
+    with isolated(session, "repeatable read", read_only=True):
         findings = [Finding(*row) for row in read_rights(session)]
-        objects: Mapping[Key, Object] = {}
         # In such a schema any other question may run the code of others, with the rights of the one who asks.
         if not any(one.problem in MAY_RUN_CODE for one in findings):
             found = present(session)
@@ -172,22 +170,22 @@ def check_at(
                 if data:
                     findings += _data(session, found, progress)
                 if data or identities:
-                    findings += [
-                        one
-                        for one in _asked(session, "fbs_check_identities", found)
-                        if one.kind != "rows" or ("column", one.object) in objects
-                    ]
-        chosen = [one for one in findings if not only or one.kind in only]
-        chosen.sort(key=lambda one: (_ORDER.index(one.severity), KINDS.index(one.kind), one.object))
-        return CheckReport(shown(session.connection), session.schema, len(objects), tuple(chosen))
+                    asked = _asked(session, "fbs_check_identities", found)
+                    findings += [one for one in asked if one.kind != "rows" or ("column", one.object) in objects]
+    if data and applied:
+        findings += _host_rows(session, found, progress)
+    chosen = [one for one in findings if not only or one.kind in only]
+    chosen.sort(key=lambda one: (("error", "warning", "note").index(one.severity), KINDS.index(one.kind), one.object))
+    return CheckReport(shown(session.connection), session.schema, len(objects), tuple(chosen))
 
 
 def _compared(session: Session, objects: Mapping[Key, Object], found: dict[Key, Object]) -> Iterator[Finding]:
     """The differences of the objects, and what ``fbs_health`` and the project's configuration say."""
-    yield from compare(objects, found | snapshot.live_rows(session, objects))
-    users = [*_users(session, found)]
-    known = {(one.kind, one.problem) for one in users}
-    yield from users
+    findings = [*compare(objects, found | snapshot.live_rows(session, objects)), *_users(session, found)]
+    known = {(one.kind, one.problem) for one in findings if one.kind == "users"}
+    if any((one.kind, one.problem) == ("table", "missing") for one in findings):
+        known.add(("rule", "out of date"))  # it is written for that table
+    yield from findings
     asked = _asked(session, "fbs_health", found)
     yield from (one for one in asked if one.kind not in _MADE_HERE and (one.kind, one.problem) not in known)
     yield from _targets(session, found)
@@ -439,12 +437,14 @@ def _data(session: Session, found: Mapping[Key, Object], progress: Callable[[Pro
         yield from _asked(session, "fbs_check_rows", found, name)
 
 
-@contextmanager
-def read_only(session: Session) -> Iterator[None]:
-    """A read-only transaction with one snapshot; in a caller's transaction, a savepoint of it."""
-    alone = session.connection.info.transaction_status is pq.TransactionStatus.IDLE
-    with session.connection.transaction():
-        if alone:
-            session.connection.execute("set transaction isolation level repeatable read, read only")
-            session.connection.execute("set local lock_timeout = '3s'")
-        yield
+def _host_rows(
+    session: Session, found: Mapping[Key, Object], progress: Callable[[Progress], None]
+) -> Iterator[Finding]:
+    """What `fbs_check_hosts` finds. It looks at each host table in its newest state before it reads it."""
+    progress(Progress("wait", text="rows about the host tables"))
+    with isolated(session, "read committed", read_only=True):
+        ((level,),) = session.select("show transaction_isolation")
+        if level == "read committed":
+            yield from _asked(session, "fbs_check_hosts", found)
+        else:
+            yield Finding("note", "rows", "fbs_check_hosts", "not looked at", f"the transaction is {level}")
