@@ -45,7 +45,7 @@ def _sweep(connection: psycopg.Connection, gone: int) -> float:
             raise RuntimeError(f"not swept as it should be: {rows}")
 
     try:
-        return timed(run)
+        return timed(run, connection)
     except psycopg.errors.QueryCanceled:
         return MOST
     finally:
@@ -63,7 +63,7 @@ def record(bench: Bench) -> None:
         connection.execute("vacuum analyze")
         for key in range(990, 1_000):
             connection.execute("delete from bench_host where id = %s", [key])
-        deleted = timed(lambda: connection.execute("delete from bench_host where id = 1"))
+        deleted = timed(lambda: connection.execute("delete from bench_host where id = 1"), connection)
         waiting = connection.execute("select count(*) from fbs_cleanup_queue").fetchone()
         longest, total, calls = _work(connection)
         left = connection.execute(
@@ -81,7 +81,7 @@ def _work(connection: psycopg.Connection) -> tuple[float, float, int]:
     taken: list[float] = []
     errors: list[tuple[str | None]] = []
     while connection.execute("select exists (select from fbs_cleanup_queue)").fetchone() == (True,):
-        taken.append(timed(lambda: errors.extend(connection.execute("select error from fbs_work_queue()"))))
+        taken.append(timed(lambda: errors.extend(connection.execute("select error from fbs_work_queue()")), connection))
         if any(error for (error,) in errors):
             raise RuntimeError(f"not done: {errors}")
     return max(taken, default=0), sum(taken), len(taken)

@@ -42,6 +42,8 @@ MODEL = "bench.host"
 #: What the rules look at, and what they touch.
 FBS_TABLES = "fbs_custom_fields, fbs_approval_requests, fbs_workflow_instances, fbs_dms_document, fbs_cleanup_queue"
 
+_by_processor = False
+
 Way = Callable[[int], float]
 """Does something for the keys of a turn. Returns the seconds it took."""
 
@@ -59,6 +61,11 @@ class Options:
         """A number of rows, or of rounds."""
         return quick if self.quick else full
 
+    def files(self) -> list[Path]:
+        """Other SQL files, in their order. As psql does, for this package may be too new for them."""
+        found = sorted(self.directory.glob("[0-9]*.sql")) if self.directory else []
+        return [file for file in found if not file.name.endswith(".rollback.sql")]
+
 
 @dataclass(frozen=True)
 class Bench:
@@ -73,8 +80,11 @@ class Bench:
             connection.execute(f"drop database if exists {name} with (force)")
             connection.execute(f"create database {name}")
         url = self.server.url(name)
-        fbs_db.migrate(url, directory=self.options.directory)
+        if self.options.directory is None:
+            fbs_db.migrate(url)
         with psycopg.connect(url, autocommit=True) as connection:
+            for file in self.options.files():
+                connection.execute(file.read_bytes())
             connection.execute(
                 "create table bench_user (id bigint primary key);"
                 "insert into bench_user select generate_series(1, 10000);"
@@ -134,10 +144,22 @@ def in_turns(
     return Found(found)
 
 
-def timed(run: Callable[[], object]) -> float:
-    started = time.perf_counter()
+def timed(run: Callable[[], object], connection: psycopg.Connection) -> float:
+    """The seconds that something takes which runs statements on a connection."""
+    clock = _processor_time if _by_processor else _time
+    started = clock(connection)
     run()
-    return time.perf_counter() - started
+    return clock(connection) - started
+
+
+def _time(_: psycopg.Connection) -> float:
+    return time.perf_counter()
+
+
+def _processor_time(connection: psycopg.Connection) -> float:
+    """That of this thread and of the connection's server process."""
+    server = Path(f"/proc/{connection.info.backend_pid}/schedstat").read_text().split()[0]
+    return time.thread_time() + int(server) / 1e9
 
 
 def undone(connection: psycopg.Connection, query: str, keys: Callable[[int], Any]) -> Way:
@@ -145,7 +167,7 @@ def undone(connection: psycopg.Connection, query: str, keys: Callable[[int], Any
 
     def run(turn: int) -> float:
         connection.execute("begin")
-        taken = timed(lambda: connection.execute(query.encode(), [keys(turn)]))
+        taken = timed(lambda: connection.execute(query.encode(), [keys(turn)]), connection)
         connection.execute("rollback")
         return taken
 
@@ -154,7 +176,7 @@ def undone(connection: psycopg.Connection, query: str, keys: Callable[[int], Any
 
 def committed(connection: psycopg.Connection, query: str, keys: Callable[[int], Any]) -> Way:
     """A statement that commits."""
-    return lambda turn: timed(lambda: connection.execute(query.encode(), [keys(turn)]))
+    return lambda turn: timed(lambda: connection.execute(query.encode(), [keys(turn)]), connection)
 
 
 def sample_keys(first: int, last: int, size: int) -> Callable[[int], list[int]]:
@@ -276,10 +298,17 @@ def run(description: str | None, parts: Mapping[str, Part]) -> None:
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", action="append", choices=parts, help="measure this part only (can be repeated)")
     parser.add_argument("--quick", action="store_true", help="fewer rows and rounds; the figures are rough")
-    parser.add_argument("--sql", type=Path, help="other SQL files than those of the package, to compare")
+    parser.add_argument(
+        "--processor",
+        action="store_true",
+        help="on a busy machine: time on the processor, of client and server, instead of the clock's (Linux)",
+    )
+    parser.add_argument("--sql", type=Path, help="directory of other SQL files, to compare")
     parser.add_argument("--postgres", type=int, default=18, help="version of PostgreSQL (default: 18)")
     parser.add_argument("--base", default="/var/tmp", help="directory on disk, for the server's data")
     arguments = parser.parse_args()
+    global _by_processor  # noqa: PLW0603
+    _by_processor = arguments.processor
     options = Options(arguments.base, arguments.postgres, arguments.sql, arguments.quick)
     binaries = find_binaries(options.major)
     if binaries is None:
