@@ -50,7 +50,10 @@ def inner_statements(
 
 def run_by_indexes(watching: psycopg.Connection, host: psycopg.Connection) -> list[InnerStatement]:
     """What any update of documents and approval requests runs, as their indexes hold words."""
-    tables = {"fbs_dms_document": "state = 'draft'", "fbs_approval_requests": "status = 'approved'"}
+    tables = {
+        "fbs_dms_document": "state = case state when 'draft' then 'review' else 'draft' end",
+        "fbs_approval_requests": "status = case status when 'approved' then 'rejected' else 'approved' end",
+    }
     return [
         statement
         for table, values in tables.items()
