@@ -144,7 +144,7 @@ comment on column fbs_solution_map.identifier is
 comment on column fbs_solution_map.solution is
 'The solution it belongs to.';
 
-create trigger fbs_solution_map_only_owner
+create trigger fbs_only_owner
 before insert or update or delete or truncate on fbs_solution_map
 for each statement
 execute function fbs_only_owner();

@@ -52,7 +52,7 @@ $$;
 comment on function fbs_is_alone(text, text) is
 'Whether no other host has this model name: rows that name no solution are then this one''s.';
 
-create trigger fbs_hosts_only_owner
+create trigger fbs_only_owner
 before insert or update or delete or truncate on fbs_hosts
 for each statement
 execute function fbs_only_owner();

@@ -52,7 +52,7 @@ comment on column fbs_cleanup_rules.set_columns is
 comment on column fbs_cleanup_rules.description is
 'What the rule is for.';
 
-create trigger fbs_cleanup_rules_only_owner
+create trigger fbs_only_owner
 before insert or update or delete or truncate on fbs_cleanup_rules
 for each statement
 execute function fbs_only_owner();
@@ -170,7 +170,7 @@ $$;
 comment on function fbs_rule_value(regclass, text, jsonb) is
 'Internal. A value of a rule as SQL, in the type of its column.';
 
-create function fbs_rule_values(table_id regclass, wanted jsonb)
+create function fbs_rule_values(table_id regclass, wanted jsonb, verdict text default '')
 returns text
 language sql
 stable
@@ -178,7 +178,8 @@ set search_path from current
 as $$
     select string_agg(
         format(
-            '(t.%I in (%s)%s)', w.name, v.listed, case when w.listed @> 'null' then format(' or t.%I is null', w.name) end
+            '(t.%I in (%s)%s)%s', w.name, v.listed,
+            case when w.listed @> 'null' then format(' or t.%I is null', w.name) end, verdict
         ),
         ' and ' order by w.name
     )
@@ -189,8 +190,8 @@ as $$
     ) as v (listed);
 $$;
 
-comment on function fbs_rule_values(regclass, jsonb) is
-'Internal. SQL that is true of rows (t) whose columns have one of the values given for each.';
+comment on function fbs_rule_values(regclass, jsonb, text) is
+'Internal. SQL that is true of rows (t) whose columns have one of the values given for each; with verdict '' is not true'', of those where none has.';
 
 create function fbs_rule_parts(only_rule text default null)
 returns table (rule_name text, named text, key_type text, key text, of_model text, touched text, change text)
@@ -211,7 +212,7 @@ as $$
             ' and ',
             m.of_model,
             fbs_rule_values(s.table_id, r.only_if),
-            '(' || fbs_rule_values(s.table_id, r.unless) || ') is not true',
+            fbs_rule_values(s.table_id, r.unless, ' is not true'),
             -- Rows that it has been applied to are done with.
             case when r.only_if is null and r.unless is null then '(' || c.differs || ')' end
         ),
@@ -363,8 +364,8 @@ begin
         rule.json_column is not null and kind <> 'jsonb'::regtype
         or rule.json_column is null and kind <> all ('{smallint,integer,bigint,uuid,text,character varying}'::regtype[])
     then
-        raise exception 'rule %: column % of % is of type %', only_rule,
-            coalesce(rule.json_column, rule.key_column), rule.table_name, kind
+        raise exception 'rule %: column % of % is %', only_rule, coalesce(rule.json_column, rule.key_column), rule.table_name,
+            case when rule.json_column is null then 'of type ' || kind else 'not of type jsonb' end
             using errcode = 'FB021', hint = 'Keys are integers, uuids or texts; records are named in jsonb.';
     elsif rule.action = 'set null' and rule.json_column is not null then
         raise exception 'rule %: set null is for a key in a column', only_rule using errcode = 'FB021';

@@ -30,7 +30,7 @@ comment on function fbs_users_cancel(text, text) is
 'Internal. Whether an error that was caught is a user''s cancel, which has to go on, and not a statement timeout.';
 
 
-create function fbs_on_delete(model text, solution text, keys text[], key_is_gone boolean, at_once boolean default true)
+create function fbs_on_delete(model text, solution text, keys text[], key_is_gone boolean)
 returns void
 language plpgsql
 set search_path from current
@@ -49,11 +49,11 @@ begin
         perform fbs_note_for_targets(model, solution, 'delete', keys);
     end if;
     state := set_config('lock_timeout', terms.patience, true);
-    if not at_once or cardinality(keys) > terms.most then
+    if cardinality(keys) > terms.most then
         perform fbs_queue_cleanup(model, solution, keys);
         return;
     elsif not key_is_gone then
-        keys := fbs_missing_keys(model, keys, solution);
+        keys := fbs_gone_keys(model, keys, null, solution);
     end if;
 
     begin
@@ -87,7 +87,7 @@ begin
 end;
 $$;
 
-comment on function fbs_on_delete(text, text, text[], boolean, boolean) is
+comment on function fbs_on_delete(text, text, text[], boolean) is
 'Internal. Cleans up after deleted host rows: at once, or through the queue where they or their FBS rows are too many. A rule that fails is queued alone.';
 
 create function fbs_on_truncate(model text, solution text)
@@ -145,6 +145,7 @@ begin
         perform fbs_note_for_targets(model, solution, 'rekey', old_keys, later_keys);
     end if;
     patience := set_config('lock_timeout', terms.patience, true);
+    -- A row that its new key takes to another partition is deleted in this one next: its rekey waits, and is seen.
     if not at_once or cardinality(old_keys) > terms.most or exists (select from fbs_waiting_keys(model, solution)) then
         -- In one, as keys may shift or swap; and none before those that wait already.
         insert into fbs_cleanup_queue (model_name, solution, operation, keys, new_keys)
@@ -262,10 +263,7 @@ begin
                 execute format('select array_agg(o.%I::text) from %s as o', host.key_column, rows) into keys using old;
             end if;
             if tg_op = 'DELETE' then
-                -- A row that a new key takes to another partition is deleted here: its new key waits in the queue.
-                perform fbs_on_delete(
-                    model, solution, keys, host.key_is_unique and not by_row, not (by_row and host.follows_keys)
-                );
+                perform fbs_on_delete(model, solution, keys, host.key_is_unique and not by_row);
             else
                 execute format('select array_agg(o.%I::text) from %s as o', host.key_column, replace(rows, 'old', 'new'))
                 into new_keys using new;

@@ -33,7 +33,7 @@ create index fbs_cleanup_queue_model_name_id_idx
 on fbs_cleanup_queue (model_name, id)
 where operation = 'rekey';
 
-create trigger fbs_cleanup_queue_only_owner
+create trigger fbs_only_owner
 before insert or update or delete or truncate on fbs_cleanup_queue
 for each statement
 execute function fbs_only_owner();

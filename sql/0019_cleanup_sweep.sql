@@ -161,7 +161,7 @@ comment on function fbs_orphan_keys(text, text) is
 'Keys of a model in rows that the rules would touch, and that no host row has. Errors FB024, FB025.';
 
 create function fbs_sweep_orphans(only_model text default null)
-returns table (model_name text, solution text, orphans bigint, touched bigint, error text)
+returns table (model_name text, orphans bigint, touched bigint, error text)
 language plpgsql
 set search_path from current
 as $$
@@ -177,7 +177,6 @@ begin
         order by h.model_name, h.solution
     loop
         model_name := host.model_name;
-        solution := host.solution;
         orphans := null;
         touched := null;
         error := null;
@@ -195,7 +194,7 @@ end;
 $$;
 
 comment on function fbs_sweep_orphans(text) is
-'Finds rows whose host row is gone, and applies the rules to them. Returns for each host the keys found missing and the rows touched, or the error.';
+'Finds rows whose host row is gone, and applies the rules to them. Returns for each host table the keys found missing and the rows touched, or the error.';
 
 create function fbs_clean_gone(model text, held text[], solution text default null)
 returns table (gone bigint, touched bigint)

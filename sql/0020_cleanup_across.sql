@@ -13,7 +13,7 @@ create table fbs_cleanup_targets (
     constraint fbs_cleanup_targets_pkey primary key (target)
 );
 
-create trigger fbs_cleanup_targets_only_owner
+create trigger fbs_only_owner
 before insert or update or delete or truncate on fbs_cleanup_targets
 for each statement
 execute function fbs_only_owner();
@@ -32,7 +32,7 @@ create table fbs_cleanup_received (
     constraint fbs_cleanup_received_pkey primary key (ticket)
 );
 
-create trigger fbs_cleanup_received_only_owner
+create trigger fbs_only_owner
 before insert or update or delete or truncate on fbs_cleanup_received
 for each statement
 execute function fbs_only_owner();

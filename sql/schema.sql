@@ -632,7 +632,7 @@ begin
             select count(*)
             from (
                 select from fbs_dms_document as t
-                where (t.metadata ->> 'model_name') = $1 and ($3 is null or fbs_row_is_of($3, $4, '{solution_db,company_id}', array[t.solution_db, t.company_id]::text[])) and ((t.state in ('archived'::character varying))) is not true and (t.metadata ->> 'record_id') = any($2)
+                where (t.metadata ->> 'model_name') = $1 and ($3 is null or fbs_row_is_of($3, $4, '{solution_db,company_id}', array[t.solution_db, t.company_id]::text[])) and (t.state in ('archived'::character varying)) is not true and (t.metadata ->> 'record_id') = any($2)
                 limit coalesce($5, 0) + 1
             ) as n
         ) as rule_3,
@@ -640,7 +640,7 @@ begin
             select count(*)
             from (
                 select from fbs_workflow_instances as t
-                where (t.workflow_data ->> 'model_name') = $1 and ($3 is null or fbs_row_is_of($3, $4, '{solution_name,business_id}', array[t.solution_name, t.business_id]::text[])) and ((t.status in ('completed'::character varying, 'cancelled'::character varying, 'failed'::character varying))) is not true and (t.workflow_data ->> 'record_id') = any($2)
+                where (t.workflow_data ->> 'model_name') = $1 and ($3 is null or fbs_row_is_of($3, $4, '{solution_name,business_id}', array[t.solution_name, t.business_id]::text[])) and (t.status in ('completed'::character varying, 'cancelled'::character varying, 'failed'::character varying)) is not true and (t.workflow_data ->> 'record_id') = any($2)
                 limit coalesce($5, 0) + 1
             ) as n
         ) as rule_4
@@ -665,13 +665,13 @@ begin
         rules := rules || 'custom_fields'::text;
     end if;
     if there.rule_3 > 0 then
-        update fbs_dms_document as t set state = 'archived'::character varying where (t.metadata ->> 'model_name') = $1 and ($3 is null or fbs_row_is_of($3, $4, '{solution_db,company_id}', array[t.solution_db, t.company_id]::text[])) and ((t.state in ('archived'::character varying))) is not true and (t.metadata ->> 'record_id') = any($2);
+        update fbs_dms_document as t set state = 'archived'::character varying where (t.metadata ->> 'model_name') = $1 and ($3 is null or fbs_row_is_of($3, $4, '{solution_db,company_id}', array[t.solution_db, t.company_id]::text[])) and (t.state in ('archived'::character varying)) is not true and (t.metadata ->> 'record_id') = any($2);
         get diagnostics touched = row_count;
         total := total + touched;
         rules := rules || 'documents'::text;
     end if;
     if there.rule_4 > 0 then
-        update fbs_workflow_instances as t set status = 'cancelled'::character varying, completed_at = now() where (t.workflow_data ->> 'model_name') = $1 and ($3 is null or fbs_row_is_of($3, $4, '{solution_name,business_id}', array[t.solution_name, t.business_id]::text[])) and ((t.status in ('completed'::character varying, 'cancelled'::character varying, 'failed'::character varying))) is not true and (t.workflow_data ->> 'record_id') = any($2);
+        update fbs_workflow_instances as t set status = 'cancelled'::character varying, completed_at = now() where (t.workflow_data ->> 'model_name') = $1 and ($3 is null or fbs_row_is_of($3, $4, '{solution_name,business_id}', array[t.solution_name, t.business_id]::text[])) and (t.status in ('completed'::character varying, 'cancelled'::character varying, 'failed'::character varying)) is not true and (t.workflow_data ->> 'record_id') = any($2);
         get diagnostics touched = row_count;
         total := total + touched;
         rules := rules || 'workflow_instances'::text;
@@ -1376,8 +1376,8 @@ begin
         rule.json_column is not null and kind <> 'jsonb'::regtype
         or rule.json_column is null and kind <> all ('{smallint,integer,bigint,uuid,text,character varying}'::regtype[])
     then
-        raise exception 'rule %: column % of % is of type %', only_rule,
-            coalesce(rule.json_column, rule.key_column), rule.table_name, kind
+        raise exception 'rule %: column % of % is %', only_rule, coalesce(rule.json_column, rule.key_column), rule.table_name,
+            case when rule.json_column is null then 'of type ' || kind else 'not of type jsonb' end
             using errcode = 'FB021', hint = 'Keys are integers, uuids or texts; records are named in jsonb.';
     elsif rule.action = 'set null' and rule.json_column is not null then
         raise exception 'rule %: set null is for a key in a column', only_rule using errcode = 'FB021';
@@ -1657,10 +1657,7 @@ begin
                 execute format('select array_agg(o.%I::text) from %s as o', host.key_column, rows) into keys using old;
             end if;
             if tg_op = 'DELETE' then
-                -- A row that a new key takes to another partition is deleted here: its new key waits in the queue.
-                perform fbs_on_delete(
-                    model, solution, keys, host.key_is_unique and not by_row, not (by_row and host.follows_keys)
-                );
+                perform fbs_on_delete(model, solution, keys, host.key_is_unique and not by_row);
             else
                 execute format('select array_agg(o.%I::text) from %s as o', host.key_column, replace(rows, 'old', 'new'))
                 into new_keys using new;
@@ -3608,7 +3605,7 @@ $$;
 
 COMMENT ON FUNCTION fbs_note_for_targets(model text, solution text, operation text, keys text[], new_keys text[]) IS 'Internal. Queues a clean-up for each other database, a thousand keys an entry.';
 
-CREATE FUNCTION fbs_on_delete(model text, solution text, keys text[], key_is_gone boolean, at_once boolean DEFAULT true) RETURNS void
+CREATE FUNCTION fbs_on_delete(model text, solution text, keys text[], key_is_gone boolean) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
     AS $$
@@ -3626,11 +3623,11 @@ begin
         perform fbs_note_for_targets(model, solution, 'delete', keys);
     end if;
     state := set_config('lock_timeout', terms.patience, true);
-    if not at_once or cardinality(keys) > terms.most then
+    if cardinality(keys) > terms.most then
         perform fbs_queue_cleanup(model, solution, keys);
         return;
     elsif not key_is_gone then
-        keys := fbs_missing_keys(model, keys, solution);
+        keys := fbs_gone_keys(model, keys, null, solution);
     end if;
 
     begin
@@ -3664,7 +3661,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_on_delete(model text, solution text, keys text[], key_is_gone boolean, at_once boolean) IS 'Internal. Cleans up after deleted host rows: at once, or through the queue where they or their FBS rows are too many. A rule that fails is queued alone.';
+COMMENT ON FUNCTION fbs_on_delete(model text, solution text, keys text[], key_is_gone boolean) IS 'Internal. Cleans up after deleted host rows: at once, or through the queue where they or their FBS rows are too many. A rule that fails is queued alone.';
 
 CREATE FUNCTION fbs_on_rekey(model text, solution text, keys text[], new_keys text[], at_once boolean) RETURNS void
     LANGUAGE plpgsql
@@ -3695,6 +3692,7 @@ begin
         perform fbs_note_for_targets(model, solution, 'rekey', old_keys, later_keys);
     end if;
     patience := set_config('lock_timeout', terms.patience, true);
+    -- A row that its new key takes to another partition is deleted in this one next: its rekey waits, and is seen.
     if not at_once or cardinality(old_keys) > terms.most or exists (select from fbs_waiting_keys(model, solution)) then
         -- In one, as keys may shift or swap; and none before those that wait already.
         insert into fbs_cleanup_queue (model_name, solution, operation, keys, new_keys)
@@ -4516,7 +4514,7 @@ CREATE FUNCTION fbs_rule_parts(only_rule text DEFAULT NULL::text) RETURNS TABLE(
             ' and ',
             m.of_model,
             fbs_rule_values(s.table_id, r.only_if),
-            '(' || fbs_rule_values(s.table_id, r.unless) || ') is not true',
+            fbs_rule_values(s.table_id, r.unless, ' is not true'),
             -- Rows that it has been applied to are done with.
             case when r.only_if is null and r.unless is null then '(' || c.differs || ')' end
         ),
@@ -4646,13 +4644,14 @@ $$;
 
 COMMENT ON FUNCTION fbs_rule_value(table_id regclass, column_name text, value jsonb) IS 'Internal. A value of a rule as SQL, in the type of its column.';
 
-CREATE FUNCTION fbs_rule_values(table_id regclass, wanted jsonb) RETURNS text
+CREATE FUNCTION fbs_rule_values(table_id regclass, wanted jsonb, verdict text DEFAULT ''::text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'public', 'pg_temp'
     AS $$
     select string_agg(
         format(
-            '(t.%I in (%s)%s)', w.name, v.listed, case when w.listed @> 'null' then format(' or t.%I is null', w.name) end
+            '(t.%I in (%s)%s)%s', w.name, v.listed,
+            case when w.listed @> 'null' then format(' or t.%I is null', w.name) end, verdict
         ),
         ' and ' order by w.name
     )
@@ -4663,7 +4662,7 @@ CREATE FUNCTION fbs_rule_values(table_id regclass, wanted jsonb) RETURNS text
     ) as v (listed);
 $$;
 
-COMMENT ON FUNCTION fbs_rule_values(table_id regclass, wanted jsonb) IS 'Internal. SQL that is true of rows (t) whose columns have one of the values given for each.';
+COMMENT ON FUNCTION fbs_rule_values(table_id regclass, wanted jsonb, verdict text) IS 'Internal. SQL that is true of rows (t) whose columns have one of the values given for each; with verdict '' is not true'', of those where none has.';
 
 CREATE FUNCTION fbs_rules_body() RETURNS text
     LANGUAGE plpgsql STABLE
@@ -5045,7 +5044,7 @@ document: the last valid day of a document (fbs_dms_document) that is not archiv
 license: the last day of the solution''s licence (fbs_license_manager_solution_license).
 days_left counts from on_date (by default today): 0 on the day itself, below 0, and is_overdue, after it. status is the record''s own (the frequency of checks and reports, the kind of a recurring transaction). amount is in the business''s own currency, null where no money is due. Times count for their day in the session''s time zone.';
 
-CREATE FUNCTION fbs_sweep_orphans(only_model text DEFAULT NULL::text) RETURNS TABLE(model_name text, solution text, orphans bigint, touched bigint, error text)
+CREATE FUNCTION fbs_sweep_orphans(only_model text DEFAULT NULL::text) RETURNS TABLE(model_name text, orphans bigint, touched bigint, error text)
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
     AS $$
@@ -5061,7 +5060,6 @@ begin
         order by h.model_name, h.solution
     loop
         model_name := host.model_name;
-        solution := host.solution;
         orphans := null;
         touched := null;
         error := null;
@@ -5078,7 +5076,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_sweep_orphans(only_model text) IS 'Finds rows whose host row is gone, and applies the rules to them. Returns for each host the keys found missing and the rows touched, or the error.';
+COMMENT ON FUNCTION fbs_sweep_orphans(only_model text) IS 'Finds rows whose host row is gone, and applies the rules to them. Returns for each host table the keys found missing and the rows touched, or the error.';
 
 CREATE FUNCTION fbs_time_between(since timestamp with time zone, until timestamp with time zone) RETURNS interval
     LANGUAGE sql IMMUTABLE
@@ -11355,17 +11353,9 @@ CREATE TRIGGER fbs_charts_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_cha
 
 CREATE TRIGGER fbs_charts_touch BEFORE UPDATE ON fbs_charts FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (old.created_by_id IS NOT NULL) AND (new.created_by_id IS NULL))))) EXECUTE FUNCTION fbs_touch('updated_at');
 
-CREATE TRIGGER fbs_cleanup_queue_only_owner BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON fbs_cleanup_queue FOR EACH STATEMENT EXECUTE FUNCTION fbs_only_owner();
-
-CREATE TRIGGER fbs_cleanup_received_only_owner BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON fbs_cleanup_received FOR EACH STATEMENT EXECUTE FUNCTION fbs_only_owner();
-
 CREATE TRIGGER fbs_cleanup_rules_check AFTER INSERT OR UPDATE ON fbs_cleanup_rules FOR EACH ROW EXECUTE FUNCTION fbs_rules_changed();
 
 CREATE TRIGGER fbs_cleanup_rules_compile AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON fbs_cleanup_rules FOR EACH STATEMENT EXECUTE FUNCTION fbs_rules_changed();
-
-CREATE TRIGGER fbs_cleanup_rules_only_owner BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON fbs_cleanup_rules FOR EACH STATEMENT EXECUTE FUNCTION fbs_only_owner();
-
-CREATE TRIGGER fbs_cleanup_targets_only_owner BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON fbs_cleanup_targets FOR EACH STATEMENT EXECUTE FUNCTION fbs_only_owner();
 
 CREATE TRIGGER fbs_compliance_rules_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_compliance_rules FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
@@ -11403,8 +11393,6 @@ CREATE TRIGGER fbs_dms_file_attachment_queue_files AFTER DELETE ON fbs_dms_file_
 
 CREATE TRIGGER fbs_dms_file_attachment_touch BEFORE UPDATE ON fbs_dms_file_attachment FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('updated_at');
 
-CREATE TRIGGER fbs_hosts_only_owner BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON fbs_hosts FOR EACH STATEMENT EXECUTE FUNCTION fbs_only_owner();
-
 CREATE TRIGGER fbs_kpis_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_kpis FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
 CREATE TRIGGER fbs_kpis_touch BEFORE UPDATE ON fbs_kpis FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (old.created_by_id IS NOT NULL) AND (new.created_by_id IS NULL))))) EXECUTE FUNCTION fbs_touch('updated_at');
@@ -11429,6 +11417,18 @@ CREATE TRIGGER fbs_odoo_databases_keep_updated_at BEFORE UPDATE OF updated_at ON
 
 CREATE TRIGGER fbs_odoo_databases_touch BEFORE UPDATE ON fbs_odoo_databases FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('updated_at');
 
+CREATE TRIGGER fbs_only_owner BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON fbs_cleanup_queue FOR EACH STATEMENT EXECUTE FUNCTION fbs_only_owner();
+
+CREATE TRIGGER fbs_only_owner BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON fbs_cleanup_received FOR EACH STATEMENT EXECUTE FUNCTION fbs_only_owner();
+
+CREATE TRIGGER fbs_only_owner BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON fbs_cleanup_rules FOR EACH STATEMENT EXECUTE FUNCTION fbs_only_owner();
+
+CREATE TRIGGER fbs_only_owner BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON fbs_cleanup_targets FOR EACH STATEMENT EXECUTE FUNCTION fbs_only_owner();
+
+CREATE TRIGGER fbs_only_owner BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON fbs_hosts FOR EACH STATEMENT EXECUTE FUNCTION fbs_only_owner();
+
+CREATE TRIGGER fbs_only_owner BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON fbs_solution_map FOR EACH STATEMENT EXECUTE FUNCTION fbs_only_owner();
+
 CREATE TRIGGER fbs_recurring_transactions_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_recurring_transactions FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
 CREATE TRIGGER fbs_recurring_transactions_touch BEFORE UPDATE ON fbs_recurring_transactions FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('updated_at');
@@ -11442,8 +11442,6 @@ CREATE TRIGGER fbs_reports_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_re
 CREATE TRIGGER fbs_reports_touch BEFORE UPDATE ON fbs_reports FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (old.created_by_id IS NOT NULL) AND (new.created_by_id IS NULL))))) EXECUTE FUNCTION fbs_touch('updated_at');
 
 CREATE TRIGGER fbs_settings_check BEFORE INSERT OR UPDATE ON fbs_settings FOR EACH ROW EXECUTE FUNCTION fbs_check_setting();
-
-CREATE TRIGGER fbs_solution_map_only_owner BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON fbs_solution_map FOR EACH STATEMENT EXECUTE FUNCTION fbs_only_owner();
 
 CREATE TRIGGER fbs_workflow_definitions_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_workflow_definitions FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
