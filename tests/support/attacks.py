@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from psycopg import sql
 from psycopg.rows import tuple_row
 
 import fbs_db
+from fbs_db import files
 from tests.support.servers import Server
 
 #: FBS's owner owns nothing else. The landlord owns the host's tables, the application may write their rows.
@@ -199,6 +200,10 @@ class Place:
         found = re.finditer(pattern, text, re.DOTALL | re.MULTILINE)
         return next((f"CAPTURED: {one[0]}" for one in found if one[1] in (OWNER, SUPERUSER)), "")
 
+    def assert_not_captured(self) -> None:
+        captured = self.captured()
+        assert not captured, captured
+
 
 @dataclass
 class World:
@@ -216,19 +221,63 @@ class World:
             self.server.drop(name)
 
 
-def make_world(server: Server, *, attached: bool = True) -> Iterator[World]:
-    """The world; without ``attached``, FBS is not installed yet."""
+def make_world(server: Server, *, by_hand: str = "") -> Iterator[World]:
+    """The world; where ``by_hand`` is a search_path, the SQL files are run with it, and by no program."""
     name = server.create()
     place = Place(server, name, 0)
     place.run(_ROLES, SUPERUSER)
     place.run(_LAIR, STRANGER)
     place.run(_HOST, LANDLORD)
-    if attached:
+    if by_hand:
+        with place.connect(options=f"-c search_path={by_hand.replace(' ', '')}") as connection:
+            for path in sorted(files.sql_directory().glob("[0-9]*.sql")):
+                if not path.name.endswith(".rollback.sql"):
+                    connection.execute(sql.SQL(path.read_text()))  # type: ignore[arg-type]
+    else:
         fbs_db.migrate(place.url())
-        place.run(_ATTACHED)
-        place.run(_LATER, SUPERUSER)
+    place.run(_ATTACHED)
+    place.run(_LATER, SUPERUSER)
     yield World(server, name)
     server.drop(name)
+
+
+#: What happens in a database every day, and who does it.
+EVERY_DAY = [
+    (APP, "delete from rentals.tenants where id = 1"),
+    (APP, "update rentals.tenants set id = 99 where id = 2"),
+    (APP, "delete from rentals.visits_low where id = 1"),
+    (APP, "truncate rentals.visits_high"),
+    (OWNER, "select * from fbs_sweep_orphans()"),
+    (OWNER, "select * from fbs_retry_cleanup()"),
+    (OWNER, "select fbs_rows_of_model('rentals.tenant')"),
+    (OWNER, "select fbs_held_keys('rentals.tenant')"),
+    (OWNER, "select fbs_attach_host('rentals.tenants', 'rentals.tenant', 'id')"),
+    (OWNER, "select fbs_rename_model('rentals.tenant', 'rentals.other')"),
+    (SUPERUSER, "select * from fbs_sweep_orphans()"),
+    (SUPERUSER, "select fbs_detach_host('rentals.tenants')"),
+    (SUPERUSER, "select fbs_attach_host('rentals.tenants', 'rentals.tenant', 'id')"),
+]
+
+
+def every_day(place: Place) -> None:
+    """Do all of it. The host's statements have to succeed."""
+    for role, statement in EVERY_DAY:
+        if role == APP:
+            place.run(statement, role)
+        else:
+            with suppress(psycopg.Error):
+                place.run(statement, role)
+    with suppress(fbs_db.FbsDbError):
+        fbs_db.check(place.url(SUPERUSER), data=True)
+
+
+def refusal(place: Place, statement: str | sql.Composed, role: str) -> tuple[str, str]:
+    """The SQLSTATE and the message with which a statement is refused, or nothing."""
+    try:
+        place.run(statement, role)
+    except psycopg.Error as error:
+        return str(error.sqlstate), str(error)
+    return "", ""
 
 
 def assert_none(problems: dict[str, str]) -> None:
