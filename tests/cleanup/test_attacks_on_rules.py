@@ -12,10 +12,17 @@ import psycopg
 import pytest
 from psycopg import errors, sql
 
-import fbs_db
-from fbs_db import files
 from tests.support.attacks import (
-    APP, EVERY_DAY, LANDLORD, OWNER, STRANGER, SUPERUSER, Place, World, every_day, make_world, refusal,
+    APP,
+    EVERY_DAY,
+    OWNER,
+    STRANGER,
+    SUPERUSER,
+    Place,
+    World,
+    every_day,
+    make_world,
+    refusal,
 )  # fmt: skip
 
 VERSIONS = ["pg18", pytest.param("pg15", marks=pytest.mark.old_postgres)]
@@ -248,8 +255,7 @@ def test_a_temporary_table_is_not_taken_for_one_that_is_gone(place: Place, table
 @pytest.fixture(scope="module", params=VERSIONS)
 def plain_world(request: pytest.FixtureRequest) -> Iterator[World]:
     """The world, where the SQL files were run by hand, with another schema on the path."""
-    for world in make_world(request.getfixturevalue(request.param), by_hand="public, common"):
-        yield world
+    yield from make_world(request.getfixturevalue(request.param), by_hand="public,common")
 
 
 @pytest.mark.parametrize("kind", SHADOWS)
@@ -327,7 +333,8 @@ STRANGE = {
     ],
     "with-another's-child": [
         (OWNER, OWN),
-        (SUPERUSER, f"create table common.child () inherits (common.leases); alter table common.child owner to {STRANGER}"),
+        (SUPERUSER, "create table common.child () inherits (common.leases);"
+         f"alter table common.child owner to {STRANGER}"),
         (STRANGER, "insert into common.child values (1);" + FOREIGN_TRAP.replace("common.leases", "common.child")
          + "grant all on common.child to public"),
     ],
@@ -387,9 +394,7 @@ LATER = [kind for kind, steps in STRANGE.items() if steps[0][0] == OWNER and kin
 
 @pytest.mark.parametrize("kind", [*LATER, "right", "owner"])
 def test_a_rule_whose_table_becomes_strange_is_refused_when_it_would_run(place: Place, kind: str) -> None:
-    if kind == "right":
-        place.run(OWN)
-    elif kind == "owner":
+    if kind in ("right", "owner"):
         place.run(OWN)
     else:
         steps = STRANGE[kind]

@@ -229,10 +229,10 @@ def make_world(server: Server, *, by_hand: str = "") -> Iterator[World]:
     place.run(_LAIR, STRANGER)
     place.run(_HOST, LANDLORD)
     if by_hand:
-        with place.connect(options=f"-c search_path={by_hand.replace(' ', '')}") as connection:
+        with place.connect(options=f"-c search_path={by_hand}") as connection:
             for path in sorted(files.sql_directory().glob("[0-9]*.sql")):
                 if not path.name.endswith(".rollback.sql"):
-                    connection.execute(sql.SQL(path.read_text()))  # type: ignore[arg-type]
+                    connection.execute(sql.SQL(path.read_text()))
     else:
         fbs_db.migrate(place.url())
     place.run(_ATTACHED)
