@@ -75,7 +75,7 @@ def nasty_rule(named: dict[str, str], key: int, *, in_json: bool) -> tuple[sql.C
     columns = [sql.SQL("{} " + types.get(one, "text")).format(sql.Identifier(named[one])) for one in COLUMNS]
     document = json.dumps({named["json_key"]: key, "model": named["model_name"]})
     row = (key, document, named["model_name"], None, named["value"], None, None)
-    made = sql.SQL("create schema {}; create table {} ({}); insert into {} values ({}), (4)").format(
+    made = sql.SQL("create schema {}; create table {} ({}); insert into {} values ({})").format(
         sql.Identifier(named["schema"]), table, joined(columns), table, joined(map(sql.Literal, row))
     )
     rule = {

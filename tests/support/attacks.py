@@ -142,7 +142,7 @@ insert into fbs_kpis (name, created_by_id, description, kpi_type, calculation_me
 select 'kpi', 1, '', '', '', '{{}}', '';
 
 grant select, insert, update, delete, truncate on all tables in schema public to {STRANGER};
-grant select on fbs_cleanup_queue, fbs_custom_fields to {APP};
+grant select on fbs_cleanup_queue, fbs_custom_fields to {APP}, {LANDLORD};
 """
 
 #: A partition that came after the host was attached.
