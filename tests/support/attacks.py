@@ -129,7 +129,6 @@ grant select, insert, update, delete, truncate on all tables in schema rentals t
 _ATTACHED = f"""
 select fbs_attach_users('rentals.people');
 select fbs_attach_host('rentals.tenants', 'rentals.tenant');
-select fbs_attach_host('rentals.visits', 'rentals.visit');
 
 insert into fbs_custom_fields (model_name, record_id, field_name, field_value)
 select m.model, n, 'colour', 'blue'
@@ -235,6 +234,7 @@ def make_world(server: Server, *, by_hand: str = "") -> Iterator[World]:
                     connection.execute(sql.SQL(path.read_text()))
     else:
         fbs_db.migrate(place.url())
+    place.run("select fbs_attach_host('rentals.visits', 'rentals.visit')", SUPERUSER)
     place.run(_ATTACHED)
     place.run(_LATER, SUPERUSER)
     yield World(server, name)
