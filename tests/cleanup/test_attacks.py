@@ -234,11 +234,11 @@ class Changed:
         except psycopg.Error as error:
             return self.place.captured() or f"failed with {error.sqlstate}: {error}"
         problem = f"queued with {states}, rows of {left} left"
-        if change.unfit and (states == {"FB025"} or of_later and "truncate" in statement) and len(left) == 6:
-            problem = ""
-        elif change.fit and not states - {None} and (of_later or 1 not in left):
-            problem = ""
-        elif not change.unfit and not change.fit and not states - REFUSED - {None}:
+        if (
+            (change.unfit and (states == {"FB025"} or (of_later and "truncate" in statement)) and len(left) == 6)
+            or (change.fit and not states - {None} and (of_later or 1 not in left))
+            or (not change.unfit and not change.fit and not states - REFUSED - {None})
+        ):
             problem = ""
         return self.place.captured() or problem
 
@@ -252,7 +252,7 @@ class Changed:
             rows = connection.execute(last).fetchall()
         except psycopg.Error as error:
             # Only the owner of a table, and of its partitions, may change triggers that are on it.
-            may_fail = not change.fit or "detach" in call or "attach" in call and "visits" in change.table
+            may_fail = not change.fit or "detach" in call or ("attach" in call and "visits" in change.table)
             refused = error.sqlstate in REFUSED and may_fail
             return self.place.captured() or ("" if refused else f"failed with {error.sqlstate}: {error}")
         failed = last.startswith("select error") and any(value for (value,) in rows)
