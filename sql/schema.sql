@@ -556,6 +556,7 @@ COMMENT ON FUNCTION fbs_advance_identity(of_table text) IS 'Advances the sequenc
 CREATE FUNCTION fbs_apply_rule(only_rule text, model text, keys text[], solution text DEFAULT NULL::text, alone boolean DEFAULT true) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
+    SET row_security TO 'off'
     AS $_$
 declare
     part record;
@@ -579,6 +580,7 @@ COMMENT ON FUNCTION fbs_apply_rule(only_rule text, model text, keys text[], solu
 CREATE FUNCTION fbs_apply_rules(model text, keys text[], solution text DEFAULT NULL::text, alone boolean DEFAULT true, most bigint DEFAULT NULL::bigint) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
+    SET row_security TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
     SET jit TO 'off'
@@ -1127,6 +1129,91 @@ $$;
 
 COMMENT ON FUNCTION fbs_check_deferred(rules text[], rekeyed boolean) IS 'Internal. Checks now what the rules'' changes would have checked at commit, where nothing could catch the failure.';
 
+CREATE FUNCTION fbs_check_hosts() RETURNS TABLE(severity text, kind text, object text, problem text, found text, expected text, mend text)
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+#variable_conflict use_column
+declare
+    host record;
+    looked record;
+    held text[];
+    usable text[];
+    gone text[];
+    nameless bigint;
+    said text;
+begin
+    for host in
+        select
+            h.*, h.model_name || coalesce(' (' || h.solution || ')', '') as name,
+            format_type(a.atttypid, null) as key_type
+        from fbs_hosts as h
+        inner join pg_attribute as a on h.host_table = a.attrelid and h.key_column = a.attname
+        -- What does not fit is a finding of fbs_health.
+        where fbs_host_problem(h.host_table, h.key_column) is null and fbs_foreign_code(h.host_table) is null
+        order by h.model_name, h.solution
+    loop
+        begin
+            held := fbs_held_keys(host.model_name, host.solution, fbs_is_alone(host.model_name, host.solution));
+            usable := fbs_usable_keys(held, host.key_type);
+            gone := '{}';
+            for start in 1..cardinality(usable) by 1000 loop
+                gone := gone || fbs_gone_keys(host.model_name, usable[start:start + 999], null, host.solution);
+            end loop;
+        exception
+            when sqlstate 'FB025' then
+                return query values ('error', 'host', host.name, 'does not fit', sqlerrm, null::text, '');
+                continue;
+            when insufficient_privilege then
+                return query values ('note', 'privilege', host.name, 'not looked at', sqlerrm, null::text, '');
+                continue;
+        end;
+        return query
+        select
+            'warning', 'rows', host.name, 'orphans',
+            format(
+                '%s that FBS rows hold, not in %s, such as %s%s',
+                fbs_counted(cardinality(gone), 'key'), host.host_table, (select min(key) from unnest(gone) as key),
+                case when not host.follows_keys then '; FBS rows do not follow the keys of this table' end
+            ),
+            'every host row is there',
+            fbs_command('cleanup', 'sweep', '--model', host.model_name)
+        where cardinality(gone) > 0;
+        return query
+        select
+            'warning', 'rows', host.name, 'no keys',
+            format('%s, such as %s', fbs_counted(count(*), 'record id'), min(left(key, 40))),
+            format('%s, written as in %s.%s', host.key_type, host.host_table, host.key_column), ''
+        from (select unnest(held) as key except select unnest(usable)) as k
+        having count(*) > 0;
+    end loop;
+
+    for host in select h.model_name from fbs_hosts as h group by h.model_name having count(*) > 1 order by 1 loop
+        said := null;
+        for looked in
+            select s.table_id, p.named, string_agg(format('(%s)', p.touched), ' or ') as touched
+            from fbs_rule_parts() as p
+            inner join fbs_rule_states as s on p.rule_name = s.rule_name and s.problem is null
+            group by s.table_id, p.named
+            order by p.named
+        loop
+            -- Of no solution, and alone with the model: those that name none.
+            execute format('select count(*) from %s as t where %s', looked.named, looked.touched)
+            into nameless using host.model_name, null::text[], '', true;
+            said := nullif(concat_ws(', ', said, nullif(nameless, 0) || ' of ' || looked.table_id), '');
+        end loop;
+        return query
+        select
+            'warning', 'rows', host.model_name, 'no solution named', said,
+            'each row names its solution, as several host tables have this model', ''
+        where said is not null;
+    end loop;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_check_hosts() IS 'FBS rows that are odd about the attached host tables: host rows that are gone, record ids that are no keys, rows that name no solution where several tables have the model. To be run in READ COMMITTED.';
+
 CREATE FUNCTION fbs_check_identities() RETURNS TABLE(severity text, kind text, object text, problem text, found text, expected text, mend text)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'public', 'pg_temp'
@@ -1308,27 +1395,10 @@ begin
             'every row of ' || looked.parent || ' is there', looked.mend
         where said <> '0';
     end loop;
-
-    if of_table = 'fbs_hosts' then
-        for looked in
-            select h.model_name, h.host_table, h.key_column
-            from fbs_hosts as h
-            inner join pg_attribute as a on h.host_table = a.attrelid and h.key_column = a.attname
-            order by h.model_name
-        loop
-            said := fbs_counted(nullif(cardinality(fbs_orphan_keys(looked.model_name)), 0), 'key')
-                || ' that FBS''s rows hold, not in ' || looked.host_table;
-            return query
-            select
-                'warning', 'rows', looked.model_name, 'orphans', said, 'every host row is there',
-                fbs_command('cleanup', 'sweep', '--model', looked.model_name)
-            where said is not null;
-        end loop;
-    end if;
 end;
 $_$;
 
-COMMENT ON FUNCTION fbs_check_rows(of_table text) IS 'What is odd about the rows of one of FBS''s tables: values off the lists, negative amounts, dates outside the years 1 to 9999, ledgers that are not balanced, users that are gone; of fbs_hosts, rows that point at host rows which are gone. Reads the whole table.';
+COMMENT ON FUNCTION fbs_check_rows(of_table text) IS 'What is odd about the rows of one of FBS''s tables: values off the lists, negative amounts, dates outside the years 1 to 9999, ledgers that are not balanced, users that are gone. Reads the whole table.';
 
 CREATE FUNCTION fbs_check_rule(only_rule text) RETURNS void
     LANGUAGE plpgsql
@@ -1626,7 +1696,15 @@ begin
                 return new;
             end if;
 
-            select h.*, a.attname = h.key_column and not by_row as key_is_first
+            select
+                h.*, a.attname = h.key_column and not by_row as key_is_first,
+                -- This partition has triggers on each statement, too.
+                by_row and exists (
+                    select from pg_trigger as g
+                    where
+                        g.tgrelid = tg_relid and g.tgfoid = 'fbs_cleanup()'::regprocedure and g.tgenabled in ('O', 'A')
+                        and g.tgtype = case tg_op when 'DELETE' then 8 else 16 end
+                ) as covered
             into host
             from fbs_hosts as h
             left join pg_attribute as a on a.attrelid = tg_relid and a.attnum = 1
@@ -1637,6 +1715,8 @@ begin
             if model is null then
                 raise warning 'FBS''s trigger % does nothing, as % is not attached', tg_name, tg_relid::regclass
                     using hint = 'To drop the trigger: fbs-db detach host';
+                return new;
+            elsif host.covered then
                 return new;
             elsif tg_op = 'TRUNCATE' then
                 perform fbs_on_truncate(model, solution);
@@ -1728,17 +1808,23 @@ CREATE FUNCTION fbs_compile_rules() RETURNS void
     SET search_path TO 'public', 'pg_temp'
     AS $$
 begin
+    if exists (select from fbs_cleanup_rules as r where r.rests and fbs_rule_table(r.table_name) is not null) then
+        update fbs_cleanup_rules as r
+        set rests = false
+        where r.rests and fbs_rule_table(r.table_name) is not null;
+        return; -- which comes here again
+    end if;
     execute format(
         'create or replace function fbs_apply_rules('
         'model text, keys text[], solution text default null, alone boolean default true, most bigint default null)'
-        ' returns bigint language plpgsql set search_path from current set plan_cache_mode = force_generic_plan'
+        ' returns bigint language plpgsql set search_path from current set row_security = off'
         -- A plan made while the tables are small stays good.
-        ' set enable_seqscan = off set jit = off as %L', fbs_rules_body()
+        ' set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off as %L', fbs_rules_body()
     );
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_compile_rules() IS 'Writes fbs_apply_rules anew from the rules. A change of the rules does so by itself; a table that came or went wants it.';
+COMMENT ON FUNCTION fbs_compile_rules() IS 'Writes fbs_apply_rules anew from the rules, and wakes those that rest although their table is there by now. A change of the rules does so by itself.';
 
 CREATE FUNCTION fbs_compliance_recurring_dates(solution_name text, since date DEFAULT CURRENT_DATE, until date DEFAULT NULL::date) RETURNS TABLE(recurring_transaction_id bigint, name text, transaction_type text, amount numeric, booking_date date)
     LANGUAGE sql STABLE
@@ -2829,10 +2915,11 @@ declare
     unseen_tables text;
     users regclass;
     host record;
+    problem text;
 begin
     select string_agg(t.name, ', '), string_agg(fbs_named(c.oid), ', ')
     into unseen, unseen_tables
-    from unnest('{fbs_hosts,fbs_cleanup_queue,fbs_cleanup_targets,fbs_cleanup_rules,fbs_settings,fbs_file_deletions}'::text[]) as t (name)
+    from unnest('{fbs_hosts,fbs_cleanup_queue,fbs_cleanup_targets,fbs_cleanup_rules,fbs_rule_states,fbs_settings,fbs_file_deletions}'::text[]) as t (name)
     inner join pg_class as c on t.name = c.relname and c.relnamespace = here
     where not has_table_privilege(c.oid, 'select');
     select string_agg(t.name, ', ')
@@ -2910,33 +2997,57 @@ begin
 
     if has_table_privilege('fbs_hosts', 'select') and not row_security_active('fbs_hosts') then
         for host in
-            select h.host_table, h.model_name, h.key_column, c.oid is not null as is_there, a.attnum is not null as has_key
+            select
+                h.*, h.model_name || coalesce(' (' || h.solution || ')', '') as name,
+                c.oid is not null as is_there, a.attnum is not null as has_key
             from fbs_hosts as h
             left join pg_class as c on h.host_table = c.oid
             left join pg_attribute as a
                 on c.oid = a.attrelid and h.key_column = a.attname and a.attnum > 0 and not a.attisdropped
-            order by h.model_name
+            order by h.model_name, h.solution
         loop
+            problem := coalesce(fbs_host_problem(host.host_table, host.key_column), fbs_foreign_code(host.host_table));
             if not host.is_there then
                 return query values (
-                    'warning', 'host', host.model_name, 'table gone', 'its table was dropped', null,
-                    format('delete from %sfbs_hosts where model_name = %L;', place, host.model_name)
+                    'warning', 'host', host.name, 'table gone', 'its table was dropped', null,
+                    format('delete from %sfbs_hosts where host_table = %L;', place, host.host_table::oid)
                 );
             elsif not host.has_key then
                 return query values (
-                    'error', 'host', host.model_name, 'key renamed',
-                    format('%s has no column %s', host.host_table, host.key_column), null,
+                    'error', 'host', host.name, 'key renamed', problem, null,
                     fbs_command('attach', 'host', fbs_named(host.host_table), '--model', host.model_name)
+                );
+            elsif problem is not null then
+                return query values (
+                    'error', 'host', host.name, 'does not fit', problem,
+                    'an ordinary or partitioned table with a unique key of integers, uuids or texts', ''
+                );
+            elsif host.key_is_unique <> fbs_is_unique(host.host_table, host.key_column) then
+                return query values (
+                    'error', 'host', host.name, 'out of date',
+                    format(
+                        'column %s of %s %s', host.key_column, host.host_table,
+                        case when host.key_is_unique then 'is no longer unique by itself' else 'is unique by itself now' end
+                    ),
+                    null, fbs_command('attach', 'host', fbs_named(host.host_table), '--model', host.model_name)
                 );
             else
                 return query
                 select
-                    'error', 'host', host.model_name, 'trigger missing',
-                    format('%s is missing or disabled on %s', string_agg(t.trigger_name, ', '), t.table_id), null,
-                    fbs_command('attach', 'host', fbs_named(host.host_table), '--model', host.model_name)
+                    'error', 'host', host.name, 'trigger missing',
+                    format('on %s %s', t.table_id, string_agg(
+                        t.trigger_name || case
+                            when t.definition ~ '^create' then ' is missing'
+                            when t.definition ~ ' enable trigger ' then ' does not fire'
+                            else ' is not needed'
+                        end,
+                        ', ' order by t.trigger_name
+                    )),
+                    null, fbs_command('attach', 'host', fbs_named(host.host_table), '--model', host.model_name)
                 from fbs_host_triggers(host.host_table) as t
                 where not t.present
-                group by t.table_id;
+                group by t.table_id
+                order by t.table_id::text;
             end if;
         end loop;
     end if;
@@ -2944,7 +3055,10 @@ begin
     if has_table_privilege('fbs_cleanup_queue', 'select') and not row_security_active('fbs_cleanup_queue') then
         return query
         select
-            'warning', 'clean-up', concat_ws(', ', q.model_name, 'rule ' || q.rule_name, 'in database ' || q.target),
+            'warning', 'clean-up',
+            concat_ws(
+                ', ', q.model_name || coalesce(' (' || q.solution || ')', ''), 'rule ' || q.rule_name, 'in database ' || q.target
+            ),
             case when max(q.attempts) > 0 or count(q.error) > 0 then 'failed' else 'waiting' end,
             q.operation
             || coalesce(' of ' || fbs_counted(sum(cardinality(q.keys))::bigint, 'row'), '')
@@ -2953,7 +3067,7 @@ begin
             null, fbs_command('cleanup', 'retry')
         from fbs_cleanup_queue as q
         where q.error is not null or q.queued_at < now() - interval '1 hour'
-        group by q.model_name, q.rule_name, q.operation, q.target
+        group by q.model_name, q.solution, q.rule_name, q.operation, q.target
         order by 3;
     end if;
 
@@ -2996,14 +3110,24 @@ begin
         order by n.later_name;
     end if;
 
-    if has_table_privilege('fbs_cleanup_rules', 'select') and not row_security_active('fbs_cleanup_rules') then
+    if
+        has_table_privilege('fbs_cleanup_rules', 'select')
+        and has_table_privilege('fbs_rule_states', 'select')
+        and not row_security_active('fbs_cleanup_rules')
+    then
         return query
         select
-            'error', 'rule', r.rule_name, 'resting', 'it was added before its table was there', null,
-            format('select %sfbs_compile_rules();', place)
-        from fbs_cleanup_rules as r
-        where r.clean_sql is null and to_regclass(r.table_name) is not null
-        order by r.rule_name;
+            'error', 'rule', s.rule_name, 'refused', s.problem,
+            'a table of FBS''s owner, with triggers of that owner only', ''
+        from fbs_rule_states as s
+        where s.problem is not null
+        order by s.rule_name;
+        return query
+        select
+            'error', 'rule', f.proname::text, 'out of date', 'it was not written from the rules and tables as they are',
+            null, format('select %sfbs_compile_rules();', place)
+        from pg_proc as f
+        where f.pronamespace = here and f.proname = 'fbs_apply_rules' and f.prosrc <> fbs_rules_body();
     end if;
 
     if has_table_privilege('fbs_settings', 'select') and not row_security_active('fbs_settings') then
@@ -3082,7 +3206,8 @@ CREATE FUNCTION fbs_host_triggers(host_table regclass) RETURNS TABLE(table_id re
     AS $$
     with tree as (
         select
-            c.oid::regclass as relid, c.oid = host_table as is_root, c.relkind = 'p' as is_parent, c.relkind = 'f' as is_foreign
+            c.oid::regclass as relid, c.oid = host_table as is_root, c.relowner as owner,
+            c.relkind = 'p' as is_parent, c.relkind = 'f' as is_foreign
         from (select host_table as relid union select relid from pg_partition_tree(host_table)) as t
         inner join pg_class as c on t.relid = c.oid
     ),
@@ -3124,7 +3249,7 @@ CREATE FUNCTION fbs_host_triggers(host_table regclass) RETURNS TABLE(table_id re
     ),
 
     ours as (
-        select t.relid, t.is_parent, g.tgname, g.tgtype & 61 as event, g.tgenabled in ('O', 'A') as fires, g.tgparentid > 0 as is_copy
+        select t.relid, t.is_parent, t.owner, g.tgname, g.tgtype & 61 as event, g.tgenabled in ('O', 'A') as fires, g.tgparentid > 0 as is_copy
         from tree as t
         inner join pg_trigger as g on t.relid = g.tgrelid
         where not g.tgisinternal and g.tgfoid = to_regproc('fbs_cleanup')
@@ -3133,11 +3258,10 @@ CREATE FUNCTION fbs_host_triggers(host_table regclass) RETURNS TABLE(table_id re
     select
         w.relid,
         coalesce(o.tgname, free.name),
-        case
-            when o.tgname is null then
-                format('create trigger %I ' || w.clause || ' execute function fbs_cleanup()', free.name, w.relid)
-            else format('alter table %s enable trigger %I', w.relid, o.tgname)
-        end,
+        -- One of ours that is disabled is replaced, which takes no more than the right to create triggers.
+        format(
+            'create or replace trigger %I ' || w.clause || ' execute function fbs_cleanup()', coalesce(o.tgname, free.name), w.relid
+        ),
         coalesce(o.fires, false)
     from wanted as w
     left join ours as o on w.relid = o.relid and w.event = o.event and not o.is_copy
@@ -3158,14 +3282,14 @@ CREATE FUNCTION fbs_host_triggers(host_table regclass) RETURNS TABLE(table_id re
     from ours as o
     where not o.is_copy and not exists (select from wanted as w where w.relid = o.relid and w.event = o.event)
     union all
-    -- A partition with statement triggers of its own needs none for each row.
+    -- A partition with statement triggers of its own needs none for each row: it is disabled where it can be.
     select
         o.relid, o.tgname,
         format('alter table %s %s trigger %I', o.relid, case when h.by_row then 'enable' else 'disable' end, o.tgname),
         o.fires = h.by_row
     from ours as o
     cross join host as h
-    where o.is_copy and not o.is_parent and h.partitioned;
+    where o.is_copy and not o.is_parent and h.partitioned and (h.by_row or pg_has_role(fbs_owner(), o.owner, 'usage'));
 $$;
 
 COMMENT ON FUNCTION fbs_host_triggers(host_table regclass) IS 'The triggers of an attached host table and its partitions: the statement that makes or mends each, and whether it is as it should be.';
@@ -4160,24 +4284,31 @@ CREATE FUNCTION fbs_refuse_rules(only_rule text DEFAULT NULL::text) RETURNS void
     SET search_path TO 'public', 'pg_temp'
     AS $$
 declare
-    refused record;
+    rule record;
 begin
-    for refused in
-        select s.*
-        from fbs_rule_states as s
-        where s.problem is not null and (only_rule is null or s.rule_name = only_rule)
-        order by s.rule_name
+    for rule in
+        select r.rule_name, r.table_name, s.table_id, s.problem
+        from fbs_cleanup_rules as r
+        inner join fbs_rule_states as s on r.rule_name = s.rule_name
+        where
+            not r.rests
+            and (s.table_id is null or s.problem is not null)
+            and (only_rule is null or r.rule_name = only_rule)
+        order by r.rule_name
     loop
-        raise exception 'rule % is refused: %', refused.rule_name, refused.problem
+        if rule.table_id is null then
+            raise exception 'rule %: table % does not exist', rule.rule_name, rule.table_name using errcode = 'undefined_table';
+        end if;
+        raise exception 'rule % is refused: %', rule.rule_name, rule.problem
             using errcode = 'FB024',
                 detail = 'Triggers of the table would run with the rights of FBS''s owner.',
-                hint = 'Take that trigger, right or owner away. For a table of another role, use a foreign key with'
+                hint = 'Take that trigger, right or ownership away. For a table of another role, use a foreign key with'
                 ' ON DELETE or a trigger of its own instead of a rule.';
     end loop;
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_refuse_rules(only_rule text) IS 'Internal. Error FB024 where a rule, or this one, must not touch its table.';
+COMMENT ON FUNCTION fbs_refuse_rules(only_rule text) IS 'Internal. Error FB024 where a rule, or this one, must not touch its table; 42P01 where the table is gone.';
 
 CREATE FUNCTION fbs_refuse_shadows() RETURNS void
     LANGUAGE plpgsql STABLE
@@ -4207,6 +4338,7 @@ COMMENT ON FUNCTION fbs_refuse_shadows() IS 'Internal. Error FB025 where a tempo
 CREATE FUNCTION fbs_rekey(model text, keys text[], new_keys text[], solution text DEFAULT NULL::text, alone boolean DEFAULT true) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
+    SET row_security TO 'off'
     AS $$
 declare
     rule record;
@@ -4527,7 +4659,7 @@ CREATE FUNCTION fbs_rule_parts(only_rule text DEFAULT NULL::text) RETURNS TABLE(
     inner join fbs_rule_states as s on r.rule_name = s.rule_name
     cross join lateral (
         -- With its schema: a temporary table could take its place else, were it dropped.
-        select format('%I.%I', c.relnamespace::regnamespace::name, c.relname)
+        select format('%s.%I', c.relnamespace::regnamespace, c.relname)
         from pg_class as c
         where c.oid = s.table_id
     ) as n (named)
@@ -4552,9 +4684,9 @@ CREATE FUNCTION fbs_rule_parts(only_rule text DEFAULT NULL::text) RETURNS TABLE(
                 format('t.%I is distinct from %s', v.name, fbs_rule_value(s.table_id, v.name, v.value)), ' or '
             ) filter (where not n.is_now) as differs
         from jsonb_each(r.set_columns) as v (name, value)
-        inner join pg_attribute as a on s.table_id = a.attrelid and v.name = a.attname
-        inner join pg_type as y on a.atttypid = y.oid
-        cross join lateral (select v.value = '"now"' and y.typcategory = 'D') as n (is_now)
+        left join pg_attribute as a on s.table_id = a.attrelid and v.name = a.attname
+        left join pg_type as y on a.atttypid = y.oid
+        cross join lateral (select coalesce(v.value = '"now"' and y.typcategory = 'D', false)) as n (is_now)
     ) as c
     where s.table_id is not null and (only_rule is null or r.rule_name = only_rule)
     order by r.rule_name;
@@ -4631,15 +4763,16 @@ CREATE FUNCTION fbs_rule_value(table_id regclass, column_name text, value jsonb)
     LANGUAGE sql STABLE
     SET search_path TO 'public', 'pg_temp'
     AS $$
+    -- A column that is gone is told by the statement that names it.
     select format(
         '%L::%s',
         case when a.atttypid in ('json'::regtype, 'jsonb'::regtype) then nullif(value, 'null')::text else value #>> '{}' end,
         -- A cast to varchar(n) cuts off what is too long; an assignment refuses it.
-        format_type(a.atttypid, case t.typcategory when 'S' then -1 else a.atttypmod end)
+        coalesce(format_type(a.atttypid, case t.typcategory when 'S' then -1 else a.atttypmod end), 'text')
     )
-    from pg_attribute as a
-    inner join pg_type as t on a.atttypid = t.oid
-    where a.attrelid = table_id and a.attname = column_name;
+    from (values (column_name)) as n (name)
+    left join pg_attribute as a on a.attrelid = table_id and n.name = a.attname
+    left join pg_type as t on a.atttypid = t.oid;
 $$;
 
 COMMENT ON FUNCTION fbs_rule_value(table_id regclass, column_name text, value jsonb) IS 'Internal. A value of a rule as SQL, in the type of its column.';
@@ -4674,6 +4807,7 @@ declare
     declared text := '';
     counts text := '';
     sum text := '0';
+    lost text;
     applied text := '';
 begin
     for part in
@@ -4726,6 +4860,12 @@ begin
             part.rule_name
         );
     end loop;
+    select 'true or '
+    into lost
+    from fbs_cleanup_rules as r
+    inner join fbs_rule_states as s on r.rule_name = s.rule_name
+    where not r.rests and s.table_id is null
+    limit 1;
     return format($$
 declare
     there record;
@@ -4735,7 +4875,7 @@ declare
 begin
     -- Whether another role's code may be near, and which rules find rows.
     select
-        exists (
+        %6$sexists (
             select from pg_class as c
             where
                 c.oid = any(%2$L::regclass[])
@@ -4765,7 +4905,7 @@ begin
     end if;
     return total;
 end;
-$$, declared, tables, counts, sum, applied);
+$$, declared, tables, counts, sum, applied, lost);
 end;
 $_$;
 
@@ -4778,6 +4918,9 @@ CREATE FUNCTION fbs_rules_changed() RETURNS trigger
 begin
     if tg_relid <> 'fbs_cleanup_rules'::regclass then
         raise exception 'this trigger is for fbs_cleanup_rules' using errcode = 'FB023';
+    elsif tg_when = 'BEFORE' then
+        new.rests := new.table_name ~ '^fbs_' and fbs_rule_table(new.table_name) is null;
+        return new;
     elsif tg_level = 'ROW' then
         perform fbs_check_rule(new.rule_name);
     else
@@ -6651,6 +6794,7 @@ CREATE TABLE fbs_cleanup_rules (
     action text NOT NULL,
     set_columns jsonb,
     description text NOT NULL,
+    rests boolean DEFAULT false NOT NULL,
     CONSTRAINT fbs_cleanup_rules_action_check CHECK ((action = ANY (ARRAY['delete'::text, 'set null'::text, 'set columns'::text]))),
     CONSTRAINT fbs_cleanup_rules_model_check CHECK (((model_column IS NOT NULL) OR (model_name IS NOT NULL))),
     CONSTRAINT fbs_cleanup_rules_set_columns_check CHECK (((action = 'set columns'::text) = (set_columns IS NOT NULL)))
@@ -6681,6 +6825,8 @@ COMMENT ON COLUMN fbs_cleanup_rules.action IS 'What is done: delete (the row), s
 COMMENT ON COLUMN fbs_cleanup_rules.set_columns IS 'Values for set columns, such as {"status": "cancelled"}; "now" is the present time in a date or time column.';
 
 COMMENT ON COLUMN fbs_cleanup_rules.description IS 'What the rule is for.';
+
+COMMENT ON COLUMN fbs_cleanup_rules.rests IS 'Whether it waits for its table, whose component is not installed here. Set by the database.';
 
 CREATE TABLE fbs_cleanup_targets (
     target text NOT NULL,
@@ -9870,7 +10016,7 @@ CREATE VIEW fbs_rule_states AS
  SELECT r.rule_name,
     t.table_id,
         CASE
-            WHEN (r.json_column IS NULL) THEN format_type(a.atttypid, NULL::integer)
+            WHEN (r.json_column IS NULL) THEN COALESCE(format_type(a.atttypid, NULL::integer), 'text'::text)
             ELSE 'text'::text
         END AS key_type,
     fbs_rule_problem(t.table_id) AS problem
@@ -9882,7 +10028,7 @@ COMMENT ON VIEW fbs_rule_states IS 'The rules as they stand now: the table of ea
 
 COMMENT ON COLUMN fbs_rule_states.rule_name IS 'Name of the rule.';
 
-COMMENT ON COLUMN fbs_rule_states.table_id IS 'Its table; NULL where the table is not there, and the rule rests.';
+COMMENT ON COLUMN fbs_rule_states.table_id IS 'Its table; NULL where it is not there.';
 
 COMMENT ON COLUMN fbs_rule_states.key_type IS 'Type of the key in the table.';
 
@@ -11356,6 +11502,8 @@ CREATE TRIGGER fbs_charts_touch BEFORE UPDATE ON fbs_charts FOR EACH ROW WHEN ((
 CREATE TRIGGER fbs_cleanup_rules_check AFTER INSERT OR UPDATE ON fbs_cleanup_rules FOR EACH ROW EXECUTE FUNCTION fbs_rules_changed();
 
 CREATE TRIGGER fbs_cleanup_rules_compile AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON fbs_cleanup_rules FOR EACH STATEMENT EXECUTE FUNCTION fbs_rules_changed();
+
+CREATE TRIGGER fbs_cleanup_rules_rest BEFORE INSERT OR UPDATE ON fbs_cleanup_rules FOR EACH ROW EXECUTE FUNCTION fbs_rules_changed();
 
 CREATE TRIGGER fbs_compliance_rules_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_compliance_rules FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
