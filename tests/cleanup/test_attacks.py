@@ -233,13 +233,14 @@ class Changed:
             return self.place.captured()  # the table has become a view
         except psycopg.Error as error:
             return self.place.captured() or f"failed with {error.sqlstate}: {error}"
-        problem = f"queued with {states}, rows of {left} left"
-        if (
-            (change.unfit and (states == {"FB025"} or (of_later and "truncate" in statement)) and len(left) == 6)
-            or (change.fit and not states - {None} and (of_later or 1 not in left))
-            or (not change.unfit and not change.fit and not states - REFUSED - {None})
-        ):
-            problem = ""
+        if change.unfit:
+            seen = states == {"FB025"} or (of_later and "truncate" in statement)
+            right = seen and len(left) == 6
+        elif change.fit:
+            right = states <= {None} and (of_later or 1 not in left)
+        else:
+            right = states <= REFUSED | {None}
+        problem = "" if right else f"queued with {states}, rows of {left} left"
         return self.place.captured() or problem
 
     def after_call(self, connection: psycopg.Connection, call: str, *, reads: bool) -> str:
