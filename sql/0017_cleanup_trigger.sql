@@ -159,6 +159,25 @@ $$;
 comment on function fbs_on_rekey(text, text, text[], text[], boolean) is
 'Internal. Lets FBS rows follow the keys that a statement changed: at once, or through the queue.';
 
+create function fbs_on_failure(model text, solution text, keys text[], new_keys text[], state text, said text)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    operation text := case when keys is null then 'sweep' when new_keys is null then 'delete' else 'rekey' end;
+begin
+    insert into fbs_cleanup_queue (model_name, solution, operation, keys, new_keys, sqlstate, error)
+    values (model, solution, operation, coalesce(keys, '{}'), new_keys, state, said);
+    if exists (select from fbs_cleanup_targets) then
+        perform fbs_note_for_targets(model, solution, operation, coalesce(keys, '{}'), new_keys);
+    end if;
+end;
+$$;
+
+comment on function fbs_on_failure(text, text, text[], text[], text, text) is
+'Internal. Queues a clean-up that failed, with the error: a sweep where the keys are not known.';
+
 create function fbs_refuse_shadows()
 returns void
 language plpgsql
@@ -219,16 +238,7 @@ begin
                 perform fbs_refuse_shadows();
             end if;
             if attempt = 2 then
-                insert into fbs_cleanup_queue (model_name, solution, operation, keys, new_keys, sqlstate, error)
-                select
-                    model, solution, case when keys is null then 'sweep' when new_keys is null then 'delete' else 'rekey' end,
-                    coalesce(keys, '{}'), new_keys, failed_state, failed;
-                if exists (select from fbs_cleanup_targets) then
-                    perform fbs_note_for_targets(
-                        model, solution, case when keys is null then 'sweep' when new_keys is null then 'delete' else 'rekey' end,
-                        coalesce(keys, '{}'), new_keys
-                    );
-                end if;
+                perform fbs_on_failure(model, solution, keys, new_keys, failed_state, failed);
                 return new;
             end if;
 

@@ -1683,16 +1683,7 @@ begin
                 perform fbs_refuse_shadows();
             end if;
             if attempt = 2 then
-                insert into fbs_cleanup_queue (model_name, solution, operation, keys, new_keys, sqlstate, error)
-                select
-                    model, solution, case when keys is null then 'sweep' when new_keys is null then 'delete' else 'rekey' end,
-                    coalesce(keys, '{}'), new_keys, failed_state, failed;
-                if exists (select from fbs_cleanup_targets) then
-                    perform fbs_note_for_targets(
-                        model, solution, case when keys is null then 'sweep' when new_keys is null then 'delete' else 'rekey' end,
-                        coalesce(keys, '{}'), new_keys
-                    );
-                end if;
+                perform fbs_on_failure(model, solution, keys, new_keys, failed_state, failed);
                 return new;
             end if;
 
@@ -3786,6 +3777,23 @@ end;
 $$;
 
 COMMENT ON FUNCTION fbs_on_delete(model text, solution text, keys text[], key_is_gone boolean) IS 'Internal. Cleans up after deleted host rows: at once, or through the queue where they or their FBS rows are too many. A rule that fails is queued alone.';
+
+CREATE FUNCTION fbs_on_failure(model text, solution text, keys text[], new_keys text[], state text, said text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+declare
+    operation text := case when keys is null then 'sweep' when new_keys is null then 'delete' else 'rekey' end;
+begin
+    insert into fbs_cleanup_queue (model_name, solution, operation, keys, new_keys, sqlstate, error)
+    values (model, solution, operation, coalesce(keys, '{}'), new_keys, state, said);
+    if exists (select from fbs_cleanup_targets) then
+        perform fbs_note_for_targets(model, solution, operation, coalesce(keys, '{}'), new_keys);
+    end if;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_on_failure(model text, solution text, keys text[], new_keys text[], state text, said text) IS 'Internal. Queues a clean-up that failed, with the error: a sweep where the keys are not known.';
 
 CREATE FUNCTION fbs_on_rekey(model text, solution text, keys text[], new_keys text[], at_once boolean) RETURNS void
     LANGUAGE plpgsql

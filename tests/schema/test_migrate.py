@@ -183,7 +183,8 @@ def test_without_a_rollback_file_nothing_is_undone(installed: psycopg.Connection
         ("create table fbs_x (id int);\n\nselect * frm y;", 6, 'syntax error at or near "frm"'),
         ("create table fbs_x (id int);\n\ncreate table fbs_x (id int);", 6, 'relation "fbs_x" already exists'),
         ("do $$ begin\n    perform 1 / 0;\nend $$;", 4, "division by zero"),
-        ("insert into fbs_kpis (id) values (null);", 4, "detail: Failing row contains"),
+        ("insert into fbs_kpis (id) values (null);", 4, 'null value in column "id" of relation "fbs_kpis"'),
+        ("insert into fbs_odoo_databases (id) values (1), (1);", 4, "null value in column"),
         ("alter table fbs_nowhere add x int;", 4, 'relation "fbs_nowhere" does not exist'),
     ],
 )
