@@ -57,7 +57,9 @@ SHAPES = [
 ]
 ARGUMENTS = ("", "'rentals.tenant', 'id'", "'rentals.tenant'", "$$'; select lair.hello(); --$$, 'id'")
 FILL = "insert into {} select n, n::text, n from generate_series(1, 6) as n;"
-EVIL = "insert into {} select row(n::bigint), row(n::bigint), row(n::bigint) from generate_series(1, 6) as n;"
+EVIL = (
+    "insert into {} select e, e, e from (select row(n::bigint)::lair.evil as e from generate_series(1, 6) as n) as r;"
+)
 #: Tables of a stranger's: some hold the keys of others, some what runs code where it is read.
 TABLES = {
     "temporary": "create temp table mine (id bigint, file text, name text);" + FILL.format("mine"),
