@@ -423,3 +423,5 @@ $$;
 
 comment on function fbs_rows_of_model(text, text) is
 'Number of FBS rows that point at a model (and solution) by its name.';
+
+select fbs_revoke_execute();

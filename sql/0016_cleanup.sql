@@ -412,3 +412,5 @@ values
 
 comment on function fbs_apply_rules(text, text[], text, boolean, bigint) is
 'Applies the rules to rows that point at these keys of a model. Returns the rows touched; NULL, touching none, where there are more than most. Written by fbs_compile_rules. Error FB024.';
+
+select fbs_revoke_execute();

@@ -320,3 +320,5 @@ $$;
 
 comment on function fbs_cleanup() is
 'Trigger on a host table: cleans up FBS rows by the rules. What fails is queued, or told in a warning; the host''s statement succeeds.';
+
+select fbs_revoke_execute();

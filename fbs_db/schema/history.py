@@ -205,7 +205,7 @@ class Backend(PostgresqlPsycopgBackend):
     def apply_one(self, migration: MigrationFile, force: bool = False, mark: bool = True) -> None:
         """Run a file and record it, in the transaction of the run."""
         if migration.transactional:
-            self.run(migration, migration.sql)
+            self.run(migration, migration.sql_for_run)
             self.run(migration, self.record_sql(migration, "apply"))
             return
         self._drop_invalid_index(migration)
