@@ -10226,7 +10226,7 @@ CREATE INDEX fbs_approval_requests_pending_requester_id_created_at_id_idx ON fbs
 
 CREATE INDEX fbs_approval_requests_pending_solution_name_created_at_id_idx ON fbs_approval_requests USING btree (solution_name, created_at DESC, id DESC, requester_id, approval_type) WHERE ((status)::text = 'pending'::text);
 
-CREATE INDEX fbs_approval_requests_request_data_record_idx ON fbs_approval_requests USING btree (((request_data ->> 'model_name'::text)), ((request_data ->> 'record_id'::text)));
+CREATE INDEX fbs_approval_requests_request_data_record_idx ON fbs_approval_requests USING spgist (((request_data ->> 'record_id'::text))) WHERE ((request_data ->> 'record_id'::text) IS NOT NULL);
 
 CREATE INDEX fbs_approval_requests_requester_id_created_at_id_idx ON fbs_approval_requests USING btree (requester_id, created_at, id, approver_id, solution_name);
 
@@ -10320,7 +10320,7 @@ CREATE INDEX fbs_dms_document_expiry_date_idx ON fbs_dms_document USING btree (e
 
 CREATE INDEX fbs_dms_document_metadata_idx ON fbs_dms_document USING gin (metadata jsonb_path_ops);
 
-CREATE INDEX fbs_dms_document_metadata_record_idx ON fbs_dms_document USING btree (((metadata ->> 'model_name'::text)), ((metadata ->> 'record_id'::text)));
+CREATE INDEX fbs_dms_document_metadata_record_idx ON fbs_dms_document USING spgist (((metadata ->> 'record_id'::text))) WHERE ((metadata ->> 'record_id'::text) IS NOT NULL);
 
 CREATE INDEX fbs_dms_document_solution_db_company_id_created_at_id_idx ON fbs_dms_document USING btree (solution_db, company_id, created_at, id);
 
@@ -10530,7 +10530,7 @@ CREATE INDEX fbs_workflow_instances_started_at_id_idx ON fbs_workflow_instances 
 
 CREATE INDEX fbs_workflow_instances_status_started_at_id_idx ON fbs_workflow_instances USING btree (status, started_at, id);
 
-CREATE INDEX fbs_workflow_instances_workflow_data_record_idx ON fbs_workflow_instances USING btree (((workflow_data ->> 'model_name'::text)), ((workflow_data ->> 'record_id'::text)));
+CREATE INDEX fbs_workflow_instances_workflow_data_record_idx ON fbs_workflow_instances USING spgist (((workflow_data ->> 'record_id'::text))) WHERE ((workflow_data ->> 'record_id'::text) IS NOT NULL);
 
 CREATE INDEX fbs_workflow_instances_workflow_definition_id_started_at_id_idx ON fbs_workflow_instances USING btree (workflow_definition_id, started_at, id, solution_name, business_id);
 
