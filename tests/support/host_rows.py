@@ -98,9 +98,15 @@ def retry(connection: psycopg.Connection) -> list[tuple[Any, ...]]:
     return waiting(connection)
 
 
-def findings(connection: psycopg.Connection, *kinds: str, data: bool = False) -> list[fbs_db.Finding]:
-    """What ``check`` finds about hosts."""
-    return list(fbs_db.check(url_of(connection), only=kinds or ["host", "clean-up"], data=data).findings)
+def findings(connection: psycopg.Connection, *kinds: str) -> list[fbs_db.Finding]:
+    """What ``check`` finds about hosts and the queue."""
+    return list(fbs_db.check(url_of(connection), only=kinds or ["host", "clean-up"]).findings)
+
+
+def row_findings(connection: psycopg.Connection, model: str = MODEL) -> list[fbs_db.Finding]:
+    """What ``check --data`` finds about the rows that point at a model."""
+    found = fbs_db.check(url_of(connection), only=["rows"], data=True).findings
+    return [one for one in found if one.object == model]
 
 
 def mend(connection: psycopg.Connection, finding: fbs_db.Finding) -> None:
