@@ -104,7 +104,8 @@ def test_a_condition_is_compared_by_type(
 ) -> None:
     make_sites(seeded)
     make_notes(seeded, type_name, before, text, None)
-    add_rule(seeded, action="delete", **{condition: {"v": [value]}})
+    conditions: dict[str, Any] = {condition: {"v": [value]}}
+    add_rule(seeded, action="delete", **conditions)
     owner(seeded, "delete from app.sites where id = 1")
     assert waiting(seeded) == []
     assert rows(seeded, "select id from notes order by id") == ([(1,), (3,)] if condition == "only_if" else [(2,)])
