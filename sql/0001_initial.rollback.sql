@@ -1,6 +1,9 @@
 -- 0001_initial: back to before it. The history goes too, so every other file has
 -- to be rolled back first.
 
+drop function fbs_only_owner();
+drop function fbs_trusts(oid);
+drop function fbs_owner();
 drop function fbs_refuse_moved();
 drop function fbs_time_between(timestamptz, timestamptz);
 drop function fbs_days_between(date, date);

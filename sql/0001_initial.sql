@@ -372,3 +372,45 @@ $$;
 
 comment on function fbs_refuse_moved() is
 'Trigger: refuses, with error FB006, to write a table that moves to the database named by its argument. Deletions of users go through.';
+
+create function fbs_owner()
+returns oid
+language sql
+stable
+set search_path from current
+as $$
+    -- A function cannot be shadowed by a temporary one, as a table can.
+    select p.proowner from pg_proc as p where p.oid = 'fbs_owner()'::regprocedure;
+$$;
+
+comment on function fbs_owner() is
+'Internal. FBS''s owner: the role with whose rights the clean-up runs.';
+
+create function fbs_trusts(role oid)
+returns boolean
+language sql
+stable
+set search_path from current
+as $$
+    select pg_has_role(role, fbs_owner(), 'member');
+$$;
+
+comment on function fbs_trusts(oid) is
+'Internal. Whether a role is FBS''s owner, a member of it, or a superuser.';
+
+create function fbs_only_owner()
+returns trigger
+language plpgsql
+set search_path from current
+as $$
+begin
+    if not fbs_trusts(quote_ident(current_user)::regrole) then
+        raise exception '% is not a member of % and may not write %', current_user, fbs_owner()::regrole, tg_relid::regclass
+            using errcode = 'FB023', hint = 'Its rows act with the rights of FBS''s owner. See: fbs-db help security';
+    end if;
+    return null;
+end;
+$$;
+
+comment on function fbs_only_owner() is
+'Trigger: lets members of FBS''s owner write the table, whatever was granted to others. Error FB023.';

@@ -1,5 +1,9 @@
--- 0012_settings: back to before it. Settings that were changed are lost.
+-- 0012_settings: back to before it. The values that were set are lost, and the further
+-- names of solutions.
 
+drop function fbs_solution_condition(text[]);
+drop function fbs_row_is_of(text, boolean, text[], text[]);
+drop table fbs_solution_map;
 drop function fbs_setting(text);
 drop table fbs_settings;
 drop function fbs_check_setting();

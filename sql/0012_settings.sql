@@ -1,4 +1,5 @@
--- 0012_settings: what a host can adjust, each with its description and its limits.
+-- 0012_settings: what a host can adjust: values, each with its description and its
+-- limits, and the names of its solutions.
 --
 -- component: base
 -- depends: 0001_initial
@@ -126,3 +127,71 @@ $$;
 
 comment on function fbs_setting(text) is
 'Value of a setting; nothing where there is no such setting, or it is empty.';
+
+create table fbs_solution_map (
+    column_name text not null,
+    identifier text not null,
+    solution text not null,
+    constraint fbs_solution_map_pkey primary key (column_name, identifier)
+);
+
+comment on table fbs_solution_map is
+'Further names of solutions. Solution acme is known as acme, fbs_acme_db and djo_acme_db without a row here.';
+comment on column fbs_solution_map.column_name is
+'Column that holds the name, such as business_id, company_id or solution_name.';
+comment on column fbs_solution_map.identifier is
+'The name in that column.';
+comment on column fbs_solution_map.solution is
+'The solution it belongs to.';
+
+create trigger fbs_only_owner
+before insert or update or delete or truncate on fbs_solution_map
+for each statement
+execute function fbs_only_owner();
+
+create function fbs_row_is_of(solution text, alone boolean, columns text[], named text[])
+returns boolean
+language sql
+stable
+set search_path from current
+as $$
+    -- A business or a company that is not in the map names no solution.
+    with named_here as (
+        select
+            case
+                when n.name = any(own.names) then true
+                when m.solution is not null then m.solution = fbs_row_is_of.solution
+                when n.column_name not in ('business_id', 'company_id') then false
+            end as ours
+        from unnest(columns, named) as n (column_name, name)
+        cross join lateral (
+            select array[fbs_row_is_of.solution, 'fbs_' || fbs_row_is_of.solution || '_db', 'djo_' || fbs_row_is_of.solution || '_db']
+        ) as own (names)
+        left join fbs_solution_map as m on n.column_name = m.column_name and n.name = m.identifier
+        where n.name <> ''
+    )
+
+    select coalesce(bool_and(h.ours), alone)
+    from named_here as h;
+$$;
+
+comment on function fbs_row_is_of(text, boolean, text[], text[]) is
+'Whether a row with these values in these columns belongs to a solution. A row that names none belongs to it where no other host has the model (alone).';
+
+create function fbs_solution_condition(columns text[])
+returns text
+language sql
+immutable
+set search_path from current
+as $$
+    select case
+        when columns is null then '($3 is null or $4)'
+        else format(
+            '($3 is null or fbs_row_is_of($3, $4, %L, array[%s]::text[]))', columns,
+            (select string_agg(format('t.%I', c.name), ', ' order by c.place) from unnest(columns) with ordinality as c (name, place))
+        )
+    end;
+$$;
+
+comment on function fbs_solution_condition(text[]) is
+'Internal. SQL that is true of the rows (t) of solution $3; $4 says whether rows that name none are its.';

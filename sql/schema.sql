@@ -553,122 +553,137 @@ $$;
 
 COMMENT ON FUNCTION fbs_advance_identity(of_table text) IS 'Advances the sequence of a table''s keys past the highest key, where rows came with keys of their own. Never goes back, and blocks neither readers nor writers.';
 
-CREATE FUNCTION fbs_apply_rules(model text, keys text[], new_keys text[] DEFAULT NULL::text[], one_rule text DEFAULT NULL::text) RETURNS bigint
+CREATE FUNCTION fbs_apply_rule(only_rule text, model text, keys text[], solution text DEFAULT NULL::text, alone boolean DEFAULT true) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
-    AS $$
+    AS $_$
 declare
-    rule record;
-    held text[];
-    held_new text[];
-    passing text[];
-    moved text[] := '{}';
+    part record;
+    touched bigint := 0;
+begin
+    perform fbs_refuse_rules(only_rule);
+    for part in select p.* from fbs_rule_parts(only_rule) as p loop
+        execute format('%s where %s and %s = any($2::%s[])', part.change, part.touched, part.key, part.key_type)
+        using model, fbs_usable_keys(keys, part.key_type), solution, alone;
+        get diagnostics touched = row_count;
+    end loop;
+    if touched > 0 then
+        perform fbs_check_deferred(array[only_rule], false);
+    end if;
+    return touched;
+end;
+$_$;
+
+COMMENT ON FUNCTION fbs_apply_rule(only_rule text, model text, keys text[], solution text, alone boolean) IS 'Applies one rule to rows that point at these keys of a model. Returns the number of rows touched. Error FB024.';
+
+CREATE FUNCTION fbs_apply_rules(model text, keys text[], solution text DEFAULT NULL::text, alone boolean DEFAULT true, most bigint DEFAULT NULL::bigint) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET jit TO 'off'
+    AS $_$
+declare
+    there record;
     touched bigint;
     total bigint := 0;
-    event integer;
-    written smallint[];
-    found record;
-    deferred text := '';
+    rules text[];
+    keys_integer constant integer[] := case
+        when $2::text ~ '^{[1-9][0-9]{0,8}(,[1-9][0-9]{0,8})*}$' then $2
+        else fbs_usable_keys($2, 'integer')
+    end;
 begin
-    for rule in
-        select
-            r.table_name, r.key_type, r.action, r.clean_sql, r.move_sql,
-            -- A key that is not written is not checked; what a host's own triggers write is not known.
-            case
-                when r.table_name !~ '^fbs_' then null
-                when new_keys is not null or r.action = 'set null' then array[coalesce(r.json_column, r.key_column)]
-                when r.action = 'set columns' then array(select jsonb_object_keys(r.set_columns))
-            end as written
-        from fbs_cleanup_rules as r
-        where
-            r.clean_sql is not null
-            and (r.model_name is null or r.model_name = model)
-            and (one_rule is null or r.rule_name = one_rule)
-        order by r.rule_name
-    loop
-        held := fbs_usable_keys(keys, rule.key_type);
-        if held = '{}' then
-            continue;
-        elsif new_keys is null then
-            execute rule.clean_sql using model, held;
-            get diagnostics touched = row_count;
-        else
-            -- Rows of two rules follow once.
-            continue when rule.move_sql = any(moved);
-            moved := moved || rule.move_sql;
-            -- What cannot hold the new key stays.
-            held_new := fbs_usable_keys(new_keys, rule.key_type);
-            if cardinality(held) < cardinality(keys) or cardinality(held_new) < cardinality(keys) then
-                select array_agg(p.old_key), array_agg(p.new_key)
-                into held, held_new
-                from unnest(keys, new_keys) as p (old_key, new_key)
-                where p.old_key = any(held) and p.new_key = any(held_new);
-                continue when held is null;
-            end if;
-            begin
-                execute rule.move_sql using model, held, held_new;
-                get diagnostics touched = row_count;
-            exception when unique_violation then
-                -- Keys that shift or swap meet each other half way: go by keys that nobody has.
-                passing := array(
-                    select case rule.key_type
-                        when 'smallint' then (-32768 + n)::text
-                        when 'integer' then (-2147483648 + n)::text
-                        when 'bigint' then (-9223372036854775808 + n)::text
-                        when 'uuid' then gen_random_uuid()::text
-                        else 'fbs moves ' || n
-                    end
-                    from generate_series(1, cardinality(held)) as n
-                );
-                execute rule.move_sql using model, held, passing;
-                execute rule.move_sql using model, passing, held_new;
-                get diagnostics touched = row_count;
-            end;
-        end if;
-        total := total + touched;
-        -- What is deferred would fail at commit, where nothing could catch it.
-        if touched > 0 then
-            event := case when rule.action = 'delete' and new_keys is null then 8 else 16 end;
-            written := array(
-                select a.attnum
-                from pg_attribute as a
-                where a.attrelid = to_regclass(rule.table_name) and a.attname = any(rule.written)
-            );
-            select
-                string_agg(format('%s.%I', c.connamespace::regnamespace, c.conname), ', ')
-                filter (where t.tginitdeferred) as names,
-                bool_or(
-                    c.confrelid = t.tgrelid
-                    and case event when 8 then c.confdeltype else c.confupdtype end in ('c', 'n', 'd')
-                ) as goes_on
-            into found
-            from pg_trigger as t
-            inner join pg_constraint as c on t.tgconstraint = c.oid
+    -- Whether another role's code may be near, and which rules find rows.
+    select
+        exists (
+            select from pg_class as c
             where
-                t.tgrelid = to_regclass(rule.table_name)
-                and t.tgtype & event > 0
+                c.oid = any('{fbs_approval_requests,fbs_custom_fields,fbs_dms_document,fbs_workflow_instances}'::regclass[])
                 and (
-                    rule.written is null
-                    or c.contype <> 'f'
-                    or c.conrelid = t.tgrelid and c.conkey && written
-                    or c.confrelid = t.tgrelid and c.confkey && written
-                );
-            deferred := concat_ws(
-                ', ',
-                nullif(deferred, ''),
-                case when found.goes_on then fbs_deferred_constraints(rule.table_name, event) else found.names end
-            );
-        end if;
-    end loop;
-    if deferred <> '' then
-        execute format('set constraints %s immediate', deferred);
-        execute format('set constraints %s deferred', deferred);
+                    c.relowner <> (select f.proowner from pg_proc as f where f.oid = 'fbs_owner()'::regprocedure)
+                    or c.relhassubclass
+                    or exists (
+                        select from aclexplode(c.relacl) as a where a.privilege_type = 'TRIGGER' and a.grantee <> c.relowner
+                    )
+                    or exists (
+                        select from pg_trigger as g
+                        inner join pg_proc as f on g.tgfoid = f.oid
+                        where g.tgrelid = c.oid and not g.tgisinternal and f.proowner <> c.relowner
+                    )
+                )
+        ) as suspect,
+        (
+            select count(*)
+            from (
+                select from fbs_approval_requests as t
+                where (t.request_data ->> 'model_name') = $1 and ($3 is null or fbs_row_is_of($3, $4, '{solution_name}', array[t.solution_name]::text[])) and (t.status in ('pending'::character varying)) and (t.request_data ->> 'record_id') = any($2)
+                limit coalesce($5, 0) + 1
+            ) as n
+        ) as rule_1,
+        (
+            select count(*)
+            from (
+                select from fbs_custom_fields as t
+                where t.model_name = $1 and ($3 is null or fbs_row_is_of($3, $4, '{solution_name,database_name}', array[t.solution_name, t.database_name]::text[])) and t.record_id = any(keys_integer)
+                limit coalesce($5, 0) + 1
+            ) as n
+        ) as rule_2,
+        (
+            select count(*)
+            from (
+                select from fbs_dms_document as t
+                where (t.metadata ->> 'model_name') = $1 and ($3 is null or fbs_row_is_of($3, $4, '{solution_db,company_id}', array[t.solution_db, t.company_id]::text[])) and (t.state in ('archived'::character varying)) is not true and (t.metadata ->> 'record_id') = any($2)
+                limit coalesce($5, 0) + 1
+            ) as n
+        ) as rule_3,
+        (
+            select count(*)
+            from (
+                select from fbs_workflow_instances as t
+                where (t.workflow_data ->> 'model_name') = $1 and ($3 is null or fbs_row_is_of($3, $4, '{solution_name,business_id}', array[t.solution_name, t.business_id]::text[])) and (t.status in ('completed'::character varying, 'cancelled'::character varying, 'failed'::character varying)) is not true and (t.workflow_data ->> 'record_id') = any($2)
+                limit coalesce($5, 0) + 1
+            ) as n
+        ) as rule_4
+    into there;
+    if there.suspect then
+        perform fbs_refuse_rules();
+    end if;
+    if 0 + there.rule_1 + there.rule_2 + there.rule_3 + there.rule_4 > $5 then
+        return null;
+    end if;
+
+    if there.rule_1 > 0 then
+        update fbs_approval_requests as t set status = 'cancelled'::character varying where (t.request_data ->> 'model_name') = $1 and ($3 is null or fbs_row_is_of($3, $4, '{solution_name}', array[t.solution_name]::text[])) and (t.status in ('pending'::character varying)) and (t.request_data ->> 'record_id') = any($2);
+        get diagnostics touched = row_count;
+        total := total + touched;
+        rules := rules || 'approval_requests'::text;
+    end if;
+    if there.rule_2 > 0 then
+        delete from fbs_custom_fields as t where t.model_name = $1 and ($3 is null or fbs_row_is_of($3, $4, '{solution_name,database_name}', array[t.solution_name, t.database_name]::text[])) and t.record_id = any(keys_integer);
+        get diagnostics touched = row_count;
+        total := total + touched;
+        rules := rules || 'custom_fields'::text;
+    end if;
+    if there.rule_3 > 0 then
+        update fbs_dms_document as t set state = 'archived'::character varying where (t.metadata ->> 'model_name') = $1 and ($3 is null or fbs_row_is_of($3, $4, '{solution_db,company_id}', array[t.solution_db, t.company_id]::text[])) and (t.state in ('archived'::character varying)) is not true and (t.metadata ->> 'record_id') = any($2);
+        get diagnostics touched = row_count;
+        total := total + touched;
+        rules := rules || 'documents'::text;
+    end if;
+    if there.rule_4 > 0 then
+        update fbs_workflow_instances as t set status = 'cancelled'::character varying, completed_at = now() where (t.workflow_data ->> 'model_name') = $1 and ($3 is null or fbs_row_is_of($3, $4, '{solution_name,business_id}', array[t.solution_name, t.business_id]::text[])) and (t.status in ('completed'::character varying, 'cancelled'::character varying, 'failed'::character varying)) is not true and (t.workflow_data ->> 'record_id') = any($2);
+        get diagnostics touched = row_count;
+        total := total + touched;
+        rules := rules || 'workflow_instances'::text;
+    end if;
+    if total > 0 then
+        perform fbs_check_deferred(rules, false);
     end if;
     return total;
 end;
-$$;
+$_$;
 
-COMMENT ON FUNCTION fbs_apply_rules(model text, keys text[], new_keys text[], one_rule text) IS 'Applies the rules, or one of them, to rows that point at these keys of a model; with new keys, lets those rows follow. Returns how many rows were touched.';
+COMMENT ON FUNCTION fbs_apply_rules(model text, keys text[], solution text, alone boolean, most bigint) IS 'Applies the rules to rows that point at these keys of a model. Returns the rows touched; NULL, touching none, where there are more than most. Written by fbs_compile_rules. Error FB024.';
 
 CREATE FUNCTION fbs_approvals_turnaround(since timestamp with time zone DEFAULT NULL::timestamp with time zone, until timestamp with time zone DEFAULT NULL::timestamp with time zone, solution text DEFAULT NULL::text) RETURNS TABLE(solution_name text, approval_type text, requests bigint, pending bigint, approved bigint, rejected bigint, cancelled bigint, approved_percent numeric, average_turnaround interval, median_turnaround interval, longest_turnaround interval, oldest_pending_at timestamp with time zone)
     LANGUAGE sql STABLE
@@ -734,75 +749,105 @@ $$;
 
 COMMENT ON FUNCTION fbs_approvals_turnaround(since timestamp with time zone, until timestamp with time zone, solution text) IS 'How approval requests made from since to before until (all unless given) fared, for each solution (or the one named) and type: how many, how many in each state, the share of decided ones that were approved, and how long a decision took. A decision''s time is approved_at of an approved request, else the last answer that says the same; where neither is there it is not known and left out. Cancelled ones are not decided. What there are no requests of has no row.';
 
-CREATE FUNCTION fbs_attach_host(host_table regclass, model_name text, key_column text DEFAULT NULL::text) RETURNS void
+CREATE FUNCTION fbs_attach_host(host_table regclass, model_name text, key_column text DEFAULT NULL::text, solution text DEFAULT NULL::text, follow_keys boolean DEFAULT NULL::boolean) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
     SET lock_timeout TO '3s'
-    AS $_$
+    AS $$
 declare
-    key text := coalesce(key_column, fbs_key_column(host_table));
-    key_type text;
-    kind "char";
-    known boolean;
-    other regclass;
-    former text;
+    former fbs_hosts;
+    other fbs_hosts;
+    key text;
+    new_solution text;
+    follows boolean;
+    problem text;
     wanted record;
-    missing boolean := false;
+    mended boolean := false;
 begin
-    select c.relkind, format_type(a.atttypid, null)
-    into kind, key_type
-    from pg_class as c
-    left join pg_attribute as a on c.oid = a.attrelid and a.attname = key and a.attnum > 0 and not a.attisdropped
-    where c.oid = host_table;
-    if kind not in ('r', 'p') then
-        raise exception '% is not a table', host_table using errcode = 'FB020';
-    elsif key_type is null then
-        raise exception 'table % has no column %', host_table, key using errcode = 'FB020';
-    elsif key_type !~ '^(smallint|integer|bigint|uuid|text|character varying)$' then
-        raise exception 'column % of % is of type %', key, host_table, key_type
-            using errcode = 'FB020', hint = 'Keys are integers, uuids or texts.';
-    elsif coalesce(model_name, '') = '' then
-        raise exception 'a host table needs the name of its model'
-            using errcode = 'FB020', hint = 'It is what FBS''s rows hold as model_name, such as tenants.tenant.';
+    select h.* into former from fbs_hosts as h where h.host_table = fbs_attach_host.host_table;
+    -- Again without these, they stay as they were.
+    key := coalesce(
+        key_column,
+        (
+            select a.attname
+            from pg_attribute as a
+            where a.attrelid = host_table and a.attname = former.key_column and not a.attisdropped
+        ),
+        fbs_key_column(host_table)
+    );
+    new_solution := coalesce(solution, former.solution);
+    follows := coalesce(
+        follow_keys, former.follows_keys,
+        -- Nobody changes the numbers that a sequence gives.
+        not exists (
+            select from pg_attribute as a
+            inner join pg_depend as d on a.attrelid = d.refobjid and a.attnum = d.refobjsubid and d.deptype in ('a', 'i')
+            inner join pg_class as c on d.objid = c.oid and c.relkind = 'S'
+            where a.attrelid = host_table and a.attname = key
+        )
+    );
+    problem := case
+        when coalesce(model_name, '') = '' then 'a host table needs the name of its model, such as tenants.tenant'
+        when new_solution = '' then 'a solution has a name'
+        else fbs_host_problem(host_table, key)
+    end;
+    if problem is not null then
+        raise exception '%', problem using errcode = 'FB020',
+            hint = 'A host table is an ordinary or partitioned table with a unique key of integers, uuids or texts.';
     end if;
 
+    -- A table that was dropped, or is a partition of this one by now, is no host of its own.
     delete from fbs_hosts as h
-    where h.model_name = fbs_attach_host.model_name and not exists (select from pg_class as c where c.oid = h.host_table);
-    known := exists (select from fbs_hosts as h where h.host_table = fbs_attach_host.host_table);
-    select h.host_table
+    where
+        h.model_name = fbs_attach_host.model_name
+        and h.host_table <> fbs_attach_host.host_table
+        and (
+            not exists (select from pg_class as c where c.oid = h.host_table)
+            or h.host_table in (select p.relid from pg_partition_tree(fbs_attach_host.host_table) as p)
+        );
+    select h.*
     into other
     from fbs_hosts as h
-    where h.model_name = fbs_attach_host.model_name and h.host_table <> fbs_attach_host.host_table;
-    if other is not null then
-        raise exception 'model % is attached already, to another table', model_name
-            using errcode = 'FB022', hint = 'Detach that first: ' || fbs_command('detach', 'host', fbs_named(other));
+    where
+        h.host_table <> fbs_attach_host.host_table
+        and (
+            h.host_table in (select p.relid from pg_partition_tree(fbs_attach_host.host_table) as p)
+            or h.model_name = fbs_attach_host.model_name
+            and (h.solution is null or new_solution is null or h.solution = new_solution)
+        )
+    limit 1;
+    if other.host_table is not null then
+        raise exception 'model % is attached already, to another table: %', other.model_name, other.host_table
+            using errcode = 'FB022',
+                hint = 'Detach that first: ' || fbs_command('detach', 'host', fbs_named(other.host_table))
+                || ' Tables of one model need a solution each.';
     end if;
-    select h.model_name
-    into former
-    from fbs_hosts as h
-    where h.host_table = fbs_attach_host.host_table and h.model_name <> fbs_attach_host.model_name;
-    if former is not null then
-        perform fbs_rename_model(former, model_name);
+
+    if former.model_name <> model_name then
+        perform fbs_rename_model(former.model_name, model_name, former.solution);
     end if;
-    insert into fbs_hosts (host_table, model_name, key_column)
-    values (host_table, model_name, key)
+    insert into fbs_hosts as h (host_table, model_name, key_column, key_is_unique, follows_keys, solution)
+    select host_table, model_name, key, fbs_is_unique(host_table, key), follows, new_solution
     on conflict on constraint fbs_hosts_pkey do update
-    set model_name = excluded.model_name, key_column = excluded.key_column;
+    set
+        model_name = excluded.model_name, key_column = excluded.key_column, key_is_unique = excluded.key_is_unique,
+        follows_keys = excluded.follows_keys, solution = excluded.solution;
 
-    for wanted in select t.* from fbs_host_triggers(host_table, model_name, key) as t where not t.present loop
-        execute format('create or replace trigger %I ' || wanted.definition, wanted.trigger_name, wanted.table_id);
-        missing := true;
+    -- Partitions have copies of a trigger once it is made.
+    for pass in 1..2 loop
+        for wanted in select t.* from fbs_host_triggers(host_table) as t where not t.present loop
+            execute wanted.definition;
+            mended := true;
+        end loop;
     end loop;
-
     -- Triggers that were lost may have missed something.
-    if known and missing then
-        insert into fbs_cleanup_queue (model_name, operation) values (model_name, 'sweep');
-        perform fbs_note_for_targets(model_name, 'sweep');
+    if former.host_table is not null and mended then
+        perform fbs_queue_sweep(model_name, new_solution);
     end if;
 end;
-$_$;
+$$;
 
-COMMENT ON FUNCTION fbs_attach_host(host_table regclass, model_name text, key_column text) IS 'Attaches a host''s table: from then on deleting its rows cleans up the FBS rows that point at them. Again does no harm, and mends triggers that are missing or disabled; under another model name, those rows get that name. Errors FB001, FB020, FB022.';
+COMMENT ON FUNCTION fbs_attach_host(host_table regclass, model_name text, key_column text, solution text, follow_keys boolean) IS 'Attaches a host table: deleting its rows cleans up FBS rows from then on. Repeating it mends triggers; another model name renames FBS rows. Errors FB001, FB020, FB022 to FB024.';
 
 CREATE FUNCTION fbs_attach_users(user_table regclass, repair boolean DEFAULT false) RETURNS TABLE(table_name text, column_name text, on_delete text, orphans bigint, validated boolean)
     LANGUAGE plpgsql
@@ -825,7 +870,7 @@ $$;
 
 COMMENT ON FUNCTION fbs_attach_users(user_table regclass, repair boolean) IS 'Ties FBS''s user columns to the host''s user table, and checks the rows that are there; what was tied before stays. Returns a row for each column with its orphans: rows whose user is gone, repaired when asked. One transaction; on large tables fbs-db attach users takes shorter locks.';
 
-CREATE FUNCTION fbs_await_writers(model text) RETURNS void
+CREATE FUNCTION fbs_await_writers(model text, solution text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
     AS $$
@@ -844,6 +889,7 @@ begin
     inner join pg_locks as l on t.relid = l.relation
     where
         h.model_name = model
+        and h.solution is not distinct from fbs_await_writers.solution
         and l.database = (select d.oid from pg_database as d where d.datname = current_database())
         and l.mode in ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
         and l.granted
@@ -851,14 +897,14 @@ begin
     while exists (select from pg_locks as l where l.virtualtransaction = any(writers)) loop
         if clock_timestamp() > enough then
             raise exception 'a transaction that writes the table of % does not end', model
-                using errcode = 'lock_not_available', hint = 'What it adds is not to be taken for gone. Try again later.';
+                using errcode = 'lock_not_available', hint = 'Its new rows must not be taken for gone. Try again later.';
         end if;
         perform pg_sleep(0.01);
     end loop;
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_await_writers(model text) IS 'Waits, three seconds at most, until the transactions are over that write a model''s host table now: the rows they add may be pointed at in another database before they can be seen here.';
+COMMENT ON FUNCTION fbs_await_writers(model text, solution text) IS 'Waits, three seconds at most, for transactions that write a model''s host table: FBS rows in another database may point at their new rows already.';
 
 CREATE FUNCTION fbs_base_type(type_id oid, type_modifier integer) RETURNS text
     LANGUAGE sql STABLE
@@ -1018,6 +1064,68 @@ end;
 $_$;
 
 COMMENT ON FUNCTION fbs_cast_custom_value(field_type text, field_value text) IS 'The value of a custom field of a type (date, datetime, json) whose texts only a cast can judge; see fbs_custom_fields_typed.';
+
+CREATE FUNCTION fbs_check_deferred(rules text[], rekeyed boolean) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+declare
+    deferred text;
+begin
+    with recursive touched as (
+        -- A key that is not written is not checked; what the host's own triggers write is not known.
+        select
+            p.table_id::oid as relid,
+            case when r.action = 'delete' and not rekeyed then 8 else 16 end as event,
+            array(
+                select a.attnum
+                from pg_attribute as a
+                where
+                    a.attrelid = p.table_id
+                    and a.attname = any(
+                        case
+                            when r.action = 'set columns' and not rekeyed then array(select jsonb_object_keys(r.set_columns))
+                            else array[coalesce(r.json_column, r.key_column)]
+                        end
+                    )
+            ) as written,
+            r.table_name !~ '^fbs_' or r.action = 'delete' and not rekeyed as all_written
+        from fbs_cleanup_rules as r
+        cross join lateral fbs_rule_table(r.table_name) as p (table_id)
+        where r.rule_name = any(rules)
+    ),
+
+    -- Events as in pg_trigger: 8 delete, 16 update.
+    reached (relid, event, written, all_written) as (
+        select t.relid, t.event, t.written, t.all_written from touched as t
+        union
+        select c.conrelid, case when r.event = 8 and c.confdeltype = 'c' then 8 else 16 end, '{}'::smallint[], true
+        from reached as r
+        inner join pg_constraint as c on r.relid = c.confrelid and c.contype = 'f'
+        where
+            case r.event when 8 then c.confdeltype else c.confupdtype end in ('c', 'n', 'd')
+            and (r.all_written or c.confkey && r.written)
+    )
+
+    select string_agg(distinct format('%I.%I', n.nspname, c.conname), ', ')
+    into deferred
+    from reached as r
+    inner join pg_trigger as t on r.relid = t.tgrelid and t.tgtype & r.event > 0 and t.tginitdeferred
+    inner join pg_constraint as c on t.tgconstraint = c.oid
+    inner join pg_namespace as n on c.connamespace = n.oid
+    where
+        r.all_written
+        or c.contype <> 'f'
+        or c.conrelid = r.relid and c.conkey && r.written
+        or c.confrelid = r.relid and c.confkey && r.written;
+    if deferred is not null then
+        execute format('set constraints %s immediate', deferred);
+        execute format('set constraints %s deferred', deferred);
+    end if;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_check_deferred(rules text[], rekeyed boolean) IS 'Internal. Checks now what the rules'' changes would have checked at commit, where nothing could catch the failure.';
 
 CREATE FUNCTION fbs_check_identities() RETURNS TABLE(severity text, kind text, object text, problem text, found text, expected text, mend text)
     LANGUAGE plpgsql STABLE
@@ -1222,6 +1330,72 @@ $_$;
 
 COMMENT ON FUNCTION fbs_check_rows(of_table text) IS 'What is odd about the rows of one of FBS''s tables: values off the lists, negative amounts, dates outside the years 1 to 9999, ledgers that are not balanced, users that are gone; of fbs_hosts, rows that point at host rows which are gone. Reads the whole table.';
 
+CREATE FUNCTION fbs_check_rule(only_rule text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+declare
+    rule fbs_cleanup_rules;
+    state record;
+    kind regtype;
+    missing text;
+begin
+    select r.* into rule from fbs_cleanup_rules as r where r.rule_name = only_rule;
+    select s.* into state from fbs_rule_states as s where s.rule_name = only_rule;
+    if state.table_id is null and rule.table_name ~ '^fbs_' then
+        return; -- a component that is not installed here
+    elsif state.table_id is null then
+        raise exception 'rule %: there is no table %', only_rule, rule.table_name
+            using errcode = 'FB021', hint = 'Name it with its schema.';
+    end if;
+    perform fbs_refuse_rules(only_rule);
+
+    select min(n.column_name)
+    into missing
+    from (
+        select unnest(
+            case when rule.json_column is null then array[rule.key_column, rule.model_column] else array[rule.json_column] end
+            || rule.solution_columns
+        )
+        union all
+        select jsonb_object_keys(coalesce(rule.only_if, '{}') || coalesce(rule.unless, '{}') || coalesce(rule.set_columns, '{}'))
+    ) as n (column_name)
+    where not exists (
+        select from pg_attribute as a
+        where a.attrelid = state.table_id and a.attname = n.column_name and a.attnum > 0 and not a.attisdropped
+    ) and n.column_name is not null;
+    if missing is not null then
+        raise exception 'rule %: table % has no column %', only_rule, rule.table_name, missing using errcode = 'FB021';
+    end if;
+
+    select a.atttypid
+    into kind
+    from pg_attribute as a
+    where a.attrelid = state.table_id and a.attname = coalesce(rule.json_column, rule.key_column);
+    if
+        rule.json_column is not null and kind <> 'jsonb'::regtype
+        or rule.json_column is null and kind <> all ('{smallint,integer,bigint,uuid,text,character varying}'::regtype[])
+    then
+        raise exception 'rule %: column % of % is %', only_rule, coalesce(rule.json_column, rule.key_column), rule.table_name,
+            case when rule.json_column is null then 'of type ' || kind else 'not of type jsonb' end
+            using errcode = 'FB021', hint = 'Keys are integers, uuids or texts; records are named in jsonb.';
+    elsif rule.action = 'set null' and rule.json_column is not null then
+        raise exception 'rule %: set null is for a key in a column', only_rule using errcode = 'FB021';
+    end if;
+
+    -- No row has no key: this finds out what is wrong with types and privileges.
+    perform fbs_apply_rule(only_rule, coalesce(rule.model_name, ''), '{}');
+    perform fbs_rekey_rule(only_rule, coalesce(rule.model_name, ''), '{}', '{}');
+exception
+    when sqlstate 'FB021' or sqlstate 'FB024' then
+        raise;
+    when others then
+        raise exception 'rule %: %', only_rule, sqlerrm using errcode = 'FB021';
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_check_rule(only_rule text) IS 'Internal. Error FB021 where a rule does not fit its table, FB024 where it must not touch it.';
+
 CREATE FUNCTION fbs_check_setting() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
@@ -1302,58 +1476,49 @@ $_$;
 
 COMMENT ON FUNCTION fbs_check_user_column(table_name text, column_name text, repair boolean) IS 'Counts the rows of a user column whose user is gone; there are such behind a validated key, too, where replication or session_replication_role = replica wrote them. With repair they are deleted or emptied, by the column''s own rule. Where none is left, the key is validated. Error FB004 where users are not attached.';
 
-CREATE FUNCTION fbs_claim_cleanup(target text, batch integer DEFAULT 1000, due_only boolean DEFAULT false) RETURNS TABLE(id bigint, ticket uuid, model_name text, operation text, keys text[], new_keys text[], attempts integer)
+CREATE FUNCTION fbs_claim_cleanup(target text, batch integer DEFAULT 1000, due_only boolean DEFAULT false) RETURNS TABLE(id bigint, ticket uuid, model_name text, solution text, alone boolean, operation text, keys text[], new_keys text[], attempts integer)
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
     AS $$
 #variable_conflict use_column
 begin
-    -- One carrier for each database: what follows something could overtake it else.
+    -- One carrier for each database: a clean-up could overtake an earlier one else.
     if not pg_try_advisory_xact_lock(hashtextextended('fbs-db carries to ' || fbs_claim_cleanup.target, 0)) then
         return;
     end if;
     return query
-    with first_moves as materialized (
-        select q.model_name, min(q.id) as id
-        from fbs_cleanup_queue as q
-        where q.operation = 'move' and q.target = fbs_claim_cleanup.target
-        group by q.model_name
-    ),
-
-    claimed as materialized (
+    with claimed as materialized (
         select q.*
         from fbs_cleanup_queue as q
-        left join first_moves as f on q.model_name = f.model_name
         where
             q.target = fbs_claim_cleanup.target
             and (not due_only or q.next_attempt_at <= clock_timestamp())
-            -- Rows that wait to follow a key are not those of another that came to bear it.
-            and (
-                f.id is null
-                or q.id <= f.id
-                or q.operation = 'delete'
-                and not exists (
-                    select from fbs_cleanup_queue as earlier
-                    where
-                        earlier.operation = 'move'
-                        and earlier.target = q.target
-                        and earlier.model_name = q.model_name
-                        and earlier.id < q.id
-                        and earlier.keys && q.keys
-                )
+            -- Rows that wait to follow a key are not those of another host row that has it by now.
+            and not exists (
+                select from fbs_cleanup_queue as earlier
+                where
+                    earlier.operation = 'rekey'
+                    and earlier.target = q.target
+                    and earlier.model_name = q.model_name
+                    and earlier.solution is not distinct from q.solution
+                    and earlier.id < q.id
+                    and earlier.attempts < 10
+                    and (q.operation <> 'delete' or earlier.keys && q.keys)
             )
         order by q.id
         limit batch
         for update of q skip locked
     )
 
-    select c.id, c.ticket, c.model_name, c.operation, c.keys, c.new_keys, c.attempts
+    select
+        c.id, c.ticket, c.model_name, c.solution, fbs_is_alone(c.model_name, c.solution),
+        c.operation, c.keys, c.new_keys, c.attempts
     from claimed as c
     order by c.id;
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_claim_cleanup(target text, batch integer, due_only boolean) IS 'Clean-ups that are to be carried to another database, in their order, locked until the transaction ends. Nothing while somebody else carries there.';
+COMMENT ON FUNCTION fbs_claim_cleanup(target text, batch integer, due_only boolean) IS 'Clean-ups for another database, in their order, locked until the transaction ends. No row while another session carries there.';
 
 CREATE FUNCTION fbs_claim_files(batch integer DEFAULT 100, after_id bigint DEFAULT 0) RETURNS TABLE(id bigint, file text)
     LANGUAGE plpgsql
@@ -1407,169 +1572,103 @@ $$;
 
 COMMENT ON FUNCTION fbs_claim_files(batch integer, after_id bigint) IS 'Files that are due for removal, from a number in the list on, locked for this transaction; several workers share them. Files that another attachment names, in these or in other words, are taken off the list. Error FB060 where a transaction that may name some does not end within three seconds.';
 
-CREATE FUNCTION fbs_clean(model text, keys text[]) RETURNS void
+CREATE FUNCTION fbs_clean_gone(model text, held text[], solution text DEFAULT NULL::text) RETURNS TABLE(gone bigint, touched bigint)
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
     AS $$
 declare
-    rule record;
-    state text;
-    said text;
-begin
-    if keys is null or keys = '{}' then
-        return;
-    elsif fbs_cleanup_mode() = 'queue'
-        or cardinality(keys) > coalesce(fbs_setting('cleanup_threshold')::integer, 5000)
-    then
-        perform fbs_queue_cleanup(model, keys, null, null, null);
-        return;
-    end if;
-
-    begin
-        perform fbs_apply_rules(model, keys);
-        return;
-    exception when others or assert_failure or query_canceled then
-        get stacked diagnostics state = returned_sqlstate, said = message_text;
-        -- After a lock, a deadlock or a timeout, rule by rule would only wait again.
-        if state in ('55P03', '40P01', '40001', '57014') then
-            raise;
-        end if;
-    end;
-
-    for rule in
-        select r.rule_name
-        from fbs_cleanup_rules as r
-        where r.clean_sql is not null and (r.model_name is null or r.model_name = model)
-        order by r.rule_name
-    loop
-        begin
-            perform fbs_apply_rules(model, keys, null, rule.rule_name);
-        exception when others or assert_failure or query_canceled then
-            get stacked diagnostics state = returned_sqlstate, said = message_text;
-            if fbs_users_cancel(state, said) then
-                raise;
-            end if;
-            perform fbs_queue_cleanup(model, keys, rule.rule_name, state, said);
-        end;
-    end loop;
-end;
-$$;
-
-COMMENT ON FUNCTION fbs_clean(model text, keys text[]) IS 'Cleans up after the rows of a model that had these keys: at once, or through the queue. A rule that fails is queued alone.';
-
-CREATE FUNCTION fbs_clean_gone(model text, held text[]) RETURNS TABLE(gone bigint, touched bigint)
-    LANGUAGE plpgsql
-    SET search_path TO 'public', 'pg_temp'
-    SET row_security TO 'off'
-    AS $$
-declare
-    keys text[] := fbs_gone_keys(model, held);
+    keys text[] := fbs_gone_keys(model, held, null, solution);
 begin
     gone := cardinality(keys);
-    touched := fbs_apply_rules(model, keys);
+    touched := fbs_apply_rules(model, keys, solution, fbs_is_alone(model, solution));
     return next;
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_clean_gone(model text, held text[]) IS 'Applies the rules to those of the keys, held by rows here, that no row of the model''s host table has. Returns how many these are, and the rows touched.';
+COMMENT ON FUNCTION fbs_clean_gone(model text, held text[], solution text) IS 'Applies the rules to those of the keys, held by rows here, that no host row has. Returns how many these are, and the rows touched. Errors FB024, FB025.';
 
 CREATE FUNCTION fbs_cleanup() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     SET lock_timeout TO '100ms'
     SET row_security TO 'off'
-    AS $$
+    AS $_$
 declare
-    model text := tg_argv[0];
-    key_column text := tg_argv[1];
+    by_row constant boolean := tg_level = 'ROW';
+    rows constant text := case when by_row then '(select ($1).*)' else 'old_rows' end;
+    host record;
+    model text;
+    solution text;
+    kind regtype;
     keys text[];
     new_keys text[];
-    step text;
     failed_state text;
     failed text;
     state text;
     said text;
 begin
-    foreach step in array '{clean up,queue it,tell other databases}'::text[] loop
-        continue when step = 'queue it' and failed_state is null;
+    for attempt in 1..2 loop
         begin
-            if step = 'clean up' then
-                -- Keys first: whatever fails after that, they are known.
-                if tg_level = 'ROW' then
-                    if not to_jsonb(old) ? key_column then
-                        raise exception 'column "%" does not exist', key_column using errcode = 'undefined_column';
-                    end if;
-                    keys := array[to_jsonb(old) ->> key_column];
-                    if tg_op = 'UPDATE' then
-                        new_keys := array[to_jsonb(new) ->> key_column];
-                    end if;
-                elsif tg_op = 'DELETE' then
-                    execute format('select array_agg(o.%I::text) from old_rows as o', key_column) into keys;
-                end if;
-
-                if fbs_cleanup_mode() = 'off' then
-                    exit;
-                end if;
-                perform set_config('lock_timeout', coalesce(fbs_setting('cleanup_lock_timeout'), '100'), true);
-                if tg_op = 'TRUNCATE' then
-                    perform fbs_clean(model, fbs_orphan_keys(model));
-                elsif tg_op = 'UPDATE' and tg_level = 'ROW' then
-                    insert into fbs_cleanup_queue (model_name, operation, keys, new_keys, next_attempt_at)
-                    values (model, 'move', keys, new_keys, 'infinity');
-                elsif tg_op = 'UPDATE' then
-                    select m.old_keys, m.new_keys into keys, new_keys from fbs_noted_moves(model) as m;
-                    perform fbs_move(model, keys, new_keys);
-                elsif tg_level = 'ROW' then
-                    perform fbs_clean(model, fbs_missing_keys(model, keys));
-                else
-                    perform fbs_clean(model, keys);
-                end if;
-            elsif step = 'queue it' then
-                if tg_op = 'UPDATE' and tg_level = 'STATEMENT' then
-                    -- As in fbs_noted_moves, which may be what is missing.
-                    with noted as (
-                        delete from fbs_cleanup_queue as q
-                        where
-                            q.transaction_id = pg_current_xact_id()
-                            and q.model_name = model
-                            and q.operation = 'move'
-                            and q.next_attempt_at = 'infinity'
-                            and q.target is null
-                        returning q.keys as old_keys, q.new_keys as later_keys
-                    )
-
-                    insert into fbs_cleanup_queue (model_name, operation, keys, new_keys, sqlstate, error)
-                    select model, 'move', array_agg(p.old_key), array_agg(p.new_key), failed_state, failed
-                    from noted as n
-                    cross join unnest(n.old_keys, n.later_keys) as p (old_key, new_key)
-                    having count(*) > 0
-                    returning fbs_cleanup_queue.keys, fbs_cleanup_queue.new_keys into keys, new_keys;
-                else
-                    -- Where the key column was renamed, which rows went is not known.
-                    insert into fbs_cleanup_queue (model_name, operation, keys, new_keys, next_attempt_at, sqlstate, error)
-                    values (
-                        model,
-                        case when keys is null then 'sweep' when tg_op = 'UPDATE' then 'move' else 'delete' end,
-                        coalesce(keys, '{}'), new_keys,
-                        case when new_keys is null then now() else 'infinity' end,
-                        failed_state, failed
+            if pg_my_temp_schema() <> 0 then
+                perform fbs_refuse_shadows();
+            end if;
+            if attempt = 2 then
+                insert into fbs_cleanup_queue (model_name, solution, operation, keys, new_keys, sqlstate, error)
+                select
+                    model, solution, case when keys is null then 'sweep' when new_keys is null then 'delete' else 'rekey' end,
+                    coalesce(keys, '{}'), new_keys, failed_state, failed;
+                if exists (select from fbs_cleanup_targets) then
+                    perform fbs_note_for_targets(
+                        model, solution, case when keys is null then 'sweep' when new_keys is null then 'delete' else 'rekey' end,
+                        coalesce(keys, '{}'), new_keys
                     );
                 end if;
-            elsif exists (select from fbs_cleanup_targets) then
-                if keys is null then
-                    if tg_op = 'TRUNCATE' or failed_state is not null and (tg_op <> 'UPDATE' or tg_level = 'ROW') then
-                        perform fbs_note_for_targets(model, 'sweep');
-                    end if;
-                elsif tg_op = 'DELETE' then
-                    perform fbs_note_for_targets(model, 'delete', keys);
-                elsif tg_level = 'STATEMENT' then
-                    perform fbs_note_for_targets(model, 'move', keys, new_keys);
-                end if;
+                return new;
             end if;
+
+            select h.*, a.attname = h.key_column and not by_row as key_is_first
+            into host
+            from fbs_hosts as h
+            left join pg_attribute as a on a.attrelid = tg_relid and a.attnum = 1
+            where h.host_table = any(array[tg_relid, pg_partition_root(tg_relid)])
+            order by h.host_table = tg_relid;
+            model := host.model_name;
+            solution := host.solution;
+            if model is null then
+                raise warning 'FBS''s trigger % does nothing, as % is not attached', tg_name, tg_relid::regclass
+                    using hint = 'To drop the trigger: fbs-db detach host';
+                return new;
+            elsif tg_op = 'TRUNCATE' then
+                perform fbs_on_truncate(model, solution);
+                return new;
+            -- The first column needs no name, and so no new plan each time.
+            elsif host.key_is_first then
+                select pg_typeof(o.key) into kind from old_rows as o (key) limit 1;
+            else
+                execute format('select pg_typeof(o.%I) from %s as o limit 1', host.key_column, rows) into kind using old;
+            end if;
+            if kind is null then
+                return new; -- no row
+            elsif kind <> all ('{smallint,integer,bigint,text,character varying,uuid}'::regtype[]) then
+                raise exception 'key % of % is of type %', host.key_column, tg_relid::regclass, kind using errcode = 'FB025';
+            elsif host.key_is_first then
+                select array_agg(o.key::text) into keys from old_rows as o (key);
+            else
+                execute format('select array_agg(o.%I::text) from %s as o', host.key_column, rows) into keys using old;
+            end if;
+            if tg_op = 'DELETE' then
+                perform fbs_on_delete(model, solution, keys, host.key_is_unique and not by_row);
+            else
+                execute format('select array_agg(o.%I::text) from %s as o', host.key_column, replace(rows, 'old', 'new'))
+                into new_keys using new;
+                perform fbs_on_rekey(model, solution, keys, new_keys, not by_row);
+            end if;
+            return new;
         exception when others or assert_failure or query_canceled then
             get stacked diagnostics state = returned_sqlstate, said = message_text;
             -- As in fbs_users_cancel, which may be what is missing.
-            if state = '57014'
+            if
+                state = '57014'
                 and said <> 'canceling statement due to statement timeout'
                 and (
                     said = 'canceling statement due to user request'
@@ -1579,36 +1678,21 @@ begin
                 )
             then
                 raise;
-            end if;
-            if step = 'clean up' then
+            elsif attempt = 1 then
                 failed_state := state;
                 failed := said;
             else
-                raise warning 'FBS could not % after % of %, keys % % (%: %)%',
-                    case step when 'queue it' then 'clean up' else step end,
-                    lower(tg_op), model, keys, new_keys,
-                    case step when 'queue it' then failed_state else state end,
-                    case step when 'queue it' then failed else said end,
-                    case step when 'queue it' then format(', nor queue it (%s: %s)', state, said) else '' end
+                raise warning 'FBS could not clean up after % of %, keys % % (%: %), nor queue it (%: %)',
+                    lower(tg_op), coalesce(model, tg_relid::regclass::text), keys, new_keys, failed_state, failed, state, said
                     using hint = 'When FBS is mended: fbs-db cleanup sweep';
-                exit;
             end if;
         end;
     end loop;
-    return case tg_when when 'BEFORE' then new end;
+    return new;
 end;
-$$;
+$_$;
 
-COMMENT ON FUNCTION fbs_cleanup() IS 'Trigger on a host''s table: cleans up FBS''s rows by the rules. What fails is queued, or told in a warning; the host''s statement succeeds.';
-
-CREATE FUNCTION fbs_cleanup_mode() RETURNS text
-    LANGUAGE sql STABLE
-    SET search_path TO 'public', 'pg_temp'
-    AS $$
-    select coalesce(nullif(current_setting('fbs.cleanup', true), ''), fbs_setting('cleanup'), 'on');
-$$;
-
-COMMENT ON FUNCTION fbs_cleanup_mode() IS 'Whether clean-up is on, off or left to a worker: as the session says (set fbs.cleanup = ...), else as the settings say.';
+COMMENT ON FUNCTION fbs_cleanup() IS 'Trigger on a host table: cleans up FBS rows by the rules. What fails is queued, or told in a warning; the host''s statement succeeds.';
 
 CREATE FUNCTION fbs_command(VARIADIC words text[]) RETURNS text
     LANGUAGE sql STABLE
@@ -1639,149 +1723,22 @@ $_$;
 
 COMMENT ON FUNCTION fbs_command(VARIADIC words text[]) IS 'Internal. A command of fbs-db with these words, quoted for a shell.';
 
-CREATE FUNCTION fbs_compile_rule() RETURNS trigger
+CREATE FUNCTION fbs_compile_rules() RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
-    AS $_$
-declare
-    target regclass := to_regclass(new.table_name);
-    ours boolean := new.table_name ~ '^fbs_';
-    column_name text;
-    assigned text;
-    key text;
-    rows_of_model text;
-    touched text;
+    AS $$
 begin
-    new.key_type := null;
-    new.clean_sql := null;
-    new.move_sql := null;
-    new.find_sql := null;
-    if target is null and ours then
-        return new; -- a component that is not installed here
-    elsif target is null then
-        raise exception 'rule %: there is no table %', new.rule_name, new.table_name
-            using errcode = 'FB021', hint = 'Name it with its schema.';
-    end if;
-
-    for column_name in
-        select named.column_name
-        from (
-            select new.json_column
-            union all
-            select new.key_column where new.json_column is null
-            union all
-            select new.model_column where new.json_column is null
-            union all
-            select jsonb_object_keys(coalesce(new.only_if, '{}') || coalesce(new.unless, '{}'))
-            union all
-            select jsonb_object_keys(coalesce(new.set_columns, '{}'))
-        ) as named (column_name)
-        where
-            named.column_name is not null
-            and not exists (
-                select from pg_attribute as a
-                where a.attrelid = target and a.attname = named.column_name and a.attnum > 0 and not a.attisdropped
-            )
-    loop
-        raise exception 'rule %: table % has no column %', new.rule_name, new.table_name, column_name
-            using errcode = 'FB021';
-    end loop;
-
-    select case when new.json_column is null then format_type(a.atttypid, null) else 'text' end
-    into new.key_type
-    from pg_attribute as a
-    where
-        a.attrelid = target
-        and a.attname = coalesce(new.json_column, new.key_column)
-        and (new.json_column is null or a.atttypid = 'jsonb'::regtype);
-    if new.key_type is null or new.key_type !~ '^(smallint|integer|bigint|uuid|text|character varying)$' then
-        raise exception 'rule %: column % of % is %', new.rule_name, coalesce(new.json_column, new.key_column),
-            new.table_name, coalesce('of type ' || new.key_type, 'not of type jsonb')
-            using errcode = 'FB021', hint = 'Keys are integers, uuids or texts; records are named in jsonb.';
-    end if;
-    if new.action = 'set null' and new.json_column is not null then
-        raise exception 'rule %: set null is for a key in a column', new.rule_name using errcode = 'FB021';
-    end if;
-
-    key := case
-        when new.json_column is null then format('t.%I', new.key_column)
-        else format('(t.%I ->> %L)', new.json_column, new.key_column)
-    end;
-    rows_of_model := case
-        when new.model_column is null then format('$1 = %L', new.model_name)
-        when new.json_column is null then format('t.%I = $1', new.model_column)
-        else format('(t.%I ->> %L) = $1', new.json_column, new.model_column)
-    end;
-    select concat_ws(
-        ' and ',
-        rows_of_model,
-        (
-            select string_agg(format('t.%I::text = any (%L)', name, array(select jsonb_array_elements_text(v))), ' and ')
-            from jsonb_each(new.only_if) as o (name, v)
-        ),
-        (
-            select string_agg(
-                format('t.%I::text = any (%L) is not true', name, array(select jsonb_array_elements_text(v))), ' and '
-            )
-            from jsonb_each(new.unless) as u (name, v)
-        )
-    )
-    into touched;
-    if new.action = 'set columns' and new.only_if is null and new.unless is null then
-        -- Rows that it has been applied to are done with.
-        select concat_ws(' and ', touched, '(' || string_agg(format('t.%I::text is distinct from %L', name, v), ' or ') || ')')
-        into touched
-        from jsonb_each_text(new.set_columns) as s (name, v)
-        where v is distinct from 'now';
-    end if;
-    assigned := case new.action
-        when 'set null' then format('%I = null', new.key_column)
-        when 'set columns' then (
-            select string_agg(format('%I = %L', name, v), ', ') from jsonb_each_text(new.set_columns) as s (name, v)
-        )
-    end;
-
-    new.clean_sql := case
-        when new.action = 'delete' then format('delete from %s as t', new.table_name)
-        else format('update %s as t set %s', new.table_name, assigned)
-    end || format(
-        -- An index serves FBS's own tables, and the planner need not look at every key.
-        -- Without one a constant list is quicker, as PostgreSQL hashes it.
-        case
-            when ours then ' where %1$s and %2$s = any ((select $2::%3$s[])::%3$s[])'
-            else ' where %1$s and %2$s = any ($2::%3$s[])'
-        end,
-        touched, key, new.key_type
+    execute format(
+        'create or replace function fbs_apply_rules('
+        'model text, keys text[], solution text default null, alone boolean default true, most bigint default null)'
+        ' returns bigint language plpgsql set search_path from current set plan_cache_mode = force_generic_plan'
+        -- A plan made while the tables are small stays good.
+        ' set enable_seqscan = off set jit = off as %L', fbs_rules_body()
     );
-    new.find_sql := format('select array_agg(distinct %s::text) from %s as t where %s', key, new.table_name, touched);
-    new.move_sql := case
-        when new.json_column is null then
-            format('update %s as t set %I = m.new_key', target, new.key_column)
-        else
-            format(
-                'update %1$s as t set %2$I = jsonb_set(t.%2$I, array[%3$L], case'
-                ' when jsonb_typeof(t.%2$I -> %3$L) = ''number'' and m.new_key ~ ''^(0|-?[1-9][0-9]*)$'''
-                ' then m.new_key::jsonb else to_jsonb(m.new_key) end)',
-                target, new.json_column, new.key_column
-            )
-    end || format(
-        ' from unnest($2::%1$s[], $3::%1$s[]) as m (old_key, new_key) where %2$s and %3$s = m.old_key',
-        new.key_type, rows_of_model, key
-    );
-
-    -- No row has no key: this finds out what is wrong with types and privileges.
-    execute new.clean_sql using coalesce(new.model_name, ''), '{}'::text[];
-    execute new.move_sql using coalesce(new.model_name, ''), '{}'::text[], '{}'::text[];
-    return new;
-exception
-    when sqlstate 'FB021' then
-        raise;
-    when others then
-        raise exception 'rule %: %', new.rule_name, sqlerrm using errcode = 'FB021';
 end;
-$_$;
+$$;
 
-COMMENT ON FUNCTION fbs_compile_rule() IS 'Trigger: checks a rule against its table and writes the statements that carry it out. Error FB021 says what is wrong with it.';
+COMMENT ON FUNCTION fbs_compile_rules() IS 'Writes fbs_apply_rules anew from the rules. A change of the rules does so by itself; a table that came or went wants it.';
 
 CREATE FUNCTION fbs_compliance_recurring_dates(solution_name text, since date DEFAULT CURRENT_DATE, until date DEFAULT NULL::date) RETURNS TABLE(recurring_transaction_id bigint, name text, transaction_type text, amount numeric, booking_date date)
     LANGUAGE sql STABLE
@@ -1880,30 +1837,6 @@ CREATE FUNCTION fbs_days_between(first_day date, last_day date) RETURNS integer
 
 COMMENT ON FUNCTION fbs_days_between(first_day date, last_day date) IS 'Days from the first day to the last; negative where that is earlier, null where one of them is infinite.';
 
-CREATE FUNCTION fbs_deferred_constraints(table_name text, event integer) RETURNS text
-    LANGUAGE sql STABLE
-    SET search_path TO 'public', 'pg_temp'
-    AS $$
-    with recursive reached (relid, event) as (
-        values (to_regclass(table_name)::oid, event)
-        union
-        select c.conrelid, case when r.event = 8 and c.confdeltype = 'c' then 8 else 16 end
-        from reached as r
-        inner join pg_trigger as t on r.relid = t.tgrelid and t.tgtype & r.event > 0
-        inner join pg_constraint as c on t.tgconstraint = c.oid and t.tgrelid = c.confrelid
-        where case r.event when 8 then c.confdeltype else c.confupdtype end in ('c', 'n', 'd')
-    )
-
-    select string_agg(distinct format('%I.%I', n.nspname, c.conname), ', ')
-    from reached as r
-    inner join pg_trigger as t on r.relid = t.tgrelid and t.tgtype & r.event > 0
-    inner join pg_constraint as c on t.tgconstraint = c.oid
-    inner join pg_namespace as n on c.connamespace = n.oid
-    where t.tginitdeferred;
-$$;
-
-COMMENT ON FUNCTION fbs_deferred_constraints(table_name text, event integer) IS 'Names of what is checked at commit when rows of a table are deleted (event 8, as in pg_trigger) or updated (16): its own foreign keys, uniqueness and triggers, and those of tables whose rows go along.';
-
 CREATE FUNCTION fbs_detach_host(host_table regclass) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
@@ -1911,27 +1844,23 @@ CREATE FUNCTION fbs_detach_host(host_table regclass) RETURNS boolean
     AS $$
 declare
     ours record;
+    found_one boolean;
 begin
     for ours in
-        select g.tgrelid, g.tgname
-        from pg_trigger as g
-        where
-            g.tgrelid in (
-                select host_table
-                union all
-                select p.relid from pg_partition_tree(host_table) as p
-            )
-            and g.tgname ~ '^fbs_cleanup_'
-            and g.tgparentid = 0
+        select t.relid, g.tgname
+        from (select host_table as relid union select p.relid from pg_partition_tree(host_table) as p) as t
+        inner join pg_trigger as g on t.relid = g.tgrelid
+        where g.tgparentid = 0 and not g.tgisinternal and g.tgfoid = to_regproc('fbs_cleanup')
     loop
-        execute format('drop trigger %I on %s', ours.tgname, ours.tgrelid::regclass);
+        execute format('drop trigger %I on %s', ours.tgname, ours.relid::regclass);
+        found_one := true;
     end loop;
     delete from fbs_hosts as h where h.host_table = fbs_detach_host.host_table;
-    return found;
+    return found or found_one is not null;
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_detach_host(host_table regclass) IS 'Detaches a host''s table: its triggers go, FBS''s rows stay. False where it was not attached.';
+COMMENT ON FUNCTION fbs_detach_host(host_table regclass) IS 'Detaches a host table: FBS''s triggers are dropped, FBS rows stay. Returns false where it was not attached. Error FB023.';
 
 CREATE FUNCTION fbs_detach_users() RETURNS SETOF regclass
     LANGUAGE plpgsql
@@ -2503,24 +2432,29 @@ declare
     rule record;
     found text;
 begin
-    select string_agg(r.rule_name, ', ' order by r.rule_name)
-    into found
-    from fbs_cleanup_rules as r
-    where
-        (r.model_name is null or r.model_name = model)
-        and (strpos(context, r.clean_sql) > 0 or strpos(context, r.move_sql) > 0);
+    begin
+        select string_agg(p.rule_name, ', ' order by p.rule_name)
+        into found
+        from fbs_rule_parts() as p
+        inner join fbs_cleanup_rules as r on p.rule_name = r.rule_name
+        where
+            (r.model_name is null or r.model_name = model)
+            and strpos(context, case when context ~ 'fbs_rekey' then format('update %s as t set', p.named) else p.change end) > 0;
+    exception when others then
+        found := null;
+    end;
     if found is not null then
         return found;
     end if;
     -- What cannot be planned is in no context.
     for rule in
-        select r.rule_name, r.clean_sql
+        select r.rule_name
         from fbs_cleanup_rules as r
-        where r.clean_sql is not null and (r.model_name is null or r.model_name = model)
+        where r.model_name is null or r.model_name = model
         order by r.rule_name
     loop
         begin
-            execute 'explain ' || rule.clean_sql using model, '{}'::text[];
+            perform fbs_apply_rule(rule.rule_name, model, '{}');
         exception
             when lock_not_available then
                 continue;
@@ -2805,29 +2739,82 @@ $$;
 
 COMMENT ON FUNCTION fbs_find_limit(limits jsonb, feature_name text) IS 'How much of a feature the limits of a licence allow: a number, or the number called count in an object, as FBS writes either. Null for no limit: where none is named, it is -1, or it is not a number. 0 allows nothing.';
 
-CREATE FUNCTION fbs_gone_keys(model text, held text[], target text DEFAULT NULL::text) RETURNS text[]
+CREATE FUNCTION fbs_foreign_code(host_table regclass) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'public', 'pg_temp'
-    SET row_security TO 'off'
+    AS $$
+    with tables as (
+        select c.oid
+        from (select host_table as relid union select relid from pg_partition_tree(host_table)) as t
+        inner join pg_class as c on t.relid = c.oid
+        where not fbs_trusts(c.relowner)
+    ),
+
+    -- What PostgreSQL evaluates while it plans or runs a query of the table.
+    parts as (
+        select 'pg_class'::regclass as classid, t.oid as objid, t.oid as table_id from tables as t
+        union all
+        select 'pg_class'::regclass, i.indexrelid, t.oid from tables as t inner join pg_index as i on t.oid = i.indrelid
+        union all
+        select 'pg_constraint'::regclass, k.oid, t.oid from tables as t inner join pg_constraint as k on t.oid = k.conrelid
+        union all
+        select 'pg_attrdef'::regclass, d.oid, t.oid
+        from tables as t
+        inner join pg_attribute as a on t.oid = a.attrelid and a.attgenerated <> ''
+        inner join pg_attrdef as d on a.attrelid = d.adrelid and a.attnum = d.adnum
+        union all
+        select 'pg_statistic_ext'::regclass, s.oid, t.oid from tables as t inner join pg_statistic_ext as s on t.oid = s.stxrelid
+        union all
+        select 'pg_policy'::regclass, p.oid, t.oid from tables as t inner join pg_policy as p on t.oid = p.polrelid
+        union all
+        select 'pg_rewrite'::regclass, r.oid, t.oid from tables as t inner join pg_rewrite as r on t.oid = r.ev_class
+    )
+
+    select min(format('%s evaluates %s, which belongs to %s',
+        pg_describe_object(p.classid, p.objid, 0), pg_describe_object(d.refclassid, d.refobjid, 0), o.owner::regrole))
+    from parts as p
+    inner join pg_depend as d on p.classid = d.classid and p.objid = d.objid
+    inner join lateral (
+        select f.proowner from pg_proc as f where d.refclassid = 'pg_proc'::regclass and d.refobjid = f.oid
+        union all
+        select f.oprowner from pg_operator as f where d.refclassid = 'pg_operator'::regclass and d.refobjid = f.oid
+        union all
+        select f.opcowner from pg_opclass as f where d.refclassid = 'pg_opclass'::regclass and d.refobjid = f.oid
+        union all
+        select f.typowner
+        from pg_type as f
+        -- A column of such a type is not read.
+        where d.refclassid = 'pg_type'::regclass and d.refobjid = f.oid and d.objsubid = 0 and f.typrelid = 0
+    ) as o (owner) on not fbs_trusts(o.owner);
+$$;
+
+COMMENT ON FUNCTION fbs_foreign_code(host_table regclass) IS 'Internal. An index, constraint or the like of a host table that evaluates what belongs to a role FBS does not trust; NULL where there is none.';
+
+CREATE FUNCTION fbs_gone_keys(model text, held text[], target text DEFAULT NULL::text, solution text DEFAULT NULL::text) RETURNS text[]
+    LANGUAGE sql
+    SET search_path TO 'public', 'pg_temp'
     AS $$
     -- Rows that still wait to follow a key are no orphans.
     select case
         when exists (
-            select from fbs_hosts as h inner join pg_class as c on h.host_table = c.oid where h.model_name = model
+            select from fbs_hosts as h
+            inner join pg_class as c on h.host_table = c.oid
+            where h.model_name = model and h.solution is not distinct from fbs_gone_keys.solution
         )
             then fbs_missing_keys(
                 model,
                 array(
                     select unnest(held)
                     except
-                    select fbs_moving_keys(model, target)
-                )
+                    select fbs_waiting_keys(model, fbs_gone_keys.solution, target)
+                ),
+                fbs_gone_keys.solution
             )
         else '{}'
     end;
 $$;
 
-COMMENT ON FUNCTION fbs_gone_keys(model text, held text[], target text) IS 'Those of the keys, held by rows here or in another database, that no row of the model''s host table has, nor wait to follow to another; none where the table is not attached, or gone.';
+COMMENT ON FUNCTION fbs_gone_keys(model text, held text[], target text, solution text) IS 'Those of the keys, held by rows here or in another database, that no host row has and no rekey waits for; none where no table is attached, or it is gone. Error FB025.';
 
 CREATE FUNCTION fbs_health() RETURNS TABLE(severity text, kind text, object text, problem text, found text, expected text, mend text)
     LANGUAGE plpgsql STABLE
@@ -2947,7 +2934,7 @@ begin
                     'error', 'host', host.model_name, 'trigger missing',
                     format('%s is missing or disabled on %s', string_agg(t.trigger_name, ', '), t.table_id), null,
                     fbs_command('attach', 'host', fbs_named(host.host_table), '--model', host.model_name)
-                from fbs_host_triggers(host.host_table, host.model_name, host.key_column) as t
+                from fbs_host_triggers(host.host_table) as t
                 where not t.present
                 group by t.table_id;
             end if;
@@ -3013,7 +3000,7 @@ begin
         return query
         select
             'error', 'rule', r.rule_name, 'resting', 'it was added before its table was there', null,
-            format('select %sfbs_wake_rules();', place)
+            format('select %sfbs_compile_rules();', place)
         from fbs_cleanup_rules as r
         where r.clean_sql is null and to_regclass(r.table_name) is not null
         order by r.rule_name;
@@ -3032,121 +3019,192 @@ $_$;
 
 COMMENT ON FUNCTION fbs_health() IS 'What is not as it should be: disabled triggers, invalid indexes, keys not validated, users and host tables, later names out of date, clean-ups and files that wait. No row is good news; notes need nothing to be done. What is missing or changed altogether, and what is pending: fbs-db check';
 
-CREATE FUNCTION fbs_held_keys(model text) RETURNS text[]
+CREATE FUNCTION fbs_held_keys(model text, solution text DEFAULT NULL::text, alone boolean DEFAULT true) RETURNS text[]
     LANGUAGE plpgsql STABLE
     SET search_path TO 'public', 'pg_temp'
     SET row_security TO 'off'
     AS $$
 declare
-    rule record;
-    found text[];
+    part record;
+    held text[];
     keys text[] := '{}';
 begin
-    for rule in
-        select r.find_sql
-        from fbs_cleanup_rules as r
-        where r.find_sql is not null and (r.model_name is null or r.model_name = model)
+    perform fbs_refuse_rules();
+    for part in
+        select p.*
+        from fbs_rule_parts() as p
+        inner join fbs_cleanup_rules as r on p.rule_name = r.rule_name
+        where r.model_name is null or r.model_name = model
     loop
-        execute rule.find_sql into found using model;
-        keys := keys || found;
+        execute format('select array_agg(distinct %s::text) from %s as t where %s', part.key, part.named, part.touched)
+        into held using model, keys, solution, alone;
+        keys := keys || held;
     end loop;
-    return array(select distinct key from unnest(keys) as key where key is not null);
+    return array(select distinct h.key from unnest(keys) as h (key) where h.key is not null);
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_held_keys(model text) IS 'Keys of a model that rows hold which the rules would touch.';
+COMMENT ON FUNCTION fbs_held_keys(model text, solution text, alone boolean) IS 'Keys of a model in rows that the rules would touch. Error FB024.';
 
-CREATE FUNCTION fbs_host_triggers(host_table regclass, model_name text, key_column text) RETURNS TABLE(table_id regclass, trigger_name text, definition text, present boolean)
+CREATE FUNCTION fbs_host_problem(host_table regclass, key_column text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'public', 'pg_temp'
-    AS $_$
-    with host as (
+    AS $$
+    select case
+        when c.relkind not in ('r', 'p') then format('%s is not a table', host_table)
+        when c.relpersistence = 't' then format('%s is a temporary table', host_table)
+        when c.relispartition then
+            format('%s is a partition of %s', host_table, coalesce(pg_partition_root(host_table)::text, 'a table'))
+        when
+            exists (select from pg_inherits as i where i.inhrelid = c.oid)
+            or c.relkind = 'r' and exists (select from pg_inherits as i where i.inhparent = c.oid)
+            then format('%s inherits, or is inherited from', host_table)
+        when a.attnum is null then format('table %s has no column %s', host_table, key_column)
+        when a.atttypid <> all ('{smallint,integer,bigint,text,character varying,uuid}'::regtype[]) then
+            format('column %s of %s is of type %s', key_column, host_table, format_type(a.atttypid, null))
+        when a.attgenerated = 'v' then format('column %s of %s is a virtual generated column', key_column, host_table)
+        when not fbs_is_unique(host_table, key_column, c.relkind = 'p') then
+            format('column %s of %s is not unique', key_column, host_table)
+    end
+    from pg_class as c
+    left join pg_attribute as a
+        on c.oid = a.attrelid and key_column = a.attname and a.attnum > 0 and not a.attisdropped
+    where c.oid = host_table
+    union all
+    select 'the table was dropped' where not exists (select from pg_class as c where c.oid = host_table);
+$$;
+
+COMMENT ON FUNCTION fbs_host_problem(host_table regclass, key_column text) IS 'Why a table cannot be a host table with this key; NULL where it can.';
+
+CREATE FUNCTION fbs_host_triggers(host_table regclass) RETURNS TABLE(table_id regclass, trigger_name text, definition text, present boolean)
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    with tree as (
         select
-            c.relkind = 'p' as partitioned,
-            format('(%L, %L)', model_name, key_column) as arguments
-        from pg_class as c
-        where c.oid = host_table
+            c.oid::regclass as relid, c.oid = host_table as is_root, c.relkind = 'p' as is_parent, c.relkind = 'f' as is_foreign
+        from (select host_table as relid union select relid from pg_partition_tree(host_table)) as t
+        inner join pg_class as c on t.relid = c.oid
     ),
 
-    places as (
-        select host_table as relid, true as is_root, h.partitioned, h.arguments
-        from host as h
-        union all
-        select p.relid, false, true, h.arguments
-        from host as h
-        cross join pg_partition_tree(host_table) as p
-        where p.isleaf and p.relid <> host_table
+    host as (
+        select
+            h.follows_keys,
+            exists (select from tree as t where t.is_parent) as partitioned,
+            -- PostgreSQL collects no rows of a statement that may reach a foreign table.
+            exists (select from tree as t where t.is_foreign) as by_row
+        from fbs_hosts as h
+        where h.host_table = fbs_host_triggers.host_table
     ),
 
+    -- Events are those of pg_trigger.tgtype: 1 each row, 8 delete, 16 update, 32 truncate.
     wanted as (
-        select t.relid, d.name, d.definition
-        from places as t
+        select t.relid, d.name, d.event, d.clause
+        from tree as t
+        cross join host as h
         cross join lateral (
             values
             (
-                t.is_root, 'fbs_cleanup_delete',
+                not h.by_row, 'fbs_cleanup_delete', 8,
                 'after delete on %s referencing old table as old_rows for each statement'
-                ' execute function fbs_cleanup' || t.arguments
             ),
             (
-                true, 'fbs_cleanup_truncate',
-                'after truncate on %s for each statement execute function fbs_cleanup' || t.arguments
+                not h.by_row and h.follows_keys, 'fbs_cleanup_rekey', 16,
+                'after update on %s referencing old table as old_rows new table as new_rows for each statement'
             ),
+            (not t.is_foreign, 'fbs_cleanup_truncate', 32, 'after truncate on %s for each statement'),
+            -- Partitions that are made later get these two by themselves.
+            (h.partitioned and t.is_root, 'fbs_cleanup_row', 9, 'after delete on %s for each row'),
             (
-                t.is_root, 'fbs_cleanup_key',
-                format(
-                    case when t.partitioned then 'before' else 'after' end
-                    || ' update of %1$I on %%s for each row when (old.%1$I is distinct from new.%1$I)'
-                    ' execute function fbs_cleanup', key_column
-                ) || t.arguments
-            ),
-            (
-                true, 'fbs_cleanup_keys',
-                format('after update of %I on %%s for each statement execute function fbs_cleanup', key_column)
-                || t.arguments
-            ),
-            (
-                t.is_root and t.partitioned, 'fbs_cleanup_mark',
-                'before delete or update on %s for each statement execute function fbs_mark_statement' || t.arguments
-            ),
-            (
-                t.is_root and t.partitioned, 'fbs_cleanup_unmark',
-                'after delete or update on %s for each statement execute function fbs_mark_statement' || t.arguments
-            ),
-            -- New partitions get this one by themselves.
-            (
-                t.is_root and t.partitioned, 'fbs_cleanup_row',
-                format(
-                    'after delete on %%s for each row when (current_setting(''fbs.statement'', true)'
-                    ' is distinct from pg_trigger_depth() || %L) execute function fbs_cleanup', '/' || model_name
-                ) || t.arguments
+                h.partitioned and t.is_root and h.follows_keys, 'fbs_cleanup_row_key', 17,
+                'before update on %s for each row'
             )
-        ) as d (applies, name, definition)
+        ) as d (applies, name, event, clause)
         where d.applies
+    ),
+
+    ours as (
+        select t.relid, t.is_parent, g.tgname, g.tgtype & 61 as event, g.tgenabled in ('O', 'A') as fires, g.tgparentid > 0 as is_copy
+        from tree as t
+        inner join pg_trigger as g on t.relid = g.tgrelid
+        where not g.tgisinternal and g.tgfoid = to_regproc('fbs_cleanup')
     )
 
     select
-        w.relid, w.name, w.definition,
-        exists (
-            select from pg_trigger as g
-            where
-                g.tgrelid = w.relid
-                and g.tgname = w.name
-                and g.tgenabled <> 'D'
-                and g.tgargs
-                = convert_to(model_name, getdatabaseencoding()) || '\x00'::bytea
-                || convert_to(key_column, getdatabaseencoding()) || '\x00'::bytea
+        w.relid,
+        coalesce(o.tgname, free.name),
+        case
+            when o.tgname is null then
+                format('create trigger %I ' || w.clause || ' execute function fbs_cleanup()', free.name, w.relid)
+            else format('alter table %s enable trigger %I', w.relid, o.tgname)
+        end,
+        coalesce(o.fires, false)
+    from wanted as w
+    left join ours as o on w.relid = o.relid and w.event = o.event and not o.is_copy
+    cross join lateral (
+        -- FBS in another schema may have triggers of these names there.
+        select w.name || coalesce('_' || nullif(n, 1), '') as name
+        from generate_series(1, 99) as n
+        where not exists (
+            select from tree as t
+            inner join pg_trigger as g on t.relid = g.tgrelid
+            where g.tgname = w.name || coalesce('_' || nullif(n, 1), '')
         )
-    from wanted as w;
-$_$;
+        order by n
+        limit 1
+    ) as free
+    union all
+    select o.relid, o.tgname, format('drop trigger %I on %s', o.tgname, o.relid), false
+    from ours as o
+    where not o.is_copy and not exists (select from wanted as w where w.relid = o.relid and w.event = o.event)
+    union all
+    -- A partition with statement triggers of its own needs none for each row.
+    select
+        o.relid, o.tgname,
+        format('alter table %s %s trigger %I', o.relid, case when h.by_row then 'enable' else 'disable' end, o.tgname),
+        o.fires = h.by_row
+    from ours as o
+    cross join host as h
+    where o.is_copy and not o.is_parent and h.partitioned;
+$$;
 
-COMMENT ON FUNCTION fbs_host_triggers(host_table regclass, model_name text, key_column text) IS 'The triggers that an attached host table and its partitions bear: how each is made, and whether it is there and enabled.';
+COMMENT ON FUNCTION fbs_host_triggers(host_table regclass) IS 'The triggers of an attached host table and its partitions: the statement that makes or mends each, and whether it is as it should be.';
+
+CREATE FUNCTION fbs_is_alone(model text, solution text) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    select
+        solution is null
+        or not exists (
+            select from fbs_hosts as h
+            where h.model_name = model and h.solution is distinct from fbs_is_alone.solution
+        );
+$$;
+
+COMMENT ON FUNCTION fbs_is_alone(model text, solution text) IS 'Whether no other host has this model name: rows that name no solution are then this one''s.';
 
 CREATE FUNCTION fbs_is_due_state(due_state text, status text, completed_on date, due_date date, on_date date DEFAULT CURRENT_DATE) RETURNS boolean
     LANGUAGE sql IMMUTABLE
     RETURN CASE due_state WHEN 'met'::text THEN ((completed_on IS NOT NULL) OR (status = ANY (ARRAY['compliant'::text, 'completed'::text]))) WHEN 'overdue'::text THEN ((completed_on IS NULL) AND (status <> ALL (ARRAY['compliant'::text, 'completed'::text])) AND (due_date < on_date)) WHEN 'due'::text THEN ((completed_on IS NULL) AND (status <> ALL (ARRAY['compliant'::text, 'completed'::text])) AND ((due_date >= on_date) AND (due_date <= (on_date + 30)))) WHEN 'later'::text THEN ((completed_on IS NULL) AND (status <> ALL (ARRAY['compliant'::text, 'completed'::text])) AND (due_date > (on_date + 30))) ELSE NULL::boolean END;
 
 COMMENT ON FUNCTION fbs_is_due_state(due_state text, status text, completed_on date, due_date date, on_date date) IS 'Whether a duty stands so on a day (by default today): met, when its day of completion is known or its status is compliant or completed; else overdue after its due date, due from 30 days before it, or later. Null for any other state.';
+
+CREATE FUNCTION fbs_is_unique(host_table regclass, key_column text, with_others boolean DEFAULT false) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    select exists (
+        select from pg_index as i
+        inner join pg_attribute as a on i.indrelid = a.attrelid and a.attnum = any(i.indkey[0:i.indnkeyatts - 1])
+        where
+            i.indrelid = host_table and a.attname = key_column
+            and i.indisunique and i.indisvalid and i.indpred is null and i.indexprs is null
+            and (i.indnkeyatts = 1 or with_others)
+    );
+$$;
+
+COMMENT ON FUNCTION fbs_is_unique(host_table regclass, key_column text, with_others boolean) IS 'Internal. Whether a valid unique index keeps a column unique: alone, or with other columns too where asked.';
 
 CREATE FUNCTION fbs_judge_license(status text, license_type text, expiry_date timestamp with time zone, on_date date) RETURNS text
     LANGUAGE sql STABLE
@@ -3407,92 +3465,36 @@ $$;
 
 COMMENT ON FUNCTION fbs_link_users(user_table regclass, wait_ms integer) IS 'Ties every user column to the host''s user table by a foreign key with its rule. It holds for new rows and for deletions; rows that are there are not looked at. Writers of the user table wait until the transaction ends; its lock is asked for last, and all locks for wait_ms milliseconds at most. Returns the tables tied now. Errors FB001 to FB003 and FB005.';
 
-CREATE FUNCTION fbs_mark_statement() RETURNS trigger
+CREATE FUNCTION fbs_missing_keys(model text, keys text[], solution text DEFAULT NULL::text) RETURNS text[]
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
-    AS $$
-begin
-    perform set_config(
-        'fbs.statement',
-        case tg_when when 'BEFORE' then (pg_trigger_depth() - 1) || '/' || tg_argv[0] else '' end,
-        true
-    );
-    return null;
-end;
-$$;
-
-COMMENT ON FUNCTION fbs_mark_statement() IS 'Trigger on a partitioned host table: lets the partitions know that a statement on the whole table takes care of their rows.';
-
-CREATE FUNCTION fbs_missing_keys(model text, keys text[]) RETURNS text[]
-    LANGUAGE plpgsql STABLE
-    SET search_path TO 'public', 'pg_temp'
     SET row_security TO 'off'
+    SET enable_seqscan TO 'off'
     AS $_$
 declare
     host record;
-    missing text[];
+    usable text[];
+    part text[];
+    missing text[] := '{}';
 begin
-    select h.host_table, h.key_column, format_type(a.atttypid, null) as key_type
-    into host
-    from fbs_hosts as h
-    inner join pg_class as c on h.host_table = c.oid
-    left join pg_attribute as a
-        on c.oid = a.attrelid and h.key_column = a.attname and a.attnum > 0 and not a.attisdropped
-    where h.model_name = model;
+    select h.* into host from fbs_require_host(model, solution) as h;
     if host.host_table is null then
         return keys;
-    elsif host.key_type is null then
-        raise exception 'table % has no column % any more', host.host_table, host.key_column
-            using errcode = 'FB020',
-                hint = 'Attach it again: ' || fbs_command('attach', 'host', fbs_named(host.host_table), '--model', model);
     end if;
-    execute format(
-        'select array_agg(key) from unnest($1) as key'
-        ' where not exists (select from %s as host where host.%I = key::%s)',
-        host.host_table, host.key_column, host.key_type
-    ) into missing using fbs_usable_keys(keys, host.key_type);
-    return coalesce(missing, '{}');
+    usable := fbs_usable_keys(keys, host.key_type::text);
+    for start in 1..cardinality(usable) by 1000 loop
+        execute format(
+            'select array_agg(k.key) from unnest($1) as k (key)'
+            ' where not exists (select from %s as host where host.%I = k.key::%s)',
+            host.host_table, host.key_column, host.key_type
+        ) into part using usable[start:start + 999];
+        missing := missing || part;
+    end loop;
+    return missing;
 end;
 $_$;
 
-COMMENT ON FUNCTION fbs_missing_keys(model text, keys text[]) IS 'Those of the keys that no row of the model''s host table has now; all of them where no table is attached, or it is gone. Error FB020 where its key column was renamed.';
-
-CREATE FUNCTION fbs_move(model text, keys text[], new_keys text[]) RETURNS void
-    LANGUAGE plpgsql
-    SET search_path TO 'public', 'pg_temp'
-    AS $$
-begin
-    if keys is null then
-        return;
-    end if;
-    if fbs_cleanup_mode() = 'queue'
-        or cardinality(keys) > coalesce(fbs_setting('cleanup_threshold')::integer, 5000)
-        or exists (select from fbs_moving_keys(model))
-    then
-        -- In one, as keys may shift or swap; and none before those that wait already.
-        insert into fbs_cleanup_queue (model_name, operation, keys, new_keys)
-        values (model, 'move', keys, new_keys);
-    else
-        perform fbs_apply_rules(model, keys, new_keys);
-    end if;
-end;
-$$;
-
-COMMENT ON FUNCTION fbs_move(model text, keys text[], new_keys text[]) IS 'Lets rows follow the keys that a statement changed in a model''s host table: at once, or through the queue.';
-
-CREATE FUNCTION fbs_moving_keys(model text, target text DEFAULT NULL::text) RETURNS SETOF text
-    LANGUAGE sql STABLE
-    SET search_path TO 'public', 'pg_temp'
-    AS $$
-    select unnest(q.keys)
-    from fbs_cleanup_queue as q
-    where
-        q.model_name = model
-        and q.operation = 'move'
-        and q.target is not distinct from fbs_moving_keys.target;
-$$;
-
-COMMENT ON FUNCTION fbs_moving_keys(model text, target text) IS 'Keys of a model that rows here, or in another database, still wait to follow to others.';
+COMMENT ON FUNCTION fbs_missing_keys(model text, keys text[], solution text) IS 'Those of the keys that no row of the model''s host table has now; all of them where no table is attached, or it is gone. Error FB025 where the table must not be read.';
 
 CREATE FUNCTION fbs_msme_analytics_summary(solution_name text, since date DEFAULT NULL::date, until date DEFAULT NULL::date) RETURNS TABLE(metric_name text, period text, metric_type text, measurements bigint, first_date date, last_date date, latest_value numeric, previous_value numeric, change numeric, change_percent numeric, minimum numeric, maximum numeric, average numeric, total numeric)
     LANGUAGE sql STABLE
@@ -3583,12 +3585,12 @@ $$;
 
 COMMENT ON FUNCTION fbs_next_recurrence(first_date date, frequency text, last_date date, on_date date) IS 'First day, on or after on_date, of what comes back from first_date on: daily, weekly, monthly, quarterly or yearly. A month too short for the day takes its last day, and later months the day itself again: 31 January, 28 or 29 February, 31 March. Null after last_date, for any other frequency, and where a day is missing or infinite.';
 
-CREATE FUNCTION fbs_note_for_targets(model text, operation text, keys text[] DEFAULT '{}'::text[], new_keys text[] DEFAULT NULL::text[]) RETURNS void
+CREATE FUNCTION fbs_note_for_targets(model text, solution text, operation text, keys text[] DEFAULT '{}'::text[], new_keys text[] DEFAULT NULL::text[]) RETURNS void
     LANGUAGE sql
     SET search_path TO 'public', 'pg_temp'
     AS $$
-    insert into fbs_cleanup_queue (model_name, operation, keys, new_keys, target, ticket)
-    select model, operation, part.keys, new_keys, t.target, gen_random_uuid()
+    insert into fbs_cleanup_queue (model_name, solution, operation, keys, new_keys, target, ticket)
+    select model, fbs_note_for_targets.solution, operation, part.keys, new_keys, t.target, gen_random_uuid()
     from fbs_cleanup_targets as t
     cross join lateral (
         -- Keys that shift or swap stay together.
@@ -3601,29 +3603,145 @@ CREATE FUNCTION fbs_note_for_targets(model text, operation text, keys text[] DEF
     ) as part (keys);
 $$;
 
-COMMENT ON FUNCTION fbs_note_for_targets(model text, operation text, keys text[], new_keys text[]) IS 'Notes for each other database what happened to rows of a model, a thousand keys a row.';
+COMMENT ON FUNCTION fbs_note_for_targets(model text, solution text, operation text, keys text[], new_keys text[]) IS 'Internal. Queues a clean-up for each other database, a thousand keys an entry.';
 
-CREATE FUNCTION fbs_noted_moves(model text, OUT old_keys text[], OUT new_keys text[]) RETURNS record
-    LANGUAGE sql
+CREATE FUNCTION fbs_on_delete(model text, solution text, keys text[], key_is_gone boolean) RETURNS void
+    LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
     AS $$
-    with noted as (
-        delete from fbs_cleanup_queue as q
-        where
-            q.transaction_id = pg_current_xact_id()
-            and q.model_name = model
-            and q.operation = 'move'
-            and q.next_attempt_at = 'infinity'
-            and q.target is null
-        returning q.keys, q.new_keys
-    )
+declare
+    terms record;
+    alone boolean := solution is null or fbs_is_alone(model, solution);
+    rule record;
+    state text;
+    said text;
+begin
+    select * into terms from fbs_cleanup_terms;
+    if terms.mode = 'off' then
+        return;
+    elsif terms.has_targets then
+        perform fbs_note_for_targets(model, solution, 'delete', keys);
+    end if;
+    state := set_config('lock_timeout', terms.patience, true);
+    if cardinality(keys) > terms.most then
+        perform fbs_queue_cleanup(model, solution, keys);
+        return;
+    elsif not key_is_gone then
+        keys := fbs_gone_keys(model, keys, null, solution);
+    end if;
 
-    select array_agg(p.old_key), array_agg(p.new_key)
-    from noted as n
-    cross join unnest(n.keys, n.new_keys) as p (old_key, new_key);
+    begin
+        if fbs_apply_rules(model, keys, solution, alone, terms.most) is null then
+            perform fbs_queue_cleanup(model, solution, keys);
+        end if;
+        return;
+    exception when others or assert_failure or query_canceled then
+        get stacked diagnostics state = returned_sqlstate, said = message_text;
+        -- After a lock, a deadlock or a timeout, rule by rule would only wait again.
+        if state in ('55P03', '40P01', '40001', '57014') then
+            raise;
+        end if;
+    end;
+    for rule in
+        select r.rule_name
+        from fbs_cleanup_rules as r
+        where r.model_name is null or r.model_name = model
+        order by r.rule_name
+    loop
+        begin
+            perform fbs_apply_rule(rule.rule_name, model, keys, solution, alone);
+        exception when others or assert_failure or query_canceled then
+            get stacked diagnostics state = returned_sqlstate, said = message_text;
+            if fbs_users_cancel(state, said) then
+                raise;
+            end if;
+            perform fbs_queue_cleanup(model, solution, keys, rule.rule_name, state, said);
+        end;
+    end loop;
+end;
 $$;
 
-COMMENT ON FUNCTION fbs_noted_moves(model text, OUT old_keys text[], OUT new_keys text[]) IS 'Keys that a statement changed in a model''s host table, old and new. The row triggers have noted them in the queue, as due never; they are taken off it.';
+COMMENT ON FUNCTION fbs_on_delete(model text, solution text, keys text[], key_is_gone boolean) IS 'Internal. Cleans up after deleted host rows: at once, or through the queue where they or their FBS rows are too many. A rule that fails is queued alone.';
+
+CREATE FUNCTION fbs_on_rekey(model text, solution text, keys text[], new_keys text[], at_once boolean) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+declare
+    terms record;
+    patience text;
+    old_keys text[];
+    later_keys text[];
+begin
+    -- Both are in the order in which the rows were written.
+    select array_agg(p.old_key), array_agg(p.new_key)
+    into old_keys, later_keys
+    from unnest(keys, new_keys) as p (old_key, new_key)
+    where p.old_key <> p.new_key;
+    if cardinality(keys) <> cardinality(new_keys) then
+        raise warning 'FBS rows of % do not follow: rows were lost on their way to another partition', model
+            using detail = format('Which of the keys %s became which of %s is not known.', keys, new_keys);
+        return;
+    elsif old_keys is null then
+        return;
+    end if;
+    select * into terms from fbs_cleanup_terms;
+    if terms.mode = 'off' then
+        return;
+    elsif terms.has_targets then
+        perform fbs_note_for_targets(model, solution, 'rekey', old_keys, later_keys);
+    end if;
+    patience := set_config('lock_timeout', terms.patience, true);
+    -- A row that its new key takes to another partition is deleted in this one next: its rekey waits, and is seen.
+    if not at_once or cardinality(old_keys) > terms.most or exists (select from fbs_waiting_keys(model, solution)) then
+        -- In one, as keys may shift or swap; and none before those that wait already.
+        insert into fbs_cleanup_queue (model_name, solution, operation, keys, new_keys)
+        values (model, solution, 'rekey', old_keys, later_keys);
+    else
+        perform fbs_rekey(model, old_keys, later_keys, solution, fbs_is_alone(model, solution));
+    end if;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_on_rekey(model text, solution text, keys text[], new_keys text[], at_once boolean) IS 'Internal. Lets FBS rows follow the keys that a statement changed: at once, or through the queue.';
+
+CREATE FUNCTION fbs_on_truncate(model text, solution text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+declare
+    terms record;
+    patience text;
+begin
+    select * into terms from fbs_cleanup_terms;
+    if terms.mode = 'queue' then
+        perform fbs_queue_sweep(model, solution);
+    elsif terms.mode = 'on' then
+        patience := set_config('lock_timeout', terms.patience, true);
+        perform fbs_on_delete(model, solution, fbs_orphan_keys(model, solution), true);
+        if terms.has_targets then
+            perform fbs_note_for_targets(model, solution, 'sweep');
+        end if;
+    end if;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_on_truncate(model text, solution text) IS 'Internal. Cleans up after all host rows that are gone, as fbs_on_delete does.';
+
+CREATE FUNCTION fbs_only_owner() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+begin
+    if not fbs_trusts(quote_ident(current_user)::regrole) then
+        raise exception '% is not a member of % and may not write %', current_user, fbs_owner()::regrole, tg_relid::regclass
+            using errcode = 'FB023', hint = 'Its rows act with the rights of FBS''s owner. See: fbs-db help security';
+    end if;
+    return null;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_only_owner() IS 'Trigger: lets members of FBS''s owner write the table, whatever was granted to others. Error FB023.';
 
 CREATE FUNCTION fbs_operations_cached(key text, at timestamp with time zone DEFAULT now()) RETURNS jsonb
     LANGUAGE sql STABLE
@@ -3801,15 +3919,27 @@ $$;
 
 COMMENT ON FUNCTION fbs_operations_verified_handshake(handshake_id text, secret_key text, at timestamp with time zone) IS 'The handshake of that name if it is valid and the secret is its own. No row otherwise, also for no secret or a blank one; which of the reasons it was is not told.';
 
-CREATE FUNCTION fbs_orphan_keys(model text) RETURNS text[]
-    LANGUAGE sql STABLE
+CREATE FUNCTION fbs_orphan_keys(model text, solution text DEFAULT NULL::text) RETURNS text[]
+    LANGUAGE sql
     SET search_path TO 'public', 'pg_temp'
-    SET row_security TO 'off'
     AS $$
-    select fbs_gone_keys(model, fbs_held_keys(model));
+    select fbs_gone_keys(
+        model, fbs_held_keys(model, fbs_orphan_keys.solution, fbs_is_alone(model, fbs_orphan_keys.solution)), null,
+        fbs_orphan_keys.solution
+    );
 $$;
 
-COMMENT ON FUNCTION fbs_orphan_keys(model text) IS 'Keys that rows hold which the rules would touch, and that no row of the model''s host table has, nor wait to follow to another; none where the table is not attached, or gone.';
+COMMENT ON FUNCTION fbs_orphan_keys(model text, solution text) IS 'Keys of a model in rows that the rules would touch, and that no host row has. Errors FB024, FB025.';
+
+CREATE FUNCTION fbs_owner() RETURNS oid
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    -- A function cannot be shadowed by a temporary one, as a table can.
+    select p.proowner from pg_proc as p where p.oid = 'fbs_owner()'::regprocedure;
+$$;
+
+COMMENT ON FUNCTION fbs_owner() IS 'Internal. FBS''s owner: the role with whose rights the clean-up runs.';
 
 CREATE FUNCTION fbs_parse_json(content text) RETURNS jsonb
     LANGUAGE plpgsql IMMUTABLE
@@ -3875,16 +4005,16 @@ $$;
 
 COMMENT ON FUNCTION fbs_put_off(ids bigint[], state text, said text, own_fault boolean) IS 'Notes that queued clean-ups failed, and lets each wait longer: twice as long each time, up to an hour; not where it was no fault of theirs, such as another database that is away.';
 
-CREATE FUNCTION fbs_queue_cleanup(model text, keys text[], one_rule text, state text, said text) RETURNS void
+CREATE FUNCTION fbs_queue_cleanup(model text, solution text, keys text[], only_rule text DEFAULT NULL::text, state text DEFAULT NULL::text, said text DEFAULT NULL::text) RETURNS void
     LANGUAGE sql
     SET search_path TO 'public', 'pg_temp'
     AS $$
-    insert into fbs_cleanup_queue (model_name, operation, keys, rule_name, sqlstate, error)
-    select model, 'delete', keys[part.start:part.start + 999], one_rule, state, said
+    insert into fbs_cleanup_queue (model_name, solution, operation, keys, rule_name, sqlstate, error)
+    select model, fbs_queue_cleanup.solution, 'delete', keys[part.start:part.start + 999], only_rule, state, said
     from generate_series(1, cardinality(keys), 1000) as part (start);
 $$;
 
-COMMENT ON FUNCTION fbs_queue_cleanup(model text, keys text[], one_rule text, state text, said text) IS 'Notes for a worker that rows of a model went, a thousand keys a row.';
+COMMENT ON FUNCTION fbs_queue_cleanup(model text, solution text, keys text[], only_rule text, state text, said text) IS 'Internal. Queues the clean-up after deleted host rows, a thousand keys an entry.';
 
 CREATE FUNCTION fbs_queue_files() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -3924,7 +4054,17 @@ $$;
 
 COMMENT ON FUNCTION fbs_queue_files() IS 'Trigger: notes the files of deleted attachments for removal from storage. Where it cannot, a warning names them; the deletion succeeds.';
 
-CREATE FUNCTION fbs_receive_cleanup(source text, tickets uuid[], model text, keys text[], new_keys text[], gone text[]) RETURNS bigint
+CREATE FUNCTION fbs_queue_sweep(model text, solution text) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    insert into fbs_cleanup_queue (model_name, solution, operation) values (model, fbs_queue_sweep.solution, 'sweep');
+    select fbs_note_for_targets(model, fbs_queue_sweep.solution, 'sweep');
+$$;
+
+COMMENT ON FUNCTION fbs_queue_sweep(model text, solution text) IS 'Internal. Queues a sweep of a model, here and in other databases.';
+
+CREATE FUNCTION fbs_receive_cleanup(source text, tickets uuid[], model text, keys text[], new_keys text[], gone text[], solution text DEFAULT NULL::text, alone boolean DEFAULT true) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
     SET lock_timeout TO '3s'
@@ -3946,55 +4086,52 @@ begin
         raise exception 'some of these clean-ups are done' using errcode = 'unique_violation';
     end if;
     if new_keys is not null then
-        total := fbs_apply_rules(model, keys, new_keys);
+        total := fbs_rekey(model, keys, new_keys, solution, alone);
     end if;
-    return total + fbs_apply_rules(model, gone);
+    return total + fbs_apply_rules(model, gone, solution, alone);
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_receive_cleanup(source text, tickets uuid[], model text, keys text[], new_keys text[], gone text[]) IS 'Does clean-ups of one kind that came from another database together, and notes that they are done. One that was done before is not done again, and there is no number of rows; among several it is an error: then they come one by one.';
+COMMENT ON FUNCTION fbs_receive_cleanup(source text, tickets uuid[], model text, keys text[], new_keys text[], gone text[], solution text, alone boolean) IS 'Does clean-ups of one kind from another database. Returns the rows touched; NULL where one was done before, an error where some of several were: then they come one by one.';
 
 CREATE FUNCTION fbs_recheck_cleanup(ids bigint[], held text[] DEFAULT NULL::text[]) RETURNS text[]
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
-    SET row_security TO 'off'
     AS $$
 declare
     job record;
 begin
     select
-        min(q.model_name) as model, min(q.operation) as operation, min(q.target) as target, min(q.id) as id,
-        array_agg(k.key) filter (where k.key is not null) as keys
+        min(q.model_name) as model, min(q.solution) as solution, min(q.operation) as operation, min(q.target) as target,
+        min(q.id) as id, array_agg(k.key) filter (where k.key is not null) as keys
     into job
     from fbs_cleanup_queue as q
     left join lateral unnest(coalesce(q.new_keys, q.keys)) as k (key) on true
     where q.id = any(ids);
 
     if job.operation = 'sweep' then
-        perform fbs_await_writers(job.model);
-        return fbs_gone_keys(job.model, held, job.target);
-    elsif job.operation = 'move' then
+        perform fbs_await_writers(job.model, job.solution);
+        return fbs_gone_keys(job.model, held, job.target, job.solution);
+    elsif job.operation = 'rekey' then
         -- Rows follow where the host row went, unless it went away, or on, since.
-        return fbs_missing_keys(
-            job.model,
-            array(
-                select unnest(job.keys)
-                except
-                select unnest(later.keys)
-                from fbs_cleanup_queue as later
-                where
-                    later.operation = 'move'
-                    and later.target = job.target
-                    and later.model_name = job.model
-                    and later.id > job.id
-            )
+        job.keys := array(
+            select unnest(job.keys)
+            except
+            select unnest(later.keys)
+            from fbs_cleanup_queue as later
+            where
+                later.operation = 'rekey'
+                and later.target = job.target
+                and later.model_name = job.model
+                and later.solution is not distinct from job.solution
+                and later.id > job.id
         );
     end if;
-    return fbs_missing_keys(job.model, job.keys);
+    return fbs_missing_keys(job.model, job.keys, job.solution);
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_recheck_cleanup(ids bigint[], held text[]) IS 'Which keys of clean-ups of one kind, that are to be carried to another database, no host row has now; where all keys are looked at (sweep), of those that rows there hold.';
+COMMENT ON FUNCTION fbs_recheck_cleanup(ids bigint[], held text[]) IS 'Those keys of clean-ups of one kind for another database that no host row has now; for a sweep, of the keys held there. Error FB025.';
 
 CREATE FUNCTION fbs_refuse_moved() RETURNS trigger
     LANGUAGE plpgsql
@@ -4018,39 +4155,237 @@ $$;
 
 COMMENT ON FUNCTION fbs_refuse_moved() IS 'Trigger: refuses, with error FB006, to write a table that moves to the database named by its argument. Deletions of users go through.';
 
-CREATE FUNCTION fbs_rename_model(old_name text, new_name text) RETURNS bigint
+CREATE FUNCTION fbs_refuse_rules(only_rule text DEFAULT NULL::text) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+declare
+    refused record;
+begin
+    for refused in
+        select s.*
+        from fbs_rule_states as s
+        where s.problem is not null and (only_rule is null or s.rule_name = only_rule)
+        order by s.rule_name
+    loop
+        raise exception 'rule % is refused: %', refused.rule_name, refused.problem
+            using errcode = 'FB024',
+                detail = 'Triggers of the table would run with the rights of FBS''s owner.',
+                hint = 'Take that trigger, right or owner away. For a table of another role, use a foreign key with'
+                ' ON DELETE or a trigger of its own instead of a rule.';
+    end loop;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_refuse_rules(only_rule text) IS 'Internal. Error FB024 where a rule, or this one, must not touch its table.';
+
+CREATE FUNCTION fbs_refuse_shadows() RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+declare
+    shadow name;
+begin
+    select c.relname
+    into shadow
+    from pg_class as c
+    where
+        c.relnamespace = pg_my_temp_schema()
+        and c.relname = any(
+            '{fbs_hosts,fbs_settings,fbs_cleanup_rules,fbs_cleanup_queue,fbs_cleanup_targets,fbs_cleanup_terms,'
+            'fbs_rule_states,fbs_solution_map}'::name[]
+        )
+        and to_regclass(quote_ident(c.relname)) = c.oid;
+    if shadow is not null then
+        raise exception 'a temporary table stands in for % which was dropped', shadow using errcode = 'FB025';
+    end if;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_refuse_shadows() IS 'Internal. Error FB025 where a temporary relation of the session is found in place of one of FBS''s.';
+
+CREATE FUNCTION fbs_rekey(model text, keys text[], new_keys text[], solution text DEFAULT NULL::text, alone boolean DEFAULT true) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+declare
+    rule record;
+    touched bigint;
+    total bigint := 0;
+    rules text[];
+begin
+    perform fbs_refuse_rules();
+    for rule in
+        -- Rows of two rules follow once.
+        select distinct on (s.table_id, r.json_column, r.key_column, r.model_column, coalesce(r.model_column, r.model_name))
+            r.rule_name
+        from fbs_cleanup_rules as r
+        inner join fbs_rule_states as s on r.rule_name = s.rule_name
+        where s.table_id is not null and (r.model_name is null or r.model_name = model)
+        order by s.table_id, r.json_column, r.key_column, r.model_column, coalesce(r.model_column, r.model_name), r.rule_name
+    loop
+        touched := fbs_rekey_rule(rule.rule_name, model, keys, new_keys, solution, alone);
+        if touched > 0 then
+            total := total + touched;
+            rules := rules || rule.rule_name;
+        end if;
+    end loop;
+    if total > 0 then
+        perform fbs_check_deferred(rules, true);
+    end if;
+    return total;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_rekey(model text, keys text[], new_keys text[], solution text, alone boolean) IS 'Lets FBS rows follow host rows of a model from old keys to new ones. Returns the number of rows changed. Error FB024.';
+
+CREATE FUNCTION fbs_rekey_rule(only_rule text, model text, keys text[], new_keys text[], solution text DEFAULT NULL::text, alone boolean DEFAULT true) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
     AS $_$
 declare
-    place record;
+    part record;
+    rule fbs_cleanup_rules;
+    statement text;
+    held text[];
+    held_new text[];
+    passing text[];
+    touched bigint := 0;
+begin
+    select r.* into rule from fbs_cleanup_rules as r where r.rule_name = only_rule;
+    for part in select p.* from fbs_rule_parts(only_rule) as p loop
+        statement := format(
+            'update %s as t set %s from unnest($2::%s[], $5::%3$s[]) as m (old_key, new_key) where %s and %s = m.old_key',
+            part.named,
+            case
+                when rule.json_column is null then format('%I = m.new_key', rule.key_column)
+                else format(
+                    '%1$I = jsonb_set(t.%1$I, array[%2$L], case'
+                    ' when jsonb_typeof(t.%1$I -> %2$L) = ''number'' and m.new_key ~ ''^(0|-?[1-9][0-9]*)$'''
+                    ' then m.new_key::jsonb else to_jsonb(m.new_key) end)', rule.json_column, rule.key_column
+                )
+            end,
+            part.key_type, part.of_model, part.key
+        );
+        -- Rows stay whose column cannot hold the new key.
+        select coalesce(array_agg(p.old_key), '{}'), coalesce(array_agg(p.new_key), '{}')
+        into held, held_new
+        from unnest(keys, new_keys) as p (old_key, new_key)
+        where
+            p.old_key in (select unnest(fbs_usable_keys(keys, part.key_type)))
+            and p.new_key in (select unnest(fbs_usable_keys(new_keys, part.key_type)));
+        begin
+            execute statement using model, held, solution, alone, held_new;
+            get diagnostics touched = row_count;
+        exception when unique_violation then
+            -- Keys that shift or swap meet each other half way: go by keys that nobody has.
+            passing := array(
+                select case part.key_type
+                    when 'smallint' then (-32768 + n)::text
+                    when 'integer' then (-2147483648 + n)::text
+                    when 'bigint' then (-9223372036854775808 + n)::text
+                    when 'uuid' then gen_random_uuid()::text
+                    else 'fbs rekeys ' || n
+                end
+                from generate_series(1, cardinality(held)) as n
+            );
+            execute statement using model, held, solution, alone, passing;
+            execute statement using model, passing, solution, alone, held_new;
+            get diagnostics touched = row_count;
+        end;
+    end loop;
+    return touched;
+end;
+$_$;
+
+COMMENT ON FUNCTION fbs_rekey_rule(only_rule text, model text, keys text[], new_keys text[], solution text, alone boolean) IS 'Internal. Lets the rows of one rule''s table follow from old keys of a model to new ones. Returns the number of rows changed.';
+
+CREATE FUNCTION fbs_rename_model(old_name text, new_name text, solution text DEFAULT NULL::text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+declare
+    rule record;
     touched bigint;
     total bigint := 0;
 begin
-    for place in
-        select distinct r.table_name, r.json_column, r.model_column
+    for rule in
+        select distinct on (s.table_id, r.json_column, r.model_column)
+            s.table_id, s.problem, r.rule_name, r.json_column, r.model_column, r.solution_columns
         from fbs_cleanup_rules as r
-        where r.clean_sql is not null and r.model_column is not null
+        inner join fbs_rule_states as s on r.rule_name = s.rule_name
+        where s.table_id is not null and r.model_column is not null
     loop
+        if rule.problem is not null then
+            raise exception 'rule %: %', rule.rule_name, rule.problem using errcode = 'FB024';
+        end if;
         execute format(
             case
-                when place.json_column is null then 'update %1$s set %3$I = $2 where %3$I = $1'
+                when rule.json_column is null then 'update %1$s as t set %3$I = $2 where t.%3$I = $1 and %4$s'
                 else
-                    'update %1$s set %2$I = jsonb_set(%2$I, array[%3$L], to_jsonb($2))'
-                    ' where (%2$I ->> %3$L) = $1'
+                    'update %1$s as t set %2$I = jsonb_set(t.%2$I, array[%3$L], to_jsonb($2))'
+                    ' where (t.%2$I ->> %3$L) = $1 and %4$s'
             end,
-            place.table_name, place.json_column, place.model_column
-        ) using old_name, new_name;
+            rule.table_id, rule.json_column, rule.model_column, fbs_solution_condition(rule.solution_columns)
+        ) using old_name, new_name, solution, fbs_is_alone(old_name, solution);
         get diagnostics touched = row_count;
         total := total + touched;
     end loop;
-    update fbs_cleanup_rules set model_name = new_name where model_name = old_name;
-    update fbs_cleanup_queue set model_name = new_name where model_name = old_name;
+    update fbs_cleanup_rules as r set model_name = new_name where r.model_name = old_name and fbs_is_alone(old_name, solution);
+    update fbs_cleanup_queue as q
+    set model_name = new_name
+    where q.model_name = old_name and q.solution is not distinct from fbs_rename_model.solution;
     return total;
 end;
 $_$;
 
-COMMENT ON FUNCTION fbs_rename_model(old_name text, new_name text) IS 'Lets the rows that point at a model by its old name do so by the new one, in every table that a rule is for; and the rules and clean-ups of that model. Returns how many rows were changed.';
+COMMENT ON FUNCTION fbs_rename_model(old_name text, new_name text, solution text) IS 'Changes the model name in the FBS rows of a model (and solution), in rules and in the queue. Returns the number of FBS rows changed. Error FB024 where a rule is refused.';
+
+CREATE FUNCTION fbs_require_host(model text, solution text DEFAULT NULL::text) RETURNS TABLE(host_table regclass, key_column text, key_type regtype)
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+    problem text;
+begin
+    select h.host_table, h.key_column
+    into host_table, key_column
+    from fbs_hosts as h
+    inner join pg_class as c on h.host_table = c.oid
+    where h.model_name = model and h.solution is not distinct from fbs_require_host.solution;
+    if host_table is null then
+        return;
+    end if;
+    -- From here on the table stays as it is looked at.
+    execute format('lock table %s in access share mode', host_table);
+    problem := fbs_host_problem(host_table, key_column);
+    if problem is not null then
+        raise exception '%', problem using errcode = 'FB025',
+            detail = 'No row of the table was read.',
+            hint = 'Attach it again: ' || fbs_command('attach', 'host', fbs_named(host_table), '--model', model);
+    end if;
+    problem := case
+        when fbs_trusts((select c.relowner from pg_class as c where c.oid = host_table)) then null
+        -- An older snapshot would show the table as it was.
+        when current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
+            format('%s belongs to another role and is read in read committed transactions only', host_table)
+        else fbs_foreign_code(host_table)
+    end;
+    if problem is not null then
+        raise exception '%', problem using errcode = 'FB025',
+            detail = 'No row of the table was read: it would run with the rights of ' || current_user || '.',
+            hint = 'A worker tries again: ' || fbs_command('cleanup', 'retry');
+    end if;
+    select a.atttypid
+    into key_type
+    from pg_attribute as a
+    where a.attrelid = host_table and a.attname = key_column;
+    return next;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_require_host(model text, solution text) IS 'Internal. The host table of a model, locked against changes of its form, after it was seen to evaluate nothing of another role''s. No row where none is attached, or it is gone. Error FB025.';
 
 CREATE FUNCTION fbs_require_user_table(user_table regclass) RETURNS void
     LANGUAGE plpgsql STABLE
@@ -4097,7 +4432,6 @@ COMMENT ON FUNCTION fbs_require_user_table(user_table regclass) IS 'Does nothing
 CREATE FUNCTION fbs_retry_cleanup(batch integer DEFAULT 1000, due_only boolean DEFAULT false) RETURNS TABLE(done bigint, failed bigint, waiting bigint)
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
-    SET row_security TO 'off'
     AS $$
 begin
     select
@@ -4112,87 +4446,461 @@ $$;
 
 COMMENT ON FUNCTION fbs_retry_cleanup(batch integer, due_only boolean) IS 'Does what fbs_work_queue does. Returns how many were done, failed, and are waiting.';
 
-CREATE FUNCTION fbs_rows_of_model(model text) RETURNS bigint
+CREATE FUNCTION fbs_row_is_of(solution text, alone boolean, columns text[], named text[]) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    -- A business or a company that is not in the map names no solution.
+    with named_here as (
+        select
+            case
+                when n.name = any(own.names) then true
+                when m.solution is not null then m.solution = fbs_row_is_of.solution
+                when n.column_name not in ('business_id', 'company_id') then false
+            end as ours
+        from unnest(columns, named) as n (column_name, name)
+        cross join lateral (
+            select array[fbs_row_is_of.solution, 'fbs_' || fbs_row_is_of.solution || '_db', 'djo_' || fbs_row_is_of.solution || '_db']
+        ) as own (names)
+        left join fbs_solution_map as m on n.column_name = m.column_name and n.name = m.identifier
+        where n.name <> ''
+    )
+
+    select coalesce(bool_and(h.ours), alone)
+    from named_here as h;
+$$;
+
+COMMENT ON FUNCTION fbs_row_is_of(solution text, alone boolean, columns text[], named text[]) IS 'Whether a row with these values in these columns belongs to a solution. A row that names none belongs to it where no other host has the model (alone).';
+
+CREATE FUNCTION fbs_rows_of_model(model text, solution text DEFAULT NULL::text) RETURNS bigint
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+declare
+    part record;
+    held bigint;
+    total bigint := 0;
+begin
+    for part in
+        select distinct p.named, p.of_model
+        from fbs_rule_parts() as p
+        inner join fbs_cleanup_rules as r on p.rule_name = r.rule_name
+        where r.model_column is not null
+    loop
+        execute format('select count(*) from %s as t where %s', part.named, part.of_model)
+        into held using model, '{}'::text[], solution, fbs_is_alone(model, solution);
+        total := total + held;
+    end loop;
+    return total;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_rows_of_model(model text, solution text) IS 'Number of FBS rows that point at a model (and solution) by its name.';
+
+CREATE FUNCTION fbs_rule_parts(only_rule text DEFAULT NULL::text) RETURNS TABLE(rule_name text, named text, key_type text, key text, of_model text, touched text, change text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+    select
+        r.rule_name,
+        n.named,
+        s.key_type,
+        case
+            when r.json_column is null then format('t.%I', r.key_column)
+            else format('(t.%I ->> %L)', r.json_column, r.key_column)
+        end,
+        m.of_model,
+        concat_ws(
+            ' and ',
+            m.of_model,
+            fbs_rule_values(s.table_id, r.only_if),
+            fbs_rule_values(s.table_id, r.unless, ' is not true'),
+            -- Rows that it has been applied to are done with.
+            case when r.only_if is null and r.unless is null then '(' || c.differs || ')' end
+        ),
+        case r.action
+            when 'delete' then format('delete from %s as t', n.named)
+            when 'set null' then format('update %s as t set %I = null', n.named, r.key_column)
+            else format('update %s as t set %s', n.named, c.assigned)
+        end
+    from fbs_cleanup_rules as r
+    inner join fbs_rule_states as s on r.rule_name = s.rule_name
+    cross join lateral (
+        -- With its schema: a temporary table could take its place else, were it dropped.
+        select format('%I.%I', c.relnamespace::regnamespace::name, c.relname)
+        from pg_class as c
+        where c.oid = s.table_id
+    ) as n (named)
+    cross join lateral (
+        select concat_ws(
+            ' and ',
+            case
+                when r.model_column is null then format('$1 = %L', r.model_name)
+                when r.json_column is null then format('t.%I = $1', r.model_column)
+                else format('(t.%I ->> %L) = $1', r.json_column, r.model_column)
+            end,
+            case when r.model_column is not null and r.model_name is not null then format('$1 = %L', r.model_name) end,
+            fbs_solution_condition(r.solution_columns)
+        )
+    ) as m (of_model)
+    cross join lateral (
+        select
+            string_agg(
+                format('%I = %s', v.name, case when n.is_now then 'now()' else fbs_rule_value(s.table_id, v.name, v.value) end), ', '
+            ) as assigned,
+            string_agg(
+                format('t.%I is distinct from %s', v.name, fbs_rule_value(s.table_id, v.name, v.value)), ' or '
+            ) filter (where not n.is_now) as differs
+        from jsonb_each(r.set_columns) as v (name, value)
+        inner join pg_attribute as a on s.table_id = a.attrelid and v.name = a.attname
+        inner join pg_type as y on a.atttypid = y.oid
+        cross join lateral (select v.value = '"now"' and y.typcategory = 'D') as n (is_now)
+    ) as c
+    where s.table_id is not null and (only_rule is null or r.rule_name = only_rule)
+    order by r.rule_name;
+$_$;
+
+COMMENT ON FUNCTION fbs_rule_parts(only_rule text) IS 'Internal. The SQL of each rule whose table is there. In it $1 is the model, $3 the solution, $4 whether that one is alone.';
+
+CREATE FUNCTION fbs_rule_problem(table_id regclass) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    with recursive tree as (
+        select table_id::oid as relid
+        union
+        select i.inhrelid
+        from tree as t
+        inner join pg_inherits as i on t.relid = i.inhparent
+    ),
+
+    tables as (
+        select c.*
+        from tree as t
+        inner join pg_class as c on t.relid = c.oid
+    ),
+
+    problems (relid, problem) as (
+        select
+            c.oid,
+            case
+                when c.relkind not in ('r', 'p') then 'is not a table'
+                when c.relpersistence = 't' then 'is a temporary table'
+                when not fbs_trusts(c.relowner) then 'belongs to ' || c.relowner::regrole
+            end
+        from tables as c
+        union all
+        select c.oid, 'may be given triggers by ' || case a.grantee when 0 then 'PUBLIC' else a.grantee::regrole::text end
+        from tables as c
+        cross join aclexplode(c.relacl) as a
+        where a.privilege_type = 'TRIGGER' and (a.grantee = 0 or not fbs_trusts(a.grantee))
+        union all
+        select c.oid, format('has trigger %I, whose function belongs to %s', g.tgname, f.proowner::regrole)
+        from tables as c
+        inner join pg_trigger as g on c.oid = g.tgrelid and not g.tgisinternal
+        inner join pg_proc as f on g.tgfoid = f.oid
+        where not fbs_trusts(f.proowner)
+    )
+
+    select min(p.relid::regclass || ' ' || p.problem)
+    from problems as p
+    where p.problem is not null;
+$$;
+
+COMMENT ON FUNCTION fbs_rule_problem(table_id regclass) IS 'Internal. Why rules must not touch a table: its triggers would run another role''s code with the rights of FBS''s owner. NULL where they may.';
+
+CREATE FUNCTION fbs_rule_table(table_name text) RETURNS regclass
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    select case
+        -- FBS's own are looked for in FBS's schema only.
+        when table_name ~ '^fbs_' then (
+            select c.oid::regclass
+            from pg_class as c
+            inner join pg_proc as home on c.relnamespace = home.pronamespace
+            where home.oid = 'fbs_owner()'::regprocedure and c.relname = table_name
+        )
+        else to_regclass(table_name)
+    end;
+$$;
+
+COMMENT ON FUNCTION fbs_rule_table(table_name text) IS 'Internal. The table of a rule; NULL where it is not there.';
+
+CREATE FUNCTION fbs_rule_value(table_id regclass, column_name text, value jsonb) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    select format(
+        '%L::%s',
+        case when a.atttypid in ('json'::regtype, 'jsonb'::regtype) then nullif(value, 'null')::text else value #>> '{}' end,
+        -- A cast to varchar(n) cuts off what is too long; an assignment refuses it.
+        format_type(a.atttypid, case t.typcategory when 'S' then -1 else a.atttypmod end)
+    )
+    from pg_attribute as a
+    inner join pg_type as t on a.atttypid = t.oid
+    where a.attrelid = table_id and a.attname = column_name;
+$$;
+
+COMMENT ON FUNCTION fbs_rule_value(table_id regclass, column_name text, value jsonb) IS 'Internal. A value of a rule as SQL, in the type of its column.';
+
+CREATE FUNCTION fbs_rule_values(table_id regclass, wanted jsonb, verdict text DEFAULT ''::text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    select string_agg(
+        format(
+            '(t.%I in (%s)%s)%s', w.name, v.listed,
+            case when w.listed @> 'null' then format(' or t.%I is null', w.name) end, verdict
+        ),
+        ' and ' order by w.name
+    )
+    from jsonb_each(wanted) as w (name, listed)
+    cross join lateral (
+        select coalesce(string_agg(fbs_rule_value(table_id, w.name, e.value), ', ' order by e.place), 'null')
+        from jsonb_array_elements(w.listed) with ordinality as e (value, place)
+    ) as v (listed);
+$$;
+
+COMMENT ON FUNCTION fbs_rule_values(table_id regclass, wanted jsonb, verdict text) IS 'Internal. SQL that is true of rows (t) whose columns have one of the values given for each; with verdict '' is not true'', of those where none has.';
+
+CREATE FUNCTION fbs_rules_body() RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'public', 'pg_temp'
     AS $_$
 declare
-    place record;
-    found_here bigint;
-    total bigint := 0;
+    part record;
+    tables text[] := '{}';
+    declared text := '';
+    counts text := '';
+    sum text := '0';
+    applied text := '';
 begin
-    for place in
-        select distinct r.table_name, r.json_column, r.model_column
-        from fbs_cleanup_rules as r
-        where r.clean_sql is not null and r.model_column is not null
+    for part in
+        select
+            p.*, r.table_name ~ '^fbs_' as ours,
+            case when p.key_type ~ '^(text|character)' then '$2' else 'keys_' || p.key_type end as keys
+        from fbs_rule_parts() as p
+        inner join fbs_cleanup_rules as r on p.rule_name = r.rule_name
+        order by p.rule_name
     loop
-        execute format(
+        tables := tables || part.named;
+        if part.keys <> '$2' and strpos(declared, part.keys) = 0 then
+            -- Plain numbers, the usual case, are looked at all at once.
+            declared := declared || format($$
+    %1$s constant %2$s[] := case
+        when $2::text ~ '%3$s' then $2
+        else fbs_usable_keys($2, '%2$s')
+    end;$$, part.keys, part.key_type, case
+                when part.key_type in ('integer', 'bigint') then '^{[1-9][0-9]{0,8}(,[1-9][0-9]{0,8})*}$' else '^{}$'
+            end);
+        end if;
+        if part.ours then
+            counts := counts || format($$,
+        (
+            select count(*)
+            from (
+                select from %2$s as t
+                where %3$s and %4$s = any(%5$s)
+                limit coalesce($5, 0) + 1
+            ) as n
+        ) as rule_%1$s$$, cardinality(tables), part.named, part.touched, part.key, part.keys);
+            sum := sum || ' + there.rule_' || cardinality(tables);
+        end if;
+        -- A table of the host's may have no index: its statement is planned for the keys there are.
+        applied := applied || format($$
+    if %1$s then
+        %2$s;
+        get diagnostics touched = row_count;
+        total := total + touched;
+        rules := rules || %3$L::text;
+    end if;$$,
+            case when part.ours then format('there.rule_%s > 0', cardinality(tables)) else 'true' end,
             case
-                when place.json_column is null then 'select count(*) from %1$s where %3$I = $1'
-                else 'select count(*) from %1$s where (%2$I ->> %3$L) = $1'
+                when part.ours then format('%s where %s and %s = any(%s)', part.change, part.touched, part.key, part.keys)
+                else format(
+                    'execute %L using $1, %s, $3, $4',
+                    format('%s where %s and %s = any($2)', part.change, part.touched, part.key), part.keys
+                )
             end,
-            place.table_name, place.json_column, place.model_column
-        ) into found_here using model;
-        total := total + found_here;
+            part.rule_name
+        );
     end loop;
+    return format($$
+declare
+    there record;
+    touched bigint;
+    total bigint := 0;
+    rules text[];%1$s
+begin
+    -- Whether another role's code may be near, and which rules find rows.
+    select
+        exists (
+            select from pg_class as c
+            where
+                c.oid = any(%2$L::regclass[])
+                and (
+                    c.relowner <> (select f.proowner from pg_proc as f where f.oid = 'fbs_owner()'::regprocedure)
+                    or c.relhassubclass
+                    or exists (
+                        select from aclexplode(c.relacl) as a where a.privilege_type = 'TRIGGER' and a.grantee <> c.relowner
+                    )
+                    or exists (
+                        select from pg_trigger as g
+                        inner join pg_proc as f on g.tgfoid = f.oid
+                        where g.tgrelid = c.oid and not g.tgisinternal and f.proowner <> c.relowner
+                    )
+                )
+        ) as suspect%3$s
+    into there;
+    if there.suspect then
+        perform fbs_refuse_rules();
+    end if;
+    if %4$s > $5 then
+        return null;
+    end if;
+%5$s
+    if total > 0 then
+        perform fbs_check_deferred(rules, false);
+    end if;
     return total;
+end;
+$$, declared, tables, counts, sum, applied);
 end;
 $_$;
 
-COMMENT ON FUNCTION fbs_rows_of_model(model text) IS 'How many rows point at a model by its name, in the tables that rules are for.';
+COMMENT ON FUNCTION fbs_rules_body() IS 'The text that fbs_apply_rules should have by the rules as they are.';
 
-CREATE FUNCTION fbs_run_queued(ids bigint[]) RETURNS void
+CREATE FUNCTION fbs_rules_changed() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+begin
+    if tg_relid <> 'fbs_cleanup_rules'::regclass then
+        raise exception 'this trigger is for fbs_cleanup_rules' using errcode = 'FB023';
+    elsif tg_level = 'ROW' then
+        perform fbs_check_rule(new.rule_name);
+    else
+        perform fbs_compile_rules();
+    end if;
+    return null;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_rules_changed() IS 'Trigger on the rules: checks each with the rights it will have, and writes fbs_apply_rules anew. Errors FB021, FB024.';
+
+CREATE FUNCTION fbs_run_queued(ids bigint[], OUT state text, OUT said text) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
     AS $$
 declare
     job record;
+    alone boolean;
+    keys text[];
+    left_keys text[];
+    left_new_keys text[];
 begin
     select
-        min(q.model_name) as model, min(q.operation) as operation, min(q.rule_name) as rule_name,
+        min(q.model_name) as model, min(q.solution) as solution, min(q.operation) as operation, min(q.rule_name) as rule_name,
         array_agg(p.old_key) filter (where p.old_key is not null) as old_keys,
         array_agg(p.new_key) filter (where p.old_key is not null) as new_keys
     into job
     from fbs_cleanup_queue as q
     left join lateral unnest(q.keys, q.new_keys) as p (old_key, new_key) on true
     where q.id = any(ids);
+    alone := fbs_is_alone(job.model, job.solution);
 
-    -- Rows that wait to follow a key are not those of another that came to bear it.
+    -- Rows that wait to follow a key are not those of another host row that has it by now.
     if exists (
         select from fbs_cleanup_queue as q
         where
             q.model_name = job.model
-            and q.operation = 'move'
+            and q.solution is not distinct from job.solution
+            and q.operation = 'rekey'
             and q.target is null
             and q.id < any(ids)
-            and (job.operation = 'move' or q.keys && job.old_keys)
+            -- One that keeps failing holds nothing up for good.
+            and q.attempts < 10
+            and (q.keys && (job.old_keys || job.new_keys) or job.operation = 'rekey' and q.new_keys && job.old_keys)
     ) then
         raise exception 'an earlier change of keys of % waits', job.model using errcode = 'object_in_use';
     end if;
-    delete from fbs_cleanup_queue where id = any(ids);
     if job.operation = 'sweep' then
-        perform fbs_apply_rules(job.model, fbs_orphan_keys(job.model));
-    elsif job.operation = 'move' then
+        keys := fbs_orphan_keys(job.model, job.solution);
+    elsif job.operation = 'rekey' then
+        select r.left_keys, r.left_new_keys, r.state, r.said
+        into left_keys, left_new_keys, state, said
+        from fbs_run_rekey(job.model, job.old_keys, job.new_keys, job.solution, alone) as r;
         -- Rows follow where the host row went, unless it went away, or on, since.
-        perform fbs_apply_rules(job.model, job.old_keys, job.new_keys);
-        perform fbs_apply_rules(
+        keys := fbs_missing_keys(
             job.model,
-            fbs_missing_keys(
-                job.model,
-                array(
-                    select key from unnest(job.new_keys) as key
-                    except
-                    select fbs_moving_keys(job.model)
-                )
-            )
+            array(
+                select unnest(job.new_keys)
+                except
+                select unnest(q.keys)
+                from fbs_cleanup_queue as q
+                where
+                    q.model_name = job.model
+                    and q.operation = 'rekey'
+                    and q.solution is not distinct from job.solution
+                    and q.target is null
+                    and q.id <> all(ids)
+            ),
+            job.solution
         );
     else
-        perform fbs_apply_rules(job.model, fbs_missing_keys(job.model, job.old_keys), null, job.rule_name);
+        keys := fbs_missing_keys(job.model, job.old_keys, job.solution);
+    end if;
+    if job.rule_name is null then
+        perform fbs_apply_rules(job.model, keys, job.solution, alone);
+    else
+        perform fbs_apply_rule(job.rule_name, job.model, keys, job.solution, alone);
+    end if;
+
+    if left_keys is null then
+        delete from fbs_cleanup_queue as q where q.id = any(ids);
+    else
+        update fbs_cleanup_queue as q
+        set keys = left_keys, new_keys = left_new_keys
+        where q.id = any(ids);
+        perform fbs_put_off(ids, state, said);
     end if;
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_run_queued(ids bigint[]) IS 'Does queued clean-ups of one kind together, and takes them off the queue. Keys that are back in the host''s table are left alone.';
+COMMENT ON FUNCTION fbs_run_queued(ids bigint[], OUT state text, OUT said text) IS 'Internal. Does queued clean-ups of one kind together, and takes them off the queue; keys that are back in the host table are left alone. Returns the error where a part of a rekey could not be done, and stays.';
+
+CREATE FUNCTION fbs_run_rekey(model text, keys text[], new_keys text[], solution text, alone boolean, OUT left_keys text[], OUT left_new_keys text[], OUT state text, OUT said text) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+declare
+    part record;
+begin
+    begin
+        perform fbs_rekey(model, keys, new_keys, solution, alone);
+        return;
+    exception when integrity_constraint_violation then
+        get stacked diagnostics state = returned_sqlstate, said = message_text;
+    end;
+    -- One key that is taken shall not hold up the others. Keys that shift or swap stay together.
+    for part in
+        select array_agg(p.old_key) as old_keys, array_agg(p.new_key) as new_keys
+        from unnest(keys, new_keys) as p (old_key, new_key)
+        group by case when p.new_key = any(keys) or p.old_key = any(new_keys) then null else p.old_key end
+    loop
+        begin
+            perform fbs_rekey(model, part.old_keys, part.new_keys, solution, alone);
+        exception when integrity_constraint_violation then
+            get stacked diagnostics state = returned_sqlstate, said = message_text;
+            left_keys := left_keys || part.old_keys;
+            left_new_keys := left_new_keys || part.new_keys;
+        end;
+    end loop;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_run_rekey(model text, keys text[], new_keys text[], solution text, alone boolean, OUT left_keys text[], OUT left_new_keys text[], OUT state text, OUT said text) IS 'Internal. Lets FBS rows follow changed keys. Returns the keys, old and new, that violate a constraint, with the error; NULL where all went well.';
 
 CREATE FUNCTION fbs_set_cleanup_targets(targets text[]) RETURNS void
     LANGUAGE sql
@@ -4201,7 +4909,7 @@ CREATE FUNCTION fbs_set_cleanup_targets(targets text[]) RETURNS void
     delete from fbs_cleanup_targets as t
     where t.target <> all(targets);
 
-    -- What happened while it was none of them is not known.
+    -- What happened before is not known.
     with added as (
         insert into fbs_cleanup_targets (target)
         select target from unnest(targets) as target
@@ -4209,14 +4917,14 @@ CREATE FUNCTION fbs_set_cleanup_targets(targets text[]) RETURNS void
         returning target
     )
 
-    insert into fbs_cleanup_queue (model_name, operation, target, ticket)
-    select h.model_name, 'sweep', a.target, gen_random_uuid()
+    insert into fbs_cleanup_queue (model_name, solution, operation, target, ticket)
+    select h.model_name, h.solution, 'sweep', a.target, gen_random_uuid()
     from added as a
     cross join fbs_hosts as h
-    order by a.target, h.model_name;
+    order by a.target, h.model_name, h.solution;
 $$;
 
-COMMENT ON FUNCTION fbs_set_cleanup_targets(targets text[]) IS 'Sets which other databases hold rows that may point at this one''s host rows. For new ones each attached model is swept.';
+COMMENT ON FUNCTION fbs_set_cleanup_targets(targets text[]) IS 'Sets which other databases hold FBS rows that may point at host rows here. A sweep of each model is queued for new ones.';
 
 CREATE FUNCTION fbs_setting(setting text) RETURNS text
     LANGUAGE sql STABLE
@@ -4226,6 +4934,21 @@ CREATE FUNCTION fbs_setting(setting text) RETURNS text
 $$;
 
 COMMENT ON FUNCTION fbs_setting(setting text) IS 'Value of a setting; nothing where there is no such setting, or it is empty.';
+
+CREATE FUNCTION fbs_solution_condition(columns text[]) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+    select case
+        when columns is null then '($3 is null or $4)'
+        else format(
+            '($3 is null or fbs_row_is_of($3, $4, %L, array[%s]::text[]))', columns,
+            (select string_agg(format('t.%I', c.name), ', ' order by c.place) from unnest(columns) with ordinality as c (name, place))
+        )
+    end;
+$_$;
+
+COMMENT ON FUNCTION fbs_solution_condition(columns text[]) IS 'Internal. SQL that is true of the rows (t) of solution $3; $4 says whether rows that name none are its.';
 
 CREATE FUNCTION fbs_source() RETURNS text
     LANGUAGE sql STABLE
@@ -4324,7 +5047,6 @@ days_left counts from on_date (by default today): 0 on the day itself, below 0, 
 CREATE FUNCTION fbs_sweep_orphans(only_model text DEFAULT NULL::text) RETURNS TABLE(model_name text, orphans bigint, touched bigint, error text)
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
-    SET row_security TO 'off'
     AS $$
 #variable_conflict use_column
 declare
@@ -4332,10 +5054,10 @@ declare
     keys text[];
 begin
     for host in
-        select h.model_name
+        select h.model_name, h.solution
         from fbs_hosts as h
         where only_model is null or h.model_name = only_model
-        order by h.model_name
+        order by h.model_name, h.solution
     loop
         model_name := host.model_name;
         orphans := null;
@@ -4343,9 +5065,9 @@ begin
         error := null;
         -- One model that cannot be swept shall not hold up the others.
         begin
-            keys := fbs_orphan_keys(host.model_name);
+            keys := fbs_orphan_keys(host.model_name, host.solution);
             orphans := cardinality(keys);
-            touched := fbs_apply_rules(host.model_name, keys);
+            touched := fbs_apply_rules(host.model_name, keys, host.solution, fbs_is_alone(host.model_name, host.solution));
         exception when others or assert_failure then
             error := sqlerrm;
         end;
@@ -4354,7 +5076,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_sweep_orphans(only_model text) IS 'Finds rows that point at host rows which are gone, and applies the rules to them. Returns for each attached model the keys found missing and the rows touched, or what went wrong.';
+COMMENT ON FUNCTION fbs_sweep_orphans(only_model text) IS 'Finds rows whose host row is gone, and applies the rules to them. Returns for each host table the keys found missing and the rows touched, or the error.';
 
 CREATE FUNCTION fbs_time_between(since timestamp with time zone, until timestamp with time zone) RETURNS interval
     LANGUAGE sql IMMUTABLE
@@ -4379,15 +5101,21 @@ $$;
 
 COMMENT ON FUNCTION fbs_touch() IS 'Trigger: sets the time of last change named by its argument, unless the writer set it.';
 
+CREATE FUNCTION fbs_trusts(role oid) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    select pg_has_role(role, fbs_owner(), 'member');
+$$;
+
+COMMENT ON FUNCTION fbs_trusts(role oid) IS 'Internal. Whether a role is FBS''s owner, a member of it, or a superuser.';
+
 CREATE FUNCTION fbs_usable_keys(keys text[], key_type text) RETURNS text[]
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'public', 'pg_temp'
     AS $_$
     select case
-        when key_type ~ '^(text|character)' then keys
-        -- Plain numbers, the usual case, are looked at all at once: ten times as fast.
-        when key_type in ('integer', 'bigint')
-            and keys::text ~ '^{[1-9][0-9]{0,8}(,[1-9][0-9]{0,8})*}$' then keys
+        when key_type in ('text', 'character varying') then keys
         when key_type = 'uuid' then array(
             select key
             from unnest(keys) as key
@@ -4406,13 +5134,13 @@ CREATE FUNCTION fbs_usable_keys(keys text[], key_type text) RETURNS text[]
     end;
 $_$;
 
-COMMENT ON FUNCTION fbs_usable_keys(keys text[], key_type text) IS 'Those of the keys, given as text, that a column of this type can hold, written as it would write them.';
+COMMENT ON FUNCTION fbs_usable_keys(keys text[], key_type text) IS 'Those of the keys, given as text, that a column of this type can hold, written as PostgreSQL writes them.';
 
 CREATE FUNCTION fbs_users_cancel(state text, said text) RETURNS boolean
     LANGUAGE sql STABLE
     SET search_path TO 'public', 'pg_temp'
     AS $$
-    -- A statement timeout bears the same code, and the server's language tells it by the
+    -- A statement timeout has the same code, and the server's language tells it by the
     -- message. In others the clock does: its time is up, or nearly so, as it begins
     -- before the statement's own time where a client sends parameters.
     select
@@ -4426,23 +5154,22 @@ CREATE FUNCTION fbs_users_cancel(state text, said text) RETURNS boolean
         );
 $$;
 
-COMMENT ON FUNCTION fbs_users_cancel(state text, said text) IS 'Whether an error that was caught is a user''s cancel, which has to go on, and not a statement timeout.';
+COMMENT ON FUNCTION fbs_users_cancel(state text, said text) IS 'Internal. Whether an error that was caught is a user''s cancel, which has to go on, and not a statement timeout.';
 
-CREATE FUNCTION fbs_wake_rules() RETURNS bigint
-    LANGUAGE sql
+CREATE FUNCTION fbs_waiting_keys(model text, solution text, target text DEFAULT NULL::text) RETURNS SETOF text
+    LANGUAGE sql STABLE
     SET search_path TO 'public', 'pg_temp'
     AS $$
-    with woken as (
-        update fbs_cleanup_rules
-        set description = description
-        where clean_sql is null and to_regclass(table_name) is not null
-        returning rule_name
-    )
-
-    select count(*) from woken;
+    select unnest(q.keys)
+    from fbs_cleanup_queue as q
+    where
+        q.model_name = model
+        and q.operation = 'rekey'
+        and q.solution is not distinct from fbs_waiting_keys.solution
+        and q.target is not distinct from fbs_waiting_keys.target;
 $$;
 
-COMMENT ON FUNCTION fbs_wake_rules() IS 'Compiles the rules that rest although their table is there by now. Returns how many.';
+COMMENT ON FUNCTION fbs_waiting_keys(model text, solution text, target text) IS 'Internal. Keys of a model that rows here, or in another database, still wait to follow to new ones.';
 
 CREATE FUNCTION fbs_word_border() RETURNS text
     LANGUAGE sql IMMUTABLE
@@ -4460,10 +5187,9 @@ $$;
 
 COMMENT ON FUNCTION fbs_word_border() IS 'Regular expression for what parts words, in any language: a space, a mark of punctuation, the sign of a currency, an arrow, a picture.';
 
-CREATE FUNCTION fbs_work_queue(batch integer DEFAULT 1000, due_only boolean DEFAULT false) RETURNS TABLE(model_name text, operation text, rule_name text, entries bigint, keys bigint, error_code text, error text)
+CREATE FUNCTION fbs_work_queue(batch integer DEFAULT 1000, due_only boolean DEFAULT false) RETURNS TABLE(model_name text, solution text, operation text, rule_name text, entries bigint, keys bigint, error_code text, error text)
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
-    SET row_security TO 'off'
     AS $$
 #variable_conflict use_column
 declare
@@ -4475,31 +5201,23 @@ declare
 begin
     for job in
         with due as (
-            select q.id, q.model_name, q.operation, q.rule_name, cardinality(q.keys) as keys
+            select q.id, q.model_name, q.solution, q.operation, q.rule_name, cardinality(q.keys) as keys
             from fbs_cleanup_queue as q
-            where
-                q.target is null
-                and (
-                    not due_only
-                    or q.next_attempt_at <= clock_timestamp()
-                    -- Noted by a row trigger whose statement is over: the statement's own trigger is lost.
-                    or (
-                        q.next_attempt_at = 'infinity'
-                        and q.transaction_id is distinct from pg_current_xact_id_if_assigned()
-                    )
-                )
+            where q.target is null and (not due_only or q.next_attempt_at <= clock_timestamp())
             order by q.id
             limit batch
             for update skip locked
         )
+
         select
-            d.model_name, d.operation, d.rule_name,
+            d.model_name, d.solution, d.operation, d.rule_name,
             array_agg(d.id order by d.id) as ids, array_agg(d.keys order by d.id) as keys, sum(d.keys) as all_keys
         from due as d
-        group by d.model_name, d.operation, d.rule_name, case when d.operation = 'move' then d.id end
+        group by d.model_name, d.solution, d.operation, d.rule_name, case when d.operation = 'rekey' then d.id end
         order by min(d.id)
     loop
         model_name := job.model_name;
+        solution := job.solution;
         operation := job.operation;
         rule_name := job.rule_name;
         entries := cardinality(job.ids);
@@ -4507,7 +5225,7 @@ begin
         error_code := null;
         error := null;
         begin
-            perform fbs_run_queued(job.ids);
+            select r.state, r.said into error_code, error from fbs_run_queued(job.ids) as r;
             return next;
             continue;
         exception when others or assert_failure or query_canceled then
@@ -4520,11 +5238,9 @@ begin
         entries := 1;
         for one in select u.id, u.keys from unnest(job.ids, job.keys) as u (id, keys) loop
             keys := one.keys;
+            rule_name := job.rule_name;
             begin
-                perform fbs_run_queued(array[one.id]);
-                rule_name := job.rule_name;
-                error_code := null;
-                error := null;
+                select r.state, r.said into error_code, error from fbs_run_queued(array[one.id]) as r;
             exception when others or assert_failure or query_canceled then
                 get stacked diagnostics state = returned_sqlstate, said = message_text, context = pg_exception_context;
                 if fbs_users_cancel(state, said) then
@@ -4541,7 +5257,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_work_queue(batch integer, due_only boolean) IS 'Does up to so many queued clean-ups, by default whether they are due or not; several workers share them. What fails again waits longer. Returns what was done, with the number of entries of the queue and of keys in them, and what failed, with the rule and the reason.';
+COMMENT ON FUNCTION fbs_work_queue(batch integer, due_only boolean) IS 'Does so many queued clean-ups at most, due or not; several workers share them. What fails waits longer. Returns what was done, with the number of entries and keys, and what failed, with rule and error.';
 
 CREATE TABLE fbs_app_basicledger (
     id bigint NOT NULL,
@@ -5850,6 +6566,7 @@ COMMENT ON COLUMN fbs_choices.choices IS 'The known values: those offered, in th
 CREATE TABLE fbs_cleanup_queue (
     id bigint NOT NULL,
     model_name text NOT NULL,
+    solution text,
     operation text NOT NULL,
     keys text[] DEFAULT '{}'::text[] NOT NULL,
     new_keys text[],
@@ -5862,27 +6579,29 @@ CREATE TABLE fbs_cleanup_queue (
     next_attempt_at timestamp with time zone DEFAULT now() NOT NULL,
     sqlstate text,
     error text,
-    CONSTRAINT fbs_cleanup_queue_operation_check CHECK ((operation = ANY (ARRAY['delete'::text, 'move'::text, 'sweep'::text]))),
+    CONSTRAINT fbs_cleanup_queue_operation_check CHECK ((operation = ANY (ARRAY['delete'::text, 'rekey'::text, 'sweep'::text]))),
     CONSTRAINT fbs_cleanup_queue_target_check CHECK (((target IS NULL) = (ticket IS NULL)))
 );
 
-COMMENT ON TABLE fbs_cleanup_queue IS 'Clean-ups that wait: those that failed, with the reason, and those left to a worker. Done with: fbs-db cleanup retry';
+COMMENT ON TABLE fbs_cleanup_queue IS 'Clean-ups that wait: those that failed, with the error, and those left to a worker. To work them off: fbs-db cleanup retry';
 
 COMMENT ON COLUMN fbs_cleanup_queue.id IS 'Number that gives the order.';
 
-COMMENT ON COLUMN fbs_cleanup_queue.model_name IS 'Model whose rows went.';
+COMMENT ON COLUMN fbs_cleanup_queue.model_name IS 'Model whose host rows changed.';
 
-COMMENT ON COLUMN fbs_cleanup_queue.operation IS 'What happened to them: delete (they went), move (their keys changed), sweep (which ones is not known: all are looked at).';
+COMMENT ON COLUMN fbs_cleanup_queue.solution IS 'Solution of the host table; NULL where it has none.';
+
+COMMENT ON COLUMN fbs_cleanup_queue.operation IS 'What happened to the host rows: delete, rekey (their keys changed), sweep (not known: look for orphans).';
 
 COMMENT ON COLUMN fbs_cleanup_queue.keys IS 'Their keys, as text.';
 
-COMMENT ON COLUMN fbs_cleanup_queue.new_keys IS 'Their new keys, where they moved, in the same order.';
+COMMENT ON COLUMN fbs_cleanup_queue.new_keys IS 'Their new keys, in the same order; NULL but for a rekey.';
 
-COMMENT ON COLUMN fbs_cleanup_queue.rule_name IS 'The one rule that is still to be applied; empty for all.';
+COMMENT ON COLUMN fbs_cleanup_queue.rule_name IS 'The only rule still to be applied; NULL for all.';
 
-COMMENT ON COLUMN fbs_cleanup_queue.target IS 'The other database it is for, by the name the project gives it; empty for this one.';
+COMMENT ON COLUMN fbs_cleanup_queue.target IS 'The other database it is for, by the project''s name for it; NULL for this one.';
 
-COMMENT ON COLUMN fbs_cleanup_queue.ticket IS 'By which the other database knows it again, so that it is done once; empty for this one.';
+COMMENT ON COLUMN fbs_cleanup_queue.ticket IS 'By which the other database knows it, so that it is done once; NULL for this one.';
 
 COMMENT ON COLUMN fbs_cleanup_queue.transaction_id IS 'Transaction that queued it.';
 
@@ -5890,11 +6609,11 @@ COMMENT ON COLUMN fbs_cleanup_queue.queued_at IS 'When it was queued.';
 
 COMMENT ON COLUMN fbs_cleanup_queue.attempts IS 'How often it was tried since.';
 
-COMMENT ON COLUMN fbs_cleanup_queue.next_attempt_at IS 'When it is due; each failure doubles the wait, up to an hour.';
+COMMENT ON COLUMN fbs_cleanup_queue.next_attempt_at IS 'When it is due. Each failure doubles the wait, up to an hour.';
 
-COMMENT ON COLUMN fbs_cleanup_queue.sqlstate IS 'PostgreSQL''s code of the last failure; empty where none happened yet.';
+COMMENT ON COLUMN fbs_cleanup_queue.sqlstate IS 'PostgreSQL''s code of the last failure; NULL where there was none.';
 
-COMMENT ON COLUMN fbs_cleanup_queue.error IS 'What went wrong last; empty where nothing did yet.';
+COMMENT ON COLUMN fbs_cleanup_queue.error IS 'The last error; NULL where there was none.';
 
 ALTER TABLE fbs_cleanup_queue ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME fbs_cleanup_queue_id_seq
@@ -5911,7 +6630,7 @@ CREATE TABLE fbs_cleanup_received (
     received_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
-COMMENT ON TABLE fbs_cleanup_received IS 'Clean-ups that came from other databases and are done, until those have taken note: what comes twice is done once.';
+COMMENT ON TABLE fbs_cleanup_received IS 'Clean-ups from other databases that are done, until those have taken note: one that comes twice is done once.';
 
 COMMENT ON COLUMN fbs_cleanup_received.ticket IS 'The clean-up, as the database it came from knows it.';
 
@@ -5926,33 +6645,32 @@ CREATE TABLE fbs_cleanup_rules (
     model_column text,
     key_column text NOT NULL,
     model_name text,
+    solution_columns text[],
     only_if jsonb,
     unless jsonb,
     action text NOT NULL,
     set_columns jsonb,
     description text NOT NULL,
-    key_type text,
-    clean_sql text,
-    move_sql text,
-    find_sql text,
     CONSTRAINT fbs_cleanup_rules_action_check CHECK ((action = ANY (ARRAY['delete'::text, 'set null'::text, 'set columns'::text]))),
     CONSTRAINT fbs_cleanup_rules_model_check CHECK (((model_column IS NOT NULL) OR (model_name IS NOT NULL))),
     CONSTRAINT fbs_cleanup_rules_set_columns_check CHECK (((action = 'set columns'::text) = (set_columns IS NOT NULL)))
 );
 
-COMMENT ON TABLE fbs_cleanup_rules IS 'What is done with rows that point at a host row that is deleted. FBS''s own rules, and any the host adds.';
+COMMENT ON TABLE fbs_cleanup_rules IS 'What is done with rows that point at a deleted host row: FBS''s own rules, and any that the host adds.';
 
-COMMENT ON COLUMN fbs_cleanup_rules.rule_name IS 'Name of the rule.';
+COMMENT ON COLUMN fbs_cleanup_rules.rule_name IS 'Name of the rule. Rules are applied in the order of their names.';
 
-COMMENT ON COLUMN fbs_cleanup_rules.table_name IS 'Table whose rows point at host rows; one of the host''s with its schema.';
+COMMENT ON COLUMN fbs_cleanup_rules.table_name IS 'Table whose rows point at host rows; with its schema, unless it is FBS''s. It must belong to FBS''s owner.';
 
-COMMENT ON COLUMN fbs_cleanup_rules.json_column IS 'JSON column in which the record is named; empty where columns name it.';
+COMMENT ON COLUMN fbs_cleanup_rules.json_column IS 'JSON column that names the record; NULL where columns name it.';
 
-COMMENT ON COLUMN fbs_cleanup_rules.model_column IS 'Column, or entry of the JSON, that names the model; empty where all rows point at one model.';
+COMMENT ON COLUMN fbs_cleanup_rules.model_column IS 'Column, or entry of the JSON, that names the model; NULL where all rows point at one model.';
 
 COMMENT ON COLUMN fbs_cleanup_rules.key_column IS 'Column, or entry of the JSON, that holds the key of the host row.';
 
-COMMENT ON COLUMN fbs_cleanup_rules.model_name IS 'The one model the rule is for; empty for all.';
+COMMENT ON COLUMN fbs_cleanup_rules.model_name IS 'The only model that the rule is for; NULL for all.';
+
+COMMENT ON COLUMN fbs_cleanup_rules.solution_columns IS 'Columns that name the row''s solution, such as {solution_name}; NULL where none does.';
 
 COMMENT ON COLUMN fbs_cleanup_rules.only_if IS 'Only rows whose columns have one of these values are touched, such as {"status": ["pending"]}.';
 
@@ -5960,28 +6678,72 @@ COMMENT ON COLUMN fbs_cleanup_rules.unless IS 'Rows whose columns have one of th
 
 COMMENT ON COLUMN fbs_cleanup_rules.action IS 'What is done: delete (the row), set null (its key), set columns (to given values).';
 
-COMMENT ON COLUMN fbs_cleanup_rules.set_columns IS 'The values that set columns gives, such as {"status": "cancelled"}; "now" stands for the present time.';
+COMMENT ON COLUMN fbs_cleanup_rules.set_columns IS 'Values for set columns, such as {"status": "cancelled"}; "now" is the present time in a date or time column.';
 
 COMMENT ON COLUMN fbs_cleanup_rules.description IS 'What the rule is for.';
-
-COMMENT ON COLUMN fbs_cleanup_rules.key_type IS 'Type of the key; filled in by the database. Empty, as the statements are, where there is no such table: the rule rests.';
-
-COMMENT ON COLUMN fbs_cleanup_rules.clean_sql IS 'Statement that applies the rule to given keys ($2) of a model ($1); filled in by the database.';
-
-COMMENT ON COLUMN fbs_cleanup_rules.move_sql IS 'Statement that lets rows follow from old keys ($2) to new ones ($3); filled in by the database.';
-
-COMMENT ON COLUMN fbs_cleanup_rules.find_sql IS 'Statement that finds the keys the rule''s rows hold; filled in by the database.';
 
 CREATE TABLE fbs_cleanup_targets (
     target text NOT NULL,
     added_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
-COMMENT ON TABLE fbs_cleanup_targets IS 'Other databases that hold rows of FBS which may point at this one''s host rows. What happens here is noted for each of them, and carried there by: fbs-db cleanup run';
+COMMENT ON TABLE fbs_cleanup_targets IS 'Other databases with FBS rows that may point at host rows of this one. Clean-ups are queued for each of them; a worker carries them there.';
 
 COMMENT ON COLUMN fbs_cleanup_targets.target IS 'Name that the project gives the database.';
 
 COMMENT ON COLUMN fbs_cleanup_targets.added_at IS 'When it was added.';
+
+CREATE TABLE fbs_settings (
+    name text NOT NULL,
+    value text,
+    initial_value text,
+    description text NOT NULL,
+    choices text[],
+    minimum bigint,
+    maximum bigint,
+    CONSTRAINT fbs_settings_kind_check CHECK (((choices IS NULL) <> ((minimum IS NULL) OR (maximum IS NULL))))
+);
+
+COMMENT ON TABLE fbs_settings IS 'What can be adjusted in FBS''s database. Change a value with: update fbs_settings set value = ... where name = ...';
+
+COMMENT ON COLUMN fbs_settings.name IS 'Name of the setting.';
+
+COMMENT ON COLUMN fbs_settings.value IS 'Its value, checked when it is set; empty switches off what it governs, where the description says so.';
+
+COMMENT ON COLUMN fbs_settings.initial_value IS 'The value it is installed with; empty where that is nothing.';
+
+COMMENT ON COLUMN fbs_settings.description IS 'What it does, in which unit, and what is usual.';
+
+COMMENT ON COLUMN fbs_settings.choices IS 'The values it can have; empty for a number.';
+
+COMMENT ON COLUMN fbs_settings.minimum IS 'Smallest number it can have; empty where it is chosen from a list.';
+
+COMMENT ON COLUMN fbs_settings.maximum IS 'Largest number it can have; empty where it is chosen from a list.';
+
+CREATE VIEW fbs_cleanup_terms AS
+ SELECT m.mode,
+        CASE m.mode
+            WHEN 'queue'::text THEN (0)::bigint
+            ELSE COALESCE((t.value)::bigint, (5000)::bigint)
+        END AS most,
+    COALESCE(w.value, '100'::text) AS patience,
+    (EXISTS ( SELECT
+           FROM fbs_cleanup_targets)) AS has_targets
+   FROM ((( SELECT COALESCE(NULLIF(current_setting('fbs.cleanup'::text, true), ''::text), s.value, 'on'::text) AS mode
+           FROM (( VALUES ('cleanup'::text)) n(name)
+             LEFT JOIN fbs_settings s ON ((n.name = s.name)))) m
+     LEFT JOIN fbs_settings t ON ((t.name = 'cleanup_threshold'::text)))
+     LEFT JOIN fbs_settings w ON ((w.name = 'cleanup_lock_timeout'::text)));
+
+COMMENT ON VIEW fbs_cleanup_terms IS 'How clean-up works in this session, by its own settings (set fbs.cleanup = ...) and those of the database.';
+
+COMMENT ON COLUMN fbs_cleanup_terms.mode IS 'Whether clean-up is on, off, or left to a worker (queue).';
+
+COMMENT ON COLUMN fbs_cleanup_terms.most IS 'Rows, of the host''s or of FBS''s, that are cleaned up at once; more are left to a worker.';
+
+COMMENT ON COLUMN fbs_cleanup_terms.patience IS 'Milliseconds to wait for a lock.';
+
+COMMENT ON COLUMN fbs_cleanup_terms.has_targets IS 'Whether other databases hold FBS rows that point at host rows here.';
 
 CREATE VIEW fbs_compliance_audit_trail WITH (security_invoker='true') AS
  SELECT id,
@@ -7633,16 +8395,25 @@ CREATE TABLE fbs_hosts (
     host_table regclass NOT NULL,
     model_name text NOT NULL,
     key_column text NOT NULL,
+    key_is_unique boolean NOT NULL,
+    follows_keys boolean NOT NULL,
+    solution text,
     attached_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
-COMMENT ON TABLE fbs_hosts IS 'The host''s tables that FBS''s rows may point at. Added by fbs_attach_host, removed by fbs_detach_host.';
+COMMENT ON TABLE fbs_hosts IS 'Attached host tables: deleting their rows cleans up the FBS rows that point at them. Written by fbs_attach_host and fbs_detach_host.';
 
-COMMENT ON COLUMN fbs_hosts.host_table IS 'The table; it stays the same one when it is renamed.';
+COMMENT ON COLUMN fbs_hosts.host_table IS 'The table. Renaming it changes nothing.';
 
-COMMENT ON COLUMN fbs_hosts.model_name IS 'Name by which FBS''s rows point at it, such as tenants.tenant.';
+COMMENT ON COLUMN fbs_hosts.model_name IS 'Model name in the FBS rows that point at it, such as tenants.tenant.';
 
-COMMENT ON COLUMN fbs_hosts.key_column IS 'Its key, which FBS''s rows hold as record_id.';
+COMMENT ON COLUMN fbs_hosts.key_column IS 'Its key. FBS rows hold the key as record_id.';
+
+COMMENT ON COLUMN fbs_hosts.key_is_unique IS 'False in a partitioned table whose unique keys hold other columns too: a deleted key may still be there.';
+
+COMMENT ON COLUMN fbs_hosts.follows_keys IS 'Whether FBS rows follow a key that changes. It costs a trigger on every update of the table.';
+
+COMMENT ON COLUMN fbs_hosts.solution IS 'The only solution whose rows are cleaned up; NULL for all.';
 
 COMMENT ON COLUMN fbs_hosts.attached_at IS 'When it was attached.';
 
@@ -9069,33 +9840,6 @@ ALTER TABLE fbs_request_logs ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTIT
     CACHE 1
 );
 
-CREATE TABLE fbs_settings (
-    name text NOT NULL,
-    value text,
-    initial_value text,
-    description text NOT NULL,
-    choices text[],
-    minimum bigint,
-    maximum bigint,
-    CONSTRAINT fbs_settings_kind_check CHECK (((choices IS NULL) <> ((minimum IS NULL) OR (maximum IS NULL))))
-);
-
-COMMENT ON TABLE fbs_settings IS 'What can be adjusted in FBS''s database. Change a value with: update fbs_settings set value = ... where name = ...';
-
-COMMENT ON COLUMN fbs_settings.name IS 'Name of the setting.';
-
-COMMENT ON COLUMN fbs_settings.value IS 'Its value, checked when it is set; empty switches off what it governs, where the description says so.';
-
-COMMENT ON COLUMN fbs_settings.initial_value IS 'The value it is installed with; empty where that is nothing.';
-
-COMMENT ON COLUMN fbs_settings.description IS 'What it does, in which unit, and what is usual.';
-
-COMMENT ON COLUMN fbs_settings.choices IS 'The values it can have; empty for a number.';
-
-COMMENT ON COLUMN fbs_settings.minimum IS 'Smallest number it can have; empty where it is chosen from a list.';
-
-COMMENT ON COLUMN fbs_settings.maximum IS 'Largest number it can have; empty where it is chosen from a list.';
-
 CREATE VIEW fbs_retention AS
  SELECT kept.name,
     (c.oid)::regclass AS table_id,
@@ -9121,6 +9865,42 @@ COMMENT ON COLUMN fbs_retention.only_if IS 'What has to be true as well for a ro
 COMMENT ON COLUMN fbs_retention.days IS 'How many days it is kept; empty for ever.';
 
 COMMENT ON COLUMN fbs_retention.cutoff IS 'Rows from before this time are removed; empty where none are.';
+
+CREATE VIEW fbs_rule_states AS
+ SELECT r.rule_name,
+    t.table_id,
+        CASE
+            WHEN (r.json_column IS NULL) THEN format_type(a.atttypid, NULL::integer)
+            ELSE 'text'::text
+        END AS key_type,
+    fbs_rule_problem(t.table_id) AS problem
+   FROM ((fbs_cleanup_rules r
+     CROSS JOIN LATERAL fbs_rule_table(r.table_name) t(table_id))
+     LEFT JOIN pg_attribute a ON ((((t.table_id)::oid = a.attrelid) AND (a.attname = COALESCE(r.json_column, r.key_column)) AND (a.attnum > 0) AND (NOT a.attisdropped))));
+
+COMMENT ON VIEW fbs_rule_states IS 'The rules as they stand now: the table of each, and why it is refused.';
+
+COMMENT ON COLUMN fbs_rule_states.rule_name IS 'Name of the rule.';
+
+COMMENT ON COLUMN fbs_rule_states.table_id IS 'Its table; NULL where the table is not there, and the rule rests.';
+
+COMMENT ON COLUMN fbs_rule_states.key_type IS 'Type of the key in the table.';
+
+COMMENT ON COLUMN fbs_rule_states.problem IS 'Why the rule is refused; NULL where it is not.';
+
+CREATE TABLE fbs_solution_map (
+    column_name text NOT NULL,
+    identifier text NOT NULL,
+    solution text NOT NULL
+);
+
+COMMENT ON TABLE fbs_solution_map IS 'Further names of solutions. Solution acme is known as acme, fbs_acme_db and djo_acme_db without a row here.';
+
+COMMENT ON COLUMN fbs_solution_map.column_name IS 'Column that holds the name, such as business_id, company_id or solution_name.';
+
+COMMENT ON COLUMN fbs_solution_map.identifier IS 'The name in that column.';
+
+COMMENT ON COLUMN fbs_solution_map.solution IS 'The solution it belongs to.';
 
 CREATE TABLE fbs_token_mappings (
     id bigint NOT NULL,
@@ -10000,7 +10780,7 @@ ALTER TABLE ONLY fbs_handshakes
     ADD CONSTRAINT fbs_handshakes_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY fbs_hosts
-    ADD CONSTRAINT fbs_hosts_model_name_key UNIQUE (model_name);
+    ADD CONSTRAINT fbs_hosts_model_name_solution_key UNIQUE NULLS NOT DISTINCT (model_name, solution);
 
 ALTER TABLE ONLY fbs_hosts
     ADD CONSTRAINT fbs_hosts_pkey PRIMARY KEY (host_table);
@@ -10103,6 +10883,9 @@ ALTER TABLE ONLY fbs_request_logs
 
 ALTER TABLE ONLY fbs_settings
     ADD CONSTRAINT fbs_settings_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY fbs_solution_map
+    ADD CONSTRAINT fbs_solution_map_pkey PRIMARY KEY (column_name, identifier);
 
 ALTER TABLE ONLY fbs_token_mappings
     ADD CONSTRAINT fbs_token_mappings_pkey PRIMARY KEY (id);
@@ -10266,7 +11049,7 @@ CREATE INDEX fbs_cache_entries_expires_at_idx ON fbs_cache_entries USING btree (
 
 CREATE INDEX fbs_charts_created_by_id_idx ON fbs_charts USING btree (created_by_id);
 
-CREATE INDEX fbs_cleanup_queue_model_name_id_idx ON fbs_cleanup_queue USING btree (model_name, id) WHERE (operation = 'move'::text);
+CREATE INDEX fbs_cleanup_queue_model_name_id_idx ON fbs_cleanup_queue USING btree (model_name, id) WHERE (operation = 'rekey'::text);
 
 CREATE INDEX fbs_cleanup_queue_next_attempt_at_idx ON fbs_cleanup_queue USING btree (next_attempt_at);
 
@@ -10570,7 +11353,9 @@ CREATE TRIGGER fbs_charts_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_cha
 
 CREATE TRIGGER fbs_charts_touch BEFORE UPDATE ON fbs_charts FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (old.created_by_id IS NOT NULL) AND (new.created_by_id IS NULL))))) EXECUTE FUNCTION fbs_touch('updated_at');
 
-CREATE TRIGGER fbs_cleanup_rules_compile BEFORE INSERT OR UPDATE ON fbs_cleanup_rules FOR EACH ROW EXECUTE FUNCTION fbs_compile_rule();
+CREATE TRIGGER fbs_cleanup_rules_check AFTER INSERT OR UPDATE ON fbs_cleanup_rules FOR EACH ROW EXECUTE FUNCTION fbs_rules_changed();
+
+CREATE TRIGGER fbs_cleanup_rules_compile AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON fbs_cleanup_rules FOR EACH STATEMENT EXECUTE FUNCTION fbs_rules_changed();
 
 CREATE TRIGGER fbs_compliance_rules_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_compliance_rules FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
@@ -10631,6 +11416,18 @@ CREATE TRIGGER fbs_msme_templates_touch BEFORE UPDATE ON fbs_msme_templates FOR 
 CREATE TRIGGER fbs_odoo_databases_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_odoo_databases FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
 CREATE TRIGGER fbs_odoo_databases_touch BEFORE UPDATE ON fbs_odoo_databases FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('updated_at');
+
+CREATE TRIGGER fbs_only_owner BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON fbs_cleanup_queue FOR EACH STATEMENT EXECUTE FUNCTION fbs_only_owner();
+
+CREATE TRIGGER fbs_only_owner BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON fbs_cleanup_received FOR EACH STATEMENT EXECUTE FUNCTION fbs_only_owner();
+
+CREATE TRIGGER fbs_only_owner BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON fbs_cleanup_rules FOR EACH STATEMENT EXECUTE FUNCTION fbs_only_owner();
+
+CREATE TRIGGER fbs_only_owner BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON fbs_cleanup_targets FOR EACH STATEMENT EXECUTE FUNCTION fbs_only_owner();
+
+CREATE TRIGGER fbs_only_owner BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON fbs_hosts FOR EACH STATEMENT EXECUTE FUNCTION fbs_only_owner();
+
+CREATE TRIGGER fbs_only_owner BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON fbs_solution_map FOR EACH STATEMENT EXECUTE FUNCTION fbs_only_owner();
 
 CREATE TRIGGER fbs_recurring_transactions_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_recurring_transactions FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 

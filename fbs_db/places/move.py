@@ -98,7 +98,7 @@ def move(
             rows are copied.
         EditedMigration, MissingMigration: as for `fbs_db.migrate`, in the old database.
 
-    Calls ``fbs_wake_rules``; guards old tables with ``fbs_refuse_moved``.
+    Calls ``fbs_compile_rules``; guards old tables with ``fbs_refuse_moved``.
     """
     known = project.configuration()
     if component not in files.components():
@@ -201,7 +201,7 @@ def _copy(
         check_alike(old, new, names)
 
         def finish() -> None:
-            new.call("fbs_wake_rules")
+            new.call("fbs_compile_rules")
             if has_later_names(old, names):
                 new.call("fbs_add_later_names")
 

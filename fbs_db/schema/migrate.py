@@ -217,6 +217,6 @@ def _finish(run: Run, every: list[MigrationFile], pending: list[MigrationFile], 
     there = files.provided(every, run.applied | {file.id for file in pending})
     with session.translated():
         if pending and HOST_LINK in there:
-            session.call("fbs_wake_rules")  # those for tables of components that came later
+            session.call("fbs_compile_rules")  # those for tables of components that came later
         if user_table and USER_LINK in there and not users_tied(session, user_table):
             link_users(session, user_table, retries)

@@ -73,7 +73,7 @@ def planned(run: Run, every: list[MigrationFile], pending: list[MigrationFile]) 
     host_table = backend.user_table.removeprefix(f"{session.schema}.").removeprefix(f"{session.quoted_schema}.")
     tables = [host_table] if untied else []
     tables += sorted({column.table_name for column in untied} & here)
-    finish = [session.calling("fbs_wake_rules")] if pending and HOST_LINK in features else []
+    finish = [session.calling("fbs_compile_rules")] if pending and HOST_LINK in features else []
     finish += [session.calling("fbs_link_users", backend.user_table)] if untied else []
     text = script(backend, pending, "apply", finish)
     checks = [session.calling("fbs_check_user_column", row.table_name, row.column_name, False) for row in users]

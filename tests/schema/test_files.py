@@ -121,7 +121,7 @@ def test_a_header_ends_with_the_first_statement(tmp_path: Path) -> None:
 
 
 def test_each_feature_is_provided_by_one_file_with_what_code_calls() -> None:
-    calls = {files.USER_LINK: "fbs_link_users", files.HOST_LINK: "fbs_wake_rules"}
+    calls = {files.USER_LINK: "fbs_link_users", files.HOST_LINK: "fbs_compile_rules"}
     provided = {feature: file for file in files.load() for feature in file.provides}
     assert sorted(provided) == sorted(feature for file in files.load() for feature in file.provides) == sorted(calls)
     assert all(("function", calls[feature]) in file.creates for feature, file in provided.items())

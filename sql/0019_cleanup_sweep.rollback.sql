@@ -1,0 +1,9 @@
+-- 0019_cleanup_sweep: back to before it.
+
+drop function fbs_clean_gone(text, text[], text);
+drop function fbs_sweep_orphans(text);
+drop function fbs_orphan_keys(text, text);
+drop function fbs_gone_keys(text, text[], text, text);
+drop function fbs_held_keys(text, text, boolean);
+drop function fbs_missing_keys(text, text[], text);
+drop function fbs_require_host(text, text);

@@ -1,0 +1,790 @@
+-- 0023_core_views: reading notifications, custom fields, the request log, the cache,
+-- handshakes, tokens and business rules.
+--
+-- component: core
+-- depends: 0008_core_models
+
+-- A file is applied as a whole, so its indexes are made in its transaction.
+-- squawk-ignore-file require-concurrent-index-creation
+
+-- Unread ones first, newest first among them: is_unread, created_at and id go down
+-- together, so one index gives the order, and a page begins where the last one ended.
+-- Where a column follows, a second condition on it is looked at in the index.
+-- Of "not is_read" PostgreSQL would make is_read where only read ones are asked for, and
+-- then not know it as what is in the index.
+create index fbs_notifications_user_id_unread_created_at_id_idx
+on fbs_notifications (user_id, (case is_read when true then false else true end), created_at, id, solution_name);
+
+create index fbs_notifications_solution_name_unread_created_at_id_idx
+on fbs_notifications (solution_name, (case is_read when true then false else true end), created_at, id);
+
+create index fbs_notifications_unread_created_at_id_idx
+on fbs_notifications ((case is_read when true then false else true end), created_at, id);
+
+-- Of a user, by type or priority; unread first, as the inbox is.
+create index fbs_notifications_user_id_type_unread_created_at_id_idx
+on fbs_notifications (
+    user_id, notification_type, (case is_read when true then false else true end), created_at, id
+);
+
+create index fbs_notifications_priority_user_id_unread_created_at_id_idx
+on fbs_notifications (
+    priority, user_id, (case is_read when true then false else true end), created_at, id
+);
+
+create index fbs_notifications_created_at_id_idx
+on fbs_notifications (created_at, id)
+where notification_type = 'alert' and not is_read;
+
+create index fbs_notifications_alert_user_id_created_at_id_idx
+on fbs_notifications (user_id, created_at, id, solution_name)
+where notification_type = 'alert' and not is_read;
+
+create index fbs_notifications_alert_solution_name_created_at_id_idx
+on fbs_notifications (solution_name, created_at, id)
+where notification_type = 'alert' and not is_read;
+
+create index fbs_notifications_alert_priority_created_at_id_idx
+on fbs_notifications (priority, created_at, id)
+where notification_type = 'alert' and not is_read;
+
+create index fbs_request_logs_path_timestamp_idx
+on fbs_request_logs (path, timestamp);
+
+create index fbs_cache_entries_database_name_created_at_expires_at_idx
+on fbs_cache_entries (database_name, created_at, expires_at);
+
+-- Records that have fields, for pages of them.
+create index fbs_custom_fields_active_model_name_record_id_database_name_idx
+on fbs_custom_fields (model_name, record_id, database_name)
+where is_active;
+
+create view fbs_notifications_inbox
+with (security_invoker = true) as
+select
+    n.id,
+    n.user_id,
+    case n.is_read when true then false else true end as is_unread,
+    n.title,
+    n.message,
+    n.notification_type,
+    n.priority,
+    n.solution_name,
+    n.is_read,
+    n.read_at,
+    n.created_at
+from fbs_notifications as n;
+
+comment on view fbs_notifications_inbox is
+'Notifications, meant to be read for one user and in the order is_unread desc, created_at desc, id desc: unread ones first, the newest on top. Those for nobody in particular have no user_id and are in no user''s share.';
+comment on column fbs_notifications_inbox.id is
+'Number that identifies the notification.';
+comment on column fbs_notifications_inbox.user_id is
+'User it is meant for; empty when for nobody in particular. The notification is deleted together with that user.';
+comment on column fbs_notifications_inbox.is_unread is
+'True while it is still new: the opposite of is_read, which the order goes by.';
+comment on column fbs_notifications_inbox.title is
+'Short headline the user sees before the full text.';
+comment on column fbs_notifications_inbox.message is
+'Full text of what the user is told, shown below the headline.';
+comment on column fbs_notifications_inbox.notification_type is
+'What sort of news it is; info unless set. Normally one of: info (for information), success, warning, error, alert (calls for action). FBS also writes cash_flow_alert, inventory_alert and payment_reminder.';
+comment on column fbs_notifications_inbox.priority is
+'How urgent it is; medium unless set. Normally one of: low, medium, high, critical.';
+comment on column fbs_notifications_inbox.solution_name is
+'Business application (solution) the notification comes from; blank when not tied to one.';
+comment on column fbs_notifications_inbox.is_read is
+'True once it has been read; false (as at first) while it is still new.';
+comment on column fbs_notifications_inbox.read_at is
+'When it was read; empty while nobody has read it.';
+comment on column fbs_notifications_inbox.created_at is
+'When the notification was added; filled in by the database unless given.';
+
+create view fbs_notifications_counts
+with (security_invoker = true) as
+select
+    n.user_id,
+    n.notification_type,
+    n.priority,
+    count(*) as notifications,
+    count(*) filter (where not n.is_read) as unread,
+    min(n.created_at) filter (where not n.is_read) as oldest_unread_at,
+    max(n.created_at) as newest_at
+from fbs_notifications as n
+group by n.user_id, n.notification_type, n.priority;
+
+comment on view fbs_notifications_counts is
+'How many notifications each user has of each type and priority. What a user has none of has no row; those for nobody in particular are counted under an empty user_id.';
+comment on column fbs_notifications_counts.user_id is
+'User they are meant for; empty for those for nobody in particular.';
+comment on column fbs_notifications_counts.notification_type is
+'The type that is counted.';
+comment on column fbs_notifications_counts.priority is
+'The priority that is counted.';
+comment on column fbs_notifications_counts.notifications is
+'How many there are, read or not.';
+comment on column fbs_notifications_counts.unread is
+'How many of them are still new.';
+comment on column fbs_notifications_counts.oldest_unread_at is
+'When the oldest of those still new was added; empty when all are read.';
+comment on column fbs_notifications_counts.newest_at is
+'When the newest of them was added.';
+
+create view fbs_notifications_alerts
+with (security_invoker = true) as
+select
+    n.id,
+    n.user_id,
+    n.title,
+    n.message,
+    n.priority,
+    case n.priority
+        when 'critical' then 4
+        when 'high' then 3
+        when 'medium' then 2
+        when 'low' then 1
+        else 0
+    end as urgency,
+    n.solution_name,
+    n.created_at,
+    fbs_time_between(n.created_at, now()) as age
+from fbs_notifications as n
+where n.notification_type = 'alert' and not n.is_read;
+
+comment on view fbs_notifications_alerts is
+'Active alerts: notifications of the type alert that nobody has read yet. An alert ends when it is read.';
+comment on column fbs_notifications_alerts.id is
+'Number that identifies the notification.';
+comment on column fbs_notifications_alerts.user_id is
+'User it is meant for; empty when for nobody in particular. The notification is deleted together with that user.';
+comment on column fbs_notifications_alerts.title is
+'Short headline the user sees before the full text.';
+comment on column fbs_notifications_alerts.message is
+'Full text of what the user is told, shown below the headline.';
+comment on column fbs_notifications_alerts.priority is
+'How urgent it is; medium unless set. Normally one of: low, medium, high, critical.';
+comment on column fbs_notifications_alerts.urgency is
+'The priority as a number, for sorting: 4 critical, 3 high, 2 medium, 1 low, 0 for any other.';
+comment on column fbs_notifications_alerts.solution_name is
+'Business application (solution) the notification comes from; blank when not tied to one.';
+comment on column fbs_notifications_alerts.created_at is
+'When the notification was added; filled in by the database unless given.';
+comment on column fbs_notifications_alerts.age is
+'How long ago the alert was added.';
+
+-- The casts look at nothing but the text: the forms that depend on the session (dates
+-- as the locale writes them, words such as today) are kept out before. Patterns match by
+-- the rules of C, where white space is what the casts take for it and nothing more.
+create function fbs_cast_custom_value(field_type text, field_value text)
+returns jsonb
+language plpgsql
+stable
+set search_path from current
+as $$
+declare
+    plain text collate "C" := field_value;
+    moment timestamp;
+    zone text := '';
+begin
+    -- Whether 30 February is a day, or a text is JSON, only the cast can tell.
+    begin
+        if field_type = 'json' then
+            return plain::jsonb;
+        elsif field_type = 'date' then
+            return case
+                when plain ~ '^\s*[0-9]{4}-[0-9]{2}-[0-9]{2}\s*$' then to_jsonb(plain::date)
+            end;
+        elsif plain ~ '^\s*[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?)?\s*$' then
+            moment := plain::timestamp;
+        elsif plain ~ (
+            '^\s*[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?'
+            ' ?([zZ]|[+-][0-9]{2}(:?[0-9]{2})?)\s*$'
+        ) then
+            moment := plain::timestamptz at time zone 'UTC';
+            zone := '+00:00';
+        end if;
+    exception
+        when others then
+            return null;
+    end;
+
+    -- In UTC it may be of a year that ISO 8601 has no four digits for.
+    return case
+        when extract(year from moment) between 1 and 9999 then to_jsonb((to_jsonb(moment) #>> '{}') || zone)
+    end;
+end;
+$$;
+
+comment on function fbs_cast_custom_value(text, text) is
+'The value of a custom field of a type (date, datetime, json) whose texts only a cast can judge; see fbs_custom_fields_typed.';
+
+-- Bound to what it names when it is made, it needs no search_path of its own: so
+-- PostgreSQL puts it into the queries that call it, which a page does 500 times.
+create function fbs_custom_fields_typed(field_type text, field_value text)
+returns jsonb
+language sql
+stable
+return case
+    when field_type not in ('integer', 'float', 'boolean', 'date', 'datetime', 'json') then to_jsonb(field_value)
+    when field_type = 'integer'
+        then
+            case
+                when field_value collate "C" ~ '^\s*[+-]?[0-9]+\s*$' and length(field_value) <= 400
+                    then to_jsonb(field_value::numeric)
+            end
+    when field_type = 'float'
+        then
+            case
+                when
+                    field_value collate "C" ~ '^\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?\s*$'
+                    and length(field_value) <= 400
+                    then to_jsonb(field_value::numeric)
+            end
+    when field_type = 'boolean'
+        then
+            case
+                when field_value collate "C" ~* '^\s*(true|t|yes|y|on|1)\s*$' then 'true'::jsonb
+                when field_value collate "C" ~* '^\s*(false|f|no|n|off|0)\s*$' then 'false'::jsonb
+            end
+    -- Every month has these days.
+    when
+        field_type = 'date'
+        and field_value collate "C" ~ '^[1-9][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])$'
+        then to_jsonb(field_value)
+    else fbs_cast_custom_value(field_type, field_value)
+end;
+
+comment on function fbs_custom_fields_typed(text, text) is
+'The value of a custom field as JSON of its type: integer and float (texts of up to 400 characters, with an exponent of up to three digits) become numbers, boolean (true/false, t/f, yes/no, y/n, on/off, 1/0) true or false, json the JSON itself, date and datetime text in ISO 8601 (one with an offset in UTC), all else text. Empty where the value does not fit the type; never an error.';
+
+create view fbs_custom_fields_values
+with (security_invoker = true) as
+select
+    f.id,
+    f.model_name,
+    f.record_id,
+    f.field_name,
+    f.database_name,
+    f.field_type,
+    f.field_value,
+    t.value,
+    t.value is not null as fits,
+    f.solution_name,
+    f.is_active,
+    f.created_at,
+    f.updated_at
+from fbs_custom_fields as f
+cross join lateral (select fbs_custom_fields_typed(f.field_type, f.field_value) as value) as t; -- noqa: ST05
+
+comment on view fbs_custom_fields_values is
+'Custom fields one by one, each with its value as JSON of its type; those set aside as well. Pages go by model_name, record_id, field_name, database_name.';
+comment on column fbs_custom_fields_values.id is
+'Number that identifies the custom field value.';
+comment on column fbs_custom_fields_values.model_name is
+'Kind of host record it is about, such as tenants.tenant; together with record_id it names the host''s record.';
+comment on column fbs_custom_fields_values.record_id is
+'Number of the host''s record it is about; together with model_name it names that record.';
+comment on column fbs_custom_fields_values.field_name is
+'What the extra fact is called; unique for one record and database_name.';
+comment on column fbs_custom_fields_values.database_name is
+'Odoo database the value belongs to, by name; blank when it belongs to none.';
+comment on column fbs_custom_fields_values.field_type is
+'How the value is to be read. Normally one of: char (short text), text (long), integer, float (decimal), boolean (true/false), date, datetime, json, choice.';
+comment on column fbs_custom_fields_values.field_value is
+'The extra fact itself, always kept as text and read the way field_type says.';
+comment on column fbs_custom_fields_values.value is
+'The value as JSON of its type (see fbs_custom_fields_typed); empty where it does not fit the type.';
+comment on column fbs_custom_fields_values.fits is
+'Whether the value fits its type.';
+comment on column fbs_custom_fields_values.solution_name is
+'Business application (solution) that keeps the value; blank when not tied to one.';
+comment on column fbs_custom_fields_values.is_active is
+'True while the value counts (as at first); false sets it aside without deleting it.';
+comment on column fbs_custom_fields_values.created_at is
+'When the custom field value was added; filled in by the database unless given.';
+comment on column fbs_custom_fields_values.updated_at is
+'When the custom field value last changed; filled in by the database unless given.';
+
+-- Grouping is by the columns of an index and nothing is counted, so that a page groups its
+-- own records only; what makes up the objects is looked up for them. The offset is there
+-- for each value to be worked out once. Misfits alone are sorted: most records have none.
+create view fbs_custom_fields_objects
+with (security_invoker = true) as
+select
+    h.model_name,
+    h.record_id,
+    h.database_name,
+    o.fields,
+    o.misfits,
+    o.updated_at
+from (
+    select
+        x.model_name,
+        x.record_id,
+        x.database_name
+    from fbs_custom_fields as x
+    where x.is_active
+    group by x.model_name, x.record_id, x.database_name
+) as h
+inner join lateral ( -- noqa: ST05
+    select
+        jsonb_object_agg(v.field_name, coalesce(v.value, to_jsonb(v.field_value))) as fields,
+        case
+            when count(v.value) = count(*) then '{}'
+            else array(
+                select m.field_name
+                from unnest(array_agg(v.field_name::text) filter (where v.value is null)) as m (field_name)
+                order by m.field_name
+            )
+        end as misfits,
+        max(v.updated_at) as updated_at
+    from (
+        select
+            f.field_name,
+            f.field_value,
+            f.updated_at,
+            fbs_custom_fields_typed(f.field_type, f.field_value) as value
+        from fbs_custom_fields as f
+        where
+            f.model_name = h.model_name
+            and f.record_id = h.record_id
+            and f.database_name = h.database_name
+            and f.is_active
+        offset 0 -- noqa: AM09
+    ) as v
+) as o on true;
+
+comment on view fbs_custom_fields_objects is
+'The custom fields of a record as one JSON object with values of their types, a row for each record and Odoo database. Fields set aside are left out; a record without any has no row.';
+comment on column fbs_custom_fields_objects.model_name is
+'Kind of host record it is about, such as tenants.tenant; together with record_id it names the host''s record.';
+comment on column fbs_custom_fields_objects.record_id is
+'Number of the host''s record it is about; together with model_name it names that record.';
+comment on column fbs_custom_fields_objects.database_name is
+'Odoo database the fields belong to, by name; blank for those that belong to none.';
+comment on column fbs_custom_fields_objects.fields is
+'JSON object: the value of each field by its name, as JSON of its type; as text where it does not fit the type.';
+comment on column fbs_custom_fields_objects.misfits is
+'Names of the fields whose value does not fit their type, in order of the alphabet; {} when all do.';
+comment on column fbs_custom_fields_objects.updated_at is
+'When one of the fields last changed.';
+
+create function fbs_custom_fields_records(model_name text, record_ids integer[], database_name text default '')
+returns table (record_id integer, fields jsonb, misfits text[])
+language sql
+stable
+set search_path from current
+as $$
+    select
+        wanted.record_id,
+        coalesce(kept.fields, '{}'),
+        coalesce(kept.misfits, '{}')
+    from (select distinct u.record_id from unnest(record_ids) as u (record_id)) as wanted
+    left join lateral (
+        select
+            jsonb_object_agg(f.field_name, coalesce(t.value, to_jsonb(f.field_value))) as fields,
+            array_agg(f.field_name::text order by f.field_name) filter (where t.value is null) as misfits
+        from fbs_custom_fields as f
+        cross join lateral (select fbs_custom_fields_typed(f.field_type, f.field_value) as value) as t -- noqa: ST05
+        where
+            f.model_name = fbs_custom_fields_records.model_name
+            and f.record_id = wanted.record_id
+            and f.database_name = fbs_custom_fields_records.database_name
+            and f.is_active
+    ) as kept on true
+    where wanted.record_id is not null
+    order by wanted.record_id
+$$;
+
+comment on function fbs_custom_fields_records(text, integer[], text) is
+'The custom fields of records of one model, each record''s as one JSON object with values of their types; names of those whose value does not fit its type, and is given as text, are in misfits. A row for each record asked for, {} for one without fields; fields of one Odoo database, unless named of those that belong to none. Fields set aside are left out.';
+
+create view fbs_operations_requests
+with (security_invoker = true) as
+select
+    l.id,
+    l.user_id,
+    l.database_id,
+    l.method,
+    l.path,
+    l.status_code,
+    l.response_time,
+    l.ip_address,
+    l.user_agent,
+    l.timestamp
+from fbs_request_logs as l;
+
+comment on view fbs_operations_requests is
+'The log of calls without what was sent and answered, which may hold secrets. Read newest first: timestamp desc, id desc.';
+comment on column fbs_operations_requests.id is
+'Number that identifies the logged call to FBS.';
+comment on column fbs_operations_requests.user_id is
+'User who made the call; empty when nobody was signed in, and emptied when that user is deleted.';
+comment on column fbs_operations_requests.database_id is
+'Odoo connection (fbs_odoo_databases) the call used; empty when none, and emptied when that connection is deleted.';
+comment on column fbs_operations_requests.method is
+'What the caller wanted done. Normally one of: GET (read), POST (create or send), PUT (replace), PATCH (change in part), DELETE (remove).';
+comment on column fbs_operations_requests.path is
+'Address that was called, without the site''s name, such as /api/reports/.';
+comment on column fbs_operations_requests.status_code is
+'HTTP code of the answer: 200 to 299 succeeded, 400 to 499 a fault of the caller, 500 to 599 of the server.';
+comment on column fbs_operations_requests.response_time is
+'How long the answer took, in milliseconds.';
+comment on column fbs_operations_requests.ip_address is
+'Network (IP) address from which the call came.';
+comment on column fbs_operations_requests.user_agent is
+'Browser or program that made the call, as it described itself; blank when it did not say.';
+comment on column fbs_operations_requests.timestamp is
+'When the call was logged; filled in by the database unless given.';
+
+create function fbs_operations_requests_by_path(since timestamptz default null, until timestamptz default null)
+returns table (
+    method text,
+    path text,
+    requests bigint,
+    errors bigint,
+    error_percent numeric,
+    response_time_p50 double precision,
+    response_time_p95 double precision,
+    response_time_p99 double precision,
+    last_requested_at timestamptz
+)
+language sql
+stable
+set search_path from current
+as $$
+    select
+        g.method,
+        g.path,
+        g.requests,
+        g.errors,
+        round(100.0 * g.errors / g.requests, 2),
+        g.times[1],
+        g.times[2],
+        g.times[3],
+        g.last_requested_at
+    from (
+        select
+            l.method,
+            l.path,
+            count(*) as requests,
+            count(*) filter (where l.status_code >= 400) as errors,
+            percentile_cont(array[0.5, 0.95, 0.99]) within group (order by l.response_time) as times,
+            max(l.timestamp) as last_requested_at
+        from fbs_request_logs as l
+        where
+            l.timestamp >= coalesce(since, now() - interval '1 day')
+            and l.timestamp < coalesce(until, 'infinity')
+        group by l.method, l.path
+    ) as g
+    order by g.requests desc, g.path, g.method
+$$;
+
+comment on function fbs_operations_requests_by_path(timestamptz, timestamptz) is
+'Calls from since (a day ago unless given) to before until (no end unless given), for each method and path: how many, how many of them errors (HTTP code 400 and above) and their share, and the response time in milliseconds that 50, 95 and 99 percent of them stayed within (in between two calls it is interpolated). The most called first; paths nobody called have no row.';
+
+create function fbs_operations_requests_by_status(since timestamptz default null, until timestamptz default null)
+returns table (
+    method text,
+    path text,
+    status_code integer,
+    requests bigint,
+    errors bigint,
+    path_percent numeric,
+    response_time_p50 double precision,
+    response_time_p95 double precision,
+    response_time_p99 double precision
+)
+language sql
+stable
+set search_path from current
+as $$
+    select
+        g.method,
+        g.path,
+        g.status_code,
+        g.requests,
+        case when g.status_code >= 400 then g.requests else 0 end,
+        round(100.0 * g.requests / sum(g.requests) over (partition by g.method, g.path), 2),
+        g.times[1],
+        g.times[2],
+        g.times[3]
+    from (
+        select
+            l.method,
+            l.path,
+            l.status_code,
+            count(*) as requests,
+            percentile_cont(array[0.5, 0.95, 0.99]) within group (order by l.response_time) as times
+        from fbs_request_logs as l
+        where
+            l.timestamp >= coalesce(since, now() - interval '1 day')
+            and l.timestamp < coalesce(until, 'infinity')
+        group by l.method, l.path, l.status_code
+    ) as g
+    order by g.path, g.method, g.status_code
+$$;
+
+comment on function fbs_operations_requests_by_status(timestamptz, timestamptz) is
+'Calls from since (a day ago unless given) to before until (no end unless given), for each method, path and HTTP code of the answer: how many, how many of them errors (all or none: codes from 400 on), their share of the calls of that method and path, and response times as in fbs_operations_requests_by_path.';
+
+-- Days and weeks are of fixed length here, so that buckets neither overlap nor leave
+-- gaps when a time zone changes its clocks.
+create function fbs_operations_requests_over_time(
+    since timestamptz default null,
+    until timestamptz default null,
+    bucket interval default null,
+    origin timestamptz default null
+)
+returns table (
+    bucket_start timestamptz,
+    requests bigint,
+    errors bigint,
+    error_percent numeric,
+    response_time_p50 double precision,
+    response_time_p95 double precision,
+    response_time_p99 double precision
+)
+language sql
+stable
+set search_path from current
+as $$
+    with frame as (
+        select
+            coalesce(since, now() - interval '1 day') as first_moment,
+            coalesce(until, now()) as last_moment,
+            coalesce(bucket, interval '1 hour') as width,
+            coalesce(origin, '2001-01-01 00:00:00+00') as grid
+    ),
+
+    slots as (
+        select date_bin(f.width, f.first_moment, f.grid) + n.number * f.step as bucket_start
+        from (
+            select
+                w.*,
+                make_interval(secs => extract(epoch from w.width)::double precision) as step,
+                extract(epoch from w.last_moment - date_bin(w.width, w.first_moment, w.grid)) as seconds
+            from frame as w
+        ) as f
+        inner join lateral generate_series(0, ceil(f.seconds / extract(epoch from f.width))::bigint - 1) as n (number)
+            on true
+        where f.first_moment < f.last_moment
+    ),
+
+    counted as (
+        select
+            date_bin(f.width, l.timestamp, f.grid) as bucket_start,
+            count(*) as requests,
+            count(*) filter (where l.status_code >= 400) as errors,
+            percentile_cont(array[0.5, 0.95, 0.99]) within group (order by l.response_time) as times
+        from fbs_request_logs as l
+        cross join frame as f
+        where
+            l.timestamp >= coalesce(since, now() - interval '1 day')
+            and l.timestamp < coalesce(until, now())
+        group by 1
+    )
+
+    select
+        s.bucket_start,
+        coalesce(c.requests, 0),
+        coalesce(c.errors, 0),
+        round(100.0 * c.errors / c.requests, 2),
+        c.times[1],
+        c.times[2],
+        c.times[3]
+    from slots as s
+    left join counted as c on s.bucket_start = c.bucket_start
+    order by s.bucket_start
+$$;
+
+comment on function fbs_operations_requests_over_time(timestamptz, timestamptz, interval, timestamptz) is
+'Calls from since (a day ago unless given) to before until (now unless given) in buckets of time: how many, how many of them errors (HTTP code 400 and above) and their share, and response times as in fbs_operations_requests_by_path. A bucket is an hour long unless given, any number of days at most (no months); one starts at origin, a midnight in UTC and Monday unless given, so days of another time zone take a midnight of that zone. Buckets without calls are there with 0 and no times; the first and last count only what lies between since and until. Both must be real times, not infinity.';
+
+create function fbs_operations_cached(key text, at timestamptz default now())
+returns jsonb
+language sql
+stable
+set search_path from current
+as $$
+    select e.value
+    from fbs_cache_entries as e
+    where e.key = fbs_operations_cached.key and e.expires_at > fbs_operations_cached.at
+$$;
+
+comment on function fbs_operations_cached(text, timestamptz) is
+'The result kept in the cache under a key; empty where there is none or it has expired (at its very moment of expiry it has). A kept JSON null is returned as that.';
+
+create view fbs_operations_cache
+with (security_invoker = true) as
+select
+    e.database_name,
+    count(*) as entries,
+    count(*) filter (where e.expires_at > now()) as live,
+    count(*) filter (where e.expires_at <= now()) as expired,
+    min(e.created_at) as oldest_at,
+    min(e.expires_at) filter (where e.expires_at > now()) as next_expiry_at
+from fbs_cache_entries as e
+group by e.database_name;
+
+comment on view fbs_operations_cache is
+'What the cache holds for each Odoo database. A database without entries has no row.';
+comment on column fbs_operations_cache.database_name is
+'Odoo database the results came from, by name; blank for those that belong to none.';
+comment on column fbs_operations_cache.entries is
+'How many results are kept, expired ones included.';
+comment on column fbs_operations_cache.live is
+'How many of them can still be used.';
+comment on column fbs_operations_cache.expired is
+'How many of them are too old to use and wait to be removed.';
+comment on column fbs_operations_cache.oldest_at is
+'When the oldest of them was added.';
+comment on column fbs_operations_cache.next_expiry_at is
+'When the next of those still in use expires; empty when none is.';
+
+create view fbs_operations_handshakes
+with (security_invoker = true) as
+select
+    h.id,
+    h.handshake_id,
+    h.solution_name,
+    h.status,
+    h.status = 'active' and h.expires_at > now() as is_valid,
+    h.expires_at,
+    h.created_at,
+    h.last_used
+from fbs_handshakes as h;
+
+comment on view fbs_operations_handshakes is
+'Handshakes without their secrets, and whether each is valid now.';
+comment on column fbs_operations_handshakes.id is
+'Number that identifies the handshake within this table.';
+comment on column fbs_operations_handshakes.handshake_id is
+'Text by which the solution and FBS refer to this handshake; unique.';
+comment on column fbs_operations_handshakes.solution_name is
+'Business application (solution) the handshake is made with.';
+comment on column fbs_operations_handshakes.status is
+'Whether it may be used; starts as pending. Normally one of: pending (not yet in use), active, expired (past its end), revoked (withdrawn).';
+comment on column fbs_operations_handshakes.is_valid is
+'Whether it may be used now: active, and not expired.';
+comment on column fbs_operations_handshakes.expires_at is
+'When the handshake stops being valid; every handshake has an end.';
+comment on column fbs_operations_handshakes.created_at is
+'When the handshake was added; filled in by the database unless given.';
+comment on column fbs_operations_handshakes.last_used is
+'When the handshake was last used: set by who sees it happen. When the line is added, the database sets it unless given.';
+
+create function fbs_operations_handshake(handshake_id text, at timestamptz default now())
+returns table (
+    id bigint,
+    solution_name text,
+    status text,
+    expires_at timestamptz,
+    created_at timestamptz,
+    last_used timestamptz
+)
+language sql
+stable
+set search_path from current
+as $$
+    select h.id, h.solution_name, h.status, h.expires_at, h.created_at, h.last_used
+    from fbs_handshakes as h
+    where
+        h.handshake_id = fbs_operations_handshake.handshake_id
+        and h.status = 'active'
+        and h.expires_at > fbs_operations_handshake.at
+$$;
+
+comment on function fbs_operations_handshake(text, timestamptz) is
+'The handshake of that name if it is valid: active, and not expired (at its very moment of expiry it is). No row otherwise. It says nothing of who is calling: see fbs_operations_verified_handshake.';
+
+create function fbs_operations_verified_handshake(handshake_id text, secret_key text, at timestamptz default now())
+returns table (
+    id bigint,
+    solution_name text,
+    status text,
+    expires_at timestamptz,
+    created_at timestamptz,
+    last_used timestamptz
+)
+language sql
+stable
+set search_path from current
+as $$
+    select h.id, h.solution_name, h.status, h.expires_at, h.created_at, h.last_used
+    from fbs_handshakes as h
+    where
+        h.handshake_id = fbs_operations_verified_handshake.handshake_id
+        and h.secret_key = fbs_operations_verified_handshake.secret_key
+        and h.secret_key <> ''
+        and h.status = 'active'
+        and h.expires_at > fbs_operations_verified_handshake.at
+$$;
+
+comment on function fbs_operations_verified_handshake(text, text, timestamptz) is
+'The handshake of that name if it is valid and the secret is its own. No row otherwise, also for no secret or a blank one; which of the reasons it was is not told.';
+
+create function fbs_operations_token_owner(token text, at timestamptz default now())
+returns table (
+    user_id fbs_user_id,
+    database_id bigint,
+    database_name text,
+    database_is_active boolean,
+    expires_at timestamptz
+)
+language sql
+stable
+set search_path from current
+as $$
+    select m.user_id, m.database_id, d.name, d.is_active, m.expires_at
+    from fbs_token_mappings as m
+    inner join fbs_odoo_databases as d on m.database_id = d.id
+    where
+        m.token = fbs_operations_token_owner.token
+        and m.is_active
+        and (m.expires_at is null or m.expires_at > fbs_operations_token_owner.at)
+$$;
+
+comment on function fbs_operations_token_owner(text, timestamptz) is
+'Whose token it is and which Odoo connection it is good for. No row where there is no such token, it is withdrawn or has expired; whether the connection itself is switched on is told.';
+
+create index fbs_business_rules_model_name_priority_name_id_idx
+on fbs_business_rules (model_name, priority, name, id);
+
+create view fbs_operations_business_rules
+with (security_invoker = true) as
+select
+    r.id,
+    r.model_name,
+    r.priority,
+    r.name,
+    r.rule_type,
+    r.description,
+    r.rule_definition,
+    r.is_active,
+    r.created_at,
+    r.updated_at
+from fbs_business_rules as r;
+
+comment on view fbs_operations_business_rules is
+'Business rules, suspended ones too. They apply to a model in the order priority, name, id.';
+comment on column fbs_operations_business_rules.id is
+'Number that identifies the business rule.';
+comment on column fbs_operations_business_rules.model_name is
+'Kind of record the rule applies to, by its name in the system.';
+comment on column fbs_operations_business_rules.priority is
+'Rank among the rules: lower numbers come first, equal ones by name; 0 unless set.';
+comment on column fbs_operations_business_rules.name is
+'Title people know the rule by; several rules may share one.';
+comment on column fbs_operations_business_rules.rule_type is
+'What the rule is for. Normally one of: validation (checks entries), calculation (works out values), workflow (steers steps), compliance (legal duties).';
+comment on column fbs_operations_business_rules.description is
+'What the rule says and why, in words for people.';
+comment on column fbs_operations_business_rules.rule_definition is
+'JSON with the rule itself, such as its conditions and what follows from them.';
+comment on column fbs_operations_business_rules.is_active is
+'True while the rule is in force (as at first); false suspends it but keeps it.';
+comment on column fbs_operations_business_rules.created_at is
+'When the business rule was added; filled in by the database unless given.';
+comment on column fbs_operations_business_rules.updated_at is
+'When the business rule last changed; filled in by the database unless given.';

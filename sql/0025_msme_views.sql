@@ -1,0 +1,543 @@
+-- 0025_msme_views: reading the set-up, figures, duties and campaigns of small businesses.
+--
+-- component: msme
+-- depends: 0003_msme_models
+
+-- A file is applied as a whole, so its indexes are made in its transaction.
+-- squawk-ignore-file require-concurrent-index-creation
+
+create view fbs_msme_setup
+with (security_invoker = true) as
+select
+    w.id,
+    w.solution_name,
+    w.status,
+    w.current_step,
+    w.total_steps,
+    w.progress,
+    w.status = 'completed' as is_complete,
+    w.business_type,
+    w.configuration,
+    w.started_at,
+    w.completed_at,
+    fbs_time_between(
+        w.started_at,
+        case
+            when w.status = 'completed' then w.completed_at
+            when w.status <> 'not_started' then now()
+        end
+    ) as elapsed
+from fbs_msme_setup_wizard as w;
+
+comment on view fbs_msme_setup is
+'How far the set-up of each solution is. A solution whose set-up was never opened has no row.';
+comment on column fbs_msme_setup.id is
+'Number that identifies the set-up of a solution.';
+comment on column fbs_msme_setup.solution_name is
+'Business application (solution) being set up; unique, so each has one set-up.';
+comment on column fbs_msme_setup.status is
+'How far the set-up is; starts as not_started. Normally one of: not_started, in_progress, completed, paused (to be taken up again). FBS also writes failed.';
+comment on column fbs_msme_setup.current_step is
+'Step of the set-up reached so far, by name; blank before the first one.';
+comment on column fbs_msme_setup.total_steps is
+'How many steps the set-up has altogether; 0 until they are known.';
+comment on column fbs_msme_setup.progress is
+'Part of the set-up that is done, in percent from 0 to 100; 0 at first.';
+comment on column fbs_msme_setup.is_complete is
+'Whether the set-up is finished: its status is completed.';
+comment on column fbs_msme_setup.business_type is
+'Line of business chosen in the set-up, such as retail or services; blank until chosen.';
+comment on column fbs_msme_setup.configuration is
+'JSON object with the answers and settings gathered during the set-up; {} at first.';
+comment on column fbs_msme_setup.started_at is
+'When the set-up began; the database fills in the time the line is added, whatever its status, unless given.';
+comment on column fbs_msme_setup.completed_at is
+'When the set-up was finished; empty until then.';
+comment on column fbs_msme_setup.elapsed is
+'Time from the start to the end of the set-up, to now while it lasts; empty when it has not begun, or ended at a time not known.';
+
+create index fbs_msme_kpis_kpi_type_solution_name_kpi_name_period_idx
+on fbs_msme_kpis (kpi_type, solution_name, kpi_name, period);
+
+create index fbs_msme_kpis_trend_solution_name_kpi_name_period_idx
+on fbs_msme_kpis (trend, solution_name, kpi_name, period);
+
+create view fbs_msme_kpi_progress
+with (security_invoker = true) as
+select
+    k.id,
+    k.solution_name,
+    k.kpi_name,
+    k.period,
+    k.kpi_type,
+    k.current_value,
+    k.target_value,
+    k.unit,
+    k.current_value - k.target_value as difference,
+    case when k.target_value > 0 then round(100 * k.current_value / k.target_value, 2) end as target_percent,
+    k.current_value >= k.target_value as is_reached,
+    k.trend,
+    k.last_updated
+from fbs_msme_kpis as k;
+
+comment on view fbs_msme_kpi_progress is
+'Key figures against their targets. More counts as better: a figure has reached its target when it is at or above it.';
+comment on column fbs_msme_kpi_progress.id is
+'Number that identifies the key figure (KPI).';
+comment on column fbs_msme_kpi_progress.solution_name is
+'Business application (solution) whose business the figure describes.';
+comment on column fbs_msme_kpi_progress.kpi_name is
+'What is measured, such as revenue; unique for one solution and period.';
+comment on column fbs_msme_kpi_progress.period is
+'Span of time one value covers, such as monthly or yearly; monthly unless set.';
+comment on column fbs_msme_kpi_progress.kpi_type is
+'Side of the business it looks at. Normally one of: financial, operational (daily running), customer, growth, compliance (legal duties).';
+comment on column fbs_msme_kpi_progress.current_value is
+'Latest value of the figure, with two decimals, in the unit given by unit.';
+comment on column fbs_msme_kpi_progress.target_value is
+'Value the business aims for, in the same unit; empty when there is no target.';
+comment on column fbs_msme_kpi_progress.unit is
+'What both values are counted in, such as a currency, % or days; blank for a plain number.';
+comment on column fbs_msme_kpi_progress.difference is
+'Latest value less the target; negative while the figure is short of it, empty when there is no target.';
+comment on column fbs_msme_kpi_progress.target_percent is
+'Latest value in percent of the target; over 100 when it is passed, empty without a target above 0.';
+comment on column fbs_msme_kpi_progress.is_reached is
+'Whether the latest value is at or above the target; empty when there is no target.';
+comment on column fbs_msme_kpi_progress.trend is
+'Which way the figure is heading, such as up or down; blank when not known.';
+comment on column fbs_msme_kpi_progress.last_updated is
+'When the figure was last worked out; the database sets it when the line is added and on every change, unless given.';
+
+create index fbs_msme_compliance_due_date_id_idx
+on fbs_msme_compliance (due_date, id);
+
+create index fbs_msme_compliance_compliance_type_due_date_id_idx
+on fbs_msme_compliance (compliance_type, due_date, id);
+
+create index fbs_msme_compliance_status_due_date_id_idx
+on fbs_msme_compliance (status, due_date, id);
+
+-- Open duties by their day, however many are met.
+create index fbs_msme_compliance_open_due_date_id_idx
+on fbs_msme_compliance (due_date, id)
+where actual_completion_date is null and status not in ('compliant', 'completed');
+
+-- Met ones by status, as of some the status does not say so.
+create index fbs_msme_compliance_met_status_due_date_id_idx
+on fbs_msme_compliance (status, due_date, id)
+where actual_completion_date is not null or status in ('compliant', 'completed');
+
+-- Where the state is given, PostgreSQL puts its condition in the place of the call, and looks
+-- for that in an index.
+create function fbs_is_due_state(
+    due_state text,
+    status text,
+    completed_on date,
+    due_date date,
+    on_date date default current_date
+)
+returns boolean
+language sql
+immutable
+return case due_state
+    when 'met' then completed_on is not null or status in ('compliant', 'completed')
+    when 'overdue' then completed_on is null and status not in ('compliant', 'completed') and due_date < on_date
+    when 'due'
+        then
+            completed_on is null
+            and status not in ('compliant', 'completed')
+            and due_date between on_date and on_date + 30
+    when 'later' then completed_on is null and status not in ('compliant', 'completed') and due_date > on_date + 30
+end;
+
+comment on function fbs_is_due_state(text, text, date, date, date) is
+'Whether a duty stands so on a day (by default today): met, when its day of completion is known or its status is compliant or completed; else overdue after its due date, due from 30 days before it, or later. Null for any other state.';
+
+create view fbs_msme_compliance_status
+with (security_invoker = true) as
+select
+    c.id,
+    c.solution_name,
+    c.compliance_type,
+    c.status,
+    case
+        when fbs_is_due_state('met', c.status, c.actual_completion_date, c.due_date) then 'met'
+        when fbs_is_due_state('overdue', c.status, c.actual_completion_date, c.due_date) then 'overdue'
+        when fbs_is_due_state('due', c.status, c.actual_completion_date, c.due_date) then 'due'
+        else 'later'
+    end as due_state,
+    c.due_date,
+    c.actual_completion_date,
+    case
+        when c.actual_completion_date is null and c.status not in ('compliant', 'completed')
+            then fbs_days_between(current_date, c.due_date)
+    end as days_left,
+    case
+        when c.actual_completion_date is not null
+            then greatest(fbs_days_between(c.due_date, c.actual_completion_date), 0)
+        when c.status in ('compliant', 'completed') then 0
+        else greatest(fbs_days_between(c.due_date, current_date), 0)
+    end as days_late,
+    c.requirements,
+    c.documents,
+    c.notes,
+    c.last_checked
+from fbs_msme_compliance as c;
+
+comment on view fbs_msme_compliance_status is
+'Duties of each business, and which are due or overdue. A duty is met when its day of completion is known or its status is compliant or completed. Today is the session''s day; on the due date itself a duty is not late yet.';
+comment on column fbs_msme_compliance_status.id is
+'Number that identifies the compliance record.';
+comment on column fbs_msme_compliance_status.solution_name is
+'Business application (solution) whose business has the duty.';
+comment on column fbs_msme_compliance_status.compliance_type is
+'Kind of duty; each solution has one line a kind. Normally one of: tax, regulatory (licences and permits), financial, operational (daily running).';
+comment on column fbs_msme_compliance_status.status is
+'Whether the duty is met; starts as pending. Normally one of: compliant, non_compliant (not met), at_risk (may be missed), pending (not yet judged). FBS also writes completed.';
+comment on column fbs_msme_compliance_status.due_state is
+'Where the duty stands today: met, overdue, due (within 30 days) or later; where fbs_is_due_state asks for one, an index finds it.';
+comment on column fbs_msme_compliance_status.due_date is
+'Last day on which the duty can be met in time.';
+comment on column fbs_msme_compliance_status.actual_completion_date is
+'Day on which the duty was really met; empty until then.';
+comment on column fbs_msme_compliance_status.days_left is
+'Days from today to the due date; 0 on that day, negative when overdue, empty when the duty is met.';
+comment on column fbs_msme_compliance_status.days_late is
+'Days past the due date at which the duty was met, or so far; 0 when not late, or met on a day not known.';
+comment on column fbs_msme_compliance_status.requirements is
+'JSON list of what the business has to do or hand in; [] when nothing is listed.';
+comment on column fbs_msme_compliance_status.documents is
+'JSON list of the papers that prove it, such as certificates or returns; [] when there are none.';
+comment on column fbs_msme_compliance_status.notes is
+'Remarks for people; blank when there are none.';
+comment on column fbs_msme_compliance_status.last_checked is
+'When the duty was last checked: set by who sees it happen. When the line is added, the database sets it unless given.';
+
+create index fbs_msme_marketing_solution_name_start_date_id_idx
+on fbs_msme_marketing (solution_name, start_date, id);
+
+create index fbs_msme_marketing_start_date_id_idx
+on fbs_msme_marketing (start_date, id);
+
+create index fbs_msme_marketing_status_start_date_id_idx
+on fbs_msme_marketing (status, start_date, id);
+
+create index fbs_msme_marketing_campaign_type_start_date_id_idx
+on fbs_msme_marketing (campaign_type, start_date, id);
+
+create view fbs_msme_campaigns
+with (security_invoker = true) as
+select
+    m.id,
+    m.solution_name,
+    m.campaign_name,
+    m.campaign_type,
+    m.status,
+    m.start_date,
+    m.end_date,
+    m.start_date <= current_date and (m.end_date is null or m.end_date >= current_date) as is_running,
+    case
+        when m.end_date < m.start_date then 0
+        else fbs_days_between(m.start_date, m.end_date) + 1
+    end as days_planned,
+    case
+        when m.end_date >= current_date
+            then greatest(fbs_days_between(greatest(m.start_date, current_date), m.end_date) + 1, 0)
+    end as days_left,
+    m.budget,
+    s.spend,
+    m.budget - s.spend as budget_left,
+    round(100 * s.spend / nullif(m.budget, 0), 2) as budget_percent,
+    s.spend > m.budget as is_over_budget,
+    m.target_audience,
+    m.metrics,
+    m.created_at
+from fbs_msme_marketing as m
+inner join lateral (
+    values (coalesce(m.metrics ->> 'spend', m.metrics ->> 'spent', m.metrics ->> 'cost'))
+) as f (amount) on true
+inner join lateral (
+    values (case when f.amount ~ '^-?[0-9]{1,13}(\.[0-9]{1,20})?$' then round(f.amount::numeric, 2) end)
+) as s (spend) on true;
+
+comment on view fbs_msme_campaigns is
+'Marketing campaigns with what they cost so far against their budget. The cost is what the metrics say under spend, else spent, else cost. Today is the session''s day; first and last day are days of the campaign. Read latest first: start_date desc, id desc.';
+comment on column fbs_msme_campaigns.id is
+'Number that identifies the marketing campaign.';
+comment on column fbs_msme_campaigns.solution_name is
+'Business application (solution) whose business runs the campaign.';
+comment on column fbs_msme_campaigns.campaign_name is
+'What the business calls the campaign; need not be unique.';
+comment on column fbs_msme_campaigns.campaign_type is
+'Way customers are reached. Normally one of: digital, traditional (print, radio and the like), social_media, email, content (articles, videos).';
+comment on column fbs_msme_campaigns.status is
+'Where the campaign stands, in the application''s own words; active unless set.';
+comment on column fbs_msme_campaigns.start_date is
+'First day on which the campaign runs or is to run.';
+comment on column fbs_msme_campaigns.end_date is
+'Last day on which the campaign runs; empty when it is open-ended.';
+comment on column fbs_msme_campaigns.is_running is
+'Whether today is a day of the campaign, whatever its status.';
+comment on column fbs_msme_campaigns.days_planned is
+'How many days the campaign runs, first and last included; 0 when it ends before it starts, empty when it is open-ended.';
+comment on column fbs_msme_campaigns.days_left is
+'How many of its days are still to come, today included; empty when it is over or open-ended.';
+comment on column fbs_msme_campaigns.budget is
+'Money set aside for the campaign, in the business''s own currency; empty when none was set.';
+comment on column fbs_msme_campaigns.spend is
+'What it cost so far, in the business''s own currency; empty when the metrics name no amount, or one of more than 13 digits before the point.';
+comment on column fbs_msme_campaigns.budget_left is
+'Budget less cost; negative when overspent, empty when either is not known.';
+comment on column fbs_msme_campaigns.budget_percent is
+'Cost in percent of the budget; over 100 when overspent, empty when the budget is 0 or either is not known.';
+comment on column fbs_msme_campaigns.is_over_budget is
+'Whether it cost more than its budget; empty when either is not known.';
+comment on column fbs_msme_campaigns.target_audience is
+'JSON object describing whom to reach, such as age, place or interests; {} when not described.';
+comment on column fbs_msme_campaigns.metrics is
+'JSON object with results measured so far, such as views, clicks or sales; {} when none.';
+comment on column fbs_msme_campaigns.created_at is
+'When the campaign was added; filled in by the database unless given.';
+
+create index fbs_msme_templates_business_type_name_id_idx
+on fbs_msme_templates (business_type, name, id);
+
+create view fbs_msme_setup_templates
+with (security_invoker = true) as
+select
+    t.id,
+    t.business_type,
+    t.name,
+    t.description,
+    t.configuration,
+    t.is_active,
+    t.created_at,
+    t.updated_at
+from fbs_msme_templates as t;
+
+comment on view fbs_msme_setup_templates is
+'Templates for the set-up by line of business, withdrawn ones too. Read by business_type, name, id.';
+comment on column fbs_msme_setup_templates.id is
+'Number that identifies the set-up template.';
+comment on column fbs_msme_setup_templates.business_type is
+'Line of business it suits. Normally one of: retail, manufacturing, services, restaurant, consulting, ecommerce (online selling), other.';
+comment on column fbs_msme_setup_templates.name is
+'Title people choose the template by; unique within a line of business.';
+comment on column fbs_msme_setup_templates.description is
+'What the template offers and for whom, in words for people.';
+comment on column fbs_msme_setup_templates.configuration is
+'JSON object with the settings a business starts with when it takes this template; {} when none.';
+comment on column fbs_msme_setup_templates.is_active is
+'True while the template is on offer (as at first); false withdraws it but keeps it.';
+comment on column fbs_msme_setup_templates.created_at is
+'When the template was added; filled in by the database unless given.';
+comment on column fbs_msme_setup_templates.updated_at is
+'When the template last changed; filled in by the database unless given.';
+
+create index fbs_msme_analytics_solution_name_date_id_idx
+on fbs_msme_analytics (solution_name, date, id);
+
+create index fbs_msme_analytics_date_id_idx
+on fbs_msme_analytics (date, id);
+
+create view fbs_msme_analytics_series
+with (security_invoker = true) as
+select
+    a.id,
+    a.solution_name,
+    a.metric_name,
+    a.metric_type,
+    a.period,
+    a.date,
+    a.metric_value,
+    a.context,
+    a.created_at
+from fbs_msme_analytics as a;
+
+comment on view fbs_msme_analytics_series is
+'Measurements over time, meant to be read for one solution and oldest first: date, id. Two of one day are both there.';
+comment on column fbs_msme_analytics_series.id is
+'Number that identifies the single measurement.';
+comment on column fbs_msme_analytics_series.solution_name is
+'Business application (solution) whose business was measured.';
+comment on column fbs_msme_analytics_series.metric_name is
+'What was measured, such as sales or new customers.';
+comment on column fbs_msme_analytics_series.metric_type is
+'Kind of figure it is, as a label of the application''s own choosing.';
+comment on column fbs_msme_analytics_series.period is
+'Span of time the value covers, such as daily or monthly; monthly unless set.';
+comment on column fbs_msme_analytics_series.date is
+'Day the value belongs to; period says how long a span that day stands for.';
+comment on column fbs_msme_analytics_series.metric_value is
+'Value that was measured, with two decimals; metric_name says what it counts.';
+comment on column fbs_msme_analytics_series.context is
+'JSON object with circumstances of the measurement, such as a branch or product; {} when none.';
+comment on column fbs_msme_analytics_series.created_at is
+'When the measurement was added; filled in by the database unless given.';
+
+create function fbs_msme_analytics_summary(solution_name text, since date default null, until date default null)
+returns table (
+    metric_name text,
+    period text,
+    metric_type text,
+    measurements bigint,
+    first_date date,
+    last_date date,
+    latest_value numeric,
+    previous_value numeric,
+    change numeric,
+    change_percent numeric,
+    minimum numeric,
+    maximum numeric,
+    average numeric,
+    total numeric
+)
+language sql
+stable
+set search_path from current
+as $$
+    select
+        g.metric_name,
+        g.period,
+        g.metric_types[1],
+        g.measurements,
+        g.first_date,
+        g.last_date,
+        g.metric_values[1],
+        g.metric_values[2],
+        g.metric_values[1] - g.metric_values[2],
+        round(100 * (g.metric_values[1] - g.metric_values[2]) / nullif(abs(g.metric_values[2]), 0), 2),
+        g.minimum,
+        g.maximum,
+        g.average,
+        g.total
+    from (
+        select
+            a.metric_name,
+            a.period,
+            array_agg(a.metric_type order by a.date desc, a.id desc) as metric_types,
+            array_agg(a.metric_value order by a.date desc, a.id desc) as metric_values,
+            count(*) as measurements,
+            min(a.date) as first_date,
+            max(a.date) as last_date,
+            min(a.metric_value) as minimum,
+            max(a.metric_value) as maximum,
+            round(avg(a.metric_value), 2) as average,
+            sum(a.metric_value) as total
+        from fbs_msme_analytics as a
+        where
+            a.solution_name = fbs_msme_analytics_summary.solution_name
+            and a.date >= coalesce(since, '-infinity')
+            and a.date < coalesce(until, 'infinity')
+        group by a.metric_name, a.period
+    ) as g
+    order by g.metric_name, g.period
+$$;
+
+comment on function fbs_msme_analytics_summary(text, date, date) is
+'What a solution''s measurements from since to before until (all unless given) come to, for each metric and period: the latest value (of two on one day the one added last), the one before it and the change between them, also in percent of the one before (empty when that is 0 or missing), the smallest, largest, average and sum. A metric without measurements in that time has no row.';
+
+create view fbs_msme_dashboard
+with (security_invoker = true) as
+select
+    s.solution_name,
+    w.business_type,
+    w.status as setup_status,
+    w.progress as setup_progress,
+    k.kpis,
+    k.kpis_with_target,
+    k.kpis_reached,
+    c.duties,
+    c.duties_met,
+    c.duties_due,
+    c.duties_overdue,
+    c.next_due_date,
+    m.campaigns,
+    m.campaigns_running,
+    m.budget,
+    m.spend,
+    m.campaigns_over_budget,
+    a.latest_analytics_date
+from (
+    select x.solution_name from fbs_msme_setup_wizard as x
+    union
+    select x.solution_name from fbs_msme_kpis as x
+    union
+    select x.solution_name from fbs_msme_compliance as x
+    union
+    select x.solution_name from fbs_msme_marketing as x
+) as s
+left join fbs_msme_setup_wizard as w on s.solution_name = w.solution_name
+inner join lateral (
+    select
+        count(*) as kpis,
+        count(x.target_value) as kpis_with_target,
+        count(*) filter (where x.is_reached) as kpis_reached
+    from fbs_msme_kpi_progress as x
+    where x.solution_name = s.solution_name
+) as k on true
+inner join lateral (
+    select
+        count(*) as duties,
+        count(*) filter (where x.due_state = 'met') as duties_met,
+        count(*) filter (where x.due_state = 'due') as duties_due,
+        count(*) filter (where x.due_state = 'overdue') as duties_overdue,
+        min(x.due_date) filter (where x.due_state in ('due', 'later')) as next_due_date
+    from fbs_msme_compliance_status as x
+    where x.solution_name = s.solution_name
+) as c on true
+inner join lateral (
+    select
+        count(*) as campaigns,
+        count(*) filter (where x.is_running) as campaigns_running,
+        count(*) filter (where x.is_over_budget) as campaigns_over_budget,
+        coalesce(sum(x.budget), 0) as budget,
+        coalesce(sum(x.spend), 0) as spend
+    from fbs_msme_campaigns as x
+    where x.solution_name = s.solution_name
+) as m on true
+inner join lateral (
+    select max(x.date) as latest_analytics_date
+    from fbs_msme_analytics as x
+    where x.solution_name = s.solution_name
+) as a on true;
+
+comment on view fbs_msme_dashboard is
+'One row for each solution that has a set-up, a key figure, a duty or a campaign: how it stands in all of them. Counts of what it has none of are 0.';
+comment on column fbs_msme_dashboard.solution_name is
+'Business application (solution); one row each.';
+comment on column fbs_msme_dashboard.business_type is
+'Line of business chosen in the set-up; blank until chosen, empty without a set-up.';
+comment on column fbs_msme_dashboard.setup_status is
+'How far the set-up is: not_started, in_progress, completed or paused; empty without a set-up.';
+comment on column fbs_msme_dashboard.setup_progress is
+'Part of the set-up that is done, in percent from 0 to 100; empty without a set-up.';
+comment on column fbs_msme_dashboard.kpis is
+'How many key figures it has.';
+comment on column fbs_msme_dashboard.kpis_with_target is
+'How many of them have a target.';
+comment on column fbs_msme_dashboard.kpis_reached is
+'How many of them have reached it.';
+comment on column fbs_msme_dashboard.duties is
+'How many duties it has.';
+comment on column fbs_msme_dashboard.duties_met is
+'How many of them are met.';
+comment on column fbs_msme_dashboard.duties_due is
+'How many of them are due within 30 days, today included.';
+comment on column fbs_msme_dashboard.duties_overdue is
+'How many of them are past their due date and not met.';
+comment on column fbs_msme_dashboard.next_due_date is
+'Next day on which one of them is due; empty when none is still to come.';
+comment on column fbs_msme_dashboard.campaigns is
+'How many campaigns it has, past and future ones included.';
+comment on column fbs_msme_dashboard.campaigns_running is
+'How many of them run today.';
+comment on column fbs_msme_dashboard.budget is
+'Sum of their budgets, in the business''s own currency; those without one count as 0.';
+comment on column fbs_msme_dashboard.spend is
+'Sum of what they cost so far; those whose cost is not known count as 0.';
+comment on column fbs_msme_dashboard.campaigns_over_budget is
+'How many of them cost more than their budget.';
+comment on column fbs_msme_dashboard.latest_analytics_date is
+'Day of its latest measurement; empty when there is none.';

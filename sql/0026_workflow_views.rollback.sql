@@ -1,0 +1,52 @@
+-- 0026_workflow_views: back to before it.
+
+drop view fbs_workflow_waiting;
+drop view fbs_workflow_analytics;
+drop view fbs_workflow_log;
+drop view fbs_workflow_open_transitions;
+drop view fbs_workflow_graphs;
+drop view fbs_workflow_active_runs;
+drop view fbs_workflow_runs;
+drop view fbs_workflow_catalog;
+drop index fbs_workflow_execution_logs_executed_by_id_timestamp_id_idx;
+drop index fbs_workflow_execution_logs_timestamp_id_idx;
+drop index fbs_workflow_steps_assigned_role_id_idx;
+drop index fbs_workflow_instances_active_business_id_started_at_id_idx;
+drop index fbs_workflow_instances_active_solution_name_started_at_id_idx;
+drop index fbs_workflow_instances_active_workflow_definition_id_idx;
+drop index fbs_workflow_instances_active_current_user_id_started_at_id_idx;
+drop index fbs_workflow_instances_active_started_at_id_idx;
+drop statistics fbs_workflow_instances_workflow_current_step_stat;
+drop index fbs_workflow_instances_solution_business_started_at_id_idx;
+drop index fbs_workflow_instances_solution_name_status_started_at_id_idx;
+drop index fbs_workflow_instances_current_user_id_status_started_at_id_idx;
+drop index fbs_workflow_instances_business_id_status_started_at_id_idx;
+drop index fbs_workflow_instances_current_step_id_started_at_id_idx;
+drop index fbs_workflow_instances_workflow_definition_id_started_at_id_idx;
+drop index fbs_workflow_instances_solution_name_started_at_id_idx;
+drop index fbs_workflow_instances_current_user_id_started_at_id_idx;
+drop index fbs_workflow_instances_business_id_started_at_id_idx;
+drop index fbs_workflow_instances_status_started_at_id_idx;
+drop index fbs_workflow_instances_started_at_id_idx;
+drop index fbs_workflow_definitions_workflow_type_name_id_idx;
+
+create index fbs_workflow_instances_business_id_status_idx
+on fbs_workflow_instances (business_id, status);
+
+create index fbs_workflow_instances_current_user_id_status_idx
+on fbs_workflow_instances (current_user_id, status);
+
+create index fbs_workflow_instances_solution_name_status_idx
+on fbs_workflow_instances (solution_name, status);
+
+create index fbs_workflow_instances_solution_name_business_id_idx
+on fbs_workflow_instances (solution_name, business_id);
+
+create index fbs_workflow_instances_current_step_id_idx
+on fbs_workflow_instances (current_step_id);
+
+create index fbs_workflow_instances_workflow_definition_id_idx
+on fbs_workflow_instances (workflow_definition_id);
+
+create index fbs_workflow_execution_logs_executed_by_id_idx
+on fbs_workflow_execution_logs (executed_by_id);

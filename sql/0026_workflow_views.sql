@@ -1,0 +1,636 @@
+-- 0026_workflow_views: reading workflows, how far their runs are, and what they went through.
+--
+-- component: workflow
+-- depends: 0004_workflow_models
+
+-- A file is applied as a whole, so its indexes are made in its transaction.
+-- squawk-ignore-file require-concurrent-index-creation, require-concurrent-index-deletion
+
+-- Lists of runs and of their log go by time, so each column they are filtered by has an
+-- index that gives that order, as have the pairs that the listed indexes are for. Where
+-- more columns follow, a second condition on these is looked at in the index, and only what
+-- meets both is fetched. Some take the place of a shorter index.
+create index fbs_workflow_definitions_workflow_type_name_id_idx
+on fbs_workflow_definitions (workflow_type, name, id);
+
+create index fbs_workflow_instances_started_at_id_idx
+on fbs_workflow_instances (started_at, id, status);
+
+create index fbs_workflow_instances_status_started_at_id_idx
+on fbs_workflow_instances (status, started_at, id);
+
+create index fbs_workflow_instances_business_id_started_at_id_idx
+on fbs_workflow_instances (business_id, started_at, id);
+
+create index fbs_workflow_instances_current_user_id_started_at_id_idx
+on fbs_workflow_instances (current_user_id, started_at, id, solution_name, business_id, workflow_definition_id);
+
+create index fbs_workflow_instances_solution_name_started_at_id_idx
+on fbs_workflow_instances (solution_name, started_at, id);
+
+create index fbs_workflow_instances_workflow_definition_id_started_at_id_idx
+on fbs_workflow_instances (workflow_definition_id, started_at, id, solution_name, business_id);
+
+create index fbs_workflow_instances_current_step_id_started_at_id_idx
+on fbs_workflow_instances (current_step_id, started_at, id, current_user_id, solution_name, business_id);
+
+create index fbs_workflow_instances_business_id_status_started_at_id_idx
+on fbs_workflow_instances (business_id, status, started_at, id);
+
+create index fbs_workflow_instances_current_user_id_status_started_at_id_idx
+on fbs_workflow_instances (current_user_id, status, started_at, id);
+
+create index fbs_workflow_instances_solution_name_status_started_at_id_idx
+on fbs_workflow_instances (solution_name, status, started_at, id);
+
+create index fbs_workflow_instances_solution_business_started_at_id_idx
+on fbs_workflow_instances (solution_name, business_id, started_at, id);
+
+drop index fbs_workflow_instances_workflow_definition_id_idx;
+
+drop index fbs_workflow_instances_current_step_id_idx;
+
+drop index fbs_workflow_instances_business_id_status_idx;
+
+drop index fbs_workflow_instances_current_user_id_status_idx;
+
+drop index fbs_workflow_instances_solution_name_status_idx;
+
+drop index fbs_workflow_instances_solution_name_business_id_idx;
+
+-- A step is of one workflow: without these, asking for both is thought to leave a few of its
+-- runs, and all of them are fetched and sorted for a page.
+create statistics fbs_workflow_instances_workflow_current_step_stat (dependencies)
+on workflow_definition_id, current_step_id
+from fbs_workflow_instances;
+
+-- Active runs, however many ended before: all, and those of one user, workflow, solution
+-- or business.
+create index fbs_workflow_instances_active_started_at_id_idx
+on fbs_workflow_instances (started_at desc, id desc)
+where status = 'active';
+
+create index fbs_workflow_instances_active_current_user_id_started_at_id_idx
+on fbs_workflow_instances (
+    current_user_id, started_at desc, id desc, solution_name, business_id, workflow_definition_id
+)
+where status = 'active';
+
+create index fbs_workflow_instances_active_workflow_definition_id_idx
+on fbs_workflow_instances (
+    workflow_definition_id, started_at desc, id desc, current_user_id, solution_name, business_id
+)
+where status = 'active';
+
+create index fbs_workflow_instances_active_solution_name_started_at_id_idx
+on fbs_workflow_instances (
+    solution_name, started_at desc, id desc, business_id, current_user_id, workflow_definition_id
+)
+where status = 'active';
+
+create index fbs_workflow_instances_active_business_id_started_at_id_idx
+on fbs_workflow_instances (
+    business_id, started_at desc, id desc, solution_name, current_user_id, workflow_definition_id
+)
+where status = 'active';
+
+create index fbs_workflow_steps_assigned_role_id_idx
+on fbs_workflow_steps (assigned_role, id) include (name, step_type);
+
+create index fbs_workflow_execution_logs_timestamp_id_idx
+on fbs_workflow_execution_logs (timestamp, id);
+
+create index fbs_workflow_execution_logs_executed_by_id_timestamp_id_idx
+on fbs_workflow_execution_logs (executed_by_id, timestamp, id);
+
+drop index fbs_workflow_execution_logs_executed_by_id_idx;
+
+create view fbs_workflow_catalog
+with (security_invoker = true) as
+select
+    d.id,
+    d.name,
+    d.description,
+    d.workflow_type,
+    d.version,
+    d.is_active,
+    d.is_template,
+    d.solution_name,
+    s.steps,
+    s.required_steps,
+    t.transitions,
+    d.estimated_duration,
+    s.steps_estimated_duration,
+    d.trigger_conditions,
+    d.workflow_data,
+    d.created_by_id,
+    d.created_at,
+    d.updated_at
+from fbs_workflow_definitions as d
+inner join lateral (
+    select
+        count(*) as steps,
+        count(*) filter (where x.is_required) as required_steps,
+        sum(x.estimated_duration) as steps_estimated_duration
+    from fbs_workflow_steps as x
+    where x.workflow_definition_id = d.id
+) as s on true
+inner join lateral (
+    select count(*) as transitions
+    from fbs_workflow_transitions as x
+    where x.workflow_definition_id = d.id
+) as t on true;
+
+comment on view fbs_workflow_catalog is
+'Workflows as they are laid out, with how many steps and transitions each has. Read by workflow_type, name, id.';
+comment on column fbs_workflow_catalog.id is
+'Number that identifies the workflow (its layout).';
+comment on column fbs_workflow_catalog.name is
+'Title people know the workflow by; unique for one version and solution.';
+comment on column fbs_workflow_catalog.description is
+'What the workflow does and when to use it, in words for people.';
+comment on column fbs_workflow_catalog.workflow_type is
+'What it is for. Normally one of: approval, onboarding, order_processing, payment_collection, inventory_management, compliance (legal duties), custom. FBS also writes general.';
+comment on column fbs_workflow_catalog.version is
+'Edition of the workflow, such as 1.0 or 2.1, so that older ones can stay; 1.0 unless set.';
+comment on column fbs_workflow_catalog.is_active is
+'True while new runs may be started (as at first); false retires the workflow but keeps it.';
+comment on column fbs_workflow_catalog.is_template is
+'True when it is a pattern to make other workflows from; false unless set.';
+comment on column fbs_workflow_catalog.solution_name is
+'Business application (solution) the workflow belongs to.';
+comment on column fbs_workflow_catalog.steps is
+'How many steps it has; 0 when none are laid out.';
+comment on column fbs_workflow_catalog.required_steps is
+'How many of them must be done.';
+comment on column fbs_workflow_catalog.transitions is
+'How many transitions it has.';
+comment on column fbs_workflow_catalog.estimated_duration is
+'How long a run is expected to take, in hours; empty when not estimated.';
+comment on column fbs_workflow_catalog.steps_estimated_duration is
+'How long its steps are expected to take together, in hours; empty when none is estimated.';
+comment on column fbs_workflow_catalog.trigger_conditions is
+'JSON object with what makes the workflow start by itself; {} when nothing does.';
+comment on column fbs_workflow_catalog.workflow_data is
+'JSON object with further settings of the workflow; {} when there are none.';
+comment on column fbs_workflow_catalog.created_by_id is
+'User who made the workflow; empty when not known, and emptied when that user is deleted.';
+comment on column fbs_workflow_catalog.created_at is
+'When the workflow was added; filled in by the database unless given.';
+comment on column fbs_workflow_catalog.updated_at is
+'When the workflow last changed; filled in by the database unless given.';
+
+create view fbs_workflow_runs
+with (security_invoker = true) as
+select
+    i.id,
+    i.workflow_definition_id,
+    d.name as workflow_name,
+    d.version,
+    d.workflow_type,
+    i.solution_name,
+    i.business_id,
+    i.status,
+    i.current_step_id,
+    s.name as current_step_name,
+    s.step_type as current_step_type,
+    i.current_user_id,
+    p.steps,
+    case i.status when 'completed' then p.steps else p.steps_passed end as steps_done,
+    case
+        when i.status = 'completed' then 100
+        when p.steps = 0 then null
+        when s.id is not null then round(100.0 * p.steps_passed / p.steps, 2)
+        when i.status = 'draft' then 0
+    end as progress_percent,
+    i.started_at,
+    i.completed_at,
+    fbs_time_between(i.started_at, u.until) as age,
+    i.started_at + make_interval(hours => d.estimated_duration) as expected_at,
+    u.until > i.started_at + make_interval(hours => d.estimated_duration) as is_late,
+    i.workflow_data ->> 'model_name' as model_name,
+    i.workflow_data ->> 'record_id' as record_id,
+    i.workflow_data,
+    i.notes
+from fbs_workflow_instances as i
+left join fbs_workflow_definitions as d on i.workflow_definition_id = d.id
+left join fbs_workflow_steps as s on i.current_step_id = s.id
+inner join lateral (
+    select
+        count(*) as steps,
+        count(*) filter (where x."order" < s."order") as steps_passed
+    from fbs_workflow_steps as x
+    where x.workflow_definition_id = i.workflow_definition_id
+) as p on true
+inner join lateral (
+    values (coalesce(i.completed_at, case when i.status not in ('completed', 'cancelled', 'failed') then now() end))
+) as u (until) on true;
+
+comment on view fbs_workflow_runs is
+'Runs of workflows: state, present step, progress and age of each. Read newest first: started_at desc, id desc.';
+comment on column fbs_workflow_runs.id is
+'Number that identifies the workflow run.';
+comment on column fbs_workflow_runs.workflow_definition_id is
+'Workflow (fbs_workflow_definitions) that is being run; the run is deleted together with it.';
+comment on column fbs_workflow_runs.workflow_name is
+'Title people know the workflow by.';
+comment on column fbs_workflow_runs.version is
+'Edition of the workflow, such as 1.0.';
+comment on column fbs_workflow_runs.workflow_type is
+'What the workflow is for, such as approval or onboarding.';
+comment on column fbs_workflow_runs.solution_name is
+'Business application (solution) the run belongs to.';
+comment on column fbs_workflow_runs.business_id is
+'Business the run is for, by the identifier the application uses for it.';
+comment on column fbs_workflow_runs.status is
+'Where the run stands; starts as draft. Normally one of: draft (not begun), active, paused, completed, cancelled, failed (stopped by an error). FBS also writes running.';
+comment on column fbs_workflow_runs.current_step_id is
+'Step the run has reached (fbs_workflow_steps); empty when at none, and emptied when that step is deleted.';
+comment on column fbs_workflow_runs.current_step_name is
+'Title of the step; empty when at none.';
+comment on column fbs_workflow_runs.current_step_type is
+'What happens at that step, such as task or approval; empty when at none.';
+comment on column fbs_workflow_runs.current_user_id is
+'User whose turn it is; empty when it is nobody''s, and emptied when that user is deleted.';
+comment on column fbs_workflow_runs.steps is
+'How many steps the workflow has.';
+comment on column fbs_workflow_runs.steps_done is
+'How many of them come before the present one; all when completed, 0 when at none.';
+comment on column fbs_workflow_runs.progress_percent is
+'Those in percent of all steps: 100 when completed, 0 for a draft at no step; empty when the workflow has no steps, or the run is at none for another reason.';
+comment on column fbs_workflow_runs.started_at is
+'When the run began; the database fills in the time the line is added, even for a draft, unless given.';
+comment on column fbs_workflow_runs.completed_at is
+'When the run ended, whether finished or cancelled; empty until then.';
+comment on column fbs_workflow_runs.age is
+'Time since the run began; up to its end once it has ended, empty when that is not known.';
+comment on column fbs_workflow_runs.expected_at is
+'When the run is expected to end, by the workflow''s estimate; empty when not estimated.';
+comment on column fbs_workflow_runs.is_late is
+'Whether it has not ended by then, or ended later; empty when not estimated, or its end is not known.';
+comment on column fbs_workflow_runs.model_name is
+'Kind of the host''s record it is about, such as tenants.tenant; empty when it names none.';
+comment on column fbs_workflow_runs.record_id is
+'Key of the host''s record it is about, as text; empty when it names none.';
+comment on column fbs_workflow_runs.workflow_data is
+'JSON object with what the run works on; its keys model_name and record_id name the host''s record it is about.';
+comment on column fbs_workflow_runs.notes is
+'Remarks for people about this run; blank when there are none.';
+
+create view fbs_workflow_active_runs
+with (security_invoker = true) as
+select
+    i.id,
+    i.workflow_definition_id,
+    d.name as workflow_name,
+    d.workflow_type,
+    i.solution_name,
+    i.business_id,
+    i.current_user_id,
+    i.current_step_id,
+    s.name as current_step_name,
+    s.step_type as current_step_type,
+    s.assigned_role,
+    i.started_at,
+    fbs_time_between(i.started_at, now()) as age,
+    fbs_time_between(coalesce(l.last_action_at, i.started_at), now()) as waiting,
+    i.workflow_data ->> 'model_name' as model_name,
+    i.workflow_data ->> 'record_id' as record_id,
+    i.workflow_data,
+    i.notes
+from fbs_workflow_instances as i
+left join fbs_workflow_definitions as d on i.workflow_definition_id = d.id
+left join fbs_workflow_steps as s on i.current_step_id = s.id
+inner join lateral (
+    select max(x.timestamp) as last_action_at
+    from fbs_workflow_execution_logs as x
+    where x.workflow_instance_id = i.id
+) as l on true
+where i.status = 'active';
+
+comment on view fbs_workflow_active_runs is
+'Runs that are active (drafts, paused and ended ones are not), meant to be read for the user whose turn it is and oldest first: started_at, id.';
+comment on column fbs_workflow_active_runs.id is
+'Number that identifies the workflow run.';
+comment on column fbs_workflow_active_runs.workflow_definition_id is
+'Workflow (fbs_workflow_definitions) that is being run; the run is deleted together with it.';
+comment on column fbs_workflow_active_runs.workflow_name is
+'Title people know the workflow by.';
+comment on column fbs_workflow_active_runs.workflow_type is
+'What the workflow is for, such as approval or onboarding.';
+comment on column fbs_workflow_active_runs.solution_name is
+'Business application (solution) the run belongs to.';
+comment on column fbs_workflow_active_runs.business_id is
+'Business the run is for, by the identifier the application uses for it.';
+comment on column fbs_workflow_active_runs.current_user_id is
+'User whose turn it is; empty when it is nobody''s, and emptied when that user is deleted.';
+comment on column fbs_workflow_active_runs.current_step_id is
+'Step the run has reached (fbs_workflow_steps); empty when at none, and emptied when that step is deleted.';
+comment on column fbs_workflow_active_runs.current_step_name is
+'Title of the step; empty when at none.';
+comment on column fbs_workflow_active_runs.current_step_type is
+'What happens at that step, such as task or approval; empty when at none.';
+comment on column fbs_workflow_active_runs.assigned_role is
+'Role whose holders do the step, such as manager; blank when no role is set, empty when at no step.';
+comment on column fbs_workflow_active_runs.started_at is
+'When the run began; the database fills in the time the line is added, even for a draft, unless given.';
+comment on column fbs_workflow_active_runs.age is
+'Time since the run began.';
+comment on column fbs_workflow_active_runs.waiting is
+'Time since the last entry in its log, or since it began where it has none.';
+comment on column fbs_workflow_active_runs.model_name is
+'Kind of the host''s record it is about, such as tenants.tenant; empty when it names none.';
+comment on column fbs_workflow_active_runs.record_id is
+'Key of the host''s record it is about, as text; empty when it names none.';
+comment on column fbs_workflow_active_runs.workflow_data is
+'JSON object with what the run works on; its keys model_name and record_id name the host''s record it is about.';
+comment on column fbs_workflow_active_runs.notes is
+'Remarks for people about this run; blank when there are none.';
+
+create view fbs_workflow_graphs
+with (security_invoker = true) as
+select
+    d.id as workflow_definition_id,
+    d.name,
+    d.version,
+    d.solution_name,
+    n.nodes,
+    e.edges
+from fbs_workflow_definitions as d
+inner join lateral (
+    select
+        coalesce(
+            jsonb_agg(
+                jsonb_build_object(
+                    'id', x.id,
+                    'name', x.name,
+                    'step_type', x.step_type,
+                    'order', x."order",
+                    'is_required', x.is_required,
+                    'estimated_duration', x.estimated_duration,
+                    'assigned_role', x.assigned_role,
+                    'assigned_user_id', x.assigned_user_id,
+                    'conditions', x.conditions,
+                    'actions', x.actions
+                )
+                order by x."order", x.id
+            ),
+            '[]'
+        ) as nodes
+    from fbs_workflow_steps as x
+    where x.workflow_definition_id = d.id
+) as n on true
+inner join lateral (
+    select
+        coalesce(
+            jsonb_agg(
+                jsonb_build_object(
+                    'id', x.id,
+                    'from', x.from_step_id,
+                    'to', x.to_step_id,
+                    'transition_type', x.transition_type,
+                    'is_default', x.is_default,
+                    'conditions', x.conditions,
+                    'actions', x.actions
+                )
+                order by f."order", t."order", x.id
+            ),
+            '[]'
+        ) as edges
+    from fbs_workflow_transitions as x
+    left join fbs_workflow_steps as f on x.from_step_id = f.id
+    left join fbs_workflow_steps as t on x.to_step_id = t.id
+    where x.workflow_definition_id = d.id
+) as e on true;
+
+comment on view fbs_workflow_graphs is
+'Each workflow as a graph: its steps are the nodes, its transitions the edges. Ask for it by workflow_definition_id.';
+comment on column fbs_workflow_graphs.workflow_definition_id is
+'Number that identifies the workflow (fbs_workflow_definitions).';
+comment on column fbs_workflow_graphs.name is
+'Title people know the workflow by; unique for one version and solution.';
+comment on column fbs_workflow_graphs.version is
+'Edition of the workflow, such as 1.0 or 2.1, so that older ones can stay; 1.0 unless set.';
+comment on column fbs_workflow_graphs.solution_name is
+'Business application (solution) the workflow belongs to.';
+comment on column fbs_workflow_graphs.nodes is
+'JSON list of the steps in their order, each with id, name, step_type, order, is_required, estimated_duration (hours), assigned_role, assigned_user_id, conditions and actions; [] when there are none.';
+comment on column fbs_workflow_graphs.edges is
+'JSON list of the transitions by the order of the steps they leave and reach, each with id, from, to (ids of steps), transition_type, is_default, conditions and actions; [] when there are none.';
+
+-- A step is of one definition, which PostgreSQL does not know: of a join it would expect
+-- few rows, and join all of them before a page. The offset keeps this from being one.
+create view fbs_workflow_open_transitions
+with (security_invoker = true) as
+select
+    i.id as workflow_instance_id,
+    t.id as transition_id,
+    i.current_user_id,
+    t.from_step_id,
+    f.name as from_step_name,
+    t.to_step_id,
+    n.name as to_step_name,
+    n.step_type as to_step_type,
+    n.assigned_role as to_assigned_role,
+    n.assigned_user_id as to_assigned_user_id,
+    t.transition_type,
+    t.is_default,
+    t.conditions,
+    t.actions
+from fbs_workflow_instances as i
+inner join lateral (
+    select x.*
+    from fbs_workflow_transitions as x
+    where
+        x.from_step_id = i.current_step_id
+        and x.workflow_definition_id = i.workflow_definition_id
+    order by x.is_default, x.id
+    offset 0
+) as t on true
+inner join fbs_workflow_steps as f on t.from_step_id = f.id
+inner join fbs_workflow_steps as n on t.to_step_id = n.id
+where i.status = 'active';
+
+comment on view fbs_workflow_open_transitions is
+'Ways on from where each active run stands; whether their conditions hold is for the application to judge. None for a run that is not active, or is at its last step or at none. Read for one workflow_instance_id; the default way is taken when no other applies.';
+comment on column fbs_workflow_open_transitions.workflow_instance_id is
+'Run (fbs_workflow_instances) that can take this way.';
+comment on column fbs_workflow_open_transitions.transition_id is
+'Transition (fbs_workflow_transitions) that is this way.';
+comment on column fbs_workflow_open_transitions.current_user_id is
+'User whose turn it is in that run; empty when it is nobody''s.';
+comment on column fbs_workflow_open_transitions.from_step_id is
+'Step (fbs_workflow_steps) where the run stands.';
+comment on column fbs_workflow_open_transitions.from_step_name is
+'Title of that step.';
+comment on column fbs_workflow_open_transitions.to_step_id is
+'Step (fbs_workflow_steps) it comes to this way.';
+comment on column fbs_workflow_open_transitions.to_step_name is
+'Title of that step.';
+comment on column fbs_workflow_open_transitions.to_step_type is
+'What happens there, such as task or approval.';
+comment on column fbs_workflow_open_transitions.to_assigned_role is
+'Role whose holders do that step; blank when no role is set.';
+comment on column fbs_workflow_open_transitions.to_assigned_user_id is
+'User who does that step; empty when no one person is set.';
+comment on column fbs_workflow_open_transitions.transition_type is
+'What sets it off; automatic unless set. Normally one of: automatic (at once), conditional (if conditions hold), manual (by a person), timeout (after a wait). FBS also writes forward.';
+comment on column fbs_workflow_open_transitions.is_default is
+'True when this way is taken if no other one applies; false unless set.';
+comment on column fbs_workflow_open_transitions.conditions is
+'JSON object with what must hold for this way to be taken; {} when nothing must.';
+comment on column fbs_workflow_open_transitions.actions is
+'JSON list of what the system does by itself on the way; [] when nothing.';
+
+create view fbs_workflow_log
+with (security_invoker = true) as
+select
+    l.id,
+    l.workflow_instance_id,
+    i.workflow_definition_id,
+    i.solution_name,
+    i.business_id,
+    l.action,
+    l.action_data,
+    l.timestamp,
+    l.executed_by_id,
+    l.notes
+from fbs_workflow_execution_logs as l
+left join fbs_workflow_instances as i on l.workflow_instance_id = i.id;
+
+comment on view fbs_workflow_log is
+'What happened in the runs of workflows, and in which run. Read newest first: timestamp desc, id desc.';
+comment on column fbs_workflow_log.id is
+'Number that identifies the entry in the run diary.';
+comment on column fbs_workflow_log.workflow_instance_id is
+'Workflow run (fbs_workflow_instances) the entry is about.';
+comment on column fbs_workflow_log.workflow_definition_id is
+'Workflow (fbs_workflow_definitions) that is being run.';
+comment on column fbs_workflow_log.solution_name is
+'Business application (solution) the run belongs to.';
+comment on column fbs_workflow_log.business_id is
+'Business the run is for, by the identifier the application uses for it.';
+comment on column fbs_workflow_log.action is
+'What happened. Normally one of: workflow_started, step_completed, step_failed, transition_executed, workflow_completed, workflow_cancelled, workflow_paused, workflow_resumed.';
+comment on column fbs_workflow_log.action_data is
+'JSON object with the particulars of the event, such as the step; {} when there are none.';
+comment on column fbs_workflow_log.timestamp is
+'When the event was logged; filled in by the database unless given.';
+comment on column fbs_workflow_log.executed_by_id is
+'User who brought it about; empty when the system did, and emptied when that user is deleted.';
+comment on column fbs_workflow_log.notes is
+'Remarks for people about the event; blank when there are none.';
+
+create view fbs_workflow_analytics
+with (security_invoker = true) as
+select
+    i.workflow_definition_id,
+    i.solution_name,
+    d.name as workflow_name,
+    d.workflow_type,
+    count(*) as runs,
+    count(*) filter (where i.status = 'draft') as draft,
+    count(*) filter (where i.status = 'active') as active,
+    count(*) filter (where i.status = 'paused') as paused,
+    count(*) filter (where i.status = 'completed') as completed,
+    count(*) filter (where i.status = 'cancelled') as cancelled,
+    count(*) filter (where i.status = 'failed') as failed,
+    round(
+        100.0 * count(*) filter (where i.status = 'completed')
+        / nullif(count(*) filter (where i.status in ('completed', 'cancelled', 'failed')), 0),
+        2
+    ) as completed_percent,
+    avg(fbs_time_between(i.started_at, i.completed_at)) filter (where i.status = 'completed') as average_duration,
+    percentile_cont(0.5) within group (order by fbs_time_between(i.started_at, i.completed_at))
+    filter (where i.status = 'completed') as median_duration,
+    max(fbs_time_between(i.started_at, i.completed_at)) filter (where i.status = 'completed') as longest_duration,
+    min(i.started_at) filter (where i.status in ('active', 'paused')) as oldest_open_at
+from fbs_workflow_instances as i
+left join fbs_workflow_definitions as d on i.workflow_definition_id = d.id
+group by i.workflow_definition_id, i.solution_name, d.name, d.workflow_type;
+
+comment on view fbs_workflow_analytics is
+'Runs of each workflow in each solution: how many in each state and how long the completed ones took. A workflow never run has no row.';
+comment on column fbs_workflow_analytics.workflow_definition_id is
+'Workflow (fbs_workflow_definitions) whose runs are counted.';
+comment on column fbs_workflow_analytics.solution_name is
+'Business application (solution) whose runs are counted.';
+comment on column fbs_workflow_analytics.workflow_name is
+'Title people know the workflow by.';
+comment on column fbs_workflow_analytics.workflow_type is
+'What the workflow is for, such as approval or onboarding.';
+comment on column fbs_workflow_analytics.runs is
+'How many runs there are, whatever their state.';
+comment on column fbs_workflow_analytics.draft is
+'How many of them have not begun.';
+comment on column fbs_workflow_analytics.active is
+'How many of them are active.';
+comment on column fbs_workflow_analytics.paused is
+'How many of them are paused.';
+comment on column fbs_workflow_analytics.completed is
+'How many of them are completed.';
+comment on column fbs_workflow_analytics.cancelled is
+'How many of them were cancelled.';
+comment on column fbs_workflow_analytics.failed is
+'How many of them were stopped by an error.';
+comment on column fbs_workflow_analytics.completed_percent is
+'Completed ones in percent of those that ended (completed, cancelled or failed); empty when none has.';
+comment on column fbs_workflow_analytics.average_duration is
+'Mean time from start to end of the completed ones; empty when there are none.';
+comment on column fbs_workflow_analytics.median_duration is
+'Time half of the completed ones took at most; empty when there are none.';
+comment on column fbs_workflow_analytics.longest_duration is
+'Longest time one of the completed ones took; empty when there are none.';
+comment on column fbs_workflow_analytics.oldest_open_at is
+'When the oldest of the active and paused ones began; empty when there are none.';
+
+create view fbs_workflow_waiting
+with (security_invoker = true) as
+select
+    i.workflow_definition_id,
+    i.current_step_id,
+    i.solution_name,
+    s.name as current_step_name,
+    s.step_type as current_step_type,
+    count(*) as runs,
+    count(*) filter (where i.status = 'paused') as paused,
+    count(*) filter (where i.current_user_id is null) as without_user,
+    avg(fbs_time_between(coalesce(l.last_action_at, i.started_at), now())) as average_wait,
+    percentile_cont(0.5) within group (
+        order by fbs_time_between(coalesce(l.last_action_at, i.started_at), now())
+    ) as median_wait,
+    max(fbs_time_between(coalesce(l.last_action_at, i.started_at), now())) as longest_wait
+from fbs_workflow_instances as i
+left join fbs_workflow_steps as s on i.current_step_id = s.id
+inner join lateral (
+    select max(x.timestamp) as last_action_at
+    from fbs_workflow_execution_logs as x
+    where x.workflow_instance_id = i.id
+) as l on true
+where i.status in ('active', 'paused')
+group by i.workflow_definition_id, i.current_step_id, i.solution_name, s.name, s.step_type;
+
+comment on view fbs_workflow_waiting is
+'Where active and paused runs wait: how many at each step, and for how long. A run waits since the last entry in its log, or since it started where it has none.';
+comment on column fbs_workflow_waiting.workflow_definition_id is
+'Workflow (fbs_workflow_definitions) that is being run.';
+comment on column fbs_workflow_waiting.current_step_id is
+'Step (fbs_workflow_steps) at which the runs wait; empty for those at none.';
+comment on column fbs_workflow_waiting.solution_name is
+'Business application (solution) the runs belong to.';
+comment on column fbs_workflow_waiting.current_step_name is
+'Title of the step; empty when at none.';
+comment on column fbs_workflow_waiting.current_step_type is
+'What happens at that step, such as task or approval; empty when at none.';
+comment on column fbs_workflow_waiting.runs is
+'How many runs wait there.';
+comment on column fbs_workflow_waiting.paused is
+'How many of them are paused.';
+comment on column fbs_workflow_waiting.without_user is
+'How many of them are nobody''s turn.';
+comment on column fbs_workflow_waiting.average_wait is
+'Mean time they have waited.';
+comment on column fbs_workflow_waiting.median_wait is
+'Time half of them have waited at most.';
+comment on column fbs_workflow_waiting.longest_wait is
+'Time the one that waits longest has waited.';

@@ -1,0 +1,352 @@
+-- 0028_compliance_views: what is read of compliance: rules, audit trails, user
+-- activity, report schedules, and recurring transactions with their dates.
+--
+-- component: compliance
+-- depends: 0006_compliance_models
+
+-- As a rule the tables are empty when this runs; where they are not, writers wait
+-- while the indexes are built.
+-- squawk-ignore-file require-concurrent-index-creation
+
+-- The listed indexes need a solution and a user or a kind of record; these serve a
+-- record's trail, a user's over all solutions, and a period's. The id is in them
+-- as all rows of one transaction bear one time.
+create index fbs_audit_trails_record_type_record_id_timestamp_id_idx
+on fbs_audit_trails (record_type, record_id, timestamp, id);
+
+create index fbs_audit_trails_user_id_timestamp_id_idx
+on fbs_audit_trails (user_id, timestamp, id);
+
+create index fbs_audit_trails_solution_name_timestamp_id_idx
+on fbs_audit_trails (solution_name, timestamp, id);
+
+create index fbs_audit_trails_timestamp_id_idx
+on fbs_audit_trails (timestamp, id);
+
+create index fbs_user_activity_logs_user_id_timestamp_id_idx
+on fbs_user_activity_logs (user_id, timestamp, id);
+
+create index fbs_user_activity_logs_solution_name_timestamp_id_idx
+on fbs_user_activity_logs (solution_name, timestamp, id);
+
+create index fbs_user_activity_logs_timestamp_id_idx
+on fbs_user_activity_logs (timestamp, id);
+
+create index fbs_compliance_rules_compliance_type_solution_name_name_idx
+on fbs_compliance_rules (compliance_type, solution_name, name);
+
+create index fbs_compliance_rules_check_frequency_solution_name_name_idx
+on fbs_compliance_rules (check_frequency, solution_name, name);
+
+create index fbs_report_schedules_next_run_id_idx
+on fbs_report_schedules (next_run, id);
+
+create index fbs_recurring_transactions_solution_name_idx
+on fbs_recurring_transactions (solution_name);
+
+create view fbs_compliance_rule_list
+with (security_invoker = true)
+as
+select
+    r.id,
+    r.solution_name,
+    r.name,
+    r.description,
+    r.compliance_type,
+    r.requirements,
+    case jsonb_typeof(r.requirements) when 'array' then jsonb_array_length(r.requirements) end as requirement_count,
+    r.check_frequency,
+    r.active,
+    r.created_at,
+    r.updated_at
+from fbs_compliance_rules as r;
+
+comment on view fbs_compliance_rule_list is
+'Compliance rules of every solution, in force or suspended.';
+comment on column fbs_compliance_rule_list.id is
+'Number that identifies the compliance rule.';
+comment on column fbs_compliance_rule_list.solution_name is
+'Solution that must keep the rule, by name.';
+comment on column fbs_compliance_rule_list.name is
+'What people call the rule; unique within its solution.';
+comment on column fbs_compliance_rule_list.description is
+'What the rule demands, in words; blank when not explained.';
+comment on column fbs_compliance_rule_list.compliance_type is
+'Field the duty comes from, such as tax, audit or general.';
+comment on column fbs_compliance_rule_list.requirements is
+'List of the points to be met under the rule; [] when none is listed.';
+comment on column fbs_compliance_rule_list.requirement_count is
+'How many points are to be met; null when requirements is not a list.';
+comment on column fbs_compliance_rule_list.check_frequency is
+'How often the rule is checked, such as monthly.';
+comment on column fbs_compliance_rule_list.active is
+'True while the rule is in force; false while it is suspended.';
+comment on column fbs_compliance_rule_list.created_at is
+'When the rule was added.';
+comment on column fbs_compliance_rule_list.updated_at is
+'When the rule last changed.';
+
+create view fbs_compliance_summary
+with (security_invoker = true)
+as
+select
+    r.solution_name,
+    count(*) as rule_count,
+    count(*) filter (where r.active) as active_count,
+    count(*) filter (where not r.active) as suspended_count,
+    count(distinct r.compliance_type) filter (where r.active) as active_type_count,
+    max(r.updated_at) as last_changed_at
+from fbs_compliance_rules as r
+group by r.solution_name;
+
+comment on view fbs_compliance_summary is
+'How many compliance rules each solution has. Whether a rule is kept is not recorded with it. A solution without rules has no row.';
+comment on column fbs_compliance_summary.solution_name is
+'Solution that must keep the rules, by name.';
+comment on column fbs_compliance_summary.rule_count is
+'How many rules it has.';
+comment on column fbs_compliance_summary.active_count is
+'How many of them are in force.';
+comment on column fbs_compliance_summary.suspended_count is
+'How many of them are suspended.';
+comment on column fbs_compliance_summary.active_type_count is
+'From how many fields (tax, audit, ...) the rules in force come.';
+comment on column fbs_compliance_summary.last_changed_at is
+'When one of the rules last changed.';
+
+create view fbs_compliance_audit_trail
+with (security_invoker = true)
+as
+select
+    a.id,
+    a.solution_name,
+    a.record_type,
+    a.record_id,
+    a.action,
+    a.user_id,
+    a.details,
+    a.timestamp,
+    a.ip_address
+from fbs_audit_trails as a;
+
+comment on view fbs_compliance_audit_trail is
+'Audit trail: of one record (record_type and record_id), of one user (user_id), of one period (timestamp), of one solution, or any of these together. Each of these is served by an index.';
+comment on column fbs_compliance_audit_trail.id is
+'Number that identifies the audit entry; of entries of the same time, the greater one was added later.';
+comment on column fbs_compliance_audit_trail.solution_name is
+'Solution in which the action took place, by name.';
+comment on column fbs_compliance_audit_trail.record_type is
+'Kind of record acted on, such as sale or payment.';
+comment on column fbs_compliance_audit_trail.record_id is
+'Identifier of the record acted on, as text; that record may be gone.';
+comment on column fbs_compliance_audit_trail.action is
+'What was done to the record, such as create or delete.';
+comment on column fbs_compliance_audit_trail.user_id is
+'Identifier of the user who acted, as text whatever the type of the host''s user keys; that user may be gone.';
+comment on column fbs_compliance_audit_trail.details is
+'Particulars of the action by name; {} when none are kept.';
+comment on column fbs_compliance_audit_trail.timestamp is
+'When the action took place.';
+comment on column fbs_compliance_audit_trail.ip_address is
+'Network address the user acted from; null when not known.';
+
+create view fbs_compliance_user_activity
+with (security_invoker = true)
+as
+select
+    a.id,
+    a.solution_name,
+    a.user_id,
+    a.action,
+    a.details,
+    a.timestamp,
+    a.ip_address,
+    a.user_agent,
+    a.session_id
+from fbs_user_activity_logs as a;
+
+comment on view fbs_compliance_user_activity is
+'What users did: one user (user_id), one action of a solution, one period (timestamp), or any of these together. Each of these is served by an index.';
+comment on column fbs_compliance_user_activity.id is
+'Number that identifies the activity entry; of entries of the same time, the greater one was added later.';
+comment on column fbs_compliance_user_activity.solution_name is
+'Solution in which the user was active, by name.';
+comment on column fbs_compliance_user_activity.user_id is
+'Identifier of the user, as text whatever the type of the host''s user keys; that user may be gone.';
+comment on column fbs_compliance_user_activity.action is
+'What the user did, such as login.';
+comment on column fbs_compliance_user_activity.details is
+'Particulars of the activity by name; {} when none are kept.';
+comment on column fbs_compliance_user_activity.timestamp is
+'When the user did it.';
+comment on column fbs_compliance_user_activity.ip_address is
+'Network address the user came from; null when not known.';
+comment on column fbs_compliance_user_activity.user_agent is
+'Browser or program the user worked with; blank when not known.';
+comment on column fbs_compliance_user_activity.session_id is
+'Identifier of the sign-in session; blank when not known.';
+
+create view fbs_compliance_report_schedules
+with (security_invoker = true)
+as
+select
+    s.id,
+    s.solution_name,
+    s.name,
+    s.report_type,
+    s.frequency,
+    s.next_run,
+    s.active,
+    s.active and s.next_run < now() as is_overdue,
+    s.configuration,
+    s.created_at,
+    s.updated_at
+from fbs_report_schedules as s;
+
+comment on view fbs_compliance_report_schedules is
+'Timetable of the reports that each solution produces by itself.';
+comment on column fbs_compliance_report_schedules.id is
+'Number that identifies the report schedule.';
+comment on column fbs_compliance_report_schedules.solution_name is
+'Solution the report is produced for, by name.';
+comment on column fbs_compliance_report_schedules.name is
+'What people call the schedule; unique within its solution.';
+comment on column fbs_compliance_report_schedules.report_type is
+'Which report to produce, by a name the solution knows.';
+comment on column fbs_compliance_report_schedules.frequency is
+'How often the report is produced, such as monthly.';
+comment on column fbs_compliance_report_schedules.next_run is
+'When the report is due to be produced next.';
+comment on column fbs_compliance_report_schedules.active is
+'True while the schedule runs; false while it is paused.';
+comment on column fbs_compliance_report_schedules.is_overdue is
+'True when the schedule runs and its next time is past; false otherwise.';
+comment on column fbs_compliance_report_schedules.configuration is
+'Settings for producing the report; {} when none.';
+comment on column fbs_compliance_report_schedules.created_at is
+'When the schedule was added.';
+comment on column fbs_compliance_report_schedules.updated_at is
+'When the schedule last changed.';
+
+create function fbs_next_recurrence(first_date date, frequency text, last_date date, on_date date)
+returns date
+language plpgsql
+immutable
+set search_path from current
+as $$
+declare
+    months integer := case frequency when 'monthly' then 1 when 'quarterly' then 3 when 'yearly' then 12 end;
+    days integer := case frequency when 'daily' then 1 when 'weekly' then 7 end;
+    times integer;
+    found_date date := first_date;
+begin
+    if not isfinite(first_date) or not isfinite(on_date) or (months is null and days is null) then
+        return null;
+    end if;
+    if on_date > first_date and days is not null then
+        found_date := first_date + days * ((on_date - first_date + days - 1) / days);
+    elsif on_date > first_date then
+        times := (
+            12 * (extract(year from on_date) - extract(year from first_date))
+            + extract(month from on_date) - extract(month from first_date)
+        )::integer / months;
+        -- Each date is counted from the first one, so that a short month does not
+        -- move the later ones.
+        found_date := (first_date + times * make_interval(months => months))::date;
+        if found_date < on_date then
+            found_date := (first_date + (times + 1) * make_interval(months => months))::date;
+        end if;
+    end if;
+    return case when last_date is null or found_date <= last_date then found_date end;
+end;
+$$;
+
+comment on function fbs_next_recurrence(date, text, date, date) is
+'First day, on or after on_date, of what comes back from first_date on: daily, weekly, monthly, quarterly or yearly. A month too short for the day takes its last day, and later months the day itself again: 31 January, 28 or 29 February, 31 March. Null after last_date, for any other frequency, and where a day is missing or infinite.';
+
+create view fbs_compliance_recurring_transactions
+with (security_invoker = true)
+as
+select
+    t.id,
+    t.solution_name,
+    t.name,
+    t.transaction_type,
+    t.amount,
+    t.frequency,
+    t.start_date,
+    t.end_date,
+    t.active,
+    t.description,
+    case when t.active then fbs_next_recurrence(t.start_date, t.frequency, t.end_date, current_date) end as next_date,
+    t.created_at,
+    t.updated_at
+from fbs_recurring_transactions as t;
+
+comment on view fbs_compliance_recurring_transactions is
+'Payments and receipts that come back at regular times, each with its next day.';
+comment on column fbs_compliance_recurring_transactions.id is
+'Number that identifies the recurring transaction.';
+comment on column fbs_compliance_recurring_transactions.solution_name is
+'Solution whose books the transaction belongs to, by name.';
+comment on column fbs_compliance_recurring_transactions.name is
+'What people call the transaction; need not be unique.';
+comment on column fbs_compliance_recurring_transactions.transaction_type is
+'Kind of booking that recurs, such as income or payment.';
+comment on column fbs_compliance_recurring_transactions.amount is
+'Money booked each time, in the business''s own currency.';
+comment on column fbs_compliance_recurring_transactions.frequency is
+'How often the transaction comes back: daily, weekly, monthly, quarterly or yearly.';
+comment on column fbs_compliance_recurring_transactions.start_date is
+'First day on which the transaction is to be booked.';
+comment on column fbs_compliance_recurring_transactions.end_date is
+'Last day on which it may recur, itself included; null when it goes on without end.';
+comment on column fbs_compliance_recurring_transactions.active is
+'True while the transaction recurs; false while it is paused.';
+comment on column fbs_compliance_recurring_transactions.description is
+'What the money is for; blank when not explained.';
+comment on column fbs_compliance_recurring_transactions.next_date is
+'Next day it is to be booked, today included; null when it is paused, past its last day, or its frequency is not one of the five.';
+comment on column fbs_compliance_recurring_transactions.created_at is
+'When the recurring transaction was added.';
+comment on column fbs_compliance_recurring_transactions.updated_at is
+'When the recurring transaction last changed.';
+
+create function fbs_compliance_recurring_dates(
+    solution_name text,
+    since date default current_date,
+    until date default null
+)
+returns table (
+    recurring_transaction_id bigint,
+    name text,
+    transaction_type text,
+    amount numeric,
+    booking_date date
+)
+language sql
+stable
+set search_path from current
+as $$
+    with recursive bookings as (
+        select
+            t.*,
+            fbs_next_recurrence(t.start_date, t.frequency, t.end_date, since) as booking_date
+        from fbs_recurring_transactions as t
+        where t.solution_name = fbs_compliance_recurring_dates.solution_name and t.active
+        union all
+        select
+            b.id, b.solution_name, b.name, b.transaction_type, b.amount, b.frequency, b.start_date, b.end_date,
+            b.active, b.description, b.created_at, b.updated_at,
+            fbs_next_recurrence(b.start_date, b.frequency, b.end_date, b.booking_date + 1)
+        from bookings as b
+        where b.booking_date < least(coalesce(until, since + 90), since + 36525)
+    )
+    select b.id, b.name, b.transaction_type, b.amount, b.booking_date
+    from bookings as b
+    where b.booking_date <= least(coalesce(until, since + 90), since + 36525)
+    order by b.booking_date, b.id;
+$$;
+
+comment on function fbs_compliance_recurring_dates(text, date, date) is
+'Every day from since (by default today) until until (by default 90 days later, at most a hundred years), both included, on which a solution''s recurring transactions are to be booked; those that are paused or of an unknown frequency have none. The earliest first, by id where a day has several.';
