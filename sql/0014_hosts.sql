@@ -171,7 +171,8 @@ set search_path from current
 as $$
     with tree as (
         select
-            c.oid::regclass as relid, c.oid = host_table as is_root, c.relkind = 'p' as is_parent, c.relkind = 'f' as is_foreign
+            c.oid::regclass as relid, c.oid = host_table as is_root, c.relowner as owner,
+            c.relkind = 'p' as is_parent, c.relkind = 'f' as is_foreign
         from (select host_table as relid union select relid from pg_partition_tree(host_table)) as t
         inner join pg_class as c on t.relid = c.oid
     ),
@@ -213,7 +214,7 @@ as $$
     ),
 
     ours as (
-        select t.relid, t.is_parent, g.tgname, g.tgtype & 61 as event, g.tgenabled in ('O', 'A') as fires, g.tgparentid > 0 as is_copy
+        select t.relid, t.is_parent, t.owner, g.tgname, g.tgtype & 61 as event, g.tgenabled in ('O', 'A') as fires, g.tgparentid > 0 as is_copy
         from tree as t
         inner join pg_trigger as g on t.relid = g.tgrelid
         where not g.tgisinternal and g.tgfoid = to_regproc('fbs_cleanup')
@@ -222,11 +223,10 @@ as $$
     select
         w.relid,
         coalesce(o.tgname, free.name),
-        case
-            when o.tgname is null then
-                format('create trigger %I ' || w.clause || ' execute function fbs_cleanup()', free.name, w.relid)
-            else format('alter table %s enable trigger %I', w.relid, o.tgname)
-        end,
+        -- One of ours that is disabled is replaced, which takes no more than the right to create triggers.
+        format(
+            'create or replace trigger %I ' || w.clause || ' execute function fbs_cleanup()', coalesce(o.tgname, free.name), w.relid
+        ),
         coalesce(o.fires, false)
     from wanted as w
     left join ours as o on w.relid = o.relid and w.event = o.event and not o.is_copy
@@ -247,14 +247,14 @@ as $$
     from ours as o
     where not o.is_copy and not exists (select from wanted as w where w.relid = o.relid and w.event = o.event)
     union all
-    -- A partition with statement triggers of its own needs none for each row.
+    -- A partition with statement triggers of its own needs none for each row: it is disabled where it can be.
     select
         o.relid, o.tgname,
         format('alter table %s %s trigger %I', o.relid, case when h.by_row then 'enable' else 'disable' end, o.tgname),
         o.fires = h.by_row
     from ours as o
     cross join host as h
-    where o.is_copy and not o.is_parent and h.partitioned;
+    where o.is_copy and not o.is_parent and h.partitioned and (h.by_row or pg_has_role(fbs_owner(), o.owner, 'usage'));
 $$;
 
 comment on function fbs_host_triggers(regclass) is

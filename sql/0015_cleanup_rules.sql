@@ -19,6 +19,7 @@ create table fbs_cleanup_rules (
     action text not null,
     set_columns jsonb,
     description text not null,
+    rests boolean not null default false,
     constraint fbs_cleanup_rules_pkey primary key (rule_name),
     constraint fbs_cleanup_rules_model_check check (model_column is not null or model_name is not null),
     constraint fbs_cleanup_rules_action_check check (action in ('delete', 'set null', 'set columns')),
@@ -51,6 +52,8 @@ comment on column fbs_cleanup_rules.set_columns is
 'Values for set columns, such as {"status": "cancelled"}; "now" is the present time in a date or time column.';
 comment on column fbs_cleanup_rules.description is
 'What the rule is for.';
+comment on column fbs_cleanup_rules.rests is
+'Whether it waits for its table, whose component is not installed here. Set by the database.';
 
 create trigger fbs_only_owner
 before insert or update or delete or truncate on fbs_cleanup_rules
@@ -132,7 +135,7 @@ create view fbs_rule_states as
 select
     r.rule_name,
     t.table_id,
-    case when r.json_column is null then format_type(a.atttypid, null) else 'text' end as key_type,
+    case when r.json_column is null then coalesce(format_type(a.atttypid, null), 'text') else 'text' end as key_type,
     fbs_rule_problem(t.table_id) as problem
 from fbs_cleanup_rules as r
 cross join lateral fbs_rule_table(r.table_name) as t (table_id)
@@ -144,7 +147,7 @@ comment on view fbs_rule_states is
 comment on column fbs_rule_states.rule_name is
 'Name of the rule.';
 comment on column fbs_rule_states.table_id is
-'Its table; NULL where the table is not there, and the rule rests.';
+'Its table; NULL where it is not there.';
 comment on column fbs_rule_states.key_type is
 'Type of the key in the table.';
 comment on column fbs_rule_states.problem is
@@ -156,15 +159,16 @@ language sql
 stable
 set search_path from current
 as $$
+    -- A column that is gone is told by the statement that names it.
     select format(
         '%L::%s',
         case when a.atttypid in ('json'::regtype, 'jsonb'::regtype) then nullif(value, 'null')::text else value #>> '{}' end,
         -- A cast to varchar(n) cuts off what is too long; an assignment refuses it.
-        format_type(a.atttypid, case t.typcategory when 'S' then -1 else a.atttypmod end)
+        coalesce(format_type(a.atttypid, case t.typcategory when 'S' then -1 else a.atttypmod end), 'text')
     )
-    from pg_attribute as a
-    inner join pg_type as t on a.atttypid = t.oid
-    where a.attrelid = table_id and a.attname = column_name;
+    from (values (column_name)) as n (name)
+    left join pg_attribute as a on a.attrelid = table_id and n.name = a.attname
+    left join pg_type as t on a.atttypid = t.oid;
 $$;
 
 comment on function fbs_rule_value(regclass, text, jsonb) is
@@ -250,9 +254,9 @@ as $$
                 format('t.%I is distinct from %s', v.name, fbs_rule_value(s.table_id, v.name, v.value)), ' or '
             ) filter (where not n.is_now) as differs
         from jsonb_each(r.set_columns) as v (name, value)
-        inner join pg_attribute as a on s.table_id = a.attrelid and v.name = a.attname
-        inner join pg_type as y on a.atttypid = y.oid
-        cross join lateral (select v.value = '"now"' and y.typcategory = 'D') as n (is_now)
+        left join pg_attribute as a on s.table_id = a.attrelid and v.name = a.attname
+        left join pg_type as y on a.atttypid = y.oid
+        cross join lateral (select coalesce(v.value = '"now"' and y.typcategory = 'D', false)) as n (is_now)
     ) as c
     where s.table_id is not null and (only_rule is null or r.rule_name = only_rule)
     order by r.rule_name;
@@ -297,25 +301,32 @@ stable
 set search_path from current
 as $$
 declare
-    refused record;
+    rule record;
 begin
-    for refused in
-        select s.*
-        from fbs_rule_states as s
-        where s.problem is not null and (only_rule is null or s.rule_name = only_rule)
-        order by s.rule_name
+    for rule in
+        select r.rule_name, r.table_name, s.table_id, s.problem
+        from fbs_cleanup_rules as r
+        inner join fbs_rule_states as s on r.rule_name = s.rule_name
+        where
+            not r.rests
+            and (s.table_id is null or s.problem is not null)
+            and (only_rule is null or r.rule_name = only_rule)
+        order by r.rule_name
     loop
-        raise exception 'rule % is refused: %', refused.rule_name, refused.problem
+        if rule.table_id is null then
+            raise exception 'rule %: table % does not exist', rule.rule_name, rule.table_name using errcode = 'undefined_table';
+        end if;
+        raise exception 'rule % is refused: %', rule.rule_name, rule.problem
             using errcode = 'FB024',
                 detail = 'Triggers of the table would run with the rights of FBS''s owner.',
-                hint = 'Take that trigger, right or owner away. For a table of another role, use a foreign key with'
+                hint = 'Take that trigger, right or ownership away. For a table of another role, use a foreign key with'
                 ' ON DELETE or a trigger of its own instead of a rule.';
     end loop;
 end;
 $$;
 
 comment on function fbs_refuse_rules(text) is
-'Internal. Error FB024 where a rule, or this one, must not touch its table.';
+'Internal. Error FB024 where a rule, or this one, must not touch its table; 42P01 where the table is gone.';
 
 create function fbs_check_rule(only_rule text)
 returns void

@@ -1,6 +1,7 @@
 -- 0016_cleanup: back to before it. FBS's own rules go.
 
 drop trigger fbs_cleanup_rules_compile on fbs_cleanup_rules;
+drop trigger fbs_cleanup_rules_rest on fbs_cleanup_rules;
 drop trigger fbs_cleanup_rules_check on fbs_cleanup_rules;
 delete from fbs_cleanup_rules;
 drop function fbs_apply_rules(text, text[], text, boolean, bigint);

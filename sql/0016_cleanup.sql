@@ -76,6 +76,7 @@ create function fbs_apply_rule(
 returns bigint
 language plpgsql
 set search_path from current
+set row_security = off
 as $$
 declare
     part record;
@@ -166,6 +167,7 @@ create function fbs_rekey(model text, keys text[], new_keys text[], solution tex
 returns bigint
 language plpgsql
 set search_path from current
+set row_security = off
 as $$
 declare
     rule record;
@@ -211,6 +213,7 @@ declare
     declared text := '';
     counts text := '';
     sum text := '0';
+    lost text;
     applied text := '';
 begin
     for part in
@@ -263,6 +266,12 @@ begin
             part.rule_name
         );
     end loop;
+    select 'true or '
+    into lost
+    from fbs_cleanup_rules as r
+    inner join fbs_rule_states as s on r.rule_name = s.rule_name
+    where not r.rests and s.table_id is null
+    limit 1;
     return format($$
 -- Written from fbs_cleanup_rules by fbs_compile_rules.
 declare
@@ -273,7 +282,7 @@ declare
 begin
     -- Whether another role's code may be near, and which rules find rows.
     select
-        exists (
+        %6$sexists (
             select from pg_class as c
             where
                 c.oid = any(%2$L::regclass[])
@@ -303,7 +312,7 @@ begin
     end if;
     return total;
 end;
-$$, declared, tables, counts, sum, applied);
+$$, declared, tables, counts, sum, applied, lost);
 end;
 $body$;
 
@@ -316,18 +325,24 @@ language plpgsql
 set search_path from current
 as $$
 begin
+    if exists (select from fbs_cleanup_rules as r where r.rests and fbs_rule_table(r.table_name) is not null) then
+        update fbs_cleanup_rules as r
+        set rests = false
+        where r.rests and fbs_rule_table(r.table_name) is not null;
+        return; -- which comes here again
+    end if;
     execute format(
         'create or replace function fbs_apply_rules('
         'model text, keys text[], solution text default null, alone boolean default true, most bigint default null)'
-        ' returns bigint language plpgsql set search_path from current set plan_cache_mode = force_generic_plan'
+        ' returns bigint language plpgsql set search_path from current set row_security = off'
         -- A plan made while the tables are small stays good.
-        ' set enable_seqscan = off set jit = off as %L', fbs_rules_body()
+        ' set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off as %L', fbs_rules_body()
     );
 end;
 $$;
 
 comment on function fbs_compile_rules() is
-'Writes fbs_apply_rules anew from the rules. A change of the rules does so by itself; a table that came or went wants it.';
+'Writes fbs_apply_rules anew from the rules, and wakes those that rest although their table is there by now. A change of the rules does so by itself.';
 
 create function fbs_rules_changed()
 returns trigger
@@ -338,6 +353,9 @@ as $$
 begin
     if tg_relid <> 'fbs_cleanup_rules'::regclass then
         raise exception 'this trigger is for fbs_cleanup_rules' using errcode = 'FB023';
+    elsif tg_when = 'BEFORE' then
+        new.rests := new.table_name ~ '^fbs_' and fbs_rule_table(new.table_name) is null;
+        return new;
     elsif tg_level = 'ROW' then
         perform fbs_check_rule(new.rule_name);
     else
@@ -349,6 +367,11 @@ $$;
 
 comment on function fbs_rules_changed() is
 'Trigger on the rules: checks each with the rights it will have, and writes fbs_apply_rules anew. Errors FB021, FB024.';
+
+create trigger fbs_cleanup_rules_rest
+before insert or update on fbs_cleanup_rules
+for each row
+execute function fbs_rules_changed();
 
 create trigger fbs_cleanup_rules_check
 after insert or update on fbs_cleanup_rules

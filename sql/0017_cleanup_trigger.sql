@@ -232,7 +232,15 @@ begin
                 return new;
             end if;
 
-            select h.*, a.attname = h.key_column and not by_row as key_is_first
+            select
+                h.*, a.attname = h.key_column and not by_row as key_is_first,
+                -- This partition has triggers on each statement, too.
+                by_row and exists (
+                    select from pg_trigger as g
+                    where
+                        g.tgrelid = tg_relid and g.tgfoid = 'fbs_cleanup()'::regprocedure and g.tgenabled in ('O', 'A')
+                        and g.tgtype = case tg_op when 'DELETE' then 8 else 16 end
+                ) as covered
             into host
             from fbs_hosts as h
             left join pg_attribute as a on a.attrelid = tg_relid and a.attnum = 1
@@ -243,6 +251,8 @@ begin
             if model is null then
                 raise warning 'FBS''s trigger % does nothing, as % is not attached', tg_name, tg_relid::regclass
                     using hint = 'To drop the trigger: fbs-db detach host';
+                return new;
+            elsif host.covered then
                 return new;
             elsif tg_op = 'TRUNCATE' then
                 perform fbs_on_truncate(model, solution);

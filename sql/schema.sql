@@ -556,6 +556,7 @@ COMMENT ON FUNCTION fbs_advance_identity(of_table text) IS 'Advances the sequenc
 CREATE FUNCTION fbs_apply_rule(only_rule text, model text, keys text[], solution text DEFAULT NULL::text, alone boolean DEFAULT true) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
+    SET row_security TO 'off'
     AS $_$
 declare
     part record;
@@ -579,6 +580,7 @@ COMMENT ON FUNCTION fbs_apply_rule(only_rule text, model text, keys text[], solu
 CREATE FUNCTION fbs_apply_rules(model text, keys text[], solution text DEFAULT NULL::text, alone boolean DEFAULT true, most bigint DEFAULT NULL::bigint) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
+    SET row_security TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
     SET jit TO 'off'
@@ -1626,7 +1628,15 @@ begin
                 return new;
             end if;
 
-            select h.*, a.attname = h.key_column and not by_row as key_is_first
+            select
+                h.*, a.attname = h.key_column and not by_row as key_is_first,
+                -- This partition has triggers on each statement, too.
+                by_row and exists (
+                    select from pg_trigger as g
+                    where
+                        g.tgrelid = tg_relid and g.tgfoid = 'fbs_cleanup()'::regprocedure and g.tgenabled in ('O', 'A')
+                        and g.tgtype = case tg_op when 'DELETE' then 8 else 16 end
+                ) as covered
             into host
             from fbs_hosts as h
             left join pg_attribute as a on a.attrelid = tg_relid and a.attnum = 1
@@ -1637,6 +1647,8 @@ begin
             if model is null then
                 raise warning 'FBS''s trigger % does nothing, as % is not attached', tg_name, tg_relid::regclass
                     using hint = 'To drop the trigger: fbs-db detach host';
+                return new;
+            elsif host.covered then
                 return new;
             elsif tg_op = 'TRUNCATE' then
                 perform fbs_on_truncate(model, solution);
@@ -1728,17 +1740,23 @@ CREATE FUNCTION fbs_compile_rules() RETURNS void
     SET search_path TO 'public', 'pg_temp'
     AS $$
 begin
+    if exists (select from fbs_cleanup_rules as r where r.rests and fbs_rule_table(r.table_name) is not null) then
+        update fbs_cleanup_rules as r
+        set rests = false
+        where r.rests and fbs_rule_table(r.table_name) is not null;
+        return; -- which comes here again
+    end if;
     execute format(
         'create or replace function fbs_apply_rules('
         'model text, keys text[], solution text default null, alone boolean default true, most bigint default null)'
-        ' returns bigint language plpgsql set search_path from current set plan_cache_mode = force_generic_plan'
+        ' returns bigint language plpgsql set search_path from current set row_security = off'
         -- A plan made while the tables are small stays good.
-        ' set enable_seqscan = off set jit = off as %L', fbs_rules_body()
+        ' set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off as %L', fbs_rules_body()
     );
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_compile_rules() IS 'Writes fbs_apply_rules anew from the rules. A change of the rules does so by itself; a table that came or went wants it.';
+COMMENT ON FUNCTION fbs_compile_rules() IS 'Writes fbs_apply_rules anew from the rules, and wakes those that rest although their table is there by now. A change of the rules does so by itself.';
 
 CREATE FUNCTION fbs_compliance_recurring_dates(solution_name text, since date DEFAULT CURRENT_DATE, until date DEFAULT NULL::date) RETURNS TABLE(recurring_transaction_id bigint, name text, transaction_type text, amount numeric, booking_date date)
     LANGUAGE sql STABLE
@@ -3082,7 +3100,8 @@ CREATE FUNCTION fbs_host_triggers(host_table regclass) RETURNS TABLE(table_id re
     AS $$
     with tree as (
         select
-            c.oid::regclass as relid, c.oid = host_table as is_root, c.relkind = 'p' as is_parent, c.relkind = 'f' as is_foreign
+            c.oid::regclass as relid, c.oid = host_table as is_root, c.relowner as owner,
+            c.relkind = 'p' as is_parent, c.relkind = 'f' as is_foreign
         from (select host_table as relid union select relid from pg_partition_tree(host_table)) as t
         inner join pg_class as c on t.relid = c.oid
     ),
@@ -3124,7 +3143,7 @@ CREATE FUNCTION fbs_host_triggers(host_table regclass) RETURNS TABLE(table_id re
     ),
 
     ours as (
-        select t.relid, t.is_parent, g.tgname, g.tgtype & 61 as event, g.tgenabled in ('O', 'A') as fires, g.tgparentid > 0 as is_copy
+        select t.relid, t.is_parent, t.owner, g.tgname, g.tgtype & 61 as event, g.tgenabled in ('O', 'A') as fires, g.tgparentid > 0 as is_copy
         from tree as t
         inner join pg_trigger as g on t.relid = g.tgrelid
         where not g.tgisinternal and g.tgfoid = to_regproc('fbs_cleanup')
@@ -3133,11 +3152,10 @@ CREATE FUNCTION fbs_host_triggers(host_table regclass) RETURNS TABLE(table_id re
     select
         w.relid,
         coalesce(o.tgname, free.name),
-        case
-            when o.tgname is null then
-                format('create trigger %I ' || w.clause || ' execute function fbs_cleanup()', free.name, w.relid)
-            else format('alter table %s enable trigger %I', w.relid, o.tgname)
-        end,
+        -- One of ours that is disabled is replaced, which takes no more than the right to create triggers.
+        format(
+            'create or replace trigger %I ' || w.clause || ' execute function fbs_cleanup()', coalesce(o.tgname, free.name), w.relid
+        ),
         coalesce(o.fires, false)
     from wanted as w
     left join ours as o on w.relid = o.relid and w.event = o.event and not o.is_copy
@@ -3158,14 +3176,14 @@ CREATE FUNCTION fbs_host_triggers(host_table regclass) RETURNS TABLE(table_id re
     from ours as o
     where not o.is_copy and not exists (select from wanted as w where w.relid = o.relid and w.event = o.event)
     union all
-    -- A partition with statement triggers of its own needs none for each row.
+    -- A partition with statement triggers of its own needs none for each row: it is disabled where it can be.
     select
         o.relid, o.tgname,
         format('alter table %s %s trigger %I', o.relid, case when h.by_row then 'enable' else 'disable' end, o.tgname),
         o.fires = h.by_row
     from ours as o
     cross join host as h
-    where o.is_copy and not o.is_parent and h.partitioned;
+    where o.is_copy and not o.is_parent and h.partitioned and (h.by_row or pg_has_role(fbs_owner(), o.owner, 'usage'));
 $$;
 
 COMMENT ON FUNCTION fbs_host_triggers(host_table regclass) IS 'The triggers of an attached host table and its partitions: the statement that makes or mends each, and whether it is as it should be.';
@@ -4160,24 +4178,31 @@ CREATE FUNCTION fbs_refuse_rules(only_rule text DEFAULT NULL::text) RETURNS void
     SET search_path TO 'public', 'pg_temp'
     AS $$
 declare
-    refused record;
+    rule record;
 begin
-    for refused in
-        select s.*
-        from fbs_rule_states as s
-        where s.problem is not null and (only_rule is null or s.rule_name = only_rule)
-        order by s.rule_name
+    for rule in
+        select r.rule_name, r.table_name, s.table_id, s.problem
+        from fbs_cleanup_rules as r
+        inner join fbs_rule_states as s on r.rule_name = s.rule_name
+        where
+            not r.rests
+            and (s.table_id is null or s.problem is not null)
+            and (only_rule is null or r.rule_name = only_rule)
+        order by r.rule_name
     loop
-        raise exception 'rule % is refused: %', refused.rule_name, refused.problem
+        if rule.table_id is null then
+            raise exception 'rule %: table % does not exist', rule.rule_name, rule.table_name using errcode = 'undefined_table';
+        end if;
+        raise exception 'rule % is refused: %', rule.rule_name, rule.problem
             using errcode = 'FB024',
                 detail = 'Triggers of the table would run with the rights of FBS''s owner.',
-                hint = 'Take that trigger, right or owner away. For a table of another role, use a foreign key with'
+                hint = 'Take that trigger, right or ownership away. For a table of another role, use a foreign key with'
                 ' ON DELETE or a trigger of its own instead of a rule.';
     end loop;
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_refuse_rules(only_rule text) IS 'Internal. Error FB024 where a rule, or this one, must not touch its table.';
+COMMENT ON FUNCTION fbs_refuse_rules(only_rule text) IS 'Internal. Error FB024 where a rule, or this one, must not touch its table; 42P01 where the table is gone.';
 
 CREATE FUNCTION fbs_refuse_shadows() RETURNS void
     LANGUAGE plpgsql STABLE
@@ -4207,6 +4232,7 @@ COMMENT ON FUNCTION fbs_refuse_shadows() IS 'Internal. Error FB025 where a tempo
 CREATE FUNCTION fbs_rekey(model text, keys text[], new_keys text[], solution text DEFAULT NULL::text, alone boolean DEFAULT true) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
+    SET row_security TO 'off'
     AS $$
 declare
     rule record;
@@ -4552,9 +4578,9 @@ CREATE FUNCTION fbs_rule_parts(only_rule text DEFAULT NULL::text) RETURNS TABLE(
                 format('t.%I is distinct from %s', v.name, fbs_rule_value(s.table_id, v.name, v.value)), ' or '
             ) filter (where not n.is_now) as differs
         from jsonb_each(r.set_columns) as v (name, value)
-        inner join pg_attribute as a on s.table_id = a.attrelid and v.name = a.attname
-        inner join pg_type as y on a.atttypid = y.oid
-        cross join lateral (select v.value = '"now"' and y.typcategory = 'D') as n (is_now)
+        left join pg_attribute as a on s.table_id = a.attrelid and v.name = a.attname
+        left join pg_type as y on a.atttypid = y.oid
+        cross join lateral (select coalesce(v.value = '"now"' and y.typcategory = 'D', false)) as n (is_now)
     ) as c
     where s.table_id is not null and (only_rule is null or r.rule_name = only_rule)
     order by r.rule_name;
@@ -4631,15 +4657,16 @@ CREATE FUNCTION fbs_rule_value(table_id regclass, column_name text, value jsonb)
     LANGUAGE sql STABLE
     SET search_path TO 'public', 'pg_temp'
     AS $$
+    -- A column that is gone is told by the statement that names it.
     select format(
         '%L::%s',
         case when a.atttypid in ('json'::regtype, 'jsonb'::regtype) then nullif(value, 'null')::text else value #>> '{}' end,
         -- A cast to varchar(n) cuts off what is too long; an assignment refuses it.
-        format_type(a.atttypid, case t.typcategory when 'S' then -1 else a.atttypmod end)
+        coalesce(format_type(a.atttypid, case t.typcategory when 'S' then -1 else a.atttypmod end), 'text')
     )
-    from pg_attribute as a
-    inner join pg_type as t on a.atttypid = t.oid
-    where a.attrelid = table_id and a.attname = column_name;
+    from (values (column_name)) as n (name)
+    left join pg_attribute as a on a.attrelid = table_id and n.name = a.attname
+    left join pg_type as t on a.atttypid = t.oid;
 $$;
 
 COMMENT ON FUNCTION fbs_rule_value(table_id regclass, column_name text, value jsonb) IS 'Internal. A value of a rule as SQL, in the type of its column.';
@@ -4674,6 +4701,7 @@ declare
     declared text := '';
     counts text := '';
     sum text := '0';
+    lost text;
     applied text := '';
 begin
     for part in
@@ -4726,6 +4754,12 @@ begin
             part.rule_name
         );
     end loop;
+    select 'true or '
+    into lost
+    from fbs_cleanup_rules as r
+    inner join fbs_rule_states as s on r.rule_name = s.rule_name
+    where not r.rests and s.table_id is null
+    limit 1;
     return format($$
 declare
     there record;
@@ -4735,7 +4769,7 @@ declare
 begin
     -- Whether another role's code may be near, and which rules find rows.
     select
-        exists (
+        %6$sexists (
             select from pg_class as c
             where
                 c.oid = any(%2$L::regclass[])
@@ -4765,7 +4799,7 @@ begin
     end if;
     return total;
 end;
-$$, declared, tables, counts, sum, applied);
+$$, declared, tables, counts, sum, applied, lost);
 end;
 $_$;
 
@@ -4778,6 +4812,9 @@ CREATE FUNCTION fbs_rules_changed() RETURNS trigger
 begin
     if tg_relid <> 'fbs_cleanup_rules'::regclass then
         raise exception 'this trigger is for fbs_cleanup_rules' using errcode = 'FB023';
+    elsif tg_when = 'BEFORE' then
+        new.rests := new.table_name ~ '^fbs_' and fbs_rule_table(new.table_name) is null;
+        return new;
     elsif tg_level = 'ROW' then
         perform fbs_check_rule(new.rule_name);
     else
@@ -6651,6 +6688,7 @@ CREATE TABLE fbs_cleanup_rules (
     action text NOT NULL,
     set_columns jsonb,
     description text NOT NULL,
+    rests boolean DEFAULT false NOT NULL,
     CONSTRAINT fbs_cleanup_rules_action_check CHECK ((action = ANY (ARRAY['delete'::text, 'set null'::text, 'set columns'::text]))),
     CONSTRAINT fbs_cleanup_rules_model_check CHECK (((model_column IS NOT NULL) OR (model_name IS NOT NULL))),
     CONSTRAINT fbs_cleanup_rules_set_columns_check CHECK (((action = 'set columns'::text) = (set_columns IS NOT NULL)))
@@ -6681,6 +6719,8 @@ COMMENT ON COLUMN fbs_cleanup_rules.action IS 'What is done: delete (the row), s
 COMMENT ON COLUMN fbs_cleanup_rules.set_columns IS 'Values for set columns, such as {"status": "cancelled"}; "now" is the present time in a date or time column.';
 
 COMMENT ON COLUMN fbs_cleanup_rules.description IS 'What the rule is for.';
+
+COMMENT ON COLUMN fbs_cleanup_rules.rests IS 'Whether it waits for its table, whose component is not installed here. Set by the database.';
 
 CREATE TABLE fbs_cleanup_targets (
     target text NOT NULL,
@@ -9870,7 +9910,7 @@ CREATE VIEW fbs_rule_states AS
  SELECT r.rule_name,
     t.table_id,
         CASE
-            WHEN (r.json_column IS NULL) THEN format_type(a.atttypid, NULL::integer)
+            WHEN (r.json_column IS NULL) THEN COALESCE(format_type(a.atttypid, NULL::integer), 'text'::text)
             ELSE 'text'::text
         END AS key_type,
     fbs_rule_problem(t.table_id) AS problem
@@ -9882,7 +9922,7 @@ COMMENT ON VIEW fbs_rule_states IS 'The rules as they stand now: the table of ea
 
 COMMENT ON COLUMN fbs_rule_states.rule_name IS 'Name of the rule.';
 
-COMMENT ON COLUMN fbs_rule_states.table_id IS 'Its table; NULL where the table is not there, and the rule rests.';
+COMMENT ON COLUMN fbs_rule_states.table_id IS 'Its table; NULL where it is not there.';
 
 COMMENT ON COLUMN fbs_rule_states.key_type IS 'Type of the key in the table.';
 
@@ -11356,6 +11396,8 @@ CREATE TRIGGER fbs_charts_touch BEFORE UPDATE ON fbs_charts FOR EACH ROW WHEN ((
 CREATE TRIGGER fbs_cleanup_rules_check AFTER INSERT OR UPDATE ON fbs_cleanup_rules FOR EACH ROW EXECUTE FUNCTION fbs_rules_changed();
 
 CREATE TRIGGER fbs_cleanup_rules_compile AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON fbs_cleanup_rules FOR EACH STATEMENT EXECUTE FUNCTION fbs_rules_changed();
+
+CREATE TRIGGER fbs_cleanup_rules_rest BEFORE INSERT OR UPDATE ON fbs_cleanup_rules FOR EACH ROW EXECUTE FUNCTION fbs_rules_changed();
 
 CREATE TRIGGER fbs_compliance_rules_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_compliance_rules FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
