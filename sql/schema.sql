@@ -3081,8 +3081,14 @@ CREATE FUNCTION fbs_host_problem(host_table regclass, key_column text) RETURNS t
         when a.atttypid <> all ('{smallint,integer,bigint,text,character varying,uuid}'::regtype[]) then
             format('column %s of %s is of type %s', key_column, host_table, format_type(a.atttypid, null))
         when a.attgenerated = 'v' then format('column %s of %s is a virtual generated column', key_column, host_table)
-        when not fbs_is_unique(host_table, key_column, c.relkind = 'p') then
-            format('column %s of %s is not unique', key_column, host_table)
+        when
+            not fbs_is_unique(host_table, key_column, c.relkind = 'p')
+            -- PostgreSQL has no unique index over foreign tables.
+            and not exists (
+                select from pg_partition_tree(host_table) as p inner join pg_class as f on p.relid = f.oid
+                where f.relkind = 'f'
+            )
+            then format('column %s of %s is not unique', key_column, host_table)
     end
     from pg_class as c
     left join pg_attribute as a
@@ -3691,16 +3697,22 @@ declare
     old_keys text[];
     later_keys text[];
 begin
+    if cardinality(keys) <> coalesce(cardinality(new_keys), 0) then
+        -- A trigger of the host's kept rows from the partition they went to.
+        if exists (select unnest(new_keys) except select unnest(keys)) then
+            raise warning 'FBS rows of % do not follow: rows were lost on their way to another partition', model
+                using detail = format('Which of the keys %s became which of %s is not known.', keys, new_keys);
+        else
+            perform fbs_on_delete(model, solution, array(select unnest(keys) except select unnest(new_keys)), false);
+        end if;
+        return;
+    end if;
     -- Both are in the order in which the rows were written.
     select array_agg(p.old_key), array_agg(p.new_key)
     into old_keys, later_keys
     from unnest(keys, new_keys) as p (old_key, new_key)
     where p.old_key <> p.new_key;
-    if cardinality(keys) <> cardinality(new_keys) then
-        raise warning 'FBS rows of % do not follow: rows were lost on their way to another partition', model
-            using detail = format('Which of the keys %s became which of %s is not known.', keys, new_keys);
-        return;
-    elsif old_keys is null then
+    if old_keys is null then
         return;
     end if;
     select * into terms from fbs_cleanup_terms;
@@ -4553,8 +4565,9 @@ CREATE FUNCTION fbs_rule_parts(only_rule text DEFAULT NULL::text) RETURNS TABLE(
     inner join fbs_rule_states as s on r.rule_name = s.rule_name
     cross join lateral (
         -- With its schema: a temporary table could take its place else, were it dropped.
-        select format('%I.%I', c.relnamespace::regnamespace::name, c.relname)
+        select format('%I.%I', e.nspname, c.relname)
         from pg_class as c
+        inner join pg_namespace as e on c.relnamespace = e.oid
         where c.oid = s.table_id
     ) as n (named)
     cross join lateral (
@@ -8449,7 +8462,7 @@ COMMENT ON COLUMN fbs_hosts.model_name IS 'Model name in the FBS rows that point
 
 COMMENT ON COLUMN fbs_hosts.key_column IS 'Its key. FBS rows hold the key as record_id.';
 
-COMMENT ON COLUMN fbs_hosts.key_is_unique IS 'False in a partitioned table whose unique keys hold other columns too: a deleted key may still be there.';
+COMMENT ON COLUMN fbs_hosts.key_is_unique IS 'False in a partitioned table whose unique keys hold other columns too, or with a foreign partition: a deleted key may still be there.';
 
 COMMENT ON COLUMN fbs_hosts.follows_keys IS 'Whether FBS rows follow a key that changes. It costs a trigger on every update of the table.';
 

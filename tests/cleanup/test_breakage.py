@@ -1184,7 +1184,10 @@ def test_settings_are_checked_when_they_are_set(place: Place, name: str, value: 
         ({"action": "forget"}, "fbs_cleanup_rules_action_check"),
         ({"key_column": "ended"}, "rule own: column ended of rentals.leases is of type boolean"),
         ({"json_column": "status", "key_column": "record_id"}, "column status of rentals.leases is not of type jsonb"),
-        ({"table_name": "rentals.tenants", "key_column": "id"}, f"rule own is refused: rentals.tenants belongs to {LANDLORD}"),
+        (
+            {"table_name": "rentals.tenants", "key_column": "id"},
+            f"rule own is refused: rentals.tenants belongs to {LANDLORD}",
+        ),
         (
             {"table_name": "fbs_dms_document", "json_column": "metadata", "key_column": "id", "action": "set null"},
             "rule own: set null is for a key in a column",

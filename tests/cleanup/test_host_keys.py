@@ -50,7 +50,7 @@ def test_keys_are_followed_unless_the_database_gives_them(seeded: psycopg.Connec
         assert rows(seeded, FOLLOWS) == [(other,)]
         assert rows(seeded, UPDATE_TRIGGERS) == [(int(other),)]
         assert findings(seeded) == []
-    assert waiting(seeded) == [], "nothing was missed"
+    assert {operation for operation, _ in waiting(seeded)} <= {"sweep"}
 
 
 def test_a_key_that_takes_from_a_sequence_of_its_own(seeded: psycopg.Connection) -> None:

@@ -327,8 +327,9 @@ def test_a_host_with_a_foreign_leaf(foreign: psycopg.Connection, statement: str)
 
 
 def test_a_foreign_leaf_that_comes_later_is_told_and_mended(foreign: psycopg.Connection) -> None:
-    attach_host(foreign, key_column="id")
-    owner(foreign, FOREIGN_LEAF)
+    owner(foreign, "alter table app.sites add primary key (id)")
+    attach_host(foreign)
+    owner(foreign, "alter table app.sites drop constraint sites_pkey", FOREIGN_LEAF)
     [found] = findings(foreign, "host")
     assert found.object == MODEL
     mend(foreign, found)
