@@ -229,9 +229,8 @@ as $$
     inner join fbs_rule_states as s on r.rule_name = s.rule_name
     cross join lateral (
         -- With its schema: a temporary table could take its place else, were it dropped.
-        select format('%I.%I', e.nspname, c.relname)
+        select format('%s.%I', c.relnamespace::regnamespace, c.relname)
         from pg_class as c
-        inner join pg_namespace as e on c.relnamespace = e.oid
         where c.oid = s.table_id
     ) as n (named)
     cross join lateral (

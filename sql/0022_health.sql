@@ -69,10 +69,11 @@ declare
     unseen_tables text;
     users regclass;
     host record;
+    problem text;
 begin
     select string_agg(t.name, ', '), string_agg(fbs_named(c.oid), ', ')
     into unseen, unseen_tables
-    from unnest('{fbs_hosts,fbs_cleanup_queue,fbs_cleanup_targets,fbs_cleanup_rules,fbs_settings,fbs_file_deletions}'::text[]) as t (name)
+    from unnest('{fbs_hosts,fbs_cleanup_queue,fbs_cleanup_targets,fbs_cleanup_rules,fbs_rule_states,fbs_settings,fbs_file_deletions}'::text[]) as t (name)
     inner join pg_class as c on t.name = c.relname and c.relnamespace = here
     where not has_table_privilege(c.oid, 'select');
     select string_agg(t.name, ', ')
@@ -150,33 +151,57 @@ begin
 
     if has_table_privilege('fbs_hosts', 'select') and not row_security_active('fbs_hosts') then
         for host in
-            select h.host_table, h.model_name, h.key_column, c.oid is not null as is_there, a.attnum is not null as has_key
+            select
+                h.*, h.model_name || coalesce(' (' || h.solution || ')', '') as name,
+                c.oid is not null as is_there, a.attnum is not null as has_key
             from fbs_hosts as h
             left join pg_class as c on h.host_table = c.oid
             left join pg_attribute as a
                 on c.oid = a.attrelid and h.key_column = a.attname and a.attnum > 0 and not a.attisdropped
-            order by h.model_name
+            order by h.model_name, h.solution
         loop
+            problem := coalesce(fbs_host_problem(host.host_table, host.key_column), fbs_foreign_code(host.host_table));
             if not host.is_there then
                 return query values (
-                    'warning', 'host', host.model_name, 'table gone', 'its table was dropped', null,
-                    format('delete from %sfbs_hosts where model_name = %L;', place, host.model_name)
+                    'warning', 'host', host.name, 'table gone', 'its table was dropped', null,
+                    format('delete from %sfbs_hosts where host_table = %L;', place, host.host_table::oid)
                 );
             elsif not host.has_key then
                 return query values (
-                    'error', 'host', host.model_name, 'key renamed',
-                    format('%s has no column %s', host.host_table, host.key_column), null,
+                    'error', 'host', host.name, 'key renamed', problem, null,
                     fbs_command('attach', 'host', fbs_named(host.host_table), '--model', host.model_name)
+                );
+            elsif problem is not null then
+                return query values (
+                    'error', 'host', host.name, 'does not fit', problem,
+                    'an ordinary or partitioned table with a unique key of integers, uuids or texts', ''
+                );
+            elsif host.key_is_unique <> fbs_is_unique(host.host_table, host.key_column) then
+                return query values (
+                    'error', 'host', host.name, 'out of date',
+                    format(
+                        'column %s of %s %s', host.key_column, host.host_table,
+                        case when host.key_is_unique then 'is no longer unique by itself' else 'is unique by itself now' end
+                    ),
+                    null, fbs_command('attach', 'host', fbs_named(host.host_table), '--model', host.model_name)
                 );
             else
                 return query
                 select
-                    'error', 'host', host.model_name, 'trigger missing',
-                    format('%s is missing or disabled on %s', string_agg(t.trigger_name, ', '), t.table_id), null,
-                    fbs_command('attach', 'host', fbs_named(host.host_table), '--model', host.model_name)
+                    'error', 'host', host.name, 'trigger missing',
+                    format('on %s %s', t.table_id, string_agg(
+                        t.trigger_name || case
+                            when t.definition ~ '^create' then ' is missing'
+                            when t.definition ~ ' enable trigger ' then ' does not fire'
+                            else ' is not needed'
+                        end,
+                        ', ' order by t.trigger_name
+                    )),
+                    null, fbs_command('attach', 'host', fbs_named(host.host_table), '--model', host.model_name)
                 from fbs_host_triggers(host.host_table) as t
                 where not t.present
-                group by t.table_id;
+                group by t.table_id
+                order by t.table_id::text;
             end if;
         end loop;
     end if;
@@ -184,7 +209,10 @@ begin
     if has_table_privilege('fbs_cleanup_queue', 'select') and not row_security_active('fbs_cleanup_queue') then
         return query
         select
-            'warning', 'clean-up', concat_ws(', ', q.model_name, 'rule ' || q.rule_name, 'in database ' || q.target),
+            'warning', 'clean-up',
+            concat_ws(
+                ', ', q.model_name || coalesce(' (' || q.solution || ')', ''), 'rule ' || q.rule_name, 'in database ' || q.target
+            ),
             case when max(q.attempts) > 0 or count(q.error) > 0 then 'failed' else 'waiting' end,
             q.operation
             || coalesce(' of ' || fbs_counted(sum(cardinality(q.keys))::bigint, 'row'), '')
@@ -193,7 +221,7 @@ begin
             null, fbs_command('cleanup', 'retry')
         from fbs_cleanup_queue as q
         where q.error is not null or q.queued_at < now() - interval '1 hour'
-        group by q.model_name, q.rule_name, q.operation, q.target
+        group by q.model_name, q.solution, q.rule_name, q.operation, q.target
         order by 3;
     end if;
 
@@ -236,14 +264,24 @@ begin
         order by n.later_name;
     end if;
 
-    if has_table_privilege('fbs_cleanup_rules', 'select') and not row_security_active('fbs_cleanup_rules') then
+    if
+        has_table_privilege('fbs_cleanup_rules', 'select')
+        and has_table_privilege('fbs_rule_states', 'select')
+        and not row_security_active('fbs_cleanup_rules')
+    then
         return query
         select
-            'error', 'rule', r.rule_name, 'resting', 'it was added before its table was there', null,
-            format('select %sfbs_compile_rules();', place)
-        from fbs_cleanup_rules as r
-        where r.clean_sql is null and to_regclass(r.table_name) is not null
-        order by r.rule_name;
+            'error', 'rule', s.rule_name, 'refused', s.problem,
+            'a table of FBS''s owner, with triggers of that owner only', ''
+        from fbs_rule_states as s
+        where s.problem is not null
+        order by s.rule_name;
+        return query
+        select
+            'error', 'rule', f.proname::text, 'out of date', 'it was not written from the rules and tables as they are',
+            null, format('select %sfbs_compile_rules();', place)
+        from pg_proc as f
+        where f.pronamespace = here and f.proname = 'fbs_apply_rules' and f.prosrc <> fbs_rules_body();
     end if;
 
     if has_table_privilege('fbs_settings', 'select') and not row_security_active('fbs_settings') then
@@ -528,28 +566,106 @@ begin
             'every row of ' || looked.parent || ' is there', looked.mend
         where said <> '0';
     end loop;
-
-    if of_table = 'fbs_hosts' then
-        for looked in
-            select h.model_name, h.host_table, h.key_column
-            from fbs_hosts as h
-            inner join pg_attribute as a on h.host_table = a.attrelid and h.key_column = a.attname
-            order by h.model_name
-        loop
-            said := fbs_counted(nullif(cardinality(fbs_orphan_keys(looked.model_name)), 0), 'key')
-                || ' that FBS''s rows hold, not in ' || looked.host_table;
-            return query
-            select
-                'warning', 'rows', looked.model_name, 'orphans', said, 'every host row is there',
-                fbs_command('cleanup', 'sweep', '--model', looked.model_name)
-            where said is not null;
-        end loop;
-    end if;
 end;
 $$;
 
 comment on function fbs_check_rows(text) is
-'What is odd about the rows of one of FBS''s tables: values off the lists, negative amounts, dates outside the years 1 to 9999, ledgers that are not balanced, users that are gone; of fbs_hosts, rows that point at host rows which are gone. Reads the whole table.';
+'What is odd about the rows of one of FBS''s tables: values off the lists, negative amounts, dates outside the years 1 to 9999, ledgers that are not balanced, users that are gone. Reads the whole table.';
+
+create function fbs_check_hosts()
+returns table (
+    severity text,
+    kind text,
+    object text,
+    problem text,
+    found text,
+    expected text,
+    mend text
+)
+language plpgsql
+set search_path from current
+set row_security = off
+as $$
+#variable_conflict use_column
+declare
+    host record;
+    looked record;
+    held text[];
+    usable text[];
+    gone text[];
+    nameless bigint;
+    said text;
+begin
+    for host in
+        select
+            h.*, h.model_name || coalesce(' (' || h.solution || ')', '') as name,
+            format_type(a.atttypid, null) as key_type
+        from fbs_hosts as h
+        inner join pg_attribute as a on h.host_table = a.attrelid and h.key_column = a.attname
+        -- What does not fit is a finding of fbs_health.
+        where fbs_host_problem(h.host_table, h.key_column) is null and fbs_foreign_code(h.host_table) is null
+        order by h.model_name, h.solution
+    loop
+        begin
+            held := fbs_held_keys(host.model_name, host.solution, fbs_is_alone(host.model_name, host.solution));
+            usable := fbs_usable_keys(held, host.key_type);
+            gone := '{}';
+            for start in 1..cardinality(usable) by 1000 loop
+                gone := gone || fbs_gone_keys(host.model_name, usable[start:start + 999], null, host.solution);
+            end loop;
+        exception
+            when sqlstate 'FB025' then
+                return query values ('error', 'host', host.name, 'does not fit', sqlerrm, null::text, '');
+                continue;
+            when insufficient_privilege then
+                return query values ('note', 'privilege', host.name, 'not looked at', sqlerrm, null::text, '');
+                continue;
+        end;
+        return query
+        select
+            'warning', 'rows', host.name, 'orphans',
+            format(
+                '%s that FBS rows hold, not in %s, such as %s%s',
+                fbs_counted(cardinality(gone), 'key'), host.host_table, (select min(key) from unnest(gone) as key),
+                case when not host.follows_keys then '; FBS rows do not follow the keys of this table' end
+            ),
+            'every host row is there',
+            fbs_command('cleanup', 'sweep', '--model', host.model_name)
+        where cardinality(gone) > 0;
+        return query
+        select
+            'warning', 'rows', host.name, 'no keys',
+            format('%s, such as %s', fbs_counted(count(*), 'record id'), min(left(key, 40))),
+            format('%s, written as in %s.%s', host.key_type, host.host_table, host.key_column), ''
+        from (select unnest(held) as key except select unnest(usable)) as k
+        having count(*) > 0;
+    end loop;
+
+    for host in select h.model_name from fbs_hosts as h group by h.model_name having count(*) > 1 order by 1 loop
+        said := null;
+        for looked in
+            select s.table_id, p.named, string_agg(format('(%s)', p.touched), ' or ') as touched
+            from fbs_rule_parts() as p
+            inner join fbs_rule_states as s on p.rule_name = s.rule_name and s.problem is null
+            group by s.table_id, p.named
+            order by p.named
+        loop
+            -- Of no solution, and alone with the model: those that name none.
+            execute format('select count(*) from %s as t where %s', looked.named, looked.touched)
+            into nameless using host.model_name, null::text[], '', true;
+            said := nullif(concat_ws(', ', said, nullif(nameless, 0) || ' of ' || looked.table_id), '');
+        end loop;
+        return query
+        select
+            'warning', 'rows', host.model_name, 'no solution named', said,
+            'each row names its solution, as several host tables have this model', ''
+        where said is not null;
+    end loop;
+end;
+$$;
+
+comment on function fbs_check_hosts() is
+'FBS rows that are odd about the attached host tables: host rows that are gone, record ids that are no keys, rows that name no solution where several tables have the model. To be run in READ COMMITTED.';
 
 create view fbs_identities as
 select

@@ -18,9 +18,9 @@ from fbs_db.adoption.tables import fit
 from fbs_db.adoption.work import Change, Fit, UserTable
 from fbs_db.database.connection import from_server, raise_if_lost, said_by, shown
 from fbs_db.database.locks import LOCK_WAIT
-from fbs_db.database.session import Database, Session, open_session, told_what_stays
+from fbs_db.database.session import Database, Session, isolated, open_session, told_what_stays
 from fbs_db.errors import AdoptionRefused, PoolerRefused, ServerError, TargetError
-from fbs_db.health.check import CheckReport, Finding, check_at, read_only
+from fbs_db.health.check import CheckReport, Finding, check_at
 from fbs_db.reports import Progress, Report, silent
 from fbs_db.schema import snapshot
 from fbs_db.schema.history import Applied, Backend, history_of
@@ -132,7 +132,7 @@ def adopt(
         managed = bool(history_of(session))
         if not managed:
             refuse_unfit(session)
-        with read_only(session):
+        with isolated(session, "repeatable read", read_only=True):
             plan, lock = _plan(session, backend, user_table)
         if not apply:
             return plan

@@ -130,7 +130,8 @@ def _rest(work: Work) -> None:
         elif it.kind == "comment":
             comments[it.name.partition(" ")[2].partition(".")[0]] += work.making(it)
         else:
-            work.make(FUNCTIONS if it.kind == "function" else REST, it, there)
+            at_once = it.kind == "function" and not it.name.startswith(snapshot.WRITTEN)
+            work.make(FUNCTIONS if at_once else REST, it, there)
     for name, statements in comments.items():
         table = name if name in work.there.tables else ""
         work.changes[REST].append(Change(table, "add", "comment", name, "", tuple(statements)))

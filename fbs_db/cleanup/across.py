@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from itertools import groupby
 from uuid import UUID
 
 import psycopg
@@ -28,15 +27,18 @@ from fbs_db.cleanup.queue import (
 )
 from fbs_db.database import project
 from fbs_db.database.connection import raise_if_lost
-from fbs_db.database.session import Database, Session, open_session
+from fbs_db.database.locks import advisory_holder
+from fbs_db.database.session import Database, Session, isolated, open_session
 from fbs_db.errors import ConnectionFailed, ConnectionLost, FbsDbError, UsageError
 
 #: Queue entries carried to another database in one transaction of this one.
 _BATCH = 100
+#: Host keys that are looked up, or whose rows are cleaned up, in one statement.
+KEYS = 1000
 #: Seconds after which that transaction begins no further entry.
 _SECONDS = 1.0
 #: Lock timeout, deadlock, serialization failure, statement timeout: the next entry would only wait again.
-_BLOCKED = ("55P03", "40P01", "40001", "57014")
+BLOCKED = ("55P03", "40P01", "40001", "57014")
 
 #: Gives the session on a database.
 Reach = Callable[[Database], Session]
@@ -50,11 +52,13 @@ class Backoff:
         first: length of the first pause, in seconds.
         pauses: the last pause of each that fails now, in seconds.
         until: when each may be tried again, on the monotonic clock.
+        named: processes in the way that the log has named.
     """
 
     first: float
     pauses: dict[object, float] = field(default_factory=dict)
     until: dict[object, float] = field(default_factory=dict)
+    named: set[object] = field(default_factory=set)
 
     def pausing(self, who: object) -> bool:
         return time.monotonic() < self.until.get(who, 0)
@@ -129,6 +133,11 @@ def sessions_on(asked: Database, reach: Reach) -> Iterator[Session]:
             yield session
 
 
+def in_batches(keys: list[str]) -> list[list[str]]:
+    """Host keys, so many together as one statement can look up without harm."""
+    return [keys[start : start + KEYS] for start in range(0, len(keys), KEYS)]
+
+
 # --- carrying
 
 
@@ -139,10 +148,18 @@ class Entry:
     id: int
     ticket: UUID
     model_name: str
+    solution: str | None
+    alone: bool
     operation: str
     keys: list[str]
     new_keys: list[str] | None
     attempts: int
+
+
+_CLAIM = (
+    "select id, ticket, model_name, solution, alone, operation, keys, new_keys, attempts"
+    " from {fbs}fbs_claim_cleanup(%s, %s, true) order by id"
+)
 
 
 def carry(session: Session, reach: Reach, target: str, backoff: Backoff) -> RetryReport:
@@ -168,10 +185,10 @@ def carry(session: Session, reach: Reach, target: str, backoff: Backoff) -> Retr
         )  # first: with the transaction below open, others would wait meanwhile
     except FbsDbError as error:
         unreachable = error
-    with session.connection.transaction():
-        # Whether a host row is gone is asked of the newest state.
-        session.connection.execute("set transaction isolation level read committed")
-        groups = _groups([Entry(*row) for row in session.call("fbs_claim_cleanup", target, _BATCH, True)])
+    with isolated(session, "read committed"):
+        groups = _groups([Entry(*row) for row in session.select(_CLAIM, target, _BATCH)])
+        if not groups:
+            _name_holder(session, target, backoff)
         enough = time.monotonic() + _SECONDS
         while groups and (unreachable is not None or time.monotonic() < enough):
             entries = groups.pop(0)
@@ -195,7 +212,7 @@ def carry(session: Session, reach: Reach, target: str, backoff: Backoff) -> Retr
             failed += len(ids)
             if failure is not unreachable:
                 failures[_failure(reach, target, entries[0], failure)] += sum(len(entry.keys) for entry in entries)
-            if sqlstate_of(failure) in _BLOCKED:
+            if sqlstate_of(failure) in BLOCKED:
                 blocked = failure
                 break
         if done:
@@ -209,25 +226,54 @@ def carry(session: Session, reach: Reach, target: str, backoff: Backoff) -> Retr
 
 
 def _groups(entries: list[Entry]) -> list[list[Entry]]:
-    """Deletions of one model are done together: no rekey that they have to wait for is claimed with them."""
-    kinds = groupby(sorted(entries, key=_kind), _kind)
-    return sorted((list(group) for _, group in kinds), key=lambda group: group[0].id)
+    """Deletions of one host table are done together: no rekey that they have to wait for is claimed with them."""
+    groups: list[list[Entry]] = []
+    last: dict[tuple[str, str | None], list[Entry]] = {}
+    for entry in entries:
+        host = entry.model_name, entry.solution
+        together = last.get(host, [])
+        if entry.operation != "delete":
+            groups.append([entry])
+        elif together and sum(len(one.keys) for one in (*together, entry)) <= KEYS:
+            together.append(entry)
+        else:
+            last[host] = [entry]
+            groups.append(last[host])
+    return groups
 
 
-def _kind(entry: Entry) -> tuple[str, str, int]:
-    return entry.model_name, entry.operation, 0 if entry.operation == "delete" else entry.id
+def _name_holder(session: Session, target: str, backoff: Backoff) -> None:
+    """Log, once for each, the process that holds the lock of those that carry to a database."""
+    key = session.select("select hashtextextended('fbs-db carries to ' || %s, 0)", target)[0][0]
+    pid, holder = advisory_holder(session.connection, key)
+    if pid and (session, target, pid) not in backoff.named:
+        backoff.named.add((session, target, pid))
+        fields = {"event": "waits", "target": target, "pid": pid}
+        logger.warning("Clean-ups for database %s wait for %s, which carries there.", target, holder, extra=fields)
 
 
 def _deliver(session: Session, there: Session, entries: list[Entry]) -> None:
-    """Do entries of one kind there, and record their tickets, in one transaction of that database."""
+    """Do entries of one kind there, and record their tickets.
+
+    The last keys are cleaned up in the transaction that records the tickets. If something breaks
+    before it, all keys are looked up again.
+    """
     first = entries[0]
+    ids, tickets = [entry.id for entry in entries], [entry.ticket for entry in entries]
     try:
-        held = there.call("fbs_held_keys", first.model_name)[0][0] if first.operation == "sweep" else None
-        with session.connection.transaction():  # a savepoint
-            gone = session.call("fbs_recheck_cleanup", [entry.id for entry in entries], held)[0][0]
         source = session.call("fbs_source")[0][0]
-        tickets = [entry.ticket for entry in entries]
-        there.call("fbs_receive_cleanup", source, tickets, first.model_name, first.keys, first.new_keys, gone)
+        held = []
+        if first.operation == "sweep":
+            held = there.call("fbs_held_keys", first.model_name, first.solution, first.alone)[0][0]
+        gone: list[str] = []
+        for batch in in_batches(held) or [[]]:
+            with session.connection.transaction():  # a savepoint
+                gone += session.call("fbs_recheck_cleanup", ids, batch)[0][0]
+        # Keys that shift or swap stay together.
+        *before, final = [gone] if first.new_keys else in_batches(gone) or [[]]
+        for some, batch in (*(([], batch) for batch in before), (tickets, final)):
+            work = first.model_name, first.keys, first.new_keys, batch, first.solution, first.alone
+            there.call("fbs_receive_cleanup", source, some, *work)
     except psycopg.Error as error:
         raise_if_lost(there.connection, error)
         raise
@@ -239,7 +285,9 @@ def _failure(reach: Reach, target: str, entry: Entry, error: psycopg.Error | Fbs
     rule = None
     with suppress(FbsDbError, psycopg.Error):
         rule = reach(project.configuration().named(target)).call("fbs_failed_rule", entry.model_name, context)[0][0]
-    return Failure(entry.model_name, entry.operation, rule, target, sqlstate_of(error), reason_of(error))
+    return Failure(
+        entry.model_name, entry.solution, entry.operation, rule, target, sqlstate_of(error), reason_of(error)
+    )
 
 
 def _pause(backoff: Backoff, session: Session, target: str, error: psycopg.Error | FbsDbError | None) -> None:

@@ -25,11 +25,20 @@ class Host(Report):
         table: its present name; an OID where the table was dropped.
         model_name: the model name in FBS's rows that point at it.
         key_column: its key column.
+        solution: the solution whose rows in FBS it cleans up; None for the rows of every solution.
+        follows_keys: whether FBS's rows follow when a key changes.
     """
 
     table: str
     model_name: str
     key_column: str
+    solution: str | None = None
+    follows_keys: bool = False
+
+    @property
+    def name(self) -> str:
+        """Its model name, with the solution where it has one."""
+        return named(self.model_name, self.solution)
 
 
 def attach_host(
@@ -38,20 +47,27 @@ def attach_host(
     database: Database = None,
     *,
     key: str | None = None,
+    solution: str | None = None,
+    follow_keys: bool | None = None,
     rename_rows: bool = True,
     schema: str | None = None,
     progress: Callable[[Progress], None] = silent,
 ) -> Host:
     """Attach a host table: from then on, deleting its rows cleans up FBS's rows.
 
-    Attaching again is harmless, and restores lost triggers. Attaching it under another model
+    Attaching again is harmless, and restores lost triggers; without key, solution and
+    follow_keys these stay as they are. Attaching it under another model
     name renames the model in FBS's rows. Clean-ups for components in other databases are
     queued; a database without components gets the base migrations, for the queue.
 
     Parameters:
         table: the table, such as ``tenants_tenant``.
         model: the model name in FBS's rows that point at it, such as ``tenants.tenant``.
-        key: its key column; None for the primary key.
+        key: its key column; by default the primary key.
+        solution: clean up the rows of this solution only; by default those of every solution.
+            Needed where two tables have one model name.
+        follow_keys: whether FBS's rows follow when a key changes; by default unless the key is
+            an identity or serial. A table with fixed keys has no trigger on updates.
         rename_rows: whether FBS's rows may be renamed to this model.
         database, schema, progress: as for `fbs_db.migrate`.
 
@@ -60,8 +76,8 @@ def attach_host(
 
     Raises:
         RowsAtStake: rows have the former model name, and ``rename_rows`` is False.
-        TargetError: there is no such table or column, the key's type is not supported, or the
-            model is attached to another table.
+        TargetError: there is no such table or column, the key is not unique or its type is not
+            supported, or another table has the model name and not each has a solution of its own.
         LockTimeout: the table is in use for longer than all tries.
 
     Calls ``fbs_attach_host``, ``fbs_set_cleanup_targets`` and ``fbs_rename_model``.
@@ -71,17 +87,17 @@ def attach_host(
         if session.config.components == ():
             _install_base(session)
         others = _other_databases(session)
-        former = session.select("select model_name from {fbs}fbs_hosts where host_table = %s::regclass", name)
-        renamed = former not in ([], [(model,)])
-        if renamed and not rename_rows:
-            _refuse_rename(session, others, name, former[0][0], model)
-        for other in others if renamed else ():
-            # Other databases first: if this breaks off, the next try still finds the former name here.
-            with open_session(other, None, application="fbs-db attach host") as there:
-                there.call("fbs_rename_model", former[0][0], model)
+        former = next(iter(hosts_of(session, name)), None)
+        if former and former.model_name != model:
+            if not rename_rows:
+                _refuse_rename(session, others, name, former.model_name, model)
+            for other in others:
+                # Other databases first: if this breaks off, the next try still finds the former name here.
+                with open_session(other, None, application="fbs-db attach host") as there:
+                    there.call("fbs_rename_model", former.model_name, model, former.solution)
         session.call("fbs_set_cleanup_targets", [other.name for other in others])
-        session.retry_call(progress, "fbs_attach_host", name, model, key)
-        return next(host for host in hosts_of(session) if host.model_name == model)
+        session.retry_call(progress, "fbs_attach_host", name, model, key, solution, follow_keys)
+        return hosts_of(session, name)[0]
 
 
 def _refuse_rename(session: Session, others: Sequence[DatabaseConfig], table: str, former: str, model: str) -> None:
@@ -119,7 +135,7 @@ def _has_rules(config: DatabaseConfig) -> bool:
     """Whether a host has added a rule there; True where the database cannot be reached."""
     try:
         with open_session(config, None, application="fbs-db attach host") as there:
-            return there.select("select exists (select from {fbs}fbs_cleanup_rules where clean_sql is not null)") == [
+            return there.select("select exists (select from {fbs}fbs_rule_states where table_id is not null)") == [
                 (True,)
             ]
     except TargetError:  # FBS is not installed there yet
@@ -143,8 +159,8 @@ def tell_targets(moved_to: str = "") -> None:
             with session.connection.transaction():
                 if config.name == moved_to:
                     session.select(
-                        "insert into {fbs}fbs_cleanup_queue (model_name, operation)"
-                        " select model_name, 'sweep' from {fbs}fbs_hosts"
+                        "insert into {fbs}fbs_cleanup_queue (model_name, solution, operation)"
+                        " select model_name, solution, 'sweep' from {fbs}fbs_hosts"
                     )
                 # A target that is added gets a sweep.
                 session.call("fbs_set_cleanup_targets", [name for name in others if name != moved_to])
@@ -173,7 +189,7 @@ def detach_host(table: str, database: Database = None, *, schema: str | None = N
 
 
 def list_hosts(database: Database = None, *, schema: str | None = None) -> list[Host]:
-    """The attached host tables, ordered by model name.
+    """The attached host tables, ordered by model name and solution.
 
     Parameters:
         database, schema: as for `fbs_db.migrate`.
@@ -199,7 +215,16 @@ def require_hosts(session: Session) -> None:
         raise TargetError(f"The role may not read fbs_hosts in schema {session.schema}.", hint=missing)
 
 
-def hosts_of(session: Session) -> list[Host]:
-    """The same as `list_hosts`, on a session."""
-    rows = session.select("select host_table::text, model_name, key_column from {fbs}fbs_hosts order by model_name")
+def hosts_of(session: Session, table: str | None = None) -> list[Host]:
+    """The same as `list_hosts`, on a session; of one table, by its name for SQL, the one row or none."""
+    rows = session.select(
+        "select host_table::text, model_name, key_column, solution, follows_keys from {fbs}fbs_hosts"
+        " where host_table = coalesce(%s::regclass, host_table) order by model_name, solution",
+        table,
+    )
     return [Host(*row) for row in rows]
+
+
+def named(model: str, solution: str | None) -> str:
+    """A model name, with the solution where there is one."""
+    return f"{model} ({solution})" if solution else model

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import psycopg
 
-from fbs_db.cleanup.hosts import Host, hosts_of
+from fbs_db.cleanup.hosts import Host, hosts_of, named
 from fbs_db.database.connection import said_by
 from fbs_db.database.session import Database, Session, open_session
 from fbs_db.errors import FbsDbError, TargetError
@@ -21,11 +21,12 @@ logger = logging.getLogger("fbs_db.cleanup")
 
 @dataclass(frozen=True)
 class Waiting(Report):
-    """Queued clean-ups of one kind: the same model, operation, rule and target.
+    """Queued clean-ups of one kind: the same model, solution, operation, rule and target.
 
     Attributes:
         model_name: the model whose host rows changed.
-        operation: ``delete``, ``move`` (the rows got other keys) or ``sweep`` (look for orphans).
+        solution: the solution of their table; None where it has none.
+        operation: ``delete``, ``rekey`` (the rows got other keys) or ``sweep`` (look for orphans).
         rule_name: the only rule still to be applied; None for all rules.
         target: the other database it is for; None for this one.
         entries: number of queue entries.
@@ -36,6 +37,7 @@ class Waiting(Report):
     """
 
     model_name: str
+    solution: str | None
     operation: str
     rule_name: str | None
     target: str | None
@@ -92,21 +94,21 @@ def cleanup_status(database: Database = None, *, schema: str | None = None) -> C
     Raises:
         TargetError: FBS is not installed in the schema.
 
-    Reads ``fbs_cleanup_queue`` and ``fbs_hosts``; calls ``fbs_cleanup_mode``.
+    Reads ``fbs_cleanup_queue``, ``fbs_hosts`` and ``fbs_cleanup_terms``.
     """
     with open_session(database, schema, application="fbs-db cleanup status") as session:
         waiting = session.select(
             """
             select
-                model_name, operation, rule_name, target,
+                model_name, solution, operation, rule_name, target,
                 count(*), sum(cardinality(keys)), min(queued_at), max(attempts),
                 (array_agg(error order by id desc) filter (where error is not null))[1]
             from {fbs}fbs_cleanup_queue
-            group by model_name, operation, rule_name, target
+            group by model_name, solution, operation, rule_name, target
             order by min(id)
             """
         )
-        mode = session.call("fbs_cleanup_mode")[0][0]
+        ((mode,),) = session.select("select mode from {fbs}fbs_cleanup_terms")
         return CleanupStatus(mode, tuple(hosts_of(session)), tuple(Waiting(*row) for row in waiting))
 
 
@@ -118,12 +120,16 @@ def work_due(session: Session, batch: int) -> RetryReport:
     """
     report = RetryReport(0, 0, 0)
     failures: Counter[Failure] = Counter()
-    for model, operation, rule, entries, keys, sqlstate, error in session.call("fbs_work_queue", batch, True):
+    query = (
+        "select model_name, solution, operation, rule_name, entries, keys, error_code, error"
+        " from {fbs}fbs_work_queue(%s, true)"
+    )
+    for model, solution, operation, rule, entries, keys, sqlstate, error in session.select(query, batch):
         if error is None:
             report += RetryReport(int(entries), 0, 0, int(keys))
         else:
             report += RetryReport(0, int(entries), 0)
-            failures[Failure(model, operation, rule, None, sqlstate, error)] += int(keys)
+            failures[Failure(model, solution, operation, rule, None, sqlstate, error)] += int(keys)
     log_failures(failures)
     return report
 
@@ -173,6 +179,7 @@ class Failure(NamedTuple):
     """A clean-up that failed; those of one pass that failed alike are logged once."""
 
     model: str
+    solution: str | None
     operation: str
     rule: str | None
     target: str | None
@@ -184,9 +191,10 @@ def log_failures(failures: Counter[Failure]) -> None:
     """Log failures, each with the number of host rows it concerns."""
     for failure, rows in failures.items():
         of = f"{rows:,} row{'' if rows == 1 else 's'} of " if rows else ""
+        model = named(failure.model, failure.solution)
         rule = f", rule {failure.rule}" if failure.rule else ""
         where = f", in {failure.target}" if failure.target else ""
-        text = f"Clean-up failed: {failure.operation} of {of}{failure.model}{rule}{where}: {failure.reason}"
+        text = f"Clean-up failed: {failure.operation} of {of}{model}{rule}{where}: {failure.reason}"
         logger.warning("%s", text, extra={"event": "failed", "rows": rows, **failure._asdict()})
 
 

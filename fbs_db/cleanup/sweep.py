@@ -2,41 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import psycopg
 from psycopg import pq
 
-from fbs_db.cleanup.across import Reach, reaching, sessions_on
-from fbs_db.cleanup.hosts import hosts_of
-from fbs_db.cleanup.queue import reason_of, targets_of
+from fbs_db.cleanup.across import BLOCKED, Reach, in_batches, reaching, sessions_on
+from fbs_db.cleanup.hosts import Host, hosts_of
+from fbs_db.cleanup.queue import reason_of, sqlstate_of, targets_of
 from fbs_db.database import project
 from fbs_db.database.connection import raise_if_lost
-from fbs_db.database.session import Database, Session
-from fbs_db.errors import FbsDbError, TargetError
+from fbs_db.database.session import Database, Session, isolated
+from fbs_db.errors import FbsDbError, UsageError
 from fbs_db.reports import Progress, Report, silent
-
-#: Keys to which the rules are applied at once, and after which progress is reported.
-_BATCH = 1000
 
 
 @dataclass(frozen=True)
 class Swept(Report):
-    """What a sweep did for one model in one database.
+    """What a sweep did for one host table in one database.
 
     Attributes:
-        model_name: the model.
+        model_name: its model.
+        solution: its solution; None where it has none.
         target: the other database whose rows were swept; None for the host's own.
-        orphans: keys that rows hold and no host row has; None where the sweep failed.
-        touched: rows deleted or updated; None where the sweep failed.
-        error: why the sweep failed; None where it did not.
+        orphans: keys that rows hold and no host row has.
+        touched: rows deleted or updated.
+        error: the first error; None where there was none. What was done before and after it stays.
     """
 
     model_name: str
+    solution: str | None
     target: str | None
-    orphans: int | None
-    touched: int | None
+    orphans: int
+    touched: int
     error: str | None
 
 
@@ -53,77 +52,85 @@ def sweep_orphans(
         database: as for `fbs_db.migrate`; None for each configured database.
         model: sweep this model only.
         schema: as for `fbs_db.migrate`.
-        progress: called as each model begins, and after each thousand of its keys.
+        progress: called as each host table begins, and after each thousand keys.
 
     Returns:
-        A row for each attached model, and for each other database that has rows of it. A
-        model that cannot be swept has an error in its row; the others are swept.
+        A row for each attached table, and for each other database that has rows about it. A
+        table that cannot be swept has an error in its row; the others are swept.
 
     Raises:
         TargetError: FBS is not installed in the database named.
 
-    Each model is a transaction. Calls ``fbs_orphan_keys`` and ``fbs_clean_gone``; for another
-    database ``fbs_held_keys`` and ``fbs_apply_rules`` there, ``fbs_await_writers`` and
-    ``fbs_gone_keys`` here.
+    Each thousand keys are a transaction: a sweep that is interrupted has done what it reported,
+    and deletions by the host do not wait for the rest. Calls ``fbs_held_keys``, ``fbs_gone_keys``
+    and ``fbs_apply_rules``; for another database the first and the last there, and
+    ``fbs_await_writers`` here.
     """
     swept: list[Swept] = []
     with reaching("fbs-db cleanup sweep", database, schema) as reach:
         for session in sessions_on(database, reach):
             with session.translated():
-                for name in (host.model_name for host in hosts_of(session) if model in (None, host.model_name)):
-                    swept.append(_sweep_here(session, name, progress))
-                    for target in targets_of(session):
-                        swept.append(_sweep_there(session, reach, name, target, progress))
+                for host in hosts_of(session):
+                    if model in (None, host.model_name):
+                        targets = (None, *targets_of(session))
+                        swept += [_sweep(session, reach, host, target, progress) for target in targets]
     return swept
 
 
-def _sweep_here(session: Session, model: str, progress: Callable[[Progress], None]) -> Swept:
-    progress(Progress("wait", text=f"{model}: looking for rows whose host row is gone"))
-    try:
-        with session.connection.transaction():
-            keys = session.call("fbs_orphan_keys", model)[0][0]
-            orphans = touched = 0
-            for batch, checked in _batches(keys):
-                ((gone, rows),) = session.call("fbs_clean_gone", model, batch)
-                orphans, touched = orphans + gone, touched + rows
-                progress(_so_far(model, checked, len(keys), touched))
-        return Swept(model, None, orphans, touched, None)
-    except psycopg.errors.QueryCanceled:
-        raise
-    except (psycopg.Error, TargetError) as error:
-        raise_if_lost(session.connection, error)
-        return Swept(model, None, None, None, reason_of(error))
-
-
-def _sweep_there(
-    session: Session, reach: Reach, model: str, target: str, progress: Callable[[Progress], None]
-) -> Swept:
+def _other(session: Session, reach: Reach, target: str) -> Session:
     if session.connection.info.transaction_status is not pq.TransactionStatus.IDLE:
-        error = "Commit first: uncommitted deletions cannot be carried to another database."
-        return Swept(model, target, None, None, error)
-    name = f"{model} in {target}"
+        raise UsageError("Commit first: uncommitted deletions cannot be carried to another database.")
+    return reach(project.configuration().named(target))
+
+
+def _sweep(
+    session: Session,
+    reach: Reach,
+    host: Host,
+    target: str | None,
+    progress: Callable[[Progress], None],
+) -> Swept:
+    """Sweep the rows about one host table.
+
+    Parameters:
+        session: on the host's database.
+        target: the other database whose rows are swept; None for the host's own.
+    """
+    of, name = (host.model_name, host.solution), f"{host.name} in {target}" if target else host.name
     progress(Progress("wait", text=f"{name}: looking for rows whose host row is gone"))
+    checked = orphans = touched = 0
+    batches: list[list[str]] = []
+    error = None
     try:
-        there = reach(project.configuration().named(target))
-        held = there.call("fbs_held_keys", model)[0][0]
-        session.call("fbs_await_writers", model)
-        gone = session.call("fbs_gone_keys", model, held, target)[0][0]
-        touched = 0
-        with there.connection.transaction():
-            for batch, checked in _batches(gone):
-                touched += there.call("fbs_apply_rules", model, batch)[0][0]
-                progress(_so_far(name, checked, len(gone), touched))
-        return Swept(model, target, len(gone), touched, None)
-    except (psycopg.Error, FbsDbError) as error:
-        return Swept(model, target, None, None, reason_of(error))
+        there = _other(session, reach, target) if target else session
+        alone = session.call("fbs_is_alone", *of)[0][0]
+        batches = in_batches(there.call("fbs_held_keys", *of, alone)[0][0])
+        if target:
+            session.call("fbs_await_writers", *of)
+    except (psycopg.Error, FbsDbError) as failure:
+        _raise_own(session, target, failure)
+        error = reason_of(failure)
+    keys = sum(map(len, batches))
+    for batch in batches:
+        try:
+            with isolated(session, "read committed"):
+                gone = session.call("fbs_gone_keys", host.model_name, batch, target, host.solution)[0][0]
+                rows = there.call("fbs_apply_rules", host.model_name, gone, host.solution, alone)[0][0] if gone else 0
+        except (psycopg.Error, FbsDbError) as failure:
+            _raise_own(session, target, failure)
+            error = error or reason_of(failure)
+            if sqlstate_of(failure) in BLOCKED or isinstance(failure, FbsDbError):
+                break
+            continue
+        checked, orphans, touched = checked + len(batch), orphans + len(gone), touched + rows
+        text = f"{name}: {checked:,} of {keys:,} keys, {orphans:,} gone, {touched:,} rows cleaned up"
+        progress(Progress("wait", text=text))
+    return Swept(*of, target, orphans, touched, error)
 
 
-def _batches(keys: list[str]) -> Iterator[tuple[list[str], int]]:
-    """The keys in batches, each with the number of keys up to its end."""
-    for start in range(0, len(keys), _BATCH):
-        batch = keys[start : start + _BATCH]
-        yield batch, start + len(batch)
-
-
-def _so_far(name: str, checked: int, keys: int, touched: int) -> Progress:
-    return Progress("wait", text=f"{name}: {checked:,} of {keys:,} gone, {touched:,} rows cleaned up")
+def _raise_own(session: Session, target: str | None, failure: psycopg.Error | FbsDbError) -> None:
+    """Raise an error after which the host's database cannot be worked in."""
+    if target is None and isinstance(failure, psycopg.errors.QueryCanceled):
+        raise failure
+    if isinstance(failure, psycopg.Error):
+        raise_if_lost(session.connection, failure)

@@ -60,13 +60,29 @@ def attach_users(call: Call, *, table: str, repair: bool) -> Answer:
     "--model", required=True, metavar="NAME", help="The model name in FBS's rows that point at it: tenants.tenant."
 )
 @click.option("--key", metavar="COLUMN", help="Its key column. By default the primary key.")
+@click.option("--solution", metavar="NAME", help="Clean up the rows of this solution only. By default those of all.")
+@click.option(
+    "--follow-keys/--fixed-keys",
+    default=None,
+    help="Whether FBS's rows follow when a key changes. By default they do, unless the key is an identity or serial.",
+)
 @click.option("--yes", is_flag=True, help="Do not ask, though rows get another model name.")
-def attach_host(call: Call, *, table: str, model: str, key: str | None, yes: bool) -> Answer:
+def attach_host(
+    call: Call,
+    *,
+    table: str,
+    model: str,
+    key: str | None,
+    solution: str | None,
+    follow_keys: bool | None,
+    yes: bool,
+) -> Answer:
     """Attach a host TABLE.
 
     From then on, deleting its rows cleans up FBS's rows. The command can be
     repeated, and restores missing triggers. With another model name than before, FBS's
-    rows get the new name: if there are any, it asks first, or needs --yes.
+    rows get the new name: if there are any, it asks first, or needs --yes. Two tables can
+    have one model name if each has a solution of its own.
     """
     attached = partial(
         fbs_db.attach_host,
@@ -74,6 +90,8 @@ def attach_host(call: Call, *, table: str, model: str, key: str | None, yes: boo
         model,
         call.database,
         key=key,
+        solution=solution,
+        follow_keys=follow_keys,
         schema=call.schema,
         progress=call.progress(show_progress),
     )
@@ -107,7 +125,9 @@ def detach_host(call: Call, *, table: str) -> Answer:
 
 
 def _show_attached(host: Host) -> None:
-    done(f"{host.table} is attached as {host.model_name}, by its key {host.key_column}.")
+    done(
+        f"{host.table} is attached as {host.name}, by its {'' if host.follows_keys else 'fixed '}key {host.key_column}."
+    )
 
 
 def _show_untied(value: dict[str, int]) -> None:

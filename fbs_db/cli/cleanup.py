@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 import fbs_db
+from fbs_db.cleanup.hosts import named
 from fbs_db.cli.base import main
 from fbs_db.cli.output import complain, done, wrapped
 from fbs_db.cli.subcommand import Answer, Call, subcommand
@@ -57,7 +58,7 @@ def sweep(call: Call, *, model: str | None) -> Answer:
     """Find rows whose host row is gone, and apply the rules.
 
     If several databases are configured and none is named, it works on each of them. Exit
-    code 1 if a model could not be swept.
+    code 1 if a table could not be swept.
     """
     swept = fbs_db.sweep_orphans(
         call.database, model=model, schema=call.schema, progress=call.progress(_now_and_then())
@@ -79,16 +80,19 @@ def _show_status(status: CleanupStatus) -> None:
     click.echo(f"Clean-up mode: {_MODES[status.mode]}.")
     click.echo("Attached:" if status.hosts else "No host table is attached.")
     for host in status.hosts:
-        click.echo(f"  {host.table} as {host.model_name}, by {host.key_column}")
+        click.echo(
+            f"  {host.table} as {host.name}, by its {'' if host.follows_keys else 'fixed '}key {host.key_column}"
+        )
     if not status.waiting:
         done("No clean-up waits.")
         return
     click.secho("Waiting:", fg="yellow")
     for row in status.waiting:
+        name = named(row.model_name, row.solution)
         rule = f", rule {row.rule_name}" if row.rule_name else ""
         rule += f", in database {row.target}" if row.target else ""
         since = f"since {row.oldest:%Y-%m-%d %H:%M:%S}, tried {counted(row.attempts, 'time')}"
-        click.echo(f"  {row.operation} of {counted(row.keys, 'row')} of {row.model_name}{rule}: {since}")
+        click.echo(f"  {row.operation} of {counted(row.keys, 'row')} of {name}{rule}: {since}")
         if row.error:
             click.echo(wrapped(row.error, "      "))
     click.echo(f"Retry them: {command('cleanup', 'retry')}")
@@ -104,9 +108,12 @@ def _show_swept(swept: list[Swept]) -> None:
     if not swept:
         click.echo("No host table is attached.")
     for row in swept:
-        name = f"{row.model_name} in {row.target}" if row.target else row.model_name
-        found = row.error or f"{row.orphans:,} gone, {counted(row.touched or 0, 'row')} cleaned up"
-        click.echo(f"  {name}: {found}")
+        where = f" in {row.target}" if row.target else ""
+        found = (
+            f"{row.orphans:,} gone, {counted(row.touched, 'row')} cleaned up" if row.orphans or not row.error else ""
+        )
+        said = "; ".join(filter(None, (found, row.error)))
+        click.echo(f"  {named(row.model_name, row.solution)}{where}: {said}")
 
 
 def _now_and_then(seconds: float = 1) -> Callable[[Progress], None]:

@@ -89,8 +89,6 @@ group by h.holder, h.pid
 order by h.holder
 """
 
-_OF_SCHEMA = "locktype = 'advisory' and objsubid = 1 and granted and classid = {} and objid = {}"
-
 _READS = ["AccessShareLock", "RowShareLock"]
 #: Lock modes that do not conflict with a statement. A statement that is not listed conflicts with all modes.
 _HARMLESS = (
@@ -113,8 +111,6 @@ class SchemaLock:
         self._schema = schema
         digest = hashlib.sha256(f"fbs-db migrates {schema}".encode()).digest()
         self._key = int.from_bytes(digest[:8], "big", signed=True)
-        key = self._key % 2**64
-        self._found = _OF_SCHEMA.format(key >> 32, key & 0xFFFFFFFF)
 
     @contextmanager
     def held(self, wait: float, progress: Callable[[Progress], None]) -> Iterator[None]:
@@ -131,7 +127,7 @@ class SchemaLock:
         started = time.monotonic()
         told = ""
         while not self._ask(f"select pg_try_advisory_{kind}lock({self._key})"):
-            holder = self._holder()
+            _, holder = advisory_holder(self._connection, self._key)
             if time.monotonic() - started > wait:
                 raise LockTimeout(
                     f"Another migration of schema {self._schema} is running: {holder}.",
@@ -149,24 +145,35 @@ class SchemaLock:
 
     def is_ours(self) -> bool:
         """Whether the server session at hand holds the lock."""
-        query = f"select exists (select from pg_catalog.pg_locks where pid = pg_backend_pid() and {self._found})"
+        held = _held(self._key)
+        query = f"select exists (select from pg_catalog.pg_locks as l where l.pid = pg_backend_pid() and {held})"
         return bool(self._ask(query))
-
-    def _holder(self) -> str:
-        return (
-            self._ask(
-                f"select {SESSION} from pg_catalog.pg_locks as l"
-                " inner join pg_catalog.pg_stat_activity as a on l.pid = a.pid"
-                f" where {self._found}"
-                " and l.database = (select oid from pg_catalog.pg_database where datname = current_database())"
-            )
-            or ""
-        )
 
     def _ask(self, query: str) -> Any:
         with self._connection.cursor(row_factory=tuple_row) as cursor:
             row = cursor.execute(query.encode()).fetchone()
         return row[0] if row else None
+
+
+def advisory_holder(connection: Connection[Any], key: int) -> tuple[int, str]:
+    """The other session that holds an advisory lock: its process, and in words; 0 and an empty string for none."""
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        query = (
+            f"select a.pid, {SESSION} from pg_catalog.pg_locks as l"
+            " inner join pg_catalog.pg_stat_activity as a on l.pid = a.pid"
+            f" where {_held(key)} and l.pid <> pg_backend_pid()"
+        )
+        return cursor.execute(query.encode()).fetchone() or (0, "")
+
+
+def _held(key: int) -> str:
+    """The condition by which pg_locks (l) shows the advisory lock with a key, here and granted."""
+    key %= 2**64
+    return (
+        f"l.locktype = 'advisory' and l.objsubid = 1 and l.granted and l.classid = {key >> 32}"
+        f" and l.objid = {key & 0xFFFFFFFF}"
+        " and l.database = (select oid from pg_catalog.pg_database where datname = current_database())"
+    )
 
 
 class Retries:

@@ -28,6 +28,9 @@ _LEVELS = {"WARNING": logging.WARNING, "NOTICE": logging.INFO, "INFO": logging.I
 #: Added to an error after a rollback.
 NOTHING_CHANGED = "Nothing was changed."
 
+#: How long a transaction that only reads waits for a lock.
+READER_TIMEOUT = "3s"
+
 Database = str | DatabaseConfig | Connection | None
 
 
@@ -250,6 +253,24 @@ def _given(database: Database, schema: str | None) -> AbstractContextManager[Non
             database=database.name if len(project.configuration().databases) > 1 else None, schema=schema
         )
     return wording.given(database=database if isinstance(database, str) else None, schema=schema)
+
+
+@contextmanager
+def isolated(session: Session, level: str, *, read_only: bool = False) -> Iterator[None]:
+    """A transaction of an isolation level; in a caller's transaction, a savepoint of it.
+
+    Parameters:
+        level: such as ``read committed``, where each statement sees the newest state.
+        read_only: whether it reads only, and waits for a lock no longer than `READER_TIMEOUT`.
+    """
+    alone = session.connection.info.transaction_status is pq.TransactionStatus.IDLE
+    with session.connection.transaction():
+        if alone:
+            session.connection.execute(f"set transaction isolation level {level}".encode())
+        if alone and read_only:
+            session.connection.execute("set transaction read only")
+            session.connection.execute("select set_config('lock_timeout', %s, true)", [READER_TIMEOUT])
+        yield
 
 
 @contextmanager

@@ -83,9 +83,18 @@ def settings(app_configs: Any, **_: Any) -> list[CheckMessage]:
         if not is_per_tenant(host.model) and not any(host.lives_in(alias) for alias in config.databases)
     ]
     messages += tables.of_settings(hosts)
-    names = {host.model_name for host in hosts}
-    if len(names) < len(hosts):
-        messages.append(Error("Two models in HOSTS have the same MODEL_NAME.", id="fbs_db.E003"))
+    solutions: dict[str, list[str | None]] = defaultdict(list)
+    for host in hosts:
+        solutions[host.model_name].append(host.solution)
+    for name, found in solutions.items():
+        if len(found) > 1 and (None in found or len(set(found)) < len(found)):
+            messages.append(
+                Error(
+                    f"Several models in HOSTS have the MODEL_NAME {name}, and not each has a SOLUTION of its own.",
+                    hint="Deleting rows of one would clean up the rows of the other.",
+                    id="fbs_db.E003",
+                )
+            )
     if value_of("SIGNALS") is None and (guarded := receivers.connected()):
         modules = ", ".join(sorted({name.partition(":")[0] for name in guarded}))
         messages.append(

@@ -10,10 +10,12 @@ from django.apps import apps
 from django.core.exceptions import FieldDoesNotExist
 from django.db import router
 
+from fbs_db.cleanup.hosts import named
 from fbs_db.database.django_settings import SOURCE, is_per_tenant, table_in_sql, value_of
 from fbs_db.errors import UsageError
 
-_KEYS = ("KEY", "MODEL_NAME")
+_TEXTS = ("KEY", "MODEL_NAME", "SOLUTION")
+_KEYS = (*_TEXTS, "FOLLOW_KEYS")
 
 
 @dataclass(frozen=True)
@@ -24,11 +26,20 @@ class HostModel:
         model: the model.
         model_name: name by which FBS's rows point at it.
         key: its key column.
+        solution: the solution whose rows in FBS it cleans up; None for the rows of every solution.
+        follow_keys: whether FBS's rows follow when a key changes; None for the default.
     """
 
     model: Any
     model_name: str
     key: str
+    solution: str | None = None
+    follow_keys: bool | None = None
+
+    @property
+    def name(self) -> str:
+        """Its model name, with the solution where it has one."""
+        return named(self.model_name, self.solution)
 
     def lives_in(self, alias: str) -> bool:
         """Whether Django has its table in a database."""
@@ -56,9 +67,12 @@ def host_models() -> list[HostModel]:
 def _host_model(label: str, options: Mapping[str, Any]) -> HostModel:
     where = f"{SOURCE}: HOSTS: {label}"
     if unknown := [f"{key}" for key in options if key not in _KEYS]:
-        raise UsageError(f"{where}: unknown key {', '.join(unknown)}.", hint=f"The keys are {' and '.join(_KEYS)}.")
-    if wrong := [key for key, value in options.items() if not isinstance(value, str) or not value]:
+        raise UsageError(f"{where}: unknown key {', '.join(unknown)}.", hint=f"The keys are {', '.join(_KEYS)}.")
+    if wrong := [key for key in _TEXTS if key in options and not (options[key] and isinstance(options[key], str))]:
         raise UsageError(f"{where}: {wrong[0]} is {options[wrong[0]]!r}.", hint="Write it as a string.")
+    follow_keys = options.get("FOLLOW_KEYS")
+    if not isinstance(follow_keys, bool | None):
+        raise UsageError(f"{where}: FOLLOW_KEYS is {follow_keys!r}.", hint="Write True or False.")
     try:
         model = apps.get_model(label)
     except (LookupError, ValueError, AttributeError, TypeError) as error:
@@ -74,4 +88,5 @@ def _host_model(label: str, options: Mapping[str, Any]) -> HostModel:
         raise UsageError(f"{where}: {error}", hint="KEY is the name of a field.") from error
     if getattr(field, "column", None) is None:
         raise UsageError(f"{where}: its key is not one column.", hint="KEY is the name of a unique field.")
-    return HostModel(model, options.get("MODEL_NAME") or model._meta.label_lower, field.column)
+    name = options.get("MODEL_NAME") or model._meta.label_lower
+    return HostModel(model, name, field.column, options.get("SOLUTION"), follow_keys)

@@ -58,9 +58,16 @@ def after_migrations(sender: AppConfig, using: str, verbosity: int = 1, stdout: 
         for host in host_models():
             if host.lives_in(using) and is_there(using, host.table(using)):
                 # If attached before, too: this restores triggers, such as after a migration made the table anew.
-                fbs_db.attach_host(host.table(using), host.model_name, using, key=host.key)
+                fbs_db.attach_host(
+                    host.table(using),
+                    host.model_name,
+                    using,
+                    key=host.key,
+                    solution=host.solution,
+                    follow_keys=host.follow_keys,
+                )
                 if host in fresh:
-                    say(f"  {host.table(using)} attached to FBS as {host.model_name}.")
+                    say(f"  {host.table(using)} attached to FBS as {host.name}.")
 
 
 def is_migrating() -> bool:
@@ -120,12 +127,12 @@ def planned(alias: str) -> list[str]:
         pending = fbs_db.status(alias).pending
         return [
             *(f"Apply {name}" for name in pending),
-            *(f"Attach {host.model._meta.label} as {host.model_name}" for host in unattached(alias, bool(pending))),
+            *(f"Attach {host.model._meta.label} as {host.name}" for host in unattached(alias, bool(pending))),
         ]
 
 
 def unattached(alias: str, fresh: bool = False) -> list[HostModel]:
-    """The host models of this database that are not attached, or under another name, table or key.
+    """The host models of this database that are not attached, or otherwise than HOSTS says.
 
     Parameters:
         alias: the database.
@@ -136,12 +143,16 @@ def unattached(alias: str, fresh: bool = False) -> list[HostModel]:
         return wanted
     query = (
         "select exists (select from {fbs}fbs_hosts"
-        " where model_name = %s and key_column = %s and host_table = to_regclass(%s))"
+        " where host_table = to_regclass(%s) and model_name = %s and key_column = %s"
+        " and solution is not distinct from coalesce(%s, solution) and follows_keys = coalesce(%s, follows_keys))"
     )
     with open_session(alias, None, application="fbs-db hosts") as session:
         require_hosts(session)
         return [
-            host for host in wanted if session.select(query, host.model_name, host.key, host.table(alias)) != [(True,)]
+            host
+            for host in wanted
+            if session.select(query, host.table(alias), host.model_name, host.key, host.solution, host.follow_keys)
+            != [(True,)]
         ]
 
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import psycopg
-from psycopg import pq
 
 from fbs_db import files
 from fbs_db.cleanup.hosts import may_hold_orphans
 from fbs_db.database import project
 from fbs_db.database.connection import raise_if_lost, shown
-from fbs_db.database.session import Database, Session, open_session
+from fbs_db.database.session import Database, Session, isolated, open_session
 from fbs_db.errors import TargetError, UsageError
 from fbs_db.health import attached, comparing
 from fbs_db.health.states import present
@@ -41,7 +39,6 @@ KINDS = (
     "privilege",
 )
 
-_LOCK_TIMEOUT = "3s"
 _UNFINISHED = "left by an interrupted statement, or still being built"
 
 #: The problem in ``fbs_health`` of a table that the host has under its later name as well.
@@ -55,6 +52,7 @@ _READS = (
     "fbs_cleanup_queue",
     "fbs_cleanup_targets",
     "fbs_cleanup_rules",
+    "fbs_rule_states",
     "fbs_settings",
     "fbs_file_deletions",
     "fbs_later_names",
@@ -121,8 +119,8 @@ def check(
 ) -> CheckReport:
     """Compare the schema with the objects that the applied migrations create, and report what waits.
 
-    Reads only, in one snapshot, so it works on a standby. A role that may read the catalogs
-    alone can run it; whatever it may not read becomes a note.
+    Reads only, in one snapshot but for rows about host tables, so it works on a standby. A role that
+    may read the catalogs alone can run it; whatever it may not read becomes a note.
 
     Parameters:
         database, schema: as for `fbs_db.migrate`; no server is created.
@@ -135,7 +133,7 @@ def check(
         UsageError: a kind is unknown.
         LockTimeout: another session, such as a migration, holds a lock on a table for longer than 3 s.
 
-    Reads the catalogs, ``fbs_migrations``, ``fbs_health`` and ``fbs_check_rows``.
+    Reads the catalogs, ``fbs_migrations``, ``fbs_health``, ``fbs_check_rows`` and ``fbs_check_hosts``.
     """
     if unknown := sorted(set(only) - set(KINDS)):
         what = "kind" if len(unknown) == 1 else "kinds"
@@ -153,7 +151,7 @@ def check_at(
     progress: Callable[[Progress], None] = silent,
 ) -> CheckReport:
     """`check` on an open session; with ``identities`` it also compares each sequence with the highest key."""
-    with read_only(session):
+    with isolated(session, "repeatable read", read_only=True):
         found = present(session)
         findings, applied = _history(session, found)
         objects: Mapping[Key, Object] = {}
@@ -162,6 +160,8 @@ def check_at(
             findings += compare(objects, found | snapshot.live_rows(session, objects))
             users = [*_users(session, found)]
             known = {(one.kind, one.problem) for one in users}
+            if any((one.kind, one.problem) == ("table", "missing") for one in findings):
+                known.add(("rule", "out of date"))  # it is written for that table
             findings += users
             findings += [
                 one
@@ -178,11 +178,11 @@ def check_at(
                     for one in _asked(session, "fbs_check_identities", found)
                     if one.kind != "rows" or ("column", one.object) in objects
                 ]
-        chosen = [one for one in findings if not only or one.kind in only]
-        chosen.sort(
-            key=lambda one: (("error", "warning", "note").index(one.severity), KINDS.index(one.kind), one.object)
-        )
-        return CheckReport(shown(session.connection), session.schema, len(objects), tuple(chosen))
+    if data and applied:
+        findings += _host_rows(session, found, progress)
+    chosen = [one for one in findings if not only or one.kind in only]
+    chosen.sort(key=lambda one: (("error", "warning", "note").index(one.severity), KINDS.index(one.kind), one.object))
+    return CheckReport(shown(session.connection), session.schema, len(objects), tuple(chosen))
 
 
 def compare(objects: Mapping[Key, Object], found: Mapping[Key, Object]) -> Iterator[Finding]:
@@ -433,12 +433,14 @@ def _data(session: Session, found: Mapping[Key, Object], progress: Callable[[Pro
         yield from _asked(session, "fbs_check_rows", found, name)
 
 
-@contextmanager
-def read_only(session: Session) -> Iterator[None]:
-    """A read-only transaction with one snapshot; in a caller's transaction, a savepoint of it."""
-    alone = session.connection.info.transaction_status is pq.TransactionStatus.IDLE
-    with session.connection.transaction():
-        if alone:
-            session.connection.execute("set transaction isolation level repeatable read, read only")
-            session.connection.execute("select set_config('lock_timeout', %s, true)", [_LOCK_TIMEOUT])
-        yield
+def _host_rows(
+    session: Session, found: Mapping[Key, Object], progress: Callable[[Progress], None]
+) -> Iterator[Finding]:
+    """What `fbs_check_hosts` finds. It looks at each host table in its newest state before it reads it."""
+    progress(Progress("wait", text="rows about the host tables"))
+    with isolated(session, "read committed", read_only=True):
+        ((level,),) = session.select("show transaction_isolation")
+        if level == "read committed":
+            yield from _asked(session, "fbs_check_hosts", found)
+        else:
+            yield Finding("note", "rows", "fbs_check_hosts", "not looked at", f"the transaction is {level}")

@@ -10,7 +10,7 @@ from psycopg import sql
 
 from fbs_db.database.session import Session
 from fbs_db.health.comparing import REPAIR_CHECK, same_index
-from fbs_db.schema.snapshot import Key, Object
+from fbs_db.schema.snapshot import WRITTEN, Key, Object
 
 
 def literal(session: Session, text: str) -> str:
@@ -183,6 +183,12 @@ def _definition(it: Wanted) -> Making:
     return [it.object.definition], ""
 
 
+def _function(it: Wanted) -> Making:
+    if it.object.name.startswith(WRITTEN):
+        return ["select fbs_compile_rules();"], ""
+    return _definition(it)
+
+
 def _comment(it: Wanted) -> Making:
     return [f"comment on {it.object.name} is {it.literal(it.object.definition)};"], ""
 
@@ -231,7 +237,7 @@ _MAKERS: dict[str, Callable[[Wanted], Making]] = {
     "index": _index,
     "statistics": _statistics,
     "view": _definition,
-    "function": _definition,
+    "function": _function,
     "trigger": _trigger,
     "comment": _comment,
     "setting": _setting,

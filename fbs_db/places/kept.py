@@ -23,7 +23,6 @@ from fbs_db.places.state import (
     has_kept_schema,
     has_later_names,
     kept_schema,
-    qualified,
     tables_of,
 )
 from fbs_db.reports import Progress
@@ -115,10 +114,6 @@ def keep_tables(
             old.connection.execute(backend.settings_sql().encode())
             old.connection.execute(sql.SQL("set local lock_timeout = {}").format(PATIENCE))
             old.connection.execute(sql.SQL("lock table {} in access exclusive mode").format(tables))
-            rules = old.select(
-                "select rule_name from {fbs}fbs_cleanup_rules where to_regclass(table_name) = any(%s::regclass[])",
-                qualified(old, names),
-            )
             if has_later_names(old, names):
                 old.call("fbs_drop_later_names", list(names))
             keeping = {name: _keeping(old, name, kept_schema(component)) for name in names}
@@ -128,12 +123,7 @@ def keep_tables(
                 backend.run(file, text, suffix=".rollback.sql")
             if keeping:
                 raise AssertionError(f"not kept: {', '.join(keeping)}")
-            # An update computes their statements anew: without its table a rule has none.
-            old.select(
-                "with r as (update {fbs}fbs_cleanup_rules set description = description"
-                " where rule_name = any(%s) returning 1) select count(*) from r",
-                [name for (name,) in rules],
-            )
+            old.call("fbs_compile_rules")  # without those for its tables
 
     try:
         old.retry(work, progress, copying.TRIES)

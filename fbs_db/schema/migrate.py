@@ -212,11 +212,11 @@ def _untied(run: Run, every: list[MigrationFile]) -> bool:
 
 
 def _finish(run: Run, every: list[MigrationFile], pending: list[MigrationFile], retries: Retries) -> None:
-    """Wake the rules and tie the users, in the transaction of the files: the lock on the user table comes last."""
+    """Compile the rules and tie the users, in the transaction of the files: the lock on the user table comes last."""
     session, user_table = run.session, run.backend.user_table
     there = files.provided(every, run.applied | {file.id for file in pending})
     with session.translated():
         if pending and HOST_LINK in there:
-            session.call("fbs_compile_rules")  # those for tables of components that came later
+            session.call("fbs_compile_rules")  # with those for tables of components that came later
         if user_table and USER_LINK in there and not users_tied(session, user_table):
             link_users(session, user_table, retries)

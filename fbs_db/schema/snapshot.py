@@ -27,6 +27,9 @@ from fbs_db.database.session import Session
 FILE = Path(__file__).with_name("snapshot.json")
 _CATALOG = Path(__file__).with_name("snapshot.sql").read_bytes()
 
+#: The function that the database writes from the rules. Its body is not part of its definition here.
+WRITTEN = "fbs_apply_rules("
+
 #: Kind and name.
 Key = tuple[str, str]
 
@@ -86,7 +89,7 @@ _ROWS = {
     "rule": (
         "fbs_cleanup_rules",
         """
-        select rule_name, (to_jsonb(r) - '{rule_name,key_type,clean_sql,move_sql,find_sql}'::text[])::text
+        select rule_name, (to_jsonb(r) - 'rule_name')::text
         from {fbs}fbs_cleanup_rules as r
         """,
     ),

@@ -145,7 +145,7 @@ def test_the_hosts_database_holds_only_the_queue_and_what_it_needs(pair: Pair) -
     }
     assert tables == {
         "fbs_migrations", "fbs_migration_log", "fbs_settings", "fbs_hosts", "fbs_cleanup_rules",
-        "fbs_cleanup_queue", "fbs_cleanup_targets", "fbs_cleanup_received",
+        "fbs_cleanup_queue", "fbs_cleanup_targets", "fbs_cleanup_received", "fbs_solution_map",
     }  # fmt: skip
     assert pair.host("select target from fbs_cleanup_targets") == [("fbs",)]
     assert "Healthy" in command("check", "--all")
@@ -222,7 +222,7 @@ def test_rows_of_a_table_that_is_not_attached_are_no_orphans(pair: Pair) -> None
     pair.host("create table rooms (id bigint primary key)")
     fbs_db.attach_host("rooms", "room", "host")
     pair.host("select fbs_detach_host('tenants')")
-    pair.host("drop table tenants; select fbs_note_for_targets('tenant', 'sweep')")
+    pair.host("drop table tenants; select fbs_note_for_targets('tenant', null, 'sweep')")
     fbs_db.retry_cleanup()
     assert pair.waiting() == 0
     assert fbs_db.sweep_orphans(model="tenant") == []
@@ -416,6 +416,25 @@ def test_what_a_callers_transaction_deleted_is_not_told_before_it_ends(pair: Pai
     assert pair.fields() == list(range(1, 10))
 
 
+def test_whoever_holds_the_lock_of_a_worker_is_named_once(pair: Pair, caplog: pytest.LogCaptureFixture) -> None:
+    pair.host("delete from tenants where id = 1")
+    stop = threading.Event()
+    with psycopg.connect(pair.here, application_name="a guest", autocommit=True) as guest:
+        guest.execute("select pg_advisory_lock(hashtextextended('fbs-db carries to fbs', 0))")
+        pid = guest.info.backend_pid
+        worker = threading.Thread(target=fbs_db.run_cleanup, kwargs={"stop": stop, "poll": 0.01})
+        worker.start()
+        time.sleep(0.5)
+        stop.set()
+        worker.join()
+        assert [text.partition(", since")[0] for text in caplog.messages] == [
+            f"Clean-ups for database fbs wait for process {pid} (a guest as postgres"
+        ]
+        assert fbs_db.retry_cleanup().waiting == 1
+    assert fbs_db.retry_cleanup().done == 1
+    assert pair.fields() == list(range(2, 10))
+
+
 @pytest.mark.slow
 def test_rows_for_a_host_row_that_is_not_committed_yet_are_no_orphans(pair: Pair) -> None:
     with psycopg.connect(pair.here) as host:
@@ -426,7 +445,7 @@ def test_rows_for_a_host_row_that_is_not_committed_yet_are_no_orphans(pair: Pair
         )
         (swept,) = (row for row in fbs_db.sweep_orphans() if row.target)
         assert swept.error == "a transaction that writes the table of tenant does not end"
-        pair.host("select fbs_note_for_targets('tenant', 'sweep')")
+        pair.host("select fbs_note_for_targets('tenant', null, 'sweep')")
         assert fbs_db.retry_cleanup().failed == 1
     assert fbs_db.retry_cleanup().done == 1
     assert [(row.orphans, row.error) for row in fbs_db.sweep_orphans() if row.target] == [(0, None)]

@@ -1,238 +1,171 @@
-"""Host tables of one solution: whose row is cleaned up, whose is spared, and whose is nobody's to tell."""
+"""Host tables of one solution each, and keys that FBS's rows follow or not: attached, listed, cleaned up, checked."""
 
 from __future__ import annotations
 
-from typing import Any
+import json
 
 import psycopg
 import pytest
+from click.testing import CliRunner
 
-from tests.support.commands import answer, on
-from tests.support.connections import rows
-from tests.support.host_rows import SCHEMAS, attach_host, findings, owner, retry, row_findings, waiting
-from tests.support.sample_rows import MODEL, add
+import fbs_db
+from fbs_db.cleanup.hosts import Host
+from fbs_db.cli import main
+from tests.support.connections import url_of
 
-#: Each table whose rows name a record: by which columns, and which of its columns name the solution.
-WAYS = {
-    "fbs_custom_fields": (None, ("solution_name", "database_name")),
-    "fbs_approval_requests": ("request_data", ("solution_name",)),
-    "fbs_workflow_instances": ("workflow_data", ("solution_name",)),
-    "fbs_dms_document": ("metadata", ("solution_db",)),
-}
-NAMES = [(table, column) for table, (_, columns) in WAYS.items() for column in columns]
-#: What a row is that has been cleaned up.
-CLEANED = {
-    "fbs_custom_fields": "false",
-    "fbs_approval_requests": "status <> 'cancelled'",
-    "fbs_workflow_instances": "status <> 'cancelled'",
-    "fbs_dms_document": "state <> 'archived'",
-}
-
-
-def point(connection: psycopg.Connection, table: str, record: int, **names: Any) -> int:
-    """A row that points at a record, with columns that name its solution; of none where nothing is said."""
-    json_column, columns = WAYS[table]
-    values: dict[str, Any] = {column: None if column == "solution_db" else "" for column in columns}
-    if json_column:
-        values[json_column] = {"model_name": MODEL, "record_id": record}
-    else:
-        values |= {"model_name": MODEL, "record_id": record}
-    return add(connection, table, **(values | names))[1]
-
-
-def left(connection: psycopg.Connection, table: str) -> list[int]:
-    """Numbers of the rows that have not been cleaned up, but for the first, which points at nothing."""
-    there = "true" if table == "fbs_custom_fields" else CLEANED[table]
-    return [number for (number,) in rows(connection, f"select id from {table} where {there} and id > 1 order by id")]
+FIELD = (
+    "insert into fbs_custom_fields (model_name, record_id, field_name, field_value, solution_name)"
+    " select 'tenant', n, %s, 'v', %s from generate_series(%s::int, %s::int) as n"
+)
 
 
 @pytest.fixture
-def two(seeded: psycopg.Connection) -> psycopg.Connection:
-    """Two solutions, each with a table of its own for the same model, and rows 1 to 9 in both."""
-    seeded.execute(SCHEMAS)
-    for name in ("acme", "beta"):
-        owner(
-            seeded,
-            f"create table app.{name} (id bigint primary key, name text)",
-            f"insert into app.{name} select n from generate_series(1, 9) as n",
-        )
-    attach_host(seeded, "app.acme", solution="acme")
-    attach_host(seeded, "app.beta", solution="beta")
-    return seeded
+def two(installed: psycopg.Connection) -> psycopg.Connection:
+    """A table of tenants for each of two solutions, and FBS's rows of both and of none."""
+    installed.autocommit = True
+    for solution in ("acme", "zeta"):
+        installed.execute(f"create table {solution}_tenants (id uuid, number bigint primary key)".encode())
+        installed.execute(f"insert into {solution}_tenants (number) select generate_series(1, 5)".encode())
+        fbs_db.attach_host(f"{solution}_tenants", "tenant", url_of(installed), solution=solution)
+        installed.execute(FIELD, (solution, solution, 1, 5))
+    installed.execute(FIELD, ("none", "", 1, 5))
+    return installed
 
 
-@pytest.mark.parametrize("form", ["{}", "fbs_{}_db", "djo_{}_db"])
-@pytest.mark.parametrize(("table", "column"), NAMES)
-def test_a_solution_cleans_up_its_own_rows(two: psycopg.Connection, table: str, column: str, form: str) -> None:
-    point(two, table, 1, **{column: form.format("acme")})
-    theirs = point(two, table, 1, **{column: form.format("beta")})
-    strange = point(two, table, 1, **{column: form.format("gamma")})
-    nobodys = point(two, table, 1)
-    owner(two, "delete from app.acme where id = 1")
-    assert waiting(two) == []
-    assert left(two, table) == [theirs, strange, nobodys]
-    owner(two, "delete from app.beta where id = 1")
-    assert left(two, table) == [strange, nobodys]
+def fields(connection: psycopg.Connection) -> dict[str, list[int]]:
+    """The records that custom fields of each name are about."""
+    query = "select field_name, array_agg(record_id order by record_id) from fbs_custom_fields group by 1 order by 1"
+    return dict(connection.execute(query.encode()).fetchall())
 
 
-@pytest.mark.parametrize("name", ["acme2", "fbs_acme", "acme_db", "ACME", "djo_fbs_acme_db_db", "fbs_acme_db ", "%"])
-def test_a_name_that_is_only_like_it_is_another_solution(two: psycopg.Connection, name: str) -> None:
-    other = point(two, "fbs_approval_requests", 1, solution_name=name)
-    owner(two, "delete from app.acme where id = 1")
-    assert left(two, "fbs_approval_requests") == [other]
+def command(connection: psycopg.Connection, *words: str, code: int = 0) -> str:
+    result = CliRunner().invoke(main, ["--database", url_of(connection), *words])
+    assert result.exit_code == code, result.output
+    return result.output
 
 
-@pytest.mark.parametrize("table", WAYS)
-def test_a_row_of_no_solution_is_cleaned_up_where_there_is_one_host(seeded: psycopg.Connection, table: str) -> None:
-    seeded.execute(SCHEMAS)
-    owner(seeded, "create table app.acme (id bigint primary key)", "insert into app.acme values (1), (2)")
-    attach_host(seeded, "app.acme", solution="acme")
-    column = WAYS[table][1][0]
-    point(seeded, table, 1)
-    theirs = point(seeded, table, 1, **{column: "beta"})
-    other = point(seeded, table, 2)
-    owner(seeded, "delete from app.acme where id = 1")
-    assert left(seeded, table) == [theirs, other]
-    assert row_findings(seeded) == [], "the row of another solution is not this one's orphan"
+def rows_found(connection: psycopg.Connection) -> list[tuple[str, str, str | None, str]]:
+    findings = fbs_db.check(connection, only=["rows"], data=True).findings
+    return [(one.object, one.problem, one.found, one.mend) for one in findings]
 
 
-@pytest.mark.parametrize("table", WAYS)
-def test_a_row_of_no_solution_is_left_and_told_where_there_are_two_hosts(two: psycopg.Connection, table: str) -> None:
-    nobodys = point(two, table, 1)
-    owner(two, "delete from app.acme where id = 1", "delete from app.beta where id = 1")
-    assert left(two, table) == [nobodys]
-    found = row_findings(two)
-    assert found
-    assert any("solution" in f"{one.problem} {one.found}" for one in found)
-    two.execute("select fbs_sweep_orphans()")
-    assert left(two, table) == [nobodys]
+# --- solutions
 
 
-def test_a_host_of_no_solution_cleans_up_rows_of_every_one(seeded: psycopg.Connection) -> None:
-    """As it always was: one host table for all solutions."""
-    seeded.execute(SCHEMAS)
-    owner(seeded, "create table app.acme (id bigint primary key)", "insert into app.acme values (1)")
-    attach_host(seeded, "app.acme")
-    for name in ("", "acme", "beta"):
-        point(seeded, "fbs_approval_requests", 1, solution_name=name)
-    owner(seeded, "delete from app.acme")
-    assert left(seeded, "fbs_approval_requests") == []
+def test_each_table_cleans_up_the_rows_of_its_solution(two: psycopg.Connection) -> None:
+    assert fbs_db.list_hosts(url_of(two)) == [
+        Host("acme_tenants", "tenant", "number", "acme", True),
+        Host("zeta_tenants", "tenant", "number", "zeta", True),
+    ]
+    two.execute("delete from acme_tenants where number = 1")
+    assert fields(two) == {"acme": [2, 3, 4, 5], "none": [1, 2, 3, 4, 5], "zeta": [1, 2, 3, 4, 5]}
+    assert rows_found(two) == [("tenant", "no solution named", "5 of fbs_custom_fields", "")]
+    fbs_db.detach_host("zeta_tenants", url_of(two))
+    two.execute("delete from acme_tenants where number = 2")
+    assert fields(two) == {"acme": [3, 4, 5], "none": [1, 3, 4, 5], "zeta": [1, 2, 3, 4, 5]}
 
 
-@pytest.mark.parametrize("first", [None, "acme"])
-@pytest.mark.parametrize("second", [None, "acme"])
-def test_two_hosts_of_one_model_need_a_solution_each(
-    seeded: psycopg.Connection, first: str | None, second: str | None
-) -> None:
-    seeded.execute(SCHEMAS)
-    owner(seeded, "create table app.one (id bigint primary key)", "create table app.two (id bigint primary key)")
-    attach_host(seeded, "app.one", solution=first)
-    with pytest.raises(psycopg.Error) as caught:
-        attach_host(seeded, "app.two", solution=second)
-    assert caught.value.sqlstate == "FB022"
-    assert caught.value.diag.message_hint
-    seeded.rollback()
-    if first:
-        attach_host(seeded, "app.two", solution="beta")
-        assert rows(seeded, "select solution from fbs_hosts order by 1") == [("acme",), ("beta",)]
+def test_a_model_of_two_tables_needs_a_solution_for_each(two: psycopg.Connection) -> None:
+    two.execute("create table tenants (id bigint primary key)")
+    for words in ([], ["--solution", "acme"]):
+        assert "attached already" in command(two, "attach", "host", "tenants", "--model", "tenant", *words, code=2)
+    said = command(two, "attach", "host", "tenants", "--model", "tenant", "--solution", "third")
+    assert said == "tenants is attached as tenant (third), by its key id.\n"
+    host = json.loads(command(two, "attach", "host", "tenants", "--model", "tenant", "--json"))
+    assert (host["solution"], host["follows_keys"]) == ("third", True)  # unless named, they stay as they are
+    assert "  tenants as tenant (third), by its key id\n" in command(two, "cleanup", "status")
 
 
-# --- what the map adds
-
-
-def test_identifiers_that_the_map_gives_to_a_solution(two: psycopg.Connection) -> None:
-    """A workflow names its business, a document its company."""
+def test_what_waits_has_its_solution(two: psycopg.Connection, caplog: pytest.LogCaptureFixture) -> None:
+    fbs_db.change_setting("cleanup", "queue", url_of(two))
+    two.execute("delete from zeta_tenants where number <= 2; update acme_tenants set number = 50 where number = 5")
+    waiting = fbs_db.cleanup_status(url_of(two)).waiting
+    assert [(one.model_name, one.solution, one.operation, one.keys) for one in waiting] == [
+        ("tenant", "zeta", "delete", 2),
+        ("tenant", "acme", "rekey", 1),
+    ]
+    assert "  delete of 2 rows of tenant (zeta): since" in command(two, "cleanup", "status")
     two.execute(
-        "insert into fbs_solution_map values ('company_id', '7', 'acme'), ('company_id', '8', 'beta'),"
-        " ('business_id', '7', 'beta')"
+        "create function refuse() returns trigger language plpgsql as $$begin raise 'kept'; end$$;"
+        "create trigger refuse before delete on fbs_custom_fields execute function refuse()"
     )
-    documents = [point(two, "fbs_dms_document", 1, company_id=company) for company in ("7", "8", "9")]
-    runs = [point(two, "fbs_workflow_instances", 1, business_id=business) for business in ("7", "9")]
-    owner(two, "delete from app.acme where id = 1")
-    assert waiting(two) == []
-    assert left(two, "fbs_dms_document") == documents[1:]
-    assert left(two, "fbs_workflow_instances") == runs
-    owner(two, "delete from app.beta where id = 1")
-    assert left(two, "fbs_dms_document") == documents[2:]
-    assert left(two, "fbs_workflow_instances") == runs[1:]
+    fbs_db.retry_cleanup(url_of(two))
+    assert "Clean-up failed: delete of 2 rows of tenant (zeta), rule custom_fields: kept" in caplog.messages
+    two.execute("drop trigger refuse on fbs_custom_fields")
+    assert fbs_db.retry_cleanup(url_of(two)).waiting == 0
+    assert fields(two) == {"acme": [1, 2, 3, 4, 50], "none": [1, 2, 3, 4, 5], "zeta": [3, 4, 5]}
 
 
-def test_a_row_that_names_two_solutions_is_spared(two: psycopg.Connection) -> None:
-    """In its own column one, by the map another: neither's deletion is enough to go by."""
-    two.execute("insert into fbs_solution_map values ('company_id', '7', 'beta')")
-    both = point(two, "fbs_dms_document", 1, company_id="7", solution_db="fbs_acme_db")
-    owner(two, "delete from app.acme where id = 1", "delete from app.beta where id = 1")
-    assert left(two, "fbs_dms_document") == [both]
+def test_a_sweep_is_one_for_each_solution(two: psycopg.Connection) -> None:
+    two.execute("set session_replication_role = replica; delete from zeta_tenants where number = 3")
+    assert ("tenant (zeta)", "orphans") in {(name, problem) for name, problem, *_ in rows_found(two)}
+    swept = fbs_db.sweep_orphans(url_of(two))
+    assert [(one.model_name, one.solution, one.orphans, one.touched, one.error) for one in swept] == [
+        ("tenant", "acme", 0, 0, None),
+        ("tenant", "zeta", 1, 1, None),
+    ]
+    assert fields(two) == {"acme": [1, 2, 3, 4, 5], "none": [1, 2, 3, 4, 5], "zeta": [1, 2, 4, 5]}
+    assert "  tenant (zeta): 0 gone, 0 rows cleaned up\n" in command(two, "cleanup", "sweep")
 
 
-# --- everything else that looks at rows
+# --- keys
 
 
-@pytest.mark.parametrize("how", ["sweep", "queue", "truncate"])
-@pytest.mark.parametrize("table", WAYS)
-def test_each_way_to_clean_up_knows_the_solution(two: psycopg.Connection, table: str, how: str) -> None:
-    column = WAYS[table][1][0]
-    for record in (1, 2):
-        point(two, table, record, **{column: "acme"})
-    kept = [point(two, table, record, **{column: "beta"}) for record in (1, 2)]
-    mode = {"sweep": "off", "queue": "queue", "truncate": "on"}[how]
-    what = "truncate app.acme" if how == "truncate" else "delete from app.acme where id in (1, 2)"
-    owner(two, f"set fbs.cleanup = '{mode}'", what, "set fbs.cleanup = 'on'")
-    if how == "queue":
-        assert rows(two, "select model_name, solution from fbs_cleanup_queue") == [(MODEL, "acme")]
-    if how == "sweep":
-        assert [one.object for one in row_findings(two)] == [MODEL]
-        two.execute("select fbs_sweep_orphans()")
-    assert retry(two) == []
-    assert left(two, table) == kept
+def updates(connection: psycopg.Connection, table: str) -> int:
+    """The number of a table's triggers on updates."""
+    query = "select from pg_trigger where tgrelid = %s::regclass and tgtype & 16 > 0"
+    return len(connection.execute(query, (table,)).fetchall())
 
 
-@pytest.mark.parametrize("mode", ["on", "queue"])
-def test_rows_of_a_solution_follow_its_keys(two: psycopg.Connection, mode: str) -> None:
-    for name in ("acme", "beta", ""):
-        point(two, "fbs_custom_fields", 1, database_name=name)
-        point(two, "fbs_dms_document", 1, solution_db=name or None)
-    owner(two, f"set fbs.cleanup = '{mode}'", "update app.acme set id = 10 where id = 1", "set fbs.cleanup = 'on'")
-    assert retry(two) == []
-    assert rows(two, "select database_name, record_id from fbs_custom_fields where id > 1 order by 1") == [
-        ("", 1), ("acme", 10), ("beta", 1),
-    ]  # fmt: skip
-    assert rows(
-        two,
-        "select solution_db, metadata ->> 'record_id' from fbs_dms_document where id > 1 order by 1 nulls first",
-    ) == [(None, "1"), ("acme", "10"), ("beta", "1")]
+def test_keys_of_a_sequence_are_fixed_unless_asked_otherwise(installed: psycopg.Connection) -> None:
+    installed.autocommit = True
+    installed.execute("create table people (id bigint generated by default as identity primary key)")
+    said = command(installed, "attach", "host", "people", "--model", "person")
+    assert said == "people is attached as person, by its fixed key id.\n"
+    assert updates(installed, "people") == 0
+    assert not fbs_db.attach_host("people", "person", url_of(installed)).follows_keys
+    command(installed, "attach", "host", "people", "--model", "person", "--follow-keys")
+    assert updates(installed, "people") == 1
+    command(installed, "attach", "host", "people", "--model", "person", "--fixed-keys")
+    assert updates(installed, "people") == 0
 
 
-def test_a_model_is_renamed_for_one_solution(two: psycopg.Connection) -> None:
-    for name in ("acme", "beta"):
-        point(two, "fbs_approval_requests", 1, solution_name=name)
-    attach_host(two, "app.acme", "rentals.site", solution="acme")
-    models = "select solution_name, request_data ->> 'model_name' from fbs_approval_requests where id > 1 order by 1"
-    assert rows(two, models) == [("acme", "rentals.site"), ("beta", MODEL)]
-    owner(two, "delete from app.acme where id = 1")
-    assert rows(two, "select solution_name, status from fbs_approval_requests where id > 1 order by 1") == [
-        ("acme", "cancelled"), ("beta", "pending"),
-    ]  # fmt: skip
+def test_what_a_changed_key_of_a_fixed_host_left_behind(installed: psycopg.Connection) -> None:
+    installed.autocommit = True
+    installed.execute("create table people (id bigint primary key); insert into people select generate_series(1, 3)")
+    fbs_db.attach_host("people", "tenant", url_of(installed), follow_keys=False)
+    installed.execute(FIELD, ("a", "", 1, 3))
+    installed.execute("update people set id = 1002 where id = 2")
+    assert rows_found(installed) == [
+        (
+            "tenant",
+            "orphans",
+            "1 key that FBS rows hold, not in people, such as 2; FBS rows do not follow the keys of this table",
+            "fbs-db cleanup sweep --model tenant",
+        )
+    ]
+    installed.execute("select fbs_rekey('tenant', '{2}', '{1002}')")
+    assert rows_found(installed) == []
+    assert fields(installed) == {"a": [1, 3, 1002]}
 
 
-@pytest.mark.parametrize("mode", ["on", "queue"])
-def test_a_detached_host_leaves_the_other_alone(two: psycopg.Connection, mode: str) -> None:
-    """What one solution's table held is not given to the other."""
-    kept = point(two, "fbs_approval_requests", 1, solution_name="beta")
-    two.execute("select fbs_detach_host('app.beta')")
-    owner(two, f"set fbs.cleanup = '{mode}'", "delete from app.acme where id = 1", "set fbs.cleanup = 'on'")
-    two.execute("select fbs_sweep_orphans()")
-    assert retry(two) == []
-    assert left(two, "fbs_approval_requests") == [kept]
-    assert findings(two) == []
+def test_record_ids_that_are_no_keys_are_counted_and_left(installed: psycopg.Connection) -> None:
+    installed.autocommit = True
+    installed.execute("create table people (id bigint primary key)")
+    fbs_db.attach_host("people", "tenant", url_of(installed))
+    installed.execute(
+        "insert into fbs_approval_requests (title, description, approval_type, requester_id, status, request_data)"
+        " select n, '', 'other', 1, 'pending', jsonb_build_object('model_name', 'tenant', 'record_id', n)"
+        " from unnest('{6000.0, \" 6000\", 6000}'::text[]) as n"
+    )
+    found = {problem: text for _, problem, text, _ in rows_found(installed)}
+    assert found["no keys"] == "2 record ids, such as  6000"
+    assert found["orphans"] == "1 key that FBS rows hold, not in people, such as 6000"
+    assert fbs_db.sweep_orphans(url_of(installed))[0].orphans == 1
+    assert [problem for _, problem, *_ in rows_found(installed)] == ["no keys"]
 
 
-def test_the_command_takes_a_solution(two: psycopg.Connection) -> None:
-    owner(two, "create table app.gamma (id bigint primary key)")
-    words = ["attach", "host", "app.gamma", "--model", MODEL, "--json"]
-    refused = on(two, *words)
-    assert refused.exit_code == 2
-    assert "solution" in refused.output
-    told = answer(on(two, *words, "--solution", "gamma"))
-    assert told["solution"] == "gamma"
-    assert findings(two) == []
+def test_in_an_older_snapshot_the_host_is_not_read(installed: psycopg.Connection) -> None:
+    installed.execute("set transaction isolation level repeatable read")
+    [one] = fbs_db.check(installed, only=["rows"], data=True).findings
+    assert (one.severity, one.object, one.problem) == ("note", "fbs_check_hosts", "not looked at")

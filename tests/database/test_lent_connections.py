@@ -238,7 +238,10 @@ def test_what_the_databases_encoding_lacks_is_refused_and_nothing_is_lost(other:
         with pytest.raises(UnreadableValue, match="0xe9") as told:
             fbs_db.connect(lent).notifications.inbox()
         assert "SQL_ASCII" in told.value.hint
-        lent.execute(b"insert into fbs_hosts (host_table, model_name, key_column) values ('people', 'caf\xe9', 'id')")
+        lent.execute(
+            b"insert into fbs_hosts (host_table, model_name, key_column, key_is_unique, follows_keys)"
+            b" values ('people', 'caf\xe9', 'id', true, false)"
+        )
         with pytest.raises(UnreadableValue, match="0xe9") as told:
             fbs_db.list_hosts(lent)
         assert "SQL_ASCII" in told.value.hint

@@ -245,7 +245,7 @@ def test_receivers_of_fbs_are_switched_off(project: Project) -> None:
         ({"rentals.Tennant": {}}, "(fbs_db.E001) FBS_DB in Django's settings: HOSTS: rentals.Tennant: App 'rentals'"),
         (
             {"rentals.Tenant": {}, "rentals.Room": {"MODEL_NAME": "rentals.tenant"}},
-            "(fbs_db.E003) Two models in HOSTS have the same MODEL_NAME.",
+            "(fbs_db.E003) Several models in HOSTS have the MODEL_NAME rentals.tenant, and not each has a SOLUTION",
         ),
     ],
 )

@@ -51,6 +51,8 @@ WRONG = [
     ("{'HOSTS': {'rentals.Location': {'KEY': 'tenant'}}}", "HOSTS: rentals.Location: its key is not one column."),
     ("{'HOSTS': {'rentals.Tenant': {'MODEL_NAME': 5}}}", "HOSTS: rentals.Tenant: MODEL_NAME is 5."),
     ("{'HOSTS': {'rentals.Tenant': {'MODEL_NAME': ''}}}", "HOSTS: rentals.Tenant: MODEL_NAME is ''."),
+    ("{'HOSTS': {'rentals.Tenant': {'SOLUTION': 5}}}", "HOSTS: rentals.Tenant: SOLUTION is 5."),
+    ("{'HOSTS': {'rentals.Tenant': {'FOLLOW_KEYS': 1}}}", "HOSTS: rentals.Tenant: FOLLOW_KEYS is 1."),
     ("{'SIGNALS': 'no'}", "SIGNALS is 'no'."),
     ("{'SIGNALS': 0}", "SIGNALS is 0."),
     ("{'LATER_NAMES': 'yes'}", "LATER_NAMES is 'yes'."),

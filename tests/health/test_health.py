@@ -106,7 +106,9 @@ def damages(it: Object) -> Iterator[tuple[str, str]]:
         yield "changed", it.definition.replace(";", " limit 5;")
     elif it.kind == "function":
         yield "missing", f"drop function {it.name} cascade"
-        if "as $fbs$" in it.definition:
+        if it.name.startswith(snapshot.WRITTEN):
+            pass  # its body is compared with the rules
+        elif "as $fbs$" in it.definition:
             yield "changed", f"update pg_proc set prosrc = prosrc || ' ' where oid = {literal}::regprocedure"
         else:
             other = re.sub("(?ms)^returns ([a-z]+)$(.*)^RETURN .*;", r"returns \1\2return null::\1;", it.definition)
@@ -514,10 +516,11 @@ def test_hosts(installed: psycopg.Connection) -> None:
     ]
     installed.execute("select fbs_attach_host('people', 'a.tenant'), fbs_attach_host('rooms', 'a.room')")
     assert finding(installed, "host") == []
+    rooms = installed.execute("select 'rooms'::regclass::oid").fetchone()[0]  # type: ignore[index]
     installed.execute("alter table people rename id to number; drop table rooms")
     assert finding(installed, "host") == [
         ("error", "a.tenant", "key renamed", "fbs-db attach host people --model a.tenant"),
-        ("warning", "a.room", "table gone", "delete from fbs_hosts where model_name = 'a.room';"),
+        ("warning", "a.room", "table gone", f"delete from fbs_hosts where host_table = '{rooms}';"),
     ]
 
 
@@ -617,7 +620,7 @@ def test_nothing_is_written_and_no_host_waits(installed: psycopg.Connection, sec
 def test_a_table_that_is_locked_away_is_told(
     installed: psycopg.Connection, second: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fbs_db.health.check._LOCK_TIMEOUT", "200ms")
+    monkeypatch.setattr("fbs_db.database.session.READER_TIMEOUT", "200ms")
     other = second(installed)
     with other.transaction():
         other.execute("lock table fbs_migrations")

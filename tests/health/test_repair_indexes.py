@@ -288,7 +288,7 @@ def test_it_is_mended_where_a_second_look_says_so(installed: psycopg.Connection)
 def test_it_says_that_repairs_ran_where_it_cannot_look_again(
     installed: psycopg.Connection, second: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fbs_db.health.check._LOCK_TIMEOUT", "200ms")
+    monkeypatch.setattr("fbs_db.database.session.READER_TIMEOUT", "200ms")
     installed.execute("alter table fbs_kpis disable trigger fbs_kpis_touch")
     installed.commit()
     other = second(installed)

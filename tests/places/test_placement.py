@@ -300,7 +300,7 @@ def test_a_component_moves_with_every_row(two: tuple[str, str]) -> None:
 def test_users_go_and_rules_rest_after_a_move(two: tuple[str, str]) -> None:
     old, _ = two
     fine("placement", "move", "approvals", "--to", "licences", "--yes")
-    assert select(old, "select clean_sql is null from fbs_cleanup_rules where rule_name = 'approval_requests'") == [
+    assert select(old, "select table_id is null from fbs_rule_states where rule_name = 'approval_requests'") == [
         (True,)
     ]
     select(old, "delete from people")
@@ -308,7 +308,7 @@ def test_users_go_and_rules_rest_after_a_move(two: tuple[str, str]) -> None:
     assert len(rows_of(old, "fbs_approval_requests", "fbs_moved_approvals")) == 3
     fine("placement", "drop", "approvals", "--from", "default", "--yes")
     fine("placement", "move", "approvals", "--to", "default", "--yes")
-    assert select(old, "select clean_sql is null from fbs_cleanup_rules where rule_name = 'approval_requests'") == [
+    assert select(old, "select table_id is null from fbs_rule_states where rule_name = 'approval_requests'") == [
         (False,)
     ]
 
