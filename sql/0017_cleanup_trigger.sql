@@ -130,16 +130,22 @@ declare
     old_keys text[];
     later_keys text[];
 begin
+    if cardinality(keys) <> coalesce(cardinality(new_keys), 0) then
+        -- A trigger of the host's kept rows from the partition they went to.
+        if exists (select unnest(new_keys) except select unnest(keys)) then
+            raise warning 'FBS rows of % do not follow: rows were lost on their way to another partition', model
+                using detail = format('Which of the keys %s became which of %s is not known.', keys, new_keys);
+        else
+            perform fbs_on_delete(model, solution, array(select unnest(keys) except select unnest(new_keys)), false);
+        end if;
+        return;
+    end if;
     -- Both are in the order in which the rows were written.
     select array_agg(p.old_key), array_agg(p.new_key)
     into old_keys, later_keys
     from unnest(keys, new_keys) as p (old_key, new_key)
     where p.old_key <> p.new_key;
-    if cardinality(keys) <> cardinality(new_keys) then
-        raise warning 'FBS rows of % do not follow: rows were lost on their way to another partition', model
-            using detail = format('Which of the keys %s became which of %s is not known.', keys, new_keys);
-        return;
-    elsif old_keys is null then
+    if old_keys is null then
         return;
     end if;
     select * into terms from fbs_cleanup_terms;

@@ -3176,8 +3176,14 @@ CREATE FUNCTION fbs_host_problem(host_table regclass, key_column text) RETURNS t
         when a.atttypid <> all ('{smallint,integer,bigint,text,character varying,uuid}'::regtype[]) then
             format('column %s of %s is of type %s', key_column, host_table, format_type(a.atttypid, null))
         when a.attgenerated = 'v' then format('column %s of %s is a virtual generated column', key_column, host_table)
-        when not fbs_is_unique(host_table, key_column, c.relkind = 'p') then
-            format('column %s of %s is not unique', key_column, host_table)
+        when
+            not fbs_is_unique(host_table, key_column, c.relkind = 'p')
+            -- PostgreSQL has no unique index over foreign tables.
+            and not exists (
+                select from pg_partition_tree(host_table) as p inner join pg_class as f on p.relid = f.oid
+                where f.relkind = 'f'
+            )
+            then format('column %s of %s is not unique', key_column, host_table)
     end
     from pg_class as c
     left join pg_attribute as a
@@ -3807,16 +3813,22 @@ declare
     old_keys text[];
     later_keys text[];
 begin
+    if cardinality(keys) <> coalesce(cardinality(new_keys), 0) then
+        -- A trigger of the host's kept rows from the partition they went to.
+        if exists (select unnest(new_keys) except select unnest(keys)) then
+            raise warning 'FBS rows of % do not follow: rows were lost on their way to another partition', model
+                using detail = format('Which of the keys %s became which of %s is not known.', keys, new_keys);
+        else
+            perform fbs_on_delete(model, solution, array(select unnest(keys) except select unnest(new_keys)), false);
+        end if;
+        return;
+    end if;
     -- Both are in the order in which the rows were written.
     select array_agg(p.old_key), array_agg(p.new_key)
     into old_keys, later_keys
     from unnest(keys, new_keys) as p (old_key, new_key)
     where p.old_key <> p.new_key;
-    if cardinality(keys) <> cardinality(new_keys) then
-        raise warning 'FBS rows of % do not follow: rows were lost on their way to another partition', model
-            using detail = format('Which of the keys %s became which of %s is not known.', keys, new_keys);
-        return;
-    elsif old_keys is null then
+    if old_keys is null then
         return;
     end if;
     select * into terms from fbs_cleanup_terms;
@@ -8783,7 +8795,7 @@ COMMENT ON COLUMN fbs_hosts.model_name IS 'Model name in the FBS rows that point
 
 COMMENT ON COLUMN fbs_hosts.key_column IS 'Its key. FBS rows hold the key as record_id.';
 
-COMMENT ON COLUMN fbs_hosts.key_is_unique IS 'False in a partitioned table whose unique keys hold other columns too: a deleted key may still be there.';
+COMMENT ON COLUMN fbs_hosts.key_is_unique IS 'False in a partitioned table whose unique keys hold other columns too, or with a foreign partition: a deleted key may still be there.';
 
 COMMENT ON COLUMN fbs_hosts.follows_keys IS 'Whether FBS rows follow a key that changes. It costs a trigger on every update of the table.';
 
@@ -11383,7 +11395,7 @@ CREATE INDEX fbs_approval_requests_pending_requester_id_created_at_id_idx ON fbs
 
 CREATE INDEX fbs_approval_requests_pending_solution_name_created_at_id_idx ON fbs_approval_requests USING btree (solution_name, created_at DESC, id DESC, requester_id, approval_type) WHERE ((status)::text = 'pending'::text);
 
-CREATE INDEX fbs_approval_requests_request_data_record_idx ON fbs_approval_requests USING btree (((request_data ->> 'model_name'::text)), ((request_data ->> 'record_id'::text)));
+CREATE INDEX fbs_approval_requests_request_data_record_idx ON fbs_approval_requests USING spgist (((request_data ->> 'record_id'::text))) WHERE ((request_data ->> 'record_id'::text) IS NOT NULL);
 
 CREATE INDEX fbs_approval_requests_requester_id_created_at_id_idx ON fbs_approval_requests USING btree (requester_id, created_at, id, approver_id, solution_name);
 
@@ -11477,7 +11489,7 @@ CREATE INDEX fbs_dms_document_expiry_date_idx ON fbs_dms_document USING btree (e
 
 CREATE INDEX fbs_dms_document_metadata_idx ON fbs_dms_document USING gin (metadata jsonb_path_ops);
 
-CREATE INDEX fbs_dms_document_metadata_record_idx ON fbs_dms_document USING btree (((metadata ->> 'model_name'::text)), ((metadata ->> 'record_id'::text)));
+CREATE INDEX fbs_dms_document_metadata_record_idx ON fbs_dms_document USING spgist (((metadata ->> 'record_id'::text))) WHERE ((metadata ->> 'record_id'::text) IS NOT NULL);
 
 CREATE INDEX fbs_dms_document_solution_db_company_id_created_at_id_idx ON fbs_dms_document USING btree (solution_db, company_id, created_at, id);
 
@@ -11687,7 +11699,7 @@ CREATE INDEX fbs_workflow_instances_started_at_id_idx ON fbs_workflow_instances 
 
 CREATE INDEX fbs_workflow_instances_status_started_at_id_idx ON fbs_workflow_instances USING btree (status, started_at, id);
 
-CREATE INDEX fbs_workflow_instances_workflow_data_record_idx ON fbs_workflow_instances USING btree (((workflow_data ->> 'model_name'::text)), ((workflow_data ->> 'record_id'::text)));
+CREATE INDEX fbs_workflow_instances_workflow_data_record_idx ON fbs_workflow_instances USING spgist (((workflow_data ->> 'record_id'::text))) WHERE ((workflow_data ->> 'record_id'::text) IS NOT NULL);
 
 CREATE INDEX fbs_workflow_instances_workflow_definition_id_started_at_id_idx ON fbs_workflow_instances USING btree (workflow_definition_id, started_at, id, solution_name, business_id);
 
