@@ -243,7 +243,10 @@ as $$
         where not exists (
             select from tree as t
             inner join pg_trigger as g on t.relid = g.tgrelid
-            where g.tgname = w.name || coalesce('_' || nullif(n, 1), '')
+            where
+                g.tgname = w.name || coalesce('_' || nullif(n, 1), '')
+                -- One for each row is copied to the partitions.
+                and (t.relid = w.relid or w.event & 1 = 1)
         )
         order by n
         limit 1

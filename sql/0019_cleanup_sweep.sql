@@ -213,4 +213,48 @@ $$;
 comment on function fbs_clean_gone(text, text[], text) is
 'Applies the rules to those of the keys, held by rows here, that no host row has. Returns how many these are, and the rows touched. Errors FB024, FB025.';
 
+create function fbs_cover_partitions()
+returns setof regclass
+language plpgsql
+set search_path from current
+set lock_timeout = '100ms'
+as $$
+declare
+    host record;
+    wanted record;
+begin
+    for host in
+        select h.host_table, h.model_name, h.solution, p.relid
+        from fbs_hosts as h
+        inner join pg_class as c on h.host_table = c.oid and c.relkind = 'p'
+        cross join pg_partition_tree(h.host_table) as p
+        where
+            p.relid <> h.host_table
+            and not exists (
+                select from pg_trigger as g
+                where g.tgrelid = p.relid and g.tgfoid = to_regproc('fbs_cleanup') and g.tgparentid = 0
+            )
+        order by p.relid
+    loop
+        -- A table in use is covered the next time.
+        begin
+            for wanted in
+                select t.* from fbs_host_triggers(host.host_table) as t where t.table_id = host.relid and not t.present
+            loop
+                execute wanted.definition;
+            end loop;
+            if found then
+                perform fbs_queue_sweep(host.model_name, host.solution);
+                return next host.relid;
+            end if;
+        exception when lock_not_available or deadlock_detected or insufficient_privilege then
+            continue;
+        end;
+    end loop;
+end;
+$$;
+
+comment on function fbs_cover_partitions() is
+'Gives partitions that were made later the triggers of their host table, and queues a sweep. Returns these partitions; those in use, or on which triggers may not be created, are left.';
+
 select fbs_revoke_execute();

@@ -1871,6 +1871,48 @@ $$;
 
 COMMENT ON FUNCTION fbs_counted(number bigint, what text) IS 'Internal. A number and what it counts: 1 row, 2 rows.';
 
+CREATE FUNCTION fbs_cover_partitions() RETURNS SETOF regclass
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    SET lock_timeout TO '100ms'
+    AS $$
+declare
+    host record;
+    wanted record;
+begin
+    for host in
+        select h.host_table, h.model_name, h.solution, p.relid
+        from fbs_hosts as h
+        inner join pg_class as c on h.host_table = c.oid and c.relkind = 'p'
+        cross join pg_partition_tree(h.host_table) as p
+        where
+            p.relid <> h.host_table
+            and not exists (
+                select from pg_trigger as g
+                where g.tgrelid = p.relid and g.tgfoid = to_regproc('fbs_cleanup') and g.tgparentid = 0
+            )
+        order by p.relid
+    loop
+        -- A table in use is covered the next time.
+        begin
+            for wanted in
+                select t.* from fbs_host_triggers(host.host_table) as t where t.table_id = host.relid and not t.present
+            loop
+                execute wanted.definition;
+            end loop;
+            if found then
+                perform fbs_queue_sweep(host.model_name, host.solution);
+                return next host.relid;
+            end if;
+        exception when lock_not_available or deadlock_detected or insufficient_privilege then
+            continue;
+        end;
+    end loop;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_cover_partitions() IS 'Gives partitions that were made later the triggers of their host table, and queues a sweep. Returns these partitions; those in use, or on which triggers may not be created, are left.';
+
 CREATE FUNCTION fbs_custom_fields_records(model_name text, record_ids integer[], database_name text DEFAULT ''::text) RETURNS TABLE(record_id integer, fields jsonb, misfits text[])
     LANGUAGE sql STABLE
     SET search_path TO 'public', 'pg_temp'
@@ -3267,7 +3309,10 @@ CREATE FUNCTION fbs_host_triggers(host_table regclass) RETURNS TABLE(table_id re
         where not exists (
             select from tree as t
             inner join pg_trigger as g on t.relid = g.tgrelid
-            where g.tgname = w.name || coalesce('_' || nullif(n, 1), '')
+            where
+                g.tgname = w.name || coalesce('_' || nullif(n, 1), '')
+                -- One for each row is copied to the partitions.
+                and (t.relid = w.relid or w.event & 1 = 1)
         )
         order by n
         limit 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -13,6 +14,9 @@ from fbs_db.cleanup.queue import RetryReport, count_waiting, has_queue, logger, 
 from fbs_db.database.connection import shown
 from fbs_db.database.session import Database, Session
 from fbs_db.errors import ConnectionFailed, ConnectionLost, FbsDbError, LockTimeout, ServerOutOfResources
+
+#: Seconds between looks for new partitions of host tables.
+_COVER = 60
 
 
 def retry_cleanup(database: Database = None, *, batch: int = 1000, schema: str | None = None) -> RetryReport:
@@ -81,12 +85,15 @@ def run_cleanup(
 
     Each failure is logged, with model, rule and reason.
 
-    Calls ``fbs_work_queue``, ``fbs_claim_cleanup``, ``fbs_recheck_cleanup`` and, in the other
-    database, ``fbs_receive_cleanup``.
+    Each minute it attaches new partitions of host tables with their table.
+
+    Calls ``fbs_work_queue``, ``fbs_cover_partitions``, ``fbs_claim_cleanup``, ``fbs_recheck_cleanup``
+    and, in the other database, ``fbs_receive_cleanup``.
     """
     backoff = Backoff(poll)
     failing: dict[Database, FbsDbError] = {}
     known: set[Database] = set()
+    covered: dict[Database, float] = {}
     with reaching("fbs-db cleanup run", database, schema) as reach:
         while not stop.is_set():
             busy = False
@@ -106,6 +113,9 @@ def run_cleanup(
                         backoff.failed(one)
                         continue
                     with session.translated():
+                        if time.monotonic() - covered.get(one, float("-inf")) > _COVER:
+                            covered[one] = time.monotonic()
+                            _cover(session)
                         report = _work(session, reach, batch, backoff)
                         if report.done or report.failed:
                             report = replace(report, waiting=count_waiting(session))
@@ -126,6 +136,12 @@ def run_cleanup(
                 busy = busy or report.done > 0
             if not busy:
                 stop.wait(poll)
+
+
+def _cover(session: Session) -> None:
+    """Give partitions that were made later the triggers of their host table."""
+    for (partition,) in session.call("fbs_cover_partitions"):
+        logger.info("Partition %s is attached with its table.", partition, extra={"event": "partition"})
 
 
 def _work(session: Session, reach: Reach, batch: int, backoff: Backoff) -> RetryReport:
