@@ -260,9 +260,11 @@ as $$
         select
             string_agg(
                 format('%I = %s', v.name, case when n.is_now then 'now()' else fbs_rule_value(s.table_id, v.name, v.value) end), ', '
+                order by v.name
             ) as assigned,
             string_agg(
                 format('t.%I is distinct from %s', v.name, fbs_rule_value(s.table_id, v.name, v.value)), ' or '
+                order by v.name
             ) filter (where not n.is_now) as differs
         from jsonb_each(r.set_columns) as v (name, value)
         left join pg_attribute as a on s.table_id = a.attrelid and v.name = a.attname

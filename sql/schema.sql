@@ -681,7 +681,7 @@ begin
         written := written || '{state}'::text;
     end if;
     if there.rule_4 > 0 then
-        update fbs_workflow_instances as t set status = 'cancelled'::character varying, completed_at = now() where (t.workflow_data ->> 'model_name') = $1 and ($3 is null or fbs_row_is_of($3, $4, '{solution_name,business_id}', array[t.solution_name, t.business_id]::text[])) and (t.status in ('completed'::character varying, 'cancelled'::character varying, 'failed'::character varying)) is not true and (t.workflow_data ->> 'record_id') = any($2);
+        update fbs_workflow_instances as t set completed_at = now(), status = 'cancelled'::character varying where (t.workflow_data ->> 'model_name') = $1 and ($3 is null or fbs_row_is_of($3, $4, '{solution_name,business_id}', array[t.solution_name, t.business_id]::text[])) and (t.status in ('completed'::character varying, 'cancelled'::character varying, 'failed'::character varying)) is not true and (t.workflow_data ->> 'record_id') = any($2);
         get diagnostics touched = row_count;
         total := total + touched;
         tables := tables || 'fbs_workflow_instances'::regclass;
@@ -4957,9 +4957,11 @@ CREATE FUNCTION fbs_rule_parts(only_rule text DEFAULT NULL::text) RETURNS TABLE(
         select
             string_agg(
                 format('%I = %s', v.name, case when n.is_now then 'now()' else fbs_rule_value(s.table_id, v.name, v.value) end), ', '
+                order by v.name
             ) as assigned,
             string_agg(
                 format('t.%I is distinct from %s', v.name, fbs_rule_value(s.table_id, v.name, v.value)), ' or '
+                order by v.name
             ) filter (where not n.is_now) as differs
         from jsonb_each(r.set_columns) as v (name, value)
         left join pg_attribute as a on s.table_id = a.attrelid and v.name = a.attname
