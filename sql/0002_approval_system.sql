@@ -30,9 +30,11 @@ on fbs_approval_requests (approver_id, status);
 create index fbs_approval_requests_solution_name_status_idx
 on fbs_approval_requests (solution_name, status);
 
--- For the clean-up that follows the deletion of a host's record.
+-- For the clean-up that follows the deletion of a host's record. SP-GiST takes keys of
+-- any length; a B-tree refuses rows whose key is longer than 2,700 bytes.
 create index fbs_approval_requests_request_data_record_idx
-on fbs_approval_requests ((request_data ->> 'model_name'), (request_data ->> 'record_id'));
+on fbs_approval_requests using spgist ((request_data ->> 'record_id'))
+where (request_data ->> 'record_id') is not null;
 
 create trigger fbs_approval_requests_keep_updated_at
 before update of updated_at on fbs_approval_requests

@@ -172,9 +172,11 @@ on fbs_workflow_instances (workflow_definition_id);
 create index fbs_workflow_instances_current_step_id_idx
 on fbs_workflow_instances (current_step_id);
 
--- For the clean-up that follows the deletion of a host's record.
+-- For the clean-up that follows the deletion of a host's record. SP-GiST takes keys of
+-- any length; a B-tree refuses rows whose key is longer than 2,700 bytes.
 create index fbs_workflow_instances_workflow_data_record_idx
-on fbs_workflow_instances ((workflow_data ->> 'model_name'), (workflow_data ->> 'record_id'));
+on fbs_workflow_instances using spgist ((workflow_data ->> 'record_id'))
+where (workflow_data ->> 'record_id') is not null;
 
 comment on table fbs_workflow_instances is
 'Single runs of a workflow and how far each has come. By default unfinished ones are cancelled when the host''s record they are about is deleted, if its table is attached.';

@@ -272,9 +272,11 @@ on fbs_dms_document (attachment_id);
 create index fbs_dms_document_approved_by_id_created_at_id_idx
 on fbs_dms_document (approved_by_id, created_at, id, company_id, created_by_id);
 
--- For the clean-up that follows the deletion of a host's record.
+-- For the clean-up that follows the deletion of a host's record. SP-GiST takes keys of
+-- any length; a B-tree refuses rows whose key is longer than 2,700 bytes.
 create index fbs_dms_document_metadata_record_idx
-on fbs_dms_document ((metadata ->> 'model_name'), (metadata ->> 'record_id'));
+on fbs_dms_document using spgist ((metadata ->> 'record_id'))
+where (metadata ->> 'record_id') is not null;
 
 create trigger fbs_dms_document_keep_updated_at
 before update of updated_at on fbs_dms_document

@@ -27,7 +27,7 @@ comment on column fbs_hosts.model_name is
 comment on column fbs_hosts.key_column is
 'Its key. FBS rows hold the key as record_id.';
 comment on column fbs_hosts.key_is_unique is
-'False in a partitioned table whose unique keys hold other columns too: a deleted key may still be there.';
+'False in a partitioned table whose unique keys hold other columns too, or with a foreign partition: a deleted key may still be there.';
 comment on column fbs_hosts.follows_keys is
 'Whether FBS rows follow a key that changes. It costs a trigger on every update of the table.';
 comment on column fbs_hosts.solution is
@@ -95,8 +95,14 @@ as $$
         when a.atttypid <> all ('{smallint,integer,bigint,text,character varying,uuid}'::regtype[]) then
             format('column %s of %s is of type %s', key_column, host_table, format_type(a.atttypid, null))
         when a.attgenerated = 'v' then format('column %s of %s is a virtual generated column', key_column, host_table)
-        when not fbs_is_unique(host_table, key_column, c.relkind = 'p') then
-            format('column %s of %s is not unique', key_column, host_table)
+        when
+            not fbs_is_unique(host_table, key_column, c.relkind = 'p')
+            -- PostgreSQL has no unique index over foreign tables.
+            and not exists (
+                select from pg_partition_tree(host_table) as p inner join pg_class as f on p.relid = f.oid
+                where f.relkind = 'f'
+            )
+            then format('column %s of %s is not unique', key_column, host_table)
     end
     from pg_class as c
     left join pg_attribute as a

@@ -9,5 +9,5 @@ drop function fbs_refuse_shadows(name[]);
 drop function fbs_on_failure(text, text, text[], text[], text, text);
 drop function fbs_on_rekey(text, text, text[], text[], boolean);
 drop function fbs_on_truncate(text, text);
-drop function fbs_on_delete(text, text, text[], boolean);
+drop function fbs_on_delete(text, text, text[], boolean, boolean);
 drop function fbs_users_cancel(text, text);

@@ -30,7 +30,7 @@ comment on function fbs_users_cancel(text, text) is
 'Internal. Whether an error that was caught is a user''s cancel, which has to go on, and not a statement timeout.';
 
 
-create function fbs_on_delete(model text, solution text, keys text[], key_is_gone boolean)
+create function fbs_on_delete(model text, solution text, keys text[], key_is_unique boolean, by_row boolean)
 returns void
 language plpgsql
 set search_path from current
@@ -48,12 +48,16 @@ begin
     elsif terms.has_targets then
         perform fbs_note_for_targets(model, solution, 'delete', keys);
     end if;
-    state := set_config('lock_timeout', terms.patience, true);
+    -- Each of many rows would wait in its turn.
+    state := set_config('lock_timeout', case when by_row then '1' else terms.patience end, true);
     if cardinality(keys) > terms.most then
         perform fbs_queue_cleanup(model, solution, keys);
         return;
-    elsif not key_is_gone then
+    elsif not key_is_unique then
         keys := fbs_gone_keys(model, keys, null, solution);
+    -- A row that its new key takes to another partition is deleted in this one: its rekey waits.
+    elsif by_row and exists (select from fbs_waiting_keys(model, solution) as w (key) where w.key = any(keys)) then
+        return;
     end if;
 
     begin
@@ -87,7 +91,7 @@ begin
 end;
 $$;
 
-comment on function fbs_on_delete(text, text, text[], boolean) is
+comment on function fbs_on_delete(text, text, text[], boolean, boolean) is
 'Internal. Cleans up after deleted host rows: at once, or through the queue where they or their FBS rows are too many. A rule that fails is queued alone.';
 
 create function fbs_on_truncate(model text, solution text)
@@ -104,7 +108,7 @@ begin
         perform fbs_queue_sweep(model, solution);
     elsif terms.mode = 'on' then
         patience := set_config('lock_timeout', terms.patience, true);
-        perform fbs_on_delete(model, solution, fbs_orphan_keys(model, solution), true);
+        perform fbs_on_delete(model, solution, fbs_orphan_keys(model, solution), true, false);
         if terms.has_targets then
             perform fbs_note_for_targets(model, solution, 'sweep');
         end if;
@@ -126,16 +130,22 @@ declare
     old_keys text[];
     later_keys text[];
 begin
+    if cardinality(keys) <> coalesce(cardinality(new_keys), 0) then
+        -- A trigger of the host's kept rows from the partition they went to.
+        if exists (select unnest(new_keys) except select unnest(keys)) then
+            raise warning 'FBS rows of % do not follow: rows were lost on their way to another partition', model
+                using detail = format('Which of the keys %s became which of %s is not known.', keys, new_keys);
+        else
+            perform fbs_on_delete(model, solution, array(select unnest(keys) except select unnest(new_keys)), false);
+        end if;
+        return;
+    end if;
     -- Both are in the order in which the rows were written.
     select array_agg(p.old_key), array_agg(p.new_key)
     into old_keys, later_keys
     from unnest(keys, new_keys) as p (old_key, new_key)
     where p.old_key <> p.new_key;
-    if cardinality(keys) <> cardinality(new_keys) then
-        raise warning 'FBS rows of % do not follow: rows were lost on their way to another partition', model
-            using detail = format('Which of the keys %s became which of %s is not known.', keys, new_keys);
-        return;
-    elsif old_keys is null then
+    if old_keys is null then
         return;
     end if;
     select * into terms from fbs_cleanup_terms;
@@ -281,7 +291,7 @@ begin
                 execute format('select array_agg(o.%I::text) from %s as o', host.key_column, rows) into keys using old;
             end if;
             if tg_op = 'DELETE' then
-                perform fbs_on_delete(model, solution, keys, host.key_is_unique and not by_row);
+                perform fbs_on_delete(model, solution, keys, host.key_is_unique, by_row);
             else
                 execute format('select array_agg(o.%I::text) from %s as o', host.key_column, replace(rows, 'old', 'new'))
                 into new_keys using new;

@@ -569,7 +569,7 @@ begin
         get diagnostics touched = row_count;
     end loop;
     if touched > 0 then
-        perform fbs_check_deferred(array[only_rule], false);
+        perform fbs_check_deferred(array[part.table_id], array[part.event], array[part.written]);
     end if;
     return touched;
 end;
@@ -589,31 +589,15 @@ declare
     there record;
     touched bigint;
     total bigint := 0;
-    rules text[];
+    tables regclass[];
+    events integer[];
+    written text[];
     keys_integer constant integer[] := case
         when $2::text ~ '^{[1-9][0-9]{0,8}(,[1-9][0-9]{0,8})*}$' then $2
         else fbs_usable_keys($2, 'integer')
     end;
 begin
-    -- Whether another role's code may be near, and which rules find rows.
     select
-        exists (
-            select from pg_class as c
-            where
-                c.oid = any('{fbs_approval_requests,fbs_custom_fields,fbs_dms_document,fbs_workflow_instances}'::regclass[])
-                and (
-                    c.relowner <> (select f.proowner from pg_proc as f where f.oid = 'fbs_owner()'::regprocedure)
-                    or c.relhassubclass
-                    or exists (
-                        select from aclexplode(c.relacl) as a where a.privilege_type = 'TRIGGER' and a.grantee <> c.relowner
-                    )
-                    or exists (
-                        select from pg_trigger as g
-                        inner join pg_proc as f on g.tgfoid = f.oid
-                        where g.tgrelid = c.oid and not g.tgisinternal and f.proowner <> c.relowner
-                    )
-                )
-        ) as suspect,
         (
             select count(*)
             from (
@@ -647,39 +631,65 @@ begin
             ) as n
         ) as rule_4
     into there;
-    if there.suspect then
-        perform fbs_refuse_rules();
-    end if;
     if 0 + there.rule_1 + there.rule_2 + there.rule_3 + there.rule_4 > $5 then
         return null;
+    elsif 0 + there.rule_1 + there.rule_2 + there.rule_3 + there.rule_4 = 0 then
+        return 0;
+    -- Whether another role's code may be near.
+    elsif exists (
+        select from pg_class as c
+        where
+            c.oid = any('{fbs_approval_requests,fbs_custom_fields,fbs_dms_document,fbs_workflow_instances}'::regclass[])
+            and (
+                c.relowner <> (select f.proowner from pg_proc as f where f.oid = 'fbs_owner()'::regprocedure)
+                or c.relhassubclass
+                or exists (
+                    select from aclexplode(c.relacl) as a where a.privilege_type = 'TRIGGER' and a.grantee <> c.relowner
+                )
+                or exists (
+                    select from pg_trigger as g
+                    inner join pg_proc as f on g.tgfoid = f.oid
+                    where g.tgrelid = c.oid and not g.tgisinternal and f.proowner <> c.relowner
+                )
+            )
+    ) then
+        perform fbs_refuse_rules();
     end if;
 
     if there.rule_1 > 0 then
         update fbs_approval_requests as t set status = 'cancelled'::character varying where (t.request_data ->> 'model_name') = $1 and ($3 is null or fbs_row_is_of($3, $4, '{solution_name}', array[t.solution_name]::text[])) and (t.status in ('pending'::character varying)) and (t.request_data ->> 'record_id') = any($2);
         get diagnostics touched = row_count;
         total := total + touched;
-        rules := rules || 'approval_requests'::text;
+        tables := tables || 'fbs_approval_requests'::regclass;
+        events := events || 16;
+        written := written || '{status}'::text;
     end if;
     if there.rule_2 > 0 then
         delete from fbs_custom_fields as t where t.model_name = $1 and ($3 is null or fbs_row_is_of($3, $4, '{solution_name,database_name}', array[t.solution_name, t.database_name]::text[])) and t.record_id = any(keys_integer);
         get diagnostics touched = row_count;
         total := total + touched;
-        rules := rules || 'custom_fields'::text;
+        tables := tables || 'fbs_custom_fields'::regclass;
+        events := events || 8;
+        written := written || NULL::text;
     end if;
     if there.rule_3 > 0 then
         update fbs_dms_document as t set state = 'archived'::character varying where (t.metadata ->> 'model_name') = $1 and ($3 is null or fbs_row_is_of($3, $4, '{solution_db,company_id}', array[t.solution_db, t.company_id]::text[])) and (t.state in ('archived'::character varying)) is not true and (t.metadata ->> 'record_id') = any($2);
         get diagnostics touched = row_count;
         total := total + touched;
-        rules := rules || 'documents'::text;
+        tables := tables || 'fbs_dms_document'::regclass;
+        events := events || 16;
+        written := written || '{state}'::text;
     end if;
     if there.rule_4 > 0 then
         update fbs_workflow_instances as t set status = 'cancelled'::character varying, completed_at = now() where (t.workflow_data ->> 'model_name') = $1 and ($3 is null or fbs_row_is_of($3, $4, '{solution_name,business_id}', array[t.solution_name, t.business_id]::text[])) and (t.status in ('completed'::character varying, 'cancelled'::character varying, 'failed'::character varying)) is not true and (t.workflow_data ->> 'record_id') = any($2);
         get diagnostics touched = row_count;
         total := total + touched;
-        rules := rules || 'workflow_instances'::text;
+        tables := tables || 'fbs_workflow_instances'::regclass;
+        events := events || 16;
+        written := written || '{status,completed_at}'::text;
     end if;
     if total > 0 then
-        perform fbs_check_deferred(rules, false);
+        perform fbs_check_deferred(tables, events, written);
     end if;
     return total;
 end;
@@ -1067,46 +1077,32 @@ $_$;
 
 COMMENT ON FUNCTION fbs_cast_custom_value(field_type text, field_value text) IS 'The value of a custom field of a type (date, datetime, json) whose texts only a cast can judge; see fbs_custom_fields_typed.';
 
-CREATE FUNCTION fbs_check_deferred(rules text[], rekeyed boolean) RETURNS void
+CREATE FUNCTION fbs_check_deferred(tables regclass[], events integer[], written text[]) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
     AS $$
 declare
     deferred text;
 begin
-    with recursive touched as (
-        -- A key that is not written is not checked; what the host's own triggers write is not known.
+    with recursive reached (relid, event, columns) as (
+        -- A key that is not written is not checked.
         select
-            p.table_id::oid as relid,
-            case when r.action = 'delete' and not rekeyed then 8 else 16 end as event,
+            t.relid::oid, t.event,
             array(
                 select a.attnum
                 from pg_attribute as a
-                where
-                    a.attrelid = p.table_id
-                    and a.attname = any(
-                        case
-                            when r.action = 'set columns' and not rekeyed then array(select jsonb_object_keys(r.set_columns))
-                            else array[coalesce(r.json_column, r.key_column)]
-                        end
-                    )
-            ) as written,
-            r.table_name !~ '^fbs_' or r.action = 'delete' and not rekeyed as all_written
-        from fbs_cleanup_rules as r
-        cross join lateral fbs_rule_table(r.table_name) as p (table_id)
-        where r.rule_name = any(rules)
-    ),
-
-    -- Events as in pg_trigger: 8 delete, 16 update.
-    reached (relid, event, written, all_written) as (
-        select t.relid, t.event, t.written, t.all_written from touched as t
+                where a.attrelid = t.relid and a.attname = any(t.written::text[])
+            )
+        from unnest(tables, events, written) as t (relid, event, written)
         union
-        select c.conrelid, case when r.event = 8 and c.confdeltype = 'c' then 8 else 16 end, '{}'::smallint[], true
+        -- Foreign keys reach further tables, with all their columns (NULL).
+        select c.conrelid, case when r.event = 8 and c.confdeltype = 'c' then 8 else 16 end, null
         from reached as r
-        inner join pg_constraint as c on r.relid = c.confrelid and c.contype = 'f'
+        inner join pg_trigger as t on r.relid = t.tgrelid and t.tgtype & r.event > 0
+        inner join pg_constraint as c on t.tgconstraint = c.oid and c.confrelid = r.relid
         where
             case r.event when 8 then c.confdeltype else c.confupdtype end in ('c', 'n', 'd')
-            and (r.all_written or c.confkey && r.written)
+            and (r.columns is null or c.confkey && r.columns)
     )
 
     select string_agg(distinct format('%I.%I', n.nspname, c.conname), ', ')
@@ -1116,10 +1112,10 @@ begin
     inner join pg_constraint as c on t.tgconstraint = c.oid
     inner join pg_namespace as n on c.connamespace = n.oid
     where
-        r.all_written
+        r.columns is null
         or c.contype <> 'f'
-        or c.conrelid = r.relid and c.conkey && r.written
-        or c.confrelid = r.relid and c.confkey && r.written;
+        or c.conrelid = r.relid and c.conkey && r.columns
+        or c.confrelid = r.relid and c.confkey && r.columns;
     if deferred is not null then
         execute format('set constraints %s immediate', deferred);
         execute format('set constraints %s deferred', deferred);
@@ -1127,7 +1123,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_check_deferred(rules text[], rekeyed boolean) IS 'Internal. Checks now what the rules'' changes would have checked at commit, where nothing could catch the failure.';
+COMMENT ON FUNCTION fbs_check_deferred(tables regclass[], events integer[], written text[]) IS 'Internal. Checks now what changes of these tables would have checked at commit, where nothing could catch the failure: deletions (event 8) and updates (16) of the columns written, NULL for all.';
 
 CREATE FUNCTION fbs_check_hosts() RETURNS TABLE(severity text, kind text, object text, problem text, found text, expected text, mend text)
     LANGUAGE plpgsql
@@ -1729,7 +1725,7 @@ begin
                 execute format('select array_agg(o.%I::text) from %s as o', host.key_column, rows) into keys using old;
             end if;
             if tg_op = 'DELETE' then
-                perform fbs_on_delete(model, solution, keys, host.key_is_unique and not by_row);
+                perform fbs_on_delete(model, solution, keys, host.key_is_unique, by_row);
             else
                 execute format('select array_agg(o.%I::text) from %s as o', host.key_column, replace(rows, 'old', 'new'))
                 into new_keys using new;
@@ -3181,8 +3177,14 @@ CREATE FUNCTION fbs_host_problem(host_table regclass, key_column text) RETURNS t
         when a.atttypid <> all ('{smallint,integer,bigint,text,character varying,uuid}'::regtype[]) then
             format('column %s of %s is of type %s', key_column, host_table, format_type(a.atttypid, null))
         when a.attgenerated = 'v' then format('column %s of %s is a virtual generated column', key_column, host_table)
-        when not fbs_is_unique(host_table, key_column, c.relkind = 'p') then
-            format('column %s of %s is not unique', key_column, host_table)
+        when
+            not fbs_is_unique(host_table, key_column, c.relkind = 'p')
+            -- PostgreSQL has no unique index over foreign tables.
+            and not exists (
+                select from pg_partition_tree(host_table) as p inner join pg_class as f on p.relid = f.oid
+                where f.relkind = 'f'
+            )
+            then format('column %s of %s is not unique', key_column, host_table)
     end
     from pg_class as c
     left join pg_attribute as a
@@ -3723,7 +3725,7 @@ $$;
 
 COMMENT ON FUNCTION fbs_note_for_targets(model text, solution text, operation text, keys text[], new_keys text[]) IS 'Internal. Queues a clean-up for each other database, a thousand keys an entry.';
 
-CREATE FUNCTION fbs_on_delete(model text, solution text, keys text[], key_is_gone boolean) RETURNS void
+CREATE FUNCTION fbs_on_delete(model text, solution text, keys text[], key_is_unique boolean, by_row boolean) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
     AS $$
@@ -3740,12 +3742,16 @@ begin
     elsif terms.has_targets then
         perform fbs_note_for_targets(model, solution, 'delete', keys);
     end if;
-    state := set_config('lock_timeout', terms.patience, true);
+    -- Each of many rows would wait in its turn.
+    state := set_config('lock_timeout', case when by_row then '1' else terms.patience end, true);
     if cardinality(keys) > terms.most then
         perform fbs_queue_cleanup(model, solution, keys);
         return;
-    elsif not key_is_gone then
+    elsif not key_is_unique then
         keys := fbs_gone_keys(model, keys, null, solution);
+    -- A row that its new key takes to another partition is deleted in this one: its rekey waits.
+    elsif by_row and exists (select from fbs_waiting_keys(model, solution) as w (key) where w.key = any(keys)) then
+        return;
     end if;
 
     begin
@@ -3779,7 +3785,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_on_delete(model text, solution text, keys text[], key_is_gone boolean) IS 'Internal. Cleans up after deleted host rows: at once, or through the queue where they or their FBS rows are too many. A rule that fails is queued alone.';
+COMMENT ON FUNCTION fbs_on_delete(model text, solution text, keys text[], key_is_unique boolean, by_row boolean) IS 'Internal. Cleans up after deleted host rows: at once, or through the queue where they or their FBS rows are too many. A rule that fails is queued alone.';
 
 CREATE FUNCTION fbs_on_failure(model text, solution text, keys text[], new_keys text[], state text, said text) RETURNS void
     LANGUAGE plpgsql
@@ -3808,16 +3814,22 @@ declare
     old_keys text[];
     later_keys text[];
 begin
+    if cardinality(keys) <> coalesce(cardinality(new_keys), 0) then
+        -- A trigger of the host's kept rows from the partition they went to.
+        if exists (select unnest(new_keys) except select unnest(keys)) then
+            raise warning 'FBS rows of % do not follow: rows were lost on their way to another partition', model
+                using detail = format('Which of the keys %s became which of %s is not known.', keys, new_keys);
+        else
+            perform fbs_on_delete(model, solution, array(select unnest(keys) except select unnest(new_keys)), false);
+        end if;
+        return;
+    end if;
     -- Both are in the order in which the rows were written.
     select array_agg(p.old_key), array_agg(p.new_key)
     into old_keys, later_keys
     from unnest(keys, new_keys) as p (old_key, new_key)
     where p.old_key <> p.new_key;
-    if cardinality(keys) <> cardinality(new_keys) then
-        raise warning 'FBS rows of % do not follow: rows were lost on their way to another partition', model
-            using detail = format('Which of the keys %s became which of %s is not known.', keys, new_keys);
-        return;
-    elsif old_keys is null then
+    if old_keys is null then
         return;
     end if;
     select * into terms from fbs_cleanup_terms;
@@ -3853,7 +3865,7 @@ begin
         perform fbs_queue_sweep(model, solution);
     elsif terms.mode = 'on' then
         patience := set_config('lock_timeout', terms.patience, true);
-        perform fbs_on_delete(model, solution, fbs_orphan_keys(model, solution), true);
+        perform fbs_on_delete(model, solution, fbs_orphan_keys(model, solution), true, false);
         if terms.has_targets then
             perform fbs_note_for_targets(model, solution, 'sweep');
         end if;
@@ -4361,13 +4373,16 @@ declare
     rule record;
     touched bigint;
     total bigint := 0;
-    rules text[];
+    tables regclass[];
+    written text[];
 begin
     perform fbs_refuse_rules();
     for rule in
         -- Rows of two rules follow once.
         select distinct on (s.table_id, r.json_column, r.key_column, r.model_column, coalesce(r.model_column, r.model_name))
-            r.rule_name
+            r.rule_name, s.table_id,
+            -- What the host's own triggers write is not known.
+            case when r.table_name ~ '^fbs_' then array[coalesce(r.json_column, r.key_column)]::text end as written
         from fbs_cleanup_rules as r
         inner join fbs_rule_states as s on r.rule_name = s.rule_name
         where s.table_id is not null and (r.model_name is null or r.model_name = model)
@@ -4376,11 +4391,12 @@ begin
         touched := fbs_rekey_rule(rule.rule_name, model, keys, new_keys, solution, alone);
         if touched > 0 then
             total := total + touched;
-            rules := rules || rule.rule_name;
+            tables := tables || rule.table_id;
+            written := written || rule.written;
         end if;
     end loop;
     if total > 0 then
-        perform fbs_check_deferred(rules, true);
+        perform fbs_check_deferred(tables, array_fill(16, array[cardinality(tables)]), written);
     end if;
     return total;
 end;
@@ -4515,7 +4531,11 @@ begin
             hint = 'Attach it again: ' || fbs_command('attach', 'host', fbs_named(host_table), '--model', model);
     end if;
     problem := case
-        when fbs_trusts((select c.relowner from pg_class as c where c.oid = host_table)) then null
+        when not exists (
+            select from (select host_table as relid union select relid from pg_partition_tree(host_table)) as t
+            inner join pg_class as c on t.relid = c.oid
+            where not fbs_trusts(c.relowner)
+        ) then null
         -- An older snapshot would show the table as it was.
         when current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
             format('%s belongs to another role and is read in read committed transactions only', host_table)
@@ -4840,12 +4860,13 @@ $$;
 
 COMMENT ON FUNCTION fbs_rows_of_model(model text, solution text) IS 'Number of FBS rows that point at a model (and solution) by its name.';
 
-CREATE FUNCTION fbs_rule_parts(only_rule text DEFAULT NULL::text) RETURNS TABLE(rule_name text, named text, key_type text, key text, of_model text, touched text, change text)
+CREATE FUNCTION fbs_rule_parts(only_rule text DEFAULT NULL::text) RETURNS TABLE(rule_name text, table_id regclass, named text, key_type text, key text, of_model text, touched text, change text, event integer, written text)
     LANGUAGE sql STABLE
     SET search_path TO 'public', 'pg_temp'
     AS $_$
     select
         r.rule_name,
+        s.table_id,
         n.named,
         s.key_type,
         case
@@ -4865,6 +4886,13 @@ CREATE FUNCTION fbs_rule_parts(only_rule text DEFAULT NULL::text) RETURNS TABLE(
             when 'delete' then format('delete from %s as t', n.named)
             when 'set null' then format('update %s as t set %I = null', n.named, r.key_column)
             else format('update %s as t set %s', n.named, c.assigned)
+        end,
+        case r.action when 'delete' then 8 else 16 end,
+        -- All columns (NULL) where rows go, or the host's own triggers may write.
+        case
+            when r.action = 'delete' or r.table_name !~ '^fbs_' then null
+            when r.action = 'set null' then array[r.key_column]::text
+            else array(select jsonb_object_keys(r.set_columns))::text
         end
     from fbs_cleanup_rules as r
     inner join fbs_rule_states as s on r.rule_name = s.rule_name
@@ -5019,6 +5047,7 @@ declare
     counts text := '';
     sum text := '0';
     lost text;
+    others boolean := false;
     applied text := '';
 begin
     for part in
@@ -5051,6 +5080,8 @@ begin
             ) as n
         ) as rule_%1$s$$, cardinality(tables), part.named, part.touched, part.key, part.keys);
             sum := sum || ' + there.rule_' || cardinality(tables);
+        else
+            others := true;
         end if;
         -- A table of the host's may have no index: its statement is planned for the keys there are.
         applied := applied || format($$
@@ -5058,7 +5089,9 @@ begin
         %2$s;
         get diagnostics touched = row_count;
         total := total + touched;
-        rules := rules || %3$L::text;
+        tables := tables || %3$L::regclass;
+        events := events || %4$s;
+        written := written || %5$L::text;
     end if;$$,
             case when part.ours then format('there.rule_%s > 0', cardinality(tables)) else 'true' end,
             case
@@ -5068,7 +5101,7 @@ begin
                     format('%s where %s and %s = any($2)', part.change, part.touched, part.key), part.keys
                 )
             end,
-            part.rule_name
+            part.named, part.event, part.written
         );
     end loop;
     select 'true or '
@@ -5082,41 +5115,43 @@ declare
     there record;
     touched bigint;
     total bigint := 0;
-    rules text[];%1$s
+    tables regclass[];
+    events integer[];
+    written text[];%1$s
 begin
-    -- Whether another role's code may be near, and which rules find rows.
-    select
-        %6$sexists (
-            select from pg_class as c
-            where
-                c.oid = any(%2$L::regclass[])
-                and (
-                    c.relowner <> (select f.proowner from pg_proc as f where f.oid = 'fbs_owner()'::regprocedure)
-                    or c.relhassubclass
-                    or exists (
-                        select from aclexplode(c.relacl) as a where a.privilege_type = 'TRIGGER' and a.grantee <> c.relowner
-                    )
-                    or exists (
-                        select from pg_trigger as g
-                        inner join pg_proc as f on g.tgfoid = f.oid
-                        where g.tgrelid = c.oid and not g.tgisinternal and f.proowner <> c.relowner
-                    )
-                )
-        ) as suspect%3$s
+    select%3$s
     into there;
-    if there.suspect then
-        perform fbs_refuse_rules();
-    end if;
     if %4$s > $5 then
         return null;
+    elsif %6$s then
+        return 0;
+    -- Whether another role's code may be near.
+    elsif %7$sexists (
+        select from pg_class as c
+        where
+            c.oid = any(%2$L::regclass[])
+            and (
+                c.relowner <> (select f.proowner from pg_proc as f where f.oid = 'fbs_owner()'::regprocedure)
+                or c.relhassubclass
+                or exists (
+                    select from aclexplode(c.relacl) as a where a.privilege_type = 'TRIGGER' and a.grantee <> c.relowner
+                )
+                or exists (
+                    select from pg_trigger as g
+                    inner join pg_proc as f on g.tgfoid = f.oid
+                    where g.tgrelid = c.oid and not g.tgisinternal and f.proowner <> c.relowner
+                )
+            )
+    ) then
+        perform fbs_refuse_rules();
     end if;
 %5$s
     if total > 0 then
-        perform fbs_check_deferred(rules, false);
+        perform fbs_check_deferred(tables, events, written);
     end if;
     return total;
 end;
-$$, declared, tables, counts, sum, applied, lost);
+$$, declared, tables, coalesce(substr(counts, 2), ''), sum, applied, case when others or lost is not null then 'false' else sum || ' = 0' end, lost);
 end;
 $_$;
 
@@ -8766,7 +8801,7 @@ COMMENT ON COLUMN fbs_hosts.model_name IS 'Model name in the FBS rows that point
 
 COMMENT ON COLUMN fbs_hosts.key_column IS 'Its key. FBS rows hold the key as record_id.';
 
-COMMENT ON COLUMN fbs_hosts.key_is_unique IS 'False in a partitioned table whose unique keys hold other columns too: a deleted key may still be there.';
+COMMENT ON COLUMN fbs_hosts.key_is_unique IS 'False in a partitioned table whose unique keys hold other columns too, or with a foreign partition: a deleted key may still be there.';
 
 COMMENT ON COLUMN fbs_hosts.follows_keys IS 'Whether FBS rows follow a key that changes. It costs a trigger on every update of the table.';
 
@@ -11366,7 +11401,7 @@ CREATE INDEX fbs_approval_requests_pending_requester_id_created_at_id_idx ON fbs
 
 CREATE INDEX fbs_approval_requests_pending_solution_name_created_at_id_idx ON fbs_approval_requests USING btree (solution_name, created_at DESC, id DESC, requester_id, approval_type) WHERE ((status)::text = 'pending'::text);
 
-CREATE INDEX fbs_approval_requests_request_data_record_idx ON fbs_approval_requests USING btree (((request_data ->> 'model_name'::text)), ((request_data ->> 'record_id'::text)));
+CREATE INDEX fbs_approval_requests_request_data_record_idx ON fbs_approval_requests USING spgist (((request_data ->> 'record_id'::text))) WHERE ((request_data ->> 'record_id'::text) IS NOT NULL);
 
 CREATE INDEX fbs_approval_requests_requester_id_created_at_id_idx ON fbs_approval_requests USING btree (requester_id, created_at, id, approver_id, solution_name);
 
@@ -11460,7 +11495,7 @@ CREATE INDEX fbs_dms_document_expiry_date_idx ON fbs_dms_document USING btree (e
 
 CREATE INDEX fbs_dms_document_metadata_idx ON fbs_dms_document USING gin (metadata jsonb_path_ops);
 
-CREATE INDEX fbs_dms_document_metadata_record_idx ON fbs_dms_document USING btree (((metadata ->> 'model_name'::text)), ((metadata ->> 'record_id'::text)));
+CREATE INDEX fbs_dms_document_metadata_record_idx ON fbs_dms_document USING spgist (((metadata ->> 'record_id'::text))) WHERE ((metadata ->> 'record_id'::text) IS NOT NULL);
 
 CREATE INDEX fbs_dms_document_solution_db_company_id_created_at_id_idx ON fbs_dms_document USING btree (solution_db, company_id, created_at, id);
 
@@ -11670,7 +11705,7 @@ CREATE INDEX fbs_workflow_instances_started_at_id_idx ON fbs_workflow_instances 
 
 CREATE INDEX fbs_workflow_instances_status_started_at_id_idx ON fbs_workflow_instances USING btree (status, started_at, id);
 
-CREATE INDEX fbs_workflow_instances_workflow_data_record_idx ON fbs_workflow_instances USING btree (((workflow_data ->> 'model_name'::text)), ((workflow_data ->> 'record_id'::text)));
+CREATE INDEX fbs_workflow_instances_workflow_data_record_idx ON fbs_workflow_instances USING spgist (((workflow_data ->> 'record_id'::text))) WHERE ((workflow_data ->> 'record_id'::text) IS NOT NULL);
 
 CREATE INDEX fbs_workflow_instances_workflow_definition_id_started_at_id_idx ON fbs_workflow_instances USING btree (workflow_definition_id, started_at, id, solution_name, business_id);
 

@@ -659,7 +659,7 @@ def damages() -> Iterator[Damage]:
 
 #: The functions a clean-up needs, each with a statement and what else it takes to need it.
 FUNCTIONS = {
-    "fbs_on_delete(text, text, text[], boolean)": (DELETE, "", ""),
+    "fbs_on_delete(text, text, text[], boolean, boolean)": (DELETE, "", ""),
     "fbs_apply_rule(text, text, text[], text, boolean)": (DELETE, "", BROKEN),
     "fbs_usable_keys(text[], text)": (f"delete from rentals.rooms where id = '{ROOMS[0]}'", "", ""),
     "fbs_on_truncate(text, text)": ("truncate rentals.tenants", "", ""),

@@ -1,0 +1,17 @@
+"""What the tests of the clean-up share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from tests.support.clones import CloneOf
+from tests.support.sample_rows import install_and_seed
+
+
+@pytest.fixture
+def seeded(major: int, clone_of: CloneOf) -> Iterator[psycopg.Connection]:
+    """The whole schema, with a first row in each table, on each server."""
+    yield from clone_of("seeded", major, install_and_seed)
