@@ -519,6 +519,10 @@ begin
         return null;
     end if;
     begin
+        if pg_my_temp_schema() <> 0 then
+            -- Whoever may hang triggers on the table may have hung this without a transition table.
+            perform fbs_refuse_shadows('{old_rows}');
+        end if;
         if tg_op = 'TRUNCATE' then
             select array_agg(distinct a.file::text) into files from fbs_dms_file_attachment as a where a.file <> '';
         else

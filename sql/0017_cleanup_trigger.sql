@@ -188,7 +188,7 @@ $$;
 comment on function fbs_on_failure(text, text, text[], text[], text, text) is
 'Internal. Queues a clean-up that failed, with the error: a sweep where the keys are not known.';
 
-create function fbs_refuse_shadows()
+create function fbs_refuse_shadows(others name[] default '{}')
 returns void
 language plpgsql
 stable
@@ -202,19 +202,16 @@ begin
     from pg_class as c
     where
         c.relnamespace = pg_my_temp_schema()
-        and c.relname = any(
-            '{fbs_hosts,fbs_settings,fbs_cleanup_rules,fbs_cleanup_queue,fbs_cleanup_targets,fbs_cleanup_terms,'
-            'fbs_rule_states,fbs_solution_map}'::name[]
-        )
+        and (c.relname like 'fbs\_%' or c.relname = any(others))
         and to_regclass(quote_ident(c.relname)) = c.oid;
     if shadow is not null then
-        raise exception 'a temporary table stands in for % which was dropped', shadow using errcode = 'FB025';
+        raise exception 'a temporary table stands in for %', shadow using errcode = 'FB025';
     end if;
 end;
 $$;
 
-comment on function fbs_refuse_shadows() is
-'Internal. Error FB025 where a temporary relation of the session is found in place of one of FBS''s.';
+comment on function fbs_refuse_shadows(name[]) is
+'Internal. Error FB025 where a temporary relation of the session is found in place of one of FBS''s, or of these others.';
 
 -- Everything a host's statement does to FBS goes through here, and nothing that fails in here fails
 -- the statement. Anybody can fire it, and it runs with the rights of FBS's owner: nothing is read of
@@ -245,11 +242,12 @@ begin
     for attempt in 1..2 loop
         begin
             if pg_my_temp_schema() <> 0 then
-                perform fbs_refuse_shadows();
+                -- Whoever owns the host table may have hung this on it without transition tables.
+                perform fbs_refuse_shadows(case attempt when 1 then '{old_rows,new_rows}'::name[] else '{}' end);
             end if;
             if attempt = 2 then
                 perform fbs_on_failure(model, solution, keys, new_keys, failed_state, failed);
-                return new;
+                return coalesce(new, old);
             end if;
 
             select
@@ -271,12 +269,12 @@ begin
             if model is null then
                 raise warning 'FBS''s trigger % does nothing, as % is not attached', tg_name, tg_relid::regclass
                     using hint = 'To drop the trigger: fbs-db detach host';
-                return new;
+                return coalesce(new, old);
             elsif host.covered then
-                return new;
+                return coalesce(new, old);
             elsif tg_op = 'TRUNCATE' then
                 perform fbs_on_truncate(model, solution);
-                return new;
+                return coalesce(new, old);
             -- The first column needs no name, and so no new plan each time.
             elsif host.key_is_first then
                 select pg_typeof(o.key) into kind from old_rows as o (key) limit 1;
@@ -284,7 +282,7 @@ begin
                 execute format('select pg_typeof(o.%I) from %s as o limit 1', host.key_column, rows) into kind using old;
             end if;
             if kind is null then
-                return new; -- no row
+                return coalesce(new, old); -- no row
             elsif kind <> all ('{smallint,integer,bigint,text,character varying,uuid}'::regtype[]) then
                 raise exception 'key % of % is of type %', host.key_column, tg_relid::regclass, kind using errcode = 'FB025';
             elsif host.key_is_first then
@@ -299,7 +297,7 @@ begin
                 into new_keys using new;
                 perform fbs_on_rekey(model, solution, keys, new_keys, not by_row);
             end if;
-            return new;
+            return coalesce(new, old);
         exception when others or assert_failure or query_canceled then
             get stacked diagnostics state = returned_sqlstate, said = message_text;
             -- As in fbs_users_cancel, which may be what is missing.
@@ -324,7 +322,7 @@ begin
             end if;
         end;
     end loop;
-    return new;
+    return coalesce(new, old);
 end;
 $$;
 

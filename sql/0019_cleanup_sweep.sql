@@ -32,7 +32,11 @@ begin
             hint = 'Attach it again: ' || fbs_command('attach', 'host', fbs_named(host_table), '--model', model);
     end if;
     problem := case
-        when fbs_trusts((select c.relowner from pg_class as c where c.oid = host_table)) then null
+        when not exists (
+            select from (select host_table as relid union select relid from pg_partition_tree(host_table)) as t
+            inner join pg_class as c on t.relid = c.oid
+            where not fbs_trusts(c.relowner)
+        ) then null
         -- An older snapshot would show the table as it was.
         when current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
             format('%s belongs to another role and is read in read committed transactions only', host_table)

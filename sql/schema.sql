@@ -1676,11 +1676,12 @@ begin
     for attempt in 1..2 loop
         begin
             if pg_my_temp_schema() <> 0 then
-                perform fbs_refuse_shadows();
+                -- Whoever owns the host table may have hung this on it without transition tables.
+                perform fbs_refuse_shadows(case attempt when 1 then '{old_rows,new_rows}'::name[] else '{}' end);
             end if;
             if attempt = 2 then
                 perform fbs_on_failure(model, solution, keys, new_keys, failed_state, failed);
-                return new;
+                return coalesce(new, old);
             end if;
 
             select
@@ -1702,12 +1703,12 @@ begin
             if model is null then
                 raise warning 'FBS''s trigger % does nothing, as % is not attached', tg_name, tg_relid::regclass
                     using hint = 'To drop the trigger: fbs-db detach host';
-                return new;
+                return coalesce(new, old);
             elsif host.covered then
-                return new;
+                return coalesce(new, old);
             elsif tg_op = 'TRUNCATE' then
                 perform fbs_on_truncate(model, solution);
-                return new;
+                return coalesce(new, old);
             -- The first column needs no name, and so no new plan each time.
             elsif host.key_is_first then
                 select pg_typeof(o.key) into kind from old_rows as o (key) limit 1;
@@ -1715,7 +1716,7 @@ begin
                 execute format('select pg_typeof(o.%I) from %s as o limit 1', host.key_column, rows) into kind using old;
             end if;
             if kind is null then
-                return new; -- no row
+                return coalesce(new, old); -- no row
             elsif kind <> all ('{smallint,integer,bigint,text,character varying,uuid}'::regtype[]) then
                 raise exception 'key % of % is of type %', host.key_column, tg_relid::regclass, kind using errcode = 'FB025';
             elsif host.key_is_first then
@@ -1730,7 +1731,7 @@ begin
                 into new_keys using new;
                 perform fbs_on_rekey(model, solution, keys, new_keys, not by_row);
             end if;
-            return new;
+            return coalesce(new, old);
         exception when others or assert_failure or query_canceled then
             get stacked diagnostics state = returned_sqlstate, said = message_text;
             -- As in fbs_users_cancel, which may be what is missing.
@@ -1755,7 +1756,7 @@ begin
             end if;
         end;
     end loop;
-    return new;
+    return coalesce(new, old);
 end;
 $_$;
 
@@ -4222,6 +4223,10 @@ begin
         return null;
     end if;
     begin
+        if pg_my_temp_schema() <> 0 then
+            -- Whoever may hang triggers on the table may have hung this without a transition table.
+            perform fbs_refuse_shadows('{old_rows}');
+        end if;
         if tg_op = 'TRUNCATE' then
             select array_agg(distinct a.file::text) into files from fbs_dms_file_attachment as a where a.file <> '';
         else
@@ -4382,7 +4387,7 @@ $$;
 
 COMMENT ON FUNCTION fbs_refuse_rules(only_rule text) IS 'Internal. Error FB024 where a rule, or this one, must not touch its table; 42P01 where the table is gone.';
 
-CREATE FUNCTION fbs_refuse_shadows() RETURNS void
+CREATE FUNCTION fbs_refuse_shadows(others name[] DEFAULT '{}'::name[]) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'public', 'pg_temp'
     AS $$
@@ -4394,18 +4399,15 @@ begin
     from pg_class as c
     where
         c.relnamespace = pg_my_temp_schema()
-        and c.relname = any(
-            '{fbs_hosts,fbs_settings,fbs_cleanup_rules,fbs_cleanup_queue,fbs_cleanup_targets,fbs_cleanup_terms,'
-            'fbs_rule_states,fbs_solution_map}'::name[]
-        )
+        and (c.relname like 'fbs\_%' or c.relname = any(others))
         and to_regclass(quote_ident(c.relname)) = c.oid;
     if shadow is not null then
-        raise exception 'a temporary table stands in for % which was dropped', shadow using errcode = 'FB025';
+        raise exception 'a temporary table stands in for %', shadow using errcode = 'FB025';
     end if;
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_refuse_shadows() IS 'Internal. Error FB025 where a temporary relation of the session is found in place of one of FBS''s.';
+COMMENT ON FUNCTION fbs_refuse_shadows(others name[]) IS 'Internal. Error FB025 where a temporary relation of the session is found in place of one of FBS''s, or of these others.';
 
 CREATE FUNCTION fbs_rekey(model text, keys text[], new_keys text[], solution text DEFAULT NULL::text, alone boolean DEFAULT true) RETURNS bigint
     LANGUAGE plpgsql
@@ -4574,7 +4576,11 @@ begin
             hint = 'Attach it again: ' || fbs_command('attach', 'host', fbs_named(host_table), '--model', model);
     end if;
     problem := case
-        when fbs_trusts((select c.relowner from pg_class as c where c.oid = host_table)) then null
+        when not exists (
+            select from (select host_table as relid union select relid from pg_partition_tree(host_table)) as t
+            inner join pg_class as c on t.relid = c.oid
+            where not fbs_trusts(c.relowner)
+        ) then null
         -- An older snapshot would show the table as it was.
         when current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
             format('%s belongs to another role and is read in read committed transactions only', host_table)

@@ -7,7 +7,9 @@ in a transaction that is rolled back. `captured` of `tests.support.attacks` show
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
@@ -166,6 +168,22 @@ def changes() -> Iterator[Change]:
             role=STRANGER,
             prepared=GIVEN.format("rentals.visits_low"),
         )
+
+    yield Change(
+        "partition-of-another-of-a-table-of-a-superuser",
+        "rentals.visits",
+        "create index on rentals.visits_low ((lair.hello(null)))",
+        role=STRANGER,
+        prepared="alter table rentals.visits owner to postgres;" + GIVEN.format("rentals.visits_low"),
+    )
+    yield Change(
+        "partition-of-another-of-a-table-of-fbss-owner",
+        "rentals.visits",
+        "create index on rentals.visits_low ((lair.hello(null)))",
+        role=STRANGER,
+        prepared=f"grant create on schema rentals to {OWNER}; alter table rentals.visits owner to {OWNER};"
+        + GIVEN.format("rentals.visits_low"),
+    )
 
 
 #: What the application does.
@@ -405,6 +423,22 @@ def test_no_rights_come_through_a_trigger_that_changes_things_in_between(
             connection.execute(statement)
         problems[statement] = place.captured()
     assert_none(problems)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("hostile", ["create index", "create index concurrently", "create statistics"])
+@pytest.mark.parametrize("role", [OWNER, SUPERUSER])
+def test_no_rights_come_through_what_is_made_while_a_long_sweep_reads(place: Place, hostile: str, role: str) -> None:
+    made = {"create statistics": "create statistics rentals.own on (lair.hello(null)), id from rentals.tenants"}
+    keys = "select fbs_missing_keys('rentals.tenant', array(select n::text from generate_series(1, 1000000) as n))"
+    with place.connect(role) as reader, ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(reader.execute, keys)
+        time.sleep(0.7)
+        place.run(made.get(hostile, f"{hostile} on rentals.tenants ((lair.hello(null)))"), LANDLORD)
+        assert not reading.done(), "it was too fast"
+        with suppress(psycopg.Error):
+            reading.result()
+    place.assert_not_captured()
 
 
 # The user table's owner

@@ -139,6 +139,18 @@ def test_trigger_functions_do_nothing_but_warn_on_a_table_of_a_strangers(
     assert_none(problems)
 
 
+def test_the_function_of_files_hung_again_on_its_table_without_a_transition_table(place: Place) -> None:
+    place.run(f"grant trigger on fbs_dms_file_attachment to {STRANGER}")
+    with place.connect(STRANGER) as connection:
+        connection.execute(ROWS.format("old_rows"))
+        connection.execute(
+            "create trigger own after delete on public.fbs_dms_file_attachment for each statement"
+            " execute function public.fbs_queue_files()"
+        )
+        connection.execute("delete from public.fbs_dms_file_attachment")
+    place.assert_not_captured()
+
+
 #: What PostgreSQL says of triggers that there cannot be.
 NO_SUCH_TRIGGER = (psycopg.errors.FeatureNotSupported, psycopg.errors.InvalidObjectDefinition)
 
