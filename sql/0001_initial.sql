@@ -4,6 +4,19 @@
 --
 -- component: base
 
+select set_config('search_path', quote_ident(current_schema()) || ', pg_temp', false);
+
+do $$
+begin
+    -- Without a schema the statement above has reset the setting.
+    if current_schema() is null or current_setting('search_path') !~ ', pg_temp$' then
+        raise exception 'no schema of the search_path exists'
+            using errcode = 'FB007',
+                hint = 'Create the schema, or name another one: set search_path = NAME;';
+    end if;
+end;
+$$;
+
 create table fbs_migrations (
     migration_id text not null,
     checksum text not null,
@@ -414,3 +427,39 @@ $$;
 
 comment on function fbs_only_owner() is
 'Trigger: lets members of FBS''s owner write the table, whatever was granted to others. Error FB023.';
+
+-- Default privileges may have given EXECUTE to others than PUBLIC.
+create function fbs_revoke_execute()
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    granted record;
+begin
+    for granted in
+        select
+            f.oid::regprocedure as routine,
+            string_agg(case g.grantee when 0 then 'public' else g.grantee::regrole::text end, ', ') as grantees
+        from pg_proc as f
+        inner join pg_namespace as n on f.pronamespace = n.oid and n.nspname = current_schema()
+        cross join aclexplode(coalesce(f.proacl, acldefault('f', f.proowner))) as g
+        where
+            f.proname ~ '^fbs_'
+            and f.provolatile = 'v'
+            and f.prorettype <> 'trigger'::regtype
+            -- The host's own functions may have such a name, too.
+            and array_to_string(f.proconfig, ' ') ~ 'search_path='
+            and g.grantee <> f.proowner
+            and pg_has_role(f.proowner, 'usage')
+        group by f.oid
+    loop
+        execute format('revoke execute on routine %s from %s cascade', granted.routine, granted.grantees);
+    end loop;
+end;
+$$;
+
+comment on function fbs_revoke_execute() is
+'Internal. Revokes EXECUTE on the functions that change something from everybody but their owner: those that are neither stable nor immutable, triggers apart. Each file that makes such a function calls it last.';
+
+select fbs_revoke_execute();

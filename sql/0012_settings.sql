@@ -4,6 +4,8 @@
 -- component: base
 -- depends: 0001_initial
 
+select set_config('search_path', quote_ident(current_schema()) || ', pg_temp', false);
+
 create table fbs_settings (
     name text not null,
     value text,

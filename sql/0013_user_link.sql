@@ -4,6 +4,8 @@
 -- depends: 0001_initial
 -- provides: user_link
 
+select set_config('search_path', quote_ident(current_schema()) || ', pg_temp', false);
+
 create view fbs_user_columns as
 select
     c.oid::regclass as table_id,
@@ -215,3 +217,5 @@ $$;
 
 comment on function fbs_detach_users() is
 'Unties FBS''s user columns from the user table; their values stay. Returns the tables untied.';
+
+select fbs_revoke_execute();

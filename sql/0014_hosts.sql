@@ -443,3 +443,5 @@ $$;
 
 comment on function fbs_detach_host(regclass) is
 'Detaches a host table: FBS''s triggers are dropped, FBS rows stay. Returns false where it was not attached. Error FB023.';
+
+select fbs_revoke_execute();

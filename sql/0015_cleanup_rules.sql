@@ -198,13 +198,17 @@ comment on function fbs_rule_values(regclass, jsonb, text) is
 'Internal. SQL that is true of rows (t) whose columns have one of the values given for each; with verdict '' is not true'', of those where none has.';
 
 create function fbs_rule_parts(only_rule text default null)
-returns table (rule_name text, named text, key_type text, key text, of_model text, touched text, change text)
+returns table (
+    rule_name text, table_id regclass, named text, key_type text, key text, of_model text, touched text, change text,
+    event integer, written text
+)
 language sql
 stable
 set search_path from current
 as $$
     select
         r.rule_name,
+        s.table_id,
         n.named,
         s.key_type,
         case
@@ -224,6 +228,13 @@ as $$
             when 'delete' then format('delete from %s as t', n.named)
             when 'set null' then format('update %s as t set %I = null', n.named, r.key_column)
             else format('update %s as t set %s', n.named, c.assigned)
+        end,
+        case r.action when 'delete' then 8 else 16 end,
+        -- All columns (NULL) where rows go, or the host's own triggers may write.
+        case
+            when r.action = 'delete' or r.table_name !~ '^fbs_' then null
+            when r.action = 'set null' then array[r.key_column]::text
+            else array(select jsonb_object_keys(r.set_columns))::text
         end
     from fbs_cleanup_rules as r
     inner join fbs_rule_states as s on r.rule_name = s.rule_name
@@ -249,9 +260,11 @@ as $$
         select
             string_agg(
                 format('%I = %s', v.name, case when n.is_now then 'now()' else fbs_rule_value(s.table_id, v.name, v.value) end), ', '
+                order by v.name
             ) as assigned,
             string_agg(
                 format('t.%I is distinct from %s', v.name, fbs_rule_value(s.table_id, v.name, v.value)), ' or '
+                order by v.name
             ) filter (where not n.is_now) as differs
         from jsonb_each(r.set_columns) as v (name, value)
         left join pg_attribute as a on s.table_id = a.attrelid and v.name = a.attname
@@ -423,3 +436,5 @@ $$;
 
 comment on function fbs_rows_of_model(text, text) is
 'Number of FBS rows that point at a model (and solution) by its name.';
+
+select fbs_revoke_execute();

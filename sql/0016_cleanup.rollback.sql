@@ -11,4 +11,4 @@ drop function fbs_rules_body();
 drop function fbs_rekey(text, text[], text[], text, boolean);
 drop function fbs_rekey_rule(text, text, text[], text[], text, boolean);
 drop function fbs_apply_rule(text, text, text[], text, boolean);
-drop function fbs_check_deferred(text[], boolean);
+drop function fbs_check_deferred(regclass[], integer[], text[]);

@@ -6,7 +6,7 @@
 
 select set_config('search_path', quote_ident(current_schema()) || ', pg_temp', false);
 
-create function fbs_check_deferred(rules text[], rekeyed boolean)
+create function fbs_check_deferred(tables regclass[], events integer[], written text[])
 returns void
 language plpgsql
 set search_path from current
@@ -14,39 +14,25 @@ as $$
 declare
     deferred text;
 begin
-    with recursive touched as (
-        -- A key that is not written is not checked; what the host's own triggers write is not known.
+    with recursive reached (relid, event, columns) as (
+        -- A key that is not written is not checked.
         select
-            p.table_id::oid as relid,
-            case when r.action = 'delete' and not rekeyed then 8 else 16 end as event,
+            t.relid::oid, t.event,
             array(
                 select a.attnum
                 from pg_attribute as a
-                where
-                    a.attrelid = p.table_id
-                    and a.attname = any(
-                        case
-                            when r.action = 'set columns' and not rekeyed then array(select jsonb_object_keys(r.set_columns))
-                            else array[coalesce(r.json_column, r.key_column)]
-                        end
-                    )
-            ) as written,
-            r.table_name !~ '^fbs_' or r.action = 'delete' and not rekeyed as all_written
-        from fbs_cleanup_rules as r
-        cross join lateral fbs_rule_table(r.table_name) as p (table_id)
-        where r.rule_name = any(rules)
-    ),
-
-    -- Events as in pg_trigger: 8 delete, 16 update.
-    reached (relid, event, written, all_written) as (
-        select t.relid, t.event, t.written, t.all_written from touched as t
+                where a.attrelid = t.relid and a.attname = any(t.written::text[])
+            )
+        from unnest(tables, events, written) as t (relid, event, written)
         union
-        select c.conrelid, case when r.event = 8 and c.confdeltype = 'c' then 8 else 16 end, '{}'::smallint[], true
+        -- Foreign keys reach further tables, with all their columns (NULL).
+        select c.conrelid, case when r.event = 8 and c.confdeltype = 'c' then 8 else 16 end, null
         from reached as r
-        inner join pg_constraint as c on r.relid = c.confrelid and c.contype = 'f'
+        inner join pg_trigger as t on r.relid = t.tgrelid and t.tgtype & r.event > 0
+        inner join pg_constraint as c on t.tgconstraint = c.oid and c.confrelid = r.relid
         where
             case r.event when 8 then c.confdeltype else c.confupdtype end in ('c', 'n', 'd')
-            and (r.all_written or c.confkey && r.written)
+            and (r.columns is null or c.confkey && r.columns)
     )
 
     select string_agg(distinct format('%I.%I', n.nspname, c.conname), ', ')
@@ -56,10 +42,10 @@ begin
     inner join pg_constraint as c on t.tgconstraint = c.oid
     inner join pg_namespace as n on c.connamespace = n.oid
     where
-        r.all_written
+        r.columns is null
         or c.contype <> 'f'
-        or c.conrelid = r.relid and c.conkey && r.written
-        or c.confrelid = r.relid and c.confkey && r.written;
+        or c.conrelid = r.relid and c.conkey && r.columns
+        or c.confrelid = r.relid and c.confkey && r.columns;
     if deferred is not null then
         execute format('set constraints %s immediate', deferred);
         execute format('set constraints %s deferred', deferred);
@@ -67,8 +53,8 @@ begin
 end;
 $$;
 
-comment on function fbs_check_deferred(text[], boolean) is
-'Internal. Checks now what the rules'' changes would have checked at commit, where nothing could catch the failure.';
+comment on function fbs_check_deferred(regclass[], integer[], text[]) is
+'Internal. Checks now what changes of these tables would have checked at commit, where nothing could catch the failure: deletions (event 8) and updates (16) of the columns written, NULL for all.';
 
 create function fbs_apply_rule(
     only_rule text, model text, keys text[], solution text default null, alone boolean default true
@@ -89,7 +75,7 @@ begin
         get diagnostics touched = row_count;
     end loop;
     if touched > 0 then
-        perform fbs_check_deferred(array[only_rule], false);
+        perform fbs_check_deferred(array[part.table_id], array[part.event], array[part.written]);
     end if;
     return touched;
 end;
@@ -173,13 +159,16 @@ declare
     rule record;
     touched bigint;
     total bigint := 0;
-    rules text[];
+    tables regclass[];
+    written text[];
 begin
     perform fbs_refuse_rules();
     for rule in
         -- Rows of two rules follow once.
         select distinct on (s.table_id, r.json_column, r.key_column, r.model_column, coalesce(r.model_column, r.model_name))
-            r.rule_name
+            r.rule_name, s.table_id,
+            -- What the host's own triggers write is not known.
+            case when r.table_name ~ '^fbs_' then array[coalesce(r.json_column, r.key_column)]::text end as written
         from fbs_cleanup_rules as r
         inner join fbs_rule_states as s on r.rule_name = s.rule_name
         where s.table_id is not null and (r.model_name is null or r.model_name = model)
@@ -188,11 +177,12 @@ begin
         touched := fbs_rekey_rule(rule.rule_name, model, keys, new_keys, solution, alone);
         if touched > 0 then
             total := total + touched;
-            rules := rules || rule.rule_name;
+            tables := tables || rule.table_id;
+            written := written || rule.written;
         end if;
     end loop;
     if total > 0 then
-        perform fbs_check_deferred(rules, true);
+        perform fbs_check_deferred(tables, array_fill(16, array[cardinality(tables)]), written);
     end if;
     return total;
 end;
@@ -214,6 +204,7 @@ declare
     counts text := '';
     sum text := '0';
     lost text;
+    others boolean := false;
     applied text := '';
 begin
     for part in
@@ -246,6 +237,8 @@ begin
             ) as n
         ) as rule_%1$s$$, cardinality(tables), part.named, part.touched, part.key, part.keys);
             sum := sum || ' + there.rule_' || cardinality(tables);
+        else
+            others := true;
         end if;
         -- A table of the host's may have no index: its statement is planned for the keys there are.
         applied := applied || format($$
@@ -253,7 +246,9 @@ begin
         %2$s;
         get diagnostics touched = row_count;
         total := total + touched;
-        rules := rules || %3$L::text;
+        tables := tables || %3$L::regclass;
+        events := events || %4$s;
+        written := written || %5$L::text;
     end if;$$,
             case when part.ours then format('there.rule_%s > 0', cardinality(tables)) else 'true' end,
             case
@@ -263,7 +258,7 @@ begin
                     format('%s where %s and %s = any($2)', part.change, part.touched, part.key), part.keys
                 )
             end,
-            part.rule_name
+            part.named, part.event, part.written
         );
     end loop;
     select 'true or '
@@ -278,41 +273,43 @@ declare
     there record;
     touched bigint;
     total bigint := 0;
-    rules text[];%1$s
+    tables regclass[];
+    events integer[];
+    written text[];%1$s
 begin
-    -- Whether another role's code may be near, and which rules find rows.
-    select
-        %6$sexists (
-            select from pg_class as c
-            where
-                c.oid = any(%2$L::regclass[])
-                and (
-                    c.relowner <> (select f.proowner from pg_proc as f where f.oid = 'fbs_owner()'::regprocedure)
-                    or c.relhassubclass
-                    or exists (
-                        select from aclexplode(c.relacl) as a where a.privilege_type = 'TRIGGER' and a.grantee <> c.relowner
-                    )
-                    or exists (
-                        select from pg_trigger as g
-                        inner join pg_proc as f on g.tgfoid = f.oid
-                        where g.tgrelid = c.oid and not g.tgisinternal and f.proowner <> c.relowner
-                    )
-                )
-        ) as suspect%3$s
+    select%3$s
     into there;
-    if there.suspect then
-        perform fbs_refuse_rules();
-    end if;
     if %4$s > $5 then
         return null;
+    elsif %6$s then
+        return 0;
+    -- Whether another role's code may be near.
+    elsif %7$sexists (
+        select from pg_class as c
+        where
+            c.oid = any(%2$L::regclass[])
+            and (
+                c.relowner <> (select f.proowner from pg_proc as f where f.oid = 'fbs_owner()'::regprocedure)
+                or c.relhassubclass
+                or exists (
+                    select from aclexplode(c.relacl) as a where a.privilege_type = 'TRIGGER' and a.grantee <> c.relowner
+                )
+                or exists (
+                    select from pg_trigger as g
+                    inner join pg_proc as f on g.tgfoid = f.oid
+                    where g.tgrelid = c.oid and not g.tgisinternal and f.proowner <> c.relowner
+                )
+            )
+    ) then
+        perform fbs_refuse_rules();
     end if;
 %5$s
     if total > 0 then
-        perform fbs_check_deferred(rules, false);
+        perform fbs_check_deferred(tables, events, written);
     end if;
     return total;
 end;
-$$, declared, tables, counts, sum, applied, lost);
+$$, declared, tables, coalesce(substr(counts, 2), ''), sum, applied, case when others or lost is not null then 'false' else sum || ' = 0' end, lost);
 end;
 $body$;
 
@@ -412,3 +409,5 @@ values
 
 comment on function fbs_apply_rules(text, text[], text, boolean, bigint) is
 'Applies the rules to rows that point at these keys of a model. Returns the rows touched; NULL, touching none, where there are more than most. Written by fbs_compile_rules. Error FB024.';
+
+select fbs_revoke_execute();

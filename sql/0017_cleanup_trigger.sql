@@ -30,7 +30,7 @@ comment on function fbs_users_cancel(text, text) is
 'Internal. Whether an error that was caught is a user''s cancel, which has to go on, and not a statement timeout.';
 
 
-create function fbs_on_delete(model text, solution text, keys text[], key_is_gone boolean)
+create function fbs_on_delete(model text, solution text, keys text[], key_is_unique boolean, by_row boolean)
 returns void
 language plpgsql
 set search_path from current
@@ -48,12 +48,16 @@ begin
     elsif terms.has_targets then
         perform fbs_note_for_targets(model, solution, 'delete', keys);
     end if;
-    state := set_config('lock_timeout', terms.patience, true);
+    -- Each of many rows would wait in its turn.
+    state := set_config('lock_timeout', case when by_row then '1' else terms.patience end, true);
     if cardinality(keys) > terms.most then
         perform fbs_queue_cleanup(model, solution, keys);
         return;
-    elsif not key_is_gone then
+    elsif not key_is_unique then
         keys := fbs_gone_keys(model, keys, null, solution);
+    -- A row that its new key takes to another partition is deleted in this one: its rekey waits.
+    elsif by_row and exists (select from fbs_waiting_keys(model, solution) as w (key) where w.key = any(keys)) then
+        return;
     end if;
 
     begin
@@ -87,7 +91,7 @@ begin
 end;
 $$;
 
-comment on function fbs_on_delete(text, text, text[], boolean) is
+comment on function fbs_on_delete(text, text, text[], boolean, boolean) is
 'Internal. Cleans up after deleted host rows: at once, or through the queue where they or their FBS rows are too many. A rule that fails is queued alone.';
 
 create function fbs_on_truncate(model text, solution text)
@@ -104,7 +108,7 @@ begin
         perform fbs_queue_sweep(model, solution);
     elsif terms.mode = 'on' then
         patience := set_config('lock_timeout', terms.patience, true);
-        perform fbs_on_delete(model, solution, fbs_orphan_keys(model, solution), true);
+        perform fbs_on_delete(model, solution, fbs_orphan_keys(model, solution), true, false);
         if terms.has_targets then
             perform fbs_note_for_targets(model, solution, 'sweep');
         end if;
@@ -164,6 +168,25 @@ $$;
 
 comment on function fbs_on_rekey(text, text, text[], text[], boolean) is
 'Internal. Lets FBS rows follow the keys that a statement changed: at once, or through the queue.';
+
+create function fbs_on_failure(model text, solution text, keys text[], new_keys text[], state text, said text)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    operation text := case when keys is null then 'sweep' when new_keys is null then 'delete' else 'rekey' end;
+begin
+    insert into fbs_cleanup_queue (model_name, solution, operation, keys, new_keys, sqlstate, error)
+    values (model, solution, operation, coalesce(keys, '{}'), new_keys, state, said);
+    if exists (select from fbs_cleanup_targets) then
+        perform fbs_note_for_targets(model, solution, operation, coalesce(keys, '{}'), new_keys);
+    end if;
+end;
+$$;
+
+comment on function fbs_on_failure(text, text, text[], text[], text, text) is
+'Internal. Queues a clean-up that failed, with the error: a sweep where the keys are not known.';
 
 create function fbs_refuse_shadows()
 returns void
@@ -225,16 +248,7 @@ begin
                 perform fbs_refuse_shadows();
             end if;
             if attempt = 2 then
-                insert into fbs_cleanup_queue (model_name, solution, operation, keys, new_keys, sqlstate, error)
-                select
-                    model, solution, case when keys is null then 'sweep' when new_keys is null then 'delete' else 'rekey' end,
-                    coalesce(keys, '{}'), new_keys, failed_state, failed;
-                if exists (select from fbs_cleanup_targets) then
-                    perform fbs_note_for_targets(
-                        model, solution, case when keys is null then 'sweep' when new_keys is null then 'delete' else 'rekey' end,
-                        coalesce(keys, '{}'), new_keys
-                    );
-                end if;
+                perform fbs_on_failure(model, solution, keys, new_keys, failed_state, failed);
                 return new;
             end if;
 
@@ -279,7 +293,7 @@ begin
                 execute format('select array_agg(o.%I::text) from %s as o', host.key_column, rows) into keys using old;
             end if;
             if tg_op = 'DELETE' then
-                perform fbs_on_delete(model, solution, keys, host.key_is_unique and not by_row);
+                perform fbs_on_delete(model, solution, keys, host.key_is_unique, by_row);
             else
                 execute format('select array_agg(o.%I::text) from %s as o', host.key_column, replace(rows, 'old', 'new'))
                 into new_keys using new;
@@ -316,3 +330,5 @@ $$;
 
 comment on function fbs_cleanup() is
 'Trigger on a host table: cleans up FBS rows by the rules. What fails is queued, or told in a warning; the host''s statement succeeds.';
+
+select fbs_revoke_execute();

@@ -391,3 +391,5 @@ $$;
 
 comment on function fbs_retry_cleanup(integer, boolean) is
 'Does what fbs_work_queue does. Returns how many were done, failed, and are waiting.';
+
+select fbs_revoke_execute();

@@ -212,3 +212,5 @@ $$;
 
 comment on function fbs_clean_gone(text, text[], text) is
 'Applies the rules to those of the keys, held by rows here, that no host row has. Returns how many these are, and the rows touched. Errors FB024, FB025.';
+
+select fbs_revoke_execute();

@@ -319,3 +319,5 @@ $$;
 
 comment on function fbs_set_cleanup_targets(text[]) is
 'Sets which other databases hold FBS rows that may point at host rows here. A sweep of each model is queued for new ones.';
+
+select fbs_revoke_execute();

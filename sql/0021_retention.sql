@@ -3,6 +3,8 @@
 -- component: base
 -- depends: 0012_settings
 
+select set_config('search_path', quote_ident(current_schema()) || ', pg_temp', false);
+
 create view fbs_retention as
 select
     kept.name,
@@ -100,3 +102,5 @@ $$;
 
 comment on function fbs_purge(text, bigint, integer) is
 'Removes one batch of rows that are past their time, by a name from fbs_retention. Go on from last_id until it is empty; each call is a transaction of its own and passes over rows in use. Error FB030 for any other name.';
+
+select fbs_revoke_execute();

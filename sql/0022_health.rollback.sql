@@ -8,4 +8,5 @@ drop function fbs_check_rows(text);
 drop function fbs_keys_between_tables(text);
 drop view fbs_choices;
 drop function fbs_health();
+drop function fbs_rights();
 drop function fbs_states();

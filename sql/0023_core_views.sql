@@ -4,6 +4,8 @@
 -- component: core
 -- depends: 0008_core_models
 
+select set_config('search_path', quote_ident(current_schema()) || ', pg_temp', false);
+
 -- A file is applied as a whole, so its indexes are made in its transaction.
 -- squawk-ignore-file require-concurrent-index-creation
 

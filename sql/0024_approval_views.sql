@@ -3,6 +3,8 @@
 -- component: approvals
 -- depends: 0002_approval_system
 
+select set_config('search_path', quote_ident(current_schema()) || ', pg_temp', false);
+
 -- A file is applied as a whole, so its indexes are made in its transaction.
 -- squawk-ignore-file require-concurrent-index-creation, require-concurrent-index-deletion
 

@@ -3,6 +3,8 @@
 -- component: bi
 -- depends: 0005_bi_models
 
+select set_config('search_path', quote_ident(current_schema()) || ', pg_temp', false);
+
 create view fbs_bi_dashboards
 with (security_invoker = true) as
 select

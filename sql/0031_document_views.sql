@@ -4,6 +4,8 @@
 -- component: dms
 -- depends: 0010_document_models
 
+select set_config('search_path', quote_ident(current_schema()) || ', pg_temp', false);
+
 -- As a rule the tables are empty when this runs; where they are not, writers wait
 -- while the indexes are built.
 -- squawk-ignore-file require-concurrent-index-creation

@@ -4,6 +4,8 @@
 -- component: licensing
 -- depends: 0011_license_models
 
+select set_config('search_path', quote_ident(current_schema()) || ', pg_temp', false);
+
 create function fbs_parse_json(content text)
 returns jsonb
 language plpgsql

@@ -4,6 +4,8 @@
 -- component: base
 -- depends: 0001_initial
 
+select set_config('search_path', quote_ident(current_schema()) || ', pg_temp', false);
+
 create function fbs_find_deadlines(solution_name text, since date, until date, on_date date, page_size bigint)
 returns table (
     due_date date,

@@ -8,6 +8,8 @@
 -- component: base
 -- depends: 0001_initial
 
+select set_config('search_path', quote_ident(current_schema()) || ', pg_temp', false);
+
 create view fbs_later_names as
 select
     listed.later_name,
@@ -279,3 +281,5 @@ $$;
 
 comment on function fbs_drop_later_names(text[]) is
 'Drops the views that fbs_add_later_names made, all or those of the tables named, and nothing else; the tables and their rows stay. Returns the views dropped. Error FB051 where something stands on one.';
+
+select fbs_revoke_execute();

@@ -2,6 +2,8 @@
 -- server. Four locations with rooms, five tenants with leases, three users who work
 -- for the landlord, and what FBS keeps about them.
 
+select set_config('search_path', quote_ident(current_schema()) || ', pg_temp', false);
+
 create schema rentals;
 
 create table rentals.users (

@@ -569,7 +569,7 @@ begin
         get diagnostics touched = row_count;
     end loop;
     if touched > 0 then
-        perform fbs_check_deferred(array[only_rule], false);
+        perform fbs_check_deferred(array[part.table_id], array[part.event], array[part.written]);
     end if;
     return touched;
 end;
@@ -589,31 +589,15 @@ declare
     there record;
     touched bigint;
     total bigint := 0;
-    rules text[];
+    tables regclass[];
+    events integer[];
+    written text[];
     keys_integer constant integer[] := case
         when $2::text ~ '^{[1-9][0-9]{0,8}(,[1-9][0-9]{0,8})*}$' then $2
         else fbs_usable_keys($2, 'integer')
     end;
 begin
-    -- Whether another role's code may be near, and which rules find rows.
     select
-        exists (
-            select from pg_class as c
-            where
-                c.oid = any('{fbs_approval_requests,fbs_custom_fields,fbs_dms_document,fbs_workflow_instances}'::regclass[])
-                and (
-                    c.relowner <> (select f.proowner from pg_proc as f where f.oid = 'fbs_owner()'::regprocedure)
-                    or c.relhassubclass
-                    or exists (
-                        select from aclexplode(c.relacl) as a where a.privilege_type = 'TRIGGER' and a.grantee <> c.relowner
-                    )
-                    or exists (
-                        select from pg_trigger as g
-                        inner join pg_proc as f on g.tgfoid = f.oid
-                        where g.tgrelid = c.oid and not g.tgisinternal and f.proowner <> c.relowner
-                    )
-                )
-        ) as suspect,
         (
             select count(*)
             from (
@@ -647,39 +631,65 @@ begin
             ) as n
         ) as rule_4
     into there;
-    if there.suspect then
-        perform fbs_refuse_rules();
-    end if;
     if 0 + there.rule_1 + there.rule_2 + there.rule_3 + there.rule_4 > $5 then
         return null;
+    elsif 0 + there.rule_1 + there.rule_2 + there.rule_3 + there.rule_4 = 0 then
+        return 0;
+    -- Whether another role's code may be near.
+    elsif exists (
+        select from pg_class as c
+        where
+            c.oid = any('{fbs_approval_requests,fbs_custom_fields,fbs_dms_document,fbs_workflow_instances}'::regclass[])
+            and (
+                c.relowner <> (select f.proowner from pg_proc as f where f.oid = 'fbs_owner()'::regprocedure)
+                or c.relhassubclass
+                or exists (
+                    select from aclexplode(c.relacl) as a where a.privilege_type = 'TRIGGER' and a.grantee <> c.relowner
+                )
+                or exists (
+                    select from pg_trigger as g
+                    inner join pg_proc as f on g.tgfoid = f.oid
+                    where g.tgrelid = c.oid and not g.tgisinternal and f.proowner <> c.relowner
+                )
+            )
+    ) then
+        perform fbs_refuse_rules();
     end if;
 
     if there.rule_1 > 0 then
         update fbs_approval_requests as t set status = 'cancelled'::character varying where (t.request_data ->> 'model_name') = $1 and ($3 is null or fbs_row_is_of($3, $4, '{solution_name}', array[t.solution_name]::text[])) and (t.status in ('pending'::character varying)) and (t.request_data ->> 'record_id') = any($2);
         get diagnostics touched = row_count;
         total := total + touched;
-        rules := rules || 'approval_requests'::text;
+        tables := tables || 'fbs_approval_requests'::regclass;
+        events := events || 16;
+        written := written || '{status}'::text;
     end if;
     if there.rule_2 > 0 then
         delete from fbs_custom_fields as t where t.model_name = $1 and ($3 is null or fbs_row_is_of($3, $4, '{solution_name,database_name}', array[t.solution_name, t.database_name]::text[])) and t.record_id = any(keys_integer);
         get diagnostics touched = row_count;
         total := total + touched;
-        rules := rules || 'custom_fields'::text;
+        tables := tables || 'fbs_custom_fields'::regclass;
+        events := events || 8;
+        written := written || NULL::text;
     end if;
     if there.rule_3 > 0 then
         update fbs_dms_document as t set state = 'archived'::character varying where (t.metadata ->> 'model_name') = $1 and ($3 is null or fbs_row_is_of($3, $4, '{solution_db,company_id}', array[t.solution_db, t.company_id]::text[])) and (t.state in ('archived'::character varying)) is not true and (t.metadata ->> 'record_id') = any($2);
         get diagnostics touched = row_count;
         total := total + touched;
-        rules := rules || 'documents'::text;
+        tables := tables || 'fbs_dms_document'::regclass;
+        events := events || 16;
+        written := written || '{state}'::text;
     end if;
     if there.rule_4 > 0 then
-        update fbs_workflow_instances as t set status = 'cancelled'::character varying, completed_at = now() where (t.workflow_data ->> 'model_name') = $1 and ($3 is null or fbs_row_is_of($3, $4, '{solution_name,business_id}', array[t.solution_name, t.business_id]::text[])) and (t.status in ('completed'::character varying, 'cancelled'::character varying, 'failed'::character varying)) is not true and (t.workflow_data ->> 'record_id') = any($2);
+        update fbs_workflow_instances as t set completed_at = now(), status = 'cancelled'::character varying where (t.workflow_data ->> 'model_name') = $1 and ($3 is null or fbs_row_is_of($3, $4, '{solution_name,business_id}', array[t.solution_name, t.business_id]::text[])) and (t.status in ('completed'::character varying, 'cancelled'::character varying, 'failed'::character varying)) is not true and (t.workflow_data ->> 'record_id') = any($2);
         get diagnostics touched = row_count;
         total := total + touched;
-        rules := rules || 'workflow_instances'::text;
+        tables := tables || 'fbs_workflow_instances'::regclass;
+        events := events || 16;
+        written := written || '{status,completed_at}'::text;
     end if;
     if total > 0 then
-        perform fbs_check_deferred(rules, false);
+        perform fbs_check_deferred(tables, events, written);
     end if;
     return total;
 end;
@@ -1067,46 +1077,32 @@ $_$;
 
 COMMENT ON FUNCTION fbs_cast_custom_value(field_type text, field_value text) IS 'The value of a custom field of a type (date, datetime, json) whose texts only a cast can judge; see fbs_custom_fields_typed.';
 
-CREATE FUNCTION fbs_check_deferred(rules text[], rekeyed boolean) RETURNS void
+CREATE FUNCTION fbs_check_deferred(tables regclass[], events integer[], written text[]) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
     AS $$
 declare
     deferred text;
 begin
-    with recursive touched as (
-        -- A key that is not written is not checked; what the host's own triggers write is not known.
+    with recursive reached (relid, event, columns) as (
+        -- A key that is not written is not checked.
         select
-            p.table_id::oid as relid,
-            case when r.action = 'delete' and not rekeyed then 8 else 16 end as event,
+            t.relid::oid, t.event,
             array(
                 select a.attnum
                 from pg_attribute as a
-                where
-                    a.attrelid = p.table_id
-                    and a.attname = any(
-                        case
-                            when r.action = 'set columns' and not rekeyed then array(select jsonb_object_keys(r.set_columns))
-                            else array[coalesce(r.json_column, r.key_column)]
-                        end
-                    )
-            ) as written,
-            r.table_name !~ '^fbs_' or r.action = 'delete' and not rekeyed as all_written
-        from fbs_cleanup_rules as r
-        cross join lateral fbs_rule_table(r.table_name) as p (table_id)
-        where r.rule_name = any(rules)
-    ),
-
-    -- Events as in pg_trigger: 8 delete, 16 update.
-    reached (relid, event, written, all_written) as (
-        select t.relid, t.event, t.written, t.all_written from touched as t
+                where a.attrelid = t.relid and a.attname = any(t.written::text[])
+            )
+        from unnest(tables, events, written) as t (relid, event, written)
         union
-        select c.conrelid, case when r.event = 8 and c.confdeltype = 'c' then 8 else 16 end, '{}'::smallint[], true
+        -- Foreign keys reach further tables, with all their columns (NULL).
+        select c.conrelid, case when r.event = 8 and c.confdeltype = 'c' then 8 else 16 end, null
         from reached as r
-        inner join pg_constraint as c on r.relid = c.confrelid and c.contype = 'f'
+        inner join pg_trigger as t on r.relid = t.tgrelid and t.tgtype & r.event > 0
+        inner join pg_constraint as c on t.tgconstraint = c.oid and c.confrelid = r.relid
         where
             case r.event when 8 then c.confdeltype else c.confupdtype end in ('c', 'n', 'd')
-            and (r.all_written or c.confkey && r.written)
+            and (r.columns is null or c.confkey && r.columns)
     )
 
     select string_agg(distinct format('%I.%I', n.nspname, c.conname), ', ')
@@ -1116,10 +1112,10 @@ begin
     inner join pg_constraint as c on t.tgconstraint = c.oid
     inner join pg_namespace as n on c.connamespace = n.oid
     where
-        r.all_written
+        r.columns is null
         or c.contype <> 'f'
-        or c.conrelid = r.relid and c.conkey && r.written
-        or c.confrelid = r.relid and c.confkey && r.written;
+        or c.conrelid = r.relid and c.conkey && r.columns
+        or c.confrelid = r.relid and c.confkey && r.columns;
     if deferred is not null then
         execute format('set constraints %s immediate', deferred);
         execute format('set constraints %s deferred', deferred);
@@ -1127,7 +1123,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_check_deferred(rules text[], rekeyed boolean) IS 'Internal. Checks now what the rules'' changes would have checked at commit, where nothing could catch the failure.';
+COMMENT ON FUNCTION fbs_check_deferred(tables regclass[], events integer[], written text[]) IS 'Internal. Checks now what changes of these tables would have checked at commit, where nothing could catch the failure: deletions (event 8) and updates (16) of the columns written, NULL for all.';
 
 CREATE FUNCTION fbs_check_hosts() RETURNS TABLE(severity text, kind text, object text, problem text, found text, expected text, mend text)
     LANGUAGE plpgsql
@@ -1683,16 +1679,7 @@ begin
                 perform fbs_refuse_shadows();
             end if;
             if attempt = 2 then
-                insert into fbs_cleanup_queue (model_name, solution, operation, keys, new_keys, sqlstate, error)
-                select
-                    model, solution, case when keys is null then 'sweep' when new_keys is null then 'delete' else 'rekey' end,
-                    coalesce(keys, '{}'), new_keys, failed_state, failed;
-                if exists (select from fbs_cleanup_targets) then
-                    perform fbs_note_for_targets(
-                        model, solution, case when keys is null then 'sweep' when new_keys is null then 'delete' else 'rekey' end,
-                        coalesce(keys, '{}'), new_keys
-                    );
-                end if;
+                perform fbs_on_failure(model, solution, keys, new_keys, failed_state, failed);
                 return new;
             end if;
 
@@ -1737,7 +1724,7 @@ begin
                 execute format('select array_agg(o.%I::text) from %s as o', host.key_column, rows) into keys using old;
             end if;
             if tg_op = 'DELETE' then
-                perform fbs_on_delete(model, solution, keys, host.key_is_unique and not by_row);
+                perform fbs_on_delete(model, solution, keys, host.key_is_unique, by_row);
             else
                 execute format('select array_agg(o.%I::text) from %s as o', host.key_column, replace(rows, 'old', 'new'))
                 into new_keys using new;
@@ -2942,6 +2929,8 @@ begin
     where s.schema_name = (select n.nspname from pg_namespace as n where n.oid = here) and s.name ~ '^fbs_'
     order by 2, 3;
 
+    return query select r.* from fbs_rights() as r order by r.severity, r.object;
+
     select u.user_table into users from fbs_user_columns as u where u.user_table is not null limit 1;
     if users is null then
         return query
@@ -3735,7 +3724,7 @@ $$;
 
 COMMENT ON FUNCTION fbs_note_for_targets(model text, solution text, operation text, keys text[], new_keys text[]) IS 'Internal. Queues a clean-up for each other database, a thousand keys an entry.';
 
-CREATE FUNCTION fbs_on_delete(model text, solution text, keys text[], key_is_gone boolean) RETURNS void
+CREATE FUNCTION fbs_on_delete(model text, solution text, keys text[], key_is_unique boolean, by_row boolean) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
     AS $$
@@ -3752,12 +3741,16 @@ begin
     elsif terms.has_targets then
         perform fbs_note_for_targets(model, solution, 'delete', keys);
     end if;
-    state := set_config('lock_timeout', terms.patience, true);
+    -- Each of many rows would wait in its turn.
+    state := set_config('lock_timeout', case when by_row then '1' else terms.patience end, true);
     if cardinality(keys) > terms.most then
         perform fbs_queue_cleanup(model, solution, keys);
         return;
-    elsif not key_is_gone then
+    elsif not key_is_unique then
         keys := fbs_gone_keys(model, keys, null, solution);
+    -- A row that its new key takes to another partition is deleted in this one: its rekey waits.
+    elsif by_row and exists (select from fbs_waiting_keys(model, solution) as w (key) where w.key = any(keys)) then
+        return;
     end if;
 
     begin
@@ -3791,7 +3784,24 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_on_delete(model text, solution text, keys text[], key_is_gone boolean) IS 'Internal. Cleans up after deleted host rows: at once, or through the queue where they or their FBS rows are too many. A rule that fails is queued alone.';
+COMMENT ON FUNCTION fbs_on_delete(model text, solution text, keys text[], key_is_unique boolean, by_row boolean) IS 'Internal. Cleans up after deleted host rows: at once, or through the queue where they or their FBS rows are too many. A rule that fails is queued alone.';
+
+CREATE FUNCTION fbs_on_failure(model text, solution text, keys text[], new_keys text[], state text, said text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+declare
+    operation text := case when keys is null then 'sweep' when new_keys is null then 'delete' else 'rekey' end;
+begin
+    insert into fbs_cleanup_queue (model_name, solution, operation, keys, new_keys, sqlstate, error)
+    values (model, solution, operation, coalesce(keys, '{}'), new_keys, state, said);
+    if exists (select from fbs_cleanup_targets) then
+        perform fbs_note_for_targets(model, solution, operation, coalesce(keys, '{}'), new_keys);
+    end if;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_on_failure(model text, solution text, keys text[], new_keys text[], state text, said text) IS 'Internal. Queues a clean-up that failed, with the error: a sweep where the keys are not known.';
 
 CREATE FUNCTION fbs_on_rekey(model text, solution text, keys text[], new_keys text[], at_once boolean) RETURNS void
     LANGUAGE plpgsql
@@ -3854,7 +3864,7 @@ begin
         perform fbs_queue_sweep(model, solution);
     elsif terms.mode = 'on' then
         patience := set_config('lock_timeout', terms.patience, true);
-        perform fbs_on_delete(model, solution, fbs_orphan_keys(model, solution), true);
+        perform fbs_on_delete(model, solution, fbs_orphan_keys(model, solution), true, false);
         if terms.has_targets then
             perform fbs_note_for_targets(model, solution, 'sweep');
         end if;
@@ -4161,6 +4171,11 @@ CREATE FUNCTION fbs_queue_files() RETURNS trigger
 declare
     files text[];
 begin
+    -- Everybody may put it on a table of theirs; it runs with the rights of FBS's owner.
+    if (tg_table_schema, tg_table_name) <> (current_schema(), 'fbs_dms_file_attachment') then
+        raise warning 'fbs_queue_files() does nothing on table %', tg_relid::regclass;
+        return null;
+    end if;
     begin
         if tg_op = 'TRUNCATE' then
             select array_agg(distinct a.file::text) into files from fbs_dms_file_attachment as a where a.file <> '';
@@ -4356,13 +4371,16 @@ declare
     rule record;
     touched bigint;
     total bigint := 0;
-    rules text[];
+    tables regclass[];
+    written text[];
 begin
     perform fbs_refuse_rules();
     for rule in
         -- Rows of two rules follow once.
         select distinct on (s.table_id, r.json_column, r.key_column, r.model_column, coalesce(r.model_column, r.model_name))
-            r.rule_name
+            r.rule_name, s.table_id,
+            -- What the host's own triggers write is not known.
+            case when r.table_name ~ '^fbs_' then array[coalesce(r.json_column, r.key_column)]::text end as written
         from fbs_cleanup_rules as r
         inner join fbs_rule_states as s on r.rule_name = s.rule_name
         where s.table_id is not null and (r.model_name is null or r.model_name = model)
@@ -4371,11 +4389,12 @@ begin
         touched := fbs_rekey_rule(rule.rule_name, model, keys, new_keys, solution, alone);
         if touched > 0 then
             total := total + touched;
-            rules := rules || rule.rule_name;
+            tables := tables || rule.table_id;
+            written := written || rule.written;
         end if;
     end loop;
     if total > 0 then
-        perform fbs_check_deferred(rules, true);
+        perform fbs_check_deferred(tables, array_fill(16, array[cardinality(tables)]), written);
     end if;
     return total;
 end;
@@ -4590,6 +4609,200 @@ $$;
 
 COMMENT ON FUNCTION fbs_retry_cleanup(batch integer, due_only boolean) IS 'Does what fbs_work_queue does. Returns how many were done, failed, and are waiting.';
 
+CREATE FUNCTION fbs_revoke_execute() RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+declare
+    granted record;
+begin
+    for granted in
+        select
+            f.oid::regprocedure as routine,
+            string_agg(case g.grantee when 0 then 'public' else g.grantee::regrole::text end, ', ') as grantees
+        from pg_proc as f
+        inner join pg_namespace as n on f.pronamespace = n.oid and n.nspname = current_schema()
+        cross join aclexplode(coalesce(f.proacl, acldefault('f', f.proowner))) as g
+        where
+            f.proname ~ '^fbs_'
+            and f.provolatile = 'v'
+            and f.prorettype <> 'trigger'::regtype
+            -- The host's own functions may have such a name, too.
+            and array_to_string(f.proconfig, ' ') ~ 'search_path='
+            and g.grantee <> f.proowner
+            and pg_has_role(f.proowner, 'usage')
+        group by f.oid
+    loop
+        execute format('revoke execute on routine %s from %s cascade', granted.routine, granted.grantees);
+    end loop;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_revoke_execute() IS 'Internal. Revokes EXECUTE on the functions that change something from everybody but their owner: those that are neither stable nor immutable, triggers apart. Each file that makes such a function calls it last.';
+
+CREATE FUNCTION fbs_rights() RETURNS TABLE(severity text, kind text, object text, problem text, found text, expected text, mend text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    with here as (
+        select
+            n.oid, n.nspname, n.nspowner, n.nspacl, d.datdba, r.oid as owner_id,
+            quote_ident(n.nspname) as name, quote_ident(r.rolname) as owner
+        from pg_namespace as n
+        inner join pg_database as d on d.datname = current_database()
+        left join pg_proc as f on n.oid = f.pronamespace and f.proname = 'fbs_owner' and f.pronargs = 0
+        inner join pg_roles as r on r.oid = f.proowner or (f.oid is null and r.rolname = current_user)
+        where n.nspname = current_schema()
+    ),
+
+    -- Superusers count as members of every role.
+    others as (
+        select
+            r.oid as id, quote_ident(r.rolname) as name, quote_ident(r.rolname) as label,
+            pg_has_role(r.oid, h.nspowner, 'member')
+            or pg_has_role(r.oid, h.datdba, 'member')
+            or r.rolname = 'pg_database_owner' as owns_schema
+        from here as h
+        inner join pg_roles as r on not pg_has_role(r.oid, h.owner_id, 'member')
+        union all
+        select 0, 'public', 'PUBLIC', false
+    ),
+
+    creators as (
+        select string_agg(o.name, ', ' order by o.name) as names, string_agg(o.label, ', ' order by o.name) as labels
+        from here as h
+        cross join aclexplode(coalesce(h.nspacl, acldefault('n', h.nspowner))) as g
+        inner join others as o on g.grantee = o.id and not o.owns_schema
+        where g.privilege_type = 'CREATE'
+    ),
+
+    routines as (
+        select
+            f.oid, f.proname, f.proowner, f.proacl, f.prorettype = 'trigger'::regtype as of_triggers,
+            -- The host's own functions may have such a name, too.
+            f.proname ~ '^fbs_' and (f.prosecdef or array_to_string(f.proconfig, ' ') ~ 'search_path=') as is_ours,
+            f.prosecdef or f.provolatile = 'v' as acts,
+            f.proname || '(' || oidvectortypes(f.proargtypes) || ')' as called,
+            format('%s.%I(%s)', h.name, f.proname, oidvectortypes(f.proargtypes)) as named
+        from here as h
+        inner join pg_proc as f on h.oid = f.pronamespace
+        where f.prokind in ('f', 'p')
+    ),
+
+    writers as (
+        select
+            c.relname, c.relowner, c.relowner = o.id as is_owner, o.name, o.label,
+            string_agg(distinct lower(g.privilege_type), ', ') as privileges
+        from here as h
+        inner join pg_class as c on h.oid = c.relnamespace and c.relname ~ '^fbs_' and c.relkind in ('r', 'p')
+        cross join lateral (
+            select t.* from aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) as t
+            union all
+            select t.*
+            from pg_attribute as a
+            cross join aclexplode(a.attacl) as t
+            where a.attrelid = c.oid and a.attacl is not null and not a.attisdropped
+        ) as g
+        inner join others as o on g.grantee = o.id
+        where
+            -- A trigger fires with the rights of the one who writes, such as the clean-up.
+            (g.privilege_type = 'TRIGGER' and c.relowner <> o.id)
+            or (
+                g.privilege_type in ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'TRIGGER')
+                and c.relname in (
+                    'fbs_cleanup_rules', 'fbs_hosts', 'fbs_cleanup_queue', 'fbs_cleanup_targets', 'fbs_cleanup_received',
+                    'fbs_solution_map', 'fbs_settings', 'fbs_migrations', 'fbs_migration_log', 'fbs_file_deletions'
+                )
+            )
+        group by c.relname, c.relowner, o.id, o.name, o.label
+    )
+
+    select
+        'error', 'right', h.nspname::text, 'others may create', k.labels,
+        h.owner || ' and the owner of the schema',
+        format('revoke create on schema %s from %s;', h.name, k.names)
+        || case
+            when
+                pg_has_role(h.owner_id, h.nspowner, 'usage')
+                or exists (
+                    select from aclexplode(h.nspacl) as g
+                    where
+                        g.privilege_type = 'CREATE'
+                        and not exists (select from others as o where g.grantee = o.id and not o.owns_schema)
+                        and pg_has_role(h.owner_id, g.grantee, 'usage')
+                )
+                then ''
+            else format(' grant create on schema %s to %s;', h.name, h.owner)
+        end
+    from here as h
+    inner join creators as k on k.names is not null
+    union all
+    -- What was created before the right was revoked. PostgreSQL calls it in place of its own or FBS's,
+    -- whatever the order of the path, where its arguments fit better.
+    select
+        'error', 'right', f.called, 'belongs to another role', o.label, h.owner,
+        format(case when f.of_triggers then 'alter routine %s owner to %s;' else 'drop routine %s;' end, f.named, h.owner)
+    from here as h
+    cross join routines as f
+    inner join others as o on f.proowner = o.id and not o.owns_schema
+    where
+        f.proname ~ '^fbs_'
+        or exists (
+            select from pg_proc as b where b.pronamespace = 'pg_catalog'::regnamespace and b.proname = f.proname
+        )
+    union all
+    select
+        'error', 'right', p.oprname || ' (operator)', 'belongs to another role', o.label, h.owner,
+        format(
+            'drop operator %s.%s (%s, %s);', h.name, p.oprname,
+            case p.oprleft when 0 then 'none' else format_type(p.oprleft, null) end, format_type(p.oprright, null)
+        )
+    from here as h
+    inner join pg_operator as p on h.oid = p.oprnamespace
+    inner join others as o on p.oprowner = o.id and not o.owns_schema
+    union all
+    select
+        'error', 'right', f.called, 'others may execute', string_agg(o.label, ', ' order by o.name), h.owner || ' alone',
+        format('revoke execute on routine %s from %s cascade;', f.named, string_agg(o.name, ', ' order by o.name))
+    from here as h
+    cross join routines as f
+    cross join aclexplode(coalesce(f.proacl, acldefault('f', f.proowner))) as g
+    inner join others as o on g.grantee = o.id
+    where f.is_ours and f.acts and not f.of_triggers and f.proowner <> o.id
+    group by h.owner, f.oid, f.called, f.named
+    union all
+    select
+        'error', 'right', w.relname::text, 'others may write',
+        string_agg(w.label || ': ' || w.privileges, '; ' order by w.name), h.owner || ' alone',
+        case
+            when bool_or(w.is_owner) then format('alter table %s.%I owner to %s;', h.name, w.relname, h.owner)
+            else format(
+                'revoke %s on %s.%I from %s cascade;', string_agg(distinct w.privileges, ', '), h.name, w.relname,
+                string_agg(w.name, ', ' order by w.name)
+            )
+        end
+    from here as h
+    cross join writers as w
+    group by h.name, h.owner, w.relname
+    union all
+    select
+        'note', 'right',
+        case count(*) when 1 then min(f.called) else count(*) || ' functions' end, 'PUBLIC may not execute it',
+        'chosen by the host' || case when count(*) > 1 then ': ' || string_agg(f.called, ', ' order by f.called) else '' end,
+        null, format('grant execute on routine %s to public;', string_agg(f.named, ', ' order by f.named))
+    from routines as f
+    where
+        f.is_ours
+        and (f.of_triggers or not f.acts)
+        and not exists (
+            select from aclexplode(coalesce(f.proacl, acldefault('f', f.proowner))) as g
+            where g.grantee = 0 and g.privilege_type = 'EXECUTE'
+        )
+    having count(*) > 0;
+$$;
+
+COMMENT ON FUNCTION fbs_rights() IS 'Internal. The rights in this schema that others have and only FBS''s owner should have: to create, to execute functions that change something, to write to tables that say what FBS does; and the functions that PUBLIC may not execute, as in a new installation it may. Others are roles that fbs_trusts does not trust. fbs-db check runs its text, as fbs-db migrate does before there is the function.';
+
 CREATE FUNCTION fbs_row_is_of(solution text, alone boolean, columns text[], named text[]) RETURNS boolean
     LANGUAGE sql STABLE
     SET search_path TO 'public', 'pg_temp'
@@ -4641,12 +4854,13 @@ $$;
 
 COMMENT ON FUNCTION fbs_rows_of_model(model text, solution text) IS 'Number of FBS rows that point at a model (and solution) by its name.';
 
-CREATE FUNCTION fbs_rule_parts(only_rule text DEFAULT NULL::text) RETURNS TABLE(rule_name text, named text, key_type text, key text, of_model text, touched text, change text)
+CREATE FUNCTION fbs_rule_parts(only_rule text DEFAULT NULL::text) RETURNS TABLE(rule_name text, table_id regclass, named text, key_type text, key text, of_model text, touched text, change text, event integer, written text)
     LANGUAGE sql STABLE
     SET search_path TO 'public', 'pg_temp'
     AS $_$
     select
         r.rule_name,
+        s.table_id,
         n.named,
         s.key_type,
         case
@@ -4666,6 +4880,13 @@ CREATE FUNCTION fbs_rule_parts(only_rule text DEFAULT NULL::text) RETURNS TABLE(
             when 'delete' then format('delete from %s as t', n.named)
             when 'set null' then format('update %s as t set %I = null', n.named, r.key_column)
             else format('update %s as t set %s', n.named, c.assigned)
+        end,
+        case r.action when 'delete' then 8 else 16 end,
+        -- All columns (NULL) where rows go, or the host's own triggers may write.
+        case
+            when r.action = 'delete' or r.table_name !~ '^fbs_' then null
+            when r.action = 'set null' then array[r.key_column]::text
+            else array(select jsonb_object_keys(r.set_columns))::text
         end
     from fbs_cleanup_rules as r
     inner join fbs_rule_states as s on r.rule_name = s.rule_name
@@ -4691,9 +4912,11 @@ CREATE FUNCTION fbs_rule_parts(only_rule text DEFAULT NULL::text) RETURNS TABLE(
         select
             string_agg(
                 format('%I = %s', v.name, case when n.is_now then 'now()' else fbs_rule_value(s.table_id, v.name, v.value) end), ', '
+                order by v.name
             ) as assigned,
             string_agg(
                 format('t.%I is distinct from %s', v.name, fbs_rule_value(s.table_id, v.name, v.value)), ' or '
+                order by v.name
             ) filter (where not n.is_now) as differs
         from jsonb_each(r.set_columns) as v (name, value)
         left join pg_attribute as a on s.table_id = a.attrelid and v.name = a.attname
@@ -4820,6 +5043,7 @@ declare
     counts text := '';
     sum text := '0';
     lost text;
+    others boolean := false;
     applied text := '';
 begin
     for part in
@@ -4852,6 +5076,8 @@ begin
             ) as n
         ) as rule_%1$s$$, cardinality(tables), part.named, part.touched, part.key, part.keys);
             sum := sum || ' + there.rule_' || cardinality(tables);
+        else
+            others := true;
         end if;
         -- A table of the host's may have no index: its statement is planned for the keys there are.
         applied := applied || format($$
@@ -4859,7 +5085,9 @@ begin
         %2$s;
         get diagnostics touched = row_count;
         total := total + touched;
-        rules := rules || %3$L::text;
+        tables := tables || %3$L::regclass;
+        events := events || %4$s;
+        written := written || %5$L::text;
     end if;$$,
             case when part.ours then format('there.rule_%s > 0', cardinality(tables)) else 'true' end,
             case
@@ -4869,7 +5097,7 @@ begin
                     format('%s where %s and %s = any($2)', part.change, part.touched, part.key), part.keys
                 )
             end,
-            part.rule_name
+            part.named, part.event, part.written
         );
     end loop;
     select 'true or '
@@ -4883,41 +5111,43 @@ declare
     there record;
     touched bigint;
     total bigint := 0;
-    rules text[];%1$s
+    tables regclass[];
+    events integer[];
+    written text[];%1$s
 begin
-    -- Whether another role's code may be near, and which rules find rows.
-    select
-        %6$sexists (
-            select from pg_class as c
-            where
-                c.oid = any(%2$L::regclass[])
-                and (
-                    c.relowner <> (select f.proowner from pg_proc as f where f.oid = 'fbs_owner()'::regprocedure)
-                    or c.relhassubclass
-                    or exists (
-                        select from aclexplode(c.relacl) as a where a.privilege_type = 'TRIGGER' and a.grantee <> c.relowner
-                    )
-                    or exists (
-                        select from pg_trigger as g
-                        inner join pg_proc as f on g.tgfoid = f.oid
-                        where g.tgrelid = c.oid and not g.tgisinternal and f.proowner <> c.relowner
-                    )
-                )
-        ) as suspect%3$s
+    select%3$s
     into there;
-    if there.suspect then
-        perform fbs_refuse_rules();
-    end if;
     if %4$s > $5 then
         return null;
+    elsif %6$s then
+        return 0;
+    -- Whether another role's code may be near.
+    elsif %7$sexists (
+        select from pg_class as c
+        where
+            c.oid = any(%2$L::regclass[])
+            and (
+                c.relowner <> (select f.proowner from pg_proc as f where f.oid = 'fbs_owner()'::regprocedure)
+                or c.relhassubclass
+                or exists (
+                    select from aclexplode(c.relacl) as a where a.privilege_type = 'TRIGGER' and a.grantee <> c.relowner
+                )
+                or exists (
+                    select from pg_trigger as g
+                    inner join pg_proc as f on g.tgfoid = f.oid
+                    where g.tgrelid = c.oid and not g.tgisinternal and f.proowner <> c.relowner
+                )
+            )
+    ) then
+        perform fbs_refuse_rules();
     end if;
 %5$s
     if total > 0 then
-        perform fbs_check_deferred(rules, false);
+        perform fbs_check_deferred(tables, events, written);
     end if;
     return total;
 end;
-$$, declared, tables, counts, sum, applied, lost);
+$$, declared, tables, coalesce(substr(counts, 2), ''), sum, applied, case when others or lost is not null then 'false' else sum || ' = 0' end, lost);
 end;
 $_$;
 

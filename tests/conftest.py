@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -134,10 +136,17 @@ def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture
+def reachable() -> Iterator[Path]:
+    """A directory to which every user has a way; pytest's own are closed to others."""
+    directory = Path(tempfile.mkdtemp(prefix="fbs-db-"))
+    directory.chmod(0o755)
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.fixture
 def sql_copy(tmp_path: Path) -> Path:
     """A copy of the SQL files, to be edited and broken."""
-    import shutil
-
     return Path(shutil.copytree(files.sql_directory(), tmp_path / "sql"))
 
 

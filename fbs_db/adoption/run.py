@@ -24,10 +24,13 @@ from fbs_db.health.check import CheckReport, Finding, check_at
 from fbs_db.reports import Progress, Report, silent
 from fbs_db.schema import snapshot
 from fbs_db.schema.history import Applied, Backend, history_of
+from fbs_db.schema.rights import refuse_rights_of_others
 from fbs_db.schema.run import refuse_unfit
 from fbs_db.schema.snapshot import Key, Object
 
 _UNCHECKED = "set local check_function_bodies = off;"
+#: What each file does last that makes functions which change something.
+_REVOKE = "select fbs_revoke_execute();"
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,7 @@ def adopt(
     Reads the catalogs, and rows where FBS's column or constraint is stricter.
     """
     with open_session(database, schema, application="fbs-db adopt") as session:
+        refuse_rights_of_others(session)
         backend = Backend(session, progress=progress)
         managed = bool(history_of(session))
         if not managed:
@@ -306,7 +310,7 @@ def _script(backend: Backend, lock: str, changes: tuple[Change, ...]) -> str:
     """The changes as SQL for psql."""
     parts = ["begin;", backend.settings_sql(), _UNCHECKED, lock]
     parts += [statement for change in changes for statement in change.statements]
-    return "\n\n".join([*parts, "commit;"]) + "\n"
+    return "\n\n".join([*parts, _REVOKE, "commit;"]) + "\n"
 
 
 # --- carrying it out
@@ -329,6 +333,7 @@ def _do(
         for change in plan.changes:
             progress(Progress("wait", text=f"{change.kind} {change.object}"))
             _run(session, change)
+        session.cursor().execute(_REVOKE)
         progress(Progress("wait", text="check"))
         found = check_at(session)
         kept = {(one.kind, one.object) for one in plan.kept}

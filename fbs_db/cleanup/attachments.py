@@ -14,12 +14,13 @@ from psycopg import pq
 
 from fbs_db.database.session import Database, Session, open_session
 from fbs_db.errors import UsageError
+from fbs_db.own_files import opened_directory
 from fbs_db.reports import Report
 
 #: A file name as the bytes that the file system has, in a database of encoding SQL_ASCII too.
 _BYTES = "convert_to(file, case getdatabaseencoding() when 'SQL_ASCII' then 'SQL_ASCII' else 'UTF8' end)"
 #: O_PATH, where the system has it, needs no right to read the directory.
-_DIRECTORY = os.O_DIRECTORY | os.O_CLOEXEC | getattr(os, "O_PATH", os.O_RDONLY)
+_PASS = getattr(os, "O_PATH", os.O_RDONLY)
 
 
 @dataclass(frozen=True)
@@ -155,22 +156,23 @@ def remover(root: Path) -> Callable[[str], bool]:
         ValueError for a name outside the directory, and for a directory.
 
     Raises:
-        UsageError: there is no such directory.
+        UsageError: there is no such directory, or another user's symbolic link leads there.
     """
     if not root.is_dir():
         raise UsageError(f"There is no directory {root}.", hint="Name the directory of the storage: --root DIR")
-    top = root.resolve()
+    top, given = root.resolve(), root.absolute()
+    with opened_directory(given, _PASS):
+        pass  # so that a link is refused at once
 
     def delete(name: str) -> bool:
         *directories, last = _parts(name, top)
         with ExitStack() as opened:
-            directory = os.open(top, _DIRECTORY)
-            opened.callback(os.close, directory)
+            directory = opened.enter_context(opened_directory(given, _PASS))
             try:
                 for part in directories:
                     if stat.S_ISLNK(os.stat(part, dir_fd=directory, follow_symlinks=False).st_mode):
                         raise ValueError(f"{name!r} leads out of {top}, or through a symbolic link: {part!r}")
-                    directory = os.open(part, _DIRECTORY | os.O_NOFOLLOW, dir_fd=directory)
+                    directory = os.open(part, _PASS | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
                     opened.callback(os.close, directory)
                 if stat.S_ISDIR(os.stat(last, dir_fd=directory, follow_symlinks=False).st_mode):
                     raise ValueError(f"{name!r} is a directory")

@@ -10,6 +10,7 @@ import fbs_db
 from fbs_db.adoption import AdoptedTable, AdoptReport
 from fbs_db.cli.base import main
 from fbs_db.cli.health import show_finding
+from fbs_db.cli.output import echo, print_exact, style
 from fbs_db.cli.subcommand import Answer, Call, subcommand
 from fbs_db.errors import AdoptionRefused, FbsDbError
 from fbs_db.reports import Progress
@@ -61,7 +62,7 @@ def _show(report: AdoptReport) -> None:
     for finding in (*report.kept, *report.stops):
         show_finding(finding, _say)
     if _with_statements() and report.script:
-        click.echo(report.script)
+        print_exact(report.script)
 
 
 def _show_table(table: AdoptedTable) -> None:
@@ -78,7 +79,7 @@ def _show_table(table: AdoptedTable) -> None:
         details = "will be created without rows"
     elif table.present != table.name:
         details = f"called {table.present} here; {details}"
-    state = click.style(f"{table.state:<8}", fg=_STATE_COLOURS[table.state])
+    state = style(f"{table.state:<8}", fg=_STATE_COLOURS[table.state])
     _say(f"{table.name:<42} {state} {details}")
 
 
@@ -87,9 +88,9 @@ def _conclude(report: AdoptReport) -> None:
     where = f"schema {report.schema} of {report.database}, {users}"
     if report.adopted:
         if report.check is not None and report.check.healthy:
-            _say(click.style(f"Adopted and healthy: {where}.", fg="green"))
+            _say(style(f"Adopted and healthy: {where}.", fg="green"))
         else:
-            _say(click.style(f"Adopted: {where}.", fg="green"))
+            _say(style(f"Adopted: {where}.", fg="green"))
             _say(f"See the remaining findings: {command('check')}")
         former = sorted(table.present for table in report.tables if table.present in LATER)
         if former:
@@ -100,7 +101,7 @@ def _conclude(report: AdoptReport) -> None:
         _say(f"{stop}: {where}. Nothing was changed.")
     else:
         options = ("--user-table", report.user_table) if report.user_table else ()
-        _say(click.style(f"It can be adopted: {where}.", fg="green"))
+        _say(style(f"It can be adopted: {where}.", fg="green"))
         _say(f"Nothing was changed. Do it: {command('adopt', *options, '--apply')}")
 
 
@@ -110,9 +111,9 @@ def _with_statements() -> bool:
 
 def _say(text: str) -> None:
     """Print a line; as a comment beside statements, so that psql can run the whole output."""
-    click.echo(commented(text) if _with_statements() else text)
+    echo(commented(text) if _with_statements() else text)
 
 
 def _show_progress(progress: Progress) -> None:
     if "trying again" in progress.text or "waiting for" in progress.text:
-        click.secho(f"  {progress.text}", fg="yellow", err=True)
+        echo(f"  {progress.text}", fg="yellow", err=True)

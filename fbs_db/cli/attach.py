@@ -9,7 +9,7 @@ import click
 import fbs_db
 from fbs_db.cleanup.hosts import Host
 from fbs_db.cli.base import main
-from fbs_db.cli.output import confirm, done, show_orphans, show_progress
+from fbs_db.cli.output import confirm, done, echo, show_orphans, show_progress
 from fbs_db.cli.subcommand import Answer, Call, subcommand
 from fbs_db.errors import RowsAtStake
 from fbs_db.reports import UserColumn
@@ -48,7 +48,7 @@ def attach_users(call: Call, *, table: str, repair: bool) -> Answer:
         for column in columns:
             if column.orphans and column.validated:
                 rows = counted(column.orphans, "row")
-                click.echo(f"  {column.table_name}.{column.column_name}: {rows} without a user repaired")
+                echo(f"  {column.table_name}.{column.column_name}: {rows} without a user repaired")
         show_orphans(left, table)
 
     return Answer(columns, show, 1 if left else 0)
@@ -121,7 +121,7 @@ def detach_host(call: Call, *, table: str) -> Answer:
     """
     was_attached = fbs_db.detach_host(table, call.database, schema=call.schema)
     text = f"{table} is detached." if was_attached else f"{table} was not attached."
-    return Answer({"detached": was_attached}, lambda _: click.echo(text))
+    return Answer({"detached": was_attached}, lambda _: echo(text))
 
 
 def _show_attached(host: Host) -> None:
@@ -132,4 +132,4 @@ def _show_attached(host: Host) -> None:
 
 def _show_untied(value: dict[str, int]) -> None:
     count = value["detached"]
-    click.echo(f"{counted(count, 'user column')} untied." if count else "Users were not attached.")
+    echo(f"{counted(count, 'user column')} untied." if count else "Users were not attached.")

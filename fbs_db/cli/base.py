@@ -6,16 +6,19 @@ import gc
 import logging
 import os
 import sys
+import traceback
 from collections.abc import Sequence
+from io import StringIO
 from typing import Any
 
 import click
 
 from fbs_db import wording
 from fbs_db.cli.interrupts import handled, interruption
-from fbs_db.cli.output import complain, print_json
+from fbs_db.cli.output import LogFormatter, complain, echo, print_json
 from fbs_db.database import server
 from fbs_db.errors import FbsDbError, UsageError
+from fbs_db.redaction import redacted
 from fbs_db.version import __version__
 
 
@@ -46,19 +49,21 @@ class _Program(click.Group):
             failure = interruption(error) or _not_confirmed()
         except click.ClickException as error:
             if not as_json:
-                error.show()
+                shown = StringIO()
+                error.show(shown)
+                echo(redacted(shown.getvalue()), err=True, nl=False)
                 sys.exit(error.exit_code)
             path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "fbs-db"
             failure = UsageError(error.format_message(), hint=f"Its help: {path} --help")
         except FbsDbError as error:
             failure = error
         except Exception as error:
+            hint = "Uncommitted work is undone."
             if logging.getLogger("fbs_db").isEnabledFor(logging.INFO):
-                raise
-            failure = FbsDbError(
-                f"Unexpected: {type(error).__name__}: {' '.join(str(error).split())}",
-                hint="Uncommitted work is undone. Add -v to see the traceback: fbs-db -v COMMAND",
-            )
+                echo(redacted(traceback.format_exc()), err=True)
+            else:
+                hint += " Add -v to see the traceback: fbs-db -v COMMAND"
+            failure = FbsDbError(f"Unexpected: {type(error).__name__}: {' '.join(str(error).split())}", hint=hint)
         if as_json:
             print_json({"error": failure.as_dict()})
         complain(failure.message, failure.hint)
@@ -110,10 +115,12 @@ def main(context: click.Context, database: str | None, verbose: int, no_color: b
       eval "$(_FBS_DB_COMPLETE=bash_source fbs-db)"
     """
     context.obj = database
-    server.announce = lambda text: click.secho(text, fg="yellow", err=True)
+    server.announce = lambda text: echo(text, fg="yellow", err=True)
     context.with_resource(wording.given(database=database))
     if no_color or os.environ.get("NO_COLOR"):
         context.color = False
     level = [logging.WARNING, logging.INFO, logging.DEBUG][min(verbose, 2)]
-    logging.basicConfig(level=level, format="%(message)s", stream=sys.stderr)
+    to_stderr = logging.StreamHandler()
+    to_stderr.setFormatter(LogFormatter())
+    logging.basicConfig(handlers=[to_stderr])  # other libraries log values, which may be secrets: warnings only
     logging.getLogger("fbs_db").setLevel(level)

@@ -11,7 +11,7 @@ import click
 import fbs_db
 from fbs_db.cleanup.hosts import named
 from fbs_db.cli.base import main
-from fbs_db.cli.output import complain, done, wrapped
+from fbs_db.cli.output import complain, done, echo, wrapped
 from fbs_db.cli.subcommand import Answer, Call, subcommand
 from fbs_db.reports import Progress
 from fbs_db.wording import command, counted
@@ -77,43 +77,41 @@ def batches_of(count: int, rows: int, done: str = "done") -> str:
 
 
 def _show_status(status: CleanupStatus) -> None:
-    click.echo(f"Clean-up mode: {_MODES[status.mode]}.")
-    click.echo("Attached:" if status.hosts else "No host table is attached.")
+    echo(f"Clean-up mode: {_MODES[status.mode]}.")
+    echo("Attached:" if status.hosts else "No host table is attached.")
     for host in status.hosts:
-        click.echo(
-            f"  {host.table} as {host.name}, by its {'' if host.follows_keys else 'fixed '}key {host.key_column}"
-        )
+        echo(f"  {host.table} as {host.name}, by its {'' if host.follows_keys else 'fixed '}key {host.key_column}")
     if not status.waiting:
         done("No clean-up waits.")
         return
-    click.secho("Waiting:", fg="yellow")
+    echo("Waiting:", fg="yellow")
     for row in status.waiting:
         name = named(row.model_name, row.solution)
         rule = f", rule {row.rule_name}" if row.rule_name else ""
         rule += f", in database {row.target}" if row.target else ""
         since = f"since {row.oldest:%Y-%m-%d %H:%M:%S}, tried {counted(row.attempts, 'time')}"
-        click.echo(f"  {row.operation} of {counted(row.keys, 'row')} of {name}{rule}: {since}")
+        echo(f"  {row.operation} of {counted(row.keys, 'row')} of {name}{rule}: {since}")
         if row.error:
-            click.echo(wrapped(row.error, "      "))
-    click.echo(f"Retry them: {command('cleanup', 'retry')}")
+            echo(wrapped(row.error, "      "))
+    echo(f"Retry them: {command('cleanup', 'retry')}")
 
 
 def _show_retried(report: RetryReport) -> None:
-    click.echo(counts_of(report))
+    echo(counts_of(report))
     if report.failed:
         complain("Some clean-ups failed again.", f"See why: {command('cleanup', 'status')}")
 
 
 def _show_swept(swept: list[Swept]) -> None:
     if not swept:
-        click.echo("No host table is attached.")
+        echo("No host table is attached.")
     for row in swept:
         where = f" in {row.target}" if row.target else ""
         found = (
             f"{row.orphans:,} gone, {counted(row.touched, 'row')} cleaned up" if row.orphans or not row.error else ""
         )
         said = "; ".join(filter(None, (found, row.error)))
-        click.echo(f"  {named(row.model_name, row.solution)}{where}: {said}")
+        echo(f"  {named(row.model_name, row.solution)}{where}: {said}")
 
 
 def _now_and_then(seconds: float = 1) -> Callable[[Progress], None]:
@@ -125,6 +123,6 @@ def _now_and_then(seconds: float = 1) -> Callable[[Progress], None]:
         now = time.monotonic()
         if now - printed >= seconds:
             printed = now
-            click.echo(f"  {progress.text}", err=True)
+            echo(f"  {progress.text}", err=True)
 
     return show

@@ -13,16 +13,18 @@ import click
 from psycopg import conninfo
 
 from fbs_db.cli.base import main
+from fbs_db.cli.output import echo
 from fbs_db.cli.subcommand import Answer, Call, subcommand
 from fbs_db.database import connection, server, which
 from fbs_db.errors import UsageError
+from fbs_db.redaction import SECRETS
 
 
 @subcommand(main, "url", schema=False)
 def url(call: Call) -> Answer:
     """Print the URL of the database, without its password."""
     shown = connection.shown(which.resolve(call.database)[0])
-    return Answer({"url": shown}, lambda value: click.echo(value["url"]))
+    return Answer({"url": shown}, lambda value: echo(value["url"]))
 
 
 @subcommand(main, "psql", as_json=False, context_settings={"ignore_unknown_options": True})
@@ -40,6 +42,11 @@ def psql(call: Call, *, arguments: tuple[str, ...]) -> None:
     environment = dict(os.environ)
     if password := options.pop("password", None):
         environment["PGPASSWORD"] = str(password)
+    if left := [key for key in SECRETS if key in options]:
+        raise UsageError(
+            f"psql takes {left[0]} as an argument only, and ps would show it to every user of this machine.",
+            hint="Write it into ~/.pg_service.conf, and type: fbs-db --database service=NAME psql",
+        )
     settings = [str(options.pop("options", None) or environment.get("PGOPTIONS", ""))]
     if connection.looks_for_clients(where):
         settings.insert(0, f"-c {connection.CLIENT_CHECK}=1s")

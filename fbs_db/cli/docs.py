@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from fbs_db.cli.base import main
-from fbs_db.cli.output import done
+from fbs_db.cli.output import done, print_exact
 from fbs_db.cli.subcommand import Answer, Call, subcommand
 
 
@@ -24,6 +24,6 @@ def docs(call: Call, *, file: str) -> Answer:
 
     if file == "-":
         page = html_page(call.database, schema=call.schema)
-        return Answer({"html": page}, lambda _: click.echo(page.encode(), nl=False))
+        return Answer({"html": page}, lambda _: print_exact(page, nl=False))
     path = write_docs(file, call.database, schema=call.schema)
     return Answer({"written": str(path)}, lambda _: done(f"Written: {path}"))

@@ -10,7 +10,7 @@ import click
 import fbs_db
 from fbs_db import wording
 from fbs_db.cli.base import main
-from fbs_db.cli.output import done, wrapped
+from fbs_db.cli.output import done, echo, print_exact, style, wrapped
 from fbs_db.cli.subcommand import Answer, Call, subcommand
 from fbs_db.health.check import CheckReport, Finding
 from fbs_db.health.repair import RepairReport
@@ -49,9 +49,9 @@ def repair(call: Call, *, apply_: bool) -> Answer:
     return Answer(report, lambda report: _show_mends(report, apply_), 0 if report.check.healthy else 1)
 
 
-def show_finding(finding: Finding, say: Callable[[str], None] = click.echo) -> None:
+def show_finding(finding: Finding, say: Callable[[str], None] = echo) -> None:
     """Print a finding, and how to repair it."""
-    severity = click.style(finding.severity, fg=_COLOURS[finding.severity], bold=finding.severity == "error")
+    severity = style(finding.severity, fg=_COLOURS[finding.severity], bold=finding.severity == "error")
     say(f"{severity}: {finding.kind} {finding.object}: {finding.problem}")
     for name, text in (("found", finding.found), ("expected", finding.expected)):
         if text and "\n" in text:
@@ -73,23 +73,24 @@ def _show_findings(report: CheckReport) -> None:
     if report.healthy:
         done(f"Healthy{f', with {found}' if found else ''}: {where}.")
     else:
-        click.echo(f"{found}: {where}.")
+        echo(f"{found}: {where}.")
 
 
 def _show_table(progress: Progress) -> None:
     if sys.stderr.isatty():
-        click.echo(f"\r\033[K{progress.text} ...", err=True, nl=False)
+        click.echo("\r\033[K", err=True, nl=False)
+        echo(f"{progress.text} ...", err=True, nl=False)
 
 
 def _show_mends(report: RepairReport, applied: bool) -> None:
     if any(mend.safe and not mend.done for mend in report.mends):
-        click.echo(report.settings)
+        print_exact(report.settings)
     for mend in report.mends:
         _remark(f"{mend.kind} {mend.object}: {mend.problem}{'; repaired' if mend.done else ''}")
         if mend.reason:
             _remark(f"{'Not repaired' if mend.safe else 'For you to decide'}: {mend.reason}", fg="yellow")
         for statement in mend.statements if not mend.done else ():
-            click.echo(statement if mend.safe else wording.commented(statement))
+            print_exact(statement if mend.safe else wording.commented(statement))
     if not report.mends:
         _remark("There is nothing to repair.", fg="green")
     elif not applied:
@@ -105,9 +106,9 @@ def _show_mends(report: RepairReport, applied: bool) -> None:
 
 def _remark(text: str, fg: str | None = None) -> None:
     """Print what is no statement as a comment: psql can run the whole output."""
-    click.echo(click.style(wording.commented(text), fg=fg))
+    echo(wording.commented(text), fg=fg)
 
 
 def _show_repair(progress: Progress) -> None:
     if sys.stderr.isatty() or "trying again" in progress.text:
-        click.echo(f"{progress.text} ...", err=True)
+        echo(f"{progress.text} ...", err=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from fbs_db.cli.base import main
+from fbs_db.cli.output import echo
 from fbs_db.cli.subcommand import Answer, Call, subcommand
 from fbs_db.errors import UsageError
 
@@ -34,7 +35,7 @@ def show_help(_: Call, *, topic: str | None) -> Answer:
             hint=f"Topics: {', '.join(guides)}. Also a SQLSTATE, check id or exit code, such as FB020."
             " For the options of a command: fbs-db COMMAND --help",
         )
-    return Answer({"text": found.rstrip()}, lambda value: click.echo(value["text"]))
+    return Answer({"text": found.rstrip()}, lambda value: echo(value["text"]))
 
 
 def summary(page: str) -> str:
@@ -55,4 +56,4 @@ def _entry(errors: str, code: str) -> str:
 def _show_topics(topics: dict[str, str]) -> None:
     width = max(map(len, topics))
     for name, text in topics.items():
-        click.echo(f"  {name:<{width}}  {text}")
+        echo(f"  {name:<{width}}  {text}")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import click
-
 import fbs_db
 from fbs_db.cli.base import main
-from fbs_db.cli.output import done
+from fbs_db.cli.output import done, echo, style
 from fbs_db.cli.subcommand import Answer, Call, subcommand
 from fbs_db.schema.later_names import LaterName
 
@@ -45,12 +43,12 @@ def drop(call: Call) -> Answer:
     """Drop the views. The tables and their rows stay."""
     dropped = fbs_db.drop_later_names(call.database, schema=call.schema)
     text = f"Dropped: {', '.join(dropped)}." if dropped else "There are no such views."
-    return Answer({"dropped": dropped}, lambda _: click.echo(text))
+    return Answer({"dropped": dropped}, lambda _: echo(text))
 
 
 def _show(rows: list[LaterName]) -> None:
     for row in rows:
         state = f"taken by your {row.taken_by}" if row.state == "taken" else row.state
-        click.echo(f"{row.later_name:<24} {row.table_name:<38} {click.style(state, fg=_COLOURS[row.state])}")
+        echo(f"{row.later_name:<24} {row.table_name:<38} {style(state, fg=_COLOURS[row.state])}")
     if not rows:
-        click.echo("No installed table has a later name.")
+        echo("No installed table has a later name.")

@@ -3,16 +3,54 @@
 from __future__ import annotations
 
 import json
+import logging
+import re
 import shutil
 import sys
 import textwrap
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
 from fbs_db.errors import UsageError
+from fbs_db.redaction import redacted
 from fbs_db.reports import Progress, UserColumn
 from fbs_db.wording import command
+
+# NUL marks our own colours: no text of PostgreSQL or of a command line can hold it.
+_CONTROL = re.compile(r"\0(\x1b\[[\d;]*m)|[^\n\t -~\xa0-\u2029\u202f-\u2065\u206a-\U0010ffff]")
+
+
+def visible(text: str) -> str:
+    """The text with escapes for the control characters that a terminal would obey. Our own colours stay."""
+    return _CONTROL.sub(lambda found: found[1] or ascii(found[0])[1:-1], text)
+
+
+def style(text: str, **styles: Any) -> str:
+    """A text for `echo`, in colour or bold, as click's ``style``."""
+    before, after = click.style("\0", **styles).split("\0")
+    return "\0".join(re.split(r"(?=\x1b)", before)) + text + after.replace("\x1b", "\0\x1b")
+
+
+def echo(text: str = "", *, err: bool = False, nl: bool = True, **styles: Any) -> None:
+    """Print a text for people. Whatever rows and names hold, no terminal obeys it."""
+    click.echo(visible(style(text, **styles) if styles else text), err=err, nl=nl)
+
+
+def print_exact(text: str, *, nl: bool = True) -> None:
+    """Print a text for programs, such as SQL, unchanged; on a terminal as `echo` does."""
+    if sys.stdout.isatty():
+        echo(text, nl=nl)
+    else:  # as bytes: click takes colours out of a str
+        click.echo(text.encode() if hasattr(sys.stdout, "buffer") else text, nl=nl)
+
+
+class LogFormatter(logging.Formatter):
+    """Formats records of the log without passwords, and so that no terminal obeys them."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return visible(redacted(super().format(record)))
 
 
 def print_json(value: object) -> None:
@@ -22,14 +60,14 @@ def print_json(value: object) -> None:
 
 def done(text: str) -> None:
     """Print that all went well."""
-    click.secho(text, fg="green")
+    echo(text, fg="green")
 
 
 def complain(message: str, hint: str = "") -> None:
     """Print an error, and below it what to do."""
-    click.echo(click.style("Error: ", fg="red", bold=True) + message, err=True)
+    echo(style("Error: ", fg="red", bold=True) + message, err=True)
     if hint:
-        click.echo(hint, err=True)
+        echo(hint, err=True)
 
 
 def confirm(message: str) -> None:
@@ -41,15 +79,15 @@ def confirm(message: str) -> None:
     """
     if not sys.stdin.isatty():
         raise UsageError(message, hint="To do it without being asked, add --yes. Nothing was changed.")
-    click.confirm(f"{message} Go on?", abort=True, err=True)
+    click.confirm(visible(f"{message} Go on?"), abort=True, err=True)
 
 
 def show_progress(progress: Progress) -> None:
     """Print each migration with its time, and each wait for a lock."""
     if progress.kind == "wait":
-        click.secho(f"  {progress.text}", fg="yellow", err=True)
+        echo(f"  {progress.text}", fg="yellow", err=True)
     elif progress.kind == "end":
-        click.echo(f"  {progress.migration_id:<24} {progress.seconds * 1000:6.0f} ms")
+        echo(f"  {progress.migration_id:<24} {progress.seconds * 1000:6.0f} ms")
 
 
 def show_orphans(columns: Sequence[UserColumn], table: str) -> None:

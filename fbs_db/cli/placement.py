@@ -10,7 +10,7 @@ import click
 
 import fbs_db
 from fbs_db.cli.base import main
-from fbs_db.cli.output import confirm, done
+from fbs_db.cli.output import confirm, done, echo, style
 from fbs_db.cli.subcommand import Answer, Call, subcommand
 from fbs_db.database import project
 from fbs_db.database.session import open_session
@@ -75,10 +75,10 @@ def _show_placement(rows: list[PlacedTable]) -> None:
     for (component, database), group in groupby(rows, key=lambda row: (row.component, row.database)):
         tables = list(group)
         where = f"{tables[0].location}, schema {tables[0].schema}"
-        click.echo(f"{click.style(component, bold=True)} in {click.style(database, bold=True)}: {where}")
-        click.echo(f"  as {tables[0].reason}")
+        echo(f"{style(component, bold=True)} in {style(database, bold=True)}: {where}")
+        echo(f"  as {tables[0].reason}")
         for row in tables:
-            click.echo(f"    {row.table}")
+            echo(f"    {row.table}")
 
 
 def _show_move(report: MoveReport) -> None:
@@ -88,19 +88,17 @@ def _show_move(report: MoveReport) -> None:
         return
     for table in report.tables:
         rows = f"{table.rows:>12,} {'row ' if table.rows == 1 else 'rows'}"
-        click.echo(f"  {table.table:<42} {rows}  {'equal' if table.checksum else ''}".rstrip())
+        echo(f"  {table.table:<42} {rows}  {'equal' if table.checksum else ''}".rstrip())
     if not report.done:
-        click.echo(
-            f"{_counted(report.tables)} would move from {report.source} to {report.target}. Nothing was changed."
-        )
+        echo(f"{_counted(report.tables)} would move from {report.source} to {report.target}. Nothing was changed.")
         return
     done(f"{report.component} is now in {report.target}.")
-    click.echo(
+    echo(
         f"The old tables are kept in schema {report.kept} of {report.source}."
         f" Drop them: {command('placement', 'drop', report.component, '--from', report.source)}"
     )
     if report.change:
-        click.secho(report.change, fg="yellow")
+        echo(report.change, fg="yellow")
 
 
 def _counted(tables: Sequence[MovedTable]) -> str:
@@ -109,4 +107,4 @@ def _counted(tables: Sequence[MovedTable]) -> str:
 
 def _show_progress(progress: Progress) -> None:
     if progress.kind == "wait":
-        click.echo(f"  {progress.text}", err=True)
+        echo(f"  {progress.text}", err=True)

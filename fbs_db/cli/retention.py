@@ -10,7 +10,7 @@ import click
 
 import fbs_db
 from fbs_db.cli.base import main
-from fbs_db.cli.output import complain, wrapped
+from fbs_db.cli.output import complain, echo, style, wrapped
 from fbs_db.cli.subcommand import Answer, Call, subcommand
 from fbs_db.schema.settings import Setting, unknown
 from fbs_db.wording import counted
@@ -60,15 +60,15 @@ def purge(call: Call, *, names: tuple[str, ...], dry_run: bool, batch: int) -> A
 
     def so_far(name: str, rows: int) -> None:
         if not call.as_json:
-            click.echo(f"  {name}: {counted(rows, 'row')} so far", err=True)
+            echo(f"  {name}: {counted(rows, 'row')} so far", err=True)
 
     def show(purged: list[Purged]) -> None:
         verb = "would be removed" if dry_run else "removed"
         for row in purged:
             if row.days is None:
-                click.echo(f"  {row.name}: kept for ever")
+                echo(f"  {row.name}: kept for ever")
             else:
-                click.echo(f"  {row.name}: {counted(row.rows, 'row')} from before {row.cutoff:%Y-%m-%d %H:%M} {verb}")
+                echo(f"  {row.name}: {counted(row.rows, 'row')} from before {row.cutoff:%Y-%m-%d %H:%M} {verb}")
 
     purged = fbs_db.purge(names, call.database, dry_run=dry_run, batch=batch, schema=call.schema, progress=so_far)
     return Answer(purged, show)
@@ -103,19 +103,19 @@ def files_purge(call: Call, *, root: Path, give_up: tuple[str, ...]) -> Answer:
 def _show_settings(rows: list[Setting]) -> None:
     for row in rows:
         value = "NULL" if row.value is None else row.value
-        click.echo(f"{click.style(row.name, bold=True)} = {value}    ({row.allowed})")
-        click.echo(wrapped(row.description, "    "))
+        echo(f"{style(row.name, bold=True)} = {value}    ({row.allowed})")
+        echo(wrapped(row.description, "    "))
 
 
 def _show_files(report: FilesReport) -> None:
     for name in report.given_up:
-        click.echo(f"Given up: {_printable(name)}")
+        echo(f"Given up: {_printable(name)}")
     already = f"; {counted(len(report.gone), 'file')} gone already" if report.gone else ""
-    click.echo(f"{counted(len(report.removed), 'file')} removed{already}.")
+    echo(f"{counted(len(report.removed), 'file')} removed{already}.")
     for name, reason in report.failed:
         complain(f"{_printable(name)}: {reason}")
     if report.failed:
-        click.echo("They stay on the list. To keep a file and take it off the list: --give-up NAME", err=True)
+        echo("They stay on the list. To keep a file and take it off the list: --give-up NAME", err=True)
 
 
 def _printable(name: str) -> str:

@@ -10,7 +10,7 @@ import click
 
 import fbs_db
 from fbs_db.cli.base import main
-from fbs_db.cli.output import complain, confirm, done, show_orphans, show_progress
+from fbs_db.cli.output import complain, confirm, done, echo, print_exact, show_orphans, show_progress, style
 from fbs_db.cli.subcommand import Answer, Call, subcommand
 from fbs_db.database import locks
 from fbs_db.errors import LockTimeout, RowsAtStake
@@ -108,7 +108,7 @@ def _show_applied(report: MigrateReport) -> None:
     if report.steps:
         done(f"{counted(len(report.steps), 'migration')} applied in {report.seconds:.2f} s to {where}.")
     elif not report.users:
-        click.echo(f"Nothing to do: {report.current} is applied in {where}.")
+        echo(f"Nothing to do: {report.current} is applied in {where}.")
     if report.users:
         done(f"{counted(len(report.users), 'user column', 'is', 'are')} tied to {report.user_table}.")
     show_orphans(report.users, report.user_table)
@@ -119,31 +119,31 @@ def _show_undone(report: MigrateReport) -> None:
         left = f"{report.current} is now the last." if report.current else "Nothing of FBS is left."
         done(f"{counted(len(report.steps), 'migration')} undone in {report.seconds:.2f} s. {left}")
     else:
-        click.echo(f"Nothing to undo in {report.database}, schema {report.schema}.")
+        echo(f"Nothing to undo in {report.database}, schema {report.schema}.")
 
 
 def _show_accepted(report: MigrateReport) -> None:
     if report.steps:
         done("Accepted: " + ", ".join(step.migration_id for step in report.steps) + ".")
     else:
-        click.echo("Nothing to accept: the files are as they were applied.")
+        echo("Nothing to accept: the files are as they were applied.")
 
 
 def _show_status(report: StatusReport) -> None:
-    click.echo(f"{report.database}, schema {report.schema}")
+    echo(f"{report.database}, schema {report.schema}")
     width = max(len(row.migration_id) for row in report.migrations)
     for row in report.migrations:
-        click.echo(_status_line(row, width))
+        echo(_status_line(row, width))
     if pending := len(report.pending):
-        click.echo(f"{counted(pending, 'migration')} pending. Apply with: {command('migrate')}")
+        echo(f"{counted(pending, 'migration')} pending. Apply with: {command('migrate')}")
         for name in report.elsewhere:
-            click.echo(f"FBS is also installed in schema {name}. See: {command('status', '--schema', name)}")
+            echo(f"FBS is also installed in schema {name}. See: {command('status', '--schema', name)}")
     elif not report.problems:
         done("Everything is applied.")
 
 
 def _status_line(row: MigrationStatus, width: int) -> str:
-    state = click.style(f"{row.state:<8}", fg=_STATE_COLORS[row.state])
+    state = style(f"{row.state:<8}", fg=_STATE_COLORS[row.state])
     line = f"  {row.migration_id:<{width}}  {row.component:<10}  {state}"
     if row.applied_at:
         line += f"  {row.applied_at:%Y-%m-%d %H:%M:%S %Z} by {row.applied_by}, fbs-db {row.fbs_db_version}"
@@ -192,13 +192,13 @@ def _show_plan(plan: DryRunReport) -> None:
     if not plan.sql:
         _remark("Nothing to do.")
     else:
-        click.echo("\n" + plan.sql, nl=False)
+        print_exact("\n" + plan.sql, nl=False)
 
 
 def _show_locks(plan: DryRunReport) -> None:
     tried = [name for name in plan.pending if name not in plan.untried]
     if tried or plan.locks:
-        click.echo()
+        echo()
         _remark("Locks on existing tables:" + ("" if plan.locks else " none"))
     for lock in plan.locks:
         _remark(f"  {lock.migration_id}: {lock.mode} on {lock.table} (blocks {lock.blocks})")
@@ -208,4 +208,4 @@ def _show_locks(plan: DryRunReport) -> None:
 
 def _remark(text: str) -> None:
     """Print what is no statement as a comment: psql can run the whole output."""
-    click.echo(commented(text))
+    echo(commented(text))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import click
-
 from fbs_db.cli.base import main
-from fbs_db.cli.output import done
+from fbs_db.cli.output import done, echo
 from fbs_db.cli.subcommand import Answer, Call, subcommand
 from fbs_db.database import server
 from fbs_db.schema import demo as demo_data
@@ -57,16 +55,16 @@ def _status() -> Answer:
 
 def _show_status(now: server.ServerStatus) -> None:
     if now.running:
-        click.echo(f"Running: {now.url} (process {now.pid}, PostgreSQL {now.version}, data in {now.data})")
+        echo(f"Running: {now.url} (process {now.pid}, PostgreSQL {now.version}, data in {now.data})")
     elif now.version:
-        click.echo(f"Stopped. The data of PostgreSQL {now.version} are in {now.data}")
+        echo(f"Stopped. The data of PostgreSQL {now.version} are in {now.data}")
     else:
-        click.echo(f"Not created yet. Its data would be in {now.data}")
+        echo(f"Not created yet. Its data would be in {now.data}")
 
 
 def _show_demo(value: dict[str, bool]) -> None:
     if value["filled"]:
         done("The schema rentals now holds a small rentals host, with FBS rows that point at its rows.")
-        click.echo(f"README shows what to try. Look around: {command('psql')}")
+        echo(f"README shows what to try. Look around: {command('psql')}")
     else:
-        click.echo("The schema rentals is there already. Nothing was changed.")
+        echo("The schema rentals is there already. Nothing was changed.")

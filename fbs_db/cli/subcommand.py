@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 import click
 
 from fbs_db import wording
-from fbs_db.cli.output import complain, print_json
+from fbs_db.cli.output import complain, echo, print_json
 from fbs_db.database import project
 from fbs_db.errors import FbsDbError, UsageError
 from fbs_db.reports import Progress, silent
@@ -140,7 +140,7 @@ def _on_each(function: Callable[..., Answer | None], call: Call, own: Mapping[st
     for database in project.configuration().databases:
         if not call.as_json:
             heading = f"{database}:"  # a comment where the answer is SQL
-            click.secho(wording.commented(heading) if own.get("dry_run") else heading, bold=True)
+            echo(wording.commented(heading) if own.get("dry_run") else heading, bold=True)
         try:
             with wording.given(database=database):
                 values[database], exit_code = _on_one(function, Call(database, call.schema, call.as_json), own)

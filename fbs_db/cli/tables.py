@@ -8,7 +8,7 @@ import click
 
 import fbs_db
 from fbs_db.cli.base import main
-from fbs_db.cli.output import size_of, width, wrapped
+from fbs_db.cli.output import echo, size_of, style, width, wrapped
 from fbs_db.cli.subcommand import Answer, Call, subcommand
 from fbs_db.reports import Table, TableDescription
 from fbs_db.wording import command
@@ -32,33 +32,33 @@ def describe(call: Call, *, table: str) -> Answer:
 
 def _show_tables(rows: list[Table]) -> None:
     if not rows:
-        click.echo(f"FBS has no tables here. Make them with: {command('migrate')}")
+        echo(f"FBS has no tables here. Make them with: {command('migrate')}")
         return
     longest = max(len(row.name) for row in rows)
     component = ""
     for row in rows:
         if row.component != component:
             component = row.component
-            click.secho(component, bold=True)
+            echo(component, bold=True)
         count = f"{row.rows:,}" if row.exact else f"~{row.rows:,}"
         noun = "row " if row.rows == 1 else "rows"
         line = f"  {row.name:<{longest}}  {count:>9} {noun}  {size_of(row.size):>8}  "
-        click.echo(line + textwrap.shorten(row.comment, max(30, width() - len(line)), placeholder=" ..."))
+        echo(line + textwrap.shorten(row.comment, max(30, width() - len(line)), placeholder=" ..."))
 
 
 def _show_description(table: TableDescription) -> None:
-    click.secho(f"{table.name}", bold=True, nl=False)
-    click.echo(f" ({table.component})")
-    click.echo(wrapped(table.comment, "  "))
-    click.echo()
+    echo(f"{table.name}", bold=True, nl=False)
+    echo(f" ({table.component})")
+    echo(wrapped(table.comment, "  "))
+    echo()
     names = max(len(column.name) for column in table.columns)
     types = max(len(column.type) for column in table.columns)
     for column in table.columns:
         facts = "" if column.nullable else "not null"
         if column.default:
             facts += f" default {column.default}" if "identity" not in column.default else f" {column.default}"
-        click.echo(f"  {click.style(f'{column.name:<{names}}', fg='cyan')}  {column.type:<{types}}  {facts.strip()}")
-        click.echo(wrapped(column.comment, " " * (names + 4)))
+        echo(f"  {style(f'{column.name:<{names}}', fg='cyan')}  {column.type:<{types}}  {facts.strip()}")
+        echo(wrapped(column.comment, " " * (names + 4)))
     for title, pairs in (
         ("Constraints", table.constraints),
         ("Indexes", table.indexes),
@@ -66,6 +66,6 @@ def _show_description(table: TableDescription) -> None:
         ("Referenced by", tuple((name, f"on delete {rule}") for name, rule in table.referenced_by)),
     ):
         if pairs:
-            click.secho(f"\n{title}", bold=True)
+            echo(f"\n{title}", bold=True)
             for name, definition in pairs:
-                click.echo(f"  {name}\n{wrapped(definition, '      ')}")
+                echo(f"  {name}\n{wrapped(definition, '      ')}")

@@ -17,8 +17,10 @@ import click
 import fbs_db
 from fbs_db.cli.cleanup import batches_of, cleanup, counts_of
 from fbs_db.cli.interrupts import handled, instead, interruption, stop
+from fbs_db.cli.output import echo
 from fbs_db.cli.subcommand import Call, subcommand
 from fbs_db.errors import FbsDbError
+from fbs_db.redaction import redacted
 
 if TYPE_CHECKING:
     from fbs_db.cleanup.queue import RetryReport
@@ -108,15 +110,15 @@ class _Streams(logging.Handler):
         self._as_json = as_json
 
     def emit(self, record: logging.LogRecord) -> None:
-        text = _as_json(record) if self._as_json else record.getMessage()
-        click.echo(text, err=record.levelno >= logging.WARNING)
+        text = _as_json(record) if self._as_json else redacted(record.getMessage())
+        echo(text, err=record.levelno >= logging.WARNING)
 
 
 def _as_json(record: logging.LogRecord) -> str:
     line = {
         "time": datetime.fromtimestamp(record.created, timezone.utc).isoformat(timespec="milliseconds"),
         "level": record.levelname.lower(),
-        "message": record.getMessage(),
+        "message": redacted(record.getMessage()),
         **{name: value for name, value in vars(record).items() if name not in _COMMON},
     }
     return json.dumps(line, default=str)

@@ -25,6 +25,7 @@ from typing import Any
 from fbs_db import files
 from fbs_db.errors import UsageError
 from fbs_db.files import BASE
+from fbs_db.redaction import ConnectionString
 
 DEFAULT = "default"
 
@@ -55,6 +56,10 @@ class DatabaseConfig:
     components: tuple[str, ...] | None = None
     reason: str = "there is one database, which holds all"
 
+    def __post_init__(self) -> None:
+        if self.url is not None:
+            object.__setattr__(self, "url", ConnectionString(self.url))
+
     def holds(self, component: str) -> bool:
         """Whether this database holds a component."""
         return component == BASE or self.components is None or component in self.components
@@ -72,7 +77,7 @@ class DatabaseConfig:
                 f"Database {self.name} takes its connection string from {self.env}, which is not set.",
                 hint=f"Set it: export {self.env}=postgresql://user@host/database",
             )
-        return os.environ[self.env]
+        return ConnectionString(os.environ[self.env])
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from fbs_db.errors import (
     UnsupportedServer,
     UsageError,
 )
+from fbs_db.redaction import ConnectionString
 
 #: The oldest server that is tested.
 OLDEST_SERVER = 15
@@ -115,7 +116,7 @@ def connected(where: str, application: str = "fbs-db") -> Iterator[Connection]:
         connection.close()
 
 
-def with_defaults(where: str, application: str) -> str:
+def with_defaults(where: str, application: str) -> ConnectionString:
     """A connection string with our defaults, by which a dead peer is noticed in seconds."""
     defaults = {
         "fallback_application_name": application,
@@ -127,7 +128,7 @@ def with_defaults(where: str, application: str) -> str:
     }
     if "PGCONNECT_TIMEOUT" not in os.environ:
         defaults["connect_timeout"] = "10"
-    return conninfo.make_conninfo("", **{**defaults, **conninfo.conninfo_to_dict(where)})
+    return ConnectionString(conninfo.make_conninfo("", **{**defaults, **conninfo.conninfo_to_dict(where)}))
 
 
 def connect_to(where: str, application: str) -> Connection:
@@ -153,7 +154,8 @@ def looks_for_clients(where: str) -> bool:
 
 
 def no_connection(where: str, error: psycopg.Error) -> ConnectionFailed:
-    """The error for a connection that failed."""
+    """The error for a connection that failed. Its cause loses its frames: pytest would print the password in them."""
+    error.with_traceback(None)
     reason = " ".join(dict.fromkeys(line.strip() for line in str(error).splitlines() if line.strip()))
     hint = next((hint for pattern, hint in _CONNECT_HINTS if re.search(pattern, reason)), "")
     return ConnectionFailed(f"No connection to {shown(where)}: {reason}", hint=hint)
@@ -267,8 +269,13 @@ def raise_if_lost(connection: Connection[Any] | AsyncConnection[Any], error: Bas
 
 def said_by(error: psycopg.Error) -> str:
     """The server's message and detail, in one line."""
-    parts = (error.diag.message_primary or str(error), error.diag.message_detail or "")
-    return " ".join(" ".join(parts).split())
+    return " ".join(f"{error.diag.message_primary or error} {detail_of(error)}".split())
+
+
+def detail_of(error: psycopg.Error) -> str:
+    """The server's detail; an empty string where it is a whole row, which may hold a password."""
+    whole_row = error.sqlstate in ("23502", "23514")  # a NULL, or a check, refused it
+    return "" if whole_row else error.diag.message_detail or ""
 
 
 def from_server(error: psycopg.Error, message: str = "", statement: str = "") -> FbsDbError | None:
@@ -317,7 +324,7 @@ def refuse_transaction_pooler(connection: Connection, hint: str) -> None:
     if connection.info.backend_pid == server_pid:
         return
     info = connection.info
-    where = conninfo.make_conninfo("", **{**info.get_parameters(), "password": info.password})
+    where = ConnectionString(conninfo.make_conninfo("", **{**info.get_parameters(), "password": info.password}))
     held: list[Connection] = []
     try:
         for _ in range(3):

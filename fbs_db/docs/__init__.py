@@ -16,6 +16,7 @@ from fbs_db.docs.markdown import as_markdown
 from fbs_db.docs.model import Reference, read_reference
 from fbs_db.docs.page import as_page
 from fbs_db.errors import UsageError
+from fbs_db.own_files import replace_file
 
 __all__ = ["Reference", "html_page", "in_repository", "read_reference", "write_docs"]
 
@@ -53,7 +54,7 @@ def write_docs(
     check_writable(path)
     text = html_page(database, schema=schema, directory=directory)
     try:
-        path.write_text(text, encoding="utf-8")
+        replace_file(path, text.encode())
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror or error}.") from error
     return path
@@ -79,7 +80,7 @@ def check_writable(path: Path) -> None:
             raise UsageError(f"{path} is a directory.", hint=f"Name a file, such as {path / 'schema.html'}")
         if not path.parent.is_dir():
             raise UsageError(f"There is no directory {path.parent}.", hint="Create it first, or name another file.")
-        if path.exists() and not os.access(path, os.W_OK):
+        if not os.access(path if path.exists() else path.parent, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror or error}.") from error

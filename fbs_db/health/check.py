@@ -20,6 +20,7 @@ from fbs_db.health.states import present
 from fbs_db.places.state import guards
 from fbs_db.reports import Progress, Report, silent
 from fbs_db.schema import snapshot
+from fbs_db.schema.rights import MAY_RUN_CODE, read_rights
 from fbs_db.schema.snapshot import Key, Object
 from fbs_db.wording import command, completed
 
@@ -36,6 +37,7 @@ KINDS = (
     "clean-up",
     "file",
     "rows",
+    "right",
     "privilege",
 )
 
@@ -43,8 +45,8 @@ _UNFINISHED = "left by an interrupted statement, or still being built"
 
 #: The problem in ``fbs_health`` of a table that the host has under its later name as well.
 _TWICE = "there twice"
-#: Findings that `compare` makes of ``fbs_states``, as ``fbs_health`` does for psql.
-_COMPARED = ("trigger", "index", "constraint")
+#: Findings that are made of ``fbs_states`` and ``fbs_rights`` here, as ``fbs_health`` does for psql.
+_MADE_HERE = ("trigger", "index", "constraint", "right")
 #: The tables and views that ``fbs_health`` reads.
 _READS = (
     "fbs_user_columns",
@@ -133,6 +135,7 @@ def check(
         UsageError: a kind is unknown.
         LockTimeout: another session, such as a migration, holds a lock on a table for longer than 3 s.
 
+    In a schema where others may create functions, it reports that alone: more could run their code.
     Reads the catalogs, ``fbs_migrations``, ``fbs_health``, ``fbs_check_rows`` and ``fbs_check_hosts``.
     """
     if unknown := sorted(set(only) - set(KINDS)):
@@ -151,38 +154,41 @@ def check_at(
     progress: Callable[[Progress], None] = silent,
 ) -> CheckReport:
     """`check` on an open session; with ``identities`` it also compares each sequence with the highest key."""
+    applied: list[str] = []
+    objects: Mapping[Key, Object] = {}
     with isolated(session, "repeatable read", read_only=True):
-        found = present(session)
-        findings, applied = _history(session, found)
-        objects: Mapping[Key, Object] = {}
-        if applied:
-            objects = snapshot.expected(applied, session.connection.info.server_version)
-            findings += compare(objects, found | snapshot.live_rows(session, objects))
-            users = [*_users(session, found)]
-            known = {(one.kind, one.problem) for one in users}
-            if any((one.kind, one.problem) == ("table", "missing") for one in findings):
-                known.add(("rule", "out of date"))  # it is written for that table
-            findings += users
-            findings += [
-                one
-                for one in _asked(session, "fbs_health", found)
-                if one.kind not in _COMPARED and (one.kind, one.problem) not in known
-            ]
-            findings += _targets(session, found)
-            findings = _without_hosts(session, findings, objects, found)
-            if data:
-                findings += _data(session, found, progress)
-            if data or identities:
-                findings += [
-                    one
-                    for one in _asked(session, "fbs_check_identities", found)
-                    if one.kind != "rows" or ("column", one.object) in objects
-                ]
+        findings = [Finding(*row) for row in read_rights(session)]
+        # In such a schema any other question may run the code of others, with the rights of the one who asks.
+        if not any(one.problem in MAY_RUN_CODE for one in findings):
+            found = present(session)
+            history, applied = _history(session, found)
+            findings += history
+            if applied:
+                objects = snapshot.expected(applied, session.connection.info.server_version)
+                findings += _compared(session, objects, found)
+                findings = _without_hosts(session, findings, objects, found)
+                if data:
+                    findings += _data(session, found, progress)
+                if data or identities:
+                    asked = _asked(session, "fbs_check_identities", found)
+                    findings += [one for one in asked if one.kind != "rows" or ("column", one.object) in objects]
     if data and applied:
         findings += _host_rows(session, found, progress)
     chosen = [one for one in findings if not only or one.kind in only]
     chosen.sort(key=lambda one: (("error", "warning", "note").index(one.severity), KINDS.index(one.kind), one.object))
     return CheckReport(shown(session.connection), session.schema, len(objects), tuple(chosen))
+
+
+def _compared(session: Session, objects: Mapping[Key, Object], found: dict[Key, Object]) -> Iterator[Finding]:
+    """The differences of the objects, and what ``fbs_health`` and the project's configuration say."""
+    findings = [*compare(objects, found | snapshot.live_rows(session, objects)), *_users(session, found)]
+    known = {(one.kind, one.problem) for one in findings if one.kind == "users"}
+    if any((one.kind, one.problem) == ("table", "missing") for one in findings):
+        known.add(("rule", "out of date"))  # it is written for that table
+    yield from findings
+    asked = _asked(session, "fbs_health", found)
+    yield from (one for one in asked if one.kind not in _MADE_HERE and (one.kind, one.problem) not in known)
+    yield from _targets(session, found)
 
 
 def compare(objects: Mapping[Key, Object], found: Mapping[Key, Object]) -> Iterator[Finding]:
@@ -209,8 +215,6 @@ def _choices(objects: Mapping[Key, Object], found: Mapping[Key, Object]) -> Iter
     chosen: dict[tuple[str, str], list[str]] = {}
     for key in objects.keys() & found.keys():
         there, choice = found[key], found[key].choice
-        if not choice and comparing.is_kept_from_public(there, objects[key]):
-            choice = "PUBLIC may not execute it"
         if choice:
             chosen.setdefault((there.kind, choice), []).append(there.name)
     for (kind, choice), names in chosen.items():
@@ -228,7 +232,7 @@ def _without_hosts(
     return [
         one
         for one in findings
-        if one.kind not in snapshot.KINDS
+        if one.kind not in (*snapshot.KINDS, "right")
         or (
             one.object.partition(".")[0] not in hosts and not (one.object in twins and one.problem == "not part of FBS")
         )

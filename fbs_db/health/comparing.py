@@ -18,16 +18,11 @@ _LONGEST_NAME = 63
 
 
 def alike(there: Object, wanted: Object) -> bool:
-    """Whether an object is defined as it should be. EXECUTE on a function for PUBLIC is the host's choice."""
+    """Whether an object is defined as it should be, whoever may execute it: ``fbs_rights`` judges that."""
     if there.definition == wanted.definition:
         return True
-    return _in_order(wanted) in (_in_order(there), _in_order(there).removesuffix(_revoke(there)))
-
-
-def is_kept_from_public(there: Object, wanted: Object) -> bool:
-    """Whether PUBLIC lacks EXECUTE on a function that FBS grants to everybody."""
-    revoke = _revoke(there)
-    return there.kind == "function" and there.definition.endswith(revoke) and not wanted.definition.endswith(revoke)
+    revoke = f"\nrevoke execute on function {there.name} from public;"
+    return _in_order(there).removesuffix(revoke) == _in_order(wanted).removesuffix(revoke)
 
 
 def is_unfinished(it: Object, objects: Mapping[Key, Object], found: Mapping[Key, Object]) -> bool:
@@ -66,10 +61,6 @@ def _indexed(it: Object) -> str:
         text = _in_order(it)
         return text.partition(" USING btree ")[2] or text.partition(" USING ")[2]
     return "(" + it.definition.partition("(")[2]
-
-
-def _revoke(it: Object) -> str:
-    return f"\nrevoke execute on function {it.name} from public;"
 
 
 def _in_order(it: Object) -> str:

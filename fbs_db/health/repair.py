@@ -18,6 +18,7 @@ from fbs_db.health.statements import Wanted, literal, making, quoted
 from fbs_db.health.states import present
 from fbs_db.reports import Progress, Report, silent
 from fbs_db.schema import snapshot
+from fbs_db.schema.rights import refuse_rights_of_others
 from fbs_db.schema.run import refuse_unfit
 from fbs_db.schema.snapshot import Key, Object
 from fbs_db.wording import command, counted
@@ -94,6 +95,7 @@ def repair(
     Reads what `fbs_db.check` reads.
     """
     with open_session(database, schema, application="fbs-db repair") as session:
+        refuse_rights_of_others(session)
         report = check_at(session, identities=True)
         planned = _plan(session, report)
         if not apply:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from fbs_db import files
 from fbs_db.database.session import Session
 from fbs_db.schema import snapshot
 from fbs_db.schema.snapshot import Key, Object
@@ -16,8 +17,7 @@ def present(session: Session) -> dict[Key, Object]:
     function in the database may be damaged, and a role may have no rights in the schema.
     """
     found = snapshot.live_objects(session)
-    whole = snapshot.expected(None, session.connection.info.server_version)
-    query = whole["function", "fbs_states()"].definition.split("$fbs$")[1].rstrip().removesuffix(";")
+    query = files.body_of("fbs_states")
     with snapshot.in_schema(session):
         states = session.select(
             f"select kind, object, state from ({query}) as s (schema_name, kind, object, state, table_id, name)"

@@ -8,6 +8,7 @@ from fbs_db import files
 from fbs_db.database import project
 from fbs_db.database.config import DatabaseConfig
 from fbs_db.database.connection import shown
+from fbs_db.database.which import checked
 from fbs_db.files import BASE
 from fbs_db.reports import Report
 
@@ -39,7 +40,7 @@ def placement() -> list[PlacedTable]:
     Reads the project's configuration, and connects to no database.
 
     Raises:
-        UsageError: the configuration contradicts itself.
+        UsageError: the configuration contradicts itself, or a connection string is malformed.
     """
     known = project.configuration()
     return [
@@ -47,7 +48,7 @@ def placement() -> list[PlacedTable]:
             component,
             table,
             config.name,
-            _location(config),
+            _location(config, known.source),
             config.schema or "public",
             "every database has the base" if component == BASE else config.reason,
         )
@@ -61,9 +62,9 @@ def placement() -> list[PlacedTable]:
     ]
 
 
-def _location(config: DatabaseConfig) -> str:
+def _location(config: DatabaseConfig, source: str) -> str:
     """URL of a database without its password; of one that the environment names, where to look."""
     if config.env:
         return f"${config.env}"
     url = config.connection_string()
-    return shown(url) if url else "from the environment (see fbs-db url)"
+    return shown(checked(url, f"{source}, database {config.name}")) if url else "from the environment (see fbs-db url)"

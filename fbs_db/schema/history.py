@@ -18,7 +18,7 @@ from psycopg import Connection, generators, pq, sql
 from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 
 from fbs_db import wording
-from fbs_db.database.connection import from_server, raise_if_lost, settings_kept
+from fbs_db.database.connection import detail_of, from_server, raise_if_lost, settings_kept
 from fbs_db.database.session import Session
 from fbs_db.errors import FbsDbError, LockTimeout, MigrationFailed, MissingRollback, NameTaken
 from fbs_db.files import BASE, MigrationFile, load, statements
@@ -205,7 +205,7 @@ class Backend(PostgresqlPsycopgBackend):
     def apply_one(self, migration: MigrationFile, force: bool = False, mark: bool = True) -> None:
         """Run a file and record it, in the transaction of the run."""
         if migration.transactional:
-            self.run(migration, migration.sql)
+            self.run(migration, migration.sql_for_run)
             self.run(migration, self.record_sql(migration, "apply"))
             return
         self._drop_invalid_index(migration)
@@ -290,9 +290,7 @@ def _failure(migration_id: str, suffix: str, text: str, done: int, error: psycop
         position, statement = parts[done] if done < len(parts) else (0, "")
     line = text.count("\n", 0, position) + 1
     said = [diag.message_primary or str(error).strip()]
-    said += [
-        f"{name}: {value}" for name, value in (("detail", diag.message_detail), ("context", diag.context)) if value
-    ]
+    said += [f"{name}: {value}" for name, value in (("detail", detail_of(error)), ("context", diag.context)) if value]
     message = f"{migration_id}{suffix}, line {line}: " + "\n  ".join(said)
     known = from_server(error, message, f"{statement}\n{diag.context or ''}")
     if known:

@@ -18,6 +18,7 @@ from fbs_db.files import HOST_LINK, USER_LINK, MigrationFile
 from fbs_db.reports import DryRunReport, MigrateReport, Progress, UserColumn, silent
 from fbs_db.schema.history import Backend, name_taken
 from fbs_db.schema.planning import planned, tried_locks
+from fbs_db.schema.rights import refuse_rights_of_others
 from fbs_db.schema.run import Run, problems, refuse_unfit
 from fbs_db.schema.users import check_user_columns, link_users, users_tied
 
@@ -65,6 +66,7 @@ def migrate(
     ):
         run = Run(session, user_table, progress)
         with told_what_stays(run.told), session.translated():
+            refuse_rights_of_others(session)
             pending = _pending(run, every, wanted)
             _require_user_table(run.backend, every, pending)
             if pending or _untied(run, every):
@@ -113,6 +115,7 @@ def plan(
     every = files.load(directory)
     wanted = _up_to(every, to)
     with open_session(database, schema, application="fbs-db migrate --dry-run") as session:
+        refuse_rights_of_others(session)
         run = Run(session, user_table)
         pending = _pending(run, every, wanted)
         _require_user_table(run.backend, every, pending)

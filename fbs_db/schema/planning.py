@@ -39,7 +39,7 @@ def tried_locks(backend: Backend, tried: list[MigrationFile]) -> list[TableLock]
             )
             before = cursor.fetchone() or (None,)
             for file in tried:
-                backend.run(file, file.sql)
+                backend.run(file, file.sql_for_run)
                 backend.run(file, backend.record_sql(file, "apply"))
                 locks += _new_locks(backend, before, file.id, locks)
             raise _Undone
@@ -128,5 +128,5 @@ def script(backend: Backend, chosen: list[MigrationFile], operation: Operation, 
 def _file_script(backend: Backend, file: MigrationFile, operation: Operation) -> str:
     record = backend.record_sql(file, operation)
     if operation == "apply":
-        return f"{file.sql.strip()}\n\n{record}"
+        return f"{file.sql_for_run.strip()}\n\n{record}"
     return f"{record}\n\n{(file.rollback_sql or '').strip()}"

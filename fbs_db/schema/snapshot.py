@@ -107,11 +107,16 @@ def live_objects(session: Session) -> dict[Key, Object]:
 @contextmanager
 def in_schema(session: Session) -> Iterator[None]:
     """A block in which PostgreSQL leaves the schema's name out of definitions."""
+    with searching(session, session.quoted_schema):
+        yield
+
+
+@contextmanager
+def searching(session: Session, schema: str) -> Iterator[None]:
+    """A block whose search path is a schema, its name quoted, and after it that of temporary tables."""
     local = session.connection.info.transaction_status is pq.TransactionStatus.INTRANS
     with settings_kept(session.connection, ["search_path"], local=local):
-        session.cursor().execute(
-            "select set_config('search_path', %s, %s)", (f"{session.quoted_schema}, pg_temp", local)
-        )
+        session.cursor().execute("select set_config('search_path', %s, %s)", (f"{schema}, pg_temp", local))
         yield
 
 

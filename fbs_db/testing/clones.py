@@ -31,6 +31,7 @@ from fbs_db.database.config import DatabaseConfig
 from fbs_db.database.connection import connect_to, connected, errors_of_server
 from fbs_db.database.which import resolve
 from fbs_db.errors import ConnectionFailed, UsageError
+from fbs_db.redaction import ConnectionString
 from fbs_db.schema.migrate import migrate
 from fbs_db.version import __version__
 
@@ -250,16 +251,16 @@ def _checksum(config: DatabaseConfig) -> str:
 
 def _at_home(where: str, application: str) -> psycopg.Connection:
     """A connection to the database that all sessions share: postgres, or else the one in ``where``."""
-    where = conninfo.make_conninfo(where, application_name=application)
+    where = ConnectionString(conninfo.make_conninfo(where, application_name=application))
     try:
-        return connect_to(conninfo.make_conninfo(where, dbname="postgres"), application)
+        return connect_to(at_database(where, "postgres"), application)
     except ConnectionFailed:
         return connect_to(where, application)
 
 
-def at_database(where: str, name: str) -> str:
+def at_database(where: str, name: str) -> ConnectionString:
     """A connection string to another database of a server, in the form of the given one."""
     if url := _URL.fullmatch(where):
         asked = [part for part in (url["query"] or "").split("&") if part and not part.startswith("dbname=")]
-        return f"{url['server']}/{quote(name)}" + (f"?{'&'.join(asked)}" if asked else "")
-    return conninfo.make_conninfo(where, dbname=name)
+        return ConnectionString(f"{url['server']}/{quote(name)}" + (f"?{'&'.join(asked)}" if asked else ""))
+    return ConnectionString(conninfo.make_conninfo(where, dbname=name))

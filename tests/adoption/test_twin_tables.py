@@ -232,7 +232,9 @@ def test_rows_that_are_hidden_are_not_taken_for_none(host: psycopg.Connection) -
         tables = execute(
             host,
             "select format('alter table %I owner to %I', relname, '" + role + "') from pg_class"
-            " where relnamespace = 'public'::regnamespace and relkind in ('r', 'v')",
+            " where relnamespace = 'public'::regnamespace and relkind in ('r', 'v') union all"
+            " select format('alter function %s owner to %I', oid::regprocedure, '" + role + "') from pg_proc"
+            " where pronamespace = 'public'::regnamespace",
         )
         execute(host, *(text for (text,) in tables))
         execute(host, "alter table dms_document_type enable row level security")

@@ -251,7 +251,7 @@ def test_no_password_is_printed_however_the_text_is_malformed(
         monkeypatch.setenv("DATABASE_URL", text)
     else:
         Path("fbs-db.toml").write_text(f'[databases.default]\nurl = "{text}"\n')
-    for command in ("migrate", "url"):
+    for command in ("migrate", "url", "placement"):
         for result in (run(*arguments, command), run(*arguments, "-vv", command)):
             assert SECRET not in result.output
     assert SECRET not in refused(*arguments, "migrate", says="")

@@ -47,7 +47,7 @@ def test_the_dry_run_prints_sql_and_changes_nothing(empty: psycopg.Connection) -
     result = on(empty, "migrate", "--dry-run")
     assert result.exit_code == 0
     assert "-- Locks on existing tables: none" in result.stdout
-    assert all(file.sql.strip() in result.stdout for file in files.load())
+    assert all(file.sql_for_run.strip() in result.stdout for file in files.load())
     assert catalog(empty) == {}
     assert answer(on(empty, "migrate", "--dry-run", "--json"))["pending"] == [file.id for file in files.load()]
     on(empty, "migrate")

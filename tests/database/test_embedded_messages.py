@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import pwd
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,9 +14,7 @@ import pytest
 from fbs_db.database import server
 from tests.support.commands import run
 from tests.support.servers import SYSTEM_USER
-
-NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="takes root to be two users")
-NOBODY = "nobody"
+from tests.support.users import NEEDS_ROOT, NOBODY, as_user
 
 
 def refused(*arguments: str) -> str:
@@ -30,23 +25,11 @@ def refused(*arguments: str) -> str:
 
 
 @pytest.fixture
-def here(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def here(reachable: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A directory that every user may enter; its server is stopped at the end."""
-    directory = Path(tempfile.mkdtemp(prefix="fbs-db-"))
-    directory.chmod(0o755)
-    monkeypatch.chdir(directory)
-    yield directory
+    monkeypatch.chdir(reachable)
+    yield reachable
     server.stop()
-    shutil.rmtree(directory)
-
-
-@contextmanager
-def as_user(name: str) -> Iterator[None]:
-    os.seteuid(pwd.getpwnam(name).pw_uid)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
 
 
 @pytest.mark.slow
@@ -67,28 +50,30 @@ def test_what_root_has_made_is_told_to_a_plain_user(here: Path) -> None:
     for command in (["migrate"], ["status"], ["server", "start"], ["server", "stop"], ["server", "status"], ["demo"]):
         with as_user(NOBODY):
             said = refused(*command)
-        assert f"{here}/.fbs-db was created by root, and no other user can use the server in it." in said
-        assert "Go on as root. Or" in said
+        assert f"{here}/.fbs-db belongs to root; no other user can use the server in it." in said
+        assert "Go on as root. Or type, in a directory of your own: mkdir .fbs-db" in said
     assert run("server", "stop").exit_code == 0
     with as_user(NOBODY):
-        assert "was created by root" in refused("migrate")
+        assert "belongs to root" in refused("migrate")
 
 
 @NEEDS_ROOT
 def test_a_directory_of_roots_alone_is_told_too(here: Path) -> None:
     (here / ".fbs-db").mkdir(mode=0o700)
     with as_user(NOBODY):
-        assert "was created by root" in refused("migrate")
+        assert "belongs to root" in refused("migrate")
 
 
 @NEEDS_ROOT
-def test_root_does_not_take_a_plain_users_data_away(here: Path) -> None:
+def test_root_does_not_take_a_plain_users_data_away(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = here / ".fbs-db" / "data"
     data.mkdir(parents=True)
     (data / "PG_VERSION").write_text("18\n")
     for path in (here, data.parent, data, data / "PG_VERSION"):
         shutil.chown(path, NOBODY)
-    assert f"belong to {NOBODY}" in refused("migrate")
+    assert f"{data.parent} belongs to {NOBODY}; no other user can use" in refused("migrate")
+    monkeypatch.setenv("SUDO_UID", f"{pwd.getpwnam(NOBODY).pw_uid}")
+    assert f"{data.parent} belongs to {NOBODY}, who could not use the server any more after root" in refused("migrate")
     assert data.stat().st_uid == pwd.getpwnam(NOBODY).pw_uid
 
 
@@ -112,28 +97,27 @@ def test_the_server_tells_in_its_own_words(here: Path) -> None:
     assert "See its log: " in said
 
 
-def test_useradd_is_found_where_the_path_does_not_lead(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "/nowhere")
-    with server._system_programs_found():
-        assert shutil.which("useradd") == "/usr/sbin/useradd"
-    assert os.environ["PATH"] == "/nowhere"
-
-
 @NEEDS_ROOT
 def test_without_useradd_the_user_to_be_made_is_named(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    known = pwd.getpwnam
+    known, found = pwd.getpwnam, shutil.which
+    looked: list[str | None] = []
 
     def unknown(name: str) -> pwd.struct_passwd:
         if name == SYSTEM_USER:
             raise KeyError(name)
         return known(name)
 
+    def nowhere(name: str, path: str | None = None) -> str | None:
+        looked.append(found(name, path=path))
+        return None
+
     monkeypatch.setattr(pwd, "getpwnam", unknown)
-    monkeypatch.setattr(server, "_system_programs_found", monkeypatch.context)
+    monkeypatch.setattr(shutil, "which", nowhere)
     monkeypatch.setenv("PATH", "/nowhere")
     said = refused("server", "start")
     assert "useradd is missing" in said
     assert f"Create the system user {SYSTEM_USER} first" in said
+    assert looked == ["/usr/sbin/useradd"], "found where the PATH does not lead"
     monkeypatch.undo()
 
 

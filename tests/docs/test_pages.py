@@ -217,6 +217,7 @@ def test_databases(passable: Path, fresh: Fresh) -> None:
     "page",
     [
         "later-names",
+        "security",
         pytest.param("cleanup", marks=pytest.mark.slow),
         pytest.param("operations", marks=pytest.mark.slow),
     ],

@@ -47,9 +47,10 @@ CHOICES = {
     "replica identity by an index": "alter table fbs_kpis replica identity using index fbs_kpis_pkey",
     "publication": "create publication of_host for table fbs_kpis",
     "owner": "create role fbs_of_host; alter table fbs_kpis owner to fbs_of_host;"
-    " alter view fbs_bi_kpis owner to fbs_of_host; alter function fbs_touch() owner to fbs_of_host",
-    "grants": "create role fbs_of_host; grant all on all tables in schema public to fbs_of_host;"
-    " grant select on fbs_kpis to public; grant execute on all functions in schema public to fbs_of_host;"
+    " alter view fbs_bi_kpis owner to fbs_of_host",
+    "grants": "create role fbs_of_host; grant select on all tables in schema public to fbs_of_host;"
+    " grant insert, update, delete, truncate, references on fbs_kpis to fbs_of_host;"
+    " grant select on fbs_kpis to public; grant execute on function fbs_setting(text), fbs_touch() to fbs_of_host;"
     " grant usage on all sequences in schema public to fbs_of_host",
     "revokes": "revoke all on all tables in schema public from public; revoke all on schema public from public;"
     " revoke execute on all functions in schema public from public;"
@@ -84,21 +85,24 @@ def test_default_privileges_of_the_host_are_a_note(empty: psycopg.Connection) ->
     fbs_db.migrate(url_of(empty))
     report = fbs_db.check(url_of(empty))
     assert report.healthy
-    [note] = [one for one in report.findings if one.kind == "function"]
+    [note] = [one for one in report.findings if one.kind == "right"]
     assert note.problem == "PUBLIC may not execute it"
     assert "fbs_setting(text)" in str(note.found)
     # What FBS itself keeps from PUBLIC is no choice of the host's.
-    assert "fbs_cleanup()" not in str(note.found)
-    # What is lost comes back under them, and a grant to PUBLIC of what is not for it is found.
-    empty.execute("drop function fbs_setting(text); grant execute on function fbs_cleanup() to public")
+    assert "fbs_purge(text, bigint, integer)" not in str(note.found)
+    # What is lost comes back under them.
+    empty.execute("drop function fbs_setting(text)")
     empty.commit()
     mended = fbs_db.repair(url_of(empty), apply=True)
     assert {(mend.object, mend.done) for mend in mended.mends} == {
         ("fbs_setting(text)", True),
         ("function fbs_setting(text)", True),
-        ("fbs_cleanup()", True),
     }
     assert mended.check.healthy
+    # The note says how to give PUBLIC what a new installation gives it.
+    empty.execute(note.mend.encode())
+    empty.commit()
+    assert [one for one in fbs_db.check(url_of(empty)).findings if one.kind == "right"] == []
 
 
 @pytest.mark.slow

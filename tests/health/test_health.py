@@ -116,8 +116,6 @@ def damages(it: Object) -> Iterator[tuple[str, str]]:
         yield "changed", f"alter function {it.name} set search_path = pg_temp"
         strict = re.search("^language.* strict", it.definition, re.MULTILINE)
         yield "changed", f"alter function {it.name} {'called' if strict else 'returns null'} on null input"
-        if "revoke" in it.definition:
-            yield "changed", f"grant execute on function {it.name} to public"
     elif it.kind == "comment":
         yield "missing", f"comment on {it.name} is null"
         yield "changed", f"comment on {it.name} is 'other'"

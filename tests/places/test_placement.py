@@ -682,7 +682,7 @@ MOMENTS = {
     "guarded": ("copying", "_unwritten", "after"),
     "target committed": ("moving", "copy_guarded", "after"),
     "copied": ("moving", "_switch", "before"),
-    "writing the file": ("project.Path", "replace", "before"),
+    "writing the file": ("os", "rename", "before"),
     "switched": ("moving", "tell_targets", "before"),
     "told": ("moving", "keep_tables", "before"),
     "taking away": ("kept", "_keeping", "after"),

@@ -89,14 +89,21 @@ class Server:
         self.process.wait(30)
 
 
-def find_binaries(major: int) -> Path | None:
-    """Directory of a server's programs, or None where this machine has none."""
+def find_binaries(major: int, *, library: str | None = None) -> Path | None:
+    """Directory of a server's programs, or None where this machine has none; of one with a library, if one is named."""
     places = [Path(f"/usr/lib/postgresql/{major}/bin")]
     if major in PACKAGES and (spec := importlib.util.find_spec(PACKAGES[major])):
         places[:0] = [Path(place) / "pginstall" / "bin" for place in spec.submodule_search_locations or ()]
     if named := os.environ.get(f"FBS_DB_TEST_PG{major}"):
         places.insert(0, Path(named) / "bin")
-    return next((place for place in places if (place / "postgres").exists()), None)
+    return next(
+        (
+            place
+            for place in places
+            if (place / "postgres").exists() and (library is None or any(place.parent.rglob(f"{library}.so")))
+        ),
+        None,
+    )
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from psycopg import sql
 
 from fbs_db.testing.clones import MARK, at_database
 from tests.support import ROOT
-from tests.support.servers import Server
+from tests.support.servers import GUARDED, Server
 
 pytest_plugins = ["pytester"]
 
@@ -96,6 +96,48 @@ def test_each_test_has_a_database_of_its_own_and_the_template_stays(
     second = run("--fbs-database", server.url())
     assert not set(seen(first)) & set(seen(second))
     assert databases(server) == dict([template])
+
+
+def test_a_failure_prints_no_password(
+    pg18: Server, pytester: pytest.Pytester, run: Callable[..., pytest.RunResult]
+) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+        import fbs_db
+
+        @pytest.fixture
+        def nowhere(fbs_database):
+            return type(fbs_database)(fbs_database.replace("/fbs_test_", "/nowhere_"))
+
+        def test_mine(fbs_database):
+            copy = [fbs_database]
+            assert copy == ["x"]
+
+        def test_no_connection(nowhere):
+            fbs_db.status(nowhere)
+
+        def test_no_async_connection(nowhere):
+            import asyncio
+
+            async def read(where):
+                async with fbs_db.connect_async(where):
+                    pass
+
+            asyncio.run(read(nowhere))
+        """
+    )
+    secret = "s3cr3t-of-mine"
+    pg18.admin.execute(f"create role {GUARDED} superuser login password '{secret}'".encode())
+    try:
+        url = pg18.url(user=f"{GUARDED}:{secret}")
+        shown = run("--fbs-database", url, "-vv", "--showlocals", ok=False).stdout.str()
+    finally:
+        _drop_all(pg18)
+        pg18.admin.execute(f"drop role {GUARDED}".encode())
+    assert "3 failed" in shown
+    assert f"{GUARDED}:***@" in shown
+    assert secret not in shown
 
 
 @pytest.mark.slow

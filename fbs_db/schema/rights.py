@@ -1,0 +1,78 @@
+"""The rights that others have in a schema and only FBS's owner should have."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from psycopg import sql
+
+from fbs_db import files, wording
+from fbs_db.database.session import Session
+from fbs_db.errors import TargetError
+from fbs_db.schema import snapshot
+
+#: The problems by which FBS's functions, and statements in the schema, may run the code of others.
+MAY_RUN_CODE = ("others may create", "belongs to another role")
+
+
+def read_rights(session: Session) -> list[tuple[Any, ...]]:
+    """The findings of ``fbs_rights``, as rows.
+
+    Its text is run as the files have it: the function may not be there yet, or be damaged. The schema is
+    not in the search path, so that nothing of it is called. Before the installation FBS's owner is the
+    role of the session.
+    """
+    body = files.body_of("fbs_rights")
+    schema = sql.Literal(session.schema).as_string(session.connection)
+    with snapshot.searching(session, "pg_catalog"):
+        return session.select(body.replace("current_schema()", schema))
+
+
+# Whoever may create can make such a function, and be taken for FBS's owner.
+_UNPROVEN = """
+select r.rolname::text
+from pg_proc as f
+inner join pg_namespace as n on f.pronamespace = n.oid
+inner join pg_roles as r on f.proowner = r.oid and not r.rolsuper
+inner join pg_database as d on d.datname = current_database()
+inner join pg_roles as me on me.rolname = current_user and me.rolsuper
+where
+    n.nspname = %s and f.proname = 'fbs_owner' and f.pronargs = 0
+    and not pg_has_role(r.oid, n.nspowner, 'member') and not pg_has_role(r.oid, d.datdba, 'member')
+"""
+
+
+def refuse_rights_of_others(session: Session) -> None:
+    """Refuse a schema in which others may create functions, or did.
+
+    PostgreSQL prefers a function or an operator that fits the arguments better to its own, whatever the
+    order of the search path. Whoever makes one there becomes FBS's owner.
+
+    Raises:
+        TargetError: there are such roles, functions or operators, and the hint has the statements that mend
+            it; or the session's role is a superuser, and FBS's owner is none and owns nothing else here.
+    """
+    with snapshot.searching(session, "pg_catalog"):
+        for (owner,) in session.select(_UNPROVEN, session.schema):
+            raise TargetError(
+                f"FBS in schema {session.schema} belongs to {owner}, and you are a superuser, whose rights"
+                " its functions would have.",
+                hint=f"Type the same as {owner}: set PGUSER, or PGOPTIONS='-c role={owner}'.",
+            )
+    found = [row for row in read_rights(session) if row[3] in MAY_RUN_CODE]
+    if not found:
+        return
+    lines = [
+        f"{who} may create objects in schema {name}."
+        if problem == "others may create"
+        else f"{name} in schema {session.schema} belongs to {who}."
+        for _, _, name, problem, who, _, _ in found
+    ]
+    statements = "\n".join(row[-1].replace("; ", ";\n") for row in found)
+    name = "fbs" if session.schema != "fbs" else "fbs_own"
+    raise TargetError(
+        "\n".join([*lines, "FBS's functions could run code of such a role, with the rights of FBS's owner."]),
+        hint=f"Type this in psql, as the schema's owner:\n{statements}\n"
+        f"Or, if the host needs it as it is, give FBS a schema of its own: create schema {name};\n"
+        f"Then type: {wording.command('migrate', '--schema', name)}",
+    )
