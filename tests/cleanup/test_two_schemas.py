@@ -116,7 +116,7 @@ def test_a_trigger_of_one_that_is_lost_is_told_by_that_one(sites: psycopg.Connec
 
 def test_a_failure_of_one_is_no_failure_of_the_other(sites: psycopg.Connection) -> None:
     attach(sites, *BOTH)
-    sites.execute("drop table fbs_one.fbs_cleanup_rules cascade")
+    sites.execute("drop table fbs_one.fbs_hosts cascade")
     owner(sites, "delete from app.sites where id in (1, 4)")
     assert fields(sites, "fbs_one") == [1, 2, 3, 4, 5, 6]
     assert fields(sites, "fbs_two") == [2, 3, 5, 6]

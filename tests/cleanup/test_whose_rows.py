@@ -181,7 +181,7 @@ def test_each_way_to_clean_up_knows_the_solution(two: psycopg.Connection, table:
     if how == "queue":
         assert rows(two, "select model_name, solution from fbs_cleanup_queue") == [(MODEL, "acme")]
     if how == "sweep":
-        assert [one.object for one in row_findings(two)] == [MODEL]
+        assert [one.object for one in row_findings(two)] == [f"{MODEL} (acme)"]
         two.execute("select fbs_sweep_orphans()")
     assert retry(two) == []
     assert left(two, table) == kept

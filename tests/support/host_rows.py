@@ -106,7 +106,7 @@ def findings(connection: psycopg.Connection, *kinds: str) -> list[fbs_db.Finding
 def row_findings(connection: psycopg.Connection, model: str = MODEL) -> list[fbs_db.Finding]:
     """What ``check --data`` finds about the rows that point at a model."""
     found = fbs_db.check(url_of(connection), only=["rows"], data=True).findings
-    return [one for one in found if one.object == model]
+    return [one for one in found if one.object == model or one.object.startswith(f"{model} (")]
 
 
 def mend(connection: psycopg.Connection, finding: fbs_db.Finding) -> None:
