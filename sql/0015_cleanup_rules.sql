@@ -140,7 +140,11 @@ select
 from fbs_cleanup_rules as r
 cross join lateral fbs_rule_table(r.table_name) as t (table_id)
 left join pg_attribute as a
-    on t.table_id = a.attrelid and a.attname = coalesce(r.json_column, r.key_column) and a.attnum > 0 and not a.attisdropped;
+    on
+        t.table_id = a.attrelid
+        and a.attname = coalesce(r.json_column, r.key_column)
+        and a.attnum > 0
+        and not a.attisdropped;
 
 comment on view fbs_rule_states is
 'The rules as they stand now: the table of each, and why it is refused.';

@@ -149,7 +149,9 @@ $$;
 comment on function fbs_rekey_rule(text, text, text[], text[], text, boolean) is
 'Internal. Lets the rows of one rule''s table follow from old keys of a model to new ones. Returns the number of rows changed.';
 
-create function fbs_rekey(model text, keys text[], new_keys text[], solution text default null, alone boolean default true)
+create function fbs_rekey(
+    model text, keys text[], new_keys text[], solution text default null, alone boolean default true
+)
 returns bigint
 language plpgsql
 set search_path from current
@@ -309,7 +311,10 @@ begin
     end if;
     return total;
 end;
-$$, declared, tables, coalesce(substr(counts, 2), ''), sum, applied, case when others or lost is not null then 'false' else sum || ' = 0' end, lost);
+$$,
+        declared, tables, coalesce(substr(counts, 2), ''), sum, applied,
+        case when others or lost is not null then 'false' else sum || ' = 0' end, lost
+    );
 end;
 $body$;
 
@@ -381,7 +386,10 @@ for each statement
 execute function fbs_rules_changed();
 
 insert into fbs_cleanup_rules
-(rule_name, table_name, json_column, model_column, key_column, solution_columns, only_if, unless, action, set_columns, description)
+(
+    rule_name, table_name, json_column, model_column, key_column, solution_columns, only_if, unless, action, set_columns,
+    description
+)
 values
 (
     'custom_fields', 'fbs_custom_fields', null, 'model_name', 'record_id', '{solution_name,database_name}', null, null,
@@ -395,8 +403,8 @@ values
     'Pending approval requests about a record are cancelled; decided ones stay as they are.'
 ),
 (
-    'workflow_instances', 'fbs_workflow_instances', 'workflow_data', 'model_name', 'record_id', '{solution_name,business_id}',
-    null, '{"status": ["completed", "cancelled", "failed"]}',
+    'workflow_instances', 'fbs_workflow_instances', 'workflow_data', 'model_name', 'record_id',
+    '{solution_name,business_id}', null, '{"status": ["completed", "cancelled", "failed"]}',
     'set columns', '{"status": "cancelled", "completed_at": "now"}',
     'Unfinished workflows about a record are cancelled.'
 ),

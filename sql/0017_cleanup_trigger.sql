@@ -136,7 +136,7 @@ begin
             raise warning 'FBS rows of % do not follow: rows were lost on their way to another partition', model
                 using detail = format('Which of the keys %s became which of %s is not known.', keys, new_keys);
         else
-            perform fbs_on_delete(model, solution, array(select unnest(keys) except select unnest(new_keys)), false);
+            perform fbs_on_delete(model, solution, array(select unnest(keys) except select unnest(new_keys)), false, false);
         end if;
         return;
     end if;
@@ -202,7 +202,10 @@ begin
     from pg_class as c
     where
         c.relnamespace = pg_my_temp_schema()
-        and (c.relname like 'fbs\_%' or c.relname = any(others))
+        and c.relname = any(
+            '{fbs_migrations,fbs_hosts,fbs_settings,fbs_solution_map,fbs_cleanup_rules,fbs_rule_states,fbs_cleanup_queue,'
+            'fbs_cleanup_targets,fbs_cleanup_terms}'::name[] || others
+        )
         and to_regclass(quote_ident(c.relname)) = c.oid;
     if shadow is not null then
         raise exception 'a temporary table stands in for %', shadow using errcode = 'FB025';

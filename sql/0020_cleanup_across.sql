@@ -51,12 +51,11 @@ select
     m.mode,
     case m.mode when 'queue' then 0 else coalesce(t.value::bigint, 5000) end as most,
     coalesce(w.value, '100') as patience,
-    exists (select from fbs_cleanup_targets) as has_targets
+    (select count(*) > 0 from fbs_cleanup_targets) as has_targets
 from (
-    select
-        coalesce(nullif(current_setting('fbs.cleanup', true), ''), s.value, 'on') as mode
-    from (values ('cleanup')) as n (name)
-    left join fbs_settings as s on n.name = s.name
+    select coalesce(nullif(current_setting('fbs.cleanup', true), ''), max(s.value), 'on') as mode
+    from fbs_settings as s
+    where s.name = 'cleanup'
 ) as m
 left join fbs_settings as t on t.name = 'cleanup_threshold'
 left join fbs_settings as w on w.name = 'cleanup_lock_timeout';

@@ -3865,7 +3865,7 @@ begin
             raise warning 'FBS rows of % do not follow: rows were lost on their way to another partition', model
                 using detail = format('Which of the keys %s became which of %s is not known.', keys, new_keys);
         else
-            perform fbs_on_delete(model, solution, array(select unnest(keys) except select unnest(new_keys)), false);
+            perform fbs_on_delete(model, solution, array(select unnest(keys) except select unnest(new_keys)), false, false);
         end if;
         return;
     end if;
@@ -4399,7 +4399,10 @@ begin
     from pg_class as c
     where
         c.relnamespace = pg_my_temp_schema()
-        and (c.relname like 'fbs\_%' or c.relname = any(others))
+        and c.relname = any(
+            '{fbs_migrations,fbs_hosts,fbs_settings,fbs_solution_map,fbs_cleanup_rules,fbs_rule_states,fbs_cleanup_queue,'
+            'fbs_cleanup_targets,fbs_cleanup_terms}'::name[] || others
+        )
         and to_regclass(quote_ident(c.relname)) = c.oid;
     if shadow is not null then
         raise exception 'a temporary table stands in for %', shadow using errcode = 'FB025';
@@ -5198,7 +5201,10 @@ begin
     end if;
     return total;
 end;
-$$, declared, tables, coalesce(substr(counts, 2), ''), sum, applied, case when others or lost is not null then 'false' else sum || ' = 0' end, lost);
+$$,
+        declared, tables, coalesce(substr(counts, 2), ''), sum, applied,
+        case when others or lost is not null then 'false' else sum || ' = 0' end, lost
+    );
 end;
 $_$;
 
@@ -7166,11 +7172,11 @@ CREATE VIEW fbs_cleanup_terms AS
             ELSE COALESCE((t.value)::bigint, (5000)::bigint)
         END AS most,
     COALESCE(w.value, '100'::text) AS patience,
-    (EXISTS ( SELECT
-           FROM fbs_cleanup_targets)) AS has_targets
-   FROM ((( SELECT COALESCE(NULLIF(current_setting('fbs.cleanup'::text, true), ''::text), s.value, 'on'::text) AS mode
-           FROM (( VALUES ('cleanup'::text)) n(name)
-             LEFT JOIN fbs_settings s ON ((n.name = s.name)))) m
+    ( SELECT (count(*) > 0)
+           FROM fbs_cleanup_targets) AS has_targets
+   FROM ((( SELECT COALESCE(NULLIF(current_setting('fbs.cleanup'::text, true), ''::text), max(s.value), 'on'::text) AS mode
+           FROM fbs_settings s
+          WHERE (s.name = 'cleanup'::text)) m
      LEFT JOIN fbs_settings t ON ((t.name = 'cleanup_threshold'::text)))
      LEFT JOIN fbs_settings w ON ((w.name = 'cleanup_lock_timeout'::text)));
 
