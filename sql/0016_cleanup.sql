@@ -387,8 +387,8 @@ execute function fbs_rules_changed();
 
 insert into fbs_cleanup_rules
 (
-    rule_name, table_name, json_column, model_column, key_column, solution_columns, only_if, unless, action, set_columns,
-    description
+    rule_name, table_name, json_column, model_column, key_column, solution_columns, only_if, unless, action,
+    set_columns, description
 )
 values
 (

@@ -182,7 +182,13 @@ def test_a_leaf_that_is_detached_is_a_table_like_others(sites: psycopg.Connectio
     assert findings(sites, "host") == []
     sites.execute("select fbs_sweep_orphans()")
     assert pointed_at(sites) == without(1, 2, 3), "they are no rows of the host's any more"
-    owner(sites, "alter table app.sites attach partition app.low for values from (0) to (100)")
+    again = "alter table app.sites attach partition app.low for values from (0) to (100)"
+    try:
+        owner(sites, again)
+    except psycopg.errors.FeatureNotSupported:  # PostgreSQL 15.5 and the like want it to have no trigger of FBS's
+        sites.rollback()
+        sites.execute("select fbs_detach_host('app.low')")
+        owner(sites, again)
     point_at(sites, 2, 3)
     owner(sites, "delete from app.low where id = 2", "delete from app.sites where id = 3")
     retry(sites)
