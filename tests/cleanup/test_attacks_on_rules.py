@@ -430,7 +430,8 @@ def test_a_rule_whose_table_becomes_strange_is_refused_when_it_would_run(place: 
 
 WRITTEN = (
     "fbs_custom_fields", "fbs_approval_requests", "fbs_workflow_instances", "fbs_dms_document", "fbs_cleanup_queue",
-    "fbs_cleanup_rules", "fbs_hosts", "fbs_settings", "fbs_cleanup_targets", "fbs_cleanup_received", "fbs_file_deletions",
+    "fbs_cleanup_rules", "fbs_hosts", "fbs_settings", "fbs_cleanup_targets", "fbs_cleanup_received",
+    "fbs_file_deletions",
 )  # fmt: skip
 
 
@@ -449,6 +450,11 @@ def test_a_strangers_trigger_on_a_table_of_fbs_does_not_run(place: Place, table:
     place.run(f"update fbs_settings set value = '{setting}' where name = 'cleanup'", STRANGER)
     assert place.captured() == ""
     for role, statement in EVERY_DAY:
-        if role == APP or "sweep" in statement or "retry" in statement:
+        # PostgreSQL's own foreign keys have the rights of the table's owner, and run any trigger with them.
+        if "people" in statement and table != "fbs_file_deletions":
+            continue
+        if role == APP:
             place.run(statement, role)
+        elif "sweep" in statement or "retry" in statement:
+            refusal(place, statement, role)
     place.assert_not_captured()
