@@ -521,13 +521,14 @@ begin
     begin
         if pg_my_temp_schema() <> 0 then
             -- Whoever may hang triggers on the table may have hung this without a transition table.
-            perform fbs_refuse_shadows('{old_rows}');
+            perform fbs_refuse_shadows('{old_rows,fbs_dms_file_attachment,fbs_file_deletions}');
         end if;
         if tg_op = 'TRUNCATE' then
             select array_agg(distinct a.file::text) into files from fbs_dms_file_attachment as a where a.file <> '';
         else
             select array_agg(distinct o.file::text) into files from old_rows as o where o.file <> '';
         end if;
+        perform fbs_refuse_triggers('fbs_file_deletions');
         insert into fbs_file_deletions (file)
         select file from unnest(files) as file;
     exception when others or assert_failure or query_canceled then

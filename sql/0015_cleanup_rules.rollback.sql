@@ -2,6 +2,7 @@
 
 drop function fbs_rows_of_model(text, text);
 drop function fbs_check_rule(text);
+drop function fbs_refuse_triggers(regclass);
 drop function fbs_refuse_rules(text);
 drop function fbs_usable_keys(text[], text);
 drop function fbs_rule_parts(text);

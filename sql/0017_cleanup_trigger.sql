@@ -158,6 +158,7 @@ begin
     -- A row that its new key takes to another partition is deleted in this one next: its rekey waits, and is seen.
     if not at_once or cardinality(old_keys) > terms.most or exists (select from fbs_waiting_keys(model, solution)) then
         -- In one, as keys may shift or swap; and none before those that wait already.
+        perform fbs_refuse_triggers('fbs_cleanup_queue');
         insert into fbs_cleanup_queue (model_name, solution, operation, keys, new_keys)
         values (model, solution, 'rekey', old_keys, later_keys);
     else
@@ -177,6 +178,7 @@ as $$
 declare
     operation text := case when keys is null then 'sweep' when new_keys is null then 'delete' else 'rekey' end;
 begin
+    perform fbs_refuse_triggers('fbs_cleanup_queue');
     insert into fbs_cleanup_queue (model_name, solution, operation, keys, new_keys, sqlstate, error)
     values (model, solution, operation, coalesce(keys, '{}'), new_keys, state, said);
     if exists (select from fbs_cleanup_targets) then

@@ -78,6 +78,7 @@ returns void
 language sql
 set search_path from current
 as $$
+    select fbs_refuse_triggers('fbs_cleanup_queue');
     insert into fbs_cleanup_queue (model_name, solution, operation, keys, rule_name, sqlstate, error)
     select model, fbs_queue_cleanup.solution, 'delete', keys[part.start:part.start + 999], only_rule, state, said
     from generate_series(1, cardinality(keys), 1000) as part (start);
@@ -312,6 +313,7 @@ declare
     said text;
     context text;
 begin
+    perform fbs_refuse_triggers('fbs_cleanup_queue');
     for job in
         with due as (
             select q.id, q.model_name, q.solution, q.operation, q.rule_name, cardinality(q.keys) as keys

@@ -81,6 +81,7 @@ returns void
 language sql
 set search_path from current
 as $$
+    select fbs_refuse_triggers('fbs_cleanup_queue');
     insert into fbs_cleanup_queue (model_name, solution, operation, keys, new_keys, target, ticket)
     select model, fbs_note_for_targets.solution, operation, part.keys, new_keys, t.target, gen_random_uuid()
     from fbs_cleanup_targets as t
@@ -103,6 +104,7 @@ returns void
 language sql
 set search_path from current
 as $$
+    select fbs_refuse_triggers('fbs_cleanup_queue');
     insert into fbs_cleanup_queue (model_name, solution, operation) values (model, fbs_queue_sweep.solution, 'sweep');
     select fbs_note_for_targets(model, fbs_queue_sweep.solution, 'sweep');
 $$;

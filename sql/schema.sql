@@ -3763,6 +3763,7 @@ CREATE FUNCTION fbs_note_for_targets(model text, solution text, operation text, 
     LANGUAGE sql
     SET search_path TO 'public', 'pg_temp'
     AS $$
+    select fbs_refuse_triggers('fbs_cleanup_queue');
     insert into fbs_cleanup_queue (model_name, solution, operation, keys, new_keys, target, ticket)
     select model, fbs_note_for_targets.solution, operation, part.keys, new_keys, t.target, gen_random_uuid()
     from fbs_cleanup_targets as t
@@ -3848,6 +3849,7 @@ CREATE FUNCTION fbs_on_failure(model text, solution text, keys text[], new_keys 
 declare
     operation text := case when keys is null then 'sweep' when new_keys is null then 'delete' else 'rekey' end;
 begin
+    perform fbs_refuse_triggers('fbs_cleanup_queue');
     insert into fbs_cleanup_queue (model_name, solution, operation, keys, new_keys, sqlstate, error)
     values (model, solution, operation, coalesce(keys, '{}'), new_keys, state, said);
     if exists (select from fbs_cleanup_targets) then
@@ -3896,6 +3898,7 @@ begin
     -- A row that its new key takes to another partition is deleted in this one next: its rekey waits, and is seen.
     if not at_once or cardinality(old_keys) > terms.most or exists (select from fbs_waiting_keys(model, solution)) then
         -- In one, as keys may shift or swap; and none before those that wait already.
+        perform fbs_refuse_triggers('fbs_cleanup_queue');
         insert into fbs_cleanup_queue (model_name, solution, operation, keys, new_keys)
         values (model, solution, 'rekey', old_keys, later_keys);
     else
@@ -4210,6 +4213,7 @@ CREATE FUNCTION fbs_queue_cleanup(model text, solution text, keys text[], only_r
     LANGUAGE sql
     SET search_path TO 'public', 'pg_temp'
     AS $$
+    select fbs_refuse_triggers('fbs_cleanup_queue');
     insert into fbs_cleanup_queue (model_name, solution, operation, keys, rule_name, sqlstate, error)
     select model, fbs_queue_cleanup.solution, 'delete', keys[part.start:part.start + 999], only_rule, state, said
     from generate_series(1, cardinality(keys), 1000) as part (start);
@@ -4234,13 +4238,14 @@ begin
     begin
         if pg_my_temp_schema() <> 0 then
             -- Whoever may hang triggers on the table may have hung this without a transition table.
-            perform fbs_refuse_shadows('{old_rows}');
+            perform fbs_refuse_shadows('{old_rows,fbs_dms_file_attachment,fbs_file_deletions}');
         end if;
         if tg_op = 'TRUNCATE' then
             select array_agg(distinct a.file::text) into files from fbs_dms_file_attachment as a where a.file <> '';
         else
             select array_agg(distinct o.file::text) into files from old_rows as o where o.file <> '';
         end if;
+        perform fbs_refuse_triggers('fbs_file_deletions');
         insert into fbs_file_deletions (file)
         select file from unnest(files) as file;
     exception when others or assert_failure or query_canceled then
@@ -4268,6 +4273,7 @@ CREATE FUNCTION fbs_queue_sweep(model text, solution text) RETURNS void
     LANGUAGE sql
     SET search_path TO 'public', 'pg_temp'
     AS $$
+    select fbs_refuse_triggers('fbs_cleanup_queue');
     insert into fbs_cleanup_queue (model_name, solution, operation) values (model, fbs_queue_sweep.solution, 'sweep');
     select fbs_note_for_targets(model, fbs_queue_sweep.solution, 'sweep');
 $$;
@@ -4420,6 +4426,24 @@ end;
 $$;
 
 COMMENT ON FUNCTION fbs_refuse_shadows(others name[]) IS 'Internal. Error FB025 where a temporary relation of the session is found in place of one of FBS''s, or of these others.';
+
+CREATE FUNCTION fbs_refuse_triggers(table_id regclass) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+declare
+    problem text := fbs_rule_problem(table_id);
+begin
+    if problem is not null then
+        raise exception 'nothing is written: %', problem
+            using errcode = 'FB024',
+                detail = 'Triggers of the table would run with the rights of ' || current_user || '.',
+                hint = 'Take that trigger, right or ownership away.';
+    end if;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_refuse_triggers(table_id regclass) IS 'Internal. Error FB024 where a table of FBS''s must not be written, as another role''s trigger is on it or may be.';
 
 CREATE FUNCTION fbs_rekey(model text, keys text[], new_keys text[], solution text DEFAULT NULL::text, alone boolean DEFAULT true) RETURNS bigint
     LANGUAGE plpgsql
@@ -5650,6 +5674,7 @@ declare
     said text;
     context text;
 begin
+    perform fbs_refuse_triggers('fbs_cleanup_queue');
     for job in
         with due as (
             select q.id, q.model_name, q.solution, q.operation, q.rule_name, cardinality(q.keys) as keys

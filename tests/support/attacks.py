@@ -140,6 +140,10 @@ where m.model = 'rentals.visit' or n <= 6;
 insert into fbs_kpis (name, created_by_id, description, kpi_type, calculation_method, data_source, unit)
 select 'kpi', 1, '', '', '', '{{}}', '';
 
+insert into fbs_dms_file_attachment
+(file, original_filename, file_size, mime_type, checksum, uploaded_by_id, company_id)
+values ('files/3.pdf', 'lease.pdf', 1, 'application/pdf', 'c', 3, 'company');
+
 grant select, insert, update, delete, truncate on all tables in schema public to {STRANGER};
 grant select on fbs_cleanup_queue, fbs_custom_fields to {APP}, {LANDLORD};
 """
@@ -247,6 +251,7 @@ EVERY_DAY = [
     (APP, "update rentals.tenants set id = 99 where id = 2"),
     (APP, "delete from rentals.visits_low where id = 1"),
     (APP, "truncate rentals.visits_high"),
+    (APP, "delete from rentals.people where id = 3"),
     (OWNER, "select * from fbs_sweep_orphans()"),
     (OWNER, "select * from fbs_retry_cleanup()"),
     (OWNER, "select fbs_rows_of_model('rentals.tenant')"),
@@ -254,6 +259,8 @@ EVERY_DAY = [
     (OWNER, "select fbs_attach_host('rentals.tenants', 'rentals.tenant', 'id')"),
     (OWNER, "select fbs_rename_model('rentals.tenant', 'rentals.other')"),
     (SUPERUSER, "select * from fbs_sweep_orphans()"),
+    (SUPERUSER, "select * from fbs_check_rows('fbs_hosts')"),
+    (SUPERUSER, "select * from fbs_health()"),
     (SUPERUSER, "select fbs_detach_host('rentals.tenants')"),
     (SUPERUSER, "select fbs_attach_host('rentals.tenants', 'rentals.tenant', 'id')"),
 ]
@@ -267,8 +274,6 @@ def every_day(place: Place) -> None:
         else:
             with suppress(psycopg.Error):
                 place.run(statement, role)
-    with suppress(fbs_db.FbsDbError):
-        fbs_db.check(place.url(SUPERUSER), data=True)
 
 
 def refusal(place: Place, statement: str | sql.Composed, role: str) -> tuple[str, str]:
