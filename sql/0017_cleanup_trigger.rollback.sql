@@ -5,6 +5,7 @@ from fbs_hosts as h
 inner join pg_class as c on h.host_table = c.oid;
 
 drop function fbs_cleanup();
+drop function fbs_has_statement_trigger(oid, text);
 drop function fbs_refuse_shadows(name[]);
 drop function fbs_on_failure(text, text, text[], text[], text, text);
 drop function fbs_on_rekey(text, text, text[], text[], boolean);

@@ -218,6 +218,23 @@ $$;
 comment on function fbs_refuse_shadows(name[]) is
 'Internal. Error FB025 where a temporary relation of the session is found in place of one of FBS''s, or of these others.';
 
+create function fbs_has_statement_trigger(table_id oid, event text)
+returns boolean
+language sql
+stable
+set search_path from current
+as $$
+    select exists (
+        select from pg_trigger as g
+        where
+            g.tgrelid = table_id and g.tgfoid = to_regproc('fbs_cleanup') and g.tgenabled in ('O', 'A')
+            and g.tgtype = case event when 'DELETE' then 8 else 16 end
+    );
+$$;
+
+comment on function fbs_has_statement_trigger(oid, text) is
+'Internal. Whether FBS has a trigger on each statement that deletes from, or updates, a partition: one for each row does nothing there.';
+
 -- Everything a host's statement does to FBS goes through here, and nothing that fails in here fails
 -- the statement. Anybody can fire it, and it runs with the rights of FBS's owner: nothing is read of
 -- a table that is not attached, and of others the key alone, once its type is seen to be PostgreSQL's
@@ -256,29 +273,24 @@ begin
             end if;
 
             select
-                h.*, a.attname = h.key_column and not by_row as key_is_first,
-                -- This partition has triggers on each statement, too.
-                by_row and exists (
-                    select from pg_trigger as g
-                    where
-                        g.tgrelid = tg_relid and g.tgfoid = 'fbs_cleanup()'::regprocedure and g.tgenabled in ('O', 'A')
-                        and g.tgtype = case tg_op when 'DELETE' then 8 else 16 end
-                ) as covered
+                h.*,
+                not by_row and exists (
+                    select from pg_attribute as a
+                    where a.attrelid = tg_relid and a.attname = h.key_column and a.attnum = 1
+                ) as key_is_first
             into host
             from fbs_hosts as h
-            left join pg_attribute as a on a.attrelid = tg_relid and a.attnum = 1
-            where h.host_table = any(array[tg_relid, pg_partition_root(tg_relid)])
-            order by h.host_table = tg_relid;
+            where h.host_table = coalesce(pg_partition_root(tg_relid), tg_relid);
             model := host.model_name;
             solution := host.solution;
             if model is null then
                 raise warning 'FBS''s trigger % does nothing, as % is not attached', tg_name, tg_relid::regclass
                     using hint = 'To drop the trigger: fbs-db detach host';
                 return coalesce(new, old);
-            elsif host.covered then
-                return coalesce(new, old);
             elsif tg_op = 'TRUNCATE' then
                 perform fbs_on_truncate(model, solution);
+                return coalesce(new, old);
+            elsif by_row and fbs_has_statement_trigger(tg_relid, tg_op) then
                 return coalesce(new, old);
             -- The first column needs no name, and so no new plan each time.
             elsif host.key_is_first then

@@ -48,17 +48,20 @@ comment on column fbs_cleanup_received.received_at is
 
 create view fbs_cleanup_terms as
 select
-    m.mode,
-    case m.mode when 'queue' then 0 else coalesce(t.value::bigint, 5000) end as most,
-    coalesce(w.value, '100') as patience,
-    (select count(*) > 0 from fbs_cleanup_targets) as has_targets
+    t.mode,
+    case t.mode when 'queue' then 0 else coalesce(t.threshold::bigint, 5000) end as most,
+    coalesce(t.patience, '100') as patience,
+    t.has_targets
 from (
-    select coalesce(nullif(current_setting('fbs.cleanup', true), ''), max(s.value), 'on') as mode
+    select
+        coalesce(
+            nullif(current_setting('fbs.cleanup', true), ''), max(s.value) filter (where s.name = 'cleanup'), 'on'
+        ) as mode,
+        max(s.value) filter (where s.name = 'cleanup_threshold') as threshold,
+        max(s.value) filter (where s.name = 'cleanup_lock_timeout') as patience,
+        (select count(*) > 0 from fbs_cleanup_targets) as has_targets
     from fbs_settings as s
-    where s.name = 'cleanup'
-) as m
-left join fbs_settings as t on t.name = 'cleanup_threshold'
-left join fbs_settings as w on w.name = 'cleanup_lock_timeout';
+) as t;
 
 comment on view fbs_cleanup_terms is
 'How clean-up works in this session, by its own settings (set fbs.cleanup = ...) and those of the database.';

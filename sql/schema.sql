@@ -1685,29 +1685,24 @@ begin
             end if;
 
             select
-                h.*, a.attname = h.key_column and not by_row as key_is_first,
-                -- This partition has triggers on each statement, too.
-                by_row and exists (
-                    select from pg_trigger as g
-                    where
-                        g.tgrelid = tg_relid and g.tgfoid = 'fbs_cleanup()'::regprocedure and g.tgenabled in ('O', 'A')
-                        and g.tgtype = case tg_op when 'DELETE' then 8 else 16 end
-                ) as covered
+                h.*,
+                not by_row and exists (
+                    select from pg_attribute as a
+                    where a.attrelid = tg_relid and a.attname = h.key_column and a.attnum = 1
+                ) as key_is_first
             into host
             from fbs_hosts as h
-            left join pg_attribute as a on a.attrelid = tg_relid and a.attnum = 1
-            where h.host_table = any(array[tg_relid, pg_partition_root(tg_relid)])
-            order by h.host_table = tg_relid;
+            where h.host_table = coalesce(pg_partition_root(tg_relid), tg_relid);
             model := host.model_name;
             solution := host.solution;
             if model is null then
                 raise warning 'FBS''s trigger % does nothing, as % is not attached', tg_name, tg_relid::regclass
                     using hint = 'To drop the trigger: fbs-db detach host';
                 return coalesce(new, old);
-            elsif host.covered then
-                return coalesce(new, old);
             elsif tg_op = 'TRUNCATE' then
                 perform fbs_on_truncate(model, solution);
+                return coalesce(new, old);
+            elsif by_row and fbs_has_statement_trigger(tg_relid, tg_op) then
                 return coalesce(new, old);
             -- The first column needs no name, and so no new plan each time.
             elsif host.key_is_first then
@@ -2931,6 +2926,20 @@ CREATE FUNCTION fbs_gone_keys(model text, held text[], target text DEFAULT NULL:
 $$;
 
 COMMENT ON FUNCTION fbs_gone_keys(model text, held text[], target text, solution text) IS 'Those of the keys, held by rows here or in another database, that no host row has and no rekey waits for; none where no table is attached, or it is gone. Error FB025.';
+
+CREATE FUNCTION fbs_has_statement_trigger(table_id oid, event text) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    select exists (
+        select from pg_trigger as g
+        where
+            g.tgrelid = table_id and g.tgfoid = to_regproc('fbs_cleanup') and g.tgenabled in ('O', 'A')
+            and g.tgtype = case event when 'DELETE' then 8 else 16 end
+    );
+$$;
+
+COMMENT ON FUNCTION fbs_has_statement_trigger(table_id oid, event text) IS 'Internal. Whether FBS has a trigger on each statement that deletes from, or updates, a partition: one for each row does nothing there.';
 
 CREATE FUNCTION fbs_health() RETURNS TABLE(severity text, kind text, object text, problem text, found text, expected text, mend text)
     LANGUAGE plpgsql STABLE
@@ -7191,19 +7200,19 @@ COMMENT ON COLUMN fbs_settings.minimum IS 'Smallest number it can have; empty wh
 COMMENT ON COLUMN fbs_settings.maximum IS 'Largest number it can have; empty where it is chosen from a list.';
 
 CREATE VIEW fbs_cleanup_terms AS
- SELECT m.mode,
-        CASE m.mode
+ SELECT mode,
+        CASE mode
             WHEN 'queue'::text THEN (0)::bigint
-            ELSE COALESCE((t.value)::bigint, (5000)::bigint)
+            ELSE COALESCE((threshold)::bigint, (5000)::bigint)
         END AS most,
-    COALESCE(w.value, '100'::text) AS patience,
-    ( SELECT (count(*) > 0)
-           FROM fbs_cleanup_targets) AS has_targets
-   FROM ((( SELECT COALESCE(NULLIF(current_setting('fbs.cleanup'::text, true), ''::text), max(s.value), 'on'::text) AS mode
-           FROM fbs_settings s
-          WHERE (s.name = 'cleanup'::text)) m
-     LEFT JOIN fbs_settings t ON ((t.name = 'cleanup_threshold'::text)))
-     LEFT JOIN fbs_settings w ON ((w.name = 'cleanup_lock_timeout'::text)));
+    COALESCE(patience, '100'::text) AS patience,
+    has_targets
+   FROM ( SELECT COALESCE(NULLIF(current_setting('fbs.cleanup'::text, true), ''::text), max(s.value) FILTER (WHERE (s.name = 'cleanup'::text)), 'on'::text) AS mode,
+            max(s.value) FILTER (WHERE (s.name = 'cleanup_threshold'::text)) AS threshold,
+            max(s.value) FILTER (WHERE (s.name = 'cleanup_lock_timeout'::text)) AS patience,
+            ( SELECT (count(*) > 0)
+                   FROM fbs_cleanup_targets) AS has_targets
+           FROM fbs_settings s) t;
 
 COMMENT ON VIEW fbs_cleanup_terms IS 'How clean-up works in this session, by its own settings (set fbs.cleanup = ...) and those of the database.';
 
