@@ -65,6 +65,107 @@ comment on column fbs_user_columns.user_table is
 comment on column fbs_user_columns.validated is
 'Whether every row of the table is known to point at a user that exists.';
 
+create function fbs_foreign_code(host_table regclass)
+returns text
+language sql
+stable
+set search_path from current
+as $$
+    with recursive tree (relid) as (
+        select host_table::oid
+        union
+        select i.inhrelid
+        from tree as t
+        inner join pg_inherits as i on t.relid = i.inhparent
+    ),
+
+    tables as (
+        select c.oid
+        from tree as t
+        inner join pg_class as c on t.relid = c.oid
+        where not fbs_trusts(c.relowner)
+    ),
+
+    -- What PostgreSQL evaluates while it plans or runs a query of the table.
+    parts as (
+        select 'pg_class'::regclass as classid, t.oid as objid, t.oid as table_id from tables as t
+        union all
+        select 'pg_class'::regclass, i.indexrelid, t.oid from tables as t inner join pg_index as i on t.oid = i.indrelid
+        union all
+        select 'pg_constraint'::regclass, k.oid, t.oid from tables as t inner join pg_constraint as k on t.oid = k.conrelid
+        union all
+        select 'pg_attrdef'::regclass, d.oid, t.oid
+        from tables as t
+        inner join pg_attribute as a on t.oid = a.attrelid and a.attgenerated <> ''
+        inner join pg_attrdef as d on a.attrelid = d.adrelid and a.attnum = d.adnum
+        union all
+        select 'pg_statistic_ext'::regclass, s.oid, t.oid from tables as t inner join pg_statistic_ext as s on t.oid = s.stxrelid
+        union all
+        select 'pg_policy'::regclass, p.oid, t.oid from tables as t inner join pg_policy as p on t.oid = p.polrelid
+        union all
+        select 'pg_rewrite'::regclass, r.oid, t.oid from tables as t inner join pg_rewrite as r on t.oid = r.ev_class
+    )
+
+    select min(format('%s evaluates %s, which belongs to %s',
+        pg_describe_object(p.classid, p.objid, 0), pg_describe_object(d.refclassid, d.refobjid, 0), o.owner::regrole))
+    from parts as p
+    inner join pg_depend as d on p.classid = d.classid and p.objid = d.objid
+    inner join lateral (
+        select f.proowner from pg_proc as f where d.refclassid = 'pg_proc'::regclass and d.refobjid = f.oid
+        union all
+        select f.oprowner from pg_operator as f where d.refclassid = 'pg_operator'::regclass and d.refobjid = f.oid
+        union all
+        select f.opcowner from pg_opclass as f where d.refclassid = 'pg_opclass'::regclass and d.refobjid = f.oid
+        union all
+        select f.typowner
+        from pg_type as f
+        -- A column of such a type is not read.
+        where d.refclassid = 'pg_type'::regclass and d.refobjid = f.oid and d.objsubid = 0 and f.typrelid = 0
+    ) as o (owner) on not fbs_trusts(o.owner);
+$$;
+
+comment on function fbs_foreign_code(regclass) is
+'Internal. An index, constraint or the like of a host or user table that evaluates what belongs to a role FBS does not trust; NULL where there is none.';
+
+create function fbs_refuse_foreign_code(host_table regclass)
+returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    problem text;
+begin
+    -- From here on the table stays as it is looked at.
+    execute format('lock table %s in access share mode', host_table);
+    problem := case
+        when not exists (
+            with recursive tree (relid) as (
+                select host_table::oid
+                union
+                select i.inhrelid
+                from tree as t
+                inner join pg_inherits as i on t.relid = i.inhparent
+            )
+
+            select from tree as t
+            inner join pg_class as c on t.relid = c.oid
+            where not fbs_trusts(c.relowner)
+        ) then null
+        -- An older snapshot would show the table as it was.
+        when current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
+            format('%s belongs to another role and is read in read committed transactions only', host_table)
+        else fbs_foreign_code(host_table)
+    end;
+    if problem is not null then
+        raise exception '%', problem using errcode = 'FB025',
+            detail = 'No row of the table was read: it would run with the rights of ' || current_user || '.';
+    end if;
+end;
+$$;
+
+comment on function fbs_refuse_foreign_code(regclass) is
+'Internal. Locks a table against changes of its form, after it was seen to evaluate nothing of another role''s. Error FB025.';
+
 create function fbs_link_users(user_table regclass, wait_ms integer default 800)
 returns setof regclass
 language plpgsql
@@ -138,6 +239,7 @@ begin
                 hint = 'Attach users first: ' || fbs_command('attach', 'users', 'TABLE');
     end if;
 
+    perform fbs_refuse_foreign_code(link.user_table);
     orphaned := format(
         '%1$I is not null and not exists (select from %2$s as host where host.%3$I = fbs.%1$I%4$s)',
         link.column_name, link.user_table, fbs_key_column(link.user_table),
@@ -168,7 +270,7 @@ end;
 $$;
 
 comment on function fbs_check_user_column(text, text, boolean) is
-'Counts the rows of a user column whose user is gone; there are such behind a validated key, too, where replication or session_replication_role = replica wrote them. With repair they are deleted or emptied, by the column''s own rule. Where none is left, the key is validated. Error FB004 where users are not attached.';
+'Counts the rows of a user column whose user is gone; there are such behind a validated key, too, where replication or session_replication_role = replica wrote them. With repair they are deleted or emptied, by the column''s own rule. Where none is left, the key is validated. Errors FB004 where users are not attached, FB025 where the user table evaluates code of another role.';
 
 create function fbs_attach_users(user_table regclass, repair boolean default false)
 returns table (table_name text, column_name text, on_delete text, orphans bigint, validated boolean)

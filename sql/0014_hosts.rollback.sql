@@ -4,7 +4,6 @@ drop function fbs_detach_host(regclass);
 drop function fbs_attach_host(regclass, text, text, text, boolean);
 drop function fbs_rename_model(text, text, text);
 drop function fbs_host_triggers(regclass);
-drop function fbs_foreign_code(regclass);
 drop function fbs_host_problem(regclass, text);
 drop function fbs_is_unique(regclass, text, boolean);
 drop function fbs_is_alone(text, text);

@@ -2,7 +2,7 @@
 -- on them. The triggers' function is in 0017_cleanup_trigger.
 --
 -- component: base
--- depends: 0012_settings
+-- depends: 0012_settings 0013_user_link
 
 select set_config('search_path', quote_ident(current_schema()) || ', pg_temp', false);
 
@@ -114,60 +114,6 @@ $$;
 
 comment on function fbs_host_problem(regclass, text) is
 'Why a table cannot be a host table with this key; NULL where it can.';
-
-create function fbs_foreign_code(host_table regclass)
-returns text
-language sql
-stable
-set search_path from current
-as $$
-    with tables as (
-        select c.oid
-        from (select host_table as relid union select relid from pg_partition_tree(host_table)) as t
-        inner join pg_class as c on t.relid = c.oid
-        where not fbs_trusts(c.relowner)
-    ),
-
-    -- What PostgreSQL evaluates while it plans or runs a query of the table.
-    parts as (
-        select 'pg_class'::regclass as classid, t.oid as objid, t.oid as table_id from tables as t
-        union all
-        select 'pg_class'::regclass, i.indexrelid, t.oid from tables as t inner join pg_index as i on t.oid = i.indrelid
-        union all
-        select 'pg_constraint'::regclass, k.oid, t.oid from tables as t inner join pg_constraint as k on t.oid = k.conrelid
-        union all
-        select 'pg_attrdef'::regclass, d.oid, t.oid
-        from tables as t
-        inner join pg_attribute as a on t.oid = a.attrelid and a.attgenerated <> ''
-        inner join pg_attrdef as d on a.attrelid = d.adrelid and a.attnum = d.adnum
-        union all
-        select 'pg_statistic_ext'::regclass, s.oid, t.oid from tables as t inner join pg_statistic_ext as s on t.oid = s.stxrelid
-        union all
-        select 'pg_policy'::regclass, p.oid, t.oid from tables as t inner join pg_policy as p on t.oid = p.polrelid
-        union all
-        select 'pg_rewrite'::regclass, r.oid, t.oid from tables as t inner join pg_rewrite as r on t.oid = r.ev_class
-    )
-
-    select min(format('%s evaluates %s, which belongs to %s',
-        pg_describe_object(p.classid, p.objid, 0), pg_describe_object(d.refclassid, d.refobjid, 0), o.owner::regrole))
-    from parts as p
-    inner join pg_depend as d on p.classid = d.classid and p.objid = d.objid
-    inner join lateral (
-        select f.proowner from pg_proc as f where d.refclassid = 'pg_proc'::regclass and d.refobjid = f.oid
-        union all
-        select f.oprowner from pg_operator as f where d.refclassid = 'pg_operator'::regclass and d.refobjid = f.oid
-        union all
-        select f.opcowner from pg_opclass as f where d.refclassid = 'pg_opclass'::regclass and d.refobjid = f.oid
-        union all
-        select f.typowner
-        from pg_type as f
-        -- A column of such a type is not read.
-        where d.refclassid = 'pg_type'::regclass and d.refobjid = f.oid and d.objsubid = 0 and f.typrelid = 0
-    ) as o (owner) on not fbs_trusts(o.owner);
-$$;
-
-comment on function fbs_foreign_code(regclass) is
-'Internal. An index, constraint or the like of a host table that evaluates what belongs to a role FBS does not trust; NULL where there is none.';
 
 create function fbs_host_triggers(host_table regclass)
 returns table (table_id regclass, trigger_name text, definition text, present boolean)

@@ -23,29 +23,12 @@ begin
     if host_table is null then
         return;
     end if;
-    -- From here on the table stays as it is looked at.
-    execute format('lock table %s in access share mode', host_table);
+    perform fbs_refuse_foreign_code(host_table);
     problem := fbs_host_problem(host_table, key_column);
     if problem is not null then
         raise exception '%', problem using errcode = 'FB025',
             detail = 'No row of the table was read.',
             hint = 'Attach it again: ' || fbs_command('attach', 'host', fbs_named(host_table), '--model', model);
-    end if;
-    problem := case
-        when not exists (
-            select from (select host_table as relid union select relid from pg_partition_tree(host_table)) as t
-            inner join pg_class as c on t.relid = c.oid
-            where not fbs_trusts(c.relowner)
-        ) then null
-        -- An older snapshot would show the table as it was.
-        when current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
-            format('%s belongs to another role and is read in read committed transactions only', host_table)
-        else fbs_foreign_code(host_table)
-    end;
-    if problem is not null then
-        raise exception '%', problem using errcode = 'FB025',
-            detail = 'No row of the table was read: it would run with the rights of ' || current_user || '.',
-            hint = 'A worker tries again: ' || fbs_command('cleanup', 'retry');
     end if;
     select a.atttypid
     into key_type

@@ -722,6 +722,15 @@ begin
             );
             continue;
         end if;
+        begin
+            perform fbs_refuse_foreign_code(looked.user_table);
+        exception when sqlstate 'FB025' then
+            return query values (
+                'note', 'privilege', of_table || '.' || looked.column_name, 'not looked at', sqlerrm, null,
+                format('select fbs_check_user_column(%L, %L);', of_table, looked.column_name)
+            );
+            continue;
+        end;
         execute format(
             'select fbs_counted(nullif(count(*), 0), ''row'') || '' whose user is gone'' from %1$I as fbs where fbs.%2$I is not null'
             ' and not exists (select from %3$s as host where host.%4$I = fbs.%2$I%5$s)',

@@ -1369,6 +1369,15 @@ begin
             );
             continue;
         end if;
+        begin
+            perform fbs_refuse_foreign_code(looked.user_table);
+        exception when sqlstate 'FB025' then
+            return query values (
+                'note', 'privilege', of_table || '.' || looked.column_name, 'not looked at', sqlerrm, null,
+                format('select fbs_check_user_column(%L, %L);', of_table, looked.column_name)
+            );
+            continue;
+        end;
         execute format(
             'select fbs_counted(nullif(count(*), 0), ''row'') || '' whose user is gone'' from %1$I as fbs where fbs.%2$I is not null'
             ' and not exists (select from %3$s as host where host.%4$I = fbs.%2$I%5$s)',
@@ -1511,6 +1520,7 @@ begin
                 hint = 'Attach users first: ' || fbs_command('attach', 'users', 'TABLE');
     end if;
 
+    perform fbs_refuse_foreign_code(link.user_table);
     orphaned := format(
         '%1$I is not null and not exists (select from %2$s as host where host.%3$I = fbs.%1$I%4$s)',
         link.column_name, link.user_table, fbs_key_column(link.user_table),
@@ -1540,7 +1550,7 @@ begin
 end;
 $_$;
 
-COMMENT ON FUNCTION fbs_check_user_column(table_name text, column_name text, repair boolean) IS 'Counts the rows of a user column whose user is gone; there are such behind a validated key, too, where replication or session_replication_role = replica wrote them. With repair they are deleted or emptied, by the column''s own rule. Where none is left, the key is validated. Error FB004 where users are not attached.';
+COMMENT ON FUNCTION fbs_check_user_column(table_name text, column_name text, repair boolean) IS 'Counts the rows of a user column whose user is gone; there are such behind a validated key, too, where replication or session_replication_role = replica wrote them. With repair they are deleted or emptied, by the column''s own rule. Where none is left, the key is validated. Errors FB004 where users are not attached, FB025 where the user table evaluates code of another role.';
 
 CREATE FUNCTION fbs_claim_cleanup(target text, batch integer DEFAULT 1000, due_only boolean DEFAULT false) RETURNS TABLE(id bigint, ticket uuid, model_name text, solution text, alone boolean, operation text, keys text[], new_keys text[], attempts integer)
     LANGUAGE plpgsql
@@ -2854,9 +2864,17 @@ CREATE FUNCTION fbs_foreign_code(host_table regclass) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'public', 'pg_temp'
     AS $$
-    with tables as (
+    with recursive tree (relid) as (
+        select host_table::oid
+        union
+        select i.inhrelid
+        from tree as t
+        inner join pg_inherits as i on t.relid = i.inhparent
+    ),
+
+    tables as (
         select c.oid
-        from (select host_table as relid union select relid from pg_partition_tree(host_table)) as t
+        from tree as t
         inner join pg_class as c on t.relid = c.oid
         where not fbs_trusts(c.relowner)
     ),
@@ -2899,7 +2917,7 @@ CREATE FUNCTION fbs_foreign_code(host_table regclass) RETURNS text
     ) as o (owner) on not fbs_trusts(o.owner);
 $$;
 
-COMMENT ON FUNCTION fbs_foreign_code(host_table regclass) IS 'Internal. An index, constraint or the like of a host table that evaluates what belongs to a role FBS does not trust; NULL where there is none.';
+COMMENT ON FUNCTION fbs_foreign_code(host_table regclass) IS 'Internal. An index, constraint or the like of a host or user table that evaluates what belongs to a role FBS does not trust; NULL where there is none.';
 
 CREATE FUNCTION fbs_gone_keys(model text, held text[], target text DEFAULT NULL::text, solution text DEFAULT NULL::text) RETURNS text[]
     LANGUAGE sql
@@ -4349,6 +4367,43 @@ $$;
 
 COMMENT ON FUNCTION fbs_recheck_cleanup(ids bigint[], held text[]) IS 'Those keys of clean-ups of one kind for another database that no host row has now; for a sweep, of the keys held there. Error FB025.';
 
+CREATE FUNCTION fbs_refuse_foreign_code(host_table regclass) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+declare
+    problem text;
+begin
+    -- From here on the table stays as it is looked at.
+    execute format('lock table %s in access share mode', host_table);
+    problem := case
+        when not exists (
+            with recursive tree (relid) as (
+                select host_table::oid
+                union
+                select i.inhrelid
+                from tree as t
+                inner join pg_inherits as i on t.relid = i.inhparent
+            )
+
+            select from tree as t
+            inner join pg_class as c on t.relid = c.oid
+            where not fbs_trusts(c.relowner)
+        ) then null
+        -- An older snapshot would show the table as it was.
+        when current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
+            format('%s belongs to another role and is read in read committed transactions only', host_table)
+        else fbs_foreign_code(host_table)
+    end;
+    if problem is not null then
+        raise exception '%', problem using errcode = 'FB025',
+            detail = 'No row of the table was read: it would run with the rights of ' || current_user || '.';
+    end if;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_refuse_foreign_code(host_table regclass) IS 'Internal. Locks a table against changes of its form, after it was seen to evaluate nothing of another role''s. Error FB025.';
+
 CREATE FUNCTION fbs_refuse_moved() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
@@ -4603,29 +4658,12 @@ begin
     if host_table is null then
         return;
     end if;
-    -- From here on the table stays as it is looked at.
-    execute format('lock table %s in access share mode', host_table);
+    perform fbs_refuse_foreign_code(host_table);
     problem := fbs_host_problem(host_table, key_column);
     if problem is not null then
         raise exception '%', problem using errcode = 'FB025',
             detail = 'No row of the table was read.',
             hint = 'Attach it again: ' || fbs_command('attach', 'host', fbs_named(host_table), '--model', model);
-    end if;
-    problem := case
-        when not exists (
-            select from (select host_table as relid union select relid from pg_partition_tree(host_table)) as t
-            inner join pg_class as c on t.relid = c.oid
-            where not fbs_trusts(c.relowner)
-        ) then null
-        -- An older snapshot would show the table as it was.
-        when current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
-            format('%s belongs to another role and is read in read committed transactions only', host_table)
-        else fbs_foreign_code(host_table)
-    end;
-    if problem is not null then
-        raise exception '%', problem using errcode = 'FB025',
-            detail = 'No row of the table was read: it would run with the rights of ' || current_user || '.',
-            hint = 'A worker tries again: ' || fbs_command('cleanup', 'retry');
     end if;
     select a.atttypid
     into key_type
