@@ -430,7 +430,8 @@ def test_a_rule_whose_table_becomes_strange_is_refused_when_it_would_run(place: 
 
 WRITTEN = (
     "fbs_custom_fields", "fbs_approval_requests", "fbs_workflow_instances", "fbs_dms_document", "fbs_cleanup_queue",
-    "fbs_cleanup_rules", "fbs_hosts", "fbs_settings", "fbs_cleanup_targets", "fbs_cleanup_received", "fbs_file_deletions",
+    "fbs_cleanup_rules", "fbs_hosts", "fbs_settings", "fbs_cleanup_targets", "fbs_cleanup_received",
+    "fbs_file_deletions",
 )  # fmt: skip
 
 
