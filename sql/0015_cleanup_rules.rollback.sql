@@ -1,6 +1,5 @@
 -- 0015_cleanup_rules: back to before it. Rules that the host added are lost.
 
-drop function fbs_rows_of_model(text, text);
 drop function fbs_check_rule(text);
 drop function fbs_refuse_triggers(regclass);
 drop function fbs_refuse_rules(text);

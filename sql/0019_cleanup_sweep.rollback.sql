@@ -4,6 +4,7 @@ drop function fbs_cover_partitions();
 drop function fbs_clean_gone(text, text[], text);
 drop function fbs_sweep_orphans(text);
 drop function fbs_orphan_keys(text, text);
+drop function fbs_rows_of_model(text, text);
 drop function fbs_gone_keys(text, text[], text, text);
 drop function fbs_held_keys(text, text, boolean);
 drop function fbs_missing_keys(text, text[], text);

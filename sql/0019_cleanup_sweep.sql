@@ -105,6 +105,34 @@ $$;
 comment on function fbs_held_keys(text, text, boolean) is
 'Keys of a model in rows that the rules would touch. Error FB024.';
 
+create function fbs_rows_of_model(model text, solution text default null)
+returns bigint
+language plpgsql
+stable
+set search_path from current
+as $$
+declare
+    part record;
+    held bigint;
+    total bigint := 0;
+begin
+    for part in
+        select distinct p.named, p.of_model
+        from fbs_rule_parts() as p
+        inner join fbs_cleanup_rules as r on p.rule_name = r.rule_name
+        where r.model_column is not null
+    loop
+        execute format('select count(*) from %s as t where %s', part.named, part.of_model)
+        into held using model, '{}'::text[], solution, fbs_is_alone(model, solution);
+        total := total + held;
+    end loop;
+    return total;
+end;
+$$;
+
+comment on function fbs_rows_of_model(text, text) is
+'Number of FBS rows that point at a model (and solution) by its name.';
+
 create function fbs_gone_keys(model text, held text[], target text default null, solution text default null)
 returns text[]
 language sql
