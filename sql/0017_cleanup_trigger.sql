@@ -104,9 +104,7 @@ declare
     patience text;
 begin
     select * into terms from fbs_cleanup_terms;
-    if terms.mode = 'queue' then
-        perform fbs_queue_sweep(model, solution);
-    elsif terms.mode = 'on' then
+    if terms.mode <> 'off' then
         patience := set_config('lock_timeout', terms.patience, true);
         perform fbs_on_delete(model, solution, fbs_orphan_keys(model, solution), true, false);
         if terms.has_targets then

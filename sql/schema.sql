@@ -3923,9 +3923,7 @@ declare
     patience text;
 begin
     select * into terms from fbs_cleanup_terms;
-    if terms.mode = 'queue' then
-        perform fbs_queue_sweep(model, solution);
-    elsif terms.mode = 'on' then
+    if terms.mode <> 'off' then
         patience := set_config('lock_timeout', terms.patience, true);
         perform fbs_on_delete(model, solution, fbs_orphan_keys(model, solution), true, false);
         if terms.has_targets then
@@ -4394,7 +4392,7 @@ begin
         order by r.rule_name
     loop
         if rule.table_id is null then
-            raise exception 'rule %: table % does not exist', rule.rule_name, rule.table_name using errcode = 'undefined_table';
+            raise exception 'relation "%" does not exist', rule.table_name using errcode = 'undefined_table';
         end if;
         raise exception 'rule % is refused: %', rule.rule_name, rule.problem
             using errcode = 'FB024',
