@@ -331,7 +331,7 @@ begin
         order by r.rule_name
     loop
         if rule.table_id is null then
-            raise exception 'rule %: table % does not exist', rule.rule_name, rule.table_name using errcode = 'undefined_table';
+            raise exception 'relation "%" does not exist', rule.table_name using errcode = 'undefined_table';
         end if;
         raise exception 'rule % is refused: %', rule.rule_name, rule.problem
             using errcode = 'FB024',

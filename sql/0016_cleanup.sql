@@ -18,11 +18,11 @@ begin
         -- A key that is not written is not checked.
         select
             t.relid::oid, t.event,
-            array(
+            case when t.written is not null then array(
                 select a.attnum
                 from pg_attribute as a
                 where a.attrelid = t.relid and a.attname = any(t.written::text[])
-            )
+            ) end
         from unnest(tables, events, written) as t (relid, event, written)
         union
         -- Foreign keys reach further tables, with all their columns (NULL).

@@ -1088,11 +1088,11 @@ begin
         -- A key that is not written is not checked.
         select
             t.relid::oid, t.event,
-            array(
+            case when t.written is not null then array(
                 select a.attnum
                 from pg_attribute as a
                 where a.attrelid = t.relid and a.attname = any(t.written::text[])
-            )
+            ) end
         from unnest(tables, events, written) as t (relid, event, written)
         union
         -- Foreign keys reach further tables, with all their columns (NULL).
@@ -1702,7 +1702,9 @@ begin
                 ) as key_is_first
             into host
             from fbs_hosts as h
-            where h.host_table = coalesce(pg_partition_root(tg_relid), tg_relid);
+            where h.host_table = any(array[tg_relid, pg_partition_root(tg_relid)])
+            order by h.host_table = tg_relid
+            limit 1;
             model := host.model_name;
             solution := host.solution;
             if model is null then
@@ -1712,10 +1714,13 @@ begin
             elsif tg_op = 'TRUNCATE' then
                 perform fbs_on_truncate(model, solution);
                 return coalesce(new, old);
-            elsif by_row and fbs_has_statement_trigger(tg_relid, tg_op) then
-                return coalesce(new, old);
+            elsif by_row then
+                if fbs_has_statement_trigger(tg_relid, tg_op) then
+                    return coalesce(new, old);
+                end if;
+            end if;
             -- The first column needs no name, and so no new plan each time.
-            elsif host.key_is_first then
+            if host.key_is_first then
                 select pg_typeof(o.key) into kind from old_rows as o (key) limit 1;
             else
                 execute format('select pg_typeof(o.%I) from %s as o limit 1', host.key_column, rows) into kind using old;
@@ -3936,9 +3941,7 @@ declare
     patience text;
 begin
     select * into terms from fbs_cleanup_terms;
-    if terms.mode = 'queue' then
-        perform fbs_queue_sweep(model, solution);
-    elsif terms.mode = 'on' then
+    if terms.mode <> 'off' then
         patience := set_config('lock_timeout', terms.patience, true);
         perform fbs_on_delete(model, solution, fbs_orphan_keys(model, solution), true, false);
         if terms.has_targets then
@@ -4444,7 +4447,7 @@ begin
         order by r.rule_name
     loop
         if rule.table_id is null then
-            raise exception 'rule %: table % does not exist', rule.rule_name, rule.table_name using errcode = 'undefined_table';
+            raise exception 'relation "%" does not exist', rule.table_name using errcode = 'undefined_table';
         end if;
         raise exception 'rule % is refused: %', rule.rule_name, rule.problem
             using errcode = 'FB024',

@@ -89,7 +89,7 @@ _ROWS = {
     "rule": (
         "fbs_cleanup_rules",
         """
-        select rule_name, (to_jsonb(r) - 'rule_name')::text
+        select rule_name, (to_jsonb(r) - '{rule_name,rests}'::text[])::text
         from {fbs}fbs_cleanup_rules as r
         """,
     ),

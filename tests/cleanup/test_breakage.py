@@ -294,10 +294,6 @@ COLUMNS = {
     "workflow_instances": ("workflow_data", "status", "completed_at"),
     "documents": ("metadata", "state", "updated_at"),
 }
-OWN_COLUMNS = {
-    "fbs_settings": (),
-    "fbs_cleanup_rules": ("rule_name", "table_name"),
-}  # fmt: skip
 
 
 def rename(table: str, column: str = "") -> tuple[str, str]:
@@ -466,23 +462,19 @@ def damages() -> Iterator[Damage]:
             "alter table fbs_settings enable trigger user",
             state, "parsecs",
         )  # fmt: skip
-    yield Damage("fbs_cleanup_rules-away", *rename("fbs_cleanup_rules"), "42P01", "fbs_cleanup_rules")
-    for table, columns in OWN_COLUMNS.items():
-        for column in columns:
-            # Where the rules can be counted but not read, each is tried, and noted, by itself.
-            rules = tuple(sorted(TABLES)) if column == "table_name" else ()
-            yield Damage(f"{table}.{column}-away", *rename(table, column), "42703", column, rules)
-        yield Damage(
-            f"{table}-row-security-forced",
-            f"alter table {table} enable row level security, force row level security",
-            f"alter table {table} disable row level security, no force row level security",
-            "42501", "row-level security",
-        )  # fmt: skip
-        yield Damage(
-            f"{table}-no-privilege-for-the-owner",
-            f"revoke all on {table} from {OWNER}", f"grant all on {table} to {OWNER}",
-            "42501", "permission denied",
-        )  # fmt: skip
+    # What the rules say is written down in fbs_apply_rules.
+    yield Damage("fbs_cleanup_rules-away", *rename("fbs_cleanup_rules"))
+    yield Damage(
+        "fbs_settings-row-security-forced",
+        "alter table fbs_settings enable row level security, force row level security",
+        "alter table fbs_settings disable row level security, no force row level security",
+        "42501", "row-level security",
+    )  # fmt: skip
+    yield Damage(
+        "fbs_settings-no-privilege-for-the-owner",
+        f"revoke all on fbs_settings from {OWNER}", f"grant all on fbs_settings to {OWNER}",
+        "42501", "permission denied",
+    )  # fmt: skip
     yield Damage(
         "fbs_cleanup_targets-no-privilege-for-the-owner",
         f"revoke all on fbs_cleanup_targets from {OWNER}", f"grant all on fbs_cleanup_targets to {OWNER}",
@@ -542,7 +534,6 @@ def damages() -> Iterator[Damage]:
         warns=True, said="42P01",
     )  # fmt: skip
     yield Damage("queue-and-settings-away", *also(unnoted, terms), warns=True, said="42P01")
-    yield Damage("queue-and-rules-away", *also(unnoted, rename("fbs_cleanup_rules")), warns=True, said="42P01")
     yield Damage(
         "schema-out-of-bounds",
         f"revoke all on schema public from public, {OWNER}",
@@ -639,7 +630,7 @@ def damages() -> Iterator[Damage]:
             f"truncate-{name}", *breaking, state, setup=GRANT, statement=empty, operation="sweep", keys="",
         )  # fmt: skip
         yield Damage(
-            f"partition-{name}", *breaking, state, rules=("documents",) if name == "table-away" else (),
+            f"partition-{name}", *breaking, *((state, "", ("documents",)) if name == "table-away" else ()),
             statement="delete from rentals.visits_low where id = 3", keys="3",
         )  # fmt: skip
     for name, breaking, state in (
@@ -862,7 +853,6 @@ def waits(place: Place, event: str) -> bool:
         *(((table,), False) for table in TABLES.values()),
         (tuple(TABLES.values()), False),
         (("fbs_settings",), False),
-        (("fbs_cleanup_rules",), False),
         (("fbs_approval_requests", "fbs_cleanup_queue"), True),
         (("fbs_settings", "fbs_cleanup_queue"), True),
     ],
