@@ -269,7 +269,8 @@ def raise_if_lost(connection: Connection[Any] | AsyncConnection[Any], error: Bas
 
 def said_by(error: psycopg.Error) -> str:
     """The server's message and detail, in one line."""
-    return " ".join(f"{error.diag.message_primary or error} {detail_of(error)}".split())
+    said, detail = f"{error.diag.message_primary or error}", detail_of(error)
+    return " ".join(f"{said}{'.' if detail and said[-1:].isalnum() else ''} {detail}".split())
 
 
 def detail_of(error: psycopg.Error) -> str:

@@ -167,13 +167,13 @@ def test_cleanup_status_retry_and_sweep(host: psycopg.Connection) -> None:
     assert value(host, "select count(*) from fbs_custom_fields") == 7
     host.execute("set fbs.cleanup = 'off'; delete from tenants where id <= 5")
     assert answer(on(host, "cleanup", "sweep", "--json")) == [
-        {"model_name": "tenant", "target": None, "orphans": 2, "touched": 2, "error": None}
+        {"model_name": "tenant", "solution": None, "target": None, "orphans": 2, "touched": 2, "error": None}
     ]
     assert value(host, "select count(*) from fbs_custom_fields") == 5
     host.execute("alter table tenants rename column id to number")
     unswept = on(host, "cleanup", "sweep")
     assert unswept.exit_code == 1
-    assert unswept.stdout == "  tenant: table tenants has no column id any more\n"
+    assert unswept.stdout == "  tenant: table tenants has no column id. No row of the table was read.\n"
 
 
 def test_retry_goes_by_batches_through_all(host: psycopg.Connection) -> None:

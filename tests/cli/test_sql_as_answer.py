@@ -80,8 +80,8 @@ def test_dry_runs_are_scripts(empty: psycopg.Connection, pg18: Server, command: 
     plan = on(empty, *command, "--schema", schema)
     assert plan.exit_code == 0
     psql(pg18, empty, plan.stdout)
-    expected = 28 if command[0] == "migrate" else 0
-    assert len(fbs_db.status(url_of(empty), schema=schema).pending) == 28 - expected
+    expected = 34 if command[0] == "migrate" else 0
+    assert len(fbs_db.status(url_of(empty), schema=schema).pending) == 34 - expected
     assert psql(pg18, empty, on(empty, *command, "--schema", schema).stdout) == ""
 
 
