@@ -630,7 +630,8 @@ def damages() -> Iterator[Damage]:
             f"truncate-{name}", *breaking, state, setup=GRANT, statement=empty, operation="sweep", keys="",
         )  # fmt: skip
         yield Damage(
-            f"partition-{name}", *breaking, *((state, "", ("documents",)) if name == "table-away" else ()),
+            f"partition-{name}", *breaking, state if name == "table-away" else None,
+            rules=("documents",) if name == "table-away" else (),
             statement="delete from rentals.visits_low where id = 3", keys="3",
         )  # fmt: skip
     for name, breaking, state in (

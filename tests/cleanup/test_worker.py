@@ -118,8 +118,8 @@ def test_each_failure_is_logged_with_model_rule_and_reason(
     host.execute("select set_config('fbs.cleanup', %s, false)", (mode,))
     host.execute("delete from tenants where id <= 3")
     with working(host) as worker:
-        said = line_of(worker, err=True)
-        assert said.replace("public.", "") == f"Clean-up failed: delete of 3 rows of tenant, rule custom_fields: {reason}\n"
+        said = line_of(worker, err=True).replace("public.", "")
+        assert said == f"Clean-up failed: delete of 3 rows of tenant, rule custom_fields: {reason}\n"
         printed, complained = ended(worker)
     assert "Traceback" not in complained
     assert printed.splitlines()[:2] == ["Waiting for clean-ups.", "0 batches done: 0 rows; 1 failed, 1 waiting."]
