@@ -340,6 +340,7 @@ begin
         -- A plan made while the tables are small stays good.
         ' set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off as %L', fbs_rules_body()
     );
+    perform fbs_revoke_execute();
 end;
 $$;
 

@@ -1819,6 +1819,7 @@ begin
         -- A plan made while the tables are small stays good.
         ' set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off as %L', fbs_rules_body()
     );
+    perform fbs_revoke_execute();
 end;
 $$;
 
@@ -3101,9 +3102,11 @@ begin
                     'error', 'host', host.name, 'trigger missing',
                     format('on %s %s', t.table_id, string_agg(
                         t.trigger_name || case
-                            when t.definition ~ '^create' then ' is missing'
-                            when t.definition ~ ' enable trigger ' then ' does not fire'
-                            else ' is not needed'
+                            when t.definition !~ '^create' then ' is not needed'
+                            when exists (
+                                select from pg_trigger as g where g.tgrelid = t.table_id and g.tgname = t.trigger_name
+                            ) then ' does not fire'
+                            else ' is missing'
                         end,
                         ', ' order by t.trigger_name
                     )),

@@ -20,6 +20,7 @@ OWN_TABLES = {
     "fbs_migrations",
     "fbs_migration_log",
     "fbs_settings",
+    "fbs_solution_map",
     "fbs_hosts",
     "fbs_cleanup_rules",
     "fbs_cleanup_queue",
@@ -183,7 +184,8 @@ def test_names_follow_the_scheme(installed: psycopg.Connection) -> None:
             assert name.endswith(("_idx", "_key", "_pkey")), name
     everything = catalog(installed)
     triggers = [name.split(".")[1] for name in everything if name.startswith("trigger ")]
-    assert all(re.fullmatch(r"fbs_\w+_(touch|keep_\w+|check|compile|queue_(all_)?files)", name) for name in triggers)
+    says = r"fbs_only_owner|fbs_\w+_(touch|keep_\w+|check|rest|compile|queue_(all_)?files)"
+    assert all(re.fullmatch(says, name) for name in triggers)
     assert all(name.split(" ")[1].startswith("fbs_") for name in everything if not name.startswith("comment "))
 
 
@@ -326,7 +328,7 @@ def test_the_same_in_another_schema(empty_everywhere: psycopg.Connection) -> Non
     fbs_db.migrate(url_of(empty_everywhere))
     elsewhere, public = catalog(empty_everywhere, "Fbs data"), catalog(empty_everywhere)
     assert set(elsewhere) == set(public)
-    strip = [("Fbs data", "public"), ('"', ""), ("SCHEMA", "public"), ("'public'", "public")]
+    strip = [("Fbs data", "public"), ('"', ""), ("\\", ""), ("SCHEMA", "public"), ("'public'", "public")]
 
     def plain(text: str) -> str:
         for old, new in strip:
