@@ -289,7 +289,7 @@ begin
     elsif %7$sexists (
         select from pg_class as c
         where
-            c.oid = any(%2$L::regclass[])
+            c.oid = any(array[%2$s]::regclass[])
             and (
                 c.relowner <> (select f.proowner from pg_proc as f where f.oid = 'fbs_owner()'::regprocedure)
                 or c.relhassubclass
@@ -312,7 +312,8 @@ begin
     return total;
 end;
 $$,
-        declared, tables, coalesce(substr(counts, 2), ''), sum, applied,
+        declared, (select string_agg(quote_literal(t.named), ', ') from unnest(tables) as t (named)),
+        coalesce(substr(counts, 2), ''), sum, applied,
         case when others or lost is not null then 'false' else sum || ' = 0' end, lost
     );
 end;
