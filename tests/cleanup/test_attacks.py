@@ -17,7 +17,18 @@ import psycopg
 import pytest
 
 import fbs_db
-from tests.support.attacks import APP, LANDLORD, OWNER, STRANGER, SUPERUSER, Place, World, assert_none, make_world
+from tests.support.attacks import (
+    APP,
+    LANDLORD,
+    OWNER,
+    STRANGER,
+    SUPERUSER,
+    Place,
+    World,
+    assert_none,
+    make_world,
+    slow_but,
+)
 
 VERSIONS = ["pg18", pytest.param("pg15", marks=pytest.mark.old_postgres)]
 #: Makes PostgreSQL look at check constraints while it plans.
@@ -290,7 +301,9 @@ def changed(world: World, request: pytest.FixtureRequest) -> Iterator[Changed]:
 
 
 #: One of each kind; its brothers are slow.
-QUICK = re.compile("key-swapped-for-(evil|lazy)|column-of-evil|-(index|check|statistics)$|policy|child|retyped-to-evil")
+QUICK = re.compile(
+    "tenants-(key-swapped-for-evil|column-of-evil|index|policy|child)$|visits-(key-swapped-for-lazy|predicate)$"
+)
 ALL = [
     pytest.param(change, id=str(change), marks=[] if QUICK.search(str(change)) else [pytest.mark.slow])
     for change in changes()
@@ -381,7 +394,7 @@ HOSTILE = {
 TIMES = [(timing, level) for timing in ("before", "after") for level in ("row", "statement")]
 
 
-@pytest.mark.parametrize("hostile", HOSTILE)
+@pytest.mark.parametrize("hostile", slow_but(HOSTILE, "index", "temporary-tables"))
 @pytest.mark.parametrize(
     ("timing", "level"),
     [("after", "row"), *(pytest.param(*one, marks=pytest.mark.slow) for one in TIMES if one != ("after", "row"))],
@@ -471,7 +484,7 @@ USER_CALLS = {
 }
 
 
-@pytest.mark.parametrize("change", USER_TABLE)
+@pytest.mark.parametrize("change", slow_but(USER_TABLE, "index", "child"))
 def test_no_rights_come_through_a_changed_user_table(place: Place, change: str) -> None:
     place.run("set session_replication_role = replica; update fbs_kpis set created_by_id = 77", SUPERUSER)
     place.run(USER_TABLE[change], LANDLORD)

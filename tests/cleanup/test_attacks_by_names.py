@@ -58,7 +58,7 @@ FIELDS = ("key_column", "json_column", "model_column", "table_name", "schema", "
 
 
 COLUMNS = ("key_column", "json_column", "model_column", "set_columns", "only_if", "unless", "solution_columns")
-QUICK = ("double-quote", "dollars", "newline", "format")
+QUICK = ("dollars", "format")
 each_kind = pytest.mark.parametrize(
     "kind", [pytest.param(kind, marks=[] if kind in QUICK else pytest.mark.slow) for kind in NASTY]
 )

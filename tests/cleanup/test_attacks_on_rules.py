@@ -23,6 +23,7 @@ from tests.support.attacks import (
     every_day,
     make_world,
     refusal,
+    slow_but,
 )  # fmt: skip
 
 VERSIONS = ["pg18", pytest.param("pg15", marks=pytest.mark.old_postgres)]
@@ -158,7 +159,10 @@ WRITES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("write", WRITES)
+@pytest.mark.parametrize(
+    "write",
+    slow_but(WRITES, "rule-comment", "rule-by-update", "host", "hosts-truncated", "queued-rekey", "solution-map"),
+)
 def test_only_members_of_fbss_owner_write_what_it_goes_by(place: Place, write: str) -> None:
     made, statement = WRITES[write]
     place.run(made, STRANGER)
@@ -190,7 +194,7 @@ def test_a_member_of_fbss_owner_may_write_rules(place: Place) -> None:
         place.run("drop role attacks_member", SUPERUSER)
 
 
-@pytest.mark.parametrize("name", TABLE_NAMES)
+@pytest.mark.parametrize("name", slow_but(TABLE_NAMES, "comment", "truncated"))
 def test_a_rule_that_fbss_owner_is_talked_into(place: Place, name: str) -> None:
     table, made = TABLE_NAMES[name]
     place.run(made, STRANGER)
@@ -245,7 +249,7 @@ def shadowed(place: Place, kind: str, table: str, temp: str, schema: str) -> Non
 
 
 @pytest.mark.parametrize("kind", SHADOWS)
-@pytest.mark.parametrize("table", FBS_TABLES)
+@pytest.mark.parametrize("table", slow_but(FBS_TABLES, "fbs_custom_fields", "fbs_settings"))
 def test_a_temporary_table_is_not_taken_for_one_that_is_gone(place: Place, table: str, kind: str) -> None:
     with suppress(errors.UndefinedTable):
         place.run(f"alter table {table} rename to gone")
@@ -259,7 +263,7 @@ def plain_world(request: pytest.FixtureRequest) -> Iterator[World]:
 
 
 @pytest.mark.parametrize("kind", SHADOWS)
-@pytest.mark.parametrize("table", FBS_TABLES)
+@pytest.mark.parametrize("table", slow_but(FBS_TABLES, "fbs_custom_fields", "fbs_settings"))
 @pytest.mark.parametrize("temp", [True, False])
 def test_files_run_by_hand_find_no_table_elsewhere(plain_world: World, table: str, kind: str, temp: bool) -> None:
     with plain_world.copy() as place, suppress(errors.UndefinedTable):
@@ -435,7 +439,7 @@ WRITTEN = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("table", WRITTEN)
+@pytest.mark.parametrize("table", slow_but(WRITTEN, "fbs_custom_fields", "fbs_cleanup_queue"))
 @pytest.mark.parametrize("setting", ["on", "queue"])
 def test_a_strangers_trigger_on_a_table_of_fbs_does_not_run(place: Place, table: str, setting: str) -> None:
     place.run(f"grant trigger on {table} to {STRANGER}")

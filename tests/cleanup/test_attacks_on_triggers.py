@@ -21,6 +21,7 @@ from tests.support.attacks import (
     World,
     assert_none,
     make_world,
+    slow_but,
 )  # fmt: skip
 
 VERSIONS = ["pg18", pytest.param("pg15", marks=pytest.mark.old_postgres)]
@@ -60,6 +61,7 @@ FILL = "insert into {} select n, n::text, n from generate_series(1, 6) as n;"
 EVIL = (
     "insert into {} select e, e, e from (select row(n::bigint)::lair.evil as e from generate_series(1, 6) as n) as r;"
 )
+HUNG_ON = ("rentals.tenants", "rentals.visits", "rentals.visits_low", "rentals.visits_top")
 #: Tables of a stranger's: some hold the keys of others, some what runs code where it is read.
 TABLES = {
     "temporary": "create temp table mine (id bigint, file text, name text);" + FILL.format("mine"),
@@ -103,7 +105,7 @@ def functions(place: Place) -> list[str]:
     return [name for (name,) in place.rows(query)]
 
 
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("table", slow_but(TABLES, "temporary-evil"))
 @pytest.mark.parametrize("with_rows", [False, True])
 def test_trigger_functions_do_nothing_but_warn_on_a_table_of_a_strangers(
     place: Place, table: str, with_rows: bool
@@ -178,7 +180,7 @@ def test_trigger_functions_hung_on_a_view(place: Place) -> None:
     assert_none(problems)
 
 
-@pytest.mark.parametrize("table", ["rentals.tenants", "rentals.visits", "rentals.visits_low", "rentals.visits_top"])
+@pytest.mark.parametrize("table", slow_but(HUNG_ON, "rentals.tenants"))
 @pytest.mark.parametrize("with_rows", [False, True])
 def test_trigger_functions_that_the_host_hangs_on_its_attached_table(place: Place, table: str, with_rows: bool) -> None:
     """Rows of FBS stay that point at host rows which are there."""

@@ -7,13 +7,14 @@ read-only transactions, in those that are rolled back, and in whatever catches i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 from psycopg import sql
 from psycopg.rows import tuple_row
 
@@ -283,6 +284,11 @@ def refusal(place: Place, statement: str | sql.Composed, role: str) -> tuple[str
     except psycopg.Error as error:
         return str(error.sqlstate), str(error)
     return "", ""
+
+
+def slow_but(names: Iterable[str], *quick: str) -> list[Any]:
+    """Parameters, of which all but these are slow: their brothers stand for them."""
+    return [pytest.param(name, marks=[] if name in quick else [pytest.mark.slow]) for name in names]
 
 
 def assert_none(problems: dict[str, str]) -> None:
