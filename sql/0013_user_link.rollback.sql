@@ -7,5 +7,5 @@ drop function fbs_attach_users(regclass, boolean);
 drop function fbs_check_user_column(text, text, boolean);
 drop function fbs_link_users(regclass, integer);
 drop function fbs_refuse_foreign_code(regclass);
-drop function fbs_foreign_code(regclass);
+drop function fbs_foreign_code(regclass, boolean);
 drop view fbs_user_columns;

@@ -65,7 +65,7 @@ comment on column fbs_user_columns.user_table is
 comment on column fbs_user_columns.validated is
 'Whether every row of the table is known to point at a user that exists.';
 
-create function fbs_foreign_code(host_table regclass)
+create function fbs_foreign_code(host_table regclass, whoever_owns boolean default false)
 returns text
 language sql
 stable
@@ -83,7 +83,7 @@ as $$
         select c.oid
         from tree as t
         inner join pg_class as c on t.relid = c.oid
-        where not fbs_trusts(c.relowner)
+        where whoever_owns or not fbs_trusts(c.relowner)
     ),
 
     -- What PostgreSQL evaluates while it plans or runs a query of the table.
@@ -124,8 +124,8 @@ as $$
     ) as o (owner) on not fbs_trusts(o.owner);
 $$;
 
-comment on function fbs_foreign_code(regclass) is
-'Internal. An index, constraint or the like of a host or user table that evaluates what belongs to a role FBS does not trust; NULL where there is none.';
+comment on function fbs_foreign_code(regclass, boolean) is
+'Internal. An index, constraint or the like of a table that evaluates what belongs to a role FBS does not trust; NULL where there is none. Tables of FBS''s owner are looked at where asked (whoever_owns).';
 
 create function fbs_refuse_foreign_code(host_table regclass)
 returns void

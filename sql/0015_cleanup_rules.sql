@@ -69,9 +69,19 @@ as $$
     with recursive tree as (
         select table_id::oid as relid
         union
-        select i.inhrelid
+        select n.relid
         from tree as t
-        inner join pg_inherits as i on t.relid = i.inhparent
+        cross join lateral (
+            select i.inhrelid
+            from pg_inherits as i
+            where i.inhparent = t.relid
+            union all
+            -- Rows that go along do so with the rights of their table's owner.
+            select k.conrelid
+            from pg_constraint as k
+            inner join pg_class as c on k.conrelid = c.oid
+            where k.contype = 'f' and k.confrelid = t.relid and k.confdeltype in ('c', 'n', 'd') and fbs_trusts(c.relowner)
+        ) as n (relid)
     ),
 
     tables as (
@@ -100,6 +110,9 @@ as $$
         inner join pg_trigger as g on c.oid = g.tgrelid and not g.tgisinternal
         inner join pg_proc as f on g.tgfoid = f.oid
         where not fbs_trusts(f.proowner)
+        union all
+        select c.oid, 'has what others wrote: ' || fbs_foreign_code(c.oid, true)
+        from tables as c
     )
 
     select min(p.relid::regclass || ' ' || p.problem)

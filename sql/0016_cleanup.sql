@@ -207,6 +207,7 @@ declare
     sum text := '0';
     lost text;
     others boolean := false;
+    deleted text[] := '{}';
     applied text := '';
 begin
     for part in
@@ -218,6 +219,9 @@ begin
         order by p.rule_name
     loop
         tables := tables || part.named;
+        if part.event = 8 then
+            deleted := deleted || part.named;
+        end if;
         if part.keys <> '$2' and strpos(declared, part.keys) = 0 then
             -- Plain numbers, the usual case, are looked at all at once.
             declared := declared || format($$
@@ -299,7 +303,12 @@ begin
                 or exists (
                     select from pg_trigger as g
                     inner join pg_proc as f on g.tgfoid = f.oid
-                    where g.tgrelid = c.oid and not g.tgisinternal and f.proowner <> c.relowner
+                    where
+                        g.tgrelid = c.oid
+                        and case
+                            when g.tgisinternal then c.oid = any(array[%8$s]::regclass[]) and f.proname ~ '^RI_FKey_(cas|set).*_del$'
+                            else f.proowner <> c.relowner
+                        end
                 )
             )
     ) then
@@ -314,7 +323,9 @@ end;
 $$,
         declared, (select string_agg(quote_literal(t.named), ', ') from unnest(tables) as t (named)),
         coalesce(substr(counts, 2), ''), sum, applied,
-        case when others or lost is not null then 'false' else sum || ' = 0' end, lost
+        case when others or lost is not null then 'false' else sum || ' = 0' end,
+        case when others then 'true or ' else lost end,
+        (select string_agg(quote_literal(t.named), ', ') from unnest(deleted) as t (named))
     );
 end;
 $body$;

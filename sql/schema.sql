@@ -639,7 +639,7 @@ begin
     elsif exists (
         select from pg_class as c
         where
-            c.oid = any('{fbs_approval_requests,fbs_custom_fields,fbs_dms_document,fbs_workflow_instances}'::regclass[])
+            c.oid = any(array['fbs_approval_requests', 'fbs_custom_fields', 'fbs_dms_document', 'fbs_workflow_instances']::regclass[])
             and (
                 c.relowner <> (select f.proowner from pg_proc as f where f.oid = 'fbs_owner()'::regprocedure)
                 or c.relhassubclass
@@ -649,7 +649,12 @@ begin
                 or exists (
                     select from pg_trigger as g
                     inner join pg_proc as f on g.tgfoid = f.oid
-                    where g.tgrelid = c.oid and not g.tgisinternal and f.proowner <> c.relowner
+                    where
+                        g.tgrelid = c.oid
+                        and case
+                            when g.tgisinternal then c.oid = any(array['fbs_custom_fields']::regclass[]) and f.proname ~ '^RI_FKey_(cas|set).*_del$'
+                            else f.proowner <> c.relowner
+                        end
                 )
             )
     ) then
@@ -2866,7 +2871,7 @@ $$;
 
 COMMENT ON FUNCTION fbs_find_limit(limits jsonb, feature_name text) IS 'How much of a feature the limits of a licence allow: a number, or the number called count in an object, as FBS writes either. Null for no limit: where none is named, it is -1, or it is not a number. 0 allows nothing.';
 
-CREATE FUNCTION fbs_foreign_code(host_table regclass) RETURNS text
+CREATE FUNCTION fbs_foreign_code(host_table regclass, whoever_owns boolean DEFAULT false) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'public', 'pg_temp'
     AS $$
@@ -2882,7 +2887,7 @@ CREATE FUNCTION fbs_foreign_code(host_table regclass) RETURNS text
         select c.oid
         from tree as t
         inner join pg_class as c on t.relid = c.oid
-        where not fbs_trusts(c.relowner)
+        where whoever_owns or not fbs_trusts(c.relowner)
     ),
 
     -- What PostgreSQL evaluates while it plans or runs a query of the table.
@@ -2923,7 +2928,7 @@ CREATE FUNCTION fbs_foreign_code(host_table regclass) RETURNS text
     ) as o (owner) on not fbs_trusts(o.owner);
 $$;
 
-COMMENT ON FUNCTION fbs_foreign_code(host_table regclass) IS 'Internal. An index, constraint or the like of a host or user table that evaluates what belongs to a role FBS does not trust; NULL where there is none.';
+COMMENT ON FUNCTION fbs_foreign_code(host_table regclass, whoever_owns boolean) IS 'Internal. An index, constraint or the like of a table that evaluates what belongs to a role FBS does not trust; NULL where there is none. Tables of FBS''s owner are looked at where asked (whoever_owns).';
 
 CREATE FUNCTION fbs_gone_keys(model text, held text[], target text DEFAULT NULL::text, solution text DEFAULT NULL::text) RETURNS text[]
     LANGUAGE sql
@@ -5067,9 +5072,19 @@ CREATE FUNCTION fbs_rule_problem(table_id regclass) RETURNS text
     with recursive tree as (
         select table_id::oid as relid
         union
-        select i.inhrelid
+        select n.relid
         from tree as t
-        inner join pg_inherits as i on t.relid = i.inhparent
+        cross join lateral (
+            select i.inhrelid
+            from pg_inherits as i
+            where i.inhparent = t.relid
+            union all
+            -- Rows that go along do so with the rights of their table's owner.
+            select k.conrelid
+            from pg_constraint as k
+            inner join pg_class as c on k.conrelid = c.oid
+            where k.contype = 'f' and k.confrelid = t.relid and k.confdeltype in ('c', 'n', 'd') and fbs_trusts(c.relowner)
+        ) as n (relid)
     ),
 
     tables as (
@@ -5098,6 +5113,9 @@ CREATE FUNCTION fbs_rule_problem(table_id regclass) RETURNS text
         inner join pg_trigger as g on c.oid = g.tgrelid and not g.tgisinternal
         inner join pg_proc as f on g.tgfoid = f.oid
         where not fbs_trusts(f.proowner)
+        union all
+        select c.oid, 'has what others wrote: ' || fbs_foreign_code(c.oid, true)
+        from tables as c
     )
 
     select min(p.relid::regclass || ' ' || p.problem)
@@ -5175,6 +5193,7 @@ declare
     sum text := '0';
     lost text;
     others boolean := false;
+    deleted text[] := '{}';
     applied text := '';
 begin
     for part in
@@ -5186,6 +5205,9 @@ begin
         order by p.rule_name
     loop
         tables := tables || part.named;
+        if part.event = 8 then
+            deleted := deleted || part.named;
+        end if;
         if part.keys <> '$2' and strpos(declared, part.keys) = 0 then
             -- Plain numbers, the usual case, are looked at all at once.
             declared := declared || format($$
@@ -5256,7 +5278,7 @@ begin
     elsif %7$sexists (
         select from pg_class as c
         where
-            c.oid = any(%2$L::regclass[])
+            c.oid = any(array[%2$s]::regclass[])
             and (
                 c.relowner <> (select f.proowner from pg_proc as f where f.oid = 'fbs_owner()'::regprocedure)
                 or c.relhassubclass
@@ -5266,7 +5288,12 @@ begin
                 or exists (
                     select from pg_trigger as g
                     inner join pg_proc as f on g.tgfoid = f.oid
-                    where g.tgrelid = c.oid and not g.tgisinternal and f.proowner <> c.relowner
+                    where
+                        g.tgrelid = c.oid
+                        and case
+                            when g.tgisinternal then c.oid = any(array[%8$s]::regclass[]) and f.proname ~ '^RI_FKey_(cas|set).*_del$'
+                            else f.proowner <> c.relowner
+                        end
                 )
             )
     ) then
@@ -5279,8 +5306,11 @@ begin
     return total;
 end;
 $$,
-        declared, tables, coalesce(substr(counts, 2), ''), sum, applied,
-        case when others or lost is not null then 'false' else sum || ' = 0' end, lost
+        declared, (select string_agg(quote_literal(t.named), ', ') from unnest(tables) as t (named)),
+        coalesce(substr(counts, 2), ''), sum, applied,
+        case when others or lost is not null then 'false' else sum || ' = 0' end,
+        case when others then 'true or ' else lost end,
+        (select string_agg(quote_literal(t.named), ', ') from unnest(deleted) as t (named))
     );
 end;
 $_$;
