@@ -1,7 +1,6 @@
 -- 0015_cleanup_rules: back to before it. Rules that the host added are lost.
 
 drop function fbs_check_rule(text);
-drop function fbs_refuse_triggers(regclass);
 drop function fbs_refuse_rules(text);
 drop function fbs_usable_keys(text[], text);
 drop function fbs_rule_parts(text);

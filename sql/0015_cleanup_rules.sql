@@ -358,27 +358,6 @@ $$;
 comment on function fbs_refuse_rules(text) is
 'Internal. Error FB024 where a rule, or this one, must not touch its table; 42P01 where the table is gone.';
 
-create function fbs_refuse_triggers(table_id regclass)
-returns void
-language plpgsql
-stable
-set search_path from current
-as $$
-declare
-    problem text := fbs_rule_problem(table_id);
-begin
-    if problem is not null then
-        raise exception 'nothing is written: %', problem
-            using errcode = 'FB024',
-                detail = 'Triggers of the table would run with the rights of ' || current_user || '.',
-                hint = 'Take that trigger, right or ownership away.';
-    end if;
-end;
-$$;
-
-comment on function fbs_refuse_triggers(regclass) is
-'Internal. Error FB024 where a table of FBS''s must not be written, as another role''s trigger is on it or may be.';
-
 create function fbs_check_rule(only_rule text)
 returns void
 language plpgsql

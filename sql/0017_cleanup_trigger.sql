@@ -30,6 +30,47 @@ comment on function fbs_users_cancel(text, text) is
 'Internal. Whether an error that was caught is a user''s cancel, which has to go on, and not a statement timeout.';
 
 
+create function fbs_refuse_triggers(table_id regclass)
+returns void
+language plpgsql
+stable
+set search_path from current
+as $$
+declare
+    problem text;
+begin
+    -- As fbs_apply_rules does: the long look is for tables on which something is unusual.
+    if exists (
+        select from pg_class as c
+        where
+            c.oid = table_id
+            and (
+                c.relowner <> fbs_owner()
+                or c.relhassubclass
+                or exists (
+                    select from aclexplode(c.relacl) as a where a.privilege_type = 'TRIGGER' and a.grantee <> c.relowner
+                )
+                or exists (
+                    select from pg_trigger as g
+                    inner join pg_proc as f on g.tgfoid = f.oid
+                    where g.tgrelid = c.oid and not g.tgisinternal and f.proowner <> c.relowner
+                )
+            )
+    ) then
+        problem := fbs_rule_problem(table_id);
+    end if;
+    if problem is not null then
+        raise exception 'nothing is written: %', problem
+            using errcode = 'FB024',
+                detail = 'Triggers of the table would run with the rights of ' || current_user || '.',
+                hint = 'Take that trigger, right or ownership away.';
+    end if;
+end;
+$$;
+
+comment on function fbs_refuse_triggers(regclass) is
+'Internal. Error FB024 where a table of FBS''s must not be written, as another role''s trigger is on it or may be.';
+
 create function fbs_on_delete(model text, solution text, keys text[], key_is_unique boolean, by_row boolean)
 returns void
 language plpgsql

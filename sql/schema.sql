@@ -4498,8 +4498,28 @@ CREATE FUNCTION fbs_refuse_triggers(table_id regclass) RETURNS void
     SET search_path TO 'public', 'pg_temp'
     AS $$
 declare
-    problem text := fbs_rule_problem(table_id);
+    problem text;
 begin
+    -- As fbs_apply_rules does: the long look is for tables on which something is unusual.
+    if exists (
+        select from pg_class as c
+        where
+            c.oid = table_id
+            and (
+                c.relowner <> fbs_owner()
+                or c.relhassubclass
+                or exists (
+                    select from aclexplode(c.relacl) as a where a.privilege_type = 'TRIGGER' and a.grantee <> c.relowner
+                )
+                or exists (
+                    select from pg_trigger as g
+                    inner join pg_proc as f on g.tgfoid = f.oid
+                    where g.tgrelid = c.oid and not g.tgisinternal and f.proowner <> c.relowner
+                )
+            )
+    ) then
+        problem := fbs_rule_problem(table_id);
+    end if;
     if problem is not null then
         raise exception 'nothing is written: %', problem
             using errcode = 'FB024',
