@@ -538,7 +538,7 @@ def damages() -> Iterator[Damage]:
         "schema-out-of-bounds",
         f"revoke all on schema public from public, {OWNER}",
         f"grant usage, create on schema public to public, {OWNER}",
-        warns=True, role=SUPERUSER,
+        warns=True, role=SUPERUSER, keys="",
     )  # fmt: skip
 
     # The host's own rules.

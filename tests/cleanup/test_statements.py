@@ -36,12 +36,7 @@ def counting(request: pytest.FixtureRequest) -> Iterator[Server]:
     ("pointing", "most"),
     [pytest.param(False, 8, id="nothing points"), pytest.param(True, 14, id="three tables touched")],
 )
-def test_a_warm_session_runs_few_inner_statements_and_plans_none(
-    counting: Server, pointing: bool, most: int, request: pytest.FixtureRequest
-) -> None:
-    if pointing and counting.major < 18:
-        reason = "before PostgreSQL 18 fbs_rule_table is planned in each statement that calls it"
-        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
+def test_a_warm_session_runs_few_inner_statements_and_plans_none(counting: Server, pointing: bool, most: int) -> None:
     with (
         counting.database() as url,
         psycopg.connect(url, autocommit=True) as watching,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -311,7 +312,7 @@ def test_a_sweep_that_takes_long_shows_it(host: psycopg.Connection) -> None:
     )
     result = CliRunner().invoke(main, ["--database", url_of(host), "cleanup", "sweep"])
     assert result.stdout == "  tenant: 2,490 gone, 2,490 rows cleaned up\n"
-    assert result.stderr.startswith("  tenant: 2,000 of 2,500 keys, ")
+    assert re.match("  tenant: [12],000 of 2,500 keys, ", result.stderr)
     quiet = CliRunner().invoke(main, ["--database", url_of(host), "cleanup", "sweep", "--json"])
     assert quiet.stderr == ""
 
