@@ -173,9 +173,15 @@ class Rules:
             world.queue.append(Waiting(model, "delete", gone, None))
             return
         tables = self.names(model)
-        waits = {table: table == locked and any(self.holds(table, key) for key in gone) for table in tables}
+        found = [row for table in tables if table != NOTES for _, row in self.touched(world, model, table)]
+        if sum(row.key in gone for row in found) > world.threshold:
+            world.queue.append(Waiting(model, "delete", gone, None))
+            return
+        waits = {table: table == locked for table in tables}
         fails = {table: self.fails(world, model, table, gone) for table in tables}
-        first = next((table for table in tables if waits[table] or fails[table]), None)
+        # Whether FBS's tables have such rows is looked up before anything is done.
+        first = next((table for table in tables if (waits[table] and table != NOTES)), None)
+        first = first or next((table for table in tables if waits[table] or fails[table]), None)
         if first and waits[first]:
             world.queue.append(Waiting(model, "delete", gone, None))
             return
