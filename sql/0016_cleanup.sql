@@ -233,14 +233,12 @@ begin
             end);
         end if;
         if part.ours then
+            -- No LIMIT: with one PostgreSQL may walk another index, waiting for the first row that fits.
             counts := counts || format($$,
         (
             select count(*)
-            from (
-                select from %2$s as t
-                where %3$s and %4$s = any(%5$s)
-                limit coalesce($5, 0) + 1
-            ) as n
+            from %2$s as t
+            where %3$s and %4$s = any(%5$s)
         ) as rule_%1$s$$, cardinality(tables), part.named, part.touched, part.key, part.keys);
             sum := sum || ' + there.rule_' || cardinality(tables);
         else

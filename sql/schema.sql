@@ -600,35 +600,23 @@ begin
     select
         (
             select count(*)
-            from (
-                select from fbs_approval_requests as t
-                where (t.request_data ->> 'model_name') = $1 and ($3 is null or fbs_row_is_of($3, $4, '{solution_name}', array[t.solution_name]::text[])) and (t.status in ('pending'::character varying)) and (t.request_data ->> 'record_id') = any($2)
-                limit coalesce($5, 0) + 1
-            ) as n
+            from fbs_approval_requests as t
+            where (t.request_data ->> 'model_name') = $1 and ($3 is null or fbs_row_is_of($3, $4, '{solution_name}', array[t.solution_name]::text[])) and (t.status in ('pending'::character varying)) and (t.request_data ->> 'record_id') = any($2)
         ) as rule_1,
         (
             select count(*)
-            from (
-                select from fbs_custom_fields as t
-                where t.model_name = $1 and ($3 is null or fbs_row_is_of($3, $4, '{solution_name,database_name}', array[t.solution_name, t.database_name]::text[])) and t.record_id = any(keys_integer)
-                limit coalesce($5, 0) + 1
-            ) as n
+            from fbs_custom_fields as t
+            where t.model_name = $1 and ($3 is null or fbs_row_is_of($3, $4, '{solution_name,database_name}', array[t.solution_name, t.database_name]::text[])) and t.record_id = any(keys_integer)
         ) as rule_2,
         (
             select count(*)
-            from (
-                select from fbs_dms_document as t
-                where (t.metadata ->> 'model_name') = $1 and ($3 is null or fbs_row_is_of($3, $4, '{solution_db,company_id}', array[t.solution_db, t.company_id]::text[])) and (t.state in ('archived'::character varying)) is not true and (t.metadata ->> 'record_id') = any($2)
-                limit coalesce($5, 0) + 1
-            ) as n
+            from fbs_dms_document as t
+            where (t.metadata ->> 'model_name') = $1 and ($3 is null or fbs_row_is_of($3, $4, '{solution_db,company_id}', array[t.solution_db, t.company_id]::text[])) and (t.state in ('archived'::character varying)) is not true and (t.metadata ->> 'record_id') = any($2)
         ) as rule_3,
         (
             select count(*)
-            from (
-                select from fbs_workflow_instances as t
-                where (t.workflow_data ->> 'model_name') = $1 and ($3 is null or fbs_row_is_of($3, $4, '{solution_name,business_id}', array[t.solution_name, t.business_id]::text[])) and (t.status in ('completed'::character varying, 'cancelled'::character varying, 'failed'::character varying)) is not true and (t.workflow_data ->> 'record_id') = any($2)
-                limit coalesce($5, 0) + 1
-            ) as n
+            from fbs_workflow_instances as t
+            where (t.workflow_data ->> 'model_name') = $1 and ($3 is null or fbs_row_is_of($3, $4, '{solution_name,business_id}', array[t.solution_name, t.business_id]::text[])) and (t.status in ('completed'::character varying, 'cancelled'::character varying, 'failed'::character varying)) is not true and (t.workflow_data ->> 'record_id') = any($2)
         ) as rule_4
     into there;
     if 0 + there.rule_1 + there.rule_2 + there.rule_3 + there.rule_4 > $5 then
@@ -5239,14 +5227,12 @@ begin
             end);
         end if;
         if part.ours then
+            -- No LIMIT: with one PostgreSQL may walk another index, waiting for the first row that fits.
             counts := counts || format($$,
         (
             select count(*)
-            from (
-                select from %2$s as t
-                where %3$s and %4$s = any(%5$s)
-                limit coalesce($5, 0) + 1
-            ) as n
+            from %2$s as t
+            where %3$s and %4$s = any(%5$s)
         ) as rule_%1$s$$, cardinality(tables), part.named, part.touched, part.key, part.keys);
             sum := sum || ' + there.rule_' || cardinality(tables);
         else
