@@ -336,7 +336,7 @@ begin
                     return coalesce(new, old);
                 end if;
             end if;
-            -- The first column needs no name, and so no new plan each time.
+            -- The first column can be read without its name, so the plan is kept.
             if host.key_is_first then
                 select pg_typeof(o.key) into kind from old_rows as o (key) limit 1;
             else

@@ -1,7 +1,6 @@
 -- 0019_cleanup_sweep: back to before it.
 
 drop function fbs_cover_partitions();
-drop function fbs_clean_gone(text, text[], text);
 drop function fbs_sweep_orphans(text);
 drop function fbs_orphan_keys(text, text);
 drop function fbs_rows_of_model(text, text);

@@ -211,23 +211,6 @@ $$;
 comment on function fbs_sweep_orphans(text) is
 'Finds rows whose host row is gone, and applies the rules to them. Returns for each host table the keys found missing and the rows touched, or the error.';
 
-create function fbs_clean_gone(model text, held text[], solution text default null)
-returns table (gone bigint, touched bigint)
-language plpgsql
-set search_path from current
-as $$
-declare
-    keys text[] := fbs_gone_keys(model, held, null, solution);
-begin
-    gone := cardinality(keys);
-    touched := fbs_apply_rules(model, keys, solution, fbs_is_alone(model, solution));
-    return next;
-end;
-$$;
-
-comment on function fbs_clean_gone(text, text[], text) is
-'Applies the rules to those of the keys, held by rows here, that no host row has. Returns how many these are, and the rows touched. Errors FB024, FB025.';
-
 create function fbs_cover_partitions()
 returns setof regclass
 language plpgsql

@@ -1641,21 +1641,6 @@ $$;
 
 COMMENT ON FUNCTION fbs_claim_files(batch integer, after_id bigint) IS 'Files that are due for removal, from a number in the list on, locked for this transaction; several workers share them. Files that another attachment names, in these or in other words, are taken off the list. Error FB060 where a transaction that may name some does not end within three seconds.';
 
-CREATE FUNCTION fbs_clean_gone(model text, held text[], solution text DEFAULT NULL::text) RETURNS TABLE(gone bigint, touched bigint)
-    LANGUAGE plpgsql
-    SET search_path TO 'public', 'pg_temp'
-    AS $$
-declare
-    keys text[] := fbs_gone_keys(model, held, null, solution);
-begin
-    gone := cardinality(keys);
-    touched := fbs_apply_rules(model, keys, solution, fbs_is_alone(model, solution));
-    return next;
-end;
-$$;
-
-COMMENT ON FUNCTION fbs_clean_gone(model text, held text[], solution text) IS 'Applies the rules to those of the keys, held by rows here, that no host row has. Returns how many these are, and the rows touched. Errors FB024, FB025.';
-
 CREATE FUNCTION fbs_cleanup() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -1712,7 +1697,7 @@ begin
                     return coalesce(new, old);
                 end if;
             end if;
-            -- The first column needs no name, and so no new plan each time.
+            -- The first column can be read without its name, so the plan is kept.
             if host.key_is_first then
                 select pg_typeof(o.key) into kind from old_rows as o (key) limit 1;
             else
