@@ -312,16 +312,17 @@ begin
             end if;
 
             select
-                h.*,
-                not by_row and exists (
-                    select from pg_attribute as a
-                    where a.attrelid = tg_relid and a.attname = h.key_column and a.attnum = 1
+                h.model_name, h.solution, h.key_column, h.key_is_unique,
+                not by_row and h.key_column = (
+                    select a.attname
+                    from pg_attribute as a
+                    where a.attrelid = tg_relid and a.attnum = 1
                 ) as key_is_first
             into host
             from fbs_hosts as h
-            where h.host_table = any(array[tg_relid, pg_partition_root(tg_relid)])
-            order by h.host_table = tg_relid
-            limit 1;
+            where h.host_table = coalesce(
+                (select r.host_table from fbs_hosts as r where r.host_table = pg_partition_root(tg_relid)), tg_relid
+            );
             model := host.model_name;
             solution := host.solution;
             if model is null then
@@ -338,7 +339,7 @@ begin
             end if;
             -- The first column can be read without its name, so the plan is kept.
             if host.key_is_first then
-                select pg_typeof(o.key) into kind from old_rows as o (key) limit 1;
+                select pg_typeof(o.key) into kind from old_rows as o (key);
             else
                 execute format('select pg_typeof(o.%I) from %s as o limit 1', host.key_column, rows) into kind using old;
             end if;

@@ -104,9 +104,10 @@ def _sweep(
     try:
         there = _other(session, reach, target) if target else session
         alone = session.call("fbs_is_alone", *of)[0][0]
-        batches = in_batches(there.call("fbs_held_keys", *of, alone)[0][0])
+        held = there.call("fbs_held_keys", *of, alone)[0][0]
         if target:
             session.call("fbs_await_writers", *of)
+        batches = in_batches(held)
     except (psycopg.Error, FbsDbError) as failure:
         _raise_own(session, target, failure)
         error = reason_of(failure)

@@ -72,7 +72,7 @@ end;
 $$;
 
 create type lair.evil as (v bigint);
-create type lair.mood as enum ('1', '2', '3', '4', '5', '6', '99');
+create type lair.mood as enum ('1', '2', '3', '4', '5', '6', '99', '1099');
 create domain lair.picky as bigint check (lair.hello(value::text));
 
 create function lair.text_of(lair.evil) returns text language plpgsql immutable
