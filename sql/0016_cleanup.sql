@@ -227,6 +227,7 @@ returns text
 language plpgsql
 stable
 set search_path from current
+set quote_all_identifiers = off
 as $body$
 declare
     part record;

@@ -5205,6 +5205,7 @@ COMMENT ON FUNCTION fbs_rule_values(table_id regclass, wanted jsonb, verdict tex
 CREATE FUNCTION fbs_rules_body() RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'public', 'pg_temp'
+    SET quote_all_identifiers TO 'off'
     AS $_$
 declare
     part record;

@@ -108,8 +108,10 @@ def repair(
         try:
             with session.lock(progress=progress):
                 while fresh := [one for one in planned if _subject(one) not in results]:
+                    # What is written from the rules waits for all that writes it.
+                    first = [one for one in fresh if not one.object.startswith(snapshot.WRITTEN)]
                     with _in_place(session):
-                        for one in fresh:
+                        for one in first or fresh:
                             results[_subject(one)] = _apply(session, one, indexes, progress) if one.safe else one
                     report = _checked_again(session, results)
                     planned = _plan(session, report)

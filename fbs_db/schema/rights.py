@@ -25,7 +25,7 @@ def read_rights(session: Session) -> list[tuple[Any, ...]]:
     body = files.body_of("fbs_rights")
     schema = sql.Literal(session.schema).as_string(session.connection)
     with snapshot.searching(session, "pg_catalog"):
-        return session.select(body.replace("current_schema()", schema))
+        return session.cursor().execute(body.replace("current_schema()", schema).encode()).fetchall()
 
 
 # Whoever may create can make such a function, and be taken for FBS's owner.

@@ -26,8 +26,9 @@ from tests.support.attacks import (
     Place,
     World,
     assert_none,
-    make_world,
+    on_each_version,
     slow_but,
+    world_of,
 )
 
 VERSIONS = ["pg18", pytest.param("pg15", marks=pytest.mark.old_postgres)]
@@ -36,8 +37,8 @@ CHECKS_LOOKED_AT = "-c constraint_exclusion=on"
 
 
 @pytest.fixture(scope="module", params=VERSIONS)
-def world(request: pytest.FixtureRequest) -> Iterator[World]:
-    yield from make_world(request.getfixturevalue(request.param))
+def world(request: pytest.FixtureRequest) -> World:
+    return world_of(request.getfixturevalue(request.param))
 
 
 @pytest.fixture
@@ -304,11 +305,8 @@ def changed(world: World, request: pytest.FixtureRequest) -> Iterator[Changed]:
 QUICK = re.compile(
     "tenants-(key-swapped-for-evil|column-of-evil|index|policy|child)$|visits-(key-swapped-for-lazy|predicate)$"
 )
-ALL = [
-    pytest.param(change, id=str(change), marks=[] if QUICK.search(str(change)) else [pytest.mark.slow])
-    for change in changes()
-]
-each_change = pytest.mark.parametrize("changed", ALL, indirect=True, scope="module")
+ALL = on_each_version({str(change): change for change in changes()}, QUICK.search)
+each_change = pytest.mark.parametrize(("world", "changed"), ALL, indirect=True, scope="module")
 each_role = pytest.mark.parametrize("role", [OWNER, pytest.param(SUPERUSER, marks=pytest.mark.slow)])
 
 
@@ -339,8 +337,8 @@ def test_no_rights_come_through_what_fbss_owner_does_with_a_changed_table(change
 # While a transaction is under way
 
 
-SWAPS = [change for change in changes() if not change.fit]
-each_swap = pytest.mark.parametrize("change", SWAPS, ids=str)
+SWAPS = on_each_version({str(change): change for change in changes() if not change.fit}, QUICK.search)
+each_swap = pytest.mark.parametrize(("world", "change"), SWAPS, indirect=["world"])
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ The names hold what runs ``lair.hello()`` if they are pasted into a statement; `
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import psycopg
 import pytest
@@ -22,15 +22,16 @@ from tests.support.attacks import (
     Place,
     World,
     assert_none,
-    make_world,
+    on_each_version,
+    world_of,
 )  # fmt: skip
 
 VERSIONS = ["pg18", pytest.param("pg15", marks=pytest.mark.old_postgres)]
 
 
 @pytest.fixture(scope="module", params=VERSIONS)
-def world(request: pytest.FixtureRequest) -> Iterator[World]:
-    yield from make_world(request.getfixturevalue(request.param))
+def world(request: pytest.FixtureRequest) -> World:
+    return world_of(request.getfixturevalue(request.param))
 
 
 NASTY = {
@@ -60,7 +61,7 @@ FIELDS = ("key_column", "json_column", "model_column", "table_name", "schema", "
 COLUMNS = ("key_column", "json_column", "model_column", "set_columns", "only_if", "unless", "solution_columns")
 QUICK = ("dollars", "format")
 each_kind = pytest.mark.parametrize(
-    "kind", [pytest.param(kind, marks=[] if kind in QUICK else pytest.mark.slow) for kind in NASTY]
+    ("world", "kind"), on_each_version({kind: kind for kind in NASTY}, QUICK.__contains__), indirect=["world"]
 )
 
 

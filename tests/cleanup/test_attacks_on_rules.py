@@ -21,17 +21,17 @@ from tests.support.attacks import (
     Place,
     World,
     every_day,
-    make_world,
     refusal,
     slow_but,
+    world_of,
 )  # fmt: skip
 
 VERSIONS = ["pg18", pytest.param("pg15", marks=pytest.mark.old_postgres)]
 
 
 @pytest.fixture(scope="module", params=VERSIONS)
-def world(request: pytest.FixtureRequest) -> Iterator[World]:
-    yield from make_world(request.getfixturevalue(request.param))
+def world(request: pytest.FixtureRequest) -> World:
+    return world_of(request.getfixturevalue(request.param))
 
 
 @pytest.fixture
@@ -257,9 +257,9 @@ def test_a_temporary_table_is_not_taken_for_one_that_is_gone(place: Place, table
 
 
 @pytest.fixture(scope="module", params=VERSIONS)
-def plain_world(request: pytest.FixtureRequest) -> Iterator[World]:
+def plain_world(request: pytest.FixtureRequest) -> World:
     """The world, where the SQL files were run by hand, with another schema on the path."""
-    yield from make_world(request.getfixturevalue(request.param), by_hand="public,common")
+    return world_of(request.getfixturevalue(request.param), by_hand="public,common")
 
 
 @pytest.mark.parametrize("kind", SHADOWS)

@@ -20,16 +20,16 @@ from tests.support.attacks import (
     Place,
     World,
     assert_none,
-    make_world,
     slow_but,
+    world_of,
 )  # fmt: skip
 
 VERSIONS = ["pg18", pytest.param("pg15", marks=pytest.mark.old_postgres)]
 
 
 @pytest.fixture(scope="module", params=VERSIONS)
-def world(request: pytest.FixtureRequest) -> Iterator[World]:
-    yield from make_world(request.getfixturevalue(request.param))
+def world(request: pytest.FixtureRequest) -> World:
+    return world_of(request.getfixturevalue(request.param))
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ read-only transactions, in those that are rolled back, and in whatever catches i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -225,7 +225,19 @@ class World:
             self.server.drop(name)
 
 
-def make_world(server: Server, *, by_hand: str = "") -> Iterator[World]:
+#: By server, and by how the files were run.
+_worlds: dict[tuple[str, str], World] = {}
+
+
+def world_of(server: Server, *, by_hand: str = "") -> World:
+    """The world of a server, made once."""
+    key = (server.host, by_hand)
+    if key not in _worlds:
+        _worlds[key] = _made_world(server, by_hand)
+    return _worlds[key]
+
+
+def _made_world(server: Server, by_hand: str) -> World:
     """The world; where ``by_hand`` is a search_path, the SQL files are run with it, and by no program."""
     name = server.create()
     place = Place(server, name, 0)
@@ -242,8 +254,7 @@ def make_world(server: Server, *, by_hand: str = "") -> Iterator[World]:
     place.run("select fbs_attach_host('rentals.visits', 'rentals.visit')", SUPERUSER)
     place.run(_ATTACHED)
     place.run(_LATER, SUPERUSER)
-    yield World(server, name)
-    server.drop(name)
+    return World(server, name)
 
 
 #: What happens in a database every day, and who does it.
@@ -289,6 +300,21 @@ def refusal(place: Place, statement: str | sql.Composed, role: str) -> tuple[str
 def slow_but(names: Iterable[str], *quick: str) -> list[Any]:
     """Parameters, of which all but these are slow: their brothers stand for them."""
     return [pytest.param(name, marks=[] if name in quick else [pytest.mark.slow]) for name in names]
+
+
+def on_each_version(cases: Mapping[str, object], quick: Callable[[str], object]) -> list[Any]:
+    """Parameters `world` and another: all cases on the newest PostgreSQL, of which those that are not quick are slow,
+    and the quick ones on the oldest."""
+    newest = [
+        pytest.param("pg18", case, id=f"pg18-{name}", marks=[] if quick(name) else [pytest.mark.slow])
+        for name, case in cases.items()
+    ]
+    oldest = [
+        pytest.param("pg15", case, id=f"pg15-{name}", marks=pytest.mark.old_postgres)
+        for name, case in cases.items()
+        if quick(name)
+    ]
+    return newest + oldest
 
 
 def assert_none(problems: dict[str, str]) -> None:
