@@ -1,6 +1,7 @@
 -- 0001_initial: back to before it. The history goes too, so every other file has
 -- to be rolled back first.
 
+drop function fbs_describe_views();
 drop function fbs_revoke_execute();
 drop function fbs_only_owner();
 drop function fbs_trusts(oid);

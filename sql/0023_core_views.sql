@@ -79,28 +79,8 @@ from fbs_notifications as n;
 
 comment on view fbs_notifications_inbox is
 'Notifications, meant to be read for one user and in the order is_unread desc, created_at desc, id desc: unread ones first, the newest on top. Those for nobody in particular have no user_id and are in no user''s share.';
-comment on column fbs_notifications_inbox.id is
-'Number that identifies the notification.';
-comment on column fbs_notifications_inbox.user_id is
-'User it is meant for; empty when for nobody in particular. The notification is deleted together with that user.';
 comment on column fbs_notifications_inbox.is_unread is
 'True while it is still new: the opposite of is_read, which the order goes by.';
-comment on column fbs_notifications_inbox.title is
-'Short headline the user sees before the full text.';
-comment on column fbs_notifications_inbox.message is
-'Full text of what the user is told, shown below the headline.';
-comment on column fbs_notifications_inbox.notification_type is
-'What sort of news it is; info unless set. Normally one of: info (for information), success, warning, error, alert (calls for action). FBS also writes cash_flow_alert, inventory_alert and payment_reminder.';
-comment on column fbs_notifications_inbox.priority is
-'How urgent it is; medium unless set. Normally one of: low, medium, high, critical.';
-comment on column fbs_notifications_inbox.solution_name is
-'Business application (solution) the notification comes from; blank when not tied to one.';
-comment on column fbs_notifications_inbox.is_read is
-'True once it has been read; false (as at first) while it is still new.';
-comment on column fbs_notifications_inbox.read_at is
-'When it was read; empty while nobody has read it.';
-comment on column fbs_notifications_inbox.created_at is
-'When the notification was added; filled in by the database unless given.';
 
 create view fbs_notifications_counts
 with (security_invoker = true) as
@@ -155,22 +135,8 @@ where n.notification_type = 'alert' and not n.is_read;
 
 comment on view fbs_notifications_alerts is
 'Active alerts: notifications of the type alert that nobody has read yet. An alert ends when it is read.';
-comment on column fbs_notifications_alerts.id is
-'Number that identifies the notification.';
-comment on column fbs_notifications_alerts.user_id is
-'User it is meant for; empty when for nobody in particular. The notification is deleted together with that user.';
-comment on column fbs_notifications_alerts.title is
-'Short headline the user sees before the full text.';
-comment on column fbs_notifications_alerts.message is
-'Full text of what the user is told, shown below the headline.';
-comment on column fbs_notifications_alerts.priority is
-'How urgent it is; medium unless set. Normally one of: low, medium, high, critical.';
 comment on column fbs_notifications_alerts.urgency is
 'The priority as a number, for sorting: 4 critical, 3 high, 2 medium, 1 low, 0 for any other.';
-comment on column fbs_notifications_alerts.solution_name is
-'Business application (solution) the notification comes from; blank when not tied to one.';
-comment on column fbs_notifications_alerts.created_at is
-'When the notification was added; filled in by the database unless given.';
 comment on column fbs_notifications_alerts.age is
 'How long ago the alert was added.';
 
@@ -280,32 +246,10 @@ cross join lateral (select fbs_custom_fields_typed(f.field_type, f.field_value) 
 
 comment on view fbs_custom_fields_values is
 'Custom fields one by one, each with its value as JSON of its type; those set aside as well. Pages go by model_name, record_id, field_name, database_name.';
-comment on column fbs_custom_fields_values.id is
-'Number that identifies the custom field value.';
-comment on column fbs_custom_fields_values.model_name is
-'Kind of host record it is about, such as tenants.tenant; together with record_id it names the host''s record.';
-comment on column fbs_custom_fields_values.record_id is
-'Number of the host''s record it is about; together with model_name it names that record.';
-comment on column fbs_custom_fields_values.field_name is
-'What the extra fact is called; unique for one record and database_name.';
-comment on column fbs_custom_fields_values.database_name is
-'Odoo database the value belongs to, by name; blank when it belongs to none.';
-comment on column fbs_custom_fields_values.field_type is
-'How the value is to be read. Normally one of: char (short text), text (long), integer, float (decimal), boolean (true/false), date, datetime, json, choice.';
-comment on column fbs_custom_fields_values.field_value is
-'The extra fact itself, always kept as text and read the way field_type says.';
 comment on column fbs_custom_fields_values.value is
 'The value as JSON of its type (see fbs_custom_fields_typed); empty where it does not fit the type.';
 comment on column fbs_custom_fields_values.fits is
 'Whether the value fits its type.';
-comment on column fbs_custom_fields_values.solution_name is
-'Business application (solution) that keeps the value; blank when not tied to one.';
-comment on column fbs_custom_fields_values.is_active is
-'True while the value counts (as at first); false sets it aside without deleting it.';
-comment on column fbs_custom_fields_values.created_at is
-'When the custom field value was added; filled in by the database unless given.';
-comment on column fbs_custom_fields_values.updated_at is
-'When the custom field value last changed; filled in by the database unless given.';
 
 -- Grouping is by the columns of an index and nothing is counted, so that a page groups its
 -- own records only; what makes up the objects is looked up for them. The offset is there
@@ -358,10 +302,6 @@ inner join lateral ( -- noqa: ST05
 
 comment on view fbs_custom_fields_objects is
 'The custom fields of a record as one JSON object with values of their types, a row for each record and Odoo database. Fields set aside are left out; a record without any has no row.';
-comment on column fbs_custom_fields_objects.model_name is
-'Kind of host record it is about, such as tenants.tenant; together with record_id it names the host''s record.';
-comment on column fbs_custom_fields_objects.record_id is
-'Number of the host''s record it is about; together with model_name it names that record.';
 comment on column fbs_custom_fields_objects.database_name is
 'Odoo database the fields belong to, by name; blank for those that belong to none.';
 comment on column fbs_custom_fields_objects.fields is
@@ -418,26 +358,6 @@ from fbs_request_logs as l;
 
 comment on view fbs_operations_requests is
 'The log of calls without what was sent and answered, which may hold secrets. Read newest first: timestamp desc, id desc.';
-comment on column fbs_operations_requests.id is
-'Number that identifies the logged call to FBS.';
-comment on column fbs_operations_requests.user_id is
-'User who made the call; empty when nobody was signed in, and emptied when that user is deleted.';
-comment on column fbs_operations_requests.database_id is
-'Odoo connection (fbs_odoo_databases) the call used; empty when none, and emptied when that connection is deleted.';
-comment on column fbs_operations_requests.method is
-'What the caller wanted done. Normally one of: GET (read), POST (create or send), PUT (replace), PATCH (change in part), DELETE (remove).';
-comment on column fbs_operations_requests.path is
-'Address that was called, without the site''s name, such as /api/reports/.';
-comment on column fbs_operations_requests.status_code is
-'HTTP code of the answer: 200 to 299 succeeded, 400 to 499 a fault of the caller, 500 to 599 of the server.';
-comment on column fbs_operations_requests.response_time is
-'How long the answer took, in milliseconds.';
-comment on column fbs_operations_requests.ip_address is
-'Network (IP) address from which the call came.';
-comment on column fbs_operations_requests.user_agent is
-'Browser or program that made the call, as it described itself; blank when it did not say.';
-comment on column fbs_operations_requests.timestamp is
-'When the call was logged; filled in by the database unless given.';
 
 create function fbs_operations_requests_by_path(since timestamptz default null, until timestamptz default null)
 returns table (
@@ -659,22 +579,8 @@ from fbs_handshakes as h;
 
 comment on view fbs_operations_handshakes is
 'Handshakes without their secrets, and whether each is valid now.';
-comment on column fbs_operations_handshakes.id is
-'Number that identifies the handshake within this table.';
-comment on column fbs_operations_handshakes.handshake_id is
-'Text by which the solution and FBS refer to this handshake; unique.';
-comment on column fbs_operations_handshakes.solution_name is
-'Business application (solution) the handshake is made with.';
-comment on column fbs_operations_handshakes.status is
-'Whether it may be used; starts as pending. Normally one of: pending (not yet in use), active, expired (past its end), revoked (withdrawn).';
 comment on column fbs_operations_handshakes.is_valid is
 'Whether it may be used now: active, and not expired.';
-comment on column fbs_operations_handshakes.expires_at is
-'When the handshake stops being valid; every handshake has an end.';
-comment on column fbs_operations_handshakes.created_at is
-'When the handshake was added; filled in by the database unless given.';
-comment on column fbs_operations_handshakes.last_used is
-'When the handshake was last used: set by who sees it happen. When the line is added, the database sets it unless given.';
 
 create function fbs_operations_handshake(handshake_id text, at timestamptz default now())
 returns table (
@@ -770,23 +676,5 @@ from fbs_business_rules as r;
 
 comment on view fbs_operations_business_rules is
 'Business rules, suspended ones too. They apply to a model in the order priority, name, id.';
-comment on column fbs_operations_business_rules.id is
-'Number that identifies the business rule.';
-comment on column fbs_operations_business_rules.model_name is
-'Kind of record the rule applies to, by its name in the system.';
-comment on column fbs_operations_business_rules.priority is
-'Rank among the rules: lower numbers come first, equal ones by name; 0 unless set.';
-comment on column fbs_operations_business_rules.name is
-'Title people know the rule by; several rules may share one.';
-comment on column fbs_operations_business_rules.rule_type is
-'What the rule is for. Normally one of: validation (checks entries), calculation (works out values), workflow (steers steps), compliance (legal duties).';
-comment on column fbs_operations_business_rules.description is
-'What the rule says and why, in words for people.';
-comment on column fbs_operations_business_rules.rule_definition is
-'JSON with the rule itself, such as its conditions and what follows from them.';
-comment on column fbs_operations_business_rules.is_active is
-'True while the rule is in force (as at first); false suspends it but keeps it.';
-comment on column fbs_operations_business_rules.created_at is
-'When the business rule was added; filled in by the database unless given.';
-comment on column fbs_operations_business_rules.updated_at is
-'When the business rule last changed; filled in by the database unless given.';
+
+select fbs_describe_views();

@@ -86,34 +86,10 @@ from fbs_approval_requests as r;
 
 comment on view fbs_approvals_requests is
 'Approval requests, whatever became of them. Read newest first: created_at desc, id desc.';
-comment on column fbs_approvals_requests.id is
-'Number that identifies the approval request.';
-comment on column fbs_approvals_requests.title is
-'Short headline saying what is asked for.';
-comment on column fbs_approvals_requests.description is
-'What is asked for and why, in full, for the user who decides.';
-comment on column fbs_approvals_requests.approval_type is
-'What consent is sought for. Normally one of: workflow (a step in a workflow), document, purchase, expense, other. FBS also writes general.';
-comment on column fbs_approvals_requests.status is
-'Where the request stands; starts as pending. Normally one of: pending (no decision yet), approved, rejected, cancelled (dropped undecided).';
-comment on column fbs_approvals_requests.requester_id is
-'User who asks for approval; the request is deleted together with that user.';
-comment on column fbs_approvals_requests.approver_id is
-'User who is to decide; empty while nobody is chosen. The request is deleted together with that user.';
-comment on column fbs_approvals_requests.solution_name is
-'Business application (solution) the request comes from; blank when not tied to one.';
 comment on column fbs_approvals_requests.model_name is
 'Kind of the host''s record it is about, such as tenants.tenant; empty when it names none.';
 comment on column fbs_approvals_requests.record_id is
 'Key of the host''s record it is about, as text; empty when it names none.';
-comment on column fbs_approvals_requests.request_data is
-'JSON object with the particulars of the request; its keys model_name and record_id name the host''s record it is about.';
-comment on column fbs_approvals_requests.created_at is
-'When the approval request was added; filled in by the database unless given.';
-comment on column fbs_approvals_requests.updated_at is
-'When the approval request last changed; filled in by the database unless given.';
-comment on column fbs_approvals_requests.approved_at is
-'When approval was given; empty while the request is not approved.';
 
 create view fbs_approvals_pending
 with (security_invoker = true) as
@@ -135,28 +111,10 @@ where r.status = 'pending';
 
 comment on view fbs_approvals_pending is
 'Approval requests that wait for a decision, meant to be read for one approver and oldest first: created_at, id. Those nobody is chosen for have no approver_id.';
-comment on column fbs_approvals_pending.id is
-'Number that identifies the approval request.';
-comment on column fbs_approvals_pending.title is
-'Short headline saying what is asked for.';
-comment on column fbs_approvals_pending.description is
-'What is asked for and why, in full, for the user who decides.';
-comment on column fbs_approvals_pending.approval_type is
-'What consent is sought for. Normally one of: workflow (a step in a workflow), document, purchase, expense, other. FBS also writes general.';
-comment on column fbs_approvals_pending.requester_id is
-'User who asks for approval; the request is deleted together with that user.';
-comment on column fbs_approvals_pending.approver_id is
-'User who is to decide; empty while nobody is chosen. The request is deleted together with that user.';
-comment on column fbs_approvals_pending.solution_name is
-'Business application (solution) the request comes from; blank when not tied to one.';
 comment on column fbs_approvals_pending.model_name is
 'Kind of the host''s record it is about, such as tenants.tenant; empty when it names none.';
 comment on column fbs_approvals_pending.record_id is
 'Key of the host''s record it is about, as text; empty when it names none.';
-comment on column fbs_approvals_pending.request_data is
-'JSON object with the particulars of the request; its keys model_name and record_id name the host''s record it is about.';
-comment on column fbs_approvals_pending.created_at is
-'When the approval request was added; filled in by the database unless given.';
 comment on column fbs_approvals_pending.age is
 'How long ago the request was added.';
 
@@ -202,32 +160,12 @@ comment on view fbs_approvals_details is
 'One approval request with all answers given to it. Ask for it by id.';
 comment on column fbs_approvals_details.id is
 'Number that identifies the approval request.';
-comment on column fbs_approvals_details.title is
-'Short headline saying what is asked for.';
-comment on column fbs_approvals_details.description is
-'What is asked for and why, in full, for the user who decides.';
-comment on column fbs_approvals_details.approval_type is
-'What consent is sought for. Normally one of: workflow (a step in a workflow), document, purchase, expense, other. FBS also writes general.';
-comment on column fbs_approvals_details.status is
-'Where the request stands; starts as pending. Normally one of: pending (no decision yet), approved, rejected, cancelled (dropped undecided).';
-comment on column fbs_approvals_details.requester_id is
-'User who asks for approval; the request is deleted together with that user.';
-comment on column fbs_approvals_details.approver_id is
-'User who is to decide; empty while nobody is chosen. The request is deleted together with that user.';
-comment on column fbs_approvals_details.solution_name is
-'Business application (solution) the request comes from; blank when not tied to one.';
 comment on column fbs_approvals_details.model_name is
 'Kind of the host''s record it is about, such as tenants.tenant; empty when it names none.';
 comment on column fbs_approvals_details.record_id is
 'Key of the host''s record it is about, as text; empty when it names none.';
-comment on column fbs_approvals_details.request_data is
-'JSON object with the particulars of the request; its keys model_name and record_id name the host''s record it is about.';
 comment on column fbs_approvals_details.created_at is
 'When the approval request was added; filled in by the database unless given.';
-comment on column fbs_approvals_details.updated_at is
-'When the approval request last changed; filled in by the database unless given.';
-comment on column fbs_approvals_details.approved_at is
-'When approval was given; empty while the request is not approved.';
 comment on column fbs_approvals_details.responses is
 'JSON list of the answers, oldest first, each with id, responder_id, response, comments and created_at; [] when nobody has answered.';
 
@@ -349,3 +287,5 @@ comment on column fbs_approvals_approvers.oldest_pending_at is
 'When the oldest of those that wait was added; empty when none waits.';
 comment on column fbs_approvals_approvers.average_approval_time is
 'Mean time from request to approval; empty when none was approved.';
+
+select fbs_describe_views();

@@ -33,28 +33,8 @@ from fbs_msme_setup_wizard as w;
 
 comment on view fbs_msme_setup is
 'How far the set-up of each solution is. A solution whose set-up was never opened has no row.';
-comment on column fbs_msme_setup.id is
-'Number that identifies the set-up of a solution.';
-comment on column fbs_msme_setup.solution_name is
-'Business application (solution) being set up; unique, so each has one set-up.';
-comment on column fbs_msme_setup.status is
-'How far the set-up is; starts as not_started. Normally one of: not_started, in_progress, completed, paused (to be taken up again). FBS also writes failed.';
-comment on column fbs_msme_setup.current_step is
-'Step of the set-up reached so far, by name; blank before the first one.';
-comment on column fbs_msme_setup.total_steps is
-'How many steps the set-up has altogether; 0 until they are known.';
-comment on column fbs_msme_setup.progress is
-'Part of the set-up that is done, in percent from 0 to 100; 0 at first.';
 comment on column fbs_msme_setup.is_complete is
 'Whether the set-up is finished: its status is completed.';
-comment on column fbs_msme_setup.business_type is
-'Line of business chosen in the set-up, such as retail or services; blank until chosen.';
-comment on column fbs_msme_setup.configuration is
-'JSON object with the answers and settings gathered during the set-up; {} at first.';
-comment on column fbs_msme_setup.started_at is
-'When the set-up began; the database fills in the time the line is added, whatever its status, unless given.';
-comment on column fbs_msme_setup.completed_at is
-'When the set-up was finished; empty until then.';
 comment on column fbs_msme_setup.elapsed is
 'Time from the start to the end of the set-up, to now while it lasts; empty when it has not begun, or ended at a time not known.';
 
@@ -84,32 +64,12 @@ from fbs_msme_kpis as k;
 
 comment on view fbs_msme_kpi_progress is
 'Key figures against their targets. More counts as better: a figure has reached its target when it is at or above it.';
-comment on column fbs_msme_kpi_progress.id is
-'Number that identifies the key figure (KPI).';
-comment on column fbs_msme_kpi_progress.solution_name is
-'Business application (solution) whose business the figure describes.';
-comment on column fbs_msme_kpi_progress.kpi_name is
-'What is measured, such as revenue; unique for one solution and period.';
-comment on column fbs_msme_kpi_progress.period is
-'Span of time one value covers, such as monthly or yearly; monthly unless set.';
-comment on column fbs_msme_kpi_progress.kpi_type is
-'Side of the business it looks at. Normally one of: financial, operational (daily running), customer, growth, compliance (legal duties).';
-comment on column fbs_msme_kpi_progress.current_value is
-'Latest value of the figure, with two decimals, in the unit given by unit.';
-comment on column fbs_msme_kpi_progress.target_value is
-'Value the business aims for, in the same unit; empty when there is no target.';
-comment on column fbs_msme_kpi_progress.unit is
-'What both values are counted in, such as a currency, % or days; blank for a plain number.';
 comment on column fbs_msme_kpi_progress.difference is
 'Latest value less the target; negative while the figure is short of it, empty when there is no target.';
 comment on column fbs_msme_kpi_progress.target_percent is
 'Latest value in percent of the target; over 100 when it is passed, empty without a target above 0.';
 comment on column fbs_msme_kpi_progress.is_reached is
 'Whether the latest value is at or above the target; empty when there is no target.';
-comment on column fbs_msme_kpi_progress.trend is
-'Which way the figure is heading, such as up or down; blank when not known.';
-comment on column fbs_msme_kpi_progress.last_updated is
-'When the figure was last worked out; the database sets it when the line is added and on every change, unless given.';
 
 create index fbs_msme_compliance_due_date_id_idx
 on fbs_msme_compliance (due_date, id);
@@ -189,32 +149,12 @@ from fbs_msme_compliance as c;
 
 comment on view fbs_msme_compliance_status is
 'Duties of each business, and which are due or overdue. A duty is met when its day of completion is known or its status is compliant or completed. Today is the session''s day; on the due date itself a duty is not late yet.';
-comment on column fbs_msme_compliance_status.id is
-'Number that identifies the compliance record.';
-comment on column fbs_msme_compliance_status.solution_name is
-'Business application (solution) whose business has the duty.';
-comment on column fbs_msme_compliance_status.compliance_type is
-'Kind of duty; each solution has one line a kind. Normally one of: tax, regulatory (licences and permits), financial, operational (daily running).';
-comment on column fbs_msme_compliance_status.status is
-'Whether the duty is met; starts as pending. Normally one of: compliant, non_compliant (not met), at_risk (may be missed), pending (not yet judged). FBS also writes completed.';
 comment on column fbs_msme_compliance_status.due_state is
 'Where the duty stands today: met, overdue, due (within 30 days) or later; where fbs_is_due_state asks for one, an index finds it.';
-comment on column fbs_msme_compliance_status.due_date is
-'Last day on which the duty can be met in time.';
-comment on column fbs_msme_compliance_status.actual_completion_date is
-'Day on which the duty was really met; empty until then.';
 comment on column fbs_msme_compliance_status.days_left is
 'Days from today to the due date; 0 on that day, negative when overdue, empty when the duty is met.';
 comment on column fbs_msme_compliance_status.days_late is
 'Days past the due date at which the duty was met, or so far; 0 when not late, or met on a day not known.';
-comment on column fbs_msme_compliance_status.requirements is
-'JSON list of what the business has to do or hand in; [] when nothing is listed.';
-comment on column fbs_msme_compliance_status.documents is
-'JSON list of the papers that prove it, such as certificates or returns; [] when there are none.';
-comment on column fbs_msme_compliance_status.notes is
-'Remarks for people; blank when there are none.';
-comment on column fbs_msme_compliance_status.last_checked is
-'When the duty was last checked: set by who sees it happen. When the line is added, the database sets it unless given.';
 
 create index fbs_msme_marketing_solution_name_start_date_id_idx
 on fbs_msme_marketing (solution_name, start_date, id);
@@ -265,28 +205,12 @@ inner join lateral (
 
 comment on view fbs_msme_campaigns is
 'Marketing campaigns with what they cost so far against their budget. The cost is what the metrics say under spend, else spent, else cost. Today is the session''s day; first and last day are days of the campaign. Read latest first: start_date desc, id desc.';
-comment on column fbs_msme_campaigns.id is
-'Number that identifies the marketing campaign.';
-comment on column fbs_msme_campaigns.solution_name is
-'Business application (solution) whose business runs the campaign.';
-comment on column fbs_msme_campaigns.campaign_name is
-'What the business calls the campaign; need not be unique.';
-comment on column fbs_msme_campaigns.campaign_type is
-'Way customers are reached. Normally one of: digital, traditional (print, radio and the like), social_media, email, content (articles, videos).';
-comment on column fbs_msme_campaigns.status is
-'Where the campaign stands, in the application''s own words; active unless set.';
-comment on column fbs_msme_campaigns.start_date is
-'First day on which the campaign runs or is to run.';
-comment on column fbs_msme_campaigns.end_date is
-'Last day on which the campaign runs; empty when it is open-ended.';
 comment on column fbs_msme_campaigns.is_running is
 'Whether today is a day of the campaign, whatever its status.';
 comment on column fbs_msme_campaigns.days_planned is
 'How many days the campaign runs, first and last included; 0 when it ends before it starts, empty when it is open-ended.';
 comment on column fbs_msme_campaigns.days_left is
 'How many of its days are still to come, today included; empty when it is over or open-ended.';
-comment on column fbs_msme_campaigns.budget is
-'Money set aside for the campaign, in the business''s own currency; empty when none was set.';
 comment on column fbs_msme_campaigns.spend is
 'What it cost so far, in the business''s own currency; empty when the metrics name no amount, or one of more than 13 digits before the point.';
 comment on column fbs_msme_campaigns.budget_left is
@@ -295,12 +219,6 @@ comment on column fbs_msme_campaigns.budget_percent is
 'Cost in percent of the budget; over 100 when overspent, empty when the budget is 0 or either is not known.';
 comment on column fbs_msme_campaigns.is_over_budget is
 'Whether it cost more than its budget; empty when either is not known.';
-comment on column fbs_msme_campaigns.target_audience is
-'JSON object describing whom to reach, such as age, place or interests; {} when not described.';
-comment on column fbs_msme_campaigns.metrics is
-'JSON object with results measured so far, such as views, clicks or sales; {} when none.';
-comment on column fbs_msme_campaigns.created_at is
-'When the campaign was added; filled in by the database unless given.';
 
 create index fbs_msme_templates_business_type_name_id_idx
 on fbs_msme_templates (business_type, name, id);
@@ -320,22 +238,6 @@ from fbs_msme_templates as t;
 
 comment on view fbs_msme_setup_templates is
 'Templates for the set-up by line of business, withdrawn ones too. Read by business_type, name, id.';
-comment on column fbs_msme_setup_templates.id is
-'Number that identifies the set-up template.';
-comment on column fbs_msme_setup_templates.business_type is
-'Line of business it suits. Normally one of: retail, manufacturing, services, restaurant, consulting, ecommerce (online selling), other.';
-comment on column fbs_msme_setup_templates.name is
-'Title people choose the template by; unique within a line of business.';
-comment on column fbs_msme_setup_templates.description is
-'What the template offers and for whom, in words for people.';
-comment on column fbs_msme_setup_templates.configuration is
-'JSON object with the settings a business starts with when it takes this template; {} when none.';
-comment on column fbs_msme_setup_templates.is_active is
-'True while the template is on offer (as at first); false withdraws it but keeps it.';
-comment on column fbs_msme_setup_templates.created_at is
-'When the template was added; filled in by the database unless given.';
-comment on column fbs_msme_setup_templates.updated_at is
-'When the template last changed; filled in by the database unless given.';
 
 create index fbs_msme_analytics_solution_name_date_id_idx
 on fbs_msme_analytics (solution_name, date, id);
@@ -359,24 +261,6 @@ from fbs_msme_analytics as a;
 
 comment on view fbs_msme_analytics_series is
 'Measurements over time, meant to be read for one solution and oldest first: date, id. Two of one day are both there.';
-comment on column fbs_msme_analytics_series.id is
-'Number that identifies the single measurement.';
-comment on column fbs_msme_analytics_series.solution_name is
-'Business application (solution) whose business was measured.';
-comment on column fbs_msme_analytics_series.metric_name is
-'What was measured, such as sales or new customers.';
-comment on column fbs_msme_analytics_series.metric_type is
-'Kind of figure it is, as a label of the application''s own choosing.';
-comment on column fbs_msme_analytics_series.period is
-'Span of time the value covers, such as daily or monthly; monthly unless set.';
-comment on column fbs_msme_analytics_series.date is
-'Day the value belongs to; period says how long a span that day stands for.';
-comment on column fbs_msme_analytics_series.metric_value is
-'Value that was measured, with two decimals; metric_name says what it counts.';
-comment on column fbs_msme_analytics_series.context is
-'JSON object with circumstances of the measurement, such as a branch or product; {} when none.';
-comment on column fbs_msme_analytics_series.created_at is
-'When the measurement was added; filled in by the database unless given.';
 
 create function fbs_msme_analytics_summary(solution_name text, since date default null, until date default null)
 returns table (
@@ -543,3 +427,5 @@ comment on column fbs_msme_dashboard.campaigns_over_budget is
 'How many of them cost more than their budget.';
 comment on column fbs_msme_dashboard.latest_analytics_date is
 'Day of its latest measurement; empty when there is none.';
+
+select fbs_describe_views();

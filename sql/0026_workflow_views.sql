@@ -145,22 +145,6 @@ inner join lateral (
 
 comment on view fbs_workflow_catalog is
 'Workflows as they are laid out, with how many steps and transitions each has. Read by workflow_type, name, id.';
-comment on column fbs_workflow_catalog.id is
-'Number that identifies the workflow (its layout).';
-comment on column fbs_workflow_catalog.name is
-'Title people know the workflow by; unique for one version and solution.';
-comment on column fbs_workflow_catalog.description is
-'What the workflow does and when to use it, in words for people.';
-comment on column fbs_workflow_catalog.workflow_type is
-'What it is for. Normally one of: approval, onboarding, order_processing, payment_collection, inventory_management, compliance (legal duties), custom. FBS also writes general.';
-comment on column fbs_workflow_catalog.version is
-'Edition of the workflow, such as 1.0 or 2.1, so that older ones can stay; 1.0 unless set.';
-comment on column fbs_workflow_catalog.is_active is
-'True while new runs may be started (as at first); false retires the workflow but keeps it.';
-comment on column fbs_workflow_catalog.is_template is
-'True when it is a pattern to make other workflows from; false unless set.';
-comment on column fbs_workflow_catalog.solution_name is
-'Business application (solution) the workflow belongs to.';
 comment on column fbs_workflow_catalog.steps is
 'How many steps it has; 0 when none are laid out.';
 comment on column fbs_workflow_catalog.required_steps is
@@ -171,16 +155,6 @@ comment on column fbs_workflow_catalog.estimated_duration is
 'How long a run is expected to take, in hours; empty when not estimated.';
 comment on column fbs_workflow_catalog.steps_estimated_duration is
 'How long its steps are expected to take together, in hours; empty when none is estimated.';
-comment on column fbs_workflow_catalog.trigger_conditions is
-'JSON object with what makes the workflow start by itself; {} when nothing does.';
-comment on column fbs_workflow_catalog.workflow_data is
-'JSON object with further settings of the workflow; {} when there are none.';
-comment on column fbs_workflow_catalog.created_by_id is
-'User who made the workflow; empty when not known, and emptied when that user is deleted.';
-comment on column fbs_workflow_catalog.created_at is
-'When the workflow was added; filled in by the database unless given.';
-comment on column fbs_workflow_catalog.updated_at is
-'When the workflow last changed; filled in by the database unless given.';
 
 create view fbs_workflow_runs
 with (security_invoker = true) as
@@ -240,30 +214,16 @@ comment on column fbs_workflow_runs.version is
 'Edition of the workflow, such as 1.0.';
 comment on column fbs_workflow_runs.workflow_type is
 'What the workflow is for, such as approval or onboarding.';
-comment on column fbs_workflow_runs.solution_name is
-'Business application (solution) the run belongs to.';
-comment on column fbs_workflow_runs.business_id is
-'Business the run is for, by the identifier the application uses for it.';
-comment on column fbs_workflow_runs.status is
-'Where the run stands; starts as draft. Normally one of: draft (not begun), active, paused, completed, cancelled, failed (stopped by an error). FBS also writes running.';
-comment on column fbs_workflow_runs.current_step_id is
-'Step the run has reached (fbs_workflow_steps); empty when at none, and emptied when that step is deleted.';
 comment on column fbs_workflow_runs.current_step_name is
 'Title of the step; empty when at none.';
 comment on column fbs_workflow_runs.current_step_type is
 'What happens at that step, such as task or approval; empty when at none.';
-comment on column fbs_workflow_runs.current_user_id is
-'User whose turn it is; empty when it is nobody''s, and emptied when that user is deleted.';
 comment on column fbs_workflow_runs.steps is
 'How many steps the workflow has.';
 comment on column fbs_workflow_runs.steps_done is
 'How many of them come before the present one; all when completed, 0 when at none.';
 comment on column fbs_workflow_runs.progress_percent is
 'Those in percent of all steps: 100 when completed, 0 for a draft at no step; empty when the workflow has no steps, or the run is at none for another reason.';
-comment on column fbs_workflow_runs.started_at is
-'When the run began; the database fills in the time the line is added, even for a draft, unless given.';
-comment on column fbs_workflow_runs.completed_at is
-'When the run ended, whether finished or cancelled; empty until then.';
 comment on column fbs_workflow_runs.age is
 'Time since the run began; up to its end once it has ended, empty when that is not known.';
 comment on column fbs_workflow_runs.expected_at is
@@ -274,10 +234,6 @@ comment on column fbs_workflow_runs.model_name is
 'Kind of the host''s record it is about, such as tenants.tenant; empty when it names none.';
 comment on column fbs_workflow_runs.record_id is
 'Key of the host''s record it is about, as text; empty when it names none.';
-comment on column fbs_workflow_runs.workflow_data is
-'JSON object with what the run works on; its keys model_name and record_id name the host''s record it is about.';
-comment on column fbs_workflow_runs.notes is
-'Remarks for people about this run; blank when there are none.';
 
 create view fbs_workflow_active_runs
 with (security_invoker = true) as
@@ -314,28 +270,16 @@ comment on view fbs_workflow_active_runs is
 'Runs that are active (drafts, paused and ended ones are not), meant to be read for the user whose turn it is and oldest first: started_at, id.';
 comment on column fbs_workflow_active_runs.id is
 'Number that identifies the workflow run.';
-comment on column fbs_workflow_active_runs.workflow_definition_id is
-'Workflow (fbs_workflow_definitions) that is being run; the run is deleted together with it.';
 comment on column fbs_workflow_active_runs.workflow_name is
 'Title people know the workflow by.';
 comment on column fbs_workflow_active_runs.workflow_type is
 'What the workflow is for, such as approval or onboarding.';
-comment on column fbs_workflow_active_runs.solution_name is
-'Business application (solution) the run belongs to.';
-comment on column fbs_workflow_active_runs.business_id is
-'Business the run is for, by the identifier the application uses for it.';
-comment on column fbs_workflow_active_runs.current_user_id is
-'User whose turn it is; empty when it is nobody''s, and emptied when that user is deleted.';
-comment on column fbs_workflow_active_runs.current_step_id is
-'Step the run has reached (fbs_workflow_steps); empty when at none, and emptied when that step is deleted.';
 comment on column fbs_workflow_active_runs.current_step_name is
 'Title of the step; empty when at none.';
 comment on column fbs_workflow_active_runs.current_step_type is
 'What happens at that step, such as task or approval; empty when at none.';
 comment on column fbs_workflow_active_runs.assigned_role is
 'Role whose holders do the step, such as manager; blank when no role is set, empty when at no step.';
-comment on column fbs_workflow_active_runs.started_at is
-'When the run began; the database fills in the time the line is added, even for a draft, unless given.';
 comment on column fbs_workflow_active_runs.age is
 'Time since the run began.';
 comment on column fbs_workflow_active_runs.waiting is
@@ -344,10 +288,6 @@ comment on column fbs_workflow_active_runs.model_name is
 'Kind of the host''s record it is about, such as tenants.tenant; empty when it names none.';
 comment on column fbs_workflow_active_runs.record_id is
 'Key of the host''s record it is about, as text; empty when it names none.';
-comment on column fbs_workflow_active_runs.workflow_data is
-'JSON object with what the run works on; its keys model_name and record_id name the host''s record it is about.';
-comment on column fbs_workflow_active_runs.notes is
-'Remarks for people about this run; blank when there are none.';
 
 create view fbs_workflow_graphs
 with (security_invoker = true) as
@@ -411,10 +351,6 @@ comment on column fbs_workflow_graphs.workflow_definition_id is
 'Number that identifies the workflow (fbs_workflow_definitions).';
 comment on column fbs_workflow_graphs.name is
 'Title people know the workflow by; unique for one version and solution.';
-comment on column fbs_workflow_graphs.version is
-'Edition of the workflow, such as 1.0 or 2.1, so that older ones can stay; 1.0 unless set.';
-comment on column fbs_workflow_graphs.solution_name is
-'Business application (solution) the workflow belongs to.';
 comment on column fbs_workflow_graphs.nodes is
 'JSON list of the steps in their order, each with id, name, step_type, order, is_required, estimated_duration (hours), assigned_role, assigned_user_id, conditions and actions; [] when there are none.';
 comment on column fbs_workflow_graphs.edges is
@@ -475,14 +411,6 @@ comment on column fbs_workflow_open_transitions.to_assigned_role is
 'Role whose holders do that step; blank when no role is set.';
 comment on column fbs_workflow_open_transitions.to_assigned_user_id is
 'User who does that step; empty when no one person is set.';
-comment on column fbs_workflow_open_transitions.transition_type is
-'What sets it off; automatic unless set. Normally one of: automatic (at once), conditional (if conditions hold), manual (by a person), timeout (after a wait). FBS also writes forward.';
-comment on column fbs_workflow_open_transitions.is_default is
-'True when this way is taken if no other one applies; false unless set.';
-comment on column fbs_workflow_open_transitions.conditions is
-'JSON object with what must hold for this way to be taken; {} when nothing must.';
-comment on column fbs_workflow_open_transitions.actions is
-'JSON list of what the system does by itself on the way; [] when nothing.';
 
 create view fbs_workflow_log
 with (security_invoker = true) as
@@ -508,20 +436,6 @@ comment on column fbs_workflow_log.workflow_instance_id is
 'Workflow run (fbs_workflow_instances) the entry is about.';
 comment on column fbs_workflow_log.workflow_definition_id is
 'Workflow (fbs_workflow_definitions) that is being run.';
-comment on column fbs_workflow_log.solution_name is
-'Business application (solution) the run belongs to.';
-comment on column fbs_workflow_log.business_id is
-'Business the run is for, by the identifier the application uses for it.';
-comment on column fbs_workflow_log.action is
-'What happened. Normally one of: workflow_started, step_completed, step_failed, transition_executed, workflow_completed, workflow_cancelled, workflow_paused, workflow_resumed.';
-comment on column fbs_workflow_log.action_data is
-'JSON object with the particulars of the event, such as the step; {} when there are none.';
-comment on column fbs_workflow_log.timestamp is
-'When the event was logged; filled in by the database unless given.';
-comment on column fbs_workflow_log.executed_by_id is
-'User who brought it about; empty when the system did, and emptied when that user is deleted.';
-comment on column fbs_workflow_log.notes is
-'Remarks for people about the event; blank when there are none.';
 
 create view fbs_workflow_analytics
 with (security_invoker = true) as
@@ -636,3 +550,5 @@ comment on column fbs_workflow_waiting.median_wait is
 'Time half of them have waited at most.';
 comment on column fbs_workflow_waiting.longest_wait is
 'Time the one that waits longest has waited.';
+
+select fbs_describe_views();

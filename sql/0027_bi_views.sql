@@ -23,28 +23,6 @@ from fbs_dashboards as d;
 
 comment on view fbs_bi_dashboards is
 'Dashboards, retired ones too. Read by dashboard_type, name, id.';
-comment on column fbs_bi_dashboards.id is
-'Number that identifies the dashboard.';
-comment on column fbs_bi_dashboards.name is
-'Title people choose the dashboard by; two dashboards may share it.';
-comment on column fbs_bi_dashboards.description is
-'What the dashboard shows and whom it is meant for.';
-comment on column fbs_bi_dashboards.dashboard_type is
-'Part of the business the dashboard covers. Normally one of: msme (small-business figures), financial, operational, compliance, custom. FBS also writes general.';
-comment on column fbs_bi_dashboards.layout is
-'Arrangement of the dashboard: which charts and figures stand where; {} until it is arranged.';
-comment on column fbs_bi_dashboards.is_public is
-'True when users other than its creator may see the dashboard; false unless given.';
-comment on column fbs_bi_dashboards.is_active is
-'True while the dashboard is in use; false retires it without deleting it.';
-comment on column fbs_bi_dashboards.refresh_interval is
-'Seconds between two refreshes of the figures shown; 300 (five minutes) unless given.';
-comment on column fbs_bi_dashboards.created_by_id is
-'User who created the dashboard; empty when not recorded, and emptied when that user is deleted.';
-comment on column fbs_bi_dashboards.created_at is
-'When the dashboard was added.';
-comment on column fbs_bi_dashboards.updated_at is
-'When the dashboard last changed.';
 
 create function fbs_bi_visible_dashboards(user_id fbs_user_id)
 returns table (
@@ -98,32 +76,6 @@ from fbs_reports as r;
 
 comment on view fbs_bi_reports is
 'Report definitions, retired ones too. Read by report_type, name, id.';
-comment on column fbs_bi_reports.id is
-'Number that identifies the report definition.';
-comment on column fbs_bi_reports.name is
-'Title people choose the report by; two reports may share it.';
-comment on column fbs_bi_reports.description is
-'What the report tells and whom it is meant for.';
-comment on column fbs_bi_reports.report_type is
-'Subject of the report. Normally one of: sales, financial, inventory, compliance, operational, custom. FBS also writes general.';
-comment on column fbs_bi_reports.data_source is
-'Name of the place the report reads its figures from, such as a table or an Odoo object.';
-comment on column fbs_bi_reports.query_parameters is
-'Filters and other inputs of the report, such as period or branch, by name; {} when it takes none.';
-comment on column fbs_bi_reports.output_format is
-'Kind of file the report comes out as; pdf unless given. Normally one of: pdf, excel, csv, json, html.';
-comment on column fbs_bi_reports.template is
-'Text of the page layout the figures are set into; blank when the standard layout serves.';
-comment on column fbs_bi_reports.is_scheduled is
-'True when the report is to run by itself at set times; false when it runs only on request.';
-comment on column fbs_bi_reports.is_active is
-'True while the report is offered; false retires it without deleting it.';
-comment on column fbs_bi_reports.created_by_id is
-'User who defined the report; empty when not recorded, and emptied when that user is deleted.';
-comment on column fbs_bi_reports.created_at is
-'When the report definition was added.';
-comment on column fbs_bi_reports.updated_at is
-'When the report definition last changed.';
 
 create view fbs_bi_kpis
 with (security_invoker = true) as
@@ -157,38 +109,8 @@ from fbs_kpis as k;
 
 comment on view fbs_bi_kpis is
 'Key figures with target and alarm levels, retired ones too. Read by kpi_type, name, id. Where a measured value stands: fbs_bi_kpi_state.';
-comment on column fbs_bi_kpis.id is
-'Number that identifies the key figure.';
-comment on column fbs_bi_kpis.name is
-'What people call the key figure, such as gross margin; two may share it.';
-comment on column fbs_bi_kpis.description is
-'What the key figure measures and why it matters to the business.';
-comment on column fbs_bi_kpis.kpi_type is
-'Side of the business the figure measures. Normally one of: financial, operational, customer, employee, compliance, growth. FBS also writes general.';
-comment on column fbs_bi_kpis.calculation_method is
-'How the figure is worked out from its source, as a short name or formula.';
-comment on column fbs_bi_kpis.data_source is
-'Name of the place the underlying numbers come from, such as a table or an Odoo object.';
-comment on column fbs_bi_kpis.target_value is
-'Value the business aims for, in the figure''s own unit; empty when no target is set.';
-comment on column fbs_bi_kpis.warning_threshold is
-'Value at which the figure calls for attention, in its own unit; empty when none is set.';
-comment on column fbs_bi_kpis.critical_threshold is
-'Value at which the figure calls for action at once, in its own unit; empty when none is set.';
 comment on column fbs_bi_kpis.alarm_side is
 'Side on which the alarm levels lie: above (the figure may not rise to them) or below (it may not fall to them), told by the critical level against the warning level, else by the one there is against the target; empty when that does not tell.';
-comment on column fbs_bi_kpis.unit is
-'What the values count, such as per cent, days or a currency; blank for plain numbers.';
-comment on column fbs_bi_kpis.frequency is
-'How often the figure is worked out anew; daily unless given. Normally one of: real_time (continuously), hourly, daily, weekly, monthly, quarterly, annually.';
-comment on column fbs_bi_kpis.is_active is
-'True while the figure is followed; false retires it without deleting it.';
-comment on column fbs_bi_kpis.created_by_id is
-'User who defined the key figure; empty when not recorded, and emptied when that user is deleted.';
-comment on column fbs_bi_kpis.created_at is
-'When the key figure was added.';
-comment on column fbs_bi_kpis.updated_at is
-'When the key figure last changed.';
 
 create function fbs_bi_kpi_state(kpi_id bigint, measured_value numeric)
 returns table (
@@ -249,26 +171,6 @@ from fbs_charts as c;
 
 comment on view fbs_bi_charts is
 'Charts, retired ones too. Read by chart_type, name, id.';
-comment on column fbs_bi_charts.id is
-'Number that identifies the chart.';
-comment on column fbs_bi_charts.name is
-'Title people choose the chart by; two charts may share it.';
-comment on column fbs_bi_charts.chart_type is
-'Form in which the numbers are shown. Normally one of: line, bar, pie, area, scatter, table, gauge (a dial), metric (a single figure).';
-comment on column fbs_bi_charts.description is
-'What the chart shows and how to read it; blank when not explained.';
-comment on column fbs_bi_charts.data_source is
-'Name of the place the chart reads its numbers from, such as a table or an Odoo object.';
-comment on column fbs_bi_charts.configuration is
-'Settings of the drawing, such as axes, colours and filters; {} for the standard look.';
-comment on column fbs_bi_charts.is_active is
-'True while the chart is in use; false retires it without deleting it.';
-comment on column fbs_bi_charts.created_by_id is
-'User who created the chart; empty when not recorded, and emptied when that user is deleted.';
-comment on column fbs_bi_charts.created_at is
-'When the chart was added.';
-comment on column fbs_bi_charts.updated_at is
-'When the chart last changed.';
 
 -- No table says when a report or figure was produced last, so whoever produces them
 -- gives that time: the last one at which it asked.
@@ -335,3 +237,5 @@ $$;
 
 comment on function fbs_bi_schedules_due(timestamptz, text, timestamptz) is
 'Scheduled reports and key figures in use that are to be produced anew: those whose hour, day, week (from Monday), month, quarter or year in the time zone began after since, the last time they were produced, all of them without one. A report''s frequency is the one in its query_parameters, daily where none is named; a frequency not known counts as daily, yearly is annually; real_time is always due.';
+
+select fbs_describe_views();

@@ -65,28 +65,14 @@ from fbs_compliance_rules as r;
 
 comment on view fbs_compliance_rule_list is
 'Compliance rules of every solution, in force or suspended.';
-comment on column fbs_compliance_rule_list.id is
-'Number that identifies the compliance rule.';
-comment on column fbs_compliance_rule_list.solution_name is
-'Solution that must keep the rule, by name.';
-comment on column fbs_compliance_rule_list.name is
-'What people call the rule; unique within its solution.';
-comment on column fbs_compliance_rule_list.description is
-'What the rule demands, in words; blank when not explained.';
 comment on column fbs_compliance_rule_list.compliance_type is
 'Field the duty comes from, such as tax, audit or general.';
-comment on column fbs_compliance_rule_list.requirements is
-'List of the points to be met under the rule; [] when none is listed.';
 comment on column fbs_compliance_rule_list.requirement_count is
 'How many points are to be met; null when requirements is not a list.';
 comment on column fbs_compliance_rule_list.check_frequency is
 'How often the rule is checked, such as monthly.';
 comment on column fbs_compliance_rule_list.active is
 'True while the rule is in force; false while it is suspended.';
-comment on column fbs_compliance_rule_list.created_at is
-'When the rule was added.';
-comment on column fbs_compliance_rule_list.updated_at is
-'When the rule last changed.';
 
 create view fbs_compliance_summary
 with (security_invoker = true)
@@ -135,8 +121,6 @@ comment on view fbs_compliance_audit_trail is
 'Audit trail: of one record (record_type and record_id), of one user (user_id), of one period (timestamp), of one solution, or any of these together. Each of these is served by an index.';
 comment on column fbs_compliance_audit_trail.id is
 'Number that identifies the audit entry; of entries of the same time, the greater one was added later.';
-comment on column fbs_compliance_audit_trail.solution_name is
-'Solution in which the action took place, by name.';
 comment on column fbs_compliance_audit_trail.record_type is
 'Kind of record acted on, such as sale or payment.';
 comment on column fbs_compliance_audit_trail.record_id is
@@ -171,8 +155,6 @@ comment on view fbs_compliance_user_activity is
 'What users did: one user (user_id), one action of a solution, one period (timestamp), or any of these together. Each of these is served by an index.';
 comment on column fbs_compliance_user_activity.id is
 'Number that identifies the activity entry; of entries of the same time, the greater one was added later.';
-comment on column fbs_compliance_user_activity.solution_name is
-'Solution in which the user was active, by name.';
 comment on column fbs_compliance_user_activity.user_id is
 'Identifier of the user, as text whatever the type of the host''s user keys; that user may be gone.';
 comment on column fbs_compliance_user_activity.action is
@@ -207,28 +189,16 @@ from fbs_report_schedules as s;
 
 comment on view fbs_compliance_report_schedules is
 'Timetable of the reports that each solution produces by itself.';
-comment on column fbs_compliance_report_schedules.id is
-'Number that identifies the report schedule.';
-comment on column fbs_compliance_report_schedules.solution_name is
-'Solution the report is produced for, by name.';
-comment on column fbs_compliance_report_schedules.name is
-'What people call the schedule; unique within its solution.';
 comment on column fbs_compliance_report_schedules.report_type is
 'Which report to produce, by a name the solution knows.';
 comment on column fbs_compliance_report_schedules.frequency is
 'How often the report is produced, such as monthly.';
-comment on column fbs_compliance_report_schedules.next_run is
-'When the report is due to be produced next.';
 comment on column fbs_compliance_report_schedules.active is
 'True while the schedule runs; false while it is paused.';
 comment on column fbs_compliance_report_schedules.is_overdue is
 'True when the schedule runs and its next time is past; false otherwise.';
 comment on column fbs_compliance_report_schedules.configuration is
 'Settings for producing the report; {} when none.';
-comment on column fbs_compliance_report_schedules.created_at is
-'When the schedule was added.';
-comment on column fbs_compliance_report_schedules.updated_at is
-'When the schedule last changed.';
 
 create function fbs_next_recurrence(first_date date, frequency text, last_date date, on_date date)
 returns date
@@ -287,32 +257,18 @@ from fbs_recurring_transactions as t;
 
 comment on view fbs_compliance_recurring_transactions is
 'Payments and receipts that come back at regular times, each with its next day.';
-comment on column fbs_compliance_recurring_transactions.id is
-'Number that identifies the recurring transaction.';
-comment on column fbs_compliance_recurring_transactions.solution_name is
-'Solution whose books the transaction belongs to, by name.';
 comment on column fbs_compliance_recurring_transactions.name is
 'What people call the transaction; need not be unique.';
 comment on column fbs_compliance_recurring_transactions.transaction_type is
 'Kind of booking that recurs, such as income or payment.';
-comment on column fbs_compliance_recurring_transactions.amount is
-'Money booked each time, in the business''s own currency.';
 comment on column fbs_compliance_recurring_transactions.frequency is
 'How often the transaction comes back: daily, weekly, monthly, quarterly or yearly.';
-comment on column fbs_compliance_recurring_transactions.start_date is
-'First day on which the transaction is to be booked.';
 comment on column fbs_compliance_recurring_transactions.end_date is
 'Last day on which it may recur, itself included; null when it goes on without end.';
 comment on column fbs_compliance_recurring_transactions.active is
 'True while the transaction recurs; false while it is paused.';
-comment on column fbs_compliance_recurring_transactions.description is
-'What the money is for; blank when not explained.';
 comment on column fbs_compliance_recurring_transactions.next_date is
 'Next day it is to be booked, today included; null when it is paused, past its last day, or its frequency is not one of the five.';
-comment on column fbs_compliance_recurring_transactions.created_at is
-'When the recurring transaction was added.';
-comment on column fbs_compliance_recurring_transactions.updated_at is
-'When the recurring transaction last changed.';
 
 create function fbs_compliance_recurring_dates(
     solution_name text,
@@ -352,3 +308,5 @@ $$;
 
 comment on function fbs_compliance_recurring_dates(text, date, date) is
 'Every day from since (by default today) until until (by default 90 days later, at most a hundred years), both included, on which a solution''s recurring transactions are to be booked; those that are paused or of an unknown frequency have none. The earliest first, by id where a day has several.';
+
+select fbs_describe_views();

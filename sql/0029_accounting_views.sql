@@ -121,8 +121,6 @@ comment on column fbs_accounting_cash_entries.id is
 'Number that identifies the cash entry; of entries of the same day, the greater one comes later.';
 comment on column fbs_accounting_cash_entries.business_id is
 'Business whose cash book this is, by the identifier its solution uses: as a rule the solution''s name.';
-comment on column fbs_accounting_cash_entries.entry_date is
-'Day on which the money came in, went out or was moved.';
 comment on column fbs_accounting_cash_entries.entry_type is
 'What kind of movement it was, such as income or transfer.';
 comment on column fbs_accounting_cash_entries.amount is
@@ -151,10 +149,6 @@ comment on column fbs_accounting_cash_entries.attachments is
 'List of the files that prove the entry; [] when none.';
 comment on column fbs_accounting_cash_entries.created_by_id is
 'User who recorded the entry; null when not recorded or deleted.';
-comment on column fbs_accounting_cash_entries.created_at is
-'When the cash entry was added.';
-comment on column fbs_accounting_cash_entries.updated_at is
-'When the cash entry last changed.';
 
 create function fbs_accounting_cash_ledger(
     business_id text,
@@ -339,8 +333,6 @@ comment on column fbs_accounting_transactions.id is
 'Number that identifies the income or expense; of those of the same day, the greater one comes later.';
 comment on column fbs_accounting_transactions.business_id is
 'Business whose income or expense this is, by the identifier its solution uses: as a rule the solution''s name.';
-comment on column fbs_accounting_transactions.transaction_date is
-'Day on which the income was earned or the expense incurred.';
 comment on column fbs_accounting_transactions.transaction_type is
 'Whether the money is earned (income) or spent (expense).';
 comment on column fbs_accounting_transactions.amount is
@@ -375,10 +367,6 @@ comment on column fbs_accounting_transactions.notes is
 'Remarks; blank when there are none.';
 comment on column fbs_accounting_transactions.created_by_id is
 'User who recorded it; null when not recorded or deleted.';
-comment on column fbs_accounting_transactions.created_at is
-'When the income or expense was added.';
-comment on column fbs_accounting_transactions.updated_at is
-'When the income or expense last changed.';
 
 create function fbs_accounting_income_expense(
     business_id text,
@@ -528,8 +516,6 @@ comment on column fbs_accounting_ledger_lines.recorded_balance is
 'Balance as whoever wrote the line gave it; not worked out. fbs_accounting_account_ledger works it out.';
 comment on column fbs_accounting_ledger_lines.created_by_id is
 'User who made the booking; null when not recorded or deleted.';
-comment on column fbs_accounting_ledger_lines.created_at is
-'When the ledger line was added.';
 
 create function fbs_accounting_account_ledger(
     business_id text,
@@ -858,8 +844,6 @@ from fbs_app_taxcalculation as t;
 
 comment on view fbs_accounting_taxes is
 'Tax of every business by period: what it comes to, what is paid of it and what is not.';
-comment on column fbs_accounting_taxes.id is
-'Number that identifies the tax calculation.';
 comment on column fbs_accounting_taxes.business_id is
 'Business that owes the tax, by the identifier its solution uses: as a rule the solution''s name.';
 comment on column fbs_accounting_taxes.tax_period_start is
@@ -868,12 +852,6 @@ comment on column fbs_accounting_taxes.tax_period_end is
 'Last day of the period the tax is for.';
 comment on column fbs_accounting_taxes.tax_type is
 'Which tax it is, such as income_tax.';
-comment on column fbs_accounting_taxes.taxable_amount is
-'Amount the tax is charged on, in the business''s own currency.';
-comment on column fbs_accounting_taxes.tax_rate is
-'Rate at which the tax is charged, in per cent.';
-comment on column fbs_accounting_taxes.tax_amount is
-'Tax before deductions, in the business''s own currency.';
 comment on column fbs_accounting_taxes.deductions is
 'Deductions allowed, in the business''s own currency.';
 comment on column fbs_accounting_taxes.net_tax_amount is
@@ -898,10 +876,6 @@ comment on column fbs_accounting_taxes.notes is
 'Remarks; blank when there are none.';
 comment on column fbs_accounting_taxes.created_by_id is
 'User who recorded it; null when not recorded or deleted.';
-comment on column fbs_accounting_taxes.created_at is
-'When the tax calculation was added.';
-comment on column fbs_accounting_taxes.updated_at is
-'When the tax calculation last changed.';
 
 create function fbs_accounting_tax_summary(
     business_id text,
@@ -1059,3 +1033,5 @@ receivable_amount, payable_amount: as in fbs_accounting_open_items; overdue ones
 tax_outstanding_amount: unpaid tax of the periods that ended by on_date.
 liquidity_percent = 100 * (cash_balance + receivable_amount) / (payable_amount + tax_outstanding_amount); null where nothing is owed.
 Cost: a sum over all cash entries of the business, its unpaid items, and the transactions of that time.';
+
+select fbs_describe_views();

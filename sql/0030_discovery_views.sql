@@ -53,10 +53,6 @@ from fbs_odoo_models as m;
 
 comment on view fbs_discovery_models is
 'Kinds of record (models) found in each Odoo database.';
-comment on column fbs_discovery_models.id is
-'Number that identifies the kind of record.';
-comment on column fbs_discovery_models.database_name is
-'Odoo database in which it was found, by name.';
 comment on column fbs_discovery_models.model_name is
 'What Odoo calls it, such as res.partner; unique within one Odoo database.';
 comment on column fbs_discovery_models.technical_name is
@@ -115,8 +111,6 @@ comment on column fbs_discovery_fields.id is
 'Number that identifies the field.';
 comment on column fbs_discovery_fields.odoo_model_id is
 'Kind of record that has it, by its number in fbs_discovery_models.';
-comment on column fbs_discovery_fields.database_name is
-'Odoo database in which it was found, by name.';
 comment on column fbs_discovery_fields.model_name is
 'Kind of record that has it, by name.';
 comment on column fbs_discovery_fields.field_name is
@@ -137,8 +131,6 @@ comment on column fbs_discovery_fields.stored is
 'True when Odoo keeps the value in its database.';
 comment on column fbs_discovery_fields.default_value is
 'Value Odoo fills in for a new record, as text; blank when there is none.';
-comment on column fbs_discovery_fields.help_text is
-'Explanation Odoo shows beside the field; blank when there is none.';
 comment on column fbs_discovery_fields.selection_options is
 'List of the values one may choose from; [] when the field offers no choice.';
 comment on column fbs_discovery_fields.relation_model is
@@ -177,8 +169,6 @@ comment on view fbs_discovery_modules is
 'Odoo modules (apps and add-ons) found in each Odoo database.';
 comment on column fbs_discovery_modules.id is
 'Number that identifies the module.';
-comment on column fbs_discovery_modules.database_name is
-'Odoo database in which it was found, by name.';
 comment on column fbs_discovery_modules.module_name is
 'What Odoo calls the module; unique within one Odoo database.';
 comment on column fbs_discovery_modules.technical_name is
@@ -191,8 +181,6 @@ comment on column fbs_discovery_modules.version is
 'Release of the module, as Odoo reports it.';
 comment on column fbs_discovery_modules.author is
 'Person or company that made it; blank when not known.';
-comment on column fbs_discovery_modules.website is
-'Web address of the module or its maker; blank when not known.';
 comment on column fbs_discovery_modules.category is
 'Group Odoo files the module under.';
 comment on column fbs_discovery_modules.is_installed is
@@ -240,8 +228,6 @@ comment on column fbs_discovery_session_list.id is
 'Number that identifies the search within its table.';
 comment on column fbs_discovery_session_list.session_id is
 'Text by which programs refer to the search; unique.';
-comment on column fbs_discovery_session_list.database_name is
-'Odoo database that was looked through, by name.';
 comment on column fbs_discovery_session_list.session_type is
 'What the search set out to find.';
 comment on column fbs_discovery_session_list.status is
@@ -333,3 +319,5 @@ $$;
 
 comment on function fbs_discovery_schema(text, text) is
 'Merged schema of a kind of record (model) in an Odoo database: each field once, by name. source is odoo for a field found there, custom for one that only FBS''s custom fields have; where both have it, Odoo''s description counts and has_custom_values says that there are custom values too. A custom field''s type is that of its value changed last; values set aside do not count. No rows for a model of which neither knows a field. Where custom fields are kept in another database, Odoo''s fields only. Cost: the model''s fields and all its custom values.';
+
+select fbs_describe_views();

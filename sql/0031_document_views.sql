@@ -151,8 +151,6 @@ cross join lateral ( -- noqa: ST05
 
 comment on view fbs_documents_categories is
 'Tree of categories that documents are filed under, each with its way down from the top. Where categories lie above each other in a circle, each has its way down from the one that would come twice.';
-comment on column fbs_documents_categories.id is
-'Number that identifies the category.';
 comment on column fbs_documents_categories.name is
 'What people call the category.';
 comment on column fbs_documents_categories.description is
@@ -171,10 +169,6 @@ comment on column fbs_documents_categories.sequence is
 'Place of the category in lists, lowest first.';
 comment on column fbs_documents_categories.is_active is
 'True while the category is offered for filing.';
-comment on column fbs_documents_categories.created_at is
-'When the category was added.';
-comment on column fbs_documents_categories.updated_at is
-'When the category last changed.';
 
 create view fbs_documents_overview
 with (security_invoker = true)
@@ -209,8 +203,6 @@ comment on column fbs_documents_overview.id is
 'Number that identifies the document.';
 comment on column fbs_documents_overview.name is
 'Reference by which the document is filed and cited; need not be unique.';
-comment on column fbs_documents_overview.title is
-'Heading of the document as people read it.';
 comment on column fbs_documents_overview.document_type_id is
 'Kind of document, by its number.';
 comment on column fbs_documents_overview.document_type_name is
@@ -239,10 +231,6 @@ comment on column fbs_documents_overview.confidentiality_level is
 'Who may see it, such as internal. Nothing here enforces it.';
 comment on column fbs_documents_overview.metadata is
 'Further facts by name; {} when none.';
-comment on column fbs_documents_overview.created_at is
-'When the document was added.';
-comment on column fbs_documents_overview.updated_at is
-'When the document last changed.';
 
 create view fbs_documents_details
 with (security_invoker = true)
@@ -329,8 +317,6 @@ comment on column fbs_documents_details.id is
 'Number that identifies the document.';
 comment on column fbs_documents_details.name is
 'Reference by which the document is filed and cited.';
-comment on column fbs_documents_details.title is
-'Heading of the document as people read it.';
 comment on column fbs_documents_details.description is
 'What the document is about; blank when not explained.';
 comment on column fbs_documents_details.state is
@@ -365,8 +351,6 @@ comment on column fbs_documents_details.approved_by_id is
 'User who approved it; null until approved, and when that user is deleted.';
 comment on column fbs_documents_details.created_at is
 'When the document was added.';
-comment on column fbs_documents_details.updated_at is
-'When the document last changed.';
 comment on column fbs_documents_details.tags is
 'List of its tags by name, each an object with id, name and color; [] when it has none.';
 comment on column fbs_documents_details.attachment is
@@ -994,3 +978,5 @@ $$;
 
 comment on function fbs_documents_statistics(text, date) is
 'Documents of a company in numbers, on a day (by default today): how many in all, added in the 30 days before that day or on it, past their last valid day (archived ones left out), and without a file; by state and by type (objects of counts by name; a name without documents is not in it), and by category (a list of objects with path, id and count, by path). Always one row. Days are those of the session''s time zone. Cost: all documents of the company.';
+
+select fbs_describe_views();

@@ -93,10 +93,6 @@ cross join lateral ( -- noqa: ST05
 
 comment on view fbs_licensing_licenses is
 'Licence of each solution and how it stands today. The licence key is left out, as it is a secret.';
-comment on column fbs_licensing_licenses.id is
-'Number that identifies the licence.';
-comment on column fbs_licensing_licenses.solution_name is
-'Solution the licence is for, by name; one licence per solution.';
 comment on column fbs_licensing_licenses.solution_db is
 'Database of the solution; null when solutions are not kept apart.';
 comment on column fbs_licensing_licenses.license_type is
@@ -117,10 +113,6 @@ comment on column fbs_licensing_licenses.limits is
 'How much of each feature may be used, by name; {} when nothing is limited, or the text kept is no such object.';
 comment on column fbs_licensing_licenses.source is
 'Where the licence came from, such as embedded or file.';
-comment on column fbs_licensing_licenses.created_at is
-'When the licence was added.';
-comment on column fbs_licensing_licenses.updated_at is
-'When the licence last changed.';
 
 create function fbs_licensing_license(
     solution_name text,
@@ -275,12 +267,8 @@ cross join lateral ( -- noqa: ST05
 
 comment on view fbs_licensing_usage is
 'What each solution has used of each feature, beside the limit of its licence.';
-comment on column fbs_licensing_usage.id is
-'Number that identifies the usage count.';
 comment on column fbs_licensing_usage.solution_name is
 'Solution that uses the feature, by name.';
-comment on column fbs_licensing_usage.feature_name is
-'Feature that is counted, by name; once per solution.';
 comment on column fbs_licensing_usage.usage_count is
 'How much of the feature is used.';
 comment on column fbs_licensing_usage.usage_limit is
@@ -289,5 +277,5 @@ comment on column fbs_licensing_usage.usage_left is
 'How much of it is left, never below 0; null where there is no limit.';
 comment on column fbs_licensing_usage.used_percent is
 'Per cent of the limit that is used, over 100 where more was used than is allowed; null without a limit and for a limit of 0.';
-comment on column fbs_licensing_usage.last_updated is
-'When the usage count last changed.';
+
+select fbs_describe_views();

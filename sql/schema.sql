@@ -1972,6 +1972,34 @@ CREATE FUNCTION fbs_days_between(first_day date, last_day date) RETURNS integer
 
 COMMENT ON FUNCTION fbs_days_between(first_day date, last_day date) IS 'Days from the first day to the last; negative where that is earlier, null where one of them is infinite.';
 
+CREATE FUNCTION fbs_describe_views() RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+declare
+    told record;
+begin
+    for told in
+        select v.oid::regclass as view, a.attname, min(col_description(t.oid, c.attnum)) as description
+        from pg_class as v
+        inner join pg_namespace as n on v.relnamespace = n.oid and n.nspname = current_schema()
+        inner join pg_attribute as a on v.oid = a.attrelid and a.attnum > 0
+        inner join pg_rewrite as r on v.oid = r.ev_class
+        inner join pg_depend as d
+            on r.oid = d.objid and d.classid = 'pg_rewrite'::regclass and d.refclassid = 'pg_class'::regclass
+        inner join pg_class as t on d.refobjid = t.oid and t.relkind = 'r'
+        inner join pg_attribute as c on t.oid = c.attrelid and d.refobjsubid = c.attnum and a.attname = c.attname
+        where v.relkind = 'v' and v.relname ~ '^fbs_' and col_description(v.oid, a.attnum) is null
+        group by v.oid, a.attname
+        having count(distinct col_description(t.oid, c.attnum)) = 1
+    loop
+        execute format('comment on column %s.%I is %L', told.view, told.attname, told.description);
+    end loop;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_describe_views() IS 'Internal. Gives each column of a view that has no comment the one of the table''s column of that name. Each file of views calls it last.';
+
 CREATE FUNCTION fbs_detach_host(host_table regclass) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
