@@ -164,7 +164,6 @@ class DocumentsSearch(Row):
     """A row of ``fbs_documents_search``."""
 
     id: int
-    rank: float
     name: str
     title: str
     document_state: str
@@ -278,11 +277,12 @@ class Documents(Group[AnyDriver]):
         ranged="created_at",
         together=(
             ("company_id", "state"),
+            ("company_id", "document_type_id"),
             ("company_id", "category_id"),
             ("company_id", "solution_db"),
-            ("document_type_id", "category_id"),
-            ("category_id", "created_by_id"),
+            ("company_id", "expiry_date"),
         ),
+        not_alone=("solution_db",),
         known={"state": ("draft", "pending", "approved", "rejected", "archived")},
     )
     def overview(
@@ -342,17 +342,15 @@ class Documents(Group[AnyDriver]):
         document_type_id: int | None = None,
         category_id: int | None = None,
         page_size: int | None = None,
-        after_rank: float | None = None,
+        after_created_at: datetime | None = None,
         after_id: int | None = None,
     ) -> Page[DocumentsSearch]:
         """Documents of a company whose name, title, description or tags have every word of the query, each as the
         beginning of a word; those of a state, kind or category only where one is given. Any text will do as a query:
-        punctuation parts words and means nothing else, its first 1,000 characters and 20 words count, and without any
-        word nothing is found. Best match first: rank is the mean over the words of the query, a word in name or title
-        counting 1, in a tag 0.4, in the description alone 0.1; the newest (greatest id) first among equals. Of more
-        than 200 matches the 200 created last are ranked. The next page is asked for with after_rank and after_id, those
-        of the last row. Cost: of words that many documents have, the newest documents of the company until 200 are
-        found; of others, those of the company with the longest word, by index.
+        punctuation parts words and means nothing else, its first 1,000 characters and of these the 20 longest words
+        count, and without any word nothing is found. Newest first; the next page is asked for with after_created_at and
+        after_id, those of the last row. Cost: of words that many documents have, the newest documents of the company
+        until a page is full; of others, those of the company that have them, by index.
         """
 
     @function("fbs_documents_by_metadata", page_size="bigint", after_id="bigint")

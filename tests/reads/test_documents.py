@@ -61,9 +61,9 @@ def shelf(kinds: psycopg.Connection) -> psycopg.Connection:
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
-        ("lease", ["Lease of Mill Lane 12", "Permit"]),  # a title counts more than a description
-        ("LEASE", ["Lease of Mill Lane 12", "Permit"]),
-        ("lea", ["Lease of Mill Lane 12", "Permit"]),
+        ("lease", ["Permit", "Lease of Mill Lane 12"]),  # the newest first
+        ("LEASE", ["Permit", "Lease of Mill Lane 12"]),
+        ("lea", ["Permit", "Lease of Mill Lane 12"]),
         ("ease", []),
         ("mill lease", ["Lease of Mill Lane 12"]),
         ("lease nowhere", []),
@@ -110,10 +110,10 @@ def test_operators_mean_nothing_in_a_query(shelf: psycopg.Connection, query: str
 
 
 def test_very_long_queries_are_searched_by_their_beginning(shelf: psycopg.Connection) -> None:
-    assert search(shelf, "lease " * 500_000) == ["Lease of Mill Lane 12", "Permit"]
+    assert search(shelf, "lease " * 500_000) == ["Permit", "Lease of Mill Lane 12"]
     assert search(shelf, "x" * 1_000_000) == []
     assert search(shelf, " ".join(f"w{number}" for number in range(100_000))) == []
-    assert search(shelf, "lease " + "'" * 100_000) == ["Lease of Mill Lane 12", "Permit"]
+    assert search(shelf, "lease " + "'" * 100_000) == ["Permit", "Lease of Mill Lane 12"]
 
 
 @settings(max_examples=150, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -138,6 +138,7 @@ def test_documents_of_any_length_can_be_written_and_found(kinds: psycopg.Connect
     document(kinds, "One long word", description="y" * 3_000_000)
     document(kinds, "Letters", description=" ".join(chr(0x4E00 + number % 20000) for number in range(200_000)))
     document(kinds, "Odd", description="a-b/c.d@e:" * 300_000)
+    document(kinds, "Long company", company_id="c" * 100, description=" ".join(map(chr, range(0x4E00, 0x9E00))))
     assert search(kinds, "word7 word12") == ["Many words"]
     assert search(kinds, "letters") == ["Letters"]
 
@@ -148,7 +149,7 @@ def test_search_within_a_state_kind_or_category(kinds: psycopg.Connection) -> No
     document(kinds, "Plan one")
     document(kinds, "Plan two", state="approved", document_type_id=kind)
     document(kinds, "Plan three", category_id=category)
-    assert search(kinds, "plan") == ["Plan three", "Plan two", "Plan one"], "of equals the newest comes first"
+    assert search(kinds, "plan") == ["Plan three", "Plan two", "Plan one"]
     assert search(kinds, "plan", state="approved") == ["Plan two"]
     assert search(kinds, "plan", document_type_id=kind) == ["Plan two"]
     assert search(kinds, "plan", category_id=category) == ["Plan three"]
@@ -158,7 +159,7 @@ def test_search_within_a_state_kind_or_category(kinds: psycopg.Connection) -> No
 
 def test_pages_of_a_search_make_the_whole(kinds: psycopg.Connection) -> None:
     for number in range(9):
-        document(kinds, "plan" if number % 3 else "plan plan", description="plan" if number % 2 else "")
+        document(kinds, f"plan {number}", created_at=f"2026-01-0{1 + number // 2} 00:00+00")
     whole = call(kinds, "fbs_documents_search", company_id="a", query="plan")
     pages: list[dict[str, Any]] = []
     while page := call(
@@ -167,13 +168,12 @@ def test_pages_of_a_search_make_the_whole(kinds: psycopg.Connection) -> None:
         company_id="a",
         query="plan",
         page_size=2,
-        **({"after_rank": pages[-1]["rank"], "after_id": pages[-1]["id"]} if pages else {}),
+        **({"after_created_at": pages[-1]["created_at"], "after_id": pages[-1]["id"]} if pages else {}),
     ):
         pages += page
         assert len(pages) <= len(whole)
     assert pages == whole
-    assert len(whole) == 9
-    assert [row["rank"] for row in whole] == sorted((row["rank"] for row in whole), reverse=True)
+    assert [row["title"] for row in whole] == [f"plan {number}" for number in range(8, -1, -1)]
 
 
 @pytest.fixture(params=["a", "o'b\\c=d"])
@@ -196,15 +196,16 @@ def many(request: pytest.FixtureRequest, kinds: psycopg.Connection) -> tuple[psy
 @pytest.mark.parametrize(
     ("query", "state", "expected"),
     [
-        ("every", None, list(range(200, 0, -1))),  # the newest 200
-        ("plan every", None, list(range(200, 0, -1))),
-        ("plan 7", None, [700, *range(79, 69, -1), 7, 650, 3]),  # a title counts more than a tag
-        ("plan 69", None, [*range(699, 689, -1), 69]),
+        ("every", None, list(range(1, 701))),
+        ("plan every", None, list(range(1, 701))),
+        ("plan 7", None, [3, 7, *range(70, 80), 650, 700]),  # by tags, too
+        ("plan 69", None, [69, *range(690, 700)]),
         ("699", None, [699]),
-        ("seldom", None, [650, 3]),
+        ("seldom", None, [3, 650]),
         ("seldom every 65", None, [650]),
         ("seldom 4", None, []),
-        ("every", "archived", list(range(700, 690, -1))),
+        ("every", "archived", list(range(691, 701))),
+        ("69", "archived", list(range(691, 700))),
         ("every", "approved", []),
     ],
 )
@@ -214,6 +215,11 @@ def test_search_among_many(
     connection, company = many
     found = search(connection, query, company_id=company, state=state, page_size=1000)
     assert found == [f"plan {number}" for number in expected]
+    if len(found) > 5:
+        page = call(connection, "fbs_documents_search", company_id=company, query=query, state=state, page_size=5)
+        assert [row["title"] for row in page] == found[:5]
+        after = {"after_created_at": page[-1]["created_at"], "after_id": page[-1]["id"]}
+        assert search(connection, query, company_id=company, state=state, page_size=1000, **after) == found[5:]
 
 
 @pytest.mark.parametrize(
@@ -278,6 +284,16 @@ def test_documents_in_short(kinds: psycopg.Connection) -> None:
         ("two", "Contract", "Top", -1, None),
     ]
     assert columns(view(kinds, "fbs_documents_overview", state="approved"), "title") == [("one",)]
+
+
+def test_documents_of_a_solution_are_asked_for_with_the_company(kinds: psycopg.Connection) -> None:
+    document(kinds, "one", solution_db="s")
+    document(kinds, "two", solution_db="t")
+    document(kinds, "three", solution_db="s", company_id="b")
+    with fbs_db.connect(kinds) as fbs:
+        assert [row.title for row in fbs.documents.overview(company_id="a", solution_db="s")] == ["one"]
+        with pytest.raises(UsageError, match="Filter solution_db needs company_id"):
+            fbs.documents.overview(solution_db="s")
 
 
 @pytest.fixture
@@ -502,7 +518,8 @@ def test_search_does_not_read_every_document(installed: psycopg.Connection) -> N
         for (line,) in rows(
             installed,
             "explain select id from fbs_dms_document"
-            " where fbs_document_words(company_id, name || ' ' || title || ' ' || description) @@ '''a=4711'':*'",
+            " where fbs_document_words(company_id, name || ' ' || title || ' ' || description)"
+            " @@ (select needed from fbs_document_query('a', '4711'))",
         )
     )
     assert "fbs_dms_document_words_idx" in plan

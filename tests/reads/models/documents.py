@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import re
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Any
 
 from tests.reads.models.common import in_groups, percent, total, where, within
@@ -169,42 +167,25 @@ def found_by_words(
     document_type_id: int | None = None,
     category_id: int | None = None,
     page_size: int | None = 50,
-    after_rank: float | None = None,
+    after_created_at: datetime | None = None,
     after_id: int | None = None,
 ) -> Rows:
-    beginning = query[:1000]
-    if re.match(r"\S\S", query[999:]):  # within a word
-        beginning = re.sub(r"\s\S*$", "", beginning)
-    wanted = words(beginning)[:20]
+    wanted = sorted(words(query[:1000]), key=lambda word: (-len(word), word))[:20]
     found = []
     for row in where(world["fbs_dms_document"], company_id=company_id):
         tags = [tag["name"] for tag in tags_of(world, row)]
-        weighed = [
-            next(
-                (
-                    weight
-                    for weight, text in (
-                        ("1", f"{row['name']} {row['title']}"), ("0.4", " ".join(tags)), ("0.1", row["description"])
-                    )
-                    if any(word.startswith(one) for word in words(text))
-                ),
-                None,
-            )
-            for one in wanted
-        ]  # fmt: skip
+        there = words(" ".join([row["name"], row["title"], row["description"], *tags]))
+        later = after_created_at is not None and (row["created_at"], row["id"]) >= (after_created_at, after_id or 0)
         fits = (state in (None, row["state"]) and document_type_id in (None, row["document_type_id"])
-                and category_id in (None, row["category_id"]))  # fmt: skip
-        if wanted and fits and None not in weighed:
+                and category_id in (None, row["category_id"]) and not later)  # fmt: skip
+        if fits and wanted and all(any(word.startswith(one) for word in there) for one in wanted):
             found.append(row | {
-                "rank": float(sum(Decimal(weight or 0) for weight in weighed) / len(wanted)),
                 "tags": tags,
                 "document_state": row["state"],
                 "type_id": row["document_type_id"],
                 "filed_under_id": row["category_id"],
             })  # fmt: skip
-    place = (-math.inf, -math.inf) if after_rank is None else (-after_rank, -(after_id or 0))
-    best = sorted(found, key=lambda row: (-row["rank"], -row["id"]))
-    return [row for row in best if (-row["rank"], -row["id"]) > place][:page_size]
+    return in_order(found, "-created_at -id")[:page_size]
 
 
 def has(there: Any, wanted: Any) -> bool:
@@ -344,7 +325,7 @@ READS = Group(
             "search",
             found_by_words,
             made_up("documents.search", OWNERS),
-            lambda row: {"after_rank": row.rank, "after_id": row.id},
+            lambda row: {"after_created_at": row.created_at, "after_id": row.id},
         ),
         Call(
             "by_metadata",
