@@ -10,7 +10,7 @@ create function fbs_document_query(
     query text,
     out words tsquery,
     out needed tsquery,
-    out needed_tags bigint[],
+    out tagged_ids bigint[],
     out patterns text[]
 )
 language plpgsql
@@ -20,7 +20,6 @@ as $$
 declare
     word record;
 begin
-    needed_tags := '{}';
     patterns := '{}';
     for word in
         select w.pattern, w.lexeme, t.tag_ids
@@ -38,22 +37,26 @@ begin
                 where lower(g.name) like w.pattern and fbs_document_words(company_id, g.name) @@ w.lexeme
             ) as tag_ids
         ) as t
-        order by t.tag_ids <> '{}', length(w.pattern) desc, w.pattern
+        order by cardinality(t.tag_ids), length(w.pattern) desc, w.pattern
     loop
         words := coalesce(words && word.lexeme, word.lexeme);
         if word.tag_ids = '{}' then
-            needed := words;
             patterns := patterns || word.pattern;
-        elsif needed is null then
+        end if;
+        if needed is null then
             needed := word.lexeme;
-            needed_tags := word.tag_ids;
+            tagged_ids := array(
+                select dt.document_id
+                from fbs_dms_document_tags as dt
+                where dt.documenttag_id = any(word.tag_ids)
+            );
         end if;
     end loop;
 end;
 $$;
 
 comment on function fbs_document_query(text, text) is
-'Internal. What a search looks for: its words; those that no tag has, or, where tags have all, the longest with its tags; and patterns for like of the words that no tag has.';
+'Internal. What a search looks for: its words; the one that the fewest documents should have, and the documents with a tag that has it; patterns for like of the words that no tag has.';
 
 create function fbs_document_tag_names(document_id bigint)
 returns text[]
@@ -121,10 +124,9 @@ set search_path from current
 set random_page_cost = 1.1
 set plan_cache_mode = force_custom_plan
 as $$
-#variable_conflict use_column
 declare
     asked record := fbs_document_query(company_id, query);
-    by_index bigint[];
+    by_index boolean := false;
     fits boolean;
     looked_at integer := 0;
     shown integer := 0;
@@ -145,12 +147,14 @@ begin
                 cross join lateral (select d.name || ' ' || d.title || ' ' || d.description as content) as c
                 where
                     d.company_id = fbs_documents_search.company_id
-                    and (by_index is null or d.id = any(by_index))
-                    and d.state = coalesce(fbs_documents_search.state, d.state)
-                    and d.document_type_id = coalesce(fbs_documents_search.document_type_id, d.document_type_id)
-                    and d.category_id = coalesce(fbs_documents_search.category_id, d.category_id)
+                    and (not by_index or fbs_document_words(d.company_id, c.content) @@ asked.needed
+                        or d.id = any(asked.tagged_ids))
+                    and (fbs_documents_search.state is null or d.state = fbs_documents_search.state)
+                    and (fbs_documents_search.document_type_id is null
+                        or d.document_type_id = fbs_documents_search.document_type_id)
+                    and (fbs_documents_search.category_id is null or d.category_id = fbs_documents_search.category_id)
                     and (after_created_at is null or (d.created_at, d.id) < (after_created_at, coalesce(after_id, 0)))
-                order by d.created_at desc, d.id desc limit case when by_index is null then 2000 end
+                order by d.created_at desc, d.id desc limit case when not by_index then 2000 end
             ) as d
         loop
             exit when too_few or shown >= page_size;
@@ -159,17 +163,11 @@ begin
                 shown := shown + 1;
             end if;
             looked_at := looked_at + 1;
-            too_few := by_index is null and (looked_at = 2000 or looked_at % 100 = 0 and 20 * shown < looked_at);
+            too_few := not by_index and (looked_at = 2000 or looked_at % 100 = 0 and 20 * shown < looked_at);
             after_created_at := created_at;
             after_id := id;
         end loop;
-        exit when not too_few;
-        by_index := array(
-            select d.id from fbs_dms_document as d
-            where fbs_document_words(d.company_id, d.name || ' ' || d.title || ' ' || d.description) @@ asked.needed
-            union all
-            select dt.document_id from fbs_dms_document_tags as dt where dt.documenttag_id = any(asked.needed_tags)
-        );
+        by_index := true;
     end loop;
 end;
 $$;
