@@ -277,8 +277,6 @@ class Documents(Group[AnyDriver]):
         ranged="created_at",
         together=(
             ("company_id", "state"),
-            ("company_id", "document_type_id"),
-            ("company_id", "category_id"),
             ("company_id", "solution_db"),
             ("company_id", "expiry_date"),
         ),
