@@ -222,6 +222,15 @@ def test_search_among_many(
         assert search(connection, query, company_id=company, state=state, page_size=1000, **after) == found[5:]
 
 
+def test_search_goes_on_past_documents_of_the_same_time(kinds: psycopg.Connection) -> None:
+    """The index takes over after the newest hundred."""
+    kinds.execute(
+        "insert into fbs_dms_document (name, title, document_type_id, category_id, created_by_id, company_id)"
+        " select 'D', 'plan ' || n, 1, 1, 1, 'a' from generate_series(1, 150) as n"
+    )
+    assert search(kinds, "4") == [*(f"plan {number}" for number in range(49, 39, -1)), "plan 4"]
+
+
 @pytest.mark.parametrize(
     ("metadata", "expected"),
     [
