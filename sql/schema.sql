@@ -2181,19 +2181,22 @@ CREATE FUNCTION fbs_document_words(company_id text, content text) RETURNS tsvect
     SET search_path TO 'public', 'pg_temp'
     AS $$
 declare
-    -- The marks that part words are named one by one: to some locales quotes, dashes and
-    -- spaces beyond ASCII are letters, and to some no letter beyond ASCII is one.
-    border text := case getdatabaseencoding()
+    -- Marks that part words as a space does, named one by one: to some locales quotes, dashes
+    -- and spaces beyond ASCII are letters, and to some no letter beyond ASCII is one.
+    mark text := case getdatabaseencoding()
         when 'UTF8' then
-            '[[:space:]!-/:-@[-`{-~\u00a0\u00a1\u00ab\u00b7\u00bb\u00bf\u2000-\u206f\u20a0-\u20cf\u2190-\u2bff'
-            || '\u3000-\u3003\u3008-\u301b\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65\U0001f000-\U0001faff]+'
-        else '[[:space:]!-/:-@[-`{-~]+'
+            '[\t-\r!-/:-@[-`{-~\u0085\u00a0\u00a1\u00ab\u00b7\u00bb\u00bf\u1680\u2000-\u206f\u20a0-\u20cf\u2190-\u2bff'
+            || '\u3000-\u3003\u3008-\u301b\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65\U0001f000-\U0001faff]'
+        else '[\t-\r!-/:-@[-`{-~]'
     end;
     company text := to_hex(hashtext(company_id)) || '=';
     -- To count characters takes time, which most texts are too short for.
-    beginning text := case when octet_length(content) > 100000 then left(content, 100000) else content end;
-    words text := company || regexp_replace(lower(beginning), border, ' ' || company, 'g');
+    words text := lower(case when octet_length(content) > 100000 then left(content, 100000) else content end);
 begin
+    if words ~ mark then
+        words := regexp_replace(words, mark || '+', ' ', 'g');
+    end if;
+    words := company || replace(words, ' ', ' ' || company);
     -- A word in a tsvector must stay below 2 kB, a tsvector below 1 MB, whatever is written.
     if octet_length(content) > 400 then
         return array_to_tsvector(array(
