@@ -2189,7 +2189,7 @@ declare
             || '\u3000-\u3003\u3008-\u301b\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65\U0001f000-\U0001faff]'
         else '[\t-\r!-/:-@[-`{-~]'
     end;
-    company text := to_hex(hashtext(company_id)) || '=';
+    company text := left(to_hex(hashtext(company_id)), 5) || '=';
     -- To count characters takes time, which most texts are too short for.
     words text := lower(case when octet_length(content) > 100000 then left(content, 100000) else content end);
 begin
@@ -2209,7 +2209,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_document_words(company_id text, content text) IS 'Internal. The words of a text''s first 100,000 characters in small letters, of each the first 400, before each a number for the company, so that an index finds them among its documents.';
+COMMENT ON FUNCTION fbs_document_words(company_id text, content text) IS 'Internal. The words of a text''s first 100,000 characters in small letters, of each the first 400, before each a short hash of the company, so that an index finds the words of one company.';
 
 CREATE FUNCTION fbs_documents_by_metadata(company_id text, metadata jsonb, page_size bigint DEFAULT 50, after_created_at timestamp with time zone DEFAULT NULL::timestamp with time zone, after_id bigint DEFAULT NULL::bigint) RETURNS TABLE(id bigint, name text, title text, document_type_id bigint, category_id bigint, state text, confidentiality_level text, expiry_date date, document_metadata jsonb, created_at timestamp with time zone)
     LANGUAGE plpgsql STABLE
