@@ -156,7 +156,7 @@ end;
 $$;
 
 comment on function fbs_key_column(regclass) is
-'The single primary key column of a host''s table. Error FB001 where there is none.';
+'Internal. The single primary key column of a host''s table. Error FB001 where there is none.';
 
 create function fbs_base_type(type_id oid, type_modifier integer)
 returns text
@@ -213,7 +213,7 @@ end;
 $$;
 
 comment on function fbs_key_type(regclass) is
-'Type of the single primary key column of a user table, such as integer or uuid; of a domain the type beneath it. Error FB001 where there is no such column, FB002 where it is not one of PostgreSQL''s own, such as citext.';
+'Internal. Type of the single primary key column of a user table, such as integer or uuid; of a domain the type beneath it. Error FB001 where there is no such column, FB002 where it is not one of PostgreSQL''s own, such as citext.';
 
 create function fbs_key_collation(host_table regclass)
 returns regcollation
@@ -227,7 +227,7 @@ as $$
 $$;
 
 comment on function fbs_key_collation(regclass) is
-'Collation of the single primary key column of a host''s table; NULL where its type has none. Error FB001 where there is no such column.';
+'Internal. Collation of the single primary key column of a host''s table; NULL where its type has none. Error FB001 where there is no such column.';
 
 -- The host's user table is named by the setting fbs.user_table when this file runs
 -- (fbs-db migrate --user-table); its rows are linked later, by fbs-db attach. Where it
@@ -299,7 +299,7 @@ end;
 $$;
 
 comment on function fbs_require_user_table(regclass) is
-'Does nothing where FBS''s user columns can point at this user table; error FB002 where the types differ, FB001 where it has no single-column key.';
+'Internal. Does nothing where FBS''s user columns can point at this user table; error FB002 where the types differ, FB001 where it has no single-column key.';
 
 -- Two triggers keep a time of last change. "Touch" moves it on with every update.
 -- "Keep" fires first (triggers go by name) and only where the statement sets the
@@ -349,7 +349,7 @@ immutable
 return case when isfinite(first_day) and isfinite(last_day) then last_day - first_day end;
 
 comment on function fbs_days_between(date, date) is
-'Days from the first day to the last; negative where that is earlier, null where one of them is infinite.';
+'Internal. Days from the first day to the last; negative where that is earlier, null where one of them is infinite.';
 
 create function fbs_time_between(since timestamptz, until timestamptz)
 returns interval
@@ -358,7 +358,7 @@ immutable
 return case when isfinite(since) and isfinite(until) then until - since end;
 
 comment on function fbs_time_between(timestamptz, timestamptz) is
-'The time from one moment to another; negative where that is earlier, null where one of them is infinite.';
+'Internal. The time from one moment to another; negative where that is earlier, null where one of them is infinite.';
 
 -- A component that moves is guarded by a trigger: unlike a lock or a table that is gone,
 -- it comes without waiting for those who still read.

@@ -178,7 +178,7 @@ as $$
 $$;
 
 comment on function fbs_row_is_of(text, boolean, text[], text[]) is
-'Whether a row with these values in these columns belongs to a solution. A row that names none belongs to it where no other host has the model (alone).';
+'Internal. Whether a row with these values in these columns belongs to a solution. A row that names none belongs to it where no other host has the model (alone).';
 
 create function fbs_solution_condition(columns text[])
 returns text

@@ -111,7 +111,7 @@ end;
 $$;
 
 comment on function fbs_apply_rule(text, text, text[], text, boolean) is
-'Applies one rule to rows that point at these keys of a model. Returns the number of rows touched. Error FB024.';
+'Internal. Applies one rule to rows that point at these keys of a model. Returns the number of rows touched. Error FB024.';
 
 create function fbs_rekey_rule(
     only_rule text, model text, keys text[], new_keys text[], solution text default null, alone boolean default true
@@ -359,7 +359,7 @@ end;
 $body$;
 
 comment on function fbs_rules_body() is
-'The text that fbs_apply_rules should have by the rules as they are.';
+'Internal. The text that fbs_apply_rules should have by the rules as they are.';
 
 create function fbs_compile_rules()
 returns void
@@ -385,7 +385,7 @@ end;
 $$;
 
 comment on function fbs_compile_rules() is
-'Writes fbs_apply_rules anew from the rules, and wakes those that rest although their table is there by now. A change of the rules does so by itself.';
+'Internal. Writes fbs_apply_rules anew from the rules, and wakes those that rest although their table is there by now. A change of the rules does so by itself.';
 
 create function fbs_rules_changed()
 returns trigger
@@ -453,6 +453,6 @@ values
 );
 
 comment on function fbs_apply_rules(text, text[], text, boolean, bigint) is
-'Applies the rules to rows that point at these keys of a model. Returns the rows touched; NULL, touching none, where there are more than most. Written by fbs_compile_rules. Error FB024.';
+'Internal. Applies the rules to rows that point at these keys of a model. Returns the rows touched; NULL, touching none, where there are more than most. Written by fbs_compile_rules. Error FB024.';
 
 select fbs_revoke_execute();

@@ -575,7 +575,7 @@ begin
 end;
 $_$;
 
-COMMENT ON FUNCTION fbs_apply_rule(only_rule text, model text, keys text[], solution text, alone boolean) IS 'Applies one rule to rows that point at these keys of a model. Returns the number of rows touched. Error FB024.';
+COMMENT ON FUNCTION fbs_apply_rule(only_rule text, model text, keys text[], solution text, alone boolean) IS 'Internal. Applies one rule to rows that point at these keys of a model. Returns the number of rows touched. Error FB024.';
 
 CREATE FUNCTION fbs_apply_rules(model text, keys text[], solution text DEFAULT NULL::text, alone boolean DEFAULT true, most bigint DEFAULT NULL::bigint) RETURNS bigint
     LANGUAGE plpgsql
@@ -688,7 +688,7 @@ begin
 end;
 $_$;
 
-COMMENT ON FUNCTION fbs_apply_rules(model text, keys text[], solution text, alone boolean, most bigint) IS 'Applies the rules to rows that point at these keys of a model. Returns the rows touched; NULL, touching none, where there are more than most. Written by fbs_compile_rules. Error FB024.';
+COMMENT ON FUNCTION fbs_apply_rules(model text, keys text[], solution text, alone boolean, most bigint) IS 'Internal. Applies the rules to rows that point at these keys of a model. Returns the rows touched; NULL, touching none, where there are more than most. Written by fbs_compile_rules. Error FB024.';
 
 CREATE FUNCTION fbs_approvals_turnaround(since timestamp with time zone DEFAULT NULL::timestamp with time zone, until timestamp with time zone DEFAULT NULL::timestamp with time zone, solution text DEFAULT NULL::text) RETURNS TABLE(solution_name text, approval_type text, requests bigint, pending bigint, approved bigint, rejected bigint, cancelled bigint, approved_percent numeric, average_turnaround interval, median_turnaround interval, longest_turnaround interval, oldest_pending_at timestamp with time zone)
     LANGUAGE sql STABLE
@@ -909,7 +909,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_await_writers(model text, solution text) IS 'Waits, three seconds at most, for transactions that write a model''s host table: FBS rows in another database may point at their new rows already.';
+COMMENT ON FUNCTION fbs_await_writers(model text, solution text) IS 'Internal. Waits, three seconds at most, for transactions that write a model''s host table: FBS rows in another database may point at their new rows already.';
 
 CREATE FUNCTION fbs_base_type(type_id oid, type_modifier integer) RETURNS text
     LANGUAGE sql STABLE
@@ -1572,7 +1572,7 @@ begin
 end;
 $_$;
 
-COMMENT ON FUNCTION fbs_check_user_column(table_name text, column_name text, repair boolean) IS 'Counts the rows of a user column whose user is gone; there are such behind a validated key, too, where replication or session_replication_role = replica wrote them. With repair they are deleted or emptied, by the column''s own rule. Where none is left, the key is validated. Errors FB004 where users are not attached, FB025 where the user table evaluates code of another role.';
+COMMENT ON FUNCTION fbs_check_user_column(table_name text, column_name text, repair boolean) IS 'Internal. Counts the rows of a user column whose user is gone; there are such behind a validated key, too, where replication or session_replication_role = replica wrote them. With repair they are deleted or emptied, by the column''s own rule. Where none is left, the key is validated. Errors FB004 where users are not attached, FB025 where the user table evaluates code of another role.';
 
 CREATE FUNCTION fbs_claim_cleanup(target text, batch integer DEFAULT 1000, due_only boolean DEFAULT false) RETURNS TABLE(id bigint, ticket uuid, model_name text, solution text, alone boolean, operation text, keys text[], new_keys text[], attempts integer)
     LANGUAGE plpgsql
@@ -1616,7 +1616,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_claim_cleanup(target text, batch integer, due_only boolean) IS 'Clean-ups for another database, in their order, locked until the transaction ends. No row while another session carries there.';
+COMMENT ON FUNCTION fbs_claim_cleanup(target text, batch integer, due_only boolean) IS 'Internal. Clean-ups for another database, in their order, locked until the transaction ends. No row while another session carries there.';
 
 CREATE FUNCTION fbs_claim_files(batch integer DEFAULT 100, after_id bigint DEFAULT 0) RETURNS TABLE(id bigint, file text)
     LANGUAGE plpgsql
@@ -1831,7 +1831,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_compile_rules() IS 'Writes fbs_apply_rules anew from the rules, and wakes those that rest although their table is there by now. A change of the rules does so by itself.';
+COMMENT ON FUNCTION fbs_compile_rules() IS 'Internal. Writes fbs_apply_rules anew from the rules, and wakes those that rest although their table is there by now. A change of the rules does so by itself.';
 
 CREATE FUNCTION fbs_compliance_recurring_dates(solution_name text, since date DEFAULT CURRENT_DATE, until date DEFAULT NULL::date) RETURNS TABLE(recurring_transaction_id bigint, name text, transaction_type text, amount numeric, booking_date date)
     LANGUAGE sql STABLE
@@ -1880,7 +1880,7 @@ begin
 end;
 $_$;
 
-COMMENT ON FUNCTION fbs_count_expired(what text) IS 'How many rows fbs_purge would remove, by a name from fbs_retention. Error FB030 for any other name.';
+COMMENT ON FUNCTION fbs_count_expired(what text) IS 'Internal. How many rows fbs_purge would remove, by a name from fbs_retention. Error FB030 for any other name.';
 
 CREATE FUNCTION fbs_counted(number bigint, what text) RETURNS text
     LANGUAGE sql STABLE
@@ -1931,7 +1931,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_cover_partitions() IS 'Gives partitions that were made later the triggers of their host table, and queues a sweep. Returns these partitions; those in use, or on which triggers may not be created, are left.';
+COMMENT ON FUNCTION fbs_cover_partitions() IS 'Internal. Gives partitions that were made later the triggers of their host table, and queues a sweep. Returns these partitions; those in use, or on which triggers may not be created, are left.';
 
 CREATE FUNCTION fbs_custom_fields_records(model_name text, record_ids integer[], database_name text DEFAULT ''::text) RETURNS TABLE(record_id integer, fields jsonb, misfits text[])
     LANGUAGE sql STABLE
@@ -1970,7 +1970,7 @@ CREATE FUNCTION fbs_days_between(first_day date, last_day date) RETURNS integer
     LANGUAGE sql IMMUTABLE
     RETURN CASE WHEN (isfinite(first_day) AND isfinite(last_day)) THEN (last_day - first_day) ELSE NULL::integer END;
 
-COMMENT ON FUNCTION fbs_days_between(first_day date, last_day date) IS 'Days from the first day to the last; negative where that is earlier, null where one of them is infinite.';
+COMMENT ON FUNCTION fbs_days_between(first_day date, last_day date) IS 'Internal. Days from the first day to the last; negative where that is earlier, null where one of them is infinite.';
 
 CREATE FUNCTION fbs_describe_views() RETURNS void
     LANGUAGE plpgsql
@@ -2563,7 +2563,7 @@ exception
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_drop_later_name(view_id regclass) IS 'Drops one of the views of fbs_later_names. Error FB051 where something stands on it.';
+COMMENT ON FUNCTION fbs_drop_later_name(view_id regclass) IS 'Internal. Drops one of the views of fbs_later_names. Error FB051 where something stands on it.';
 
 CREATE FUNCTION fbs_drop_later_names(of_tables text[] DEFAULT NULL::text[]) RETURNS SETOF text
     LANGUAGE plpgsql
@@ -2985,7 +2985,7 @@ CREATE FUNCTION fbs_gone_keys(model text, held text[], target text DEFAULT NULL:
     end;
 $$;
 
-COMMENT ON FUNCTION fbs_gone_keys(model text, held text[], target text, solution text) IS 'Those of the keys, held by rows here or in another database, that no host row has and no rekey waits for; none where no table is attached, or it is gone. Error FB025.';
+COMMENT ON FUNCTION fbs_gone_keys(model text, held text[], target text, solution text) IS 'Internal. Those of the keys, held by rows here or in another database, that no host row has and no rekey waits for; none where no table is attached, or it is gone. Error FB025.';
 
 CREATE FUNCTION fbs_has_statement_trigger(table_id oid, event text) RETURNS boolean
     LANGUAGE sql STABLE
@@ -3271,7 +3271,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_held_keys(model text, solution text, alone boolean) IS 'Keys of a model in rows that the rules would touch. Error FB024.';
+COMMENT ON FUNCTION fbs_held_keys(model text, solution text, alone boolean) IS 'Internal. Keys of a model in rows that the rules would touch. Error FB024.';
 
 CREATE FUNCTION fbs_host_problem(host_table regclass, key_column text) RETURNS text
     LANGUAGE sql STABLE
@@ -3307,7 +3307,7 @@ CREATE FUNCTION fbs_host_problem(host_table regclass, key_column text) RETURNS t
     select 'the table was dropped' where not exists (select from pg_class as c where c.oid = host_table);
 $$;
 
-COMMENT ON FUNCTION fbs_host_problem(host_table regclass, key_column text) IS 'Why a table cannot be a host table with this key; NULL where it can.';
+COMMENT ON FUNCTION fbs_host_problem(host_table regclass, key_column text) IS 'Internal. Why a table cannot be a host table with this key; NULL where it can.';
 
 CREATE FUNCTION fbs_host_triggers(host_table regclass) RETURNS TABLE(table_id regclass, trigger_name text, definition text, present boolean)
     LANGUAGE sql STABLE
@@ -3404,7 +3404,7 @@ CREATE FUNCTION fbs_host_triggers(host_table regclass) RETURNS TABLE(table_id re
     where o.is_copy and not o.is_parent and h.partitioned and (h.by_row or pg_has_role(fbs_owner(), o.owner, 'usage'));
 $$;
 
-COMMENT ON FUNCTION fbs_host_triggers(host_table regclass) IS 'The triggers of an attached host table and its partitions: the statement that makes or mends each, and whether it is as it should be.';
+COMMENT ON FUNCTION fbs_host_triggers(host_table regclass) IS 'Internal. The triggers of an attached host table and its partitions: the statement that makes or mends each, and whether it is as it should be.';
 
 CREATE FUNCTION fbs_is_alone(model text, solution text) RETURNS boolean
     LANGUAGE sql STABLE
@@ -3418,7 +3418,7 @@ CREATE FUNCTION fbs_is_alone(model text, solution text) RETURNS boolean
         );
 $$;
 
-COMMENT ON FUNCTION fbs_is_alone(model text, solution text) IS 'Whether no other host has this model name: rows that name no solution are then this one''s.';
+COMMENT ON FUNCTION fbs_is_alone(model text, solution text) IS 'Internal. Whether no other host has this model name: rows that name no solution are then this one''s.';
 
 CREATE FUNCTION fbs_is_due_state(due_state text, status text, completed_on date, due_date date, on_date date DEFAULT CURRENT_DATE) RETURNS boolean
     LANGUAGE sql IMMUTABLE
@@ -3472,7 +3472,7 @@ CREATE FUNCTION fbs_key_collation(host_table regclass) RETURNS regcollation
     where a.attrelid = host_table and a.attname = fbs_key_column(host_table);
 $$;
 
-COMMENT ON FUNCTION fbs_key_collation(host_table regclass) IS 'Collation of the single primary key column of a host''s table; NULL where its type has none. Error FB001 where there is no such column.';
+COMMENT ON FUNCTION fbs_key_collation(host_table regclass) IS 'Internal. Collation of the single primary key column of a host''s table; NULL where its type has none. Error FB001 where there is no such column.';
 
 CREATE FUNCTION fbs_key_column(host_table regclass) RETURNS name
     LANGUAGE plpgsql STABLE
@@ -3496,7 +3496,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_key_column(host_table regclass) IS 'The single primary key column of a host''s table. Error FB001 where there is none.';
+COMMENT ON FUNCTION fbs_key_column(host_table regclass) IS 'Internal. The single primary key column of a host''s table. Error FB001 where there is none.';
 
 CREATE FUNCTION fbs_key_type(host_table regclass) RETURNS text
     LANGUAGE plpgsql STABLE
@@ -3526,7 +3526,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_key_type(host_table regclass) IS 'Type of the single primary key column of a user table, such as integer or uuid; of a domain the type beneath it. Error FB001 where there is no such column, FB002 where it is not one of PostgreSQL''s own, such as citext.';
+COMMENT ON FUNCTION fbs_key_type(host_table regclass) IS 'Internal. Type of the single primary key column of a user table, such as integer or uuid; of a domain the type beneath it. Error FB001 where there is no such column, FB002 where it is not one of PostgreSQL''s own, such as citext.';
 
 CREATE FUNCTION fbs_keys_between_tables(of_table text) RETURNS TABLE(column_name text, parent text, orphaned text, mend text)
     LANGUAGE sql STABLE
@@ -3699,7 +3699,7 @@ exception
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_link_users(user_table regclass, wait_ms integer) IS 'Ties every user column to the host''s user table by a foreign key with its rule. It holds for new rows and for deletions; rows that are there are not looked at. Writers of the user table wait until the transaction ends; its lock is asked for last, and all locks for wait_ms milliseconds at most. Returns the tables tied now. Errors FB001 to FB003 and FB005.';
+COMMENT ON FUNCTION fbs_link_users(user_table regclass, wait_ms integer) IS 'Internal. Ties every user column to the host''s user table by a foreign key with its rule. It holds for new rows and for deletions; rows that are there are not looked at. Writers of the user table wait until the transaction ends; its lock is asked for last, and all locks for wait_ms milliseconds at most. Returns the tables tied now. Errors FB001 to FB003 and FB005.';
 
 CREATE FUNCTION fbs_missing_keys(model text, keys text[], solution text DEFAULT NULL::text) RETURNS text[]
     LANGUAGE plpgsql
@@ -3728,7 +3728,7 @@ begin
 end;
 $_$;
 
-COMMENT ON FUNCTION fbs_missing_keys(model text, keys text[], solution text) IS 'Those of the keys that no row of the model''s host table has now; all of them where no table is attached, or it is gone. Error FB025 where the table must not be read.';
+COMMENT ON FUNCTION fbs_missing_keys(model text, keys text[], solution text) IS 'Internal. Those of the keys that no row of the model''s host table has now; all of them where no table is attached, or it is gone. Error FB025 where the table must not be read.';
 
 CREATE FUNCTION fbs_msme_analytics_summary(solution_name text, since date DEFAULT NULL::date, until date DEFAULT NULL::date) RETURNS TABLE(metric_name text, period text, metric_type text, measurements bigint, first_date date, last_date date, latest_value numeric, previous_value numeric, change numeric, change_percent numeric, minimum numeric, maximum numeric, average numeric, total numeric)
     LANGUAGE sql STABLE
@@ -4191,7 +4191,7 @@ CREATE FUNCTION fbs_orphan_keys(model text, solution text DEFAULT NULL::text) RE
     );
 $$;
 
-COMMENT ON FUNCTION fbs_orphan_keys(model text, solution text) IS 'Keys of a model in rows that the rules would touch, and that no host row has. Errors FB024, FB025.';
+COMMENT ON FUNCTION fbs_orphan_keys(model text, solution text) IS 'Internal. Keys of a model in rows that the rules would touch, and that no host row has. Errors FB024, FB025.';
 
 CREATE FUNCTION fbs_owner() RETURNS oid
     LANGUAGE sql STABLE
@@ -4265,7 +4265,7 @@ CREATE FUNCTION fbs_put_off(ids bigint[], state text, said text, own_fault boole
     where id = any(ids);
 $$;
 
-COMMENT ON FUNCTION fbs_put_off(ids bigint[], state text, said text, own_fault boolean) IS 'Notes that queued clean-ups failed, and lets each wait longer: twice as long each time, up to an hour; not where it was no fault of theirs, such as another database that is away.';
+COMMENT ON FUNCTION fbs_put_off(ids bigint[], state text, said text, own_fault boolean) IS 'Internal. Notes that queued clean-ups failed, and lets each wait longer: twice as long each time, up to an hour; not where it was no fault of theirs, such as another database that is away.';
 
 CREATE FUNCTION fbs_queue_cleanup(model text, solution text, keys text[], only_rule text DEFAULT NULL::text, state text DEFAULT NULL::text, said text DEFAULT NULL::text) RETURNS void
     LANGUAGE sql
@@ -4366,7 +4366,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_receive_cleanup(source text, tickets uuid[], model text, keys text[], new_keys text[], gone text[], solution text, alone boolean) IS 'Does clean-ups of one kind from another database. Returns the rows touched; NULL where one was done before, an error where some of several were: then they come one by one.';
+COMMENT ON FUNCTION fbs_receive_cleanup(source text, tickets uuid[], model text, keys text[], new_keys text[], gone text[], solution text, alone boolean) IS 'Internal. Does clean-ups of one kind from another database. Returns the rows touched; NULL where one was done before, an error where some of several were: then they come one by one.';
 
 CREATE FUNCTION fbs_recheck_cleanup(ids bigint[], held text[] DEFAULT NULL::text[]) RETURNS text[]
     LANGUAGE plpgsql
@@ -4405,7 +4405,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_recheck_cleanup(ids bigint[], held text[]) IS 'Those keys of clean-ups of one kind for another database that no host row has now; for a sweep, of the keys held there. Error FB025.';
+COMMENT ON FUNCTION fbs_recheck_cleanup(ids bigint[], held text[]) IS 'Internal. Those keys of clean-ups of one kind for another database that no host row has now; for a sweep, of the keys held there. Error FB025.';
 
 CREATE FUNCTION fbs_refuse_foreign_code(host_table regclass) RETURNS void
     LANGUAGE plpgsql
@@ -4775,7 +4775,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_require_user_table(user_table regclass) IS 'Does nothing where FBS''s user columns can point at this user table; error FB002 where the types differ, FB001 where it has no single-column key.';
+COMMENT ON FUNCTION fbs_require_user_table(user_table regclass) IS 'Internal. Does nothing where FBS''s user columns can point at this user table; error FB002 where the types differ, FB001 where it has no single-column key.';
 
 CREATE FUNCTION fbs_retry_cleanup(batch integer DEFAULT 1000, due_only boolean DEFAULT false) RETURNS TABLE(done bigint, failed bigint, waiting bigint)
     LANGUAGE plpgsql
@@ -5012,7 +5012,7 @@ CREATE FUNCTION fbs_row_is_of(solution text, alone boolean, columns text[], name
     from named_here as h;
 $$;
 
-COMMENT ON FUNCTION fbs_row_is_of(solution text, alone boolean, columns text[], named text[]) IS 'Whether a row with these values in these columns belongs to a solution. A row that names none belongs to it where no other host has the model (alone).';
+COMMENT ON FUNCTION fbs_row_is_of(solution text, alone boolean, columns text[], named text[]) IS 'Internal. Whether a row with these values in these columns belongs to a solution. A row that names none belongs to it where no other host has the model (alone).';
 
 CREATE FUNCTION fbs_rows_of_model(model text, solution text DEFAULT NULL::text) RETURNS bigint
     LANGUAGE plpgsql STABLE
@@ -5037,7 +5037,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_rows_of_model(model text, solution text) IS 'Number of FBS rows that point at a model (and solution) by its name.';
+COMMENT ON FUNCTION fbs_rows_of_model(model text, solution text) IS 'Internal. Number of FBS rows that point at a model (and solution) by its name.';
 
 CREATE FUNCTION fbs_rule_parts(only_rule text DEFAULT NULL::text) RETURNS TABLE(rule_name text, table_id regclass, named text, key_type text, key text, of_model text, touched text, change text, event integer, written text)
     LANGUAGE sql STABLE
@@ -5363,7 +5363,7 @@ $$,
 end;
 $_$;
 
-COMMENT ON FUNCTION fbs_rules_body() IS 'The text that fbs_apply_rules should have by the rules as they are.';
+COMMENT ON FUNCTION fbs_rules_body() IS 'Internal. The text that fbs_apply_rules should have by the rules as they are.';
 
 CREATE FUNCTION fbs_rules_changed() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -5521,7 +5521,7 @@ CREATE FUNCTION fbs_set_cleanup_targets(targets text[]) RETURNS void
     order by a.target, h.model_name, h.solution;
 $$;
 
-COMMENT ON FUNCTION fbs_set_cleanup_targets(targets text[]) IS 'Sets which other databases hold FBS rows that may point at host rows here. A sweep of each model is queued for new ones.';
+COMMENT ON FUNCTION fbs_set_cleanup_targets(targets text[]) IS 'Internal. Sets which other databases hold FBS rows that may point at host rows here. A sweep of each model is queued for new ones.';
 
 CREATE FUNCTION fbs_setting(setting text) RETURNS text
     LANGUAGE sql STABLE
@@ -5558,7 +5558,7 @@ CREATE FUNCTION fbs_source() RETURNS text
     where d.datname = current_database();
 $$;
 
-COMMENT ON FUNCTION fbs_source() IS 'What other databases know this one by: number of the cluster, number of the database, schema.';
+COMMENT ON FUNCTION fbs_source() IS 'Internal. What other databases know this one by: number of the cluster, number of the database, schema.';
 
 CREATE FUNCTION fbs_split_words(content text) RETURNS text[]
     LANGUAGE sql IMMUTABLE
@@ -5679,7 +5679,7 @@ CREATE FUNCTION fbs_time_between(since timestamp with time zone, until timestamp
     LANGUAGE sql IMMUTABLE
     RETURN CASE WHEN (isfinite(since) AND isfinite(until)) THEN (until - since) ELSE NULL::interval END;
 
-COMMENT ON FUNCTION fbs_time_between(since timestamp with time zone, until timestamp with time zone) IS 'The time from one moment to another; negative where that is earlier, null where one of them is infinite.';
+COMMENT ON FUNCTION fbs_time_between(since timestamp with time zone, until timestamp with time zone) IS 'Internal. The time from one moment to another; negative where that is earlier, null where one of them is infinite.';
 
 CREATE FUNCTION fbs_touch() RETURNS trigger
     LANGUAGE plpgsql
@@ -5731,7 +5731,7 @@ CREATE FUNCTION fbs_usable_keys(keys text[], key_type text) RETURNS text[]
     end;
 $_$;
 
-COMMENT ON FUNCTION fbs_usable_keys(keys text[], key_type text) IS 'Those of the keys, given as text, that a column of this type can hold, written as PostgreSQL writes them.';
+COMMENT ON FUNCTION fbs_usable_keys(keys text[], key_type text) IS 'Internal. Those of the keys, given as text, that a column of this type can hold, written as PostgreSQL writes them.';
 
 CREATE FUNCTION fbs_users_cancel(state text, said text) RETURNS boolean
     LANGUAGE sql STABLE
@@ -5855,7 +5855,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_work_queue(batch integer, due_only boolean) IS 'Does so many queued clean-ups at most, due or not; several workers share them. What fails waits longer. Returns what was done, with the number of entries and keys, and what failed, with rule and error.';
+COMMENT ON FUNCTION fbs_work_queue(batch integer, due_only boolean) IS 'Internal. Does so many queued clean-ups at most, due or not; several workers share them. What fails waits longer. Returns what was done, with the number of entries and keys, and what failed, with rule and error.';
 
 CREATE TABLE fbs_app_basicledger (
     id bigint NOT NULL,
