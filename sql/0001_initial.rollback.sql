@@ -17,8 +17,5 @@ drop function fbs_key_collation(regclass);
 drop function fbs_key_type(regclass);
 drop function fbs_base_type(oid, integer);
 drop function fbs_key_column(regclass);
-drop function fbs_named(regclass);
-drop function fbs_counted(bigint, text);
-drop function fbs_command(text[]);
 drop table fbs_migration_log;
 drop table fbs_migrations;

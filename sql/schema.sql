@@ -1729,7 +1729,7 @@ begin
             end if;
             -- The first column can be read without its name, so the plan is kept.
             if host.key_is_first then
-                select pg_typeof(o.key) into kind from old_rows as o (key);
+                select pg_typeof(o.key) into kind from old_rows as o (key) limit 1;
             else
                 execute format('select pg_typeof(o.%I) from %s as o limit 1', host.key_column, rows) into kind using old;
             end if;
