@@ -133,41 +133,6 @@ def test_foreign_keys_between_fbs_tables_have_the_listed_rules(installed_everywh
     assert len(found) == len(expected)
 
 
-def indexes(connection: psycopg.Connection) -> dict[str, dict[str, tuple[list[str], str | None]]]:
-    """Columns of each index, a minus before the descending ones, and which rows it has if not all."""
-    found: dict[str, dict[str, tuple[list[str], str | None]]] = defaultdict(dict)
-    for table, index, columns, of_rows in rows(
-        connection,
-        "select indrelid::regclass::text, indexrelid::regclass::text, (select array_agg("
-        " case when (indoption[place - 1] & 1) = 1 then '-' else '' end"
-        " || trim('\"' from pg_get_indexdef(indexrelid, place, true)) order by place)"
-        " from generate_series(1, indnatts) as place), pg_get_expr(indpred, indrelid)"
-        " from pg_index inner join pg_class on pg_class.oid = indrelid"
-        " where relnamespace = 'public'::regnamespace",
-    ):
-        found[table][index] = columns, of_rows
-    return found
-
-
-def test_every_listed_index_and_foreign_key_is_served(installed_everywhere: psycopg.Connection) -> None:
-    found = indexes(installed_everywhere)
-    for name, table in BY_NAME.items():
-        needed = [*table["indexes"]]
-        needed += [[c["name"]] for c in table["columns"] if c.get("index") or "references" in c]
-        for columns in needed:
-            whole = [index for index, of_rows in found[name].values() if of_rows is None]
-            assert any(index[: len(columns)] == columns for index in whole), (name, columns)
-
-
-def test_no_index_repeats_another(installed_everywhere: psycopg.Connection) -> None:
-    for table, by_name in indexes(installed_everywhere).items():
-        for name, (columns, of_rows) in by_name.items():
-            if name.endswith(("_key", "_pkey")):  # unique: it refuses rows, and is no mere help in reading
-                continue
-            others = [index for other, index in by_name.items() if other != name]
-            assert not any(index[: len(columns)] == columns for index, of in others if of == of_rows), (table, name)
-
-
 def test_names_follow_the_scheme(installed: psycopg.Connection) -> None:
     constraints = rows(
         installed,
@@ -178,10 +143,10 @@ def test_names_follow_the_scheme(installed: psycopg.Connection) -> None:
     for table, name, kind in constraints:
         assert name.startswith(f"{table}_"), name
         assert name.endswith(suffixes[kind]), name
-    for table, by_name in indexes(installed).items():
-        for name in by_name:
-            assert name.startswith(f"{table}_"), name
-            assert name.endswith(("_idx", "_key", "_pkey")), name
+    query = "select indrelid::regclass::text, relname::text from pg_index inner join pg_class on indexrelid = oid"
+    for table, name in rows(installed, f"{query} where relnamespace = 'public'::regnamespace"):
+        assert name.startswith(f"{table}_"), name
+        assert name.endswith(("_idx", "_key", "_pkey")), name
     everything = catalog(installed)
     triggers = [name.split(".")[1] for name in everything if name.startswith("trigger ")]
     says = r"fbs_only_owner|fbs_\w+_(touch|keep_\w+|check|rest|compile|queue_(all_)?files)"
