@@ -322,6 +322,7 @@ class Workflow(Group[AnyDriver]):
             ("solution_name", "business_id"),
         ),
         not_alone=("model_name", "record_id"),
+        by_value=("current_step_id",),
         known={"status": ("draft", "active", "paused", "completed", "cancelled", "failed", "running")},
     )
     def runs(
@@ -345,7 +346,7 @@ class Workflow(Group[AnyDriver]):
         desc.
         """
 
-    @view("fbs_workflow_active_runs", order=("started_at", "id"), ranged="started_at")
+    @view("fbs_workflow_active_runs", order=("started_at", "id"), ranged="started_at", by_value=("assigned_role",))
     def active_runs(
         self,
         *,
