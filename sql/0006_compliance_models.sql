@@ -217,7 +217,7 @@ comment on column fbs_recurring_transactions.frequency is
 comment on column fbs_recurring_transactions.start_date is
 'First day on which the transaction is to be booked.';
 comment on column fbs_recurring_transactions.end_date is
-'Last day on which the transaction may recur; NULL when it goes on without end.';
+'Last day on which the transaction may recur, itself included; NULL when it goes on without end.';
 comment on column fbs_recurring_transactions.active is
 'True while the transaction recurs; false pauses it without deleting it.';
 comment on column fbs_recurring_transactions.description is

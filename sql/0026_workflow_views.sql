@@ -108,10 +108,6 @@ comment on column fbs_workflow_runs.workflow_definition_id is
 'Workflow (fbs_workflow_definitions) that is being run; the run is deleted together with it.';
 comment on column fbs_workflow_runs.workflow_name is
 'Title people know the workflow by.';
-comment on column fbs_workflow_runs.version is
-'Edition of the workflow, such as 1.0.';
-comment on column fbs_workflow_runs.workflow_type is
-'What the workflow is for, such as approval or onboarding.';
 comment on column fbs_workflow_runs.current_step_name is
 'Title of the step; NULL when at none.';
 comment on column fbs_workflow_runs.current_step_type is
@@ -170,8 +166,6 @@ comment on column fbs_workflow_active_runs.id is
 'Number that identifies the workflow run.';
 comment on column fbs_workflow_active_runs.workflow_name is
 'Title people know the workflow by.';
-comment on column fbs_workflow_active_runs.workflow_type is
-'What the workflow is for, such as approval or onboarding.';
 comment on column fbs_workflow_active_runs.current_step_name is
 'Title of the step; NULL when at none.';
 comment on column fbs_workflow_active_runs.current_step_type is
@@ -288,13 +282,11 @@ inner join fbs_workflow_steps as n on t.to_step_id = n.id
 where i.status = 'active';
 
 comment on view fbs_workflow_open_transitions is
-'Ways on from where each active run stands; whether their conditions hold is for the application to judge. None for a run that is not active, or is at its last step or at none. Read for one workflow_instance_id; the default way is taken when no other applies.';
+'Ways on from where each active run stands: those whose conditions the application judges, and the default way, taken when no other applies. Read for one workflow_instance_id.';
 comment on column fbs_workflow_open_transitions.workflow_instance_id is
 'Run (fbs_workflow_instances) that can take this way.';
 comment on column fbs_workflow_open_transitions.transition_id is
 'Transition (fbs_workflow_transitions) that is this way.';
-comment on column fbs_workflow_open_transitions.current_user_id is
-'User whose turn it is in that run; NULL when it is nobody''s.';
 comment on column fbs_workflow_open_transitions.from_step_id is
 'Step (fbs_workflow_steps) where the run stands.';
 comment on column fbs_workflow_open_transitions.from_step_name is
@@ -327,13 +319,9 @@ from fbs_workflow_execution_logs as l
 left join fbs_workflow_instances as i on l.workflow_instance_id = i.id;
 
 comment on view fbs_workflow_log is
-'What happened in the runs of workflows, and in which run. Read newest first: timestamp desc, id desc.';
+'Log of the workflow runs, each entry with its run. Read newest first: timestamp desc, id desc.';
 comment on column fbs_workflow_log.id is
 'Number that identifies the entry in the run diary.';
-comment on column fbs_workflow_log.workflow_instance_id is
-'Workflow run (fbs_workflow_instances) the entry is about.';
-comment on column fbs_workflow_log.workflow_definition_id is
-'Workflow (fbs_workflow_definitions) that is being run.';
 
 create view fbs_workflow_analytics
 with (security_invoker = true) as
@@ -371,8 +359,6 @@ comment on column fbs_workflow_analytics.solution_name is
 'Business application (solution) whose runs are counted.';
 comment on column fbs_workflow_analytics.workflow_name is
 'Title people know the workflow by.';
-comment on column fbs_workflow_analytics.workflow_type is
-'What the workflow is for, such as approval or onboarding.';
 comment on column fbs_workflow_analytics.runs is
 'How many runs there are, whatever their state.';
 comment on column fbs_workflow_analytics.draft is
@@ -426,12 +412,8 @@ group by i.workflow_definition_id, i.current_step_id, i.solution_name, s.name, s
 
 comment on view fbs_workflow_waiting is
 'Where active and paused runs wait: how many at each step, and for how long. A run waits since the last entry in its log, or since it started where it has none.';
-comment on column fbs_workflow_waiting.workflow_definition_id is
-'Workflow (fbs_workflow_definitions) that is being run.';
 comment on column fbs_workflow_waiting.current_step_id is
 'Step (fbs_workflow_steps) at which the runs wait; NULL for those at none.';
-comment on column fbs_workflow_waiting.solution_name is
-'Business application (solution) the runs belong to.';
 comment on column fbs_workflow_waiting.current_step_name is
 'Title of the step; NULL when at none.';
 comment on column fbs_workflow_waiting.current_step_type is
