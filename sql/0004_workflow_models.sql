@@ -339,10 +339,10 @@ on fbs_workflow_execution_logs (action, timestamp desc);
 comment on index fbs_workflow_execution_logs_action_timestamp_idx is
 'Serves workflow.log by action; the listed index (action, timestamp).';
 
-create index fbs_workflow_execution_logs_executed_by_id_timestamp_idx
-on fbs_workflow_execution_logs (executed_by_id, timestamp desc);
+create index fbs_workflow_execution_logs_executed_by_id_timestamp_id_idx
+on fbs_workflow_execution_logs (executed_by_id, timestamp, id);
 
-comment on index fbs_workflow_execution_logs_executed_by_id_timestamp_idx is
+comment on index fbs_workflow_execution_logs_executed_by_id_timestamp_id_idx is
 'Serves workflow.log by user; the foreign key executed_by_id.';
 
 comment on table fbs_workflow_execution_logs is
