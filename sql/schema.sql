@@ -11950,6 +11950,8 @@ CREATE STATISTICS fbs_license_manager_solution_license_effective_status_stat ON 
 
 CREATE STATISTICS fbs_workflow_instances_workflow_current_step_stat (dependencies) ON workflow_definition_id, current_step_id FROM fbs_workflow_instances;
 
+CREATE STATISTICS fbs_workflow_instances_workflow_data_record_stat ON (workflow_data ->> 'record_id'::text) FROM fbs_workflow_instances;
+
 CREATE TRIGGER fbs_app_cashentry_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_app_cashentry FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
 CREATE TRIGGER fbs_app_cashentry_touch BEFORE UPDATE ON fbs_app_cashentry FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (old.created_by_id IS NOT NULL) AND (new.created_by_id IS NULL))))) EXECUTE FUNCTION fbs_touch('updated_at');

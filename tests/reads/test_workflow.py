@@ -268,3 +268,17 @@ def test_runs_at_a_step_are_known_to_be_of_its_workflow(installed: psycopg.Conne
     query = "explain (format json) select from fbs_workflow_instances where workflow_definition_id = 1"
     (at_step,) = rows(installed, f"{query} and current_step_id = 1")[0]
     assert at_step[0]["Plan"]["Plan Rows"] == pytest.approx(50, rel=0.2)
+
+
+def test_runs_about_one_record_are_known_to_be_few(installed: psycopg.Connection) -> None:
+    """Of the many it took them for, a plan for all values read every run in the order of the page."""
+    lay_out(installed, "Purchase")
+    installed.execute(
+        "insert into fbs_workflow_instances (workflow_definition_id, business_id, solution_name, workflow_data)"
+        " select 1, 'b', 'shop', jsonb_build_object('model_name', 'tenants.tenant', 'record_id', n::text)"
+        " from generate_series(1, 4000) as n"
+    )
+    installed.execute("analyze fbs_workflow_instances")
+    query = "explain (format json) select from fbs_workflow_instances where workflow_data ->> 'record_id' = '7'"
+    (about_one,) = rows(installed, query)[0]
+    assert about_one[0]["Plan"]["Plan Rows"] < 5
