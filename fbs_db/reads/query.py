@@ -45,7 +45,8 @@ class Read:
         nullable: columns of the order that may be NULL.
         scattered: whether the columns of the order are in several tables, so that no index compares them all.
         whole: whether a call may name no filter; an index gives all rows in order then.
-        by_value: columns whose values differ so much in how many rows have them that each needs a plan of its own.
+        by_value: columns whose values differ so much in how many rows have them that each needs a plan of its own;
+            not together with others that one index finds.
         known: values by column: those that forms of FBS offer, and those that FBS writes beside them.
         states: columns that a view works out and whose values are all known.
     """
@@ -172,8 +173,8 @@ def select(
         for name in wanted
         if name in read.known and wanted[name] not in read.known[name]
     ]
-    anew = bool(stated or set(read.by_value) & wanted.keys())
-    anew = anew or (len(wanted) > 1 and tuple(wanted) not in read.together)
+    uneven = len(wanted) > 1 or bool(set(read.by_value) & wanted.keys())
+    anew = bool(stated) or (uneven and tuple(wanted) not in read.together)
     return Query(text, tuple(parameters), read, schema, unlisted, anew)
 
 

@@ -322,7 +322,7 @@ class Workflow(Group[AnyDriver]):
             ("solution_name", "business_id"),
         ),
         not_alone=("model_name", "record_id"),
-        by_value=("current_step_id",),
+        by_value=("status", "current_step_id"),
         known={"status": ("draft", "active", "paused", "completed", "cancelled", "failed", "running")},
     )
     def runs(

@@ -289,12 +289,9 @@ def test_filters_that_several_indexes_find_are_planned_for_their_values(installe
     with fbs_db.connect(installed) as fbs:
         for _ in range(10):
             fbs.approvals.requests(requester_id=1, approval_type="expense")
-            fbs.workflow.runs(current_step_id=1)  # where some values have most of the rows
-            fbs.workflow.active_runs(assigned_role="clerk")
             fbs.msme.compliance_status(due_state="due")  # where the condition depends on the value
         prepared = installed.execute("select statement from pg_prepared_statements").fetchall()
-        anew = ('"approval_type" = ', '"current_step_id" = ', '"assigned_role" = ', "fbs_is_due_state")
-        assert not [one for (one,) in prepared if any(part in one for part in anew)]
+        assert not [one for (one,) in prepared if '"approval_type" = ' in one or "fbs_is_due_state" in one]
         for _ in range(10):
             fbs.approvals.requests(status="pending", requester_id=1)  # one index finds both
             fbs.approvals.requests(approval_type="expense")
