@@ -383,7 +383,7 @@ def cases(connection: psycopg.Connection, name: str, read: Read) -> Iterator[lis
         shown = ", ".join([*of[0], *more])
         return [Case(name, shown, select(read, "public", one | more, limit=limit), kind, bool(one)) for one in of]
 
-    sets = [*([()] if limit else []), *((one,) for one in read.filters), *read.together]
+    sets = [*([()] if limit and read.whole else []), *((one,) for one in read.filters), *read.together]
     if limit and kind == "page":
         sets += [two for two in combinations([one for one in read.filters if one != "id"], 2) if two not in sets]
     for columns in sets:
@@ -538,8 +538,8 @@ TIMED: list[tuple[str, dict[str, Any], tuple[str, dict[str, Any], tuple[str, ...
     ),
     (
         "compliance.user_activity",
-        {"user_id": "user 1"},
-        ("fbs_user_activity_logs", {"user_id": "user 1"}, ("-timestamp", "-id")),
+        {"solution_name": "shop 1", "user_id": "user 1"},
+        ("fbs_user_activity_logs", {"solution_name": "shop 1", "user_id": "user 1"}, ("-timestamp", "-id")),
     ),
     (
         "accounting.cash_entries",
