@@ -254,6 +254,7 @@ class view:  # noqa: N801 - it is written as a decorator
         not_alone: parameters that need others, as `together` tells, because no index serves them alone.
         known: values that a column is known to have.
         states: columns that the view works out.
+        opposites: columns that are true where another is false, by which a filter goes instead.
         scattered: whether the columns of the order are in several tables.
     """
 
@@ -267,6 +268,7 @@ class view:  # noqa: N801 - it is written as a decorator
         not_alone: tuple[str, ...] = (),
         known: Mapping[str, tuple[str, ...]] | None = None,
         states: Mapping[str, State] | None = None,
+        opposites: Mapping[str, str] | None = None,
         scattered: bool = False,
     ) -> None:
         self._alone = lambda name: name not in (*_NO_FILTERS, *not_alone)
@@ -279,6 +281,7 @@ class view:  # noqa: N801 - it is written as a decorator
             together=together,
             known=known or {},
             states=states or {},
+            opposites=opposites or {},
             scattered=scattered,
         )
 
