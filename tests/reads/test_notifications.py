@@ -10,9 +10,9 @@ import pytest
 
 import fbs_db
 from fbs_db.reads import Page
+from fbs_db.reads.notifications import Notifications, NotificationsInbox
 from fbs_db.reads.query import select
 from tests.support.connections import rows
-from tests.support.every_read import read_of
 from tests.support.reading import columns, view
 from tests.support.sample_rows import add
 
@@ -68,7 +68,7 @@ def test_a_users_notifications_come_unread_first_then_newest_first(noted: psycop
 @pytest.mark.parametrize(
     "asked",
     [{}, {"user_id": 7}, {"solution_name": ""}, {"is_unread": True}, {"user_id": 7, "is_unread": False}],
-    ids=lambda asked: " ".join(asked),
+    ids=str,
 )
 def test_a_page_begins_where_the_last_one_ended(noted: psycopg.Connection, asked: dict[str, Any]) -> None:
     """In either part, and where one part becomes the other."""
@@ -87,7 +87,7 @@ def test_a_page_begins_where_the_last_one_ended(noted: psycopg.Connection, asked
 @pytest.mark.parametrize(
     "asked",
     [{"user_id": 7}, {"solution_name": "shop"}, {"is_unread": True}, {"user_id": 7, "is_unread": True}, {}],
-    ids=lambda asked: " ".join(asked),
+    ids=str,
 )
 def test_a_later_page_of_the_inbox_is_looked_up_not_searched_for(
     installed: psycopg.Connection, asked: dict[str, Any]
@@ -99,10 +99,10 @@ def test_a_later_page_of_the_inbox_is_looked_up_not_searched_for(
         " now() - n * interval '1 minute' from generate_series(1, 12000) as n"
     )
     installed.execute("analyze fbs_notifications")
-    read = read_of("notifications", "inbox")
+    read = Notifications.inbox.read
     first = select(read, "public", asked)
     found = installed.execute(f"{first.text} offset 1000 limit 1".encode(), first.parameters).fetchall()
-    last = read.row(*found[0])
+    last = NotificationsInbox(*found[0])
     assert last.is_unread
     query = select(read, "public", asked, Page([last], read.order).next, 10)
     for mode in ("force_custom_plan", "force_generic_plan"):
