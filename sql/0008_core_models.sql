@@ -180,12 +180,6 @@ create table fbs_business_rules (
     constraint fbs_business_rules_pkey primary key (id)
 );
 
-create index fbs_business_rules_model_name_priority_name_id_idx
-on fbs_business_rules (model_name, priority, name, id);
-
-comment on index fbs_business_rules_model_name_priority_name_id_idx is
-'Serves operations.business_rules of all and by model, in their order.';
-
 create trigger fbs_business_rules_keep_updated_at
 before update of updated_at on fbs_business_rules
 for each row
@@ -319,11 +313,11 @@ create table fbs_notifications (
 
 -- The order of the inbox, of all and of each owner: unread ones first, newest first among
 -- them. A condition on a column after id is looked at in the index.
-create index fbs_notifications_is_read_created_at_id_type_priority_idx
-on fbs_notifications (is_read, created_at desc, id desc, notification_type, priority);
+create index fbs_notifications_is_read_created_at_id_notification_type_idx
+on fbs_notifications (is_read, created_at desc, id desc, notification_type);
 
-comment on index fbs_notifications_is_read_created_at_id_type_priority_idx is
-'Serves notifications.inbox of all, of unread ones, by type and by priority.';
+comment on index fbs_notifications_is_read_created_at_id_notification_type_idx is
+'Serves notifications.inbox of all, of unread ones and by type.';
 
 create index fbs_notifications_user_id_is_read_created_at_id_idx
 on fbs_notifications (user_id, is_read, created_at desc, id desc, notification_type, priority);
@@ -341,7 +335,7 @@ create index fbs_notifications_notification_type_created_at_idx
 on fbs_notifications (notification_type, created_at);
 
 comment on index fbs_notifications_notification_type_created_at_idx is
-'Serves the listed (notification_type, created_at).';
+'Serves notifications.inbox by a type that few have; the listed (notification_type, created_at).';
 
 create index fbs_notifications_alert_created_at_id_priority_idx
 on fbs_notifications (created_at, id, priority)

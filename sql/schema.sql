@@ -11635,10 +11635,6 @@ CREATE INDEX fbs_audit_trails_timestamp_id_idx ON fbs_audit_trails USING btree (
 
 CREATE INDEX fbs_audit_trails_user_id_timestamp_id_idx ON fbs_audit_trails USING btree (user_id, "timestamp", id);
 
-CREATE INDEX fbs_business_rules_model_name_priority_name_id_idx ON fbs_business_rules USING btree (model_name, priority, name, id);
-
-COMMENT ON INDEX fbs_business_rules_model_name_priority_name_id_idx IS 'Serves operations.business_rules of all and by model, in their order.';
-
 CREATE INDEX fbs_cache_entries_database_name_expires_at_created_at_idx ON fbs_cache_entries USING btree (database_name, expires_at, created_at);
 
 COMMENT ON INDEX fbs_cache_entries_database_name_expires_at_created_at_idx IS 'Serves operations.cache without a look into the table; the listed (database_name, expires_at).';
@@ -11787,13 +11783,13 @@ CREATE INDEX fbs_notifications_alert_created_at_id_priority_idx ON fbs_notificat
 
 COMMENT ON INDEX fbs_notifications_alert_created_at_id_priority_idx IS 'Serves notifications.alerts of all and by priority.';
 
-CREATE INDEX fbs_notifications_is_read_created_at_id_type_priority_idx ON fbs_notifications USING btree (is_read, created_at DESC, id DESC, notification_type, priority);
+CREATE INDEX fbs_notifications_is_read_created_at_id_notification_type_idx ON fbs_notifications USING btree (is_read, created_at DESC, id DESC, notification_type);
 
-COMMENT ON INDEX fbs_notifications_is_read_created_at_id_type_priority_idx IS 'Serves notifications.inbox of all, of unread ones, by type and by priority.';
+COMMENT ON INDEX fbs_notifications_is_read_created_at_id_notification_type_idx IS 'Serves notifications.inbox of all, of unread ones and by type.';
 
 CREATE INDEX fbs_notifications_notification_type_created_at_idx ON fbs_notifications USING btree (notification_type, created_at);
 
-COMMENT ON INDEX fbs_notifications_notification_type_created_at_idx IS 'Serves the listed (notification_type, created_at).';
+COMMENT ON INDEX fbs_notifications_notification_type_created_at_idx IS 'Serves notifications.inbox by a type that few have; the listed (notification_type, created_at).';
 
 CREATE INDEX fbs_notifications_solution_name_is_read_created_at_id_idx ON fbs_notifications USING btree (solution_name, is_read, created_at DESC, id DESC, notification_type, priority);
 

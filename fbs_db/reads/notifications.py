@@ -88,6 +88,7 @@ class Notifications(Group[AnyDriver]):
             ("solution_name", "priority"),
             ("solution_name", "notification_type", "priority"),
         ),
+        not_alone=("priority",),
         opposites={"is_unread": "is_read"},
         known={
             "notification_type": (
