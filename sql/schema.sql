@@ -1068,7 +1068,7 @@ begin
 end;
 $_$;
 
-COMMENT ON FUNCTION fbs_cast_custom_value(field_type text, field_value text) IS 'The value of a custom field of a type (date, datetime, json) whose texts only a cast can judge; see fbs_custom_fields_typed.';
+COMMENT ON FUNCTION fbs_cast_custom_value(field_type text, field_value text) IS 'Internal. The value of a custom field of a type (date, datetime, json) whose texts only a cast can judge; see fbs_custom_fields_typed.';
 
 CREATE FUNCTION fbs_check_deferred(tables regclass[], events integer[], written text[]) RETURNS void
     LANGUAGE plpgsql
@@ -1964,7 +1964,7 @@ CREATE FUNCTION fbs_custom_fields_typed(field_type text, field_value text) RETUR
     LANGUAGE sql STABLE
     RETURN CASE WHEN (field_type <> ALL (ARRAY['integer'::text, 'float'::text, 'boolean'::text, 'date'::text, 'datetime'::text, 'json'::text])) THEN to_jsonb(field_value) WHEN (field_type = 'integer'::text) THEN CASE WHEN (((field_value COLLATE "C") ~ '^\s*[+-]?[0-9]+\s*$'::text) AND (length(field_value) <= 400)) THEN to_jsonb((field_value)::numeric) ELSE NULL::jsonb END WHEN (field_type = 'float'::text) THEN CASE WHEN (((field_value COLLATE "C") ~ '^\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?\s*$'::text) AND (length(field_value) <= 400)) THEN to_jsonb((field_value)::numeric) ELSE NULL::jsonb END WHEN (field_type = 'boolean'::text) THEN CASE WHEN ((field_value COLLATE "C") ~* '^\s*(true|t|yes|y|on|1)\s*$'::text) THEN 'true'::jsonb WHEN ((field_value COLLATE "C") ~* '^\s*(false|f|no|n|off|0)\s*$'::text) THEN 'false'::jsonb ELSE NULL::jsonb END WHEN ((field_type = 'date'::text) AND ((field_value COLLATE "C") ~ '^[1-9][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])$'::text)) THEN to_jsonb(field_value) ELSE fbs_cast_custom_value(field_type, field_value) END;
 
-COMMENT ON FUNCTION fbs_custom_fields_typed(field_type text, field_value text) IS 'The value of a custom field as JSON of its type: integer and float (texts of up to 400 characters, with an exponent of up to three digits) become numbers, boolean (true/false, t/f, yes/no, y/n, on/off, 1/0) true or false, json the JSON itself, date and datetime text in ISO 8601 (one with an offset in UTC), all else text. Empty where the value does not fit the type; never an error.';
+COMMENT ON FUNCTION fbs_custom_fields_typed(field_type text, field_value text) IS 'The value of a custom field as JSON of its type: integer and float (texts of up to 400 characters, with an exponent of up to three digits) become numbers, boolean (true/false, t/f, yes/no, y/n, on/off, 1/0) true or false, json the JSON itself, date and datetime text in ISO 8601 (one with an offset in UTC), all else text. NULL where the value does not fit the type; never an error.';
 
 CREATE FUNCTION fbs_days_between(first_day date, last_day date) RETURNS integer
     LANGUAGE sql IMMUTABLE
@@ -4014,7 +4014,7 @@ CREATE FUNCTION fbs_operations_cached(key text, at timestamp with time zone DEFA
     where e.key = fbs_operations_cached.key and e.expires_at > fbs_operations_cached.at
 $$;
 
-COMMENT ON FUNCTION fbs_operations_cached(key text, at timestamp with time zone) IS 'The result kept in the cache under a key; empty where there is none or it has expired (at its very moment of expiry it has). A kept JSON null is returned as that.';
+COMMENT ON FUNCTION fbs_operations_cached(key text, at timestamp with time zone) IS 'The result kept in the cache under a key; NULL where there is none or it has expired (at its very moment of expiry it has). A kept JSON null is returned as that.';
 
 CREATE FUNCTION fbs_operations_handshake(handshake_id text, at timestamp with time zone DEFAULT now()) RETURNS TABLE(id bigint, solution_name text, status text, expires_at timestamp with time zone, created_at timestamp with time zone, last_used timestamp with time zone)
     LANGUAGE sql STABLE
@@ -4179,7 +4179,7 @@ CREATE FUNCTION fbs_operations_verified_handshake(handshake_id text, secret_key 
         and h.expires_at > fbs_operations_verified_handshake.at
 $$;
 
-COMMENT ON FUNCTION fbs_operations_verified_handshake(handshake_id text, secret_key text, at timestamp with time zone) IS 'The handshake of that name if it is valid and the secret is its own. No row otherwise, also for no secret or a blank one; which of the reasons it was is not told.';
+COMMENT ON FUNCTION fbs_operations_verified_handshake(handshake_id text, secret_key text, at timestamp with time zone) IS 'The handshake of that name if it is valid and the secret is its own. No row otherwise, also for a secret that is NULL or empty text; which of the reasons it was is not told.';
 
 CREATE FUNCTION fbs_orphan_keys(model text, solution text DEFAULT NULL::text) RETURNS text[]
     LANGUAGE sql
@@ -6455,9 +6455,9 @@ COMMENT ON COLUMN fbs_approval_requests.status IS 'Where the request stands; sta
 
 COMMENT ON COLUMN fbs_approval_requests.requester_id IS 'User who asks for approval; the request is deleted together with that user.';
 
-COMMENT ON COLUMN fbs_approval_requests.approver_id IS 'User who is to decide; empty while nobody is chosen. The request is deleted together with that user.';
+COMMENT ON COLUMN fbs_approval_requests.approver_id IS 'User who is to decide; NULL while nobody is chosen. The request is deleted together with that user.';
 
-COMMENT ON COLUMN fbs_approval_requests.solution_name IS 'Business application (solution) the request comes from; blank when not tied to one.';
+COMMENT ON COLUMN fbs_approval_requests.solution_name IS 'Business application (solution) the request comes from; empty text when not tied to one.';
 
 COMMENT ON COLUMN fbs_approval_requests.request_data IS 'JSON object with the particulars of the request; its keys model_name and record_id name the host''s record it is about.';
 
@@ -6465,7 +6465,7 @@ COMMENT ON COLUMN fbs_approval_requests.created_at IS 'When the approval request
 
 COMMENT ON COLUMN fbs_approval_requests.updated_at IS 'When the approval request last changed; filled in by the database unless given.';
 
-COMMENT ON COLUMN fbs_approval_requests.approved_at IS 'When approval was given; empty while the request is not approved.';
+COMMENT ON COLUMN fbs_approval_requests.approved_at IS 'When approval was given; NULL while the request is not approved.';
 
 ALTER TABLE fbs_approval_requests ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME fbs_approval_requests_id_seq
@@ -6495,7 +6495,7 @@ COMMENT ON COLUMN fbs_approval_responses.responder_id IS 'User who answered; the
 
 COMMENT ON COLUMN fbs_approval_responses.response IS 'What the user decided. Normally one of: approve, reject, request_changes (send it back to be changed first).';
 
-COMMENT ON COLUMN fbs_approval_responses.comments IS 'Reasons or remarks given with the answer; blank when there were none.';
+COMMENT ON COLUMN fbs_approval_responses.comments IS 'Reasons or remarks given with the answer; empty text when there were none.';
 
 COMMENT ON COLUMN fbs_approval_responses.created_at IS 'When the response was added; filled in by the database unless given.';
 
@@ -6520,9 +6520,9 @@ CREATE VIEW fbs_approvals_approvers WITH (security_invoker='true') AS
    FROM fbs_approval_requests r
   GROUP BY approver_id;
 
-COMMENT ON VIEW fbs_approvals_approvers IS 'What each approver has been asked for and has decided. Users never asked have no row; requests nobody is chosen for are counted under an empty approver_id.';
+COMMENT ON VIEW fbs_approvals_approvers IS 'What each approver has been asked for and has decided. Users never asked have no row; requests nobody is chosen for are counted under NULL.';
 
-COMMENT ON COLUMN fbs_approvals_approvers.approver_id IS 'User who is to decide; empty for requests nobody is chosen for.';
+COMMENT ON COLUMN fbs_approvals_approvers.approver_id IS 'User who is to decide; NULL for requests nobody is chosen for.';
 
 COMMENT ON COLUMN fbs_approvals_approvers.requests IS 'How many requests the user was asked to decide.';
 
@@ -6534,9 +6534,9 @@ COMMENT ON COLUMN fbs_approvals_approvers.rejected IS 'How many of them are reje
 
 COMMENT ON COLUMN fbs_approvals_approvers.cancelled IS 'How many of them were dropped undecided.';
 
-COMMENT ON COLUMN fbs_approvals_approvers.oldest_pending_at IS 'When the oldest of those that wait was added; empty when none waits.';
+COMMENT ON COLUMN fbs_approvals_approvers.oldest_pending_at IS 'When the oldest of those that wait was added; NULL when none waits.';
 
-COMMENT ON COLUMN fbs_approvals_approvers.average_approval_time IS 'Mean time from request to approval; empty when none was approved.';
+COMMENT ON COLUMN fbs_approvals_approvers.average_approval_time IS 'Mean time from request to approval; NULL when none was approved.';
 
 CREATE VIEW fbs_approvals_details WITH (security_invoker='true') AS
  SELECT r.id,
@@ -6573,13 +6573,13 @@ COMMENT ON COLUMN fbs_approvals_details.status IS 'Where the request stands; sta
 
 COMMENT ON COLUMN fbs_approvals_details.requester_id IS 'User who asks for approval; the request is deleted together with that user.';
 
-COMMENT ON COLUMN fbs_approvals_details.approver_id IS 'User who is to decide; empty while nobody is chosen. The request is deleted together with that user.';
+COMMENT ON COLUMN fbs_approvals_details.approver_id IS 'User who is to decide; NULL while nobody is chosen. The request is deleted together with that user.';
 
-COMMENT ON COLUMN fbs_approvals_details.solution_name IS 'Business application (solution) the request comes from; blank when not tied to one.';
+COMMENT ON COLUMN fbs_approvals_details.solution_name IS 'Business application (solution) the request comes from; empty text when not tied to one.';
 
-COMMENT ON COLUMN fbs_approvals_details.model_name IS 'Kind of the host''s record it is about, such as tenants.tenant; empty when it names none.';
+COMMENT ON COLUMN fbs_approvals_details.model_name IS 'Kind of the host''s record it is about, such as tenants.tenant; NULL when it names none.';
 
-COMMENT ON COLUMN fbs_approvals_details.record_id IS 'Key of the host''s record it is about, as text; empty when it names none.';
+COMMENT ON COLUMN fbs_approvals_details.record_id IS 'Key of the host''s record it is about, as text; NULL when it names none.';
 
 COMMENT ON COLUMN fbs_approvals_details.request_data IS 'JSON object with the particulars of the request; its keys model_name and record_id name the host''s record it is about.';
 
@@ -6587,7 +6587,7 @@ COMMENT ON COLUMN fbs_approvals_details.created_at IS 'When the approval request
 
 COMMENT ON COLUMN fbs_approvals_details.updated_at IS 'When the approval request last changed; filled in by the database unless given.';
 
-COMMENT ON COLUMN fbs_approvals_details.approved_at IS 'When approval was given; empty while the request is not approved.';
+COMMENT ON COLUMN fbs_approvals_details.approved_at IS 'When approval was given; NULL while the request is not approved.';
 
 COMMENT ON COLUMN fbs_approvals_details.responses IS 'JSON list of the answers, oldest first, each with id, responder_id, response, comments and created_at; [] when nobody has answered.';
 
@@ -6619,13 +6619,13 @@ COMMENT ON COLUMN fbs_approvals_pending.approval_type IS 'What consent is sought
 
 COMMENT ON COLUMN fbs_approvals_pending.requester_id IS 'User who asks for approval; the request is deleted together with that user.';
 
-COMMENT ON COLUMN fbs_approvals_pending.approver_id IS 'User who is to decide; empty while nobody is chosen. The request is deleted together with that user.';
+COMMENT ON COLUMN fbs_approvals_pending.approver_id IS 'User who is to decide; NULL while nobody is chosen. The request is deleted together with that user.';
 
-COMMENT ON COLUMN fbs_approvals_pending.solution_name IS 'Business application (solution) the request comes from; blank when not tied to one.';
+COMMENT ON COLUMN fbs_approvals_pending.solution_name IS 'Business application (solution) the request comes from; empty text when not tied to one.';
 
-COMMENT ON COLUMN fbs_approvals_pending.model_name IS 'Kind of the host''s record it is about, such as tenants.tenant; empty when it names none.';
+COMMENT ON COLUMN fbs_approvals_pending.model_name IS 'Kind of the host''s record it is about, such as tenants.tenant; NULL when it names none.';
 
-COMMENT ON COLUMN fbs_approvals_pending.record_id IS 'Key of the host''s record it is about, as text; empty when it names none.';
+COMMENT ON COLUMN fbs_approvals_pending.record_id IS 'Key of the host''s record it is about, as text; NULL when it names none.';
 
 COMMENT ON COLUMN fbs_approvals_pending.request_data IS 'JSON object with the particulars of the request; its keys model_name and record_id name the host''s record it is about.';
 
@@ -6664,13 +6664,13 @@ COMMENT ON COLUMN fbs_approvals_requests.status IS 'Where the request stands; st
 
 COMMENT ON COLUMN fbs_approvals_requests.requester_id IS 'User who asks for approval; the request is deleted together with that user.';
 
-COMMENT ON COLUMN fbs_approvals_requests.approver_id IS 'User who is to decide; empty while nobody is chosen. The request is deleted together with that user.';
+COMMENT ON COLUMN fbs_approvals_requests.approver_id IS 'User who is to decide; NULL while nobody is chosen. The request is deleted together with that user.';
 
-COMMENT ON COLUMN fbs_approvals_requests.solution_name IS 'Business application (solution) the request comes from; blank when not tied to one.';
+COMMENT ON COLUMN fbs_approvals_requests.solution_name IS 'Business application (solution) the request comes from; empty text when not tied to one.';
 
-COMMENT ON COLUMN fbs_approvals_requests.model_name IS 'Kind of the host''s record it is about, such as tenants.tenant; empty when it names none.';
+COMMENT ON COLUMN fbs_approvals_requests.model_name IS 'Kind of the host''s record it is about, such as tenants.tenant; NULL when it names none.';
 
-COMMENT ON COLUMN fbs_approvals_requests.record_id IS 'Key of the host''s record it is about, as text; empty when it names none.';
+COMMENT ON COLUMN fbs_approvals_requests.record_id IS 'Key of the host''s record it is about, as text; NULL when it names none.';
 
 COMMENT ON COLUMN fbs_approvals_requests.request_data IS 'JSON object with the particulars of the request; its keys model_name and record_id name the host''s record it is about.';
 
@@ -6678,7 +6678,7 @@ COMMENT ON COLUMN fbs_approvals_requests.created_at IS 'When the approval reques
 
 COMMENT ON COLUMN fbs_approvals_requests.updated_at IS 'When the approval request last changed; filled in by the database unless given.';
 
-COMMENT ON COLUMN fbs_approvals_requests.approved_at IS 'When approval was given; empty while the request is not approved.';
+COMMENT ON COLUMN fbs_approvals_requests.approved_at IS 'When approval was given; NULL while the request is not approved.';
 
 CREATE TABLE fbs_audit_trails (
     id bigint NOT NULL,
@@ -7123,7 +7123,7 @@ COMMENT ON COLUMN fbs_cache_entries.key IS 'Text under which the result is looke
 
 COMMENT ON COLUMN fbs_cache_entries.value IS 'JSON with the kept result, of whatever shape it has.';
 
-COMMENT ON COLUMN fbs_cache_entries.database_name IS 'Odoo database the result came from, by name; blank when it belongs to none.';
+COMMENT ON COLUMN fbs_cache_entries.database_name IS 'Odoo database the result came from, by name; empty text when it belongs to none.';
 
 COMMENT ON COLUMN fbs_cache_entries.expires_at IS 'When the result becomes too old to use; after that it may be deleted.';
 
@@ -7740,9 +7740,9 @@ COMMENT ON COLUMN fbs_custom_fields.field_type IS 'How the value is to be read. 
 
 COMMENT ON COLUMN fbs_custom_fields.field_value IS 'The extra fact itself, always kept as text and read the way field_type says.';
 
-COMMENT ON COLUMN fbs_custom_fields.database_name IS 'Odoo database the value belongs to, by name; blank when it belongs to none.';
+COMMENT ON COLUMN fbs_custom_fields.database_name IS 'Odoo database the value belongs to, by name; empty text when it belongs to none.';
 
-COMMENT ON COLUMN fbs_custom_fields.solution_name IS 'Business application (solution) that keeps the value; blank when not tied to one.';
+COMMENT ON COLUMN fbs_custom_fields.solution_name IS 'Business application (solution) that keeps the value; empty text when not tied to one.';
 
 COMMENT ON COLUMN fbs_custom_fields.is_active IS 'True while the value counts (as at first); false sets it aside without deleting it.';
 
@@ -7794,7 +7794,7 @@ COMMENT ON COLUMN fbs_custom_fields_objects.model_name IS 'Kind of host record i
 
 COMMENT ON COLUMN fbs_custom_fields_objects.record_id IS 'Number of the host''s record it is about; together with model_name it names that record.';
 
-COMMENT ON COLUMN fbs_custom_fields_objects.database_name IS 'Odoo database the fields belong to, by name; blank for those that belong to none.';
+COMMENT ON COLUMN fbs_custom_fields_objects.database_name IS 'Odoo database the fields belong to, by name; empty text for those that belong to none.';
 
 COMMENT ON COLUMN fbs_custom_fields_objects.fields IS 'JSON object: the value of each field by its name, as JSON of its type; as text where it does not fit the type.';
 
@@ -7829,17 +7829,17 @@ COMMENT ON COLUMN fbs_custom_fields_values.record_id IS 'Number of the host''s r
 
 COMMENT ON COLUMN fbs_custom_fields_values.field_name IS 'What the extra fact is called; unique for one record and database_name.';
 
-COMMENT ON COLUMN fbs_custom_fields_values.database_name IS 'Odoo database the value belongs to, by name; blank when it belongs to none.';
+COMMENT ON COLUMN fbs_custom_fields_values.database_name IS 'Odoo database the value belongs to, by name; empty text when it belongs to none.';
 
 COMMENT ON COLUMN fbs_custom_fields_values.field_type IS 'How the value is to be read. Normally one of: char (short text), text (long), integer, float (decimal), boolean (true/false), date, datetime, json, choice.';
 
 COMMENT ON COLUMN fbs_custom_fields_values.field_value IS 'The extra fact itself, always kept as text and read the way field_type says.';
 
-COMMENT ON COLUMN fbs_custom_fields_values.value IS 'The value as JSON of its type (see fbs_custom_fields_typed); empty where it does not fit the type.';
+COMMENT ON COLUMN fbs_custom_fields_values.value IS 'The value as JSON of its type (see fbs_custom_fields_typed); NULL where it does not fit the type.';
 
 COMMENT ON COLUMN fbs_custom_fields_values.fits IS 'Whether the value fits its type.';
 
-COMMENT ON COLUMN fbs_custom_fields_values.solution_name IS 'Business application (solution) that keeps the value; blank when not tied to one.';
+COMMENT ON COLUMN fbs_custom_fields_values.solution_name IS 'Business application (solution) that keeps the value; empty text when not tied to one.';
 
 COMMENT ON COLUMN fbs_custom_fields_values.is_active IS 'True while the value counts (as at first); false sets it aside without deleting it.';
 
@@ -10040,17 +10040,17 @@ COMMENT ON COLUMN fbs_notifications.title IS 'Short headline the user sees befor
 
 COMMENT ON COLUMN fbs_notifications.message IS 'Full text of what the user is told, shown below the headline.';
 
-COMMENT ON COLUMN fbs_notifications.notification_type IS 'What sort of news it is; info unless set. Normally one of: info (for information), success, warning, error, alert (calls for action). FBS also writes cash_flow_alert, inventory_alert and payment_reminder.';
+COMMENT ON COLUMN fbs_notifications.notification_type IS 'What sort of news it is; info unless set. Normally one of: info, success, warning, error, alert (calls for action). FBS also writes cash_flow_alert, inventory_alert and payment_reminder.';
 
 COMMENT ON COLUMN fbs_notifications.priority IS 'How urgent it is; medium unless set. Normally one of: low, medium, high, critical.';
 
-COMMENT ON COLUMN fbs_notifications.user_id IS 'User it is meant for; empty when for nobody in particular. The notification is deleted together with that user.';
+COMMENT ON COLUMN fbs_notifications.user_id IS 'User it is meant for; NULL when for nobody in particular. The notification is deleted together with that user.';
 
-COMMENT ON COLUMN fbs_notifications.solution_name IS 'Business application (solution) the notification comes from; blank when not tied to one.';
+COMMENT ON COLUMN fbs_notifications.solution_name IS 'Business application (solution) the notification comes from; empty text when not tied to one.';
 
 COMMENT ON COLUMN fbs_notifications.is_read IS 'True once it has been read; false (as at first) while it is still new.';
 
-COMMENT ON COLUMN fbs_notifications.read_at IS 'When it was read; empty while nobody has read it.';
+COMMENT ON COLUMN fbs_notifications.read_at IS 'When it was read; NULL while nobody has read it.';
 
 COMMENT ON COLUMN fbs_notifications.created_at IS 'When the notification was added; filled in by the database unless given.';
 
@@ -10077,7 +10077,7 @@ COMMENT ON VIEW fbs_notifications_alerts IS 'Active alerts: notifications of the
 
 COMMENT ON COLUMN fbs_notifications_alerts.id IS 'Number that identifies the notification.';
 
-COMMENT ON COLUMN fbs_notifications_alerts.user_id IS 'User it is meant for; empty when for nobody in particular. The notification is deleted together with that user.';
+COMMENT ON COLUMN fbs_notifications_alerts.user_id IS 'User it is meant for; NULL when for nobody in particular. The notification is deleted together with that user.';
 
 COMMENT ON COLUMN fbs_notifications_alerts.title IS 'Short headline the user sees before the full text.';
 
@@ -10087,7 +10087,7 @@ COMMENT ON COLUMN fbs_notifications_alerts.priority IS 'How urgent it is; medium
 
 COMMENT ON COLUMN fbs_notifications_alerts.urgency IS 'The priority as a number, for sorting: 4 critical, 3 high, 2 medium, 1 low, 0 for any other.';
 
-COMMENT ON COLUMN fbs_notifications_alerts.solution_name IS 'Business application (solution) the notification comes from; blank when not tied to one.';
+COMMENT ON COLUMN fbs_notifications_alerts.solution_name IS 'Business application (solution) the notification comes from; empty text when not tied to one.';
 
 COMMENT ON COLUMN fbs_notifications_alerts.created_at IS 'When the notification was added; filled in by the database unless given.';
 
@@ -10104,9 +10104,9 @@ CREATE VIEW fbs_notifications_counts WITH (security_invoker='true') AS
    FROM fbs_notifications n
   GROUP BY user_id, notification_type, priority;
 
-COMMENT ON VIEW fbs_notifications_counts IS 'How many notifications each user has of each type and priority. What a user has none of has no row; those for nobody in particular are counted under an empty user_id.';
+COMMENT ON VIEW fbs_notifications_counts IS 'How many notifications each user has of each type and priority. What a user has none of has no row; those for nobody in particular are counted under NULL.';
 
-COMMENT ON COLUMN fbs_notifications_counts.user_id IS 'User they are meant for; empty for those for nobody in particular.';
+COMMENT ON COLUMN fbs_notifications_counts.user_id IS 'User they are meant for; NULL for those for nobody in particular.';
 
 COMMENT ON COLUMN fbs_notifications_counts.notification_type IS 'The type that is counted.';
 
@@ -10116,7 +10116,7 @@ COMMENT ON COLUMN fbs_notifications_counts.notifications IS 'How many there are,
 
 COMMENT ON COLUMN fbs_notifications_counts.unread IS 'How many of them are still new.';
 
-COMMENT ON COLUMN fbs_notifications_counts.oldest_unread_at IS 'When the oldest of those still new was added; empty when all are read.';
+COMMENT ON COLUMN fbs_notifications_counts.oldest_unread_at IS 'When the oldest of those still new was added; NULL when all are read.';
 
 COMMENT ON COLUMN fbs_notifications_counts.newest_at IS 'When the newest of them was added.';
 
@@ -10132,10 +10132,7 @@ ALTER TABLE fbs_notifications ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTI
 CREATE VIEW fbs_notifications_inbox WITH (security_invoker='true') AS
  SELECT id,
     user_id,
-        CASE is_read
-            WHEN true THEN false
-            ELSE true
-        END AS is_unread,
+    (NOT is_read) AS is_unread,
     title,
     message,
     notification_type,
@@ -10146,27 +10143,27 @@ CREATE VIEW fbs_notifications_inbox WITH (security_invoker='true') AS
     created_at
    FROM fbs_notifications n;
 
-COMMENT ON VIEW fbs_notifications_inbox IS 'Notifications, meant to be read for one user and in the order is_unread desc, created_at desc, id desc: unread ones first, the newest on top. Those for nobody in particular have no user_id and are in no user''s share.';
+COMMENT ON VIEW fbs_notifications_inbox IS 'Notifications, meant to be read for one user, unread ones first and the newest on top: is_read, created_at desc, id desc. Those for nobody in particular have no user_id.';
 
 COMMENT ON COLUMN fbs_notifications_inbox.id IS 'Number that identifies the notification.';
 
-COMMENT ON COLUMN fbs_notifications_inbox.user_id IS 'User it is meant for; empty when for nobody in particular. The notification is deleted together with that user.';
+COMMENT ON COLUMN fbs_notifications_inbox.user_id IS 'User it is meant for; NULL when for nobody in particular. The notification is deleted together with that user.';
 
-COMMENT ON COLUMN fbs_notifications_inbox.is_unread IS 'True while it is still new: the opposite of is_read, which the order goes by.';
+COMMENT ON COLUMN fbs_notifications_inbox.is_unread IS 'True while it is still new: the opposite of is_read.';
 
 COMMENT ON COLUMN fbs_notifications_inbox.title IS 'Short headline the user sees before the full text.';
 
 COMMENT ON COLUMN fbs_notifications_inbox.message IS 'Full text of what the user is told, shown below the headline.';
 
-COMMENT ON COLUMN fbs_notifications_inbox.notification_type IS 'What sort of news it is; info unless set. Normally one of: info (for information), success, warning, error, alert (calls for action). FBS also writes cash_flow_alert, inventory_alert and payment_reminder.';
+COMMENT ON COLUMN fbs_notifications_inbox.notification_type IS 'What sort of news it is; info unless set. Normally one of: info, success, warning, error, alert (calls for action). FBS also writes cash_flow_alert, inventory_alert and payment_reminder.';
 
 COMMENT ON COLUMN fbs_notifications_inbox.priority IS 'How urgent it is; medium unless set. Normally one of: low, medium, high, critical.';
 
-COMMENT ON COLUMN fbs_notifications_inbox.solution_name IS 'Business application (solution) the notification comes from; blank when not tied to one.';
+COMMENT ON COLUMN fbs_notifications_inbox.solution_name IS 'Business application (solution) the notification comes from; empty text when not tied to one.';
 
 COMMENT ON COLUMN fbs_notifications_inbox.is_read IS 'True once it has been read; false (as at first) while it is still new.';
 
-COMMENT ON COLUMN fbs_notifications_inbox.read_at IS 'When it was read; empty while nobody has read it.';
+COMMENT ON COLUMN fbs_notifications_inbox.read_at IS 'When it was read; NULL while nobody has read it.';
 
 COMMENT ON COLUMN fbs_notifications_inbox.created_at IS 'When the notification was added; filled in by the database unless given.';
 
@@ -10288,7 +10285,7 @@ CREATE VIEW fbs_operations_cache WITH (security_invoker='true') AS
 
 COMMENT ON VIEW fbs_operations_cache IS 'What the cache holds for each Odoo database. A database without entries has no row.';
 
-COMMENT ON COLUMN fbs_operations_cache.database_name IS 'Odoo database the results came from, by name; blank for those that belong to none.';
+COMMENT ON COLUMN fbs_operations_cache.database_name IS 'Odoo database the results came from, by name; empty text for those that belong to none.';
 
 COMMENT ON COLUMN fbs_operations_cache.entries IS 'How many results are kept, expired ones included.';
 
@@ -10298,7 +10295,7 @@ COMMENT ON COLUMN fbs_operations_cache.expired IS 'How many of them are too old 
 
 COMMENT ON COLUMN fbs_operations_cache.oldest_at IS 'When the oldest of them was added.';
 
-COMMENT ON COLUMN fbs_operations_cache.next_expiry_at IS 'When the next of those still in use expires; empty when none is.';
+COMMENT ON COLUMN fbs_operations_cache.next_expiry_at IS 'When the next of those still in use expires; NULL when none is.';
 
 CREATE VIEW fbs_operations_handshakes WITH (security_invoker='true') AS
  SELECT id,
@@ -10348,9 +10345,9 @@ COMMENT ON TABLE fbs_request_logs IS 'Log of the calls made to FBS: who asked fo
 
 COMMENT ON COLUMN fbs_request_logs.id IS 'Number that identifies the logged call to FBS.';
 
-COMMENT ON COLUMN fbs_request_logs.user_id IS 'User who made the call; empty when nobody was signed in, and emptied when that user is deleted.';
+COMMENT ON COLUMN fbs_request_logs.user_id IS 'User who made the call; NULL when nobody was signed in, and after that user is deleted.';
 
-COMMENT ON COLUMN fbs_request_logs.database_id IS 'Odoo connection (fbs_odoo_databases) the call used; empty when none, and emptied when that connection is deleted.';
+COMMENT ON COLUMN fbs_request_logs.database_id IS 'Odoo connection (fbs_odoo_databases) the call used; NULL when none, and after that connection is deleted.';
 
 COMMENT ON COLUMN fbs_request_logs.method IS 'What the caller wanted done. Normally one of: GET (read), POST (create or send), PUT (replace), PATCH (change in part), DELETE (remove).';
 
@@ -10362,7 +10359,7 @@ COMMENT ON COLUMN fbs_request_logs.response_time IS 'How long the answer took, i
 
 COMMENT ON COLUMN fbs_request_logs.ip_address IS 'Network (IP) address from which the call came.';
 
-COMMENT ON COLUMN fbs_request_logs.user_agent IS 'Browser or program that made the call, as it described itself; blank when it did not say.';
+COMMENT ON COLUMN fbs_request_logs.user_agent IS 'Browser or program that made the call, as it described itself; empty text when it did not say.';
 
 COMMENT ON COLUMN fbs_request_logs.request_data IS 'JSON object with what the caller sent; {} when nothing was recorded.';
 
@@ -10387,9 +10384,9 @@ COMMENT ON VIEW fbs_operations_requests IS 'The log of calls without what was se
 
 COMMENT ON COLUMN fbs_operations_requests.id IS 'Number that identifies the logged call to FBS.';
 
-COMMENT ON COLUMN fbs_operations_requests.user_id IS 'User who made the call; empty when nobody was signed in, and emptied when that user is deleted.';
+COMMENT ON COLUMN fbs_operations_requests.user_id IS 'User who made the call; NULL when nobody was signed in, and after that user is deleted.';
 
-COMMENT ON COLUMN fbs_operations_requests.database_id IS 'Odoo connection (fbs_odoo_databases) the call used; empty when none, and emptied when that connection is deleted.';
+COMMENT ON COLUMN fbs_operations_requests.database_id IS 'Odoo connection (fbs_odoo_databases) the call used; NULL when none, and after that connection is deleted.';
 
 COMMENT ON COLUMN fbs_operations_requests.method IS 'What the caller wanted done. Normally one of: GET (read), POST (create or send), PUT (replace), PATCH (change in part), DELETE (remove).';
 
@@ -10401,7 +10398,7 @@ COMMENT ON COLUMN fbs_operations_requests.response_time IS 'How long the answer 
 
 COMMENT ON COLUMN fbs_operations_requests.ip_address IS 'Network (IP) address from which the call came.';
 
-COMMENT ON COLUMN fbs_operations_requests.user_agent IS 'Browser or program that made the call, as it described itself; blank when it did not say.';
+COMMENT ON COLUMN fbs_operations_requests.user_agent IS 'Browser or program that made the call, as it described itself; empty text when it did not say.';
 
 COMMENT ON COLUMN fbs_operations_requests."timestamp" IS 'When the call was logged; filled in by the database unless given.';
 
@@ -10527,7 +10524,7 @@ COMMENT ON COLUMN fbs_token_mappings.is_active IS 'True while the token is accep
 
 COMMENT ON COLUMN fbs_token_mappings.created_at IS 'When the token mapping was added; filled in by the database unless given.';
 
-COMMENT ON COLUMN fbs_token_mappings.expires_at IS 'When the token stops being valid; empty when no end was set.';
+COMMENT ON COLUMN fbs_token_mappings.expires_at IS 'When the token stops being valid; NULL when no end was set.';
 
 ALTER TABLE fbs_token_mappings ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME fbs_token_mappings_id_seq
@@ -11594,39 +11591,37 @@ CREATE INDEX fbs_app_taxcalculation_tax_period_end_id_idx ON fbs_app_taxcalculat
 
 CREATE INDEX fbs_app_taxcalculation_tax_type_tax_period_end_id_idx ON fbs_app_taxcalculation USING btree (tax_type, tax_period_end, id);
 
-CREATE INDEX fbs_approval_requests_approval_type_created_at_id_idx ON fbs_approval_requests USING btree (approval_type, created_at, id);
+CREATE INDEX fbs_approval_requests_approver_id_created_at_id_status_idx ON fbs_approval_requests USING btree (approver_id, created_at, id, status);
 
-CREATE INDEX fbs_approval_requests_approver_id_created_at_id_idx ON fbs_approval_requests USING btree (approver_id, created_at, id, solution_name);
+COMMENT ON INDEX fbs_approval_requests_approver_id_created_at_id_status_idx IS 'Serves approvals.requests, approvals.pending and approvals.approvers by approver; the foreign key approver_id; the listed (approver_id, status).';
 
-CREATE INDEX fbs_approval_requests_approver_id_status_created_at_id_idx ON fbs_approval_requests USING btree (approver_id, status, created_at, id);
+CREATE INDEX fbs_approval_requests_created_at_id_approval_type_idx ON fbs_approval_requests USING btree (created_at, id, approval_type);
 
-CREATE INDEX fbs_approval_requests_created_at_id_idx ON fbs_approval_requests USING btree (created_at, id, status, approval_type);
-
-CREATE INDEX fbs_approval_requests_pending_approver_id_created_at_id_idx ON fbs_approval_requests USING btree (approver_id, created_at DESC, id DESC, requester_id, solution_name, approval_type) WHERE ((status)::text = 'pending'::text);
-
-CREATE INDEX fbs_approval_requests_pending_created_at_id_idx ON fbs_approval_requests USING btree (created_at DESC, id DESC) WHERE ((status)::text = 'pending'::text);
-
-CREATE INDEX fbs_approval_requests_pending_requester_id_created_at_id_idx ON fbs_approval_requests USING btree (requester_id, created_at DESC, id DESC, solution_name, approval_type) WHERE ((status)::text = 'pending'::text);
-
-CREATE INDEX fbs_approval_requests_pending_solution_name_created_at_id_idx ON fbs_approval_requests USING btree (solution_name, created_at DESC, id DESC, requester_id, approval_type) WHERE ((status)::text = 'pending'::text);
+COMMENT ON INDEX fbs_approval_requests_created_at_id_approval_type_idx IS 'Serves approvals.requests of all, by type and by time, and approvals.turnaround of all solutions.';
 
 CREATE INDEX fbs_approval_requests_request_data_record_idx ON fbs_approval_requests USING spgist (((request_data ->> 'record_id'::text))) WHERE ((request_data ->> 'record_id'::text) IS NOT NULL);
 
-CREATE INDEX fbs_approval_requests_requester_id_created_at_id_idx ON fbs_approval_requests USING btree (requester_id, created_at, id, approver_id, solution_name);
+COMMENT ON INDEX fbs_approval_requests_request_data_record_idx IS 'Serves the clean-up rule approval_requests, and approvals.requests and approvals.pending by record.';
 
-CREATE INDEX fbs_approval_requests_requester_id_status_created_at_id_idx ON fbs_approval_requests USING btree (requester_id, status, created_at, id);
+CREATE INDEX fbs_approval_requests_requester_id_created_at_id_status_idx ON fbs_approval_requests USING btree (requester_id, created_at, id, status);
 
-CREATE INDEX fbs_approval_requests_solution_name_created_at_id_idx ON fbs_approval_requests USING btree (solution_name, created_at, id, approval_type);
+COMMENT ON INDEX fbs_approval_requests_requester_id_created_at_id_status_idx IS 'Serves approvals.requests and approvals.pending by requester; the foreign key requester_id; the listed (requester_id, status).';
 
-CREATE INDEX fbs_approval_requests_solution_name_status_created_at_id_idx ON fbs_approval_requests USING btree (solution_name, status, created_at, id);
+CREATE INDEX fbs_approval_requests_solution_name_created_at_id_status_idx ON fbs_approval_requests USING btree (solution_name, created_at, id, status);
 
-CREATE INDEX fbs_approval_requests_status_approval_type_created_at_id_idx ON fbs_approval_requests USING btree (status, approval_type, created_at, id);
+COMMENT ON INDEX fbs_approval_requests_solution_name_created_at_id_status_idx IS 'Serves approvals.requests and approvals.pending by solution, and approvals.turnaround of a solution; the listed (solution_name, status).';
 
-CREATE INDEX fbs_approval_requests_status_created_at_id_idx ON fbs_approval_requests USING btree (status, created_at, id);
+CREATE INDEX fbs_approval_requests_status_created_at_id_approval_type_idx ON fbs_approval_requests USING btree (status, created_at, id, approval_type);
+
+COMMENT ON INDEX fbs_approval_requests_status_created_at_id_approval_type_idx IS 'Serves approvals.requests by status, and approvals.pending of all and by type.';
 
 CREATE INDEX fbs_approval_responses_approval_request_id_idx ON fbs_approval_responses USING btree (approval_request_id);
 
+COMMENT ON INDEX fbs_approval_responses_approval_request_id_idx IS 'Serves approvals.details and approvals.turnaround; the foreign key approval_request_id.';
+
 CREATE INDEX fbs_approval_responses_responder_id_idx ON fbs_approval_responses USING btree (responder_id);
+
+COMMENT ON INDEX fbs_approval_responses_responder_id_idx IS 'Serves the foreign key responder_id.';
 
 CREATE INDEX fbs_audit_trails_record_id_record_type_idx ON fbs_audit_trails USING btree (record_id, record_type);
 
@@ -11644,13 +11639,13 @@ CREATE INDEX fbs_audit_trails_solution_name_user_id_timestamp_idx ON fbs_audit_t
 
 COMMENT ON INDEX fbs_audit_trails_solution_name_user_id_timestamp_idx IS 'Serves compliance.audit_trail by solution and user; the listed index of these columns.';
 
-CREATE INDEX fbs_business_rules_model_name_priority_name_id_idx ON fbs_business_rules USING btree (model_name, priority, name, id);
+CREATE INDEX fbs_cache_entries_database_name_expires_at_created_at_idx ON fbs_cache_entries USING btree (database_name, expires_at, created_at);
 
-CREATE INDEX fbs_cache_entries_database_name_created_at_expires_at_idx ON fbs_cache_entries USING btree (database_name, created_at, expires_at);
-
-CREATE INDEX fbs_cache_entries_database_name_expires_at_idx ON fbs_cache_entries USING btree (database_name, expires_at);
+COMMENT ON INDEX fbs_cache_entries_database_name_expires_at_created_at_idx IS 'Serves operations.cache without a look into the table; the listed (database_name, expires_at).';
 
 CREATE INDEX fbs_cache_entries_expires_at_idx ON fbs_cache_entries USING btree (expires_at);
+
+COMMENT ON INDEX fbs_cache_entries_expires_at_idx IS 'Serves the removal of what has expired; the listed (expires_at).';
 
 CREATE INDEX fbs_charts_created_by_id_idx ON fbs_charts USING btree (created_by_id);
 
@@ -11660,9 +11655,15 @@ CREATE INDEX fbs_cleanup_queue_next_attempt_at_idx ON fbs_cleanup_queue USING bt
 
 CREATE INDEX fbs_custom_fields_active_model_name_record_id_database_name_idx ON fbs_custom_fields USING btree (model_name, record_id, database_name) WHERE is_active;
 
+COMMENT ON INDEX fbs_custom_fields_active_model_name_record_id_database_name_idx IS 'Serves custom_fields.objects: the records that have fields, page by page.';
+
 CREATE INDEX fbs_custom_fields_database_name_model_name_idx ON fbs_custom_fields USING btree (database_name, model_name);
 
+COMMENT ON INDEX fbs_custom_fields_database_name_model_name_idx IS 'Serves the listed (database_name, model_name).';
+
 CREATE INDEX fbs_custom_fields_solution_name_model_name_idx ON fbs_custom_fields USING btree (solution_name, model_name);
+
+COMMENT ON INDEX fbs_custom_fields_solution_name_model_name_idx IS 'Serves the listed (solution_name, model_name).';
 
 CREATE INDEX fbs_dashboards_created_by_id_idx ON fbs_dashboards USING btree (created_by_id);
 
@@ -11736,7 +11737,11 @@ CREATE INDEX fbs_file_deletions_next_attempt_at_idx ON fbs_file_deletions USING 
 
 CREATE INDEX fbs_handshakes_expires_at_idx ON fbs_handshakes USING btree (expires_at);
 
+COMMENT ON INDEX fbs_handshakes_expires_at_idx IS 'Serves the removal of what has expired; the listed (expires_at).';
+
 CREATE INDEX fbs_handshakes_solution_name_status_idx ON fbs_handshakes USING btree (solution_name, status);
+
+COMMENT ON INDEX fbs_handshakes_solution_name_status_idx IS 'Serves operations.handshakes by solution and status; the listed (solution_name, status).';
 
 CREATE INDEX fbs_kpis_created_by_id_idx ON fbs_kpis USING btree (created_by_id);
 
@@ -11774,49 +11779,25 @@ CREATE INDEX fbs_msme_marketing_status_start_date_id_idx ON fbs_msme_marketing U
 
 CREATE INDEX fbs_msme_templates_business_type_name_id_idx ON fbs_msme_templates USING btree (business_type, name, id);
 
-CREATE INDEX fbs_notifications_alert_priority_created_at_id_idx ON fbs_notifications USING btree (priority, created_at, id) WHERE (((notification_type)::text = 'alert'::text) AND (NOT is_read));
+CREATE INDEX fbs_notifications_alert_created_at_id_priority_idx ON fbs_notifications USING btree (created_at, id, priority) WHERE (((notification_type)::text = 'alert'::text) AND (NOT is_read));
 
-CREATE INDEX fbs_notifications_alert_solution_name_created_at_id_idx ON fbs_notifications USING btree (solution_name, created_at, id) WHERE (((notification_type)::text = 'alert'::text) AND (NOT is_read));
+COMMENT ON INDEX fbs_notifications_alert_created_at_id_priority_idx IS 'Serves notifications.alerts of all and by priority.';
 
-CREATE INDEX fbs_notifications_alert_user_id_created_at_id_idx ON fbs_notifications USING btree (user_id, created_at, id, solution_name) WHERE (((notification_type)::text = 'alert'::text) AND (NOT is_read));
+CREATE INDEX fbs_notifications_is_read_created_at_id_notification_type_idx ON fbs_notifications USING btree (is_read, created_at DESC, id DESC, notification_type);
 
-CREATE INDEX fbs_notifications_created_at_id_idx ON fbs_notifications USING btree (created_at, id) WHERE (((notification_type)::text = 'alert'::text) AND (NOT is_read));
+COMMENT ON INDEX fbs_notifications_is_read_created_at_id_notification_type_idx IS 'Serves notifications.inbox of all, of unread ones and by type.';
 
 CREATE INDEX fbs_notifications_notification_type_created_at_idx ON fbs_notifications USING btree (notification_type, created_at);
 
-CREATE INDEX fbs_notifications_priority_user_id_unread_created_at_id_idx ON fbs_notifications USING btree (priority, user_id, (
-CASE is_read
-    WHEN true THEN false
-    ELSE true
-END), created_at, id);
+COMMENT ON INDEX fbs_notifications_notification_type_created_at_idx IS 'Serves notifications.inbox by a type that few have; the listed (notification_type, created_at).';
 
-CREATE INDEX fbs_notifications_solution_name_is_read_idx ON fbs_notifications USING btree (solution_name, is_read);
+CREATE INDEX fbs_notifications_solution_name_is_read_created_at_id_idx ON fbs_notifications USING btree (solution_name, is_read, created_at DESC, id DESC, notification_type, priority);
 
-CREATE INDEX fbs_notifications_solution_name_unread_created_at_id_idx ON fbs_notifications USING btree (solution_name, (
-CASE is_read
-    WHEN true THEN false
-    ELSE true
-END), created_at, id);
+COMMENT ON INDEX fbs_notifications_solution_name_is_read_created_at_id_idx IS 'Serves notifications.inbox and notifications.alerts by solution; the listed (solution_name, is_read).';
 
-CREATE INDEX fbs_notifications_unread_created_at_id_idx ON fbs_notifications USING btree ((
-CASE is_read
-    WHEN true THEN false
-    ELSE true
-END), created_at, id);
+CREATE INDEX fbs_notifications_user_id_is_read_created_at_id_idx ON fbs_notifications USING btree (user_id, is_read, created_at DESC, id DESC, notification_type, priority);
 
-CREATE INDEX fbs_notifications_user_id_is_read_idx ON fbs_notifications USING btree (user_id, is_read);
-
-CREATE INDEX fbs_notifications_user_id_type_unread_created_at_id_idx ON fbs_notifications USING btree (user_id, notification_type, (
-CASE is_read
-    WHEN true THEN false
-    ELSE true
-END), created_at, id);
-
-CREATE INDEX fbs_notifications_user_id_unread_created_at_id_idx ON fbs_notifications USING btree (user_id, (
-CASE is_read
-    WHEN true THEN false
-    ELSE true
-END), created_at, id, solution_name);
+COMMENT ON INDEX fbs_notifications_user_id_is_read_created_at_id_idx IS 'Serves notifications.inbox, notifications.alerts and notifications.counts by user; the foreign key user_id; the listed (user_id, is_read).';
 
 CREATE INDEX fbs_odoo_fields_field_name_idx ON fbs_odoo_fields USING btree (field_name);
 
@@ -11846,17 +11827,25 @@ COMMENT ON INDEX fbs_recurring_transactions_solution_name_id_idx IS 'Serves comp
 
 CREATE INDEX fbs_reports_created_by_id_idx ON fbs_reports USING btree (created_by_id);
 
-CREATE INDEX fbs_request_logs_database_id_timestamp_id_idx ON fbs_request_logs USING btree (database_id, "timestamp", id, status_code, path);
+CREATE INDEX fbs_request_logs_database_id_timestamp_idx ON fbs_request_logs USING btree (database_id, "timestamp");
 
-CREATE INDEX fbs_request_logs_path_timestamp_idx ON fbs_request_logs USING btree (path, "timestamp");
+COMMENT ON INDEX fbs_request_logs_database_id_timestamp_idx IS 'Serves operations.requests by Odoo connection; the foreign key database_id; the listed (database_id, timestamp).';
 
-CREATE INDEX fbs_request_logs_status_code_timestamp_id_idx ON fbs_request_logs USING btree (status_code, "timestamp", id, path);
+CREATE INDEX fbs_request_logs_status_code_timestamp_idx ON fbs_request_logs USING btree (status_code, "timestamp");
 
-CREATE INDEX fbs_request_logs_timestamp_idx ON fbs_request_logs USING btree ("timestamp");
+COMMENT ON INDEX fbs_request_logs_status_code_timestamp_idx IS 'Serves operations.requests by status code; the listed (status_code, timestamp).';
+
+CREATE INDEX fbs_request_logs_timestamp_path_idx ON fbs_request_logs USING btree ("timestamp", path);
+
+COMMENT ON INDEX fbs_request_logs_timestamp_path_idx IS 'Serves operations.requests of all, by path and by time, and the figures by path, by status and over time; the listed (timestamp).';
 
 CREATE INDEX fbs_request_logs_user_id_timestamp_idx ON fbs_request_logs USING btree (user_id, "timestamp");
 
+COMMENT ON INDEX fbs_request_logs_user_id_timestamp_idx IS 'Serves operations.requests by user; the foreign key user_id; the listed (user_id, timestamp).';
+
 CREATE INDEX fbs_token_mappings_database_id_idx ON fbs_token_mappings USING btree (database_id);
+
+COMMENT ON INDEX fbs_token_mappings_database_id_idx IS 'Serves the foreign key database_id.';
 
 CREATE INDEX fbs_user_activity_logs_solution_name_action_timestamp_idx ON fbs_user_activity_logs USING btree (solution_name, action, "timestamp");
 

@@ -254,6 +254,7 @@ class view:  # noqa: N801 - it is written as a decorator
         not_alone: parameters that need others, as `together` tells, because no index serves them alone.
         known: values that a column is known to have.
         states: columns that the view works out.
+        opposites: columns that are true where another is false, by which a filter goes instead.
         scattered: whether the columns of the order are in several tables.
         whole: whether a call may name no filter.
         by_value: columns whose values need a plan of their own each.
@@ -269,6 +270,7 @@ class view:  # noqa: N801 - it is written as a decorator
         not_alone: tuple[str, ...] = (),
         known: Mapping[str, tuple[str, ...]] | None = None,
         states: Mapping[str, State] | None = None,
+        opposites: Mapping[str, str] | None = None,
         scattered: bool = False,
         whole: bool = True,
         by_value: tuple[str, ...] = (),
@@ -283,6 +285,7 @@ class view:  # noqa: N801 - it is written as a decorator
             together=together,
             known=known or {},
             states=states or {},
+            opposites=opposites or {},
             scattered=scattered,
             whole=whole,
             by_value=by_value,
