@@ -19,7 +19,7 @@ that is in use.
 Prints a line a table: ours to Django's as the median of the turns' ratios; then, ours and Django's,
 bytes of WAL that an inserted row takes, the number of indexes, their bytes to the table's, and the
 share of the updates of a plain column that were HOT. Then whether the worst table meets each aim.
-The aim of bytes is for --rows 1000000, which takes about an hour; with fewer it differs little.
+The aim of bytes is for --rows 1000000.
 """
 
 from __future__ import annotations
