@@ -9,6 +9,7 @@ drop function fbs_owner();
 drop function fbs_refuse_moved();
 drop function fbs_time_between(timestamptz, timestamptz);
 drop function fbs_days_between(date, date);
+drop function fbs_touch_last_updated();
 drop function fbs_touch();
 drop function fbs_keep();
 drop function fbs_require_user_table(regclass);

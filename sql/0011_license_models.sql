@@ -87,7 +87,7 @@ create trigger fbs_license_manager_feature_usage_touch
 before update on fbs_license_manager_feature_usage
 for each row
 when (new.last_updated = old.last_updated or new.last_updated = '-infinity')
-execute function fbs_touch('last_updated');
+execute function fbs_touch_last_updated();
 
 comment on table fbs_license_manager_feature_usage is
 'How much each solution has used of each feature, to hold against the limits of its licence. One row is one feature of one solution.';

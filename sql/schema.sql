@@ -4865,7 +4865,8 @@ CREATE FUNCTION fbs_rights() RETURNS TABLE(severity text, kind text, object text
         select
             f.oid, f.proname, f.proowner, f.proacl, f.prorettype = 'trigger'::regtype as of_triggers,
             -- The host's own functions may have such a name, too.
-            f.proname ~ '^fbs_' and (f.prosecdef or array_to_string(f.proconfig, ' ') ~ 'search_path=') as is_ours,
+            f.proname in ('fbs_touch', 'fbs_touch_last_updated')
+            or (f.proname ~ '^fbs_' and (f.prosecdef or array_to_string(f.proconfig, ' ') ~ 'search_path=')) as is_ours,
             f.prosecdef or f.provolatile = 'v' as acts,
             f.proname || '(' || oidvectortypes(f.proargtypes) || ')' as called,
             format('%s.%I(%s)', h.name, f.proname, oidvectortypes(f.proargtypes)) as named
@@ -5683,20 +5684,29 @@ COMMENT ON FUNCTION fbs_time_between(since timestamp with time zone, until times
 
 CREATE FUNCTION fbs_touch() RETURNS trigger
     LANGUAGE plpgsql
-    SET search_path TO 'public', 'pg_temp'
     AS $$
 begin
-    case tg_argv[0]
-        when 'updated_at' then
-            new.updated_at := case new.updated_at when '-infinity' then old.updated_at else now() end;
-        when 'last_updated' then
-            new.last_updated := case new.last_updated when '-infinity' then old.last_updated else now() end;
-    end case;
+    new.updated_at := case
+        when new.updated_at operator(pg_catalog.=) '-infinity' then old.updated_at else current_timestamp
+    end;
     return new;
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_touch() IS 'Trigger: sets the time of last change named by its argument, unless the writer set it.';
+COMMENT ON FUNCTION fbs_touch() IS 'Trigger: sets updated_at, unless the writer set it.';
+
+CREATE FUNCTION fbs_touch_last_updated() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    new.last_updated := case
+        when new.last_updated operator(pg_catalog.=) '-infinity' then old.last_updated else current_timestamp
+    end;
+    return new;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_touch_last_updated() IS 'Trigger: sets last_updated, unless the writer set it.';
 
 CREATE FUNCTION fbs_trusts(role oid) RETURNS boolean
     LANGUAGE sql STABLE
@@ -12013,7 +12023,7 @@ CREATE TRIGGER fbs_kpis_touch BEFORE UPDATE ON fbs_kpis FOR EACH ROW WHEN ((((ne
 
 CREATE TRIGGER fbs_license_manager_feature_usage_keep_last_updated BEFORE UPDATE OF last_updated ON fbs_license_manager_feature_usage FOR EACH ROW WHEN ((new.last_updated = old.last_updated)) EXECUTE FUNCTION fbs_keep('last_updated');
 
-CREATE TRIGGER fbs_license_manager_feature_usage_touch BEFORE UPDATE ON fbs_license_manager_feature_usage FOR EACH ROW WHEN (((new.last_updated = old.last_updated) OR (new.last_updated = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('last_updated');
+CREATE TRIGGER fbs_license_manager_feature_usage_touch BEFORE UPDATE ON fbs_license_manager_feature_usage FOR EACH ROW WHEN (((new.last_updated = old.last_updated) OR (new.last_updated = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch_last_updated();
 
 CREATE TRIGGER fbs_license_manager_solution_license_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_license_manager_solution_license FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
@@ -12021,7 +12031,7 @@ CREATE TRIGGER fbs_license_manager_solution_license_touch BEFORE UPDATE ON fbs_l
 
 CREATE TRIGGER fbs_msme_kpis_keep_last_updated BEFORE UPDATE OF last_updated ON fbs_msme_kpis FOR EACH ROW WHEN ((new.last_updated = old.last_updated)) EXECUTE FUNCTION fbs_keep('last_updated');
 
-CREATE TRIGGER fbs_msme_kpis_touch BEFORE UPDATE ON fbs_msme_kpis FOR EACH ROW WHEN (((new.last_updated = old.last_updated) OR (new.last_updated = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('last_updated');
+CREATE TRIGGER fbs_msme_kpis_touch BEFORE UPDATE ON fbs_msme_kpis FOR EACH ROW WHEN (((new.last_updated = old.last_updated) OR (new.last_updated = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch_last_updated();
 
 CREATE TRIGGER fbs_msme_templates_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_msme_templates FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
