@@ -72,7 +72,7 @@ create trigger fbs_approval_requests_touch
 before update on fbs_approval_requests
 for each row
 when (new.updated_at = old.updated_at or new.updated_at = '-infinity')
-execute function fbs_touch('updated_at');
+execute function fbs_touch();
 
 comment on table fbs_approval_requests is
 'Requests for someone''s consent, such as to a purchase or a document. By default pending ones are cancelled when the host''s record they are about is deleted, if its table is attached.';

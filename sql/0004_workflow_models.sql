@@ -58,7 +58,7 @@ when (
     (new.updated_at = old.updated_at or new.updated_at = '-infinity')
     and not (pg_trigger_depth() > 0 and old.created_by_id is not null and new.created_by_id is null)
 )
-execute function fbs_touch('updated_at');
+execute function fbs_touch();
 
 comment on table fbs_workflow_definitions is
 'Workflows as they are laid out: what each is for and what starts it. Their steps are in fbs_workflow_steps, their runs in fbs_workflow_instances.';

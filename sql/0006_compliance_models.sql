@@ -32,7 +32,7 @@ create trigger fbs_compliance_rules_touch
 before update on fbs_compliance_rules
 for each row
 when (new.updated_at = old.updated_at or new.updated_at = '-infinity')
-execute function fbs_touch('updated_at');
+execute function fbs_touch();
 
 comment on table fbs_compliance_rules is
 'Duties that a solution must see met, such as tax returns or audits, and how often each is checked. One row is one rule of one solution.';
@@ -141,7 +141,7 @@ create trigger fbs_report_schedules_touch
 before update on fbs_report_schedules
 for each row
 when (new.updated_at = old.updated_at or new.updated_at = '-infinity')
-execute function fbs_touch('updated_at');
+execute function fbs_touch();
 
 comment on table fbs_report_schedules is
 'Timetable of reports that a solution produces by itself: which report, how often and when next. One row is one schedule.';
@@ -198,7 +198,7 @@ create trigger fbs_recurring_transactions_touch
 before update on fbs_recurring_transactions
 for each row
 when (new.updated_at = old.updated_at or new.updated_at = '-infinity')
-execute function fbs_touch('updated_at');
+execute function fbs_touch();
 
 comment on table fbs_recurring_transactions is
 'Payments and receipts that come back at regular times, such as rent or subscriptions. One row is the plan, not each single booking.';

@@ -31,7 +31,7 @@ create trigger fbs_odoo_databases_touch
 before update on fbs_odoo_databases
 for each row
 when (new.updated_at = old.updated_at or new.updated_at = '-infinity')
-execute function fbs_touch('updated_at');
+execute function fbs_touch();
 
 comment on table fbs_odoo_databases is
 'Connections to the Odoo databases that FBS may use: one line for each, with its address and sign-in details. Holds secrets.';
@@ -190,7 +190,7 @@ create trigger fbs_business_rules_touch
 before update on fbs_business_rules
 for each row
 when (new.updated_at = old.updated_at or new.updated_at = '-infinity')
-execute function fbs_touch('updated_at');
+execute function fbs_touch();
 
 comment on table fbs_business_rules is
 'Rules that a business''s records are held to, such as checks, calculations and legal duties, each for one kind of record.';
@@ -413,7 +413,7 @@ create trigger fbs_custom_fields_touch
 before update on fbs_custom_fields
 for each row
 when (new.updated_at = old.updated_at or new.updated_at = '-infinity')
-execute function fbs_touch('updated_at');
+execute function fbs_touch();
 
 comment on table fbs_custom_fields is
 'Extra facts kept about the host application''s own records, one fact a line. By default they are deleted when that record is deleted, if its table is attached.';

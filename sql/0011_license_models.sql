@@ -34,7 +34,7 @@ create trigger fbs_license_manager_solution_license_touch
 before update on fbs_license_manager_solution_license
 for each row
 when (new.updated_at = old.updated_at or new.updated_at = '-infinity')
-execute function fbs_touch('updated_at');
+execute function fbs_touch();
 
 comment on table fbs_license_manager_solution_license is
 'Licences: what each solution may use of FBS, up to which limits and until when. One row is the licence of one solution.';

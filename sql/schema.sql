@@ -11953,27 +11953,27 @@ CREATE STATISTICS fbs_workflow_instances_workflow_data_record_stat ON (workflow_
 
 CREATE TRIGGER fbs_app_cashentry_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_app_cashentry FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
-CREATE TRIGGER fbs_app_cashentry_touch BEFORE UPDATE ON fbs_app_cashentry FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (old.created_by_id IS NOT NULL) AND (new.created_by_id IS NULL))))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_app_cashentry_touch BEFORE UPDATE ON fbs_app_cashentry FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (old.created_by_id IS NOT NULL) AND (new.created_by_id IS NULL))))) EXECUTE FUNCTION fbs_touch();
 
 CREATE TRIGGER fbs_app_incomeexpense_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_app_incomeexpense FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
-CREATE TRIGGER fbs_app_incomeexpense_touch BEFORE UPDATE ON fbs_app_incomeexpense FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (old.created_by_id IS NOT NULL) AND (new.created_by_id IS NULL))))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_app_incomeexpense_touch BEFORE UPDATE ON fbs_app_incomeexpense FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (old.created_by_id IS NOT NULL) AND (new.created_by_id IS NULL))))) EXECUTE FUNCTION fbs_touch();
 
 CREATE TRIGGER fbs_app_taxcalculation_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_app_taxcalculation FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
-CREATE TRIGGER fbs_app_taxcalculation_touch BEFORE UPDATE ON fbs_app_taxcalculation FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (old.created_by_id IS NOT NULL) AND (new.created_by_id IS NULL))))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_app_taxcalculation_touch BEFORE UPDATE ON fbs_app_taxcalculation FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (old.created_by_id IS NOT NULL) AND (new.created_by_id IS NULL))))) EXECUTE FUNCTION fbs_touch();
 
 CREATE TRIGGER fbs_approval_requests_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_approval_requests FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
-CREATE TRIGGER fbs_approval_requests_touch BEFORE UPDATE ON fbs_approval_requests FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_approval_requests_touch BEFORE UPDATE ON fbs_approval_requests FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch();
 
 CREATE TRIGGER fbs_business_rules_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_business_rules FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
-CREATE TRIGGER fbs_business_rules_touch BEFORE UPDATE ON fbs_business_rules FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_business_rules_touch BEFORE UPDATE ON fbs_business_rules FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch();
 
 CREATE TRIGGER fbs_charts_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_charts FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
-CREATE TRIGGER fbs_charts_touch BEFORE UPDATE ON fbs_charts FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (old.created_by_id IS NOT NULL) AND (new.created_by_id IS NULL))))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_charts_touch BEFORE UPDATE ON fbs_charts FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (old.created_by_id IS NOT NULL) AND (new.created_by_id IS NULL))))) EXECUTE FUNCTION fbs_touch();
 
 CREATE TRIGGER fbs_cleanup_rules_check AFTER INSERT OR UPDATE ON fbs_cleanup_rules FOR EACH ROW EXECUTE FUNCTION fbs_rules_changed();
 
@@ -11983,31 +11983,31 @@ CREATE TRIGGER fbs_cleanup_rules_rest BEFORE INSERT OR UPDATE ON fbs_cleanup_rul
 
 CREATE TRIGGER fbs_compliance_rules_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_compliance_rules FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
-CREATE TRIGGER fbs_compliance_rules_touch BEFORE UPDATE ON fbs_compliance_rules FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_compliance_rules_touch BEFORE UPDATE ON fbs_compliance_rules FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch();
 
 CREATE TRIGGER fbs_custom_fields_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_custom_fields FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
-CREATE TRIGGER fbs_custom_fields_touch BEFORE UPDATE ON fbs_custom_fields FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_custom_fields_touch BEFORE UPDATE ON fbs_custom_fields FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch();
 
 CREATE TRIGGER fbs_dashboards_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_dashboards FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
-CREATE TRIGGER fbs_dashboards_touch BEFORE UPDATE ON fbs_dashboards FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (old.created_by_id IS NOT NULL) AND (new.created_by_id IS NULL))))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_dashboards_touch BEFORE UPDATE ON fbs_dashboards FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (old.created_by_id IS NOT NULL) AND (new.created_by_id IS NULL))))) EXECUTE FUNCTION fbs_touch();
 
 CREATE TRIGGER fbs_dms_document_approval_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_dms_document_approval FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
-CREATE TRIGGER fbs_dms_document_approval_touch BEFORE UPDATE ON fbs_dms_document_approval FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_dms_document_approval_touch BEFORE UPDATE ON fbs_dms_document_approval FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch();
 
 CREATE TRIGGER fbs_dms_document_category_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_dms_document_category FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
-CREATE TRIGGER fbs_dms_document_category_touch BEFORE UPDATE ON fbs_dms_document_category FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_dms_document_category_touch BEFORE UPDATE ON fbs_dms_document_category FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch();
 
 CREATE TRIGGER fbs_dms_document_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_dms_document FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
-CREATE TRIGGER fbs_dms_document_touch BEFORE UPDATE ON fbs_dms_document FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (((old.attachment_id IS NOT NULL) AND (new.attachment_id IS NULL)) OR ((old.approved_by_id IS NOT NULL) AND (new.approved_by_id IS NULL))))))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_dms_document_touch BEFORE UPDATE ON fbs_dms_document FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (((old.attachment_id IS NOT NULL) AND (new.attachment_id IS NULL)) OR ((old.approved_by_id IS NOT NULL) AND (new.approved_by_id IS NULL))))))) EXECUTE FUNCTION fbs_touch();
 
 CREATE TRIGGER fbs_dms_document_type_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_dms_document_type FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
-CREATE TRIGGER fbs_dms_document_type_touch BEFORE UPDATE ON fbs_dms_document_type FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_dms_document_type_touch BEFORE UPDATE ON fbs_dms_document_type FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch();
 
 CREATE TRIGGER fbs_dms_file_attachment_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_dms_file_attachment FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
@@ -12015,11 +12015,11 @@ CREATE TRIGGER fbs_dms_file_attachment_queue_all_files BEFORE TRUNCATE ON fbs_dm
 
 CREATE TRIGGER fbs_dms_file_attachment_queue_files AFTER DELETE ON fbs_dms_file_attachment REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION fbs_queue_files();
 
-CREATE TRIGGER fbs_dms_file_attachment_touch BEFORE UPDATE ON fbs_dms_file_attachment FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_dms_file_attachment_touch BEFORE UPDATE ON fbs_dms_file_attachment FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch();
 
 CREATE TRIGGER fbs_kpis_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_kpis FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
-CREATE TRIGGER fbs_kpis_touch BEFORE UPDATE ON fbs_kpis FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (old.created_by_id IS NOT NULL) AND (new.created_by_id IS NULL))))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_kpis_touch BEFORE UPDATE ON fbs_kpis FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (old.created_by_id IS NOT NULL) AND (new.created_by_id IS NULL))))) EXECUTE FUNCTION fbs_touch();
 
 CREATE TRIGGER fbs_license_manager_feature_usage_keep_last_updated BEFORE UPDATE OF last_updated ON fbs_license_manager_feature_usage FOR EACH ROW WHEN ((new.last_updated = old.last_updated)) EXECUTE FUNCTION fbs_keep('last_updated');
 
@@ -12027,7 +12027,7 @@ CREATE TRIGGER fbs_license_manager_feature_usage_touch BEFORE UPDATE ON fbs_lice
 
 CREATE TRIGGER fbs_license_manager_solution_license_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_license_manager_solution_license FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
-CREATE TRIGGER fbs_license_manager_solution_license_touch BEFORE UPDATE ON fbs_license_manager_solution_license FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_license_manager_solution_license_touch BEFORE UPDATE ON fbs_license_manager_solution_license FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch();
 
 CREATE TRIGGER fbs_msme_kpis_keep_last_updated BEFORE UPDATE OF last_updated ON fbs_msme_kpis FOR EACH ROW WHEN ((new.last_updated = old.last_updated)) EXECUTE FUNCTION fbs_keep('last_updated');
 
@@ -12035,11 +12035,11 @@ CREATE TRIGGER fbs_msme_kpis_touch BEFORE UPDATE ON fbs_msme_kpis FOR EACH ROW W
 
 CREATE TRIGGER fbs_msme_templates_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_msme_templates FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
-CREATE TRIGGER fbs_msme_templates_touch BEFORE UPDATE ON fbs_msme_templates FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_msme_templates_touch BEFORE UPDATE ON fbs_msme_templates FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch();
 
 CREATE TRIGGER fbs_odoo_databases_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_odoo_databases FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
-CREATE TRIGGER fbs_odoo_databases_touch BEFORE UPDATE ON fbs_odoo_databases FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_odoo_databases_touch BEFORE UPDATE ON fbs_odoo_databases FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch();
 
 CREATE TRIGGER fbs_only_owner BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON fbs_cleanup_queue FOR EACH STATEMENT EXECUTE FUNCTION fbs_only_owner();
 
@@ -12055,21 +12055,21 @@ CREATE TRIGGER fbs_only_owner BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON f
 
 CREATE TRIGGER fbs_recurring_transactions_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_recurring_transactions FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
-CREATE TRIGGER fbs_recurring_transactions_touch BEFORE UPDATE ON fbs_recurring_transactions FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_recurring_transactions_touch BEFORE UPDATE ON fbs_recurring_transactions FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch();
 
 CREATE TRIGGER fbs_report_schedules_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_report_schedules FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
-CREATE TRIGGER fbs_report_schedules_touch BEFORE UPDATE ON fbs_report_schedules FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_report_schedules_touch BEFORE UPDATE ON fbs_report_schedules FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch();
 
 CREATE TRIGGER fbs_reports_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_reports FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
-CREATE TRIGGER fbs_reports_touch BEFORE UPDATE ON fbs_reports FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (old.created_by_id IS NOT NULL) AND (new.created_by_id IS NULL))))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_reports_touch BEFORE UPDATE ON fbs_reports FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (old.created_by_id IS NOT NULL) AND (new.created_by_id IS NULL))))) EXECUTE FUNCTION fbs_touch();
 
 CREATE TRIGGER fbs_settings_check BEFORE INSERT OR UPDATE ON fbs_settings FOR EACH ROW EXECUTE FUNCTION fbs_check_setting();
 
 CREATE TRIGGER fbs_workflow_definitions_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_workflow_definitions FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
-CREATE TRIGGER fbs_workflow_definitions_touch BEFORE UPDATE ON fbs_workflow_definitions FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (old.created_by_id IS NOT NULL) AND (new.created_by_id IS NULL))))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_workflow_definitions_touch BEFORE UPDATE ON fbs_workflow_definitions FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (old.created_by_id IS NOT NULL) AND (new.created_by_id IS NULL))))) EXECUTE FUNCTION fbs_touch();
 
 ALTER TABLE ONLY fbs_approval_responses
     ADD CONSTRAINT fbs_approval_responses_approval_request_id_fkey FOREIGN KEY (approval_request_id) REFERENCES fbs_approval_requests(id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED;
