@@ -92,7 +92,7 @@ create trigger fbs_dms_document_approval_touch
 before update on fbs_dms_document_approval
 for each row
 when (new.updated_at = old.updated_at or new.updated_at = '-infinity')
-execute function fbs_touch('updated_at');
+execute function fbs_touch();
 
 comment on table fbs_dms_document_approval is
 'Steps of a document''s approval run: who decides, in which order, and what was decided. One row is one step.';
