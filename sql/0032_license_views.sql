@@ -242,6 +242,8 @@ cross join lateral ( -- noqa: ST05
 
 comment on view fbs_licensing_usage is
 'What each solution has used of each feature, beside the limit of its licence.';
+comment on column fbs_licensing_usage.solution_name is
+'Solution that uses the feature, by name; once per feature.';
 comment on column fbs_licensing_usage.usage_limit is
 'How much of it the licence allows; NULL for no limit, and for a solution without a licence.';
 comment on column fbs_licensing_usage.usage_left is
