@@ -188,6 +188,10 @@ SMALL = {
 }
 
 
+#: Filters for which an index of some hundred thousand entries is read through.
+READ_THROUGH = {("fbs_odoo_fields", "relation_model")}
+
+
 @pytest.mark.parametrize(("group", "name"), VIEWS, ids=lambda part: part)
 def test_an_index_serves_each_filter(installed: psycopg.Connection, group: str, name: str) -> None:
     """One that begins with its column, or that has it beside the column the list begins with; of a set, all."""
@@ -207,7 +211,8 @@ def test_an_index_serves_each_filter(installed: psycopg.Connection, group: str, 
         keys = {column for _, column in homes}
         indexes = [index for (index,) in installed.execute(query, [table])]
         assert any(
-            keys <= set(index) and (len(keys) > 1 or index[0] in keys or (table, index[0]) == first)
+            keys <= set(index)
+            and (len(keys) > 1 or index[0] in keys or (table, index[0]) == first or {*homes} <= READ_THROUGH)
             for index in indexes
         ), columns
 
