@@ -2880,7 +2880,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_find_deadlines(solution_name text, since date, until date, on_date date, page_size bigint) IS 'What fbs_suite_deadlines puts in order: of each kind the earliest page_size. A statement whose table is not installed here is never reached.';
+COMMENT ON FUNCTION fbs_find_deadlines(solution_name text, since date, until date, on_date date, page_size bigint) IS 'Internal. What fbs_suite_deadlines puts in order: of each kind the earliest page_size. A statement whose table is not installed here is never reached.';
 
 CREATE FUNCTION fbs_find_limit(limits jsonb, feature_name text) RETURNS numeric
     LANGUAGE plpgsql IMMUTABLE
@@ -2900,7 +2900,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_find_limit(limits jsonb, feature_name text) IS 'How much of a feature the limits of a licence allow: a number, or the number called count in an object, as FBS writes either. Null for no limit: where none is named, it is -1, or it is not a number. 0 allows nothing.';
+COMMENT ON FUNCTION fbs_find_limit(limits jsonb, feature_name text) IS 'Internal. How much of a feature the limits of a licence allow: a number, or the number called count in an object, as FBS writes either. NULL for no limit: where none is named, it is -1, or it is not a number. 0 allows nothing.';
 
 CREATE FUNCTION fbs_foreign_code(host_table regclass, whoever_owns boolean DEFAULT false) RETURNS text
     LANGUAGE sql STABLE
@@ -3424,7 +3424,7 @@ CREATE FUNCTION fbs_is_due_state(due_state text, status text, completed_on date,
     LANGUAGE sql IMMUTABLE
     RETURN CASE due_state WHEN 'met'::text THEN ((completed_on IS NOT NULL) OR (status = ANY (ARRAY['compliant'::text, 'completed'::text]))) WHEN 'overdue'::text THEN ((completed_on IS NULL) AND (status <> ALL (ARRAY['compliant'::text, 'completed'::text])) AND (due_date < on_date)) WHEN 'due'::text THEN ((completed_on IS NULL) AND (status <> ALL (ARRAY['compliant'::text, 'completed'::text])) AND ((due_date >= on_date) AND (due_date <= (on_date + 30)))) WHEN 'later'::text THEN ((completed_on IS NULL) AND (status <> ALL (ARRAY['compliant'::text, 'completed'::text])) AND (due_date > (on_date + 30))) ELSE NULL::boolean END;
 
-COMMENT ON FUNCTION fbs_is_due_state(due_state text, status text, completed_on date, due_date date, on_date date) IS 'Whether a duty stands so on a day (by default today): met, when its day of completion is known or its status is compliant or completed; else overdue after its due date, due from 30 days before it, or later. Null for any other state.';
+COMMENT ON FUNCTION fbs_is_due_state(due_state text, status text, completed_on date, due_date date, on_date date) IS 'Whether a duty stands so on a day (by default today): met, when its day of completion is known or its status is compliant or completed; else overdue after its due date, due from 30 days before it, or later. NULL for any other state.';
 
 CREATE FUNCTION fbs_is_unique(host_table regclass, key_column text, with_others boolean DEFAULT false) RETURNS boolean
     LANGUAGE sql STABLE
@@ -3446,7 +3446,7 @@ CREATE FUNCTION fbs_judge_license(status text, license_type text, expiry_date ti
     LANGUAGE sql STABLE
     RETURN CASE WHEN ((status <> ALL (ARRAY['active'::text, 'expired'::text, 'trial_expired'::text])) OR (expiry_date IS NULL)) THEN status WHEN ((expiry_date)::date >= on_date) THEN 'active'::text WHEN (license_type = 'trial'::text) THEN 'trial_expired'::text ELSE 'expired'::text END;
 
-COMMENT ON FUNCTION fbs_judge_license(status text, license_type text, expiry_date timestamp with time zone, on_date date) IS 'State of a licence on a day. Where it has an end, that decides between active (through the day it ends on, in the session''s time zone) and expired or trial_expired, whatever of these was noted; any other noted state, such as suspended, stands, as does each where there is no end.';
+COMMENT ON FUNCTION fbs_judge_license(status text, license_type text, expiry_date timestamp with time zone, on_date date) IS 'Internal. State of a licence on a day. Where it has an end, that decides between active (through the day it ends on, in the session''s time zone) and expired or trial_expired, whatever of these was noted; any other noted state, such as suspended, stands, as does each where there is no end.';
 
 CREATE FUNCTION fbs_keep() RETURNS trigger
     LANGUAGE plpgsql
@@ -3604,7 +3604,7 @@ CREATE FUNCTION fbs_licensing_feature(solution_name text, feature_name text, on_
     ) as v;
 $$;
 
-COMMENT ON FUNCTION fbs_licensing_feature(solution_name text, feature_name text, on_date date) IS 'Whether a solution may use a feature once more on a day (by default today). Always one row. reason is allowed; or the first that holds of: no_license; the state of the licence where it is not active, such as expired; not_included where the licence does not list the feature; limit_reached. usage_limit is null, and with it usage_left, for no limit; a limit of 0 allows nothing. usage_left is never below 0. used_percent is over 100 where more was used than is allowed, null without a limit and for a limit of 0.';
+COMMENT ON FUNCTION fbs_licensing_feature(solution_name text, feature_name text, on_date date) IS 'Whether a solution may use a feature once more on a day (by default today). Always one row. reason is allowed; or the first that holds of: no_license; the state of the licence where it is not active, such as expired; not_included where the licence does not list the feature; limit_reached. usage_limit is NULL, and with it usage_left, for no limit; a limit of 0 allows nothing. usage_left is never below 0. used_percent is over 100 where more was used than is allowed, NULL without a limit and for a limit of 0.';
 
 CREATE FUNCTION fbs_licensing_features(solution_name text, on_date date DEFAULT CURRENT_DATE) RETURNS TABLE(feature_name text, is_allowed boolean, reason text, is_included boolean, usage_limit numeric, usage_count integer, usage_left numeric, used_percent numeric)
     LANGUAGE sql STABLE
@@ -3772,7 +3772,7 @@ CREATE FUNCTION fbs_msme_analytics_summary(solution_name text, since date DEFAUL
     order by g.metric_name, g.period
 $$;
 
-COMMENT ON FUNCTION fbs_msme_analytics_summary(solution_name text, since date, until date) IS 'What a solution''s measurements from since to before until (all unless given) come to, for each metric and period: the latest value (of two on one day the one added last), the one before it and the change between them, also in percent of the one before (empty when that is 0 or missing), the smallest, largest, average and sum. A metric without measurements in that time has no row.';
+COMMENT ON FUNCTION fbs_msme_analytics_summary(solution_name text, since date, until date) IS 'What a solution''s measurements from since to before until (all unless given) come to, for each metric and period: the latest value (of two on one day the one added last), the one before it and the change between them, also in percent of the one before (NULL when that is 0 or missing), the smallest, largest, average and sum. A metric without measurements in that time has no row.';
 
 CREATE FUNCTION fbs_named(relation regclass) RETURNS text
     LANGUAGE sql STABLE
@@ -4214,7 +4214,7 @@ exception when data_exception or program_limit_exceeded then
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_parse_json(content text) IS 'A text as JSON; null where it is not JSON that PostgreSQL can hold.';
+COMMENT ON FUNCTION fbs_parse_json(content text) IS 'Internal. A text as JSON; NULL where it is not JSON that PostgreSQL can hold.';
 
 CREATE FUNCTION fbs_purge(what text, after_id bigint DEFAULT 0, batch integer DEFAULT 5000) RETURNS TABLE(removed bigint, last_id bigint)
     LANGUAGE plpgsql
@@ -5630,7 +5630,7 @@ CREATE FUNCTION fbs_suite_deadlines(solution_name text, since date DEFAULT NULL:
   LIMIT fbs_suite_deadlines.page_size;
 END;
 
-COMMENT ON FUNCTION fbs_suite_deadlines(solution_name text, since date, until date, page_size bigint, on_date date) IS 'What a solution has to see to by a day from since (null: whatever is open, however late) until until (by default 30 days after on_date), both included; the earliest first, at most page_size of them. It reads what is installed in this database and leaves out the rest; a business or company goes by its solution''s name. kind is one of:
+COMMENT ON FUNCTION fbs_suite_deadlines(solution_name text, since date, until date, page_size bigint, on_date date) IS 'What a solution has to see to by a day from since (NULL: whatever is open, however late) until until (by default 30 days after on_date), both included; the earliest first, at most page_size of them. It reads what is installed in this database and leaves out the rest; a business or company goes by its solution''s name. kind is one of:
 compliance: a duty (fbs_msme_compliance) neither met nor judged compliant or completed.
 compliance_check: the last day of the day, week (to Sunday), month, quarter or year, around on_date, in which a rule in force (fbs_compliance_rules) is to be checked; whether it was is not recorded.
 report: a report scheduled to be produced (fbs_report_schedules).
@@ -5639,7 +5639,7 @@ receivable, payable: income or expense (fbs_app_incomeexpense) neither paid nor 
 tax: tax (fbs_app_taxcalculation) of which something is to be paid; amount is what.
 document: the last valid day of a document (fbs_dms_document) that is not archived.
 license: the last day of the solution''s licence (fbs_license_manager_solution_license).
-days_left counts from on_date (by default today): 0 on the day itself, below 0, and is_overdue, after it. status is the record''s own (the frequency of checks and reports, the kind of a recurring transaction). amount is in the business''s own currency, null where no money is due. Times count for their day in the session''s time zone.';
+days_left counts from on_date (by default today): 0 on the day itself, below 0, and is_overdue, after it. status is the record''s own (the frequency of checks and reports, the kind of a recurring transaction). amount is in the business''s own currency, NULL where no money is due. Times count for their day in the session''s time zone.';
 
 CREATE FUNCTION fbs_sweep_orphans(only_model text DEFAULT NULL::text) RETURNS TABLE(model_name text, orphans bigint, touched bigint, error text)
     LANGUAGE plpgsql
@@ -6742,7 +6742,7 @@ COMMENT ON COLUMN fbs_charts.name IS 'Title people choose the chart by; two char
 
 COMMENT ON COLUMN fbs_charts.chart_type IS 'Form in which the numbers are shown. Normally one of: line, bar, pie, area, scatter, table, gauge (a dial), metric (a single figure).';
 
-COMMENT ON COLUMN fbs_charts.description IS 'What the chart shows and how to read it; blank when not explained.';
+COMMENT ON COLUMN fbs_charts.description IS 'What the chart shows and how to read it; empty text when not explained.';
 
 COMMENT ON COLUMN fbs_charts.data_source IS 'Name of the place the chart reads its numbers from, such as a table or an Odoo object.';
 
@@ -6750,7 +6750,7 @@ COMMENT ON COLUMN fbs_charts.configuration IS 'Settings of the drawing, such as 
 
 COMMENT ON COLUMN fbs_charts.is_active IS 'True while the chart is in use; false retires it without deleting it.';
 
-COMMENT ON COLUMN fbs_charts.created_by_id IS 'User who created the chart; empty when not recorded, and emptied when that user is deleted.';
+COMMENT ON COLUMN fbs_charts.created_by_id IS 'User who created the chart; NULL when not recorded, and once that user is deleted.';
 
 COMMENT ON COLUMN fbs_charts.created_at IS 'When the chart was added.';
 
@@ -6777,7 +6777,7 @@ COMMENT ON COLUMN fbs_bi_charts.name IS 'Title people choose the chart by; two c
 
 COMMENT ON COLUMN fbs_bi_charts.chart_type IS 'Form in which the numbers are shown. Normally one of: line, bar, pie, area, scatter, table, gauge (a dial), metric (a single figure).';
 
-COMMENT ON COLUMN fbs_bi_charts.description IS 'What the chart shows and how to read it; blank when not explained.';
+COMMENT ON COLUMN fbs_bi_charts.description IS 'What the chart shows and how to read it; empty text when not explained.';
 
 COMMENT ON COLUMN fbs_bi_charts.data_source IS 'Name of the place the chart reads its numbers from, such as a table or an Odoo object.';
 
@@ -6785,7 +6785,7 @@ COMMENT ON COLUMN fbs_bi_charts.configuration IS 'Settings of the drawing, such 
 
 COMMENT ON COLUMN fbs_bi_charts.is_active IS 'True while the chart is in use; false retires it without deleting it.';
 
-COMMENT ON COLUMN fbs_bi_charts.created_by_id IS 'User who created the chart; empty when not recorded, and emptied when that user is deleted.';
+COMMENT ON COLUMN fbs_bi_charts.created_by_id IS 'User who created the chart; NULL when not recorded, and once that user is deleted.';
 
 COMMENT ON COLUMN fbs_bi_charts.created_at IS 'When the chart was added.';
 
@@ -6823,7 +6823,7 @@ COMMENT ON COLUMN fbs_dashboards.is_active IS 'True while the dashboard is in us
 
 COMMENT ON COLUMN fbs_dashboards.refresh_interval IS 'Seconds between two refreshes of the figures shown; 300 (five minutes) unless given.';
 
-COMMENT ON COLUMN fbs_dashboards.created_by_id IS 'User who created the dashboard; empty when not recorded, and emptied when that user is deleted.';
+COMMENT ON COLUMN fbs_dashboards.created_by_id IS 'User who created the dashboard; NULL when not recorded, and once that user is deleted.';
 
 COMMENT ON COLUMN fbs_dashboards.created_at IS 'When the dashboard was added.';
 
@@ -6861,7 +6861,7 @@ COMMENT ON COLUMN fbs_bi_dashboards.is_active IS 'True while the dashboard is in
 
 COMMENT ON COLUMN fbs_bi_dashboards.refresh_interval IS 'Seconds between two refreshes of the figures shown; 300 (five minutes) unless given.';
 
-COMMENT ON COLUMN fbs_bi_dashboards.created_by_id IS 'User who created the dashboard; empty when not recorded, and emptied when that user is deleted.';
+COMMENT ON COLUMN fbs_bi_dashboards.created_by_id IS 'User who created the dashboard; NULL when not recorded, and once that user is deleted.';
 
 COMMENT ON COLUMN fbs_bi_dashboards.created_at IS 'When the dashboard was added.';
 
@@ -6899,19 +6899,19 @@ COMMENT ON COLUMN fbs_kpis.calculation_method IS 'How the figure is worked out f
 
 COMMENT ON COLUMN fbs_kpis.data_source IS 'Name of the place the underlying numbers come from, such as a table or an Odoo object.';
 
-COMMENT ON COLUMN fbs_kpis.target_value IS 'Value the business aims for, in the figure''s own unit; empty when no target is set.';
+COMMENT ON COLUMN fbs_kpis.target_value IS 'Value the business aims for, in the figure''s own unit; NULL when no target is set.';
 
-COMMENT ON COLUMN fbs_kpis.warning_threshold IS 'Value at which the figure calls for attention, in its own unit; empty when none is set.';
+COMMENT ON COLUMN fbs_kpis.warning_threshold IS 'Value at which the figure calls for attention, in its own unit; NULL when none is set.';
 
-COMMENT ON COLUMN fbs_kpis.critical_threshold IS 'Value at which the figure calls for action at once, in its own unit; empty when none is set.';
+COMMENT ON COLUMN fbs_kpis.critical_threshold IS 'Value at which the figure calls for action at once, in its own unit; NULL when none is set.';
 
-COMMENT ON COLUMN fbs_kpis.unit IS 'What the values count, such as per cent, days or a currency; blank for plain numbers.';
+COMMENT ON COLUMN fbs_kpis.unit IS 'What the values count, such as per cent, days or a currency; empty text for plain numbers.';
 
 COMMENT ON COLUMN fbs_kpis.frequency IS 'How often the figure is worked out anew; daily unless given. Normally one of: real_time (continuously), hourly, daily, weekly, monthly, quarterly, annually.';
 
 COMMENT ON COLUMN fbs_kpis.is_active IS 'True while the figure is followed; false retires it without deleting it.';
 
-COMMENT ON COLUMN fbs_kpis.created_by_id IS 'User who defined the key figure; empty when not recorded, and emptied when that user is deleted.';
+COMMENT ON COLUMN fbs_kpis.created_by_id IS 'User who defined the key figure; NULL when not recorded, and once that user is deleted.';
 
 COMMENT ON COLUMN fbs_kpis.created_at IS 'When the key figure was added.';
 
@@ -6954,21 +6954,21 @@ COMMENT ON COLUMN fbs_bi_kpis.calculation_method IS 'How the figure is worked ou
 
 COMMENT ON COLUMN fbs_bi_kpis.data_source IS 'Name of the place the underlying numbers come from, such as a table or an Odoo object.';
 
-COMMENT ON COLUMN fbs_bi_kpis.target_value IS 'Value the business aims for, in the figure''s own unit; empty when no target is set.';
+COMMENT ON COLUMN fbs_bi_kpis.target_value IS 'Value the business aims for, in the figure''s own unit; NULL when no target is set.';
 
-COMMENT ON COLUMN fbs_bi_kpis.warning_threshold IS 'Value at which the figure calls for attention, in its own unit; empty when none is set.';
+COMMENT ON COLUMN fbs_bi_kpis.warning_threshold IS 'Value at which the figure calls for attention, in its own unit; NULL when none is set.';
 
-COMMENT ON COLUMN fbs_bi_kpis.critical_threshold IS 'Value at which the figure calls for action at once, in its own unit; empty when none is set.';
+COMMENT ON COLUMN fbs_bi_kpis.critical_threshold IS 'Value at which the figure calls for action at once, in its own unit; NULL when none is set.';
 
-COMMENT ON COLUMN fbs_bi_kpis.alarm_side IS 'Side on which the alarm levels lie: above (the figure may not rise to them) or below (it may not fall to them), told by the critical level against the warning level, else by the one there is against the target; empty when that does not tell.';
+COMMENT ON COLUMN fbs_bi_kpis.alarm_side IS 'Side of the alarm levels: above (the figure may not rise to them) or below. The critical level against the warning level tells it, else the one there is against the target; NULL when neither does.';
 
-COMMENT ON COLUMN fbs_bi_kpis.unit IS 'What the values count, such as per cent, days or a currency; blank for plain numbers.';
+COMMENT ON COLUMN fbs_bi_kpis.unit IS 'What the values count, such as per cent, days or a currency; empty text for plain numbers.';
 
 COMMENT ON COLUMN fbs_bi_kpis.frequency IS 'How often the figure is worked out anew; daily unless given. Normally one of: real_time (continuously), hourly, daily, weekly, monthly, quarterly, annually.';
 
 COMMENT ON COLUMN fbs_bi_kpis.is_active IS 'True while the figure is followed; false retires it without deleting it.';
 
-COMMENT ON COLUMN fbs_bi_kpis.created_by_id IS 'User who defined the key figure; empty when not recorded, and emptied when that user is deleted.';
+COMMENT ON COLUMN fbs_bi_kpis.created_by_id IS 'User who defined the key figure; NULL when not recorded, and once that user is deleted.';
 
 COMMENT ON COLUMN fbs_bi_kpis.created_at IS 'When the key figure was added.';
 
@@ -7006,13 +7006,13 @@ COMMENT ON COLUMN fbs_reports.query_parameters IS 'Filters and other inputs of t
 
 COMMENT ON COLUMN fbs_reports.output_format IS 'Kind of file the report comes out as; pdf unless given. Normally one of: pdf, excel, csv, json, html.';
 
-COMMENT ON COLUMN fbs_reports.template IS 'Text of the page layout the figures are set into; blank when the standard layout serves.';
+COMMENT ON COLUMN fbs_reports.template IS 'Text of the page layout the figures are set into; empty text when the standard layout serves.';
 
 COMMENT ON COLUMN fbs_reports.is_scheduled IS 'True when the report is to run by itself at set times; false when it runs only on request.';
 
 COMMENT ON COLUMN fbs_reports.is_active IS 'True while the report is offered; false retires it without deleting it.';
 
-COMMENT ON COLUMN fbs_reports.created_by_id IS 'User who defined the report; empty when not recorded, and emptied when that user is deleted.';
+COMMENT ON COLUMN fbs_reports.created_by_id IS 'User who defined the report; NULL when not recorded, and once that user is deleted.';
 
 COMMENT ON COLUMN fbs_reports.created_at IS 'When the report definition was added.';
 
@@ -7050,13 +7050,13 @@ COMMENT ON COLUMN fbs_bi_reports.query_parameters IS 'Filters and other inputs o
 
 COMMENT ON COLUMN fbs_bi_reports.output_format IS 'Kind of file the report comes out as; pdf unless given. Normally one of: pdf, excel, csv, json, html.';
 
-COMMENT ON COLUMN fbs_bi_reports.template IS 'Text of the page layout the figures are set into; blank when the standard layout serves.';
+COMMENT ON COLUMN fbs_bi_reports.template IS 'Text of the page layout the figures are set into; empty text when the standard layout serves.';
 
 COMMENT ON COLUMN fbs_bi_reports.is_scheduled IS 'True when the report is to run by itself at set times; false when it runs only on request.';
 
 COMMENT ON COLUMN fbs_bi_reports.is_active IS 'True while the report is offered; false retires it without deleting it.';
 
-COMMENT ON COLUMN fbs_bi_reports.created_by_id IS 'User who defined the report; empty when not recorded, and emptied when that user is deleted.';
+COMMENT ON COLUMN fbs_bi_reports.created_by_id IS 'User who defined the report; NULL when not recorded, and once that user is deleted.';
 
 COMMENT ON COLUMN fbs_bi_reports.created_at IS 'When the report definition was added.';
 
@@ -7897,13 +7897,13 @@ COMMENT ON COLUMN fbs_odoo_fields.computed IS 'True when Odoo works the value ou
 
 COMMENT ON COLUMN fbs_odoo_fields.stored IS 'True when Odoo keeps the value in its database (as at first); false when it is worked out on each reading.';
 
-COMMENT ON COLUMN fbs_odoo_fields.default_value IS 'Value Odoo fills in for a new record, written as text; blank when there is none.';
+COMMENT ON COLUMN fbs_odoo_fields.default_value IS 'Value Odoo fills in for a new record, written as text; empty text when there is none.';
 
-COMMENT ON COLUMN fbs_odoo_fields.help_text IS 'Explanation Odoo shows beside the field; blank when there is none.';
+COMMENT ON COLUMN fbs_odoo_fields.help_text IS 'Explanation Odoo shows beside the field; empty text when there is none.';
 
 COMMENT ON COLUMN fbs_odoo_fields.selection_options IS 'JSON list of the values one may choose from; [] when the field offers no choice.';
 
-COMMENT ON COLUMN fbs_odoo_fields.relation_model IS 'Kind of record the field links to, such as res.partner; blank when it links to none.';
+COMMENT ON COLUMN fbs_odoo_fields.relation_model IS 'Kind of record the field links to, such as res.partner; empty text when it links to none.';
 
 COMMENT ON COLUMN fbs_odoo_fields.field_constraints IS 'JSON object with limits on the value, such as a greatest length; {} when none are known.';
 
@@ -7938,7 +7938,7 @@ COMMENT ON COLUMN fbs_odoo_models.technical_name IS 'Name Odoo uses inside its p
 
 COMMENT ON COLUMN fbs_odoo_models.display_name IS 'Title people see in Odoo, such as Contact.';
 
-COMMENT ON COLUMN fbs_odoo_models.description IS 'What such records are for, in words; blank when Odoo gives no description.';
+COMMENT ON COLUMN fbs_odoo_models.description IS 'What such records are for, in words; empty text when Odoo gives no description.';
 
 COMMENT ON COLUMN fbs_odoo_models.module_name IS 'Odoo module that brings this kind of record, such as sale or account.';
 
@@ -7982,39 +7982,39 @@ COMMENT ON VIEW fbs_discovery_fields IS 'Fields found on the kinds of record of 
 
 COMMENT ON COLUMN fbs_discovery_fields.id IS 'Number that identifies the field.';
 
-COMMENT ON COLUMN fbs_discovery_fields.odoo_model_id IS 'Kind of record that has it, by its number in fbs_discovery_models.';
+COMMENT ON COLUMN fbs_discovery_fields.odoo_model_id IS 'Kind of record (fbs_odoo_models) that has this field; the field is deleted together with it.';
 
 COMMENT ON COLUMN fbs_discovery_fields.database_name IS 'Odoo database in which it was found, by name.';
 
-COMMENT ON COLUMN fbs_discovery_fields.model_name IS 'Kind of record that has it, by name.';
+COMMENT ON COLUMN fbs_discovery_fields.model_name IS 'What Odoo calls this kind of record, such as res.partner; unique within one Odoo database.';
 
-COMMENT ON COLUMN fbs_discovery_fields.field_name IS 'What Odoo calls the field; unique within one kind of record.';
+COMMENT ON COLUMN fbs_discovery_fields.field_name IS 'What Odoo calls the field, such as invoice_date; unique within one kind of record.';
 
-COMMENT ON COLUMN fbs_discovery_fields.technical_name IS 'Name Odoo uses inside its programs.';
+COMMENT ON COLUMN fbs_discovery_fields.technical_name IS 'Name Odoo uses inside its programs, such as invoice_date; often the same as field_name.';
 
-COMMENT ON COLUMN fbs_discovery_fields.display_name IS 'Label people see in Odoo.';
+COMMENT ON COLUMN fbs_discovery_fields.display_name IS 'Label people see in Odoo, such as Invoice Date.';
 
-COMMENT ON COLUMN fbs_discovery_fields.field_type IS 'What the field can hold, in Odoo''s words, such as char or many2one.';
+COMMENT ON COLUMN fbs_discovery_fields.field_type IS 'What the field can hold, in Odoo''s words, such as char (text), date or many2one (a link to one other record).';
 
-COMMENT ON COLUMN fbs_discovery_fields.required IS 'True when a record cannot be saved without a value here.';
+COMMENT ON COLUMN fbs_discovery_fields.required IS 'True when a record cannot be saved without a value here; false unless set.';
 
-COMMENT ON COLUMN fbs_discovery_fields.readonly IS 'True when people can see the value but not change it.';
+COMMENT ON COLUMN fbs_discovery_fields.readonly IS 'True when people can see the value but not change it; false unless set.';
 
-COMMENT ON COLUMN fbs_discovery_fields.computed IS 'True when Odoo works the value out by itself.';
+COMMENT ON COLUMN fbs_discovery_fields.computed IS 'True when Odoo works the value out by itself; false unless set.';
 
-COMMENT ON COLUMN fbs_discovery_fields.stored IS 'True when Odoo keeps the value in its database.';
+COMMENT ON COLUMN fbs_discovery_fields.stored IS 'True when Odoo keeps the value in its database (as at first); false when it is worked out on each reading.';
 
-COMMENT ON COLUMN fbs_discovery_fields.default_value IS 'Value Odoo fills in for a new record, as text; blank when there is none.';
+COMMENT ON COLUMN fbs_discovery_fields.default_value IS 'Value Odoo fills in for a new record, written as text; empty text when there is none.';
 
-COMMENT ON COLUMN fbs_discovery_fields.help_text IS 'Explanation Odoo shows beside the field; blank when there is none.';
+COMMENT ON COLUMN fbs_discovery_fields.help_text IS 'Explanation Odoo shows beside the field; empty text when there is none.';
 
-COMMENT ON COLUMN fbs_discovery_fields.selection_options IS 'List of the values one may choose from; [] when the field offers no choice.';
+COMMENT ON COLUMN fbs_discovery_fields.selection_options IS 'JSON list of the values one may choose from; [] when the field offers no choice.';
 
-COMMENT ON COLUMN fbs_discovery_fields.relation_model IS 'Kind of record the field links to; blank when it links to none.';
+COMMENT ON COLUMN fbs_discovery_fields.relation_model IS 'Kind of record the field links to, such as res.partner; empty text when it links to none.';
 
-COMMENT ON COLUMN fbs_discovery_fields.field_constraints IS 'Limits on the value, by name; {} when none are known.';
+COMMENT ON COLUMN fbs_discovery_fields.field_constraints IS 'JSON object with limits on the value, such as a greatest length; {} when none are known.';
 
-COMMENT ON COLUMN fbs_discovery_fields.discovered_at IS 'When the field was first found.';
+COMMENT ON COLUMN fbs_discovery_fields.discovered_at IS 'When the field was first found; filled in by the database unless given.';
 
 CREATE VIEW fbs_discovery_models WITH (security_invoker='true') AS
  SELECT id,
@@ -8042,31 +8042,31 @@ COMMENT ON COLUMN fbs_discovery_models.id IS 'Number that identifies the kind of
 
 COMMENT ON COLUMN fbs_discovery_models.database_name IS 'Odoo database in which it was found, by name.';
 
-COMMENT ON COLUMN fbs_discovery_models.model_name IS 'What Odoo calls it, such as res.partner; unique within one Odoo database.';
+COMMENT ON COLUMN fbs_discovery_models.model_name IS 'What Odoo calls this kind of record, such as res.partner; unique within one Odoo database.';
 
-COMMENT ON COLUMN fbs_discovery_models.technical_name IS 'Name Odoo uses inside its programs.';
+COMMENT ON COLUMN fbs_discovery_models.technical_name IS 'Name Odoo uses inside its programs, such as res.partner; often the same as model_name.';
 
-COMMENT ON COLUMN fbs_discovery_models.display_name IS 'Title people see in Odoo.';
+COMMENT ON COLUMN fbs_discovery_models.display_name IS 'Title people see in Odoo, such as Contact.';
 
-COMMENT ON COLUMN fbs_discovery_models.description IS 'What such records are for; blank when Odoo gives no description.';
+COMMENT ON COLUMN fbs_discovery_models.description IS 'What such records are for, in words; empty text when Odoo gives no description.';
 
-COMMENT ON COLUMN fbs_discovery_models.module_name IS 'Odoo module that brings it.';
+COMMENT ON COLUMN fbs_discovery_models.module_name IS 'Odoo module that brings this kind of record, such as sale or account.';
 
-COMMENT ON COLUMN fbs_discovery_models.is_active IS 'True while FBS offers it for use.';
+COMMENT ON COLUMN fbs_discovery_models.is_active IS 'True while FBS offers it for use (as at first); false sets it aside but keeps it.';
 
-COMMENT ON COLUMN fbs_discovery_models.is_installed IS 'True while it is installed in that Odoo database.';
+COMMENT ON COLUMN fbs_discovery_models.is_installed IS 'True while it is installed in that Odoo database (as at first); false when it is no longer there.';
 
-COMMENT ON COLUMN fbs_discovery_models.model_type IS 'What sort it is, such as business or custom.';
+COMMENT ON COLUMN fbs_discovery_models.model_type IS 'What sort it is; business unless set. Normally one of: base (Odoo''s groundwork), business (daily work), system (technical), custom (specially made).';
 
-COMMENT ON COLUMN fbs_discovery_models.capabilities IS 'List of what can be done with such records; [] when not known.';
+COMMENT ON COLUMN fbs_discovery_models.capabilities IS 'JSON list of what can be done with such records, such as read or create; [] when not known.';
 
-COMMENT ON COLUMN fbs_discovery_models.constraints IS 'Rules that such records must keep to, by name; {} when none are known.';
+COMMENT ON COLUMN fbs_discovery_models.constraints IS 'JSON object with the rules that such records must keep to; {} when none are known.';
 
 COMMENT ON COLUMN fbs_discovery_models.field_count IS 'How many of its fields were found.';
 
-COMMENT ON COLUMN fbs_discovery_models.discovered_at IS 'When it was first found.';
+COMMENT ON COLUMN fbs_discovery_models.discovered_at IS 'When the kind of record was first found; filled in by the database unless given.';
 
-COMMENT ON COLUMN fbs_discovery_models.last_verified IS 'When it was last seen to exist.';
+COMMENT ON COLUMN fbs_discovery_models.last_verified IS 'When it was last seen to exist: set by who sees it happen. When the line is added, the database sets it unless given.';
 
 CREATE TABLE fbs_odoo_modules (
     id bigint NOT NULL,
@@ -8102,13 +8102,13 @@ COMMENT ON COLUMN fbs_odoo_modules.technical_name IS 'Name Odoo uses inside its 
 
 COMMENT ON COLUMN fbs_odoo_modules.display_name IS 'Title people see in Odoo, such as Sales.';
 
-COMMENT ON COLUMN fbs_odoo_modules.description IS 'What the module does, in words; blank when Odoo gives no description.';
+COMMENT ON COLUMN fbs_odoo_modules.description IS 'What the module does, in words; empty text when Odoo gives no description.';
 
 COMMENT ON COLUMN fbs_odoo_modules.version IS 'Release of the module as Odoo reports it, such as 17.0.1.2.';
 
-COMMENT ON COLUMN fbs_odoo_modules.author IS 'Person or company that made the module; blank when not known.';
+COMMENT ON COLUMN fbs_odoo_modules.author IS 'Person or company that made the module; empty text when not known.';
 
-COMMENT ON COLUMN fbs_odoo_modules.website IS 'Web address of the module or its maker; blank when not known.';
+COMMENT ON COLUMN fbs_odoo_modules.website IS 'Web address of the module or its maker; empty text when not known.';
 
 COMMENT ON COLUMN fbs_odoo_modules.category IS 'Group Odoo files the module under, such as Accounting or Human Resources.';
 
@@ -8154,43 +8154,43 @@ CREATE VIEW fbs_discovery_modules WITH (security_invoker='true') AS
 
 COMMENT ON VIEW fbs_discovery_modules IS 'Odoo modules (apps and add-ons) found in each Odoo database.';
 
-COMMENT ON COLUMN fbs_discovery_modules.id IS 'Number that identifies the module.';
+COMMENT ON COLUMN fbs_discovery_modules.id IS 'Number that identifies the module found in Odoo.';
 
 COMMENT ON COLUMN fbs_discovery_modules.database_name IS 'Odoo database in which it was found, by name.';
 
-COMMENT ON COLUMN fbs_discovery_modules.module_name IS 'What Odoo calls the module; unique within one Odoo database.';
+COMMENT ON COLUMN fbs_discovery_modules.module_name IS 'What Odoo calls the module, such as sale or account; unique within one Odoo database.';
 
-COMMENT ON COLUMN fbs_discovery_modules.technical_name IS 'Name Odoo uses inside its programs.';
+COMMENT ON COLUMN fbs_discovery_modules.technical_name IS 'Name Odoo uses inside its programs, such as sale; often the same as module_name.';
 
-COMMENT ON COLUMN fbs_discovery_modules.display_name IS 'Title people see in Odoo.';
+COMMENT ON COLUMN fbs_discovery_modules.display_name IS 'Title people see in Odoo, such as Sales.';
 
-COMMENT ON COLUMN fbs_discovery_modules.description IS 'What the module does; blank when Odoo gives no description.';
+COMMENT ON COLUMN fbs_discovery_modules.description IS 'What the module does, in words; empty text when Odoo gives no description.';
 
-COMMENT ON COLUMN fbs_discovery_modules.version IS 'Release of the module, as Odoo reports it.';
+COMMENT ON COLUMN fbs_discovery_modules.version IS 'Release of the module as Odoo reports it, such as 17.0.1.2.';
 
-COMMENT ON COLUMN fbs_discovery_modules.author IS 'Person or company that made it; blank when not known.';
+COMMENT ON COLUMN fbs_discovery_modules.author IS 'Person or company that made the module; empty text when not known.';
 
-COMMENT ON COLUMN fbs_discovery_modules.website IS 'Web address of the module or its maker; blank when not known.';
+COMMENT ON COLUMN fbs_discovery_modules.website IS 'Web address of the module or its maker; empty text when not known.';
 
-COMMENT ON COLUMN fbs_discovery_modules.category IS 'Group Odoo files the module under.';
+COMMENT ON COLUMN fbs_discovery_modules.category IS 'Group Odoo files the module under, such as Accounting or Human Resources.';
 
-COMMENT ON COLUMN fbs_discovery_modules.is_installed IS 'True while it is installed in that Odoo database.';
+COMMENT ON COLUMN fbs_discovery_modules.is_installed IS 'True while it is installed in that Odoo database (as at first); false when it is not.';
 
-COMMENT ON COLUMN fbs_discovery_modules.is_active IS 'True while FBS offers it for use.';
+COMMENT ON COLUMN fbs_discovery_modules.is_active IS 'True while FBS offers it for use (as at first); false sets it aside but keeps it.';
 
-COMMENT ON COLUMN fbs_discovery_modules.auto_install IS 'True when Odoo adds the module by itself once all it needs is there.';
+COMMENT ON COLUMN fbs_discovery_modules.auto_install IS 'True when Odoo adds the module by itself once all the modules it needs are there; false unless set.';
 
-COMMENT ON COLUMN fbs_discovery_modules.depends IS 'List of the other Odoo modules it needs, by name; [] when it needs none.';
+COMMENT ON COLUMN fbs_discovery_modules.depends IS 'JSON list of the other Odoo modules it needs, by name; [] when it needs none.';
 
-COMMENT ON COLUMN fbs_discovery_modules.data_files IS 'List of the files it loads when it is installed; [] when none are known.';
+COMMENT ON COLUMN fbs_discovery_modules.data_files IS 'JSON list of the files the module loads when it is installed; [] when none are known.';
 
-COMMENT ON COLUMN fbs_discovery_modules.demo_data IS 'True when the module comes with its sample data.';
+COMMENT ON COLUMN fbs_discovery_modules.demo_data IS 'True when the module comes with its sample data; false unless set.';
 
-COMMENT ON COLUMN fbs_discovery_modules.application IS 'True for a full app, false for an add-on to others.';
+COMMENT ON COLUMN fbs_discovery_modules.application IS 'True for a full app that people work in; false (unless set) for an add-on to others.';
 
-COMMENT ON COLUMN fbs_discovery_modules.discovered_at IS 'When the module was first found.';
+COMMENT ON COLUMN fbs_discovery_modules.discovered_at IS 'When the module was first found; filled in by the database unless given.';
 
-COMMENT ON COLUMN fbs_discovery_modules.last_verified IS 'When it was last seen to exist.';
+COMMENT ON COLUMN fbs_discovery_modules.last_verified IS 'When it was last seen to exist: set by who sees it happen. When the line is added, the database sets it unless given.';
 
 CREATE TABLE fbs_discovery_sessions (
     id bigint NOT NULL,
@@ -8221,7 +8221,7 @@ COMMENT ON COLUMN fbs_discovery_sessions.status IS 'How the search stands; start
 
 COMMENT ON COLUMN fbs_discovery_sessions.started_at IS 'When the search began; filled in by the database unless given.';
 
-COMMENT ON COLUMN fbs_discovery_sessions.completed_at IS 'When the search ended; empty while it has not.';
+COMMENT ON COLUMN fbs_discovery_sessions.completed_at IS 'When the search ended; NULL while it has not.';
 
 COMMENT ON COLUMN fbs_discovery_sessions.total_models IS 'How many kinds of record (Odoo models) were found; 0 until counted.';
 
@@ -8255,33 +8255,33 @@ CREATE VIEW fbs_discovery_session_list WITH (security_invoker='true') AS
 
 COMMENT ON VIEW fbs_discovery_session_list IS 'Searches in which FBS looked through an Odoo database, and what each found.';
 
-COMMENT ON COLUMN fbs_discovery_session_list.id IS 'Number that identifies the search within its table.';
+COMMENT ON COLUMN fbs_discovery_session_list.id IS 'Number that identifies the search within this table.';
 
-COMMENT ON COLUMN fbs_discovery_session_list.session_id IS 'Text by which programs refer to the search; unique.';
+COMMENT ON COLUMN fbs_discovery_session_list.session_id IS 'Text by which programs refer to this search; unique.';
 
 COMMENT ON COLUMN fbs_discovery_session_list.database_name IS 'Odoo database that was looked through, by name.';
 
-COMMENT ON COLUMN fbs_discovery_session_list.session_type IS 'What the search set out to find.';
+COMMENT ON COLUMN fbs_discovery_session_list.session_type IS 'What the search set out to find, as a label of the application''s own choosing.';
 
-COMMENT ON COLUMN fbs_discovery_session_list.status IS 'How the search stands, such as running or completed.';
+COMMENT ON COLUMN fbs_discovery_session_list.status IS 'How the search stands; starts as running. Normally one of: running, completed, failed (stopped by an error), cancelled (stopped on purpose).';
 
-COMMENT ON COLUMN fbs_discovery_session_list.started_at IS 'When the search began.';
+COMMENT ON COLUMN fbs_discovery_session_list.started_at IS 'When the search began; filled in by the database unless given.';
 
-COMMENT ON COLUMN fbs_discovery_session_list.completed_at IS 'When the search ended; null while it has not.';
+COMMENT ON COLUMN fbs_discovery_session_list.completed_at IS 'When the search ended; NULL while it has not.';
 
-COMMENT ON COLUMN fbs_discovery_session_list.duration IS 'How long the search took; null while it has not ended.';
+COMMENT ON COLUMN fbs_discovery_session_list.duration IS 'How long the search took; NULL while it has not ended.';
 
-COMMENT ON COLUMN fbs_discovery_session_list.total_models IS 'How many kinds of record were found.';
+COMMENT ON COLUMN fbs_discovery_session_list.total_models IS 'How many kinds of record (Odoo models) were found; 0 until counted.';
 
-COMMENT ON COLUMN fbs_discovery_session_list.total_fields IS 'How many fields were found.';
+COMMENT ON COLUMN fbs_discovery_session_list.total_fields IS 'How many fields were found on all kinds of record together; 0 until counted.';
 
-COMMENT ON COLUMN fbs_discovery_session_list.total_modules IS 'How many Odoo modules were found.';
+COMMENT ON COLUMN fbs_discovery_session_list.total_modules IS 'How many Odoo modules were found; 0 until counted.';
 
-COMMENT ON COLUMN fbs_discovery_session_list.error_count IS 'How many errors were noted; null when errors is not a list.';
+COMMENT ON COLUMN fbs_discovery_session_list.error_count IS 'How many errors were noted; NULL when errors is not a list.';
 
-COMMENT ON COLUMN fbs_discovery_session_list.errors IS 'List of what went wrong; [] when nothing did.';
+COMMENT ON COLUMN fbs_discovery_session_list.errors IS 'JSON list of what went wrong during the search; [] when nothing did.';
 
-COMMENT ON COLUMN fbs_discovery_session_list.configuration IS 'Settings the search was run with; {} when none were given.';
+COMMENT ON COLUMN fbs_discovery_session_list.configuration IS 'JSON object with the settings the search was run with; {} when none were given.';
 
 ALTER TABLE fbs_discovery_sessions ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME fbs_discovery_sessions_id_seq
@@ -9230,13 +9230,13 @@ COMMENT ON COLUMN fbs_license_manager_solution_license.id IS 'Number that identi
 
 COMMENT ON COLUMN fbs_license_manager_solution_license.solution_name IS 'Solution the licence is for, by name; one licence per solution.';
 
-COMMENT ON COLUMN fbs_license_manager_solution_license.solution_db IS 'Database of the solution, when solutions are kept apart; empty when they are not.';
+COMMENT ON COLUMN fbs_license_manager_solution_license.solution_db IS 'Database of the solution, when solutions are kept apart; NULL when they are not.';
 
 COMMENT ON COLUMN fbs_license_manager_solution_license.license_type IS 'Scope of the licence; trial unless given. Normally one of: trial (for trying out), basic, professional, enterprise.';
 
-COMMENT ON COLUMN fbs_license_manager_solution_license.license_key IS 'Key issued by an outside licensor; a secret. Empty when the licence needs none.';
+COMMENT ON COLUMN fbs_license_manager_solution_license.license_key IS 'Key issued by an outside licensor; a secret. NULL when the licence needs none.';
 
-COMMENT ON COLUMN fbs_license_manager_solution_license.expiry_date IS 'When the licence ends; empty when it is perpetual.';
+COMMENT ON COLUMN fbs_license_manager_solution_license.expiry_date IS 'When the licence ends; NULL when it is perpetual.';
 
 COMMENT ON COLUMN fbs_license_manager_solution_license.features IS 'Features the licence switches on, as a JSON list written as text; [] when none is listed.';
 
@@ -9291,25 +9291,25 @@ COMMENT ON COLUMN fbs_licensing_licenses.id IS 'Number that identifies the licen
 
 COMMENT ON COLUMN fbs_licensing_licenses.solution_name IS 'Solution the licence is for, by name; one licence per solution.';
 
-COMMENT ON COLUMN fbs_licensing_licenses.solution_db IS 'Database of the solution; null when solutions are not kept apart.';
+COMMENT ON COLUMN fbs_licensing_licenses.solution_db IS 'Database of the solution, when solutions are kept apart; NULL when they are not.';
 
-COMMENT ON COLUMN fbs_licensing_licenses.license_type IS 'Scope of the licence, such as trial or enterprise.';
+COMMENT ON COLUMN fbs_licensing_licenses.license_type IS 'Scope of the licence; trial unless given. Normally one of: trial (for trying out), basic, professional, enterprise.';
 
 COMMENT ON COLUMN fbs_licensing_licenses.status IS 'State as it was last noted; the end of the licence may have passed since.';
 
-COMMENT ON COLUMN fbs_licensing_licenses.effective_status IS 'State today: active, expired, trial_expired or suspended as a rule; see fbs_judge_license.';
+COMMENT ON COLUMN fbs_licensing_licenses.effective_status IS 'State today: active, expired, trial_expired or suspended as a rule. Where the licence has an end, that decides, except over suspended.';
 
 COMMENT ON COLUMN fbs_licensing_licenses.is_valid IS 'True when the state today is active.';
 
-COMMENT ON COLUMN fbs_licensing_licenses.expiry_date IS 'When the licence ends; it is valid through that day. Null when it is perpetual.';
+COMMENT ON COLUMN fbs_licensing_licenses.expiry_date IS 'When the licence ends; it is valid through that day. NULL when it is perpetual.';
 
-COMMENT ON COLUMN fbs_licensing_licenses.days_left IS 'Days until the day it ends on, in the session''s time zone: 0 on that day, below 0 after it, null when it is perpetual.';
+COMMENT ON COLUMN fbs_licensing_licenses.days_left IS 'Days until the day it ends on, in the session''s time zone: 0 on that day, below 0 after it, NULL when it is perpetual.';
 
 COMMENT ON COLUMN fbs_licensing_licenses.features IS 'List of the features the licence switches on; [] when none, or the text kept is no list.';
 
 COMMENT ON COLUMN fbs_licensing_licenses.limits IS 'How much of each feature may be used, by name; {} when nothing is limited, or the text kept is no such object.';
 
-COMMENT ON COLUMN fbs_licensing_licenses.source IS 'Where the licence came from, such as embedded or file.';
+COMMENT ON COLUMN fbs_licensing_licenses.source IS 'Where the licence came from. Normally one of: embedded (built in, the default), external (a licensor), file, environment (the host''s settings).';
 
 COMMENT ON COLUMN fbs_licensing_licenses.created_at IS 'When the licence was added.';
 
@@ -9335,17 +9335,17 @@ COMMENT ON VIEW fbs_licensing_usage IS 'What each solution has used of each feat
 
 COMMENT ON COLUMN fbs_licensing_usage.id IS 'Number that identifies the usage count.';
 
-COMMENT ON COLUMN fbs_licensing_usage.solution_name IS 'Solution that uses the feature, by name.';
+COMMENT ON COLUMN fbs_licensing_usage.solution_name IS 'Solution that uses the feature, by name; once per feature.';
 
 COMMENT ON COLUMN fbs_licensing_usage.feature_name IS 'Feature that is counted, by name; once per solution.';
 
-COMMENT ON COLUMN fbs_licensing_usage.usage_count IS 'How much of the feature is used.';
+COMMENT ON COLUMN fbs_licensing_usage.usage_count IS 'How much of the feature is used at present, as a count; starts at 0.';
 
-COMMENT ON COLUMN fbs_licensing_usage.usage_limit IS 'How much of it the licence allows; null for no limit, and for a solution without a licence.';
+COMMENT ON COLUMN fbs_licensing_usage.usage_limit IS 'How much of it the licence allows; NULL for no limit, and for a solution without a licence.';
 
-COMMENT ON COLUMN fbs_licensing_usage.usage_left IS 'How much of it is left, never below 0; null where there is no limit.';
+COMMENT ON COLUMN fbs_licensing_usage.usage_left IS 'How much of it is left, never below 0; NULL where there is no limit.';
 
-COMMENT ON COLUMN fbs_licensing_usage.used_percent IS 'Per cent of the limit that is used, over 100 where more was used than is allowed; null without a limit and for a limit of 0.';
+COMMENT ON COLUMN fbs_licensing_usage.used_percent IS 'Per cent of the limit that is used, over 100 where more was used than is allowed; NULL without a limit and for a limit of 0.';
 
 COMMENT ON COLUMN fbs_licensing_usage.last_updated IS 'When the usage count last changed.';
 
@@ -9441,7 +9441,7 @@ CREATE VIEW fbs_msme_analytics_series WITH (security_invoker='true') AS
     created_at
    FROM fbs_msme_analytics a;
 
-COMMENT ON VIEW fbs_msme_analytics_series IS 'Measurements over time, meant to be read for one solution and oldest first: date, id. Two of one day are both there.';
+COMMENT ON VIEW fbs_msme_analytics_series IS 'Measurements over time, to be read by solution, oldest first: date, id. Two of one day are both there.';
 
 COMMENT ON COLUMN fbs_msme_analytics_series.id IS 'Number that identifies the single measurement.';
 
@@ -9487,9 +9487,9 @@ COMMENT ON COLUMN fbs_msme_marketing.campaign_type IS 'Way customers are reached
 
 COMMENT ON COLUMN fbs_msme_marketing.start_date IS 'First day on which the campaign runs or is to run.';
 
-COMMENT ON COLUMN fbs_msme_marketing.end_date IS 'Last day on which the campaign runs; empty when it is open-ended.';
+COMMENT ON COLUMN fbs_msme_marketing.end_date IS 'Last day on which the campaign runs; NULL when it is open-ended.';
 
-COMMENT ON COLUMN fbs_msme_marketing.budget IS 'Money set aside for the campaign, in the business''s own currency; empty when none was set.';
+COMMENT ON COLUMN fbs_msme_marketing.budget IS 'Money set aside for the campaign, in the business''s own currency; NULL when none was set.';
 
 COMMENT ON COLUMN fbs_msme_marketing.target_audience IS 'JSON object describing whom to reach, such as age, place or interests; {} when not described.';
 
@@ -9532,7 +9532,7 @@ CREATE VIEW fbs_msme_campaigns WITH (security_invoker='true') AS
                     ELSE NULL::numeric
                 END)) s(spend) ON (true));
 
-COMMENT ON VIEW fbs_msme_campaigns IS 'Marketing campaigns with what they cost so far against their budget. The cost is what the metrics say under spend, else spent, else cost. Today is the session''s day; first and last day are days of the campaign. Read latest first: start_date desc, id desc.';
+COMMENT ON VIEW fbs_msme_campaigns IS 'Marketing campaigns with what they cost so far against their budget. Today is the day in the session''s time zone. Read latest first: start_date desc, id desc.';
 
 COMMENT ON COLUMN fbs_msme_campaigns.id IS 'Number that identifies the marketing campaign.';
 
@@ -9546,23 +9546,23 @@ COMMENT ON COLUMN fbs_msme_campaigns.status IS 'Where the campaign stands, in th
 
 COMMENT ON COLUMN fbs_msme_campaigns.start_date IS 'First day on which the campaign runs or is to run.';
 
-COMMENT ON COLUMN fbs_msme_campaigns.end_date IS 'Last day on which the campaign runs; empty when it is open-ended.';
+COMMENT ON COLUMN fbs_msme_campaigns.end_date IS 'Last day on which the campaign runs; NULL when it is open-ended.';
 
 COMMENT ON COLUMN fbs_msme_campaigns.is_running IS 'Whether today is a day of the campaign, whatever its status.';
 
-COMMENT ON COLUMN fbs_msme_campaigns.days_planned IS 'How many days the campaign runs, first and last included; 0 when it ends before it starts, empty when it is open-ended.';
+COMMENT ON COLUMN fbs_msme_campaigns.days_planned IS 'How many days the campaign runs, first and last included; 0 when it ends before it starts, NULL when it is open-ended.';
 
-COMMENT ON COLUMN fbs_msme_campaigns.days_left IS 'How many of its days are still to come, today included; empty when it is over or open-ended.';
+COMMENT ON COLUMN fbs_msme_campaigns.days_left IS 'How many of its days are still to come, today included; NULL when it is over or open-ended.';
 
-COMMENT ON COLUMN fbs_msme_campaigns.budget IS 'Money set aside for the campaign, in the business''s own currency; empty when none was set.';
+COMMENT ON COLUMN fbs_msme_campaigns.budget IS 'Money set aside for the campaign, in the business''s own currency; NULL when none was set.';
 
-COMMENT ON COLUMN fbs_msme_campaigns.spend IS 'What it cost so far, in the business''s own currency; empty when the metrics name no amount, or one of more than 13 digits before the point.';
+COMMENT ON COLUMN fbs_msme_campaigns.spend IS 'What it cost so far, in the business''s own currency: what the metrics have under spend, else spent, else cost. NULL when that is no amount, or one of more than 13 digits before the point.';
 
-COMMENT ON COLUMN fbs_msme_campaigns.budget_left IS 'Budget less cost; negative when overspent, empty when either is not known.';
+COMMENT ON COLUMN fbs_msme_campaigns.budget_left IS 'Budget less cost; negative when overspent, NULL when either is not known.';
 
-COMMENT ON COLUMN fbs_msme_campaigns.budget_percent IS 'Cost in percent of the budget; over 100 when overspent, empty when the budget is 0 or either is not known.';
+COMMENT ON COLUMN fbs_msme_campaigns.budget_percent IS 'Cost in percent of the budget; over 100 when overspent, NULL when the budget is 0 or either is not known.';
 
-COMMENT ON COLUMN fbs_msme_campaigns.is_over_budget IS 'Whether it cost more than its budget; empty when either is not known.';
+COMMENT ON COLUMN fbs_msme_campaigns.is_over_budget IS 'Whether it cost more than its budget; NULL when either is not known.';
 
 COMMENT ON COLUMN fbs_msme_campaigns.target_audience IS 'JSON object describing whom to reach, such as age, place or interests; {} when not described.';
 
@@ -9595,13 +9595,13 @@ COMMENT ON COLUMN fbs_msme_compliance.status IS 'Whether the duty is met; starts
 
 COMMENT ON COLUMN fbs_msme_compliance.due_date IS 'Last day on which the duty can be met in time.';
 
-COMMENT ON COLUMN fbs_msme_compliance.actual_completion_date IS 'Day on which the duty was really met; empty until then.';
+COMMENT ON COLUMN fbs_msme_compliance.actual_completion_date IS 'Day on which the duty was really met; NULL until then.';
 
 COMMENT ON COLUMN fbs_msme_compliance.requirements IS 'JSON list of what the business has to do or hand in; [] when nothing is listed.';
 
 COMMENT ON COLUMN fbs_msme_compliance.documents IS 'JSON list of the papers that prove it, such as certificates or returns; [] when there are none.';
 
-COMMENT ON COLUMN fbs_msme_compliance.notes IS 'Remarks for people; blank when there are none.';
+COMMENT ON COLUMN fbs_msme_compliance.notes IS 'Remarks for people; empty text when there are none.';
 
 COMMENT ON COLUMN fbs_msme_compliance.last_checked IS 'When the duty was last checked: set by who sees it happen. When the line is added, the database sets it unless given.';
 
@@ -9642,7 +9642,7 @@ CREATE VIEW fbs_msme_compliance_status WITH (security_invoker='true') AS
     last_checked
    FROM fbs_msme_compliance c;
 
-COMMENT ON VIEW fbs_msme_compliance_status IS 'Duties of each business, and which are due or overdue. A duty is met when its day of completion is known or its status is compliant or completed. Today is the session''s day; on the due date itself a duty is not late yet.';
+COMMENT ON VIEW fbs_msme_compliance_status IS 'Duties of each business, and which are due or overdue today, in the session''s time zone. A duty is met when its day of completion is known or its status is compliant or completed.';
 
 COMMENT ON COLUMN fbs_msme_compliance_status.id IS 'Number that identifies the compliance record.';
 
@@ -9652,13 +9652,13 @@ COMMENT ON COLUMN fbs_msme_compliance_status.compliance_type IS 'Kind of duty; e
 
 COMMENT ON COLUMN fbs_msme_compliance_status.status IS 'Whether the duty is met; starts as pending. Normally one of: compliant, non_compliant (not met), at_risk (may be missed), pending (not yet judged). FBS also writes completed.';
 
-COMMENT ON COLUMN fbs_msme_compliance_status.due_state IS 'Where the duty stands today: met, overdue, due (within 30 days) or later; where fbs_is_due_state asks for one, an index finds it.';
+COMMENT ON COLUMN fbs_msme_compliance_status.due_state IS 'Where the duty stands today: met, overdue (from the day after its due date), due (within 30 days) or later. A filter by fbs_is_due_state uses the index of due_date.';
 
 COMMENT ON COLUMN fbs_msme_compliance_status.due_date IS 'Last day on which the duty can be met in time.';
 
-COMMENT ON COLUMN fbs_msme_compliance_status.actual_completion_date IS 'Day on which the duty was really met; empty until then.';
+COMMENT ON COLUMN fbs_msme_compliance_status.actual_completion_date IS 'Day on which the duty was really met; NULL until then.';
 
-COMMENT ON COLUMN fbs_msme_compliance_status.days_left IS 'Days from today to the due date; 0 on that day, negative when overdue, empty when the duty is met.';
+COMMENT ON COLUMN fbs_msme_compliance_status.days_left IS 'Days from today to the due date; 0 on that day, negative when overdue, NULL when the duty is met.';
 
 COMMENT ON COLUMN fbs_msme_compliance_status.days_late IS 'Days past the due date at which the duty was met, or so far; 0 when not late, or met on a day not known.';
 
@@ -9666,7 +9666,7 @@ COMMENT ON COLUMN fbs_msme_compliance_status.requirements IS 'JSON list of what 
 
 COMMENT ON COLUMN fbs_msme_compliance_status.documents IS 'JSON list of the papers that prove it, such as certificates or returns; [] when there are none.';
 
-COMMENT ON COLUMN fbs_msme_compliance_status.notes IS 'Remarks for people; blank when there are none.';
+COMMENT ON COLUMN fbs_msme_compliance_status.notes IS 'Remarks for people; empty text when there are none.';
 
 COMMENT ON COLUMN fbs_msme_compliance_status.last_checked IS 'When the duty was last checked: set by who sees it happen. When the line is added, the database sets it unless given.';
 
@@ -9695,13 +9695,13 @@ COMMENT ON COLUMN fbs_msme_kpis.kpi_type IS 'Side of the business it looks at. N
 
 COMMENT ON COLUMN fbs_msme_kpis.current_value IS 'Latest value of the figure, with two decimals, in the unit given by unit.';
 
-COMMENT ON COLUMN fbs_msme_kpis.target_value IS 'Value the business aims for, in the same unit; empty when there is no target.';
+COMMENT ON COLUMN fbs_msme_kpis.target_value IS 'Value the business aims for, in the same unit; NULL when there is no target.';
 
-COMMENT ON COLUMN fbs_msme_kpis.unit IS 'What both values are counted in, such as a currency, % or days; blank for a plain number.';
+COMMENT ON COLUMN fbs_msme_kpis.unit IS 'What both values are counted in, such as a currency, % or days; empty text for a plain number.';
 
 COMMENT ON COLUMN fbs_msme_kpis.period IS 'Span of time one value covers, such as monthly or yearly; monthly unless set.';
 
-COMMENT ON COLUMN fbs_msme_kpis.trend IS 'Which way the figure is heading, such as up or down; blank when not known.';
+COMMENT ON COLUMN fbs_msme_kpis.trend IS 'Which way the figure is heading, such as up or down; empty text when not known.';
 
 COMMENT ON COLUMN fbs_msme_kpis.last_updated IS 'When the figure was last worked out; the database sets it when the line is added and on every change, unless given.';
 
@@ -9738,17 +9738,17 @@ COMMENT ON COLUMN fbs_msme_kpi_progress.kpi_type IS 'Side of the business it loo
 
 COMMENT ON COLUMN fbs_msme_kpi_progress.current_value IS 'Latest value of the figure, with two decimals, in the unit given by unit.';
 
-COMMENT ON COLUMN fbs_msme_kpi_progress.target_value IS 'Value the business aims for, in the same unit; empty when there is no target.';
+COMMENT ON COLUMN fbs_msme_kpi_progress.target_value IS 'Value the business aims for, in the same unit; NULL when there is no target.';
 
-COMMENT ON COLUMN fbs_msme_kpi_progress.unit IS 'What both values are counted in, such as a currency, % or days; blank for a plain number.';
+COMMENT ON COLUMN fbs_msme_kpi_progress.unit IS 'What both values are counted in, such as a currency, % or days; empty text for a plain number.';
 
-COMMENT ON COLUMN fbs_msme_kpi_progress.difference IS 'Latest value less the target; negative while the figure is short of it, empty when there is no target.';
+COMMENT ON COLUMN fbs_msme_kpi_progress.difference IS 'Latest value less the target; negative while the figure is short of it, NULL when there is no target.';
 
-COMMENT ON COLUMN fbs_msme_kpi_progress.target_percent IS 'Latest value in percent of the target; over 100 when it is passed, empty without a target above 0.';
+COMMENT ON COLUMN fbs_msme_kpi_progress.target_percent IS 'Latest value in percent of the target; over 100 when it is passed, NULL without a target above 0.';
 
-COMMENT ON COLUMN fbs_msme_kpi_progress.is_reached IS 'Whether the latest value is at or above the target; empty when there is no target.';
+COMMENT ON COLUMN fbs_msme_kpi_progress.is_reached IS 'Whether the latest value is at or above the target; NULL when there is no target.';
 
-COMMENT ON COLUMN fbs_msme_kpi_progress.trend IS 'Which way the figure is heading, such as up or down; blank when not known.';
+COMMENT ON COLUMN fbs_msme_kpi_progress.trend IS 'Which way the figure is heading, such as up or down; empty text when not known.';
 
 COMMENT ON COLUMN fbs_msme_kpi_progress.last_updated IS 'When the figure was last worked out; the database sets it when the line is added and on every change, unless given.';
 
@@ -9773,19 +9773,19 @@ COMMENT ON COLUMN fbs_msme_setup_wizard.solution_name IS 'Business application (
 
 COMMENT ON COLUMN fbs_msme_setup_wizard.status IS 'How far the set-up is; starts as not_started. Normally one of: not_started, in_progress, completed, paused (to be taken up again). FBS also writes failed.';
 
-COMMENT ON COLUMN fbs_msme_setup_wizard.current_step IS 'Step of the set-up reached so far, by name; blank before the first one.';
+COMMENT ON COLUMN fbs_msme_setup_wizard.current_step IS 'Step of the set-up reached so far, by name; empty text before the first one.';
 
 COMMENT ON COLUMN fbs_msme_setup_wizard.total_steps IS 'How many steps the set-up has altogether; 0 until they are known.';
 
 COMMENT ON COLUMN fbs_msme_setup_wizard.progress IS 'Part of the set-up that is done, in percent from 0 to 100; 0 at first.';
 
-COMMENT ON COLUMN fbs_msme_setup_wizard.business_type IS 'Line of business chosen in the set-up, such as retail or services; blank until chosen.';
+COMMENT ON COLUMN fbs_msme_setup_wizard.business_type IS 'Line of business chosen in the set-up, such as retail or services; empty text until chosen.';
 
 COMMENT ON COLUMN fbs_msme_setup_wizard.configuration IS 'JSON object with the answers and settings gathered during the set-up; {} at first.';
 
 COMMENT ON COLUMN fbs_msme_setup_wizard.started_at IS 'When the set-up began; the database fills in the time the line is added, whatever its status, unless given.';
 
-COMMENT ON COLUMN fbs_msme_setup_wizard.completed_at IS 'When the set-up was finished; empty until then.';
+COMMENT ON COLUMN fbs_msme_setup_wizard.completed_at IS 'When the set-up was finished; NULL until then.';
 
 CREATE VIEW fbs_msme_dashboard WITH (security_invoker='true') AS
  SELECT s.solution_name,
@@ -9845,11 +9845,11 @@ COMMENT ON VIEW fbs_msme_dashboard IS 'One row for each solution that has a set-
 
 COMMENT ON COLUMN fbs_msme_dashboard.solution_name IS 'Business application (solution); one row each.';
 
-COMMENT ON COLUMN fbs_msme_dashboard.business_type IS 'Line of business chosen in the set-up; blank until chosen, empty without a set-up.';
+COMMENT ON COLUMN fbs_msme_dashboard.business_type IS 'Line of business chosen in the set-up; empty text until chosen, NULL without a set-up.';
 
-COMMENT ON COLUMN fbs_msme_dashboard.setup_status IS 'How far the set-up is: not_started, in_progress, completed or paused; empty without a set-up.';
+COMMENT ON COLUMN fbs_msme_dashboard.setup_status IS 'How far the set-up is: not_started, in_progress, completed or paused; NULL without a set-up.';
 
-COMMENT ON COLUMN fbs_msme_dashboard.setup_progress IS 'Part of the set-up that is done, in percent from 0 to 100; empty without a set-up.';
+COMMENT ON COLUMN fbs_msme_dashboard.setup_progress IS 'Part of the set-up that is done, in percent from 0 to 100; NULL without a set-up.';
 
 COMMENT ON COLUMN fbs_msme_dashboard.kpis IS 'How many key figures it has.';
 
@@ -9865,7 +9865,7 @@ COMMENT ON COLUMN fbs_msme_dashboard.duties_due IS 'How many of them are due wit
 
 COMMENT ON COLUMN fbs_msme_dashboard.duties_overdue IS 'How many of them are past their due date and not met.';
 
-COMMENT ON COLUMN fbs_msme_dashboard.next_due_date IS 'Next day on which one of them is due; empty when none is still to come.';
+COMMENT ON COLUMN fbs_msme_dashboard.next_due_date IS 'Next day on which one of them is due; NULL when none is still to come.';
 
 COMMENT ON COLUMN fbs_msme_dashboard.campaigns IS 'How many campaigns it has, past and future ones included.';
 
@@ -9877,7 +9877,7 @@ COMMENT ON COLUMN fbs_msme_dashboard.spend IS 'Sum of what they cost so far; tho
 
 COMMENT ON COLUMN fbs_msme_dashboard.campaigns_over_budget IS 'How many of them cost more than their budget.';
 
-COMMENT ON COLUMN fbs_msme_dashboard.latest_analytics_date IS 'Day of its latest measurement; empty when there is none.';
+COMMENT ON COLUMN fbs_msme_dashboard.latest_analytics_date IS 'Day of its latest measurement; NULL when there is none.';
 
 ALTER TABLE fbs_msme_kpis ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME fbs_msme_kpis_id_seq
@@ -9925,7 +9925,7 @@ COMMENT ON COLUMN fbs_msme_setup.solution_name IS 'Business application (solutio
 
 COMMENT ON COLUMN fbs_msme_setup.status IS 'How far the set-up is; starts as not_started. Normally one of: not_started, in_progress, completed, paused (to be taken up again). FBS also writes failed.';
 
-COMMENT ON COLUMN fbs_msme_setup.current_step IS 'Step of the set-up reached so far, by name; blank before the first one.';
+COMMENT ON COLUMN fbs_msme_setup.current_step IS 'Step of the set-up reached so far, by name; empty text before the first one.';
 
 COMMENT ON COLUMN fbs_msme_setup.total_steps IS 'How many steps the set-up has altogether; 0 until they are known.';
 
@@ -9933,15 +9933,15 @@ COMMENT ON COLUMN fbs_msme_setup.progress IS 'Part of the set-up that is done, i
 
 COMMENT ON COLUMN fbs_msme_setup.is_complete IS 'Whether the set-up is finished: its status is completed.';
 
-COMMENT ON COLUMN fbs_msme_setup.business_type IS 'Line of business chosen in the set-up, such as retail or services; blank until chosen.';
+COMMENT ON COLUMN fbs_msme_setup.business_type IS 'Line of business chosen in the set-up, such as retail or services; empty text until chosen.';
 
 COMMENT ON COLUMN fbs_msme_setup.configuration IS 'JSON object with the answers and settings gathered during the set-up; {} at first.';
 
 COMMENT ON COLUMN fbs_msme_setup.started_at IS 'When the set-up began; the database fills in the time the line is added, whatever its status, unless given.';
 
-COMMENT ON COLUMN fbs_msme_setup.completed_at IS 'When the set-up was finished; empty until then.';
+COMMENT ON COLUMN fbs_msme_setup.completed_at IS 'When the set-up was finished; NULL until then.';
 
-COMMENT ON COLUMN fbs_msme_setup.elapsed IS 'Time from the start to the end of the set-up, to now while it lasts; empty when it has not begun, or ended at a time not known.';
+COMMENT ON COLUMN fbs_msme_setup.elapsed IS 'Time from the start to the end of the set-up, to now while it lasts; NULL when it has not begun, or ended at a time not known.';
 
 CREATE TABLE fbs_msme_templates (
     id bigint NOT NULL,
@@ -11650,6 +11650,8 @@ CREATE INDEX fbs_cache_entries_expires_at_idx ON fbs_cache_entries USING btree (
 
 CREATE INDEX fbs_charts_created_by_id_idx ON fbs_charts USING btree (created_by_id);
 
+COMMENT ON INDEX fbs_charts_created_by_id_idx IS 'Serves bi.charts by creator; the foreign key created_by_id.';
+
 CREATE INDEX fbs_cleanup_queue_model_name_id_idx ON fbs_cleanup_queue USING btree (model_name, id) WHERE (operation = 'rekey'::text);
 
 CREATE INDEX fbs_cleanup_queue_next_attempt_at_idx ON fbs_cleanup_queue USING btree (next_attempt_at);
@@ -11666,9 +11668,15 @@ CREATE INDEX fbs_custom_fields_solution_name_model_name_idx ON fbs_custom_fields
 
 CREATE INDEX fbs_dashboards_created_by_id_idx ON fbs_dashboards USING btree (created_by_id);
 
+COMMENT ON INDEX fbs_dashboards_created_by_id_idx IS 'Serves bi.dashboards and bi.visible_dashboards by creator; the foreign key created_by_id.';
+
 CREATE INDEX fbs_discovery_sessions_database_name_status_idx ON fbs_discovery_sessions USING btree (database_name, status);
 
+COMMENT ON INDEX fbs_discovery_sessions_database_name_status_idx IS 'Serves discovery.session_list by database and status; listed by FBS.';
+
 CREATE INDEX fbs_discovery_sessions_started_at_idx ON fbs_discovery_sessions USING btree (started_at);
+
+COMMENT ON INDEX fbs_discovery_sessions_started_at_idx IS 'Serves discovery.session_list in its order; listed by FBS.';
 
 CREATE INDEX fbs_dms_document_approval_approver_id_idx ON fbs_dms_document_approval USING btree (approver_id);
 
@@ -11740,39 +11748,31 @@ CREATE INDEX fbs_handshakes_solution_name_status_idx ON fbs_handshakes USING btr
 
 CREATE INDEX fbs_kpis_created_by_id_idx ON fbs_kpis USING btree (created_by_id);
 
+COMMENT ON INDEX fbs_kpis_created_by_id_idx IS 'Serves bi.kpis by creator; the foreign key created_by_id.';
+
 CREATE INDEX fbs_license_manager_feature_usage_feature_solution_name_idx ON fbs_license_manager_feature_usage USING btree (feature_name, solution_name);
 
-CREATE INDEX fbs_msme_analytics_date_id_idx ON fbs_msme_analytics USING btree (date, id);
+COMMENT ON INDEX fbs_license_manager_feature_usage_feature_solution_name_idx IS 'Serves licensing.usage by feature; the listed index feature_name.';
 
 CREATE INDEX fbs_msme_analytics_solution_name_date_id_idx ON fbs_msme_analytics USING btree (solution_name, date, id);
 
+COMMENT ON INDEX fbs_msme_analytics_solution_name_date_id_idx IS 'Serves msme.analytics_series and msme.analytics_summary by solution, and the latest day in msme.dashboard.';
+
 CREATE INDEX fbs_msme_analytics_solution_name_metric_name_date_idx ON fbs_msme_analytics USING btree (solution_name, metric_name, date);
+
+COMMENT ON INDEX fbs_msme_analytics_solution_name_metric_name_date_idx IS 'Serves msme.analytics_series by solution and metric; listed by FBS.';
 
 CREATE INDEX fbs_msme_analytics_solution_name_period_date_idx ON fbs_msme_analytics USING btree (solution_name, period, date);
 
-CREATE INDEX fbs_msme_compliance_compliance_type_due_date_id_idx ON fbs_msme_compliance USING btree (compliance_type, due_date, id);
+COMMENT ON INDEX fbs_msme_analytics_solution_name_period_date_idx IS 'Serves msme.analytics_series by solution and period; listed by FBS.';
 
 CREATE INDEX fbs_msme_compliance_due_date_id_idx ON fbs_msme_compliance USING btree (due_date, id);
 
-CREATE INDEX fbs_msme_compliance_met_status_due_date_id_idx ON fbs_msme_compliance USING btree (status, due_date, id) WHERE ((actual_completion_date IS NOT NULL) OR ((status)::text = ANY ((ARRAY['compliant'::character varying, 'completed'::character varying])::text[])));
-
-CREATE INDEX fbs_msme_compliance_open_due_date_id_idx ON fbs_msme_compliance USING btree (due_date, id) WHERE ((actual_completion_date IS NULL) AND ((status)::text <> ALL ((ARRAY['compliant'::character varying, 'completed'::character varying])::text[])));
-
-CREATE INDEX fbs_msme_compliance_status_due_date_id_idx ON fbs_msme_compliance USING btree (status, due_date, id);
-
-CREATE INDEX fbs_msme_kpis_kpi_type_solution_name_kpi_name_period_idx ON fbs_msme_kpis USING btree (kpi_type, solution_name, kpi_name, period);
-
-CREATE INDEX fbs_msme_kpis_trend_solution_name_kpi_name_period_idx ON fbs_msme_kpis USING btree (trend, solution_name, kpi_name, period);
-
-CREATE INDEX fbs_msme_marketing_campaign_type_start_date_id_idx ON fbs_msme_marketing USING btree (campaign_type, start_date, id);
+COMMENT ON INDEX fbs_msme_compliance_due_date_id_idx IS 'Serves msme.compliance_status in its order, and what is overdue, due or later in it.';
 
 CREATE INDEX fbs_msme_marketing_solution_name_start_date_id_idx ON fbs_msme_marketing USING btree (solution_name, start_date, id);
 
-CREATE INDEX fbs_msme_marketing_start_date_id_idx ON fbs_msme_marketing USING btree (start_date, id);
-
-CREATE INDEX fbs_msme_marketing_status_start_date_id_idx ON fbs_msme_marketing USING btree (status, start_date, id);
-
-CREATE INDEX fbs_msme_templates_business_type_name_id_idx ON fbs_msme_templates USING btree (business_type, name, id);
+COMMENT ON INDEX fbs_msme_marketing_solution_name_start_date_id_idx IS 'Serves msme.campaigns by solution, and the campaigns in msme.dashboard.';
 
 CREATE INDEX fbs_notifications_alert_priority_created_at_id_idx ON fbs_notifications USING btree (priority, created_at, id) WHERE (((notification_type)::text = 'alert'::text) AND (NOT is_read));
 
@@ -11818,33 +11818,37 @@ CASE is_read
     ELSE true
 END), created_at, id, solution_name);
 
-CREATE INDEX fbs_odoo_fields_field_name_idx ON fbs_odoo_fields USING btree (field_name);
+CREATE INDEX fbs_odoo_fields_field_type_relation_model_idx ON fbs_odoo_fields USING btree (field_type, relation_model);
 
-CREATE INDEX fbs_odoo_fields_field_type_idx ON fbs_odoo_fields USING btree (field_type);
-
-CREATE INDEX fbs_odoo_fields_relation_model_idx ON fbs_odoo_fields USING btree (relation_model);
+COMMENT ON INDEX fbs_odoo_fields_field_type_relation_model_idx IS 'Serves discovery.fields by type and by linked model; the listed index field_type.';
 
 CREATE INDEX fbs_odoo_fields_required_readonly_idx ON fbs_odoo_fields USING btree (required, readonly);
 
+COMMENT ON INDEX fbs_odoo_fields_required_readonly_idx IS 'Serves discovery.fields by required; listed by FBS.';
+
 CREATE INDEX fbs_odoo_models_database_name_module_name_idx ON fbs_odoo_models USING btree (database_name, module_name);
 
-CREATE INDEX fbs_odoo_models_model_name_idx ON fbs_odoo_models USING btree (model_name);
+COMMENT ON INDEX fbs_odoo_models_database_name_module_name_idx IS 'Serves discovery.models by database and module; listed by FBS.';
 
 CREATE INDEX fbs_odoo_models_model_type_is_active_idx ON fbs_odoo_models USING btree (model_type, is_active);
 
-CREATE INDEX fbs_odoo_models_module_name_idx ON fbs_odoo_models USING btree (module_name);
+COMMENT ON INDEX fbs_odoo_models_model_type_is_active_idx IS 'Serves discovery.models by type, and those in use of a type; listed by FBS.';
 
 CREATE INDEX fbs_odoo_modules_category_is_active_idx ON fbs_odoo_modules USING btree (category, is_active);
 
+COMMENT ON INDEX fbs_odoo_modules_category_is_active_idx IS 'Serves discovery.modules by category, and those in use of a category; listed by FBS.';
+
 CREATE INDEX fbs_odoo_modules_database_name_is_installed_idx ON fbs_odoo_modules USING btree (database_name, is_installed);
 
-CREATE INDEX fbs_odoo_modules_module_name_idx ON fbs_odoo_modules USING btree (module_name);
+COMMENT ON INDEX fbs_odoo_modules_database_name_is_installed_idx IS 'Serves discovery.modules by database, and those installed there; listed by FBS.';
 
 CREATE INDEX fbs_recurring_transactions_solution_name_idx ON fbs_recurring_transactions USING btree (solution_name);
 
 CREATE INDEX fbs_report_schedules_next_run_id_idx ON fbs_report_schedules USING btree (next_run, id);
 
 CREATE INDEX fbs_reports_created_by_id_idx ON fbs_reports USING btree (created_by_id);
+
+COMMENT ON INDEX fbs_reports_created_by_id_idx IS 'Serves bi.reports by creator; the foreign key created_by_id.';
 
 CREATE INDEX fbs_request_logs_database_id_timestamp_id_idx ON fbs_request_logs USING btree (database_id, "timestamp", id, status_code, path);
 
