@@ -169,7 +169,7 @@ def test_indexes_are_listed_with_what_they_cost_and_serve(installed: psycopg.Con
     assert f"Scans since {reset['since'][:10]}" in shown
     lines = shown.splitlines()
     place = next(number for number, line in enumerate(lines) if line.split()[:1] == [index])
-    assert lines[place].split() == [index, "8", "kB", "0", "scans"]
+    assert lines[place].split() == [index, "8192", "B", "0", "scans"]
     assert lines[place + 1].strip().startswith("Serves msme.analytics_series")
 
 
