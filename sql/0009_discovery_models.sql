@@ -97,10 +97,10 @@ on fbs_odoo_fields (field_type, relation_model);
 comment on index fbs_odoo_fields_field_type_relation_model_idx is
 'Serves discovery.fields by type and by linked model; the listed index field_type.';
 
-create index fbs_odoo_fields_required_readonly_idx
-on fbs_odoo_fields (required, readonly);
-comment on index fbs_odoo_fields_required_readonly_idx is
-'Serves discovery.fields by required; listed by FBS.';
+create index fbs_odoo_fields_required_readonly_field_name_idx
+on fbs_odoo_fields (required, readonly, field_name);
+comment on index fbs_odoo_fields_required_readonly_field_name_idx is
+'Serves discovery.fields by required and by field name; the listed index (required, readonly).';
 
 comment on table fbs_odoo_fields is
 'Fields that FBS found on the kinds of record in Odoo, such as an invoice''s due date: one line for each field.';

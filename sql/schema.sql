@@ -11822,9 +11822,9 @@ CREATE INDEX fbs_odoo_fields_field_type_relation_model_idx ON fbs_odoo_fields US
 
 COMMENT ON INDEX fbs_odoo_fields_field_type_relation_model_idx IS 'Serves discovery.fields by type and by linked model; the listed index field_type.';
 
-CREATE INDEX fbs_odoo_fields_required_readonly_idx ON fbs_odoo_fields USING btree (required, readonly);
+CREATE INDEX fbs_odoo_fields_required_readonly_field_name_idx ON fbs_odoo_fields USING btree (required, readonly, field_name);
 
-COMMENT ON INDEX fbs_odoo_fields_required_readonly_idx IS 'Serves discovery.fields by required; listed by FBS.';
+COMMENT ON INDEX fbs_odoo_fields_required_readonly_field_name_idx IS 'Serves discovery.fields by required and by field name; the listed index (required, readonly).';
 
 CREATE INDEX fbs_odoo_models_database_name_module_name_idx ON fbs_odoo_models USING btree (database_name, module_name);
 
