@@ -59,7 +59,7 @@ def _show_indexes(rows: list[Index]) -> None:
     if not rows:
         _show_none()
         return
-    since = f"{rows[0].since:%Y-%m-%d %H:%M %Z}" if rows[0].since else "the database was made"
+    since = f"{rows[0].since:%Y-%m-%d %H:%M %Z}" if rows[0].since else "the statistics began"
     echo(f"Scans since {since}.")
     longest = max(len(row.name) for row in rows)
     for table, of_table in groupby(rows, attrgetter("table")):

@@ -158,7 +158,7 @@ def test_indexes_are_listed_with_what_they_cost_and_serve(installed: psycopg.Con
     after = found()
     assert after[index]["scans"] == before[index]["scans"] + 1
     assert after["own"]["comment"] == ""
-    assert "Scans since the database was made." in on(installed, "tables", "--indexes").stdout
+    assert "Scans since the statistics began." in on(installed, "tables", "--indexes").stdout
     assert after[index]["since"] is None
     with psycopg.connect(url_of(installed), autocommit=True) as other:
         other.execute("select pg_stat_reset()")
