@@ -92,7 +92,9 @@ def damages(it: Object) -> Iterator[tuple[str, str]]:
     elif it.kind == "index":
         yield "missing", f"drop index {part}"
         yield "invalid", f"update pg_index set indisvalid = false where indexrelid = '{part}'::regclass"
-        yield "changed", f"drop index {part}; create index {part} on {table} ((1))"
+        comment = ALL.get(("comment", f"index {it.name}"))
+        kept = f"; comment on index {part} is {sql.Literal(comment.definition).as_string(None)}" if comment else ""
+        yield "changed", f"drop index {part}; create index {part} on {table} ((1)){kept}"
     elif it.kind == "statistics":
         yield "missing", f"drop statistics {part}"
         yield "changed", f"drop statistics {part}; create statistics {part} (mcv) on id, status from {table}"
@@ -117,8 +119,9 @@ def damages(it: Object) -> Iterator[tuple[str, str]]:
         strict = re.search("^language.* strict", it.definition, re.MULTILINE)
         yield "changed", f"alter function {it.name} {'called' if strict else 'returns null'} on null input"
     elif it.kind == "comment":
-        yield "missing", f"comment on {it.name} is null"
-        yield "changed", f"comment on {it.name} is 'other'"
+        of = re.sub(r"^index \w+\.", "index ", it.name)
+        yield "missing", f"comment on {of} is null"
+        yield "changed", f"comment on {of} is 'other'"
     elif it.kind == "setting":
         yield "missing", f"delete from fbs_settings where name = {literal}"
         yield "changed", f"update fbs_settings set description = 'other' where name = {literal}"
