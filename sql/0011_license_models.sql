@@ -96,7 +96,7 @@ create table fbs_license_manager_feature_usage (
 create index fbs_license_manager_feature_usage_feature_solution_name_idx
 on fbs_license_manager_feature_usage (feature_name, solution_name);
 comment on index fbs_license_manager_feature_usage_feature_solution_name_idx is
-'Serves licensing.usage by feature; the listed index feature_name.';
+'Serves licensing.usage by feature, and by feature and solution.';
 
 create trigger fbs_license_manager_feature_usage_keep_last_updated
 before update of last_updated on fbs_license_manager_feature_usage

@@ -11767,7 +11767,7 @@ COMMENT ON INDEX fbs_kpis_created_by_id_idx IS 'Serves bi.kpis by creator; the f
 
 CREATE INDEX fbs_license_manager_feature_usage_feature_solution_name_idx ON fbs_license_manager_feature_usage USING btree (feature_name, solution_name);
 
-COMMENT ON INDEX fbs_license_manager_feature_usage_feature_solution_name_idx IS 'Serves licensing.usage by feature; the listed index feature_name.';
+COMMENT ON INDEX fbs_license_manager_feature_usage_feature_solution_name_idx IS 'Serves licensing.usage by feature, and by feature and solution.';
 
 CREATE INDEX fbs_msme_analytics_solution_name_date_id_idx ON fbs_msme_analytics USING btree (solution_name, date, id);
 
