@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from fbs_db.schema.rollback import rollback
     from fbs_db.schema.settings import change_setting, list_settings
     from fbs_db.schema.status import accept, status
-    from fbs_db.schema.tables import describe, tables
+    from fbs_db.schema.tables import describe, indexes, tables
     from fbs_db.schema.users import attach_users, detach_users
 
 from fbs_db.errors import FbsDbError
@@ -68,6 +68,7 @@ __all__ = [
     "detach_users",
     "drop_later_names",
     "drop_moved",
+    "indexes",
     "list_hosts",
     "list_later_names",
     "list_settings",
@@ -109,7 +110,7 @@ _HOMES = {
     "schema.rollback": "rollback",
     "schema.settings": "change_setting list_settings",
     "schema.status": "accept status",
-    "schema.tables": "describe tables",
+    "schema.tables": "describe indexes tables",
     "schema.users": "attach_users detach_users",
 }
 

@@ -248,6 +248,27 @@ class Table(Report):
 
 
 @dataclass(frozen=True)
+class Index(Report):
+    """An index of a table of FBS, with what it costs and what it is for.
+
+    Attributes:
+        table: its table.
+        name: its name.
+        size: bytes on disk.
+        scans: how often it was used since `since`. A check of a foreign key counts, one of a unique set does not.
+        since: when the statistics of the database were reset; None if never.
+        comment: what it serves; of a primary key or a unique set, that it is one.
+    """
+
+    table: str
+    name: str
+    size: int
+    scans: int
+    since: datetime | None
+    comment: str
+
+
+@dataclass(frozen=True)
 class Column(Report):
     """A column of a table: name, type, whether it may be NULL, default, comment."""
 

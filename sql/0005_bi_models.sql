@@ -22,6 +22,8 @@ create table fbs_dashboards (
 
 create index fbs_dashboards_created_by_id_idx
 on fbs_dashboards (created_by_id);
+comment on index fbs_dashboards_created_by_id_idx is
+'Serves bi.dashboards and bi.visible_dashboards by creator; the foreign key created_by_id.';
 
 create trigger fbs_dashboards_keep_updated_at
 before update of updated_at on fbs_dashboards
@@ -29,7 +31,7 @@ for each row
 when (new.updated_at = old.updated_at)
 execute function fbs_keep('updated_at');
 
--- What the deletion of another row empties here is no change of this one.
+-- What the deletion of another row sets to NULL here is no change of this one.
 create trigger fbs_dashboards_touch
 before update on fbs_dashboards
 for each row
@@ -58,7 +60,7 @@ comment on column fbs_dashboards.is_active is
 comment on column fbs_dashboards.refresh_interval is
 'Seconds between two refreshes of the figures shown; 300 (five minutes) unless given.';
 comment on column fbs_dashboards.created_by_id is
-'User who created the dashboard; empty when not recorded, and emptied when that user is deleted.';
+'User who created the dashboard; NULL when not recorded, and once that user is deleted.';
 comment on column fbs_dashboards.created_at is
 'When the dashboard was added.';
 comment on column fbs_dashboards.updated_at is
@@ -83,6 +85,8 @@ create table fbs_reports (
 
 create index fbs_reports_created_by_id_idx
 on fbs_reports (created_by_id);
+comment on index fbs_reports_created_by_id_idx is
+'Serves bi.reports by creator; the foreign key created_by_id.';
 
 create trigger fbs_reports_keep_updated_at
 before update of updated_at on fbs_reports
@@ -90,7 +94,7 @@ for each row
 when (new.updated_at = old.updated_at)
 execute function fbs_keep('updated_at');
 
--- What the deletion of another row empties here is no change of this one.
+-- What the deletion of another row sets to NULL here is no change of this one.
 create trigger fbs_reports_touch
 before update on fbs_reports
 for each row
@@ -117,13 +121,13 @@ comment on column fbs_reports.query_parameters is
 comment on column fbs_reports.output_format is
 'Kind of file the report comes out as; pdf unless given. Normally one of: pdf, excel, csv, json, html.';
 comment on column fbs_reports.template is
-'Text of the page layout the figures are set into; blank when the standard layout serves.';
+'Text of the page layout the figures are set into; empty text when the standard layout serves.';
 comment on column fbs_reports.is_scheduled is
 'True when the report is to run by itself at set times; false when it runs only on request.';
 comment on column fbs_reports.is_active is
 'True while the report is offered; false retires it without deleting it.';
 comment on column fbs_reports.created_by_id is
-'User who defined the report; empty when not recorded, and emptied when that user is deleted.';
+'User who defined the report; NULL when not recorded, and once that user is deleted.';
 comment on column fbs_reports.created_at is
 'When the report definition was added.';
 comment on column fbs_reports.updated_at is
@@ -150,6 +154,8 @@ create table fbs_kpis (
 
 create index fbs_kpis_created_by_id_idx
 on fbs_kpis (created_by_id);
+comment on index fbs_kpis_created_by_id_idx is
+'Serves bi.kpis by creator; the foreign key created_by_id.';
 
 create trigger fbs_kpis_keep_updated_at
 before update of updated_at on fbs_kpis
@@ -157,7 +163,7 @@ for each row
 when (new.updated_at = old.updated_at)
 execute function fbs_keep('updated_at');
 
--- What the deletion of another row empties here is no change of this one.
+-- What the deletion of another row sets to NULL here is no change of this one.
 create trigger fbs_kpis_touch
 before update on fbs_kpis
 for each row
@@ -182,19 +188,19 @@ comment on column fbs_kpis.calculation_method is
 comment on column fbs_kpis.data_source is
 'Name of the place the underlying numbers come from, such as a table or an Odoo object.';
 comment on column fbs_kpis.target_value is
-'Value the business aims for, in the figure''s own unit; empty when no target is set.';
+'Value the business aims for, in the figure''s own unit; NULL when no target is set.';
 comment on column fbs_kpis.warning_threshold is
-'Value at which the figure calls for attention, in its own unit; empty when none is set.';
+'Value at which the figure calls for attention, in its own unit; NULL when none is set.';
 comment on column fbs_kpis.critical_threshold is
-'Value at which the figure calls for action at once, in its own unit; empty when none is set.';
+'Value at which the figure calls for action at once, in its own unit; NULL when none is set.';
 comment on column fbs_kpis.unit is
-'What the values count, such as per cent, days or a currency; blank for plain numbers.';
+'What the values count, such as per cent, days or a currency; empty text for plain numbers.';
 comment on column fbs_kpis.frequency is
 'How often the figure is worked out anew; daily unless given. Normally one of: real_time (continuously), hourly, daily, weekly, monthly, quarterly, annually.';
 comment on column fbs_kpis.is_active is
 'True while the figure is followed; false retires it without deleting it.';
 comment on column fbs_kpis.created_by_id is
-'User who defined the key figure; empty when not recorded, and emptied when that user is deleted.';
+'User who defined the key figure; NULL when not recorded, and once that user is deleted.';
 comment on column fbs_kpis.created_at is
 'When the key figure was added.';
 comment on column fbs_kpis.updated_at is
@@ -216,6 +222,8 @@ create table fbs_charts (
 
 create index fbs_charts_created_by_id_idx
 on fbs_charts (created_by_id);
+comment on index fbs_charts_created_by_id_idx is
+'Serves bi.charts by creator; the foreign key created_by_id.';
 
 create trigger fbs_charts_keep_updated_at
 before update of updated_at on fbs_charts
@@ -223,7 +231,7 @@ for each row
 when (new.updated_at = old.updated_at)
 execute function fbs_keep('updated_at');
 
--- What the deletion of another row empties here is no change of this one.
+-- What the deletion of another row sets to NULL here is no change of this one.
 create trigger fbs_charts_touch
 before update on fbs_charts
 for each row
@@ -242,7 +250,7 @@ comment on column fbs_charts.name is
 comment on column fbs_charts.chart_type is
 'Form in which the numbers are shown. Normally one of: line, bar, pie, area, scatter, table, gauge (a dial), metric (a single figure).';
 comment on column fbs_charts.description is
-'What the chart shows and how to read it; blank when not explained.';
+'What the chart shows and how to read it; empty text when not explained.';
 comment on column fbs_charts.data_source is
 'Name of the place the chart reads its numbers from, such as a table or an Odoo object.';
 comment on column fbs_charts.configuration is
@@ -250,7 +258,7 @@ comment on column fbs_charts.configuration is
 comment on column fbs_charts.is_active is
 'True while the chart is in use; false retires it without deleting it.';
 comment on column fbs_charts.created_by_id is
-'User who created the chart; empty when not recorded, and emptied when that user is deleted.';
+'User who created the chart; NULL when not recorded, and once that user is deleted.';
 comment on column fbs_charts.created_at is
 'When the chart was added.';
 comment on column fbs_charts.updated_at is

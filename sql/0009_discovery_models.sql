@@ -28,9 +28,13 @@ create table fbs_odoo_models (
 
 create index fbs_odoo_models_database_name_module_name_idx
 on fbs_odoo_models (database_name, module_name);
+comment on index fbs_odoo_models_database_name_module_name_idx is
+'Serves discovery.models by database and module; listed by FBS.';
 
 create index fbs_odoo_models_model_type_is_active_idx
 on fbs_odoo_models (model_type, is_active);
+comment on index fbs_odoo_models_model_type_is_active_idx is
+'Serves discovery.models by type, and those in use of a type; listed by FBS.';
 
 comment on table fbs_odoo_models is
 'Kinds of record, such as customers or invoices (Odoo says models), that FBS found in an Odoo database: one line for each.';
@@ -45,7 +49,7 @@ comment on column fbs_odoo_models.technical_name is
 comment on column fbs_odoo_models.display_name is
 'Title people see in Odoo, such as Contact.';
 comment on column fbs_odoo_models.description is
-'What such records are for, in words; blank when Odoo gives no description.';
+'What such records are for, in words; empty text when Odoo gives no description.';
 comment on column fbs_odoo_models.module_name is
 'Odoo module that brings this kind of record, such as sale or account.';
 comment on column fbs_odoo_models.is_active is
@@ -88,11 +92,15 @@ create table fbs_odoo_fields (
     on delete cascade deferrable initially deferred
 );
 
-create index fbs_odoo_fields_field_type_idx
-on fbs_odoo_fields (field_type);
+create index fbs_odoo_fields_field_type_relation_model_idx
+on fbs_odoo_fields (field_type, relation_model);
+comment on index fbs_odoo_fields_field_type_relation_model_idx is
+'Serves discovery.fields by type and by linked model; the listed index field_type.';
 
-create index fbs_odoo_fields_required_readonly_idx
-on fbs_odoo_fields (required, readonly);
+create index fbs_odoo_fields_required_readonly_field_name_idx
+on fbs_odoo_fields (required, readonly, field_name);
+comment on index fbs_odoo_fields_required_readonly_field_name_idx is
+'Serves discovery.fields by required and by field name; the listed index (required, readonly).';
 
 comment on table fbs_odoo_fields is
 'Fields that FBS found on the kinds of record in Odoo, such as an invoice''s due date: one line for each field.';
@@ -117,13 +125,13 @@ comment on column fbs_odoo_fields.computed is
 comment on column fbs_odoo_fields.stored is
 'True when Odoo keeps the value in its database (as at first); false when it is worked out on each reading.';
 comment on column fbs_odoo_fields.default_value is
-'Value Odoo fills in for a new record, written as text; blank when there is none.';
+'Value Odoo fills in for a new record, written as text; empty text when there is none.';
 comment on column fbs_odoo_fields.help_text is
-'Explanation Odoo shows beside the field; blank when there is none.';
+'Explanation Odoo shows beside the field; empty text when there is none.';
 comment on column fbs_odoo_fields.selection_options is
 'JSON list of the values one may choose from; [] when the field offers no choice.';
 comment on column fbs_odoo_fields.relation_model is
-'Kind of record the field links to, such as res.partner; blank when it links to none.';
+'Kind of record the field links to, such as res.partner; empty text when it links to none.';
 comment on column fbs_odoo_fields.field_constraints is
 'JSON object with limits on the value, such as a greatest length; {} when none are known.';
 comment on column fbs_odoo_fields.discovered_at is
@@ -156,9 +164,13 @@ create table fbs_odoo_modules (
 
 create index fbs_odoo_modules_database_name_is_installed_idx
 on fbs_odoo_modules (database_name, is_installed);
+comment on index fbs_odoo_modules_database_name_is_installed_idx is
+'Serves discovery.modules by database, and those installed there; listed by FBS.';
 
 create index fbs_odoo_modules_category_is_active_idx
 on fbs_odoo_modules (category, is_active);
+comment on index fbs_odoo_modules_category_is_active_idx is
+'Serves discovery.modules by category, and those in use of a category; listed by FBS.';
 
 comment on table fbs_odoo_modules is
 'Odoo modules (apps and add-ons such as Sales) that FBS found in an Odoo database: one line for each.';
@@ -173,13 +185,13 @@ comment on column fbs_odoo_modules.technical_name is
 comment on column fbs_odoo_modules.display_name is
 'Title people see in Odoo, such as Sales.';
 comment on column fbs_odoo_modules.description is
-'What the module does, in words; blank when Odoo gives no description.';
+'What the module does, in words; empty text when Odoo gives no description.';
 comment on column fbs_odoo_modules.version is
 'Release of the module as Odoo reports it, such as 17.0.1.2.';
 comment on column fbs_odoo_modules.author is
-'Person or company that made the module; blank when not known.';
+'Person or company that made the module; empty text when not known.';
 comment on column fbs_odoo_modules.website is
-'Web address of the module or its maker; blank when not known.';
+'Web address of the module or its maker; empty text when not known.';
 comment on column fbs_odoo_modules.category is
 'Group Odoo files the module under, such as Accounting or Human Resources.';
 comment on column fbs_odoo_modules.is_installed is
@@ -220,9 +232,13 @@ create table fbs_discovery_sessions (
 
 create index fbs_discovery_sessions_database_name_status_idx
 on fbs_discovery_sessions (database_name, status);
+comment on index fbs_discovery_sessions_database_name_status_idx is
+'Serves discovery.session_list by database and status; listed by FBS.';
 
 create index fbs_discovery_sessions_started_at_idx
 on fbs_discovery_sessions (started_at);
+comment on index fbs_discovery_sessions_started_at_idx is
+'Serves discovery.session_list in its order; listed by FBS.';
 
 comment on table fbs_discovery_sessions is
 'Searches in which FBS looked through an Odoo database for its kinds of record, fields and modules, and what each found.';
@@ -239,7 +255,7 @@ comment on column fbs_discovery_sessions.status is
 comment on column fbs_discovery_sessions.started_at is
 'When the search began; filled in by the database unless given.';
 comment on column fbs_discovery_sessions.completed_at is
-'When the search ended; empty while it has not.';
+'When the search ended; NULL while it has not.';
 comment on column fbs_discovery_sessions.total_models is
 'How many kinds of record (Odoo models) were found; 0 until counted.';
 comment on column fbs_discovery_sessions.total_fields is

@@ -3,3 +3,4 @@
 drop table fbs_license_manager_manager;
 drop table fbs_license_manager_feature_usage;
 drop table fbs_license_manager_solution_license;
+drop function fbs_judge_license(text, text, timestamptz, date);

@@ -5,9 +5,6 @@
 
 select set_config('search_path', quote_ident(current_schema()) || ', pg_temp', false);
 
--- A file is applied as a whole, so its indexes are made in its transaction.
--- squawk-ignore-file require-concurrent-index-creation
-
 create view fbs_msme_setup
 with (security_invoker = true) as
 select
@@ -36,13 +33,7 @@ comment on view fbs_msme_setup is
 comment on column fbs_msme_setup.is_complete is
 'Whether the set-up is finished: its status is completed.';
 comment on column fbs_msme_setup.elapsed is
-'Time from the start to the end of the set-up, to now while it lasts; empty when it has not begun, or ended at a time not known.';
-
-create index fbs_msme_kpis_kpi_type_solution_name_kpi_name_period_idx
-on fbs_msme_kpis (kpi_type, solution_name, kpi_name, period);
-
-create index fbs_msme_kpis_trend_solution_name_kpi_name_period_idx
-on fbs_msme_kpis (trend, solution_name, kpi_name, period);
+'Time from the start to the end of the set-up, to now while it lasts; NULL when it has not begun, or ended at a time not known.';
 
 create view fbs_msme_kpi_progress
 with (security_invoker = true) as
@@ -65,33 +56,14 @@ from fbs_msme_kpis as k;
 comment on view fbs_msme_kpi_progress is
 'Key figures against their targets. More counts as better: a figure has reached its target when it is at or above it.';
 comment on column fbs_msme_kpi_progress.difference is
-'Latest value less the target; negative while the figure is short of it, empty when there is no target.';
+'Latest value less the target; negative while the figure is short of it, NULL when there is no target.';
 comment on column fbs_msme_kpi_progress.target_percent is
-'Latest value in percent of the target; over 100 when it is passed, empty without a target above 0.';
+'Latest value in percent of the target; over 100 when it is passed, NULL without a target above 0.';
 comment on column fbs_msme_kpi_progress.is_reached is
-'Whether the latest value is at or above the target; empty when there is no target.';
+'Whether the latest value is at or above the target; NULL when there is no target.';
 
-create index fbs_msme_compliance_due_date_id_idx
-on fbs_msme_compliance (due_date, id);
-
-create index fbs_msme_compliance_compliance_type_due_date_id_idx
-on fbs_msme_compliance (compliance_type, due_date, id);
-
-create index fbs_msme_compliance_status_due_date_id_idx
-on fbs_msme_compliance (status, due_date, id);
-
--- Open duties by their day, however many are met.
-create index fbs_msme_compliance_open_due_date_id_idx
-on fbs_msme_compliance (due_date, id)
-where actual_completion_date is null and status not in ('compliant', 'completed');
-
--- Met ones by status, as of some the status does not say so.
-create index fbs_msme_compliance_met_status_due_date_id_idx
-on fbs_msme_compliance (status, due_date, id)
-where actual_completion_date is not null or status in ('compliant', 'completed');
-
--- Where the state is given, PostgreSQL puts its condition in the place of the call, and looks
--- for that in an index.
+-- Where the state is given, PostgreSQL puts its condition in the place of the call, and finds
+-- the days in an index.
 create function fbs_is_due_state(
     due_state text,
     status text,
@@ -114,7 +86,7 @@ return case due_state
 end;
 
 comment on function fbs_is_due_state(text, text, date, date, date) is
-'Whether a duty stands so on a day (by default today): met, when its day of completion is known or its status is compliant or completed; else overdue after its due date, due from 30 days before it, or later. Null for any other state.';
+'Whether a duty stands so on a day (by default today): met, when its day of completion is known or its status is compliant or completed; else overdue after its due date, due from 30 days before it, or later. NULL for any other state.';
 
 create view fbs_msme_compliance_status
 with (security_invoker = true) as
@@ -148,25 +120,13 @@ select
 from fbs_msme_compliance as c;
 
 comment on view fbs_msme_compliance_status is
-'Duties of each business, and which are due or overdue. A duty is met when its day of completion is known or its status is compliant or completed. Today is the session''s day; on the due date itself a duty is not late yet.';
+'Duties of each business, and which are due or overdue today, in the session''s time zone. A duty is met when its day of completion is known or its status is compliant or completed.';
 comment on column fbs_msme_compliance_status.due_state is
-'Where the duty stands today: met, overdue, due (within 30 days) or later; where fbs_is_due_state asks for one, an index finds it.';
+'Where the duty stands today: met, overdue (from the day after its due date), due (within 30 days) or later. A filter by fbs_is_due_state uses the index of due_date.';
 comment on column fbs_msme_compliance_status.days_left is
-'Days from today to the due date; 0 on that day, negative when overdue, empty when the duty is met.';
+'Days from today to the due date; 0 on that day, negative when overdue, NULL when the duty is met.';
 comment on column fbs_msme_compliance_status.days_late is
 'Days past the due date at which the duty was met, or so far; 0 when not late, or met on a day not known.';
-
-create index fbs_msme_marketing_solution_name_start_date_id_idx
-on fbs_msme_marketing (solution_name, start_date, id);
-
-create index fbs_msme_marketing_start_date_id_idx
-on fbs_msme_marketing (start_date, id);
-
-create index fbs_msme_marketing_status_start_date_id_idx
-on fbs_msme_marketing (status, start_date, id);
-
-create index fbs_msme_marketing_campaign_type_start_date_id_idx
-on fbs_msme_marketing (campaign_type, start_date, id);
 
 create view fbs_msme_campaigns
 with (security_invoker = true) as
@@ -204,24 +164,21 @@ inner join lateral (
 ) as s (spend) on true;
 
 comment on view fbs_msme_campaigns is
-'Marketing campaigns with what they cost so far against their budget. The cost is what the metrics say under spend, else spent, else cost. Today is the session''s day; first and last day are days of the campaign. Read latest first: start_date desc, id desc.';
+'Marketing campaigns with what they cost so far against their budget. Today is the day in the session''s time zone. Read latest first: start_date desc, id desc.';
 comment on column fbs_msme_campaigns.is_running is
 'Whether today is a day of the campaign, whatever its status.';
 comment on column fbs_msme_campaigns.days_planned is
-'How many days the campaign runs, first and last included; 0 when it ends before it starts, empty when it is open-ended.';
+'How many days the campaign runs, first and last included; 0 when it ends before it starts, NULL when it is open-ended.';
 comment on column fbs_msme_campaigns.days_left is
-'How many of its days are still to come, today included; empty when it is over or open-ended.';
+'How many of its days are still to come, today included; NULL when it is over or open-ended.';
 comment on column fbs_msme_campaigns.spend is
-'What it cost so far, in the business''s own currency; empty when the metrics name no amount, or one of more than 13 digits before the point.';
+'What it cost so far, in the business''s own currency: what the metrics have under spend, else spent, else cost. NULL when that is no amount, or one of more than 13 digits before the point.';
 comment on column fbs_msme_campaigns.budget_left is
-'Budget less cost; negative when overspent, empty when either is not known.';
+'Budget less cost; negative when overspent, NULL when either is not known.';
 comment on column fbs_msme_campaigns.budget_percent is
-'Cost in percent of the budget; over 100 when overspent, empty when the budget is 0 or either is not known.';
+'Cost in percent of the budget; over 100 when overspent, NULL when the budget is 0 or either is not known.';
 comment on column fbs_msme_campaigns.is_over_budget is
-'Whether it cost more than its budget; empty when either is not known.';
-
-create index fbs_msme_templates_business_type_name_id_idx
-on fbs_msme_templates (business_type, name, id);
+'Whether it cost more than its budget; NULL when either is not known.';
 
 create view fbs_msme_setup_templates
 with (security_invoker = true) as
@@ -239,12 +196,6 @@ from fbs_msme_templates as t;
 comment on view fbs_msme_setup_templates is
 'Templates for the set-up by line of business, withdrawn ones too. Read by business_type, name, id.';
 
-create index fbs_msme_analytics_solution_name_date_id_idx
-on fbs_msme_analytics (solution_name, date, id);
-
-create index fbs_msme_analytics_date_id_idx
-on fbs_msme_analytics (date, id);
-
 create view fbs_msme_analytics_series
 with (security_invoker = true) as
 select
@@ -260,7 +211,7 @@ select
 from fbs_msme_analytics as a;
 
 comment on view fbs_msme_analytics_series is
-'Measurements over time, meant to be read for one solution and oldest first: date, id. Two of one day are both there.';
+'Measurements over time, to be read by solution, oldest first: date, id. Two of one day are both there.';
 
 create function fbs_msme_analytics_summary(solution_name text, since date default null, until date default null)
 returns table (
@@ -322,7 +273,7 @@ as $$
 $$;
 
 comment on function fbs_msme_analytics_summary(text, date, date) is
-'What a solution''s measurements from since to before until (all unless given) come to, for each metric and period: the latest value (of two on one day the one added last), the one before it and the change between them, also in percent of the one before (empty when that is 0 or missing), the smallest, largest, average and sum. A metric without measurements in that time has no row.';
+'What a solution''s measurements from since to before until (all unless given) come to, for each metric and period: the latest value (of two on one day the one added last), the one before it and the change between them, also in percent of the one before (NULL when that is 0 or missing), the smallest, largest, average and sum. A metric without measurements in that time has no row.';
 
 create view fbs_msme_dashboard
 with (security_invoker = true) as
@@ -394,11 +345,11 @@ comment on view fbs_msme_dashboard is
 comment on column fbs_msme_dashboard.solution_name is
 'Business application (solution); one row each.';
 comment on column fbs_msme_dashboard.business_type is
-'Line of business chosen in the set-up; blank until chosen, empty without a set-up.';
+'Line of business chosen in the set-up; empty text until chosen, NULL without a set-up.';
 comment on column fbs_msme_dashboard.setup_status is
-'How far the set-up is: not_started, in_progress, completed or paused; empty without a set-up.';
+'How far the set-up is: not_started, in_progress, completed or paused; NULL without a set-up.';
 comment on column fbs_msme_dashboard.setup_progress is
-'Part of the set-up that is done, in percent from 0 to 100; empty without a set-up.';
+'Part of the set-up that is done, in percent from 0 to 100; NULL without a set-up.';
 comment on column fbs_msme_dashboard.kpis is
 'How many key figures it has.';
 comment on column fbs_msme_dashboard.kpis_with_target is
@@ -414,7 +365,7 @@ comment on column fbs_msme_dashboard.duties_due is
 comment on column fbs_msme_dashboard.duties_overdue is
 'How many of them are past their due date and not met.';
 comment on column fbs_msme_dashboard.next_due_date is
-'Next day on which one of them is due; empty when none is still to come.';
+'Next day on which one of them is due; NULL when none is still to come.';
 comment on column fbs_msme_dashboard.campaigns is
 'How many campaigns it has, past and future ones included.';
 comment on column fbs_msme_dashboard.campaigns_running is
@@ -426,6 +377,6 @@ comment on column fbs_msme_dashboard.spend is
 comment on column fbs_msme_dashboard.campaigns_over_budget is
 'How many of them cost more than their budget.';
 comment on column fbs_msme_dashboard.latest_analytics_date is
-'Day of its latest measurement; empty when there is none.';
+'Day of its latest measurement; NULL when there is none.';
 
 select fbs_describe_views();

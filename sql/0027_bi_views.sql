@@ -110,7 +110,7 @@ from fbs_kpis as k;
 comment on view fbs_bi_kpis is
 'Key figures with target and alarm levels, retired ones too. Read by kpi_type, name, id. Where a measured value stands: fbs_bi_kpi_state.';
 comment on column fbs_bi_kpis.alarm_side is
-'Side on which the alarm levels lie: above (the figure may not rise to them) or below (it may not fall to them), told by the critical level against the warning level, else by the one there is against the target; empty when that does not tell.';
+'Side of the alarm levels: above (the figure may not rise to them) or below. The critical level against the warning level tells it, else the one there is against the target; NULL when neither does.';
 
 create function fbs_bi_kpi_state(kpi_id bigint, measured_value numeric)
 returns table (

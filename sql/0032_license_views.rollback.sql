@@ -6,6 +6,4 @@ drop function fbs_licensing_feature(text, text, date);
 drop function fbs_licensing_license(text, date);
 drop view fbs_licensing_licenses;
 drop function fbs_find_limit(jsonb, text);
-drop statistics fbs_license_manager_solution_license_effective_status_stat;
-drop function fbs_judge_license(text, text, timestamptz, date);
 drop function fbs_parse_json(text);

@@ -20,26 +20,7 @@ end;
 $$;
 
 comment on function fbs_parse_json(text) is
-'A text as JSON; null where it is not JSON that PostgreSQL can hold.';
-
-create function fbs_judge_license(status text, license_type text, expiry_date timestamptz, on_date date)
-returns text
-language sql
-stable
-return case
-    when status not in ('active', 'expired', 'trial_expired') or expiry_date is null then status
-    when expiry_date::date >= on_date then 'active'
-    when license_type = 'trial' then 'trial_expired'
-    else 'expired'
-end;
-
-comment on function fbs_judge_license(text, text, timestamptz, date) is
-'State of a licence on a day. Where it has an end, that decides between active (through the day it ends on, in the session''s time zone) and expired or trial_expired, whatever of these was noted; any other noted state, such as suspended, stands, as does each where there is no end.';
-
--- Without these, few are thought to be in any state, and all are judged and sorted for a page.
-create statistics fbs_license_manager_solution_license_effective_status_stat
-on fbs_judge_license(status, license_type, expiry_date, current_date)
-from fbs_license_manager_solution_license;
+'Internal. A text as JSON; NULL where it is not JSON that PostgreSQL can hold.';
 
 create function fbs_find_limit(limits jsonb, feature_name text)
 returns numeric
@@ -62,7 +43,7 @@ end;
 $$;
 
 comment on function fbs_find_limit(jsonb, text) is
-'How much of a feature the limits of a licence allow: a number, or the number called count in an object, as FBS writes either. Null for no limit: where none is named, it is -1, or it is not a number. 0 allows nothing.';
+'Internal. How much of a feature the limits of a licence allow: a number, or the number called count in an object, as FBS writes either. NULL for no limit: where none is named, it is -1, or it is not a number. 0 allows nothing.';
 
 create view fbs_licensing_licenses
 with (security_invoker = true)
@@ -93,26 +74,20 @@ cross join lateral ( -- noqa: ST05
 
 comment on view fbs_licensing_licenses is
 'Licence of each solution and how it stands today. The licence key is left out, as it is a secret.';
-comment on column fbs_licensing_licenses.solution_db is
-'Database of the solution; null when solutions are not kept apart.';
-comment on column fbs_licensing_licenses.license_type is
-'Scope of the licence, such as trial or enterprise.';
 comment on column fbs_licensing_licenses.status is
 'State as it was last noted; the end of the licence may have passed since.';
 comment on column fbs_licensing_licenses.effective_status is
-'State today: active, expired, trial_expired or suspended as a rule; see fbs_judge_license.';
+'State today: active, expired, trial_expired or suspended as a rule. Where the licence has an end, that decides, except over suspended.';
 comment on column fbs_licensing_licenses.is_valid is
 'True when the state today is active.';
 comment on column fbs_licensing_licenses.expiry_date is
-'When the licence ends; it is valid through that day. Null when it is perpetual.';
+'When the licence ends; it is valid through that day. NULL when it is perpetual.';
 comment on column fbs_licensing_licenses.days_left is
-'Days until the day it ends on, in the session''s time zone: 0 on that day, below 0 after it, null when it is perpetual.';
+'Days until the day it ends on, in the session''s time zone: 0 on that day, below 0 after it, NULL when it is perpetual.';
 comment on column fbs_licensing_licenses.features is
 'List of the features the licence switches on; [] when none, or the text kept is no list.';
 comment on column fbs_licensing_licenses.limits is
 'How much of each feature may be used, by name; {} when nothing is limited, or the text kept is no such object.';
-comment on column fbs_licensing_licenses.source is
-'Where the licence came from, such as embedded or file.';
 
 create function fbs_licensing_license(
     solution_name text,
@@ -203,7 +178,7 @@ as $$
 $$;
 
 comment on function fbs_licensing_feature(text, text, date) is
-'Whether a solution may use a feature once more on a day (by default today). Always one row. reason is allowed; or the first that holds of: no_license; the state of the licence where it is not active, such as expired; not_included where the licence does not list the feature; limit_reached. usage_limit is null, and with it usage_left, for no limit; a limit of 0 allows nothing. usage_left is never below 0. used_percent is over 100 where more was used than is allowed, null without a limit and for a limit of 0.';
+'Whether a solution may use a feature once more on a day (by default today). Always one row. reason is allowed; or the first that holds of: no_license; the state of the licence where it is not active, such as expired; not_included where the licence does not list the feature; limit_reached. usage_limit is NULL, and with it usage_left, for no limit; a limit of 0 allows nothing. usage_left is never below 0. used_percent is over 100 where more was used than is allowed, NULL without a limit and for a limit of 0.';
 
 create function fbs_licensing_features(
     solution_name text,
@@ -268,14 +243,12 @@ cross join lateral ( -- noqa: ST05
 comment on view fbs_licensing_usage is
 'What each solution has used of each feature, beside the limit of its licence.';
 comment on column fbs_licensing_usage.solution_name is
-'Solution that uses the feature, by name.';
-comment on column fbs_licensing_usage.usage_count is
-'How much of the feature is used.';
+'Solution that uses the feature, by name; once per feature.';
 comment on column fbs_licensing_usage.usage_limit is
-'How much of it the licence allows; null for no limit, and for a solution without a licence.';
+'How much of it the licence allows; NULL for no limit, and for a solution without a licence.';
 comment on column fbs_licensing_usage.usage_left is
-'How much of it is left, never below 0; null where there is no limit.';
+'How much of it is left, never below 0; NULL where there is no limit.';
 comment on column fbs_licensing_usage.used_percent is
-'Per cent of the limit that is used, over 100 where more was used than is allowed; null without a limit and for a limit of 0.';
+'Per cent of the limit that is used, over 100 where more was used than is allowed; NULL without a limit and for a limit of 0.';
 
 select fbs_describe_views();

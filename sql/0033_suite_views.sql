@@ -206,7 +206,7 @@ end;
 $$;
 
 comment on function fbs_find_deadlines(text, date, date, date, bigint) is
-'What fbs_suite_deadlines puts in order: of each kind the earliest page_size. A statement whose table is not installed here is never reached.';
+'Internal. What fbs_suite_deadlines puts in order: of each kind the earliest page_size. A statement whose table is not installed here is never reached.';
 
 create function fbs_suite_deadlines(
     solution_name text,
@@ -252,7 +252,7 @@ begin atomic
 end;
 
 comment on function fbs_suite_deadlines(text, date, date, bigint, date) is
-'What a solution has to see to by a day from since (null: whatever is open, however late) until until (by default 30 days after on_date), both included; the earliest first, at most page_size of them. It reads what is installed in this database and leaves out the rest; a business or company goes by its solution''s name. kind is one of:
+'What a solution has to see to by a day from since (NULL: whatever is open, however late) until until (by default 30 days after on_date), both included; the earliest first, at most page_size of them. It reads what is installed in this database and leaves out the rest; a business or company goes by its solution''s name. kind is one of:
 compliance: a duty (fbs_msme_compliance) neither met nor judged compliant or completed.
 compliance_check: the last day of the day, week (to Sunday), month, quarter or year, around on_date, in which a rule in force (fbs_compliance_rules) is to be checked; whether it was is not recorded.
 report: a report scheduled to be produced (fbs_report_schedules).
@@ -261,4 +261,4 @@ receivable, payable: income or expense (fbs_app_incomeexpense) neither paid nor 
 tax: tax (fbs_app_taxcalculation) of which something is to be paid; amount is what.
 document: the last valid day of a document (fbs_dms_document) that is not archived.
 license: the last day of the solution''s licence (fbs_license_manager_solution_license).
-days_left counts from on_date (by default today): 0 on the day itself, below 0, and is_overdue, after it. status is the record''s own (the frequency of checks and reports, the kind of a recurring transaction). amount is in the business''s own currency, null where no money is due. Times count for their day in the session''s time zone.';
+days_left counts from on_date (by default today): 0 on the day itself, below 0, and is_overdue, after it. status is the record''s own (the frequency of checks and reports, the kind of a recurring transaction). amount is in the business''s own currency, NULL where no money is due. Times count for their day in the session''s time zone.';

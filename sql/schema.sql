@@ -2100,116 +2100,19 @@ $_$;
 
 COMMENT ON FUNCTION fbs_discovery_schema(database_name text, model_name text) IS 'Merged schema of a kind of record (model) in an Odoo database: each field once, by name. source is odoo for a field found there, custom for one that only FBS''s custom fields have; where both have it, Odoo''s description counts and has_custom_values says that there are custom values too. A custom field''s type is that of its value changed last; values set aside do not count. No rows for a model of which neither knows a field. Where custom fields are kept in another database, Odoo''s fields only. Cost: the model''s fields and all its custom values.';
 
-CREATE FUNCTION fbs_document_matches(document_id bigint, company_id text, content text, words tsquery) RETURNS boolean
-    LANGUAGE plpgsql STABLE
-    SET search_path TO 'public', 'pg_temp'
-    AS $$
-declare
-    found_words tsvector := fbs_document_words(company_id, content);
-begin
-    return found_words @@ words
-        or found_words || fbs_document_words(company_id, fbs_document_tag_names(document_id)::text) @@ words;
-end;
-$$;
-
-COMMENT ON FUNCTION fbs_document_matches(document_id bigint, company_id text, content text, words tsquery) IS 'Internal. Whether the text of a document, together with its tags, has all these words.';
-
-CREATE FUNCTION fbs_document_query(company_id text, query text, OUT words tsquery, OUT needed tsquery, OUT tagged_ids bigint[], OUT patterns text[]) RETURNS record
-    LANGUAGE plpgsql STABLE
-    SET search_path TO 'public', 'pg_temp'
-    AS $$
-declare
-    word record;
-begin
-    patterns := '{}';
-    for word in
-        select w.pattern, w.lexeme, t.tag_ids
-        from (
-            -- No word has a quote, a backslash, or anything that means something to like.
-            select '%' || split_part(f.word, '=', 2) || '%' as pattern, format('''%s'':*', f.word)::tsquery as lexeme
-            from unnest(tsvector_to_array(fbs_document_words(company_id, left(query, 1000)))) as f (word)
-            order by length(f.word) desc, f.word
-            limit 20
-        ) as w
-        cross join lateral (
-            select array(
-                select g.id
-                from fbs_dms_document_tag as g
-                where lower(g.name) like w.pattern and fbs_document_words(company_id, g.name) @@ w.lexeme
-            ) as tag_ids
-        ) as t
-        order by cardinality(t.tag_ids), length(w.pattern) desc, w.pattern
-    loop
-        words := coalesce(words && word.lexeme, word.lexeme);
-        if word.tag_ids = '{}' then
-            patterns := patterns || word.pattern;
-        end if;
-        if needed is null then
-            needed := word.lexeme;
-            tagged_ids := array(
-                select dt.document_id
-                from fbs_dms_document_tags as dt
-                where dt.documenttag_id = any(word.tag_ids)
-            );
-        end if;
-    end loop;
-end;
-$$;
-
-COMMENT ON FUNCTION fbs_document_query(company_id text, query text, OUT words tsquery, OUT needed tsquery, OUT tagged_ids bigint[], OUT patterns text[]) IS 'Internal. What a search looks for: its words; the one that the fewest documents should have, and the documents with a tag that has it; patterns for like of the words that no tag has.';
-
-CREATE FUNCTION fbs_document_tag_names(document_id bigint) RETURNS text[]
-    LANGUAGE plpgsql STABLE
-    SET search_path TO 'public', 'pg_temp'
-    SET plan_cache_mode TO 'force_generic_plan'
-    AS $$
-begin
-    return array(
-        select t.name::text
-        from fbs_dms_document_tags as dt
-        inner join fbs_dms_document_tag as t on dt.documenttag_id = t.id
-        where dt.document_id = fbs_document_tag_names.document_id
-        order by t.name
-    );
-end;
-$$;
-
-COMMENT ON FUNCTION fbs_document_tag_names(document_id bigint) IS 'Internal. Names of the tags of a document, in their order.';
-
 CREATE FUNCTION fbs_document_words(company_id text, content text) RETURNS tsvector
-    LANGUAGE plpgsql IMMUTABLE STRICT
+    LANGUAGE sql IMMUTABLE
     SET search_path TO 'public', 'pg_temp'
     AS $$
-declare
-    -- Marks that part words as a space does, named one by one: to some locales quotes, dashes
-    -- and spaces beyond ASCII are letters, and to some no letter beyond ASCII is one.
-    mark text := case getdatabaseencoding()
-        when 'UTF8' then
-            '[\t-\r!-/:-@[-`{-~\u0085\u00a0\u00a1\u00ab\u00b7\u00bb\u00bf\u1680\u2000-\u206f\u20a0-\u20cf\u2190-\u2bff'
-            || '\u3000-\u3003\u3008-\u301b\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65\U0001f000-\U0001faff]'
-        else '[\t-\r!-/:-@[-`{-~]'
-    end;
-    company text := left(to_hex(hashtext(company_id)), 5) || '=';
-    -- To count characters takes time, which most texts are too short for.
-    words text := lower(case when octet_length(content) > 100000 then left(content, 100000) else content end);
-begin
-    if words ~ mark then
-        words := regexp_replace(words, mark || '+', ' ', 'g');
-    end if;
-    words := company || replace(words, ' ', ' ' || company);
-    -- A word in a tsvector must stay below 2 kB, a tsvector below 1 MB, whatever is written.
-    if octet_length(content) > 400 then
-        return array_to_tsvector(array(
-            select left(word, length(company) + 400)
-            from string_to_table(words, ' ') as word
-            where word <> company
-        ));
-    end if;
-    return array_to_tsvector(array_remove(string_to_array(words, ' '), company));
-end;
+    select array_to_tsvector(
+        array(
+            select concat(company_id, '=', w.word)
+            from unnest(fbs_split_words(content)) as w (word)
+        )
+    );
 $$;
 
-COMMENT ON FUNCTION fbs_document_words(company_id text, content text) IS 'Internal. The words of a text''s first 100,000 characters in small letters, of each the first 400, before each a short hash of the company, so that an index finds the words of one company.';
+COMMENT ON FUNCTION fbs_document_words(company_id text, content text) IS 'The words of a document, its company before each, so that an index finds them among the documents of one company.';
 
 CREATE FUNCTION fbs_documents_by_metadata(company_id text, metadata jsonb, page_size bigint DEFAULT 50, after_created_at timestamp with time zone DEFAULT NULL::timestamp with time zone, after_id bigint DEFAULT NULL::bigint) RETURNS TABLE(id bigint, name text, title text, document_type_id bigint, category_id bigint, state text, confidentiality_level text, expiry_date date, document_metadata jsonb, created_at timestamp with time zone)
     LANGUAGE plpgsql STABLE
@@ -2311,7 +2214,7 @@ CREATE FUNCTION fbs_documents_expired(company_id text, since date DEFAULT NULL::
     limit page_size;
 $$;
 
-COMMENT ON FUNCTION fbs_documents_expired(company_id text, since date, page_size bigint, on_date date) IS 'Documents of a company whose last valid day is before a day (by default today) and not before since (NULL: at any time), the latest first; archived ones are left out. A document is still valid on its last day. page_size: so many at most.';
+COMMENT ON FUNCTION fbs_documents_expired(company_id text, since date, page_size bigint, on_date date) IS 'Documents of a company whose last valid day is before a day (by default today) and not before since (null: at any time), the latest first; archived ones are left out. A document is still valid on its last day. page_size: so many at most.';
 
 CREATE FUNCTION fbs_documents_expiring(company_id text, within_days integer DEFAULT 30, on_date date DEFAULT CURRENT_DATE) RETURNS TABLE(id bigint, name text, title text, document_type_id bigint, category_id bigint, state text, expiry_date date, days_left integer)
     LANGUAGE sql STABLE
@@ -2336,61 +2239,210 @@ $$;
 
 COMMENT ON FUNCTION fbs_documents_expiring(company_id text, within_days integer, on_date date) IS 'Documents of a company that are valid on a day (by default today) and cease to be within so many days (by default 30), the soonest first; archived ones are left out. days_left is 0 for one whose last valid day it is.';
 
-CREATE FUNCTION fbs_documents_search(company_id text, query text, state text DEFAULT NULL::text, document_type_id bigint DEFAULT NULL::bigint, category_id bigint DEFAULT NULL::bigint, page_size bigint DEFAULT 50, after_created_at timestamp with time zone DEFAULT NULL::timestamp with time zone, after_id bigint DEFAULT NULL::bigint) RETURNS TABLE(id bigint, name text, title text, document_state text, type_id bigint, filed_under_id bigint, confidentiality_level text, expiry_date date, tags text[], created_at timestamp with time zone)
+CREATE FUNCTION fbs_documents_search(company_id text, query text, state text DEFAULT NULL::text, document_type_id bigint DEFAULT NULL::bigint, category_id bigint DEFAULT NULL::bigint, page_size bigint DEFAULT 50, after_rank double precision DEFAULT NULL::double precision, after_id bigint DEFAULT NULL::bigint) RETURNS TABLE(id bigint, rank double precision, name text, title text, document_state text, type_id bigint, filed_under_id bigint, confidentiality_level text, expiry_date date, tags text[], created_at timestamp with time zone)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'public', 'pg_temp'
     SET random_page_cost TO '1.1'
-    SET plan_cache_mode TO 'force_custom_plan'
-    AS $$
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $_$
+#variable_conflict use_column
 declare
-    asked record := fbs_document_query(company_id, query);
-    by_index boolean := false;
-    fits boolean;
-    looked_at integer := 0;
-    shown integer := 0;
-    too_few boolean := asked.words is not null;
+    beginning text := left(query, 1000);
+    word record;
+    -- Of each word: itself, after a space, after any border, and the tags that have it.
+    -- The first is the one that the fewest documents should have.
+    words text[] := '{}';
+    spaced text[] := '{}';
+    patterns text[] := '{}';
+    word_tags text[] := '{}';
+    rare_lexeme tsquery;
+    rare_tags bigint[];
+    has_tags boolean := false;
+    -- Whether the newest documents are looked at, or those that the index finds.
+    walks boolean := true;
+    walked integer;
+    too_few boolean;
+    doc record;
+    weights numeric;
+    found_ids bigint[];
+    found_ranks double precision[];
 begin
-    -- Words that many documents have are met with among the newest; from there on an index finds those of others.
-    while too_few loop
-        too_few := false;
-        for id, name, title, document_state, type_id, filed_under_id, confidentiality_level, expiry_date, tags,
-            created_at, fits in
-            select
-                d.id, d.name, d.title, d.state, d.document_type_id, d.category_id, d.confidentiality_level,
-                d.expiry_date, case when d.fits then fbs_document_tag_names(d.id) end, d.created_at, d.fits
-            from (
-                select d.*, lower(c.content) like all(asked.patterns)
-                    and fbs_document_matches(d.id, d.company_id, c.content, asked.words) as fits
-                from fbs_dms_document as d
-                cross join lateral (select d.name || ' ' || d.title || ' ' || d.description as content) as c
-                where
-                    d.company_id = fbs_documents_search.company_id
-                    and (not by_index or fbs_document_words(d.company_id, c.content) @@ asked.needed
-                        or d.id = any(asked.tagged_ids))
-                    and (fbs_documents_search.state is null or d.state = fbs_documents_search.state)
-                    and (fbs_documents_search.document_type_id is null
-                        or d.document_type_id = fbs_documents_search.document_type_id)
-                    and (fbs_documents_search.category_id is null or d.category_id = fbs_documents_search.category_id)
-                    and (after_created_at is null or (d.created_at, d.id) < (after_created_at, coalesce(after_id, 0)))
-                order by d.created_at desc, d.id desc limit case when not by_index then 2000 end
-            ) as d
-        loop
-            exit when too_few or shown >= page_size;
-            if fits then
-                return next;
-                shown := shown + 1;
-            end if;
-            looked_at := looked_at + 1;
-            too_few := not by_index and (looked_at = 2000 or looked_at % 100 = 0 and 20 * shown < looked_at);
-            after_created_at := created_at;
-            after_id := id;
-        end loop;
-        by_index := true;
+    if substr(query, 1000, 2) ~ '\S\S' then
+        -- Not half a word, unless there is only one.
+        beginning := regexp_replace(beginning, '\s\S*$', '');
+    end if;
+    for word in
+        select w.content, t.tag_ids
+        from (
+            select s.content, min(s.place) as place
+            from unnest(fbs_split_words(beginning)) with ordinality as s (content, place)
+            group by s.content
+            order by min(s.place)
+            limit 20
+        ) as w
+        cross join lateral (
+            select array(
+                select t.id
+                from fbs_dms_document_tag as t
+                where array_to_tsvector(fbs_split_words(t.name)) @@ format('''%s'':*', w.content)::tsquery
+            ) as tag_ids
+        ) as t
+        order by cardinality(t.tag_ids), length(w.content) desc, w.place
+    loop
+        words := words || word.content;
+        spaced := spaced || (' ' || word.content);
+        -- No word has in it what means something in a regular expression.
+        patterns := patterns || (fbs_word_border() || word.content);
+        word_tags := word_tags || word.tag_ids::text;
+        has_tags := has_tags or word.tag_ids <> '{}';
     end loop;
-end;
-$$;
+    if words = '{}' then
+        return;
+    end if;
+    rare_tags := word_tags[1];
+    rare_lexeme := format('''%s=%s'':*', replace(replace(company_id, '\', '\\'), '''', ''''''), words[1]);
 
-COMMENT ON FUNCTION fbs_documents_search(company_id text, query text, state text, document_type_id bigint, category_id bigint, page_size bigint, after_created_at timestamp with time zone, after_id bigint) IS 'Documents of a company whose name, title, description or tags have every word of the query, each as the beginning of a word; those of a state, kind or category only where one is given. Any text will do as a query: punctuation parts words and means nothing else, its first 1,000 characters and of these the 20 longest words count, and without any word nothing is found. Newest first; the next page is asked for with after_created_at and after_id, those of the last row. Cost: of words that many documents have, the newest documents of the company until a page is full; of others, those of the company that have them, by index.';
+    -- Words that many documents have are met with among the newest; those that few have
+    -- are found by an index. Planned once for all: the parts that are not asked cost nothing.
+    loop
+        walked := 0;
+        too_few := false;
+        found_ids := '{}';
+        found_ranks := '{}';
+        for doc in
+            select
+                n.id,
+                ' ' || lower(n.heading) as heading,
+                -- To count characters takes longer than the rest.
+                ' ' || lower(
+                    case
+                        when octet_length(n.description) < 90000 then n.heading || ' ' || n.description
+                        else left(n.heading || ' ' || n.description, 100000)
+                    end
+                ) as words,
+                (fbs_documents_search.state is null or n.state = fbs_documents_search.state)
+                and (fbs_documents_search.document_type_id is null
+                    or n.document_type_id = fbs_documents_search.document_type_id)
+                and (fbs_documents_search.category_id is null or n.category_id = fbs_documents_search.category_id)
+                as fits,
+                case when has_tags then
+                    array(select dt.documenttag_id from fbs_dms_document_tags as dt where dt.document_id = n.id)
+                end as tag_ids
+            from (
+                (
+                    select d.*, d.name || ' ' || d.title as heading
+                    from fbs_dms_document as d
+                    where walks and d.company_id = fbs_documents_search.company_id
+                    order by d.created_at desc, d.id desc
+                    limit 4001
+                )
+                union all
+                (
+                    select d.*, d.name || ' ' || d.title as heading
+                    from fbs_dms_document as d
+                    where
+                        not walks
+                        and rare_tags = '{}'
+                        and fbs_document_words(d.company_id, d.name || ' ' || d.title || ' ' || d.description)
+                        @@ rare_lexeme
+                )
+                union all
+                (
+                    select d.*, d.name || ' ' || d.title as heading
+                    from (
+                        select w.id
+                        from fbs_dms_document as w
+                        where
+                            fbs_document_words(w.company_id, w.name || ' ' || w.title || ' ' || w.description)
+                            @@ rare_lexeme
+                        union
+                        select dt.document_id
+                        from fbs_dms_document_tags as dt
+                        where dt.documenttag_id = any(rare_tags)
+                    ) as m
+                    -- One by one: how many documents a company has is not known when this is planned.
+                    cross join lateral (
+                        select d.*
+                        from fbs_dms_document as d
+                        where d.id = m.id and d.company_id = fbs_documents_search.company_id
+                        offset 0
+                    ) as d
+                    where not walks and rare_tags <> '{}'
+                )
+            ) as n
+            order by n.created_at desc, n.id desc
+        loop
+            walked := walked + 1;
+            if doc.fits then
+                weights := 0;
+                for place in 1 .. cardinality(words) loop
+                    -- Most texts are done with before it comes to the regular expression, which takes long.
+                    weights := weights + case
+                        when
+                            strpos(doc.heading, words[place]) > 0
+                            and (strpos(doc.heading, spaced[place]) > 0 or doc.heading ~ patterns[place])
+                            then 1
+                        when has_tags and word_tags[place]::bigint[] && doc.tag_ids then 0.4
+                        when
+                            strpos(doc.words, words[place]) > 0
+                            and (strpos(doc.words, spaced[place]) > 0 or doc.words ~ patterns[place])
+                            then 0.1
+                    end;
+                    exit when weights is null;
+                end loop;
+                if weights is not null then
+                    found_ids := found_ids || doc.id;
+                    found_ranks := found_ranks || (weights / cardinality(words))::double precision;
+                    exit when cardinality(found_ids) = 200;
+                end if;
+            end if;
+            if walks then
+                too_few := walked > 4000 or walked % 100 = 0 and 20 * cardinality(found_ids) < walked;
+                exit when too_few;
+            end if;
+        end loop;
+        exit when not too_few;
+        walks := false;
+    end loop;
+
+    return query
+    select
+        d.id,
+        p.rank,
+        d.name::text,
+        d.title::text,
+        d.state::text,
+        d.document_type_id,
+        d.category_id,
+        d.confidentiality_level::text,
+        d.expiry_date,
+        array(
+            select t.name::text
+            from fbs_dms_document_tag as t
+            where
+                t.id = any(
+                    array(
+                        select dt.documenttag_id
+                        from fbs_dms_document_tags as dt
+                        where dt.document_id = d.id
+                    )
+                )
+            order by t.name
+        ),
+        d.created_at
+    from (
+        select f.id, f.rank
+        from unnest(found_ids, found_ranks) as f (id, rank)
+        where after_rank is null or f.rank < after_rank or (f.rank = after_rank and f.id < after_id)
+        order by f.rank desc, f.id desc
+        limit page_size
+    ) as p
+    inner join fbs_dms_document as d on p.id = d.id
+    order by p.rank desc, p.id desc;
+end;
+$_$;
+
+COMMENT ON FUNCTION fbs_documents_search(company_id text, query text, state text, document_type_id bigint, category_id bigint, page_size bigint, after_rank double precision, after_id bigint) IS 'Documents of a company whose name, title, description or tags have every word of the query, each as the beginning of a word; those of a state, kind or category only where one is given. Any text will do as a query: punctuation parts words and means nothing else, its first 1,000 characters and 20 words count, and without any word nothing is found. Best match first: rank is the mean over the words of the query, a word in name or title counting 1, in a tag 0.4, in the description alone 0.1; the newest (greatest id) first among equals. Of more than 200 matches the 200 created last are ranked. The next page is asked for with after_rank and after_id, those of the last row. Cost: of words that many documents have, the newest documents of the company until 200 are found; of others, those of the company with the longest word, by index.';
 
 CREATE FUNCTION fbs_documents_statistics(company_id text, on_date date DEFAULT CURRENT_DATE) RETURNS TABLE(document_count bigint, recent_count bigint, expired_count bigint, without_file_count bigint, by_state jsonb, by_type jsonb, by_category jsonb)
     LANGUAGE sql STABLE
@@ -2474,7 +2526,7 @@ CREATE FUNCTION fbs_documents_storage(company_id text) RETURNS TABLE(file_count 
     ) as f;
 $$;
 
-COMMENT ON FUNCTION fbs_documents_storage(company_id text) IS 'What the files of a company take: how many, bytes in all, the largest (NULL without files), those anyone may open, those that no document uses, and those whose content an earlier file has already (by checksum). Always one row. Cost: all files of the company.';
+COMMENT ON FUNCTION fbs_documents_storage(company_id text) IS 'What the files of a company take: how many, bytes in all, the largest (null without files), those anyone may open, those that no document uses, and those whose content an earlier file has already (by checksum). Always one row. Cost: all files of the company.';
 
 CREATE FUNCTION fbs_documents_storage_by_type(company_id text) RETURNS TABLE(mime_type text, file_count bigint, total_bytes numeric, bytes_percent numeric)
     LANGUAGE sql STABLE
@@ -2491,7 +2543,7 @@ CREATE FUNCTION fbs_documents_storage_by_type(company_id text) RETURNS TABLE(mim
     order by sum(a.file_size) desc, a.mime_type;
 $$;
 
-COMMENT ON FUNCTION fbs_documents_storage_by_type(company_id text) IS 'What the files of a company take by format: how many, bytes, and their share of all its bytes in per cent (NULL where all have no bytes). The largest share first; no rows without files. Cost: all files of the company.';
+COMMENT ON FUNCTION fbs_documents_storage_by_type(company_id text) IS 'What the files of a company take by format: how many, bytes, and their share of all its bytes in per cent (null where all are empty). The largest share first; no rows without files. Cost: all files of the company.';
 
 CREATE FUNCTION fbs_drop_later_name(view_id regclass) RETURNS void
     LANGUAGE plpgsql
@@ -2828,7 +2880,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_find_deadlines(solution_name text, since date, until date, on_date date, page_size bigint) IS 'What fbs_suite_deadlines puts in order: of each kind the earliest page_size. A statement whose table is not installed here is never reached.';
+COMMENT ON FUNCTION fbs_find_deadlines(solution_name text, since date, until date, on_date date, page_size bigint) IS 'Internal. What fbs_suite_deadlines puts in order: of each kind the earliest page_size. A statement whose table is not installed here is never reached.';
 
 CREATE FUNCTION fbs_find_limit(limits jsonb, feature_name text) RETURNS numeric
     LANGUAGE plpgsql IMMUTABLE
@@ -2848,7 +2900,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_find_limit(limits jsonb, feature_name text) IS 'How much of a feature the limits of a licence allow: a number, or the number called count in an object, as FBS writes either. Null for no limit: where none is named, it is -1, or it is not a number. 0 allows nothing.';
+COMMENT ON FUNCTION fbs_find_limit(limits jsonb, feature_name text) IS 'Internal. How much of a feature the limits of a licence allow: a number, or the number called count in an object, as FBS writes either. NULL for no limit: where none is named, it is -1, or it is not a number. 0 allows nothing.';
 
 CREATE FUNCTION fbs_foreign_code(host_table regclass, whoever_owns boolean DEFAULT false) RETURNS text
     LANGUAGE sql STABLE
@@ -3372,7 +3424,7 @@ CREATE FUNCTION fbs_is_due_state(due_state text, status text, completed_on date,
     LANGUAGE sql IMMUTABLE
     RETURN CASE due_state WHEN 'met'::text THEN ((completed_on IS NOT NULL) OR (status = ANY (ARRAY['compliant'::text, 'completed'::text]))) WHEN 'overdue'::text THEN ((completed_on IS NULL) AND (status <> ALL (ARRAY['compliant'::text, 'completed'::text])) AND (due_date < on_date)) WHEN 'due'::text THEN ((completed_on IS NULL) AND (status <> ALL (ARRAY['compliant'::text, 'completed'::text])) AND ((due_date >= on_date) AND (due_date <= (on_date + 30)))) WHEN 'later'::text THEN ((completed_on IS NULL) AND (status <> ALL (ARRAY['compliant'::text, 'completed'::text])) AND (due_date > (on_date + 30))) ELSE NULL::boolean END;
 
-COMMENT ON FUNCTION fbs_is_due_state(due_state text, status text, completed_on date, due_date date, on_date date) IS 'Whether a duty stands so on a day (by default today): met, when its day of completion is known or its status is compliant or completed; else overdue after its due date, due from 30 days before it, or later. Null for any other state.';
+COMMENT ON FUNCTION fbs_is_due_state(due_state text, status text, completed_on date, due_date date, on_date date) IS 'Whether a duty stands so on a day (by default today): met, when its day of completion is known or its status is compliant or completed; else overdue after its due date, due from 30 days before it, or later. NULL for any other state.';
 
 CREATE FUNCTION fbs_is_unique(host_table regclass, key_column text, with_others boolean DEFAULT false) RETURNS boolean
     LANGUAGE sql STABLE
@@ -3394,7 +3446,7 @@ CREATE FUNCTION fbs_judge_license(status text, license_type text, expiry_date ti
     LANGUAGE sql STABLE
     RETURN CASE WHEN ((status <> ALL (ARRAY['active'::text, 'expired'::text, 'trial_expired'::text])) OR (expiry_date IS NULL)) THEN status WHEN ((expiry_date)::date >= on_date) THEN 'active'::text WHEN (license_type = 'trial'::text) THEN 'trial_expired'::text ELSE 'expired'::text END;
 
-COMMENT ON FUNCTION fbs_judge_license(status text, license_type text, expiry_date timestamp with time zone, on_date date) IS 'State of a licence on a day. Where it has an end, that decides between active (through the day it ends on, in the session''s time zone) and expired or trial_expired, whatever of these was noted; any other noted state, such as suspended, stands, as does each where there is no end.';
+COMMENT ON FUNCTION fbs_judge_license(status text, license_type text, expiry_date timestamp with time zone, on_date date) IS 'Internal. State of a licence on a day. Where it has an end, that decides between active (through the day it ends on, in the session''s time zone) and expired or trial_expired, whatever of these was noted; any other noted state, such as suspended, stands, as does each where there is no end.';
 
 CREATE FUNCTION fbs_keep() RETURNS trigger
     LANGUAGE plpgsql
@@ -3552,7 +3604,7 @@ CREATE FUNCTION fbs_licensing_feature(solution_name text, feature_name text, on_
     ) as v;
 $$;
 
-COMMENT ON FUNCTION fbs_licensing_feature(solution_name text, feature_name text, on_date date) IS 'Whether a solution may use a feature once more on a day (by default today). Always one row. reason is allowed; or the first that holds of: no_license; the state of the licence where it is not active, such as expired; not_included where the licence does not list the feature; limit_reached. usage_limit is null, and with it usage_left, for no limit; a limit of 0 allows nothing. usage_left is never below 0. used_percent is over 100 where more was used than is allowed, null without a limit and for a limit of 0.';
+COMMENT ON FUNCTION fbs_licensing_feature(solution_name text, feature_name text, on_date date) IS 'Whether a solution may use a feature once more on a day (by default today). Always one row. reason is allowed; or the first that holds of: no_license; the state of the licence where it is not active, such as expired; not_included where the licence does not list the feature; limit_reached. usage_limit is NULL, and with it usage_left, for no limit; a limit of 0 allows nothing. usage_left is never below 0. used_percent is over 100 where more was used than is allowed, NULL without a limit and for a limit of 0.';
 
 CREATE FUNCTION fbs_licensing_features(solution_name text, on_date date DEFAULT CURRENT_DATE) RETURNS TABLE(feature_name text, is_allowed boolean, reason text, is_included boolean, usage_limit numeric, usage_count integer, usage_left numeric, used_percent numeric)
     LANGUAGE sql STABLE
@@ -3720,7 +3772,7 @@ CREATE FUNCTION fbs_msme_analytics_summary(solution_name text, since date DEFAUL
     order by g.metric_name, g.period
 $$;
 
-COMMENT ON FUNCTION fbs_msme_analytics_summary(solution_name text, since date, until date) IS 'What a solution''s measurements from since to before until (all unless given) come to, for each metric and period: the latest value (of two on one day the one added last), the one before it and the change between them, also in percent of the one before (empty when that is 0 or missing), the smallest, largest, average and sum. A metric without measurements in that time has no row.';
+COMMENT ON FUNCTION fbs_msme_analytics_summary(solution_name text, since date, until date) IS 'What a solution''s measurements from since to before until (all unless given) come to, for each metric and period: the latest value (of two on one day the one added last), the one before it and the change between them, also in percent of the one before (NULL when that is 0 or missing), the smallest, largest, average and sum. A metric without measurements in that time has no row.';
 
 CREATE FUNCTION fbs_named(relation regclass) RETURNS text
     LANGUAGE sql STABLE
@@ -4162,7 +4214,7 @@ exception when data_exception or program_limit_exceeded then
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_parse_json(content text) IS 'A text as JSON; null where it is not JSON that PostgreSQL can hold.';
+COMMENT ON FUNCTION fbs_parse_json(content text) IS 'Internal. A text as JSON; NULL where it is not JSON that PostgreSQL can hold.';
 
 CREATE FUNCTION fbs_purge(what text, after_id bigint DEFAULT 0, batch integer DEFAULT 5000) RETURNS TABLE(removed bigint, last_id bigint)
     LANGUAGE plpgsql
@@ -5509,6 +5561,20 @@ $$;
 
 COMMENT ON FUNCTION fbs_source() IS 'Internal. What other databases know this one by: number of the cluster, number of the database, schema.';
 
+CREATE FUNCTION fbs_split_words(content text) RETURNS text[]
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    -- A word in a tsvector must stay below 2 kB, a tsvector below 1 MB, whatever is written.
+    select array(
+        select left(w.word, 400)
+        from regexp_split_to_table(lower(left(content, 100000)), fbs_word_border() || '+') as w (word)
+        where w.word <> ''
+    );
+$$;
+
+COMMENT ON FUNCTION fbs_split_words(content text) IS 'The words of a text''s first 100,000 characters, in their order, in small letters, of each the first 400: none is left out or brought to its stem.';
+
 CREATE FUNCTION fbs_states() RETURNS TABLE(schema_name text, kind text, object text, state text, table_id oid, name text)
     LANGUAGE sql STABLE
     SET search_path TO 'public', 'pg_temp'
@@ -5565,7 +5631,7 @@ CREATE FUNCTION fbs_suite_deadlines(solution_name text, since date DEFAULT NULL:
   LIMIT fbs_suite_deadlines.page_size;
 END;
 
-COMMENT ON FUNCTION fbs_suite_deadlines(solution_name text, since date, until date, page_size bigint, on_date date) IS 'What a solution has to see to by a day from since (null: whatever is open, however late) until until (by default 30 days after on_date), both included; the earliest first, at most page_size of them. It reads what is installed in this database and leaves out the rest; a business or company goes by its solution''s name. kind is one of:
+COMMENT ON FUNCTION fbs_suite_deadlines(solution_name text, since date, until date, page_size bigint, on_date date) IS 'What a solution has to see to by a day from since (NULL: whatever is open, however late) until until (by default 30 days after on_date), both included; the earliest first, at most page_size of them. It reads what is installed in this database and leaves out the rest; a business or company goes by its solution''s name. kind is one of:
 compliance: a duty (fbs_msme_compliance) neither met nor judged compliant or completed.
 compliance_check: the last day of the day, week (to Sunday), month, quarter or year, around on_date, in which a rule in force (fbs_compliance_rules) is to be checked; whether it was is not recorded.
 report: a report scheduled to be produced (fbs_report_schedules).
@@ -5574,7 +5640,7 @@ receivable, payable: income or expense (fbs_app_incomeexpense) neither paid nor 
 tax: tax (fbs_app_taxcalculation) of which something is to be paid; amount is what.
 document: the last valid day of a document (fbs_dms_document) that is not archived.
 license: the last day of the solution''s licence (fbs_license_manager_solution_license).
-days_left counts from on_date (by default today): 0 on the day itself, below 0, and is_overdue, after it. status is the record''s own (the frequency of checks and reports, the kind of a recurring transaction). amount is in the business''s own currency, null where no money is due. Times count for their day in the session''s time zone.';
+days_left counts from on_date (by default today): 0 on the day itself, below 0, and is_overdue, after it. status is the record''s own (the frequency of checks and reports, the kind of a recurring transaction). amount is in the business''s own currency, NULL where no money is due. Times count for their day in the session''s time zone.';
 
 CREATE FUNCTION fbs_sweep_orphans(only_model text DEFAULT NULL::text) RETURNS TABLE(model_name text, orphans bigint, touched bigint, error text)
     LANGUAGE plpgsql
@@ -5711,6 +5777,22 @@ CREATE FUNCTION fbs_waiting_keys(model text, solution text, target text DEFAULT 
 $$;
 
 COMMENT ON FUNCTION fbs_waiting_keys(model text, solution text, target text) IS 'Internal. Keys of a model that rows here, or in another database, still wait to follow to new ones.';
+
+CREATE FUNCTION fbs_word_border() RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    -- Named one by one, as to some locales quotes, dashes and spaces beyond ASCII are
+    -- letters, and to some all letters beyond it are none.
+    select case getdatabaseencoding()
+        when 'UTF8' then
+            '[[:space:]!-/:-@[-`{-~\u00a0\u00a1\u00ab\u00b7\u00bb\u00bf\u2000-\u206f\u20a0-\u20cf\u2190-\u2bff'
+            || '\u3000-\u3003\u3008-\u301b\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65\U0001f000-\U0001faff]'
+        else '[[:space:]!-/:-@[-`{-~]'
+    end;
+$$;
+
+COMMENT ON FUNCTION fbs_word_border() IS 'Regular expression for what parts words, in any language: a space, a mark of punctuation, the sign of a currency, an arrow, a picture.';
 
 CREATE FUNCTION fbs_work_queue(batch integer DEFAULT 1000, due_only boolean DEFAULT false) RETURNS TABLE(model_name text, solution text, operation text, rule_name text, entries bigint, keys bigint, error_code text, error text)
     LANGUAGE plpgsql
@@ -6670,7 +6752,7 @@ COMMENT ON COLUMN fbs_charts.name IS 'Title people choose the chart by; two char
 
 COMMENT ON COLUMN fbs_charts.chart_type IS 'Form in which the numbers are shown. Normally one of: line, bar, pie, area, scatter, table, gauge (a dial), metric (a single figure).';
 
-COMMENT ON COLUMN fbs_charts.description IS 'What the chart shows and how to read it; blank when not explained.';
+COMMENT ON COLUMN fbs_charts.description IS 'What the chart shows and how to read it; empty text when not explained.';
 
 COMMENT ON COLUMN fbs_charts.data_source IS 'Name of the place the chart reads its numbers from, such as a table or an Odoo object.';
 
@@ -6678,7 +6760,7 @@ COMMENT ON COLUMN fbs_charts.configuration IS 'Settings of the drawing, such as 
 
 COMMENT ON COLUMN fbs_charts.is_active IS 'True while the chart is in use; false retires it without deleting it.';
 
-COMMENT ON COLUMN fbs_charts.created_by_id IS 'User who created the chart; empty when not recorded, and emptied when that user is deleted.';
+COMMENT ON COLUMN fbs_charts.created_by_id IS 'User who created the chart; NULL when not recorded, and once that user is deleted.';
 
 COMMENT ON COLUMN fbs_charts.created_at IS 'When the chart was added.';
 
@@ -6705,7 +6787,7 @@ COMMENT ON COLUMN fbs_bi_charts.name IS 'Title people choose the chart by; two c
 
 COMMENT ON COLUMN fbs_bi_charts.chart_type IS 'Form in which the numbers are shown. Normally one of: line, bar, pie, area, scatter, table, gauge (a dial), metric (a single figure).';
 
-COMMENT ON COLUMN fbs_bi_charts.description IS 'What the chart shows and how to read it; blank when not explained.';
+COMMENT ON COLUMN fbs_bi_charts.description IS 'What the chart shows and how to read it; empty text when not explained.';
 
 COMMENT ON COLUMN fbs_bi_charts.data_source IS 'Name of the place the chart reads its numbers from, such as a table or an Odoo object.';
 
@@ -6713,7 +6795,7 @@ COMMENT ON COLUMN fbs_bi_charts.configuration IS 'Settings of the drawing, such 
 
 COMMENT ON COLUMN fbs_bi_charts.is_active IS 'True while the chart is in use; false retires it without deleting it.';
 
-COMMENT ON COLUMN fbs_bi_charts.created_by_id IS 'User who created the chart; empty when not recorded, and emptied when that user is deleted.';
+COMMENT ON COLUMN fbs_bi_charts.created_by_id IS 'User who created the chart; NULL when not recorded, and once that user is deleted.';
 
 COMMENT ON COLUMN fbs_bi_charts.created_at IS 'When the chart was added.';
 
@@ -6751,7 +6833,7 @@ COMMENT ON COLUMN fbs_dashboards.is_active IS 'True while the dashboard is in us
 
 COMMENT ON COLUMN fbs_dashboards.refresh_interval IS 'Seconds between two refreshes of the figures shown; 300 (five minutes) unless given.';
 
-COMMENT ON COLUMN fbs_dashboards.created_by_id IS 'User who created the dashboard; empty when not recorded, and emptied when that user is deleted.';
+COMMENT ON COLUMN fbs_dashboards.created_by_id IS 'User who created the dashboard; NULL when not recorded, and once that user is deleted.';
 
 COMMENT ON COLUMN fbs_dashboards.created_at IS 'When the dashboard was added.';
 
@@ -6789,7 +6871,7 @@ COMMENT ON COLUMN fbs_bi_dashboards.is_active IS 'True while the dashboard is in
 
 COMMENT ON COLUMN fbs_bi_dashboards.refresh_interval IS 'Seconds between two refreshes of the figures shown; 300 (five minutes) unless given.';
 
-COMMENT ON COLUMN fbs_bi_dashboards.created_by_id IS 'User who created the dashboard; empty when not recorded, and emptied when that user is deleted.';
+COMMENT ON COLUMN fbs_bi_dashboards.created_by_id IS 'User who created the dashboard; NULL when not recorded, and once that user is deleted.';
 
 COMMENT ON COLUMN fbs_bi_dashboards.created_at IS 'When the dashboard was added.';
 
@@ -6827,19 +6909,19 @@ COMMENT ON COLUMN fbs_kpis.calculation_method IS 'How the figure is worked out f
 
 COMMENT ON COLUMN fbs_kpis.data_source IS 'Name of the place the underlying numbers come from, such as a table or an Odoo object.';
 
-COMMENT ON COLUMN fbs_kpis.target_value IS 'Value the business aims for, in the figure''s own unit; empty when no target is set.';
+COMMENT ON COLUMN fbs_kpis.target_value IS 'Value the business aims for, in the figure''s own unit; NULL when no target is set.';
 
-COMMENT ON COLUMN fbs_kpis.warning_threshold IS 'Value at which the figure calls for attention, in its own unit; empty when none is set.';
+COMMENT ON COLUMN fbs_kpis.warning_threshold IS 'Value at which the figure calls for attention, in its own unit; NULL when none is set.';
 
-COMMENT ON COLUMN fbs_kpis.critical_threshold IS 'Value at which the figure calls for action at once, in its own unit; empty when none is set.';
+COMMENT ON COLUMN fbs_kpis.critical_threshold IS 'Value at which the figure calls for action at once, in its own unit; NULL when none is set.';
 
-COMMENT ON COLUMN fbs_kpis.unit IS 'What the values count, such as per cent, days or a currency; blank for plain numbers.';
+COMMENT ON COLUMN fbs_kpis.unit IS 'What the values count, such as per cent, days or a currency; empty text for plain numbers.';
 
 COMMENT ON COLUMN fbs_kpis.frequency IS 'How often the figure is worked out anew; daily unless given. Normally one of: real_time (continuously), hourly, daily, weekly, monthly, quarterly, annually.';
 
 COMMENT ON COLUMN fbs_kpis.is_active IS 'True while the figure is followed; false retires it without deleting it.';
 
-COMMENT ON COLUMN fbs_kpis.created_by_id IS 'User who defined the key figure; empty when not recorded, and emptied when that user is deleted.';
+COMMENT ON COLUMN fbs_kpis.created_by_id IS 'User who defined the key figure; NULL when not recorded, and once that user is deleted.';
 
 COMMENT ON COLUMN fbs_kpis.created_at IS 'When the key figure was added.';
 
@@ -6882,21 +6964,21 @@ COMMENT ON COLUMN fbs_bi_kpis.calculation_method IS 'How the figure is worked ou
 
 COMMENT ON COLUMN fbs_bi_kpis.data_source IS 'Name of the place the underlying numbers come from, such as a table or an Odoo object.';
 
-COMMENT ON COLUMN fbs_bi_kpis.target_value IS 'Value the business aims for, in the figure''s own unit; empty when no target is set.';
+COMMENT ON COLUMN fbs_bi_kpis.target_value IS 'Value the business aims for, in the figure''s own unit; NULL when no target is set.';
 
-COMMENT ON COLUMN fbs_bi_kpis.warning_threshold IS 'Value at which the figure calls for attention, in its own unit; empty when none is set.';
+COMMENT ON COLUMN fbs_bi_kpis.warning_threshold IS 'Value at which the figure calls for attention, in its own unit; NULL when none is set.';
 
-COMMENT ON COLUMN fbs_bi_kpis.critical_threshold IS 'Value at which the figure calls for action at once, in its own unit; empty when none is set.';
+COMMENT ON COLUMN fbs_bi_kpis.critical_threshold IS 'Value at which the figure calls for action at once, in its own unit; NULL when none is set.';
 
-COMMENT ON COLUMN fbs_bi_kpis.alarm_side IS 'Side on which the alarm levels lie: above (the figure may not rise to them) or below (it may not fall to them), told by the critical level against the warning level, else by the one there is against the target; empty when that does not tell.';
+COMMENT ON COLUMN fbs_bi_kpis.alarm_side IS 'Side of the alarm levels: above (the figure may not rise to them) or below. The critical level against the warning level tells it, else the one there is against the target; NULL when neither does.';
 
-COMMENT ON COLUMN fbs_bi_kpis.unit IS 'What the values count, such as per cent, days or a currency; blank for plain numbers.';
+COMMENT ON COLUMN fbs_bi_kpis.unit IS 'What the values count, such as per cent, days or a currency; empty text for plain numbers.';
 
 COMMENT ON COLUMN fbs_bi_kpis.frequency IS 'How often the figure is worked out anew; daily unless given. Normally one of: real_time (continuously), hourly, daily, weekly, monthly, quarterly, annually.';
 
 COMMENT ON COLUMN fbs_bi_kpis.is_active IS 'True while the figure is followed; false retires it without deleting it.';
 
-COMMENT ON COLUMN fbs_bi_kpis.created_by_id IS 'User who defined the key figure; empty when not recorded, and emptied when that user is deleted.';
+COMMENT ON COLUMN fbs_bi_kpis.created_by_id IS 'User who defined the key figure; NULL when not recorded, and once that user is deleted.';
 
 COMMENT ON COLUMN fbs_bi_kpis.created_at IS 'When the key figure was added.';
 
@@ -6934,13 +7016,13 @@ COMMENT ON COLUMN fbs_reports.query_parameters IS 'Filters and other inputs of t
 
 COMMENT ON COLUMN fbs_reports.output_format IS 'Kind of file the report comes out as; pdf unless given. Normally one of: pdf, excel, csv, json, html.';
 
-COMMENT ON COLUMN fbs_reports.template IS 'Text of the page layout the figures are set into; blank when the standard layout serves.';
+COMMENT ON COLUMN fbs_reports.template IS 'Text of the page layout the figures are set into; empty text when the standard layout serves.';
 
 COMMENT ON COLUMN fbs_reports.is_scheduled IS 'True when the report is to run by itself at set times; false when it runs only on request.';
 
 COMMENT ON COLUMN fbs_reports.is_active IS 'True while the report is offered; false retires it without deleting it.';
 
-COMMENT ON COLUMN fbs_reports.created_by_id IS 'User who defined the report; empty when not recorded, and emptied when that user is deleted.';
+COMMENT ON COLUMN fbs_reports.created_by_id IS 'User who defined the report; NULL when not recorded, and once that user is deleted.';
 
 COMMENT ON COLUMN fbs_reports.created_at IS 'When the report definition was added.';
 
@@ -6978,13 +7060,13 @@ COMMENT ON COLUMN fbs_bi_reports.query_parameters IS 'Filters and other inputs o
 
 COMMENT ON COLUMN fbs_bi_reports.output_format IS 'Kind of file the report comes out as; pdf unless given. Normally one of: pdf, excel, csv, json, html.';
 
-COMMENT ON COLUMN fbs_bi_reports.template IS 'Text of the page layout the figures are set into; blank when the standard layout serves.';
+COMMENT ON COLUMN fbs_bi_reports.template IS 'Text of the page layout the figures are set into; empty text when the standard layout serves.';
 
 COMMENT ON COLUMN fbs_bi_reports.is_scheduled IS 'True when the report is to run by itself at set times; false when it runs only on request.';
 
 COMMENT ON COLUMN fbs_bi_reports.is_active IS 'True while the report is offered; false retires it without deleting it.';
 
-COMMENT ON COLUMN fbs_bi_reports.created_by_id IS 'User who defined the report; empty when not recorded, and emptied when that user is deleted.';
+COMMENT ON COLUMN fbs_bi_reports.created_by_id IS 'User who defined the report; NULL when not recorded, and once that user is deleted.';
 
 COMMENT ON COLUMN fbs_bi_reports.created_at IS 'When the report definition was added.';
 
@@ -7825,13 +7907,13 @@ COMMENT ON COLUMN fbs_odoo_fields.computed IS 'True when Odoo works the value ou
 
 COMMENT ON COLUMN fbs_odoo_fields.stored IS 'True when Odoo keeps the value in its database (as at first); false when it is worked out on each reading.';
 
-COMMENT ON COLUMN fbs_odoo_fields.default_value IS 'Value Odoo fills in for a new record, written as text; blank when there is none.';
+COMMENT ON COLUMN fbs_odoo_fields.default_value IS 'Value Odoo fills in for a new record, written as text; empty text when there is none.';
 
-COMMENT ON COLUMN fbs_odoo_fields.help_text IS 'Explanation Odoo shows beside the field; blank when there is none.';
+COMMENT ON COLUMN fbs_odoo_fields.help_text IS 'Explanation Odoo shows beside the field; empty text when there is none.';
 
 COMMENT ON COLUMN fbs_odoo_fields.selection_options IS 'JSON list of the values one may choose from; [] when the field offers no choice.';
 
-COMMENT ON COLUMN fbs_odoo_fields.relation_model IS 'Kind of record the field links to, such as res.partner; blank when it links to none.';
+COMMENT ON COLUMN fbs_odoo_fields.relation_model IS 'Kind of record the field links to, such as res.partner; empty text when it links to none.';
 
 COMMENT ON COLUMN fbs_odoo_fields.field_constraints IS 'JSON object with limits on the value, such as a greatest length; {} when none are known.';
 
@@ -7866,7 +7948,7 @@ COMMENT ON COLUMN fbs_odoo_models.technical_name IS 'Name Odoo uses inside its p
 
 COMMENT ON COLUMN fbs_odoo_models.display_name IS 'Title people see in Odoo, such as Contact.';
 
-COMMENT ON COLUMN fbs_odoo_models.description IS 'What such records are for, in words; blank when Odoo gives no description.';
+COMMENT ON COLUMN fbs_odoo_models.description IS 'What such records are for, in words; empty text when Odoo gives no description.';
 
 COMMENT ON COLUMN fbs_odoo_models.module_name IS 'Odoo module that brings this kind of record, such as sale or account.';
 
@@ -7910,39 +7992,39 @@ COMMENT ON VIEW fbs_discovery_fields IS 'Fields found on the kinds of record of 
 
 COMMENT ON COLUMN fbs_discovery_fields.id IS 'Number that identifies the field.';
 
-COMMENT ON COLUMN fbs_discovery_fields.odoo_model_id IS 'Kind of record that has it, by its number in fbs_discovery_models.';
+COMMENT ON COLUMN fbs_discovery_fields.odoo_model_id IS 'Kind of record (fbs_odoo_models) that has this field; the field is deleted together with it.';
 
 COMMENT ON COLUMN fbs_discovery_fields.database_name IS 'Odoo database in which it was found, by name.';
 
-COMMENT ON COLUMN fbs_discovery_fields.model_name IS 'Kind of record that has it, by name.';
+COMMENT ON COLUMN fbs_discovery_fields.model_name IS 'What Odoo calls this kind of record, such as res.partner; unique within one Odoo database.';
 
-COMMENT ON COLUMN fbs_discovery_fields.field_name IS 'What Odoo calls the field; unique within one kind of record.';
+COMMENT ON COLUMN fbs_discovery_fields.field_name IS 'What Odoo calls the field, such as invoice_date; unique within one kind of record.';
 
-COMMENT ON COLUMN fbs_discovery_fields.technical_name IS 'Name Odoo uses inside its programs.';
+COMMENT ON COLUMN fbs_discovery_fields.technical_name IS 'Name Odoo uses inside its programs, such as invoice_date; often the same as field_name.';
 
-COMMENT ON COLUMN fbs_discovery_fields.display_name IS 'Label people see in Odoo.';
+COMMENT ON COLUMN fbs_discovery_fields.display_name IS 'Label people see in Odoo, such as Invoice Date.';
 
-COMMENT ON COLUMN fbs_discovery_fields.field_type IS 'What the field can hold, in Odoo''s words, such as char or many2one.';
+COMMENT ON COLUMN fbs_discovery_fields.field_type IS 'What the field can hold, in Odoo''s words, such as char (text), date or many2one (a link to one other record).';
 
-COMMENT ON COLUMN fbs_discovery_fields.required IS 'True when a record cannot be saved without a value here.';
+COMMENT ON COLUMN fbs_discovery_fields.required IS 'True when a record cannot be saved without a value here; false unless set.';
 
-COMMENT ON COLUMN fbs_discovery_fields.readonly IS 'True when people can see the value but not change it.';
+COMMENT ON COLUMN fbs_discovery_fields.readonly IS 'True when people can see the value but not change it; false unless set.';
 
-COMMENT ON COLUMN fbs_discovery_fields.computed IS 'True when Odoo works the value out by itself.';
+COMMENT ON COLUMN fbs_discovery_fields.computed IS 'True when Odoo works the value out by itself; false unless set.';
 
-COMMENT ON COLUMN fbs_discovery_fields.stored IS 'True when Odoo keeps the value in its database.';
+COMMENT ON COLUMN fbs_discovery_fields.stored IS 'True when Odoo keeps the value in its database (as at first); false when it is worked out on each reading.';
 
-COMMENT ON COLUMN fbs_discovery_fields.default_value IS 'Value Odoo fills in for a new record, as text; blank when there is none.';
+COMMENT ON COLUMN fbs_discovery_fields.default_value IS 'Value Odoo fills in for a new record, written as text; empty text when there is none.';
 
-COMMENT ON COLUMN fbs_discovery_fields.help_text IS 'Explanation Odoo shows beside the field; blank when there is none.';
+COMMENT ON COLUMN fbs_discovery_fields.help_text IS 'Explanation Odoo shows beside the field; empty text when there is none.';
 
-COMMENT ON COLUMN fbs_discovery_fields.selection_options IS 'List of the values one may choose from; [] when the field offers no choice.';
+COMMENT ON COLUMN fbs_discovery_fields.selection_options IS 'JSON list of the values one may choose from; [] when the field offers no choice.';
 
-COMMENT ON COLUMN fbs_discovery_fields.relation_model IS 'Kind of record the field links to; blank when it links to none.';
+COMMENT ON COLUMN fbs_discovery_fields.relation_model IS 'Kind of record the field links to, such as res.partner; empty text when it links to none.';
 
-COMMENT ON COLUMN fbs_discovery_fields.field_constraints IS 'Limits on the value, by name; {} when none are known.';
+COMMENT ON COLUMN fbs_discovery_fields.field_constraints IS 'JSON object with limits on the value, such as a greatest length; {} when none are known.';
 
-COMMENT ON COLUMN fbs_discovery_fields.discovered_at IS 'When the field was first found.';
+COMMENT ON COLUMN fbs_discovery_fields.discovered_at IS 'When the field was first found; filled in by the database unless given.';
 
 CREATE VIEW fbs_discovery_models WITH (security_invoker='true') AS
  SELECT id,
@@ -7970,31 +8052,31 @@ COMMENT ON COLUMN fbs_discovery_models.id IS 'Number that identifies the kind of
 
 COMMENT ON COLUMN fbs_discovery_models.database_name IS 'Odoo database in which it was found, by name.';
 
-COMMENT ON COLUMN fbs_discovery_models.model_name IS 'What Odoo calls it, such as res.partner; unique within one Odoo database.';
+COMMENT ON COLUMN fbs_discovery_models.model_name IS 'What Odoo calls this kind of record, such as res.partner; unique within one Odoo database.';
 
-COMMENT ON COLUMN fbs_discovery_models.technical_name IS 'Name Odoo uses inside its programs.';
+COMMENT ON COLUMN fbs_discovery_models.technical_name IS 'Name Odoo uses inside its programs, such as res.partner; often the same as model_name.';
 
-COMMENT ON COLUMN fbs_discovery_models.display_name IS 'Title people see in Odoo.';
+COMMENT ON COLUMN fbs_discovery_models.display_name IS 'Title people see in Odoo, such as Contact.';
 
-COMMENT ON COLUMN fbs_discovery_models.description IS 'What such records are for; blank when Odoo gives no description.';
+COMMENT ON COLUMN fbs_discovery_models.description IS 'What such records are for, in words; empty text when Odoo gives no description.';
 
-COMMENT ON COLUMN fbs_discovery_models.module_name IS 'Odoo module that brings it.';
+COMMENT ON COLUMN fbs_discovery_models.module_name IS 'Odoo module that brings this kind of record, such as sale or account.';
 
-COMMENT ON COLUMN fbs_discovery_models.is_active IS 'True while FBS offers it for use.';
+COMMENT ON COLUMN fbs_discovery_models.is_active IS 'True while FBS offers it for use (as at first); false sets it aside but keeps it.';
 
-COMMENT ON COLUMN fbs_discovery_models.is_installed IS 'True while it is installed in that Odoo database.';
+COMMENT ON COLUMN fbs_discovery_models.is_installed IS 'True while it is installed in that Odoo database (as at first); false when it is no longer there.';
 
-COMMENT ON COLUMN fbs_discovery_models.model_type IS 'What sort it is, such as business or custom.';
+COMMENT ON COLUMN fbs_discovery_models.model_type IS 'What sort it is; business unless set. Normally one of: base (Odoo''s groundwork), business (daily work), system (technical), custom (specially made).';
 
-COMMENT ON COLUMN fbs_discovery_models.capabilities IS 'List of what can be done with such records; [] when not known.';
+COMMENT ON COLUMN fbs_discovery_models.capabilities IS 'JSON list of what can be done with such records, such as read or create; [] when not known.';
 
-COMMENT ON COLUMN fbs_discovery_models.constraints IS 'Rules that such records must keep to, by name; {} when none are known.';
+COMMENT ON COLUMN fbs_discovery_models.constraints IS 'JSON object with the rules that such records must keep to; {} when none are known.';
 
 COMMENT ON COLUMN fbs_discovery_models.field_count IS 'How many of its fields were found.';
 
-COMMENT ON COLUMN fbs_discovery_models.discovered_at IS 'When it was first found.';
+COMMENT ON COLUMN fbs_discovery_models.discovered_at IS 'When the kind of record was first found; filled in by the database unless given.';
 
-COMMENT ON COLUMN fbs_discovery_models.last_verified IS 'When it was last seen to exist.';
+COMMENT ON COLUMN fbs_discovery_models.last_verified IS 'When it was last seen to exist: set by who sees it happen. When the line is added, the database sets it unless given.';
 
 CREATE TABLE fbs_odoo_modules (
     id bigint NOT NULL,
@@ -8030,13 +8112,13 @@ COMMENT ON COLUMN fbs_odoo_modules.technical_name IS 'Name Odoo uses inside its 
 
 COMMENT ON COLUMN fbs_odoo_modules.display_name IS 'Title people see in Odoo, such as Sales.';
 
-COMMENT ON COLUMN fbs_odoo_modules.description IS 'What the module does, in words; blank when Odoo gives no description.';
+COMMENT ON COLUMN fbs_odoo_modules.description IS 'What the module does, in words; empty text when Odoo gives no description.';
 
 COMMENT ON COLUMN fbs_odoo_modules.version IS 'Release of the module as Odoo reports it, such as 17.0.1.2.';
 
-COMMENT ON COLUMN fbs_odoo_modules.author IS 'Person or company that made the module; blank when not known.';
+COMMENT ON COLUMN fbs_odoo_modules.author IS 'Person or company that made the module; empty text when not known.';
 
-COMMENT ON COLUMN fbs_odoo_modules.website IS 'Web address of the module or its maker; blank when not known.';
+COMMENT ON COLUMN fbs_odoo_modules.website IS 'Web address of the module or its maker; empty text when not known.';
 
 COMMENT ON COLUMN fbs_odoo_modules.category IS 'Group Odoo files the module under, such as Accounting or Human Resources.';
 
@@ -8082,43 +8164,43 @@ CREATE VIEW fbs_discovery_modules WITH (security_invoker='true') AS
 
 COMMENT ON VIEW fbs_discovery_modules IS 'Odoo modules (apps and add-ons) found in each Odoo database.';
 
-COMMENT ON COLUMN fbs_discovery_modules.id IS 'Number that identifies the module.';
+COMMENT ON COLUMN fbs_discovery_modules.id IS 'Number that identifies the module found in Odoo.';
 
 COMMENT ON COLUMN fbs_discovery_modules.database_name IS 'Odoo database in which it was found, by name.';
 
-COMMENT ON COLUMN fbs_discovery_modules.module_name IS 'What Odoo calls the module; unique within one Odoo database.';
+COMMENT ON COLUMN fbs_discovery_modules.module_name IS 'What Odoo calls the module, such as sale or account; unique within one Odoo database.';
 
-COMMENT ON COLUMN fbs_discovery_modules.technical_name IS 'Name Odoo uses inside its programs.';
+COMMENT ON COLUMN fbs_discovery_modules.technical_name IS 'Name Odoo uses inside its programs, such as sale; often the same as module_name.';
 
-COMMENT ON COLUMN fbs_discovery_modules.display_name IS 'Title people see in Odoo.';
+COMMENT ON COLUMN fbs_discovery_modules.display_name IS 'Title people see in Odoo, such as Sales.';
 
-COMMENT ON COLUMN fbs_discovery_modules.description IS 'What the module does; blank when Odoo gives no description.';
+COMMENT ON COLUMN fbs_discovery_modules.description IS 'What the module does, in words; empty text when Odoo gives no description.';
 
-COMMENT ON COLUMN fbs_discovery_modules.version IS 'Release of the module, as Odoo reports it.';
+COMMENT ON COLUMN fbs_discovery_modules.version IS 'Release of the module as Odoo reports it, such as 17.0.1.2.';
 
-COMMENT ON COLUMN fbs_discovery_modules.author IS 'Person or company that made it; blank when not known.';
+COMMENT ON COLUMN fbs_discovery_modules.author IS 'Person or company that made the module; empty text when not known.';
 
-COMMENT ON COLUMN fbs_discovery_modules.website IS 'Web address of the module or its maker; blank when not known.';
+COMMENT ON COLUMN fbs_discovery_modules.website IS 'Web address of the module or its maker; empty text when not known.';
 
-COMMENT ON COLUMN fbs_discovery_modules.category IS 'Group Odoo files the module under.';
+COMMENT ON COLUMN fbs_discovery_modules.category IS 'Group Odoo files the module under, such as Accounting or Human Resources.';
 
-COMMENT ON COLUMN fbs_discovery_modules.is_installed IS 'True while it is installed in that Odoo database.';
+COMMENT ON COLUMN fbs_discovery_modules.is_installed IS 'True while it is installed in that Odoo database (as at first); false when it is not.';
 
-COMMENT ON COLUMN fbs_discovery_modules.is_active IS 'True while FBS offers it for use.';
+COMMENT ON COLUMN fbs_discovery_modules.is_active IS 'True while FBS offers it for use (as at first); false sets it aside but keeps it.';
 
-COMMENT ON COLUMN fbs_discovery_modules.auto_install IS 'True when Odoo adds the module by itself once all it needs is there.';
+COMMENT ON COLUMN fbs_discovery_modules.auto_install IS 'True when Odoo adds the module by itself once all the modules it needs are there; false unless set.';
 
-COMMENT ON COLUMN fbs_discovery_modules.depends IS 'List of the other Odoo modules it needs, by name; [] when it needs none.';
+COMMENT ON COLUMN fbs_discovery_modules.depends IS 'JSON list of the other Odoo modules it needs, by name; [] when it needs none.';
 
-COMMENT ON COLUMN fbs_discovery_modules.data_files IS 'List of the files it loads when it is installed; [] when none are known.';
+COMMENT ON COLUMN fbs_discovery_modules.data_files IS 'JSON list of the files the module loads when it is installed; [] when none are known.';
 
-COMMENT ON COLUMN fbs_discovery_modules.demo_data IS 'True when the module comes with its sample data.';
+COMMENT ON COLUMN fbs_discovery_modules.demo_data IS 'True when the module comes with its sample data; false unless set.';
 
-COMMENT ON COLUMN fbs_discovery_modules.application IS 'True for a full app, false for an add-on to others.';
+COMMENT ON COLUMN fbs_discovery_modules.application IS 'True for a full app that people work in; false (unless set) for an add-on to others.';
 
-COMMENT ON COLUMN fbs_discovery_modules.discovered_at IS 'When the module was first found.';
+COMMENT ON COLUMN fbs_discovery_modules.discovered_at IS 'When the module was first found; filled in by the database unless given.';
 
-COMMENT ON COLUMN fbs_discovery_modules.last_verified IS 'When it was last seen to exist.';
+COMMENT ON COLUMN fbs_discovery_modules.last_verified IS 'When it was last seen to exist: set by who sees it happen. When the line is added, the database sets it unless given.';
 
 CREATE TABLE fbs_discovery_sessions (
     id bigint NOT NULL,
@@ -8149,7 +8231,7 @@ COMMENT ON COLUMN fbs_discovery_sessions.status IS 'How the search stands; start
 
 COMMENT ON COLUMN fbs_discovery_sessions.started_at IS 'When the search began; filled in by the database unless given.';
 
-COMMENT ON COLUMN fbs_discovery_sessions.completed_at IS 'When the search ended; empty while it has not.';
+COMMENT ON COLUMN fbs_discovery_sessions.completed_at IS 'When the search ended; NULL while it has not.';
 
 COMMENT ON COLUMN fbs_discovery_sessions.total_models IS 'How many kinds of record (Odoo models) were found; 0 until counted.';
 
@@ -8183,33 +8265,33 @@ CREATE VIEW fbs_discovery_session_list WITH (security_invoker='true') AS
 
 COMMENT ON VIEW fbs_discovery_session_list IS 'Searches in which FBS looked through an Odoo database, and what each found.';
 
-COMMENT ON COLUMN fbs_discovery_session_list.id IS 'Number that identifies the search within its table.';
+COMMENT ON COLUMN fbs_discovery_session_list.id IS 'Number that identifies the search within this table.';
 
-COMMENT ON COLUMN fbs_discovery_session_list.session_id IS 'Text by which programs refer to the search; unique.';
+COMMENT ON COLUMN fbs_discovery_session_list.session_id IS 'Text by which programs refer to this search; unique.';
 
 COMMENT ON COLUMN fbs_discovery_session_list.database_name IS 'Odoo database that was looked through, by name.';
 
-COMMENT ON COLUMN fbs_discovery_session_list.session_type IS 'What the search set out to find.';
+COMMENT ON COLUMN fbs_discovery_session_list.session_type IS 'What the search set out to find, as a label of the application''s own choosing.';
 
-COMMENT ON COLUMN fbs_discovery_session_list.status IS 'How the search stands, such as running or completed.';
+COMMENT ON COLUMN fbs_discovery_session_list.status IS 'How the search stands; starts as running. Normally one of: running, completed, failed (stopped by an error), cancelled (stopped on purpose).';
 
-COMMENT ON COLUMN fbs_discovery_session_list.started_at IS 'When the search began.';
+COMMENT ON COLUMN fbs_discovery_session_list.started_at IS 'When the search began; filled in by the database unless given.';
 
-COMMENT ON COLUMN fbs_discovery_session_list.completed_at IS 'When the search ended; null while it has not.';
+COMMENT ON COLUMN fbs_discovery_session_list.completed_at IS 'When the search ended; NULL while it has not.';
 
-COMMENT ON COLUMN fbs_discovery_session_list.duration IS 'How long the search took; null while it has not ended.';
+COMMENT ON COLUMN fbs_discovery_session_list.duration IS 'How long the search took; NULL while it has not ended.';
 
-COMMENT ON COLUMN fbs_discovery_session_list.total_models IS 'How many kinds of record were found.';
+COMMENT ON COLUMN fbs_discovery_session_list.total_models IS 'How many kinds of record (Odoo models) were found; 0 until counted.';
 
-COMMENT ON COLUMN fbs_discovery_session_list.total_fields IS 'How many fields were found.';
+COMMENT ON COLUMN fbs_discovery_session_list.total_fields IS 'How many fields were found on all kinds of record together; 0 until counted.';
 
-COMMENT ON COLUMN fbs_discovery_session_list.total_modules IS 'How many Odoo modules were found.';
+COMMENT ON COLUMN fbs_discovery_session_list.total_modules IS 'How many Odoo modules were found; 0 until counted.';
 
-COMMENT ON COLUMN fbs_discovery_session_list.error_count IS 'How many errors were noted; null when errors is not a list.';
+COMMENT ON COLUMN fbs_discovery_session_list.error_count IS 'How many errors were noted; NULL when errors is not a list.';
 
-COMMENT ON COLUMN fbs_discovery_session_list.errors IS 'List of what went wrong; [] when nothing did.';
+COMMENT ON COLUMN fbs_discovery_session_list.errors IS 'JSON list of what went wrong during the search; [] when nothing did.';
 
-COMMENT ON COLUMN fbs_discovery_session_list.configuration IS 'Settings the search was run with; {} when none were given.';
+COMMENT ON COLUMN fbs_discovery_session_list.configuration IS 'JSON object with the settings the search was run with; {} when none were given.';
 
 ALTER TABLE fbs_discovery_sessions ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME fbs_discovery_sessions_id_seq
@@ -8252,23 +8334,23 @@ COMMENT ON COLUMN fbs_dms_document.document_type_id IS 'Kind of document this is
 
 COMMENT ON COLUMN fbs_dms_document.category_id IS 'Category the document is filed under; deleting that category deletes the document too.';
 
-COMMENT ON COLUMN fbs_dms_document.attachment_id IS 'File with the document''s content; NULL when there is none, and set to NULL when that file''s entry is deleted.';
+COMMENT ON COLUMN fbs_dms_document.attachment_id IS 'File with the document''s content; empty when there is none, and emptied when that file''s entry is deleted.';
 
 COMMENT ON COLUMN fbs_dms_document.state IS 'How far the document has come; draft unless given. Normally one of: draft, pending (awaiting approval), approved, rejected, archived (put away).';
 
 COMMENT ON COLUMN fbs_dms_document.created_by_id IS 'User who created the document; deleting that user deletes the document too.';
 
-COMMENT ON COLUMN fbs_dms_document.approved_by_id IS 'User who approved the document; NULL until approved, and set to NULL when that user is deleted.';
+COMMENT ON COLUMN fbs_dms_document.approved_by_id IS 'User who approved the document; empty until approved, and emptied when that user is deleted.';
 
-COMMENT ON COLUMN fbs_dms_document.expiry_date IS 'Last day on which the document is valid; NULL when it does not expire.';
+COMMENT ON COLUMN fbs_dms_document.expiry_date IS 'Last day on which the document is valid; empty when it does not expire.';
 
 COMMENT ON COLUMN fbs_dms_document.company_id IS 'Company the document belongs to, by the identifier its solution uses; keeps several companies apart.';
 
-COMMENT ON COLUMN fbs_dms_document.solution_db IS 'Database of the solution the document belongs to, when solutions are kept apart; NULL when they are not.';
+COMMENT ON COLUMN fbs_dms_document.solution_db IS 'Database of the solution the document belongs to, when solutions are kept apart; empty when they are not.';
 
 COMMENT ON COLUMN fbs_dms_document.confidentiality_level IS 'Who may see it; internal unless given. Normally one of: public (anyone), internal (own people), confidential (chosen people).';
 
-COMMENT ON COLUMN fbs_dms_document.description IS 'What the document is about; empty text when not explained.';
+COMMENT ON COLUMN fbs_dms_document.description IS 'What the document is about; blank when not explained.';
 
 COMMENT ON COLUMN fbs_dms_document.metadata IS 'Further facts by name; the keys model_name and record_id name the host''s record the document belongs to. {} when none.';
 
@@ -8297,7 +8379,7 @@ COMMENT ON COLUMN fbs_dms_document_approval.id IS 'Number that identifies the ap
 
 COMMENT ON COLUMN fbs_dms_document_approval.workflow_id IS 'Approval run the step belongs to; the step is deleted with that run.';
 
-COMMENT ON COLUMN fbs_dms_document_approval.description IS 'What is to be decided in this step; empty text when not explained.';
+COMMENT ON COLUMN fbs_dms_document_approval.description IS 'What is to be decided in this step; blank when not explained.';
 
 COMMENT ON COLUMN fbs_dms_document_approval.approver_id IS 'User who is to decide; deleting that user deletes the step too.';
 
@@ -8307,11 +8389,11 @@ COMMENT ON COLUMN fbs_dms_document_approval.status IS 'What was decided; pending
 
 COMMENT ON COLUMN fbs_dms_document_approval.required IS 'True when the run cannot do without this step, as unless given; false when it may be skipped.';
 
-COMMENT ON COLUMN fbs_dms_document_approval.approved_at IS 'When the approver agreed; NULL when the step is not approved.';
+COMMENT ON COLUMN fbs_dms_document_approval.approved_at IS 'When the approver agreed; empty when the step is not approved.';
 
-COMMENT ON COLUMN fbs_dms_document_approval.rejected_at IS 'When the approver refused; NULL when the step is not rejected.';
+COMMENT ON COLUMN fbs_dms_document_approval.rejected_at IS 'When the approver refused; empty when the step is not rejected.';
 
-COMMENT ON COLUMN fbs_dms_document_approval.comments IS 'What the approver remarked on the decision; empty text when nothing.';
+COMMENT ON COLUMN fbs_dms_document_approval.comments IS 'What the approver remarked on the decision; blank when nothing.';
 
 COMMENT ON COLUMN fbs_dms_document_approval.created_at IS 'When the approval step was added.';
 
@@ -8343,9 +8425,9 @@ COMMENT ON COLUMN fbs_dms_document_category.id IS 'Number that identifies the ca
 
 COMMENT ON COLUMN fbs_dms_document_category.name IS 'What people call the category; no two under the same parent share it.';
 
-COMMENT ON COLUMN fbs_dms_document_category.description IS 'What is filed under the category; empty text when not explained.';
+COMMENT ON COLUMN fbs_dms_document_category.description IS 'What is filed under the category; blank when not explained.';
 
-COMMENT ON COLUMN fbs_dms_document_category.parent_id IS 'Category above this one; NULL at the top. Deleting the parent deletes this category and its documents too.';
+COMMENT ON COLUMN fbs_dms_document_category.parent_id IS 'Category above this one; empty at the top. Deleting the parent deletes this category and its documents too.';
 
 COMMENT ON COLUMN fbs_dms_document_category.sequence IS 'Place of the category in lists, lowest first; 10 unless given.';
 
@@ -8388,7 +8470,7 @@ COMMENT ON COLUMN fbs_dms_document_tag.id IS 'Number that identifies the tag.';
 
 COMMENT ON COLUMN fbs_dms_document_tag.name IS 'Word or words the tag shows to people; unique.';
 
-COMMENT ON COLUMN fbs_dms_document_tag.description IS 'When to use the tag; empty text when not explained.';
+COMMENT ON COLUMN fbs_dms_document_tag.description IS 'When to use the tag; blank when not explained.';
 
 COMMENT ON COLUMN fbs_dms_document_tag.color IS 'Colour the tag is shown in, as a palette number; at least 1, at most 12, and 1 unless given.';
 
@@ -8449,7 +8531,7 @@ COMMENT ON COLUMN fbs_dms_document_type.name IS 'What people call this kind of d
 
 COMMENT ON COLUMN fbs_dms_document_type.code IS 'Short code by which programs name this kind of document; unique.';
 
-COMMENT ON COLUMN fbs_dms_document_type.description IS 'What belongs to this kind of document; empty text when not explained.';
+COMMENT ON COLUMN fbs_dms_document_type.description IS 'What belongs to this kind of document; blank when not explained.';
 
 COMMENT ON COLUMN fbs_dms_document_type.requires_approval IS 'True when documents of this type must be approved before use; false unless given.';
 
@@ -8490,19 +8572,19 @@ COMMENT ON COLUMN fbs_dms_document_workflow.id IS 'Number that identifies the ap
 
 COMMENT ON COLUMN fbs_dms_document_workflow.document_id IS 'Document to be approved; one run per document. The run is deleted with the document.';
 
-COMMENT ON COLUMN fbs_dms_document_workflow.description IS 'What the approval run is for; empty text when not explained.';
+COMMENT ON COLUMN fbs_dms_document_workflow.description IS 'What the approval run is for; blank when not explained.';
 
 COMMENT ON COLUMN fbs_dms_document_workflow.status IS 'How the run stands; active unless given. Normally one of: active (under way), completed, cancelled, failed.';
 
 COMMENT ON COLUMN fbs_dms_document_workflow.started_at IS 'When the approval run began; the time it is added unless given.';
 
-COMMENT ON COLUMN fbs_dms_document_workflow.completed_at IS 'When the approval run ended; NULL while it is under way.';
+COMMENT ON COLUMN fbs_dms_document_workflow.completed_at IS 'When the approval run ended; empty while it is under way.';
 
-COMMENT ON COLUMN fbs_dms_document_workflow.current_step_id IS 'Approval step awaited now; NULL when none is, and set to NULL when that step is deleted.';
+COMMENT ON COLUMN fbs_dms_document_workflow.current_step_id IS 'Approval step awaited now; empty when none is, and emptied when that step is deleted.';
 
 COMMENT ON COLUMN fbs_dms_document_workflow.workflow_data IS 'Facts the run carries from step to step, by name; {} when none.';
 
-COMMENT ON COLUMN fbs_dms_document_workflow.notes IS 'Remarks on the run as a whole; empty text when there are none.';
+COMMENT ON COLUMN fbs_dms_document_workflow.notes IS 'Remarks on the run as a whole; blank when there are none.';
 
 ALTER TABLE fbs_dms_document_workflow ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME fbs_dms_document_workflow_id_seq
@@ -8537,7 +8619,7 @@ COMMENT ON COLUMN fbs_dms_file_attachment.file IS 'Path of the uploaded file wit
 
 COMMENT ON COLUMN fbs_dms_file_attachment.original_filename IS 'Name the file had on the computer of the user who uploaded it.';
 
-COMMENT ON COLUMN fbs_dms_file_attachment.description IS 'What the file contains; empty text when not explained.';
+COMMENT ON COLUMN fbs_dms_file_attachment.description IS 'What the file contains; blank when not explained.';
 
 COMMENT ON COLUMN fbs_dms_file_attachment.file_size IS 'Size of the uploaded file in bytes; at least 1.';
 
@@ -8549,7 +8631,7 @@ COMMENT ON COLUMN fbs_dms_file_attachment.uploaded_by_id IS 'User who uploaded t
 
 COMMENT ON COLUMN fbs_dms_file_attachment.company_id IS 'Company the file belongs to, by the identifier its solution uses; keeps several companies apart.';
 
-COMMENT ON COLUMN fbs_dms_file_attachment.solution_db IS 'Database of the solution the file belongs to, when solutions are kept apart; NULL when they are not.';
+COMMENT ON COLUMN fbs_dms_file_attachment.solution_db IS 'Database of the solution the file belongs to, when solutions are kept apart; empty when they are not.';
 
 COMMENT ON COLUMN fbs_dms_file_attachment.is_public IS 'True when anyone may open the file; false unless given.';
 
@@ -8608,9 +8690,9 @@ COMMENT ON COLUMN fbs_documents_categories.id IS 'Number that identifies the cat
 
 COMMENT ON COLUMN fbs_documents_categories.name IS 'What people call the category.';
 
-COMMENT ON COLUMN fbs_documents_categories.description IS 'What is filed under it; empty text when not explained.';
+COMMENT ON COLUMN fbs_documents_categories.description IS 'What is filed under it; blank when not explained.';
 
-COMMENT ON COLUMN fbs_documents_categories.parent_id IS 'Category above this one; NULL at the top.';
+COMMENT ON COLUMN fbs_documents_categories.parent_id IS 'Category above this one; null at the top.';
 
 COMMENT ON COLUMN fbs_documents_categories.path IS 'Names from the top down to this one, with '' / '' between them.';
 
@@ -8677,7 +8759,7 @@ COMMENT ON COLUMN fbs_documents_details.name IS 'Reference by which the document
 
 COMMENT ON COLUMN fbs_documents_details.title IS 'Heading of the document as people read it.';
 
-COMMENT ON COLUMN fbs_documents_details.description IS 'What the document is about; empty text when not explained.';
+COMMENT ON COLUMN fbs_documents_details.description IS 'What the document is about; blank when not explained.';
 
 COMMENT ON COLUMN fbs_documents_details.state IS 'How far the document has come, such as draft or approved.';
 
@@ -8695,19 +8777,19 @@ COMMENT ON COLUMN fbs_documents_details.category_path IS 'Names of the categorie
 
 COMMENT ON COLUMN fbs_documents_details.confidentiality_level IS 'Who may see it, such as internal. Nothing here enforces it.';
 
-COMMENT ON COLUMN fbs_documents_details.expiry_date IS 'Last day on which it is valid; NULL when it does not expire.';
+COMMENT ON COLUMN fbs_documents_details.expiry_date IS 'Last day on which it is valid; null when it does not expire.';
 
-COMMENT ON COLUMN fbs_documents_details.days_left IS 'Days until its last valid day: 0 on that day, below 0 after it, NULL when it does not expire.';
+COMMENT ON COLUMN fbs_documents_details.days_left IS 'Days until its last valid day: 0 on that day, below 0 after it, null when it does not expire.';
 
 COMMENT ON COLUMN fbs_documents_details.company_id IS 'Company it belongs to, by the identifier its solution uses.';
 
-COMMENT ON COLUMN fbs_documents_details.solution_db IS 'Database of the solution it belongs to; NULL when solutions are not kept apart.';
+COMMENT ON COLUMN fbs_documents_details.solution_db IS 'Database of the solution it belongs to; null when solutions are not kept apart.';
 
 COMMENT ON COLUMN fbs_documents_details.metadata IS 'Further facts by name; {} when none.';
 
 COMMENT ON COLUMN fbs_documents_details.created_by_id IS 'User who created the document.';
 
-COMMENT ON COLUMN fbs_documents_details.approved_by_id IS 'User who approved it; NULL until approved, and when that user is deleted.';
+COMMENT ON COLUMN fbs_documents_details.approved_by_id IS 'User who approved it; null until approved, and when that user is deleted.';
 
 COMMENT ON COLUMN fbs_documents_details.created_at IS 'When the document was added.';
 
@@ -8715,9 +8797,9 @@ COMMENT ON COLUMN fbs_documents_details.updated_at IS 'When the document last ch
 
 COMMENT ON COLUMN fbs_documents_details.tags IS 'List of its tags by name, each an object with id, name and color; [] when it has none.';
 
-COMMENT ON COLUMN fbs_documents_details.attachment IS 'Object with what is known of its file, named as in fbs_dms_file_attachment; NULL when there is none.';
+COMMENT ON COLUMN fbs_documents_details.attachment IS 'Object with what is known of its file, named as in fbs_dms_file_attachment; null when there is none.';
 
-COMMENT ON COLUMN fbs_documents_details.workflow IS 'Object with its approval run, named as in fbs_dms_document_workflow; NULL when there is none.';
+COMMENT ON COLUMN fbs_documents_details.workflow IS 'Object with its approval run, named as in fbs_dms_document_workflow; null when there is none.';
 
 COMMENT ON COLUMN fbs_documents_details.approvals IS 'List of the steps of its approval run in order, named as in fbs_dms_document_approval; [] when there are none.';
 
@@ -8761,21 +8843,21 @@ COMMENT ON COLUMN fbs_documents_overview.category_id IS 'Category it is filed un
 
 COMMENT ON COLUMN fbs_documents_overview.category_name IS 'Category it is filed under, by its name.';
 
-COMMENT ON COLUMN fbs_documents_overview.attachment_id IS 'File with the document''s content; NULL when there is none.';
+COMMENT ON COLUMN fbs_documents_overview.attachment_id IS 'File with the document''s content; null when there is none.';
 
 COMMENT ON COLUMN fbs_documents_overview.state IS 'How far the document has come, such as draft or approved.';
 
 COMMENT ON COLUMN fbs_documents_overview.created_by_id IS 'User who created the document.';
 
-COMMENT ON COLUMN fbs_documents_overview.approved_by_id IS 'User who approved it; NULL until approved, and when that user is deleted.';
+COMMENT ON COLUMN fbs_documents_overview.approved_by_id IS 'User who approved it; null until approved, and when that user is deleted.';
 
-COMMENT ON COLUMN fbs_documents_overview.expiry_date IS 'Last day on which it is valid; NULL when it does not expire.';
+COMMENT ON COLUMN fbs_documents_overview.expiry_date IS 'Last day on which it is valid; null when it does not expire.';
 
-COMMENT ON COLUMN fbs_documents_overview.days_left IS 'Days until its last valid day: 0 on that day, below 0 after it, NULL when it does not expire.';
+COMMENT ON COLUMN fbs_documents_overview.days_left IS 'Days until its last valid day: 0 on that day, below 0 after it, null when it does not expire.';
 
 COMMENT ON COLUMN fbs_documents_overview.company_id IS 'Company it belongs to, by the identifier its solution uses.';
 
-COMMENT ON COLUMN fbs_documents_overview.solution_db IS 'Database of the solution it belongs to; NULL when solutions are not kept apart.';
+COMMENT ON COLUMN fbs_documents_overview.solution_db IS 'Database of the solution it belongs to; null when solutions are not kept apart.';
 
 COMMENT ON COLUMN fbs_documents_overview.confidentiality_level IS 'Who may see it, such as internal. Nothing here enforces it.';
 
@@ -8828,7 +8910,7 @@ COMMENT ON COLUMN fbs_documents_pending_approvals.sequence IS 'Place of the step
 
 COMMENT ON COLUMN fbs_documents_pending_approvals.required IS 'True when the run cannot do without this step.';
 
-COMMENT ON COLUMN fbs_documents_pending_approvals.description IS 'What is to be decided; empty text when not explained.';
+COMMENT ON COLUMN fbs_documents_pending_approvals.description IS 'What is to be decided; blank when not explained.';
 
 COMMENT ON COLUMN fbs_documents_pending_approvals.is_turn IS 'True when it is this step''s turn: the run awaits it, or awaits none and no required step before it is pending.';
 
@@ -8848,7 +8930,7 @@ COMMENT ON COLUMN fbs_documents_pending_approvals.company_id IS 'Company the doc
 
 COMMENT ON COLUMN fbs_documents_pending_approvals.created_by_id IS 'User who created the document.';
 
-COMMENT ON COLUMN fbs_documents_pending_approvals.expiry_date IS 'Last day on which the document is valid; NULL when it does not expire.';
+COMMENT ON COLUMN fbs_documents_pending_approvals.expiry_date IS 'Last day on which the document is valid; null when it does not expire.';
 
 CREATE TABLE fbs_file_deletions (
     id bigint NOT NULL,
@@ -8871,7 +8953,7 @@ COMMENT ON COLUMN fbs_file_deletions.attempts IS 'How often its removal was trie
 
 COMMENT ON COLUMN fbs_file_deletions.next_attempt_at IS 'When it is due; each failure doubles the wait, up to an hour.';
 
-COMMENT ON COLUMN fbs_file_deletions.error IS 'What went wrong last; NULL where nothing did yet.';
+COMMENT ON COLUMN fbs_file_deletions.error IS 'What went wrong last; empty where nothing did yet.';
 
 ALTER TABLE fbs_file_deletions ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME fbs_file_deletions_id_seq
@@ -9158,13 +9240,13 @@ COMMENT ON COLUMN fbs_license_manager_solution_license.id IS 'Number that identi
 
 COMMENT ON COLUMN fbs_license_manager_solution_license.solution_name IS 'Solution the licence is for, by name; one licence per solution.';
 
-COMMENT ON COLUMN fbs_license_manager_solution_license.solution_db IS 'Database of the solution, when solutions are kept apart; empty when they are not.';
+COMMENT ON COLUMN fbs_license_manager_solution_license.solution_db IS 'Database of the solution, when solutions are kept apart; NULL when they are not.';
 
 COMMENT ON COLUMN fbs_license_manager_solution_license.license_type IS 'Scope of the licence; trial unless given. Normally one of: trial (for trying out), basic, professional, enterprise.';
 
-COMMENT ON COLUMN fbs_license_manager_solution_license.license_key IS 'Key issued by an outside licensor; a secret. Empty when the licence needs none.';
+COMMENT ON COLUMN fbs_license_manager_solution_license.license_key IS 'Key issued by an outside licensor; a secret. NULL when the licence needs none.';
 
-COMMENT ON COLUMN fbs_license_manager_solution_license.expiry_date IS 'When the licence ends; empty when it is perpetual.';
+COMMENT ON COLUMN fbs_license_manager_solution_license.expiry_date IS 'When the licence ends; NULL when it is perpetual.';
 
 COMMENT ON COLUMN fbs_license_manager_solution_license.features IS 'Features the licence switches on, as a JSON list written as text; [] when none is listed.';
 
@@ -9219,25 +9301,25 @@ COMMENT ON COLUMN fbs_licensing_licenses.id IS 'Number that identifies the licen
 
 COMMENT ON COLUMN fbs_licensing_licenses.solution_name IS 'Solution the licence is for, by name; one licence per solution.';
 
-COMMENT ON COLUMN fbs_licensing_licenses.solution_db IS 'Database of the solution; null when solutions are not kept apart.';
+COMMENT ON COLUMN fbs_licensing_licenses.solution_db IS 'Database of the solution, when solutions are kept apart; NULL when they are not.';
 
-COMMENT ON COLUMN fbs_licensing_licenses.license_type IS 'Scope of the licence, such as trial or enterprise.';
+COMMENT ON COLUMN fbs_licensing_licenses.license_type IS 'Scope of the licence; trial unless given. Normally one of: trial (for trying out), basic, professional, enterprise.';
 
 COMMENT ON COLUMN fbs_licensing_licenses.status IS 'State as it was last noted; the end of the licence may have passed since.';
 
-COMMENT ON COLUMN fbs_licensing_licenses.effective_status IS 'State today: active, expired, trial_expired or suspended as a rule; see fbs_judge_license.';
+COMMENT ON COLUMN fbs_licensing_licenses.effective_status IS 'State today: active, expired, trial_expired or suspended as a rule. Where the licence has an end, that decides, except over suspended.';
 
 COMMENT ON COLUMN fbs_licensing_licenses.is_valid IS 'True when the state today is active.';
 
-COMMENT ON COLUMN fbs_licensing_licenses.expiry_date IS 'When the licence ends; it is valid through that day. Null when it is perpetual.';
+COMMENT ON COLUMN fbs_licensing_licenses.expiry_date IS 'When the licence ends; it is valid through that day. NULL when it is perpetual.';
 
-COMMENT ON COLUMN fbs_licensing_licenses.days_left IS 'Days until the day it ends on, in the session''s time zone: 0 on that day, below 0 after it, null when it is perpetual.';
+COMMENT ON COLUMN fbs_licensing_licenses.days_left IS 'Days until the day it ends on, in the session''s time zone: 0 on that day, below 0 after it, NULL when it is perpetual.';
 
 COMMENT ON COLUMN fbs_licensing_licenses.features IS 'List of the features the licence switches on; [] when none, or the text kept is no list.';
 
 COMMENT ON COLUMN fbs_licensing_licenses.limits IS 'How much of each feature may be used, by name; {} when nothing is limited, or the text kept is no such object.';
 
-COMMENT ON COLUMN fbs_licensing_licenses.source IS 'Where the licence came from, such as embedded or file.';
+COMMENT ON COLUMN fbs_licensing_licenses.source IS 'Where the licence came from. Normally one of: embedded (built in, the default), external (a licensor), file, environment (the host''s settings).';
 
 COMMENT ON COLUMN fbs_licensing_licenses.created_at IS 'When the licence was added.';
 
@@ -9263,17 +9345,17 @@ COMMENT ON VIEW fbs_licensing_usage IS 'What each solution has used of each feat
 
 COMMENT ON COLUMN fbs_licensing_usage.id IS 'Number that identifies the usage count.';
 
-COMMENT ON COLUMN fbs_licensing_usage.solution_name IS 'Solution that uses the feature, by name.';
+COMMENT ON COLUMN fbs_licensing_usage.solution_name IS 'Solution that uses the feature, by name; once per feature.';
 
 COMMENT ON COLUMN fbs_licensing_usage.feature_name IS 'Feature that is counted, by name; once per solution.';
 
-COMMENT ON COLUMN fbs_licensing_usage.usage_count IS 'How much of the feature is used.';
+COMMENT ON COLUMN fbs_licensing_usage.usage_count IS 'How much of the feature is used at present, as a count; starts at 0.';
 
-COMMENT ON COLUMN fbs_licensing_usage.usage_limit IS 'How much of it the licence allows; null for no limit, and for a solution without a licence.';
+COMMENT ON COLUMN fbs_licensing_usage.usage_limit IS 'How much of it the licence allows; NULL for no limit, and for a solution without a licence.';
 
-COMMENT ON COLUMN fbs_licensing_usage.usage_left IS 'How much of it is left, never below 0; null where there is no limit.';
+COMMENT ON COLUMN fbs_licensing_usage.usage_left IS 'How much of it is left, never below 0; NULL where there is no limit.';
 
-COMMENT ON COLUMN fbs_licensing_usage.used_percent IS 'Per cent of the limit that is used, over 100 where more was used than is allowed; null without a limit and for a limit of 0.';
+COMMENT ON COLUMN fbs_licensing_usage.used_percent IS 'Per cent of the limit that is used, over 100 where more was used than is allowed; NULL without a limit and for a limit of 0.';
 
 COMMENT ON COLUMN fbs_licensing_usage.last_updated IS 'When the usage count last changed.';
 
@@ -9369,7 +9451,7 @@ CREATE VIEW fbs_msme_analytics_series WITH (security_invoker='true') AS
     created_at
    FROM fbs_msme_analytics a;
 
-COMMENT ON VIEW fbs_msme_analytics_series IS 'Measurements over time, meant to be read for one solution and oldest first: date, id. Two of one day are both there.';
+COMMENT ON VIEW fbs_msme_analytics_series IS 'Measurements over time, to be read by solution, oldest first: date, id. Two of one day are both there.';
 
 COMMENT ON COLUMN fbs_msme_analytics_series.id IS 'Number that identifies the single measurement.';
 
@@ -9415,9 +9497,9 @@ COMMENT ON COLUMN fbs_msme_marketing.campaign_type IS 'Way customers are reached
 
 COMMENT ON COLUMN fbs_msme_marketing.start_date IS 'First day on which the campaign runs or is to run.';
 
-COMMENT ON COLUMN fbs_msme_marketing.end_date IS 'Last day on which the campaign runs; empty when it is open-ended.';
+COMMENT ON COLUMN fbs_msme_marketing.end_date IS 'Last day on which the campaign runs; NULL when it is open-ended.';
 
-COMMENT ON COLUMN fbs_msme_marketing.budget IS 'Money set aside for the campaign, in the business''s own currency; empty when none was set.';
+COMMENT ON COLUMN fbs_msme_marketing.budget IS 'Money set aside for the campaign, in the business''s own currency; NULL when none was set.';
 
 COMMENT ON COLUMN fbs_msme_marketing.target_audience IS 'JSON object describing whom to reach, such as age, place or interests; {} when not described.';
 
@@ -9460,7 +9542,7 @@ CREATE VIEW fbs_msme_campaigns WITH (security_invoker='true') AS
                     ELSE NULL::numeric
                 END)) s(spend) ON (true));
 
-COMMENT ON VIEW fbs_msme_campaigns IS 'Marketing campaigns with what they cost so far against their budget. The cost is what the metrics say under spend, else spent, else cost. Today is the session''s day; first and last day are days of the campaign. Read latest first: start_date desc, id desc.';
+COMMENT ON VIEW fbs_msme_campaigns IS 'Marketing campaigns with what they cost so far against their budget. Today is the day in the session''s time zone. Read latest first: start_date desc, id desc.';
 
 COMMENT ON COLUMN fbs_msme_campaigns.id IS 'Number that identifies the marketing campaign.';
 
@@ -9474,23 +9556,23 @@ COMMENT ON COLUMN fbs_msme_campaigns.status IS 'Where the campaign stands, in th
 
 COMMENT ON COLUMN fbs_msme_campaigns.start_date IS 'First day on which the campaign runs or is to run.';
 
-COMMENT ON COLUMN fbs_msme_campaigns.end_date IS 'Last day on which the campaign runs; empty when it is open-ended.';
+COMMENT ON COLUMN fbs_msme_campaigns.end_date IS 'Last day on which the campaign runs; NULL when it is open-ended.';
 
 COMMENT ON COLUMN fbs_msme_campaigns.is_running IS 'Whether today is a day of the campaign, whatever its status.';
 
-COMMENT ON COLUMN fbs_msme_campaigns.days_planned IS 'How many days the campaign runs, first and last included; 0 when it ends before it starts, empty when it is open-ended.';
+COMMENT ON COLUMN fbs_msme_campaigns.days_planned IS 'How many days the campaign runs, first and last included; 0 when it ends before it starts, NULL when it is open-ended.';
 
-COMMENT ON COLUMN fbs_msme_campaigns.days_left IS 'How many of its days are still to come, today included; empty when it is over or open-ended.';
+COMMENT ON COLUMN fbs_msme_campaigns.days_left IS 'How many of its days are still to come, today included; NULL when it is over or open-ended.';
 
-COMMENT ON COLUMN fbs_msme_campaigns.budget IS 'Money set aside for the campaign, in the business''s own currency; empty when none was set.';
+COMMENT ON COLUMN fbs_msme_campaigns.budget IS 'Money set aside for the campaign, in the business''s own currency; NULL when none was set.';
 
-COMMENT ON COLUMN fbs_msme_campaigns.spend IS 'What it cost so far, in the business''s own currency; empty when the metrics name no amount, or one of more than 13 digits before the point.';
+COMMENT ON COLUMN fbs_msme_campaigns.spend IS 'What it cost so far, in the business''s own currency: what the metrics have under spend, else spent, else cost. NULL when that is no amount, or one of more than 13 digits before the point.';
 
-COMMENT ON COLUMN fbs_msme_campaigns.budget_left IS 'Budget less cost; negative when overspent, empty when either is not known.';
+COMMENT ON COLUMN fbs_msme_campaigns.budget_left IS 'Budget less cost; negative when overspent, NULL when either is not known.';
 
-COMMENT ON COLUMN fbs_msme_campaigns.budget_percent IS 'Cost in percent of the budget; over 100 when overspent, empty when the budget is 0 or either is not known.';
+COMMENT ON COLUMN fbs_msme_campaigns.budget_percent IS 'Cost in percent of the budget; over 100 when overspent, NULL when the budget is 0 or either is not known.';
 
-COMMENT ON COLUMN fbs_msme_campaigns.is_over_budget IS 'Whether it cost more than its budget; empty when either is not known.';
+COMMENT ON COLUMN fbs_msme_campaigns.is_over_budget IS 'Whether it cost more than its budget; NULL when either is not known.';
 
 COMMENT ON COLUMN fbs_msme_campaigns.target_audience IS 'JSON object describing whom to reach, such as age, place or interests; {} when not described.';
 
@@ -9523,13 +9605,13 @@ COMMENT ON COLUMN fbs_msme_compliance.status IS 'Whether the duty is met; starts
 
 COMMENT ON COLUMN fbs_msme_compliance.due_date IS 'Last day on which the duty can be met in time.';
 
-COMMENT ON COLUMN fbs_msme_compliance.actual_completion_date IS 'Day on which the duty was really met; empty until then.';
+COMMENT ON COLUMN fbs_msme_compliance.actual_completion_date IS 'Day on which the duty was really met; NULL until then.';
 
 COMMENT ON COLUMN fbs_msme_compliance.requirements IS 'JSON list of what the business has to do or hand in; [] when nothing is listed.';
 
 COMMENT ON COLUMN fbs_msme_compliance.documents IS 'JSON list of the papers that prove it, such as certificates or returns; [] when there are none.';
 
-COMMENT ON COLUMN fbs_msme_compliance.notes IS 'Remarks for people; blank when there are none.';
+COMMENT ON COLUMN fbs_msme_compliance.notes IS 'Remarks for people; empty text when there are none.';
 
 COMMENT ON COLUMN fbs_msme_compliance.last_checked IS 'When the duty was last checked: set by who sees it happen. When the line is added, the database sets it unless given.';
 
@@ -9570,7 +9652,7 @@ CREATE VIEW fbs_msme_compliance_status WITH (security_invoker='true') AS
     last_checked
    FROM fbs_msme_compliance c;
 
-COMMENT ON VIEW fbs_msme_compliance_status IS 'Duties of each business, and which are due or overdue. A duty is met when its day of completion is known or its status is compliant or completed. Today is the session''s day; on the due date itself a duty is not late yet.';
+COMMENT ON VIEW fbs_msme_compliance_status IS 'Duties of each business, and which are due or overdue today, in the session''s time zone. A duty is met when its day of completion is known or its status is compliant or completed.';
 
 COMMENT ON COLUMN fbs_msme_compliance_status.id IS 'Number that identifies the compliance record.';
 
@@ -9580,13 +9662,13 @@ COMMENT ON COLUMN fbs_msme_compliance_status.compliance_type IS 'Kind of duty; e
 
 COMMENT ON COLUMN fbs_msme_compliance_status.status IS 'Whether the duty is met; starts as pending. Normally one of: compliant, non_compliant (not met), at_risk (may be missed), pending (not yet judged). FBS also writes completed.';
 
-COMMENT ON COLUMN fbs_msme_compliance_status.due_state IS 'Where the duty stands today: met, overdue, due (within 30 days) or later; where fbs_is_due_state asks for one, an index finds it.';
+COMMENT ON COLUMN fbs_msme_compliance_status.due_state IS 'Where the duty stands today: met, overdue (from the day after its due date), due (within 30 days) or later. A filter by fbs_is_due_state uses the index of due_date.';
 
 COMMENT ON COLUMN fbs_msme_compliance_status.due_date IS 'Last day on which the duty can be met in time.';
 
-COMMENT ON COLUMN fbs_msme_compliance_status.actual_completion_date IS 'Day on which the duty was really met; empty until then.';
+COMMENT ON COLUMN fbs_msme_compliance_status.actual_completion_date IS 'Day on which the duty was really met; NULL until then.';
 
-COMMENT ON COLUMN fbs_msme_compliance_status.days_left IS 'Days from today to the due date; 0 on that day, negative when overdue, empty when the duty is met.';
+COMMENT ON COLUMN fbs_msme_compliance_status.days_left IS 'Days from today to the due date; 0 on that day, negative when overdue, NULL when the duty is met.';
 
 COMMENT ON COLUMN fbs_msme_compliance_status.days_late IS 'Days past the due date at which the duty was met, or so far; 0 when not late, or met on a day not known.';
 
@@ -9594,7 +9676,7 @@ COMMENT ON COLUMN fbs_msme_compliance_status.requirements IS 'JSON list of what 
 
 COMMENT ON COLUMN fbs_msme_compliance_status.documents IS 'JSON list of the papers that prove it, such as certificates or returns; [] when there are none.';
 
-COMMENT ON COLUMN fbs_msme_compliance_status.notes IS 'Remarks for people; blank when there are none.';
+COMMENT ON COLUMN fbs_msme_compliance_status.notes IS 'Remarks for people; empty text when there are none.';
 
 COMMENT ON COLUMN fbs_msme_compliance_status.last_checked IS 'When the duty was last checked: set by who sees it happen. When the line is added, the database sets it unless given.';
 
@@ -9623,13 +9705,13 @@ COMMENT ON COLUMN fbs_msme_kpis.kpi_type IS 'Side of the business it looks at. N
 
 COMMENT ON COLUMN fbs_msme_kpis.current_value IS 'Latest value of the figure, with two decimals, in the unit given by unit.';
 
-COMMENT ON COLUMN fbs_msme_kpis.target_value IS 'Value the business aims for, in the same unit; empty when there is no target.';
+COMMENT ON COLUMN fbs_msme_kpis.target_value IS 'Value the business aims for, in the same unit; NULL when there is no target.';
 
-COMMENT ON COLUMN fbs_msme_kpis.unit IS 'What both values are counted in, such as a currency, % or days; blank for a plain number.';
+COMMENT ON COLUMN fbs_msme_kpis.unit IS 'What both values are counted in, such as a currency, % or days; empty text for a plain number.';
 
 COMMENT ON COLUMN fbs_msme_kpis.period IS 'Span of time one value covers, such as monthly or yearly; monthly unless set.';
 
-COMMENT ON COLUMN fbs_msme_kpis.trend IS 'Which way the figure is heading, such as up or down; blank when not known.';
+COMMENT ON COLUMN fbs_msme_kpis.trend IS 'Which way the figure is heading, such as up or down; empty text when not known.';
 
 COMMENT ON COLUMN fbs_msme_kpis.last_updated IS 'When the figure was last worked out; the database sets it when the line is added and on every change, unless given.';
 
@@ -9666,17 +9748,17 @@ COMMENT ON COLUMN fbs_msme_kpi_progress.kpi_type IS 'Side of the business it loo
 
 COMMENT ON COLUMN fbs_msme_kpi_progress.current_value IS 'Latest value of the figure, with two decimals, in the unit given by unit.';
 
-COMMENT ON COLUMN fbs_msme_kpi_progress.target_value IS 'Value the business aims for, in the same unit; empty when there is no target.';
+COMMENT ON COLUMN fbs_msme_kpi_progress.target_value IS 'Value the business aims for, in the same unit; NULL when there is no target.';
 
-COMMENT ON COLUMN fbs_msme_kpi_progress.unit IS 'What both values are counted in, such as a currency, % or days; blank for a plain number.';
+COMMENT ON COLUMN fbs_msme_kpi_progress.unit IS 'What both values are counted in, such as a currency, % or days; empty text for a plain number.';
 
-COMMENT ON COLUMN fbs_msme_kpi_progress.difference IS 'Latest value less the target; negative while the figure is short of it, empty when there is no target.';
+COMMENT ON COLUMN fbs_msme_kpi_progress.difference IS 'Latest value less the target; negative while the figure is short of it, NULL when there is no target.';
 
-COMMENT ON COLUMN fbs_msme_kpi_progress.target_percent IS 'Latest value in percent of the target; over 100 when it is passed, empty without a target above 0.';
+COMMENT ON COLUMN fbs_msme_kpi_progress.target_percent IS 'Latest value in percent of the target; over 100 when it is passed, NULL without a target above 0.';
 
-COMMENT ON COLUMN fbs_msme_kpi_progress.is_reached IS 'Whether the latest value is at or above the target; empty when there is no target.';
+COMMENT ON COLUMN fbs_msme_kpi_progress.is_reached IS 'Whether the latest value is at or above the target; NULL when there is no target.';
 
-COMMENT ON COLUMN fbs_msme_kpi_progress.trend IS 'Which way the figure is heading, such as up or down; blank when not known.';
+COMMENT ON COLUMN fbs_msme_kpi_progress.trend IS 'Which way the figure is heading, such as up or down; empty text when not known.';
 
 COMMENT ON COLUMN fbs_msme_kpi_progress.last_updated IS 'When the figure was last worked out; the database sets it when the line is added and on every change, unless given.';
 
@@ -9701,19 +9783,19 @@ COMMENT ON COLUMN fbs_msme_setup_wizard.solution_name IS 'Business application (
 
 COMMENT ON COLUMN fbs_msme_setup_wizard.status IS 'How far the set-up is; starts as not_started. Normally one of: not_started, in_progress, completed, paused (to be taken up again). FBS also writes failed.';
 
-COMMENT ON COLUMN fbs_msme_setup_wizard.current_step IS 'Step of the set-up reached so far, by name; blank before the first one.';
+COMMENT ON COLUMN fbs_msme_setup_wizard.current_step IS 'Step of the set-up reached so far, by name; empty text before the first one.';
 
 COMMENT ON COLUMN fbs_msme_setup_wizard.total_steps IS 'How many steps the set-up has altogether; 0 until they are known.';
 
 COMMENT ON COLUMN fbs_msme_setup_wizard.progress IS 'Part of the set-up that is done, in percent from 0 to 100; 0 at first.';
 
-COMMENT ON COLUMN fbs_msme_setup_wizard.business_type IS 'Line of business chosen in the set-up, such as retail or services; blank until chosen.';
+COMMENT ON COLUMN fbs_msme_setup_wizard.business_type IS 'Line of business chosen in the set-up, such as retail or services; empty text until chosen.';
 
 COMMENT ON COLUMN fbs_msme_setup_wizard.configuration IS 'JSON object with the answers and settings gathered during the set-up; {} at first.';
 
 COMMENT ON COLUMN fbs_msme_setup_wizard.started_at IS 'When the set-up began; the database fills in the time the line is added, whatever its status, unless given.';
 
-COMMENT ON COLUMN fbs_msme_setup_wizard.completed_at IS 'When the set-up was finished; empty until then.';
+COMMENT ON COLUMN fbs_msme_setup_wizard.completed_at IS 'When the set-up was finished; NULL until then.';
 
 CREATE VIEW fbs_msme_dashboard WITH (security_invoker='true') AS
  SELECT s.solution_name,
@@ -9773,11 +9855,11 @@ COMMENT ON VIEW fbs_msme_dashboard IS 'One row for each solution that has a set-
 
 COMMENT ON COLUMN fbs_msme_dashboard.solution_name IS 'Business application (solution); one row each.';
 
-COMMENT ON COLUMN fbs_msme_dashboard.business_type IS 'Line of business chosen in the set-up; blank until chosen, empty without a set-up.';
+COMMENT ON COLUMN fbs_msme_dashboard.business_type IS 'Line of business chosen in the set-up; empty text until chosen, NULL without a set-up.';
 
-COMMENT ON COLUMN fbs_msme_dashboard.setup_status IS 'How far the set-up is: not_started, in_progress, completed or paused; empty without a set-up.';
+COMMENT ON COLUMN fbs_msme_dashboard.setup_status IS 'How far the set-up is: not_started, in_progress, completed or paused; NULL without a set-up.';
 
-COMMENT ON COLUMN fbs_msme_dashboard.setup_progress IS 'Part of the set-up that is done, in percent from 0 to 100; empty without a set-up.';
+COMMENT ON COLUMN fbs_msme_dashboard.setup_progress IS 'Part of the set-up that is done, in percent from 0 to 100; NULL without a set-up.';
 
 COMMENT ON COLUMN fbs_msme_dashboard.kpis IS 'How many key figures it has.';
 
@@ -9793,7 +9875,7 @@ COMMENT ON COLUMN fbs_msme_dashboard.duties_due IS 'How many of them are due wit
 
 COMMENT ON COLUMN fbs_msme_dashboard.duties_overdue IS 'How many of them are past their due date and not met.';
 
-COMMENT ON COLUMN fbs_msme_dashboard.next_due_date IS 'Next day on which one of them is due; empty when none is still to come.';
+COMMENT ON COLUMN fbs_msme_dashboard.next_due_date IS 'Next day on which one of them is due; NULL when none is still to come.';
 
 COMMENT ON COLUMN fbs_msme_dashboard.campaigns IS 'How many campaigns it has, past and future ones included.';
 
@@ -9805,7 +9887,7 @@ COMMENT ON COLUMN fbs_msme_dashboard.spend IS 'Sum of what they cost so far; tho
 
 COMMENT ON COLUMN fbs_msme_dashboard.campaigns_over_budget IS 'How many of them cost more than their budget.';
 
-COMMENT ON COLUMN fbs_msme_dashboard.latest_analytics_date IS 'Day of its latest measurement; empty when there is none.';
+COMMENT ON COLUMN fbs_msme_dashboard.latest_analytics_date IS 'Day of its latest measurement; NULL when there is none.';
 
 ALTER TABLE fbs_msme_kpis ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME fbs_msme_kpis_id_seq
@@ -9853,7 +9935,7 @@ COMMENT ON COLUMN fbs_msme_setup.solution_name IS 'Business application (solutio
 
 COMMENT ON COLUMN fbs_msme_setup.status IS 'How far the set-up is; starts as not_started. Normally one of: not_started, in_progress, completed, paused (to be taken up again). FBS also writes failed.';
 
-COMMENT ON COLUMN fbs_msme_setup.current_step IS 'Step of the set-up reached so far, by name; blank before the first one.';
+COMMENT ON COLUMN fbs_msme_setup.current_step IS 'Step of the set-up reached so far, by name; empty text before the first one.';
 
 COMMENT ON COLUMN fbs_msme_setup.total_steps IS 'How many steps the set-up has altogether; 0 until they are known.';
 
@@ -9861,15 +9943,15 @@ COMMENT ON COLUMN fbs_msme_setup.progress IS 'Part of the set-up that is done, i
 
 COMMENT ON COLUMN fbs_msme_setup.is_complete IS 'Whether the set-up is finished: its status is completed.';
 
-COMMENT ON COLUMN fbs_msme_setup.business_type IS 'Line of business chosen in the set-up, such as retail or services; blank until chosen.';
+COMMENT ON COLUMN fbs_msme_setup.business_type IS 'Line of business chosen in the set-up, such as retail or services; empty text until chosen.';
 
 COMMENT ON COLUMN fbs_msme_setup.configuration IS 'JSON object with the answers and settings gathered during the set-up; {} at first.';
 
 COMMENT ON COLUMN fbs_msme_setup.started_at IS 'When the set-up began; the database fills in the time the line is added, whatever its status, unless given.';
 
-COMMENT ON COLUMN fbs_msme_setup.completed_at IS 'When the set-up was finished; empty until then.';
+COMMENT ON COLUMN fbs_msme_setup.completed_at IS 'When the set-up was finished; NULL until then.';
 
-COMMENT ON COLUMN fbs_msme_setup.elapsed IS 'Time from the start to the end of the set-up, to now while it lasts; empty when it has not begun, or ended at a time not known.';
+COMMENT ON COLUMN fbs_msme_setup.elapsed IS 'Time from the start to the end of the set-up, to now while it lasts; NULL when it has not begun, or ended at a time not known.';
 
 CREATE TABLE fbs_msme_templates (
     id bigint NOT NULL,
@@ -11577,6 +11659,8 @@ COMMENT ON INDEX fbs_cache_entries_expires_at_idx IS 'Serves the removal of what
 
 CREATE INDEX fbs_charts_created_by_id_idx ON fbs_charts USING btree (created_by_id);
 
+COMMENT ON INDEX fbs_charts_created_by_id_idx IS 'Serves bi.charts by creator; the foreign key created_by_id.';
+
 CREATE INDEX fbs_cleanup_queue_model_name_id_idx ON fbs_cleanup_queue USING btree (model_name, id) WHERE (operation = 'rekey'::text);
 
 CREATE INDEX fbs_cleanup_queue_next_attempt_at_idx ON fbs_cleanup_queue USING btree (next_attempt_at);
@@ -11595,93 +11679,79 @@ COMMENT ON INDEX fbs_custom_fields_solution_name_model_name_idx IS 'Serves the l
 
 CREATE INDEX fbs_dashboards_created_by_id_idx ON fbs_dashboards USING btree (created_by_id);
 
+COMMENT ON INDEX fbs_dashboards_created_by_id_idx IS 'Serves bi.dashboards and bi.visible_dashboards by creator; the foreign key created_by_id.';
+
 CREATE INDEX fbs_discovery_sessions_database_name_status_idx ON fbs_discovery_sessions USING btree (database_name, status);
+
+COMMENT ON INDEX fbs_discovery_sessions_database_name_status_idx IS 'Serves discovery.session_list by database and status; listed by FBS.';
 
 CREATE INDEX fbs_discovery_sessions_started_at_idx ON fbs_discovery_sessions USING btree (started_at);
 
-CREATE INDEX fbs_dms_document_approval_approver_id_status_id_idx ON fbs_dms_document_approval USING btree (approver_id, status, id);
+COMMENT ON INDEX fbs_discovery_sessions_started_at_idx IS 'Serves discovery.session_list in its order; listed by FBS.';
 
-COMMENT ON INDEX fbs_dms_document_approval_approver_id_status_id_idx IS 'Serves documents.pending_approvals by approver; the foreign key approver_id.';
+CREATE INDEX fbs_dms_document_approval_approver_id_idx ON fbs_dms_document_approval USING btree (approver_id);
+
+CREATE INDEX fbs_dms_document_approval_status_approver_id_id_idx ON fbs_dms_document_approval USING btree (status, approver_id, id);
 
 CREATE INDEX fbs_dms_document_approval_status_id_idx ON fbs_dms_document_approval USING btree (status, id);
 
-COMMENT ON INDEX fbs_dms_document_approval_status_id_idx IS 'Serves documents.pending_approvals.';
+CREATE INDEX fbs_dms_document_approved_by_id_created_at_id_idx ON fbs_dms_document USING btree (approved_by_id, created_at, id, company_id, created_by_id);
 
-CREATE INDEX fbs_dms_document_approved_by_id_created_at_id_idx ON fbs_dms_document USING btree (approved_by_id, created_at, id) WHERE (approved_by_id IS NOT NULL);
+CREATE INDEX fbs_dms_document_attachment_id_idx ON fbs_dms_document USING btree (attachment_id);
 
-COMMENT ON INDEX fbs_dms_document_approved_by_id_created_at_id_idx IS 'Serves documents.overview by approver; the foreign key approved_by_id.';
-
-CREATE INDEX fbs_dms_document_attachment_id_idx ON fbs_dms_document USING btree (attachment_id) WHERE (attachment_id IS NOT NULL);
-
-COMMENT ON INDEX fbs_dms_document_attachment_id_idx IS 'Serves documents.overview by attachment, documents.storage; the foreign key attachment_id.';
-
-CREATE INDEX fbs_dms_document_category_id_created_at_id_idx ON fbs_dms_document USING btree (category_id, created_at, id);
-
-COMMENT ON INDEX fbs_dms_document_category_id_created_at_id_idx IS 'Serves documents.overview by category; the foreign key category_id.';
+CREATE INDEX fbs_dms_document_category_id_created_at_id_idx ON fbs_dms_document USING btree (category_id, created_at, id, solution_db);
 
 CREATE INDEX fbs_dms_document_category_parent_id_idx ON fbs_dms_document_category USING btree (parent_id);
 
-COMMENT ON INDEX fbs_dms_document_category_parent_id_idx IS 'Serves documents.categories by parent; the foreign key parent_id.';
+CREATE INDEX fbs_dms_document_company_id_category_id_created_at_id_idx ON fbs_dms_document USING btree (company_id, category_id, created_at, id);
 
-CREATE INDEX fbs_dms_document_company_id_created_at_id_idx ON fbs_dms_document USING btree (company_id, created_at, id, state, document_type_id, category_id, solution_db);
+CREATE INDEX fbs_dms_document_company_id_created_at_id_idx ON fbs_dms_document USING btree (company_id, created_at, id, document_type_id);
 
-COMMENT ON INDEX fbs_dms_document_company_id_created_at_id_idx IS 'Serves documents.overview, search and by_metadata by company; the listed indexes (company_id, state), (company_id, created_at) and (solution_db, company_id).';
+CREATE INDEX fbs_dms_document_company_id_expiry_date_idx ON fbs_dms_document USING btree (company_id, expiry_date) WHERE ((expiry_date IS NOT NULL) AND ((state)::text <> 'archived'::text));
 
-CREATE INDEX fbs_dms_document_created_at_id_idx ON fbs_dms_document USING btree (created_at, id, state, document_type_id, category_id);
+CREATE INDEX fbs_dms_document_company_id_state_created_at_id_idx ON fbs_dms_document USING btree (company_id, state, created_at, id);
 
-COMMENT ON INDEX fbs_dms_document_created_at_id_idx IS 'Serves documents.overview of all companies, by state, type and category.';
+CREATE INDEX fbs_dms_document_created_at_id_idx ON fbs_dms_document USING btree (created_at, id);
 
-CREATE INDEX fbs_dms_document_created_by_id_created_at_id_idx ON fbs_dms_document USING btree (created_by_id, created_at, id);
+CREATE INDEX fbs_dms_document_created_by_id_category_id_created_at_id_idx ON fbs_dms_document USING btree (created_by_id, category_id, created_at, id);
 
-COMMENT ON INDEX fbs_dms_document_created_by_id_created_at_id_idx IS 'Serves documents.overview by creator; the foreign key created_by_id; the listed index (created_by_id, created_at).';
+CREATE INDEX fbs_dms_document_created_by_id_created_at_id_idx ON fbs_dms_document USING btree (created_by_id, created_at, id, company_id, document_type_id);
 
-CREATE INDEX fbs_dms_document_document_type_id_category_id_idx ON fbs_dms_document USING btree (document_type_id, category_id);
+CREATE INDEX fbs_dms_document_document_type_id_category_id_created_at_id_idx ON fbs_dms_document USING btree (document_type_id, category_id, created_at, id);
 
-COMMENT ON INDEX fbs_dms_document_document_type_id_category_id_idx IS 'Serves documents.overview by type and category; the foreign key document_type_id; the listed index of both.';
-
-CREATE INDEX fbs_dms_document_expiry_date_company_id_idx ON fbs_dms_document USING btree (expiry_date, company_id);
-
-COMMENT ON INDEX fbs_dms_document_expiry_date_company_id_idx IS 'Serves documents.expiring and expired, suite.deadlines; the listed index (expiry_date).';
+CREATE INDEX fbs_dms_document_expiry_date_idx ON fbs_dms_document USING btree (expiry_date);
 
 CREATE INDEX fbs_dms_document_metadata_idx ON fbs_dms_document USING gin (metadata jsonb_path_ops);
 
-COMMENT ON INDEX fbs_dms_document_metadata_idx IS 'Serves documents.by_metadata.';
-
 CREATE INDEX fbs_dms_document_metadata_record_idx ON fbs_dms_document USING spgist (((metadata ->> 'record_id'::text))) WHERE ((metadata ->> 'record_id'::text) IS NOT NULL);
 
-COMMENT ON INDEX fbs_dms_document_metadata_record_idx IS 'Serves the clean-up rule documents, which looks for a deleted record of the host''s.';
+CREATE INDEX fbs_dms_document_solution_db_company_id_created_at_id_idx ON fbs_dms_document USING btree (solution_db, company_id, created_at, id);
+
+CREATE INDEX fbs_dms_document_solution_db_created_at_id_idx ON fbs_dms_document USING btree (solution_db, created_at, id, state, document_type_id);
+
+CREATE INDEX fbs_dms_document_state_created_at_id_idx ON fbs_dms_document USING btree (state, created_at, id, document_type_id);
+
+CREATE INDEX fbs_dms_document_tag_words_idx ON fbs_dms_document_tag USING gin (array_to_tsvector(fbs_split_words((name)::text)));
 
 CREATE INDEX fbs_dms_document_tags_documenttag_id_idx ON fbs_dms_document_tags USING btree (documenttag_id);
 
-COMMENT ON INDEX fbs_dms_document_tags_documenttag_id_idx IS 'Serves documents.search by tags; the foreign key documenttag_id.';
-
 CREATE INDEX fbs_dms_document_words_idx ON fbs_dms_document USING gin (fbs_document_words((company_id)::text, (((((name)::text || ' '::text) || (title)::text) || ' '::text) || description)));
-
-COMMENT ON INDEX fbs_dms_document_words_idx IS 'Serves documents.search.';
 
 CREATE INDEX fbs_dms_document_workflow_current_step_id_idx ON fbs_dms_document_workflow USING btree (current_step_id);
 
-COMMENT ON INDEX fbs_dms_document_workflow_current_step_id_idx IS 'Serves the foreign key current_step_id.';
+CREATE INDEX fbs_dms_file_attachment_company_id_created_at_idx ON fbs_dms_file_attachment USING btree (company_id, created_at);
 
-CREATE INDEX fbs_dms_file_attachment_company_id_created_at_idx ON fbs_dms_file_attachment USING btree (company_id, created_at, solution_db);
-
-COMMENT ON INDEX fbs_dms_file_attachment_company_id_created_at_idx IS 'Serves documents.storage; the listed indexes (company_id, created_at) and (company_id, solution_db).';
+CREATE INDEX fbs_dms_file_attachment_company_id_solution_db_idx ON fbs_dms_file_attachment USING btree (company_id, solution_db);
 
 CREATE INDEX fbs_dms_file_attachment_file_idx ON fbs_dms_file_attachment USING btree (file);
 
-COMMENT ON INDEX fbs_dms_file_attachment_file_idx IS 'Serves fbs_claim_files(), which asks whether another attachment names a file.';
-
 CREATE INDEX fbs_dms_file_attachment_file_unusual_idx ON fbs_dms_file_attachment USING btree (file) WHERE ((file)::text ~ '(^|/)\.{0,2}(/|$)'::text);
-
-COMMENT ON INDEX fbs_dms_file_attachment_file_unusual_idx IS 'Serves fbs_claim_files(), which asks whether another attachment names a file in other words.';
 
 CREATE INDEX fbs_dms_file_attachment_mime_type_idx ON fbs_dms_file_attachment USING btree (mime_type);
 
-COMMENT ON INDEX fbs_dms_file_attachment_mime_type_idx IS 'The listed index (mime_type).';
-
 CREATE INDEX fbs_dms_file_attachment_uploaded_by_id_created_at_idx ON fbs_dms_file_attachment USING btree (uploaded_by_id, created_at);
 
-COMMENT ON INDEX fbs_dms_file_attachment_uploaded_by_id_created_at_idx IS 'The listed index (uploaded_by_id, created_at); serves the foreign key uploaded_by_id.';
+CREATE INDEX fbs_file_deletions_next_attempt_at_idx ON fbs_file_deletions USING btree (next_attempt_at);
 
 CREATE INDEX fbs_handshakes_expires_at_idx ON fbs_handshakes USING btree (expires_at);
 
@@ -11693,39 +11763,31 @@ COMMENT ON INDEX fbs_handshakes_solution_name_status_idx IS 'Serves operations.h
 
 CREATE INDEX fbs_kpis_created_by_id_idx ON fbs_kpis USING btree (created_by_id);
 
+COMMENT ON INDEX fbs_kpis_created_by_id_idx IS 'Serves bi.kpis by creator; the foreign key created_by_id.';
+
 CREATE INDEX fbs_license_manager_feature_usage_feature_solution_name_idx ON fbs_license_manager_feature_usage USING btree (feature_name, solution_name);
 
-CREATE INDEX fbs_msme_analytics_date_id_idx ON fbs_msme_analytics USING btree (date, id);
+COMMENT ON INDEX fbs_license_manager_feature_usage_feature_solution_name_idx IS 'Serves licensing.usage by feature, and by feature and solution.';
 
 CREATE INDEX fbs_msme_analytics_solution_name_date_id_idx ON fbs_msme_analytics USING btree (solution_name, date, id);
 
+COMMENT ON INDEX fbs_msme_analytics_solution_name_date_id_idx IS 'Serves msme.analytics_series and msme.analytics_summary by solution, and the latest day in msme.dashboard.';
+
 CREATE INDEX fbs_msme_analytics_solution_name_metric_name_date_idx ON fbs_msme_analytics USING btree (solution_name, metric_name, date);
+
+COMMENT ON INDEX fbs_msme_analytics_solution_name_metric_name_date_idx IS 'Serves msme.analytics_series by solution and metric; listed by FBS.';
 
 CREATE INDEX fbs_msme_analytics_solution_name_period_date_idx ON fbs_msme_analytics USING btree (solution_name, period, date);
 
-CREATE INDEX fbs_msme_compliance_compliance_type_due_date_id_idx ON fbs_msme_compliance USING btree (compliance_type, due_date, id);
+COMMENT ON INDEX fbs_msme_analytics_solution_name_period_date_idx IS 'Serves msme.analytics_series by solution and period; listed by FBS.';
 
 CREATE INDEX fbs_msme_compliance_due_date_id_idx ON fbs_msme_compliance USING btree (due_date, id);
 
-CREATE INDEX fbs_msme_compliance_met_status_due_date_id_idx ON fbs_msme_compliance USING btree (status, due_date, id) WHERE ((actual_completion_date IS NOT NULL) OR ((status)::text = ANY ((ARRAY['compliant'::character varying, 'completed'::character varying])::text[])));
-
-CREATE INDEX fbs_msme_compliance_open_due_date_id_idx ON fbs_msme_compliance USING btree (due_date, id) WHERE ((actual_completion_date IS NULL) AND ((status)::text <> ALL ((ARRAY['compliant'::character varying, 'completed'::character varying])::text[])));
-
-CREATE INDEX fbs_msme_compliance_status_due_date_id_idx ON fbs_msme_compliance USING btree (status, due_date, id);
-
-CREATE INDEX fbs_msme_kpis_kpi_type_solution_name_kpi_name_period_idx ON fbs_msme_kpis USING btree (kpi_type, solution_name, kpi_name, period);
-
-CREATE INDEX fbs_msme_kpis_trend_solution_name_kpi_name_period_idx ON fbs_msme_kpis USING btree (trend, solution_name, kpi_name, period);
-
-CREATE INDEX fbs_msme_marketing_campaign_type_start_date_id_idx ON fbs_msme_marketing USING btree (campaign_type, start_date, id);
+COMMENT ON INDEX fbs_msme_compliance_due_date_id_idx IS 'Serves msme.compliance_status in its order, and what is overdue, due or later in it.';
 
 CREATE INDEX fbs_msme_marketing_solution_name_start_date_id_idx ON fbs_msme_marketing USING btree (solution_name, start_date, id);
 
-CREATE INDEX fbs_msme_marketing_start_date_id_idx ON fbs_msme_marketing USING btree (start_date, id);
-
-CREATE INDEX fbs_msme_marketing_status_start_date_id_idx ON fbs_msme_marketing USING btree (status, start_date, id);
-
-CREATE INDEX fbs_msme_templates_business_type_name_id_idx ON fbs_msme_templates USING btree (business_type, name, id);
+COMMENT ON INDEX fbs_msme_marketing_solution_name_start_date_id_idx IS 'Serves msme.campaigns by solution, and the campaigns in msme.dashboard.';
 
 CREATE INDEX fbs_notifications_alert_created_at_id_priority_idx ON fbs_notifications USING btree (created_at, id, priority) WHERE (((notification_type)::text = 'alert'::text) AND (NOT is_read));
 
@@ -11747,33 +11809,37 @@ CREATE INDEX fbs_notifications_user_id_is_read_created_at_id_idx ON fbs_notifica
 
 COMMENT ON INDEX fbs_notifications_user_id_is_read_created_at_id_idx IS 'Serves notifications.inbox, notifications.alerts and notifications.counts by user; the foreign key user_id; the listed (user_id, is_read).';
 
-CREATE INDEX fbs_odoo_fields_field_name_idx ON fbs_odoo_fields USING btree (field_name);
+CREATE INDEX fbs_odoo_fields_field_type_relation_model_idx ON fbs_odoo_fields USING btree (field_type, relation_model);
 
-CREATE INDEX fbs_odoo_fields_field_type_idx ON fbs_odoo_fields USING btree (field_type);
+COMMENT ON INDEX fbs_odoo_fields_field_type_relation_model_idx IS 'Serves discovery.fields by type and by linked model; the listed index field_type.';
 
-CREATE INDEX fbs_odoo_fields_relation_model_idx ON fbs_odoo_fields USING btree (relation_model);
+CREATE INDEX fbs_odoo_fields_required_readonly_field_name_idx ON fbs_odoo_fields USING btree (required, readonly, field_name);
 
-CREATE INDEX fbs_odoo_fields_required_readonly_idx ON fbs_odoo_fields USING btree (required, readonly);
+COMMENT ON INDEX fbs_odoo_fields_required_readonly_field_name_idx IS 'Serves discovery.fields by required and by field name; the listed index (required, readonly).';
 
 CREATE INDEX fbs_odoo_models_database_name_module_name_idx ON fbs_odoo_models USING btree (database_name, module_name);
 
-CREATE INDEX fbs_odoo_models_model_name_idx ON fbs_odoo_models USING btree (model_name);
+COMMENT ON INDEX fbs_odoo_models_database_name_module_name_idx IS 'Serves discovery.models by database and module; listed by FBS.';
 
 CREATE INDEX fbs_odoo_models_model_type_is_active_idx ON fbs_odoo_models USING btree (model_type, is_active);
 
-CREATE INDEX fbs_odoo_models_module_name_idx ON fbs_odoo_models USING btree (module_name);
+COMMENT ON INDEX fbs_odoo_models_model_type_is_active_idx IS 'Serves discovery.models by type, and those in use of a type; listed by FBS.';
 
 CREATE INDEX fbs_odoo_modules_category_is_active_idx ON fbs_odoo_modules USING btree (category, is_active);
 
+COMMENT ON INDEX fbs_odoo_modules_category_is_active_idx IS 'Serves discovery.modules by category, and those in use of a category; listed by FBS.';
+
 CREATE INDEX fbs_odoo_modules_database_name_is_installed_idx ON fbs_odoo_modules USING btree (database_name, is_installed);
 
-CREATE INDEX fbs_odoo_modules_module_name_idx ON fbs_odoo_modules USING btree (module_name);
+COMMENT ON INDEX fbs_odoo_modules_database_name_is_installed_idx IS 'Serves discovery.modules by database, and those installed there; listed by FBS.';
 
 CREATE INDEX fbs_recurring_transactions_solution_name_id_idx ON fbs_recurring_transactions USING btree (solution_name, id);
 
 COMMENT ON INDEX fbs_recurring_transactions_solution_name_id_idx IS 'Serves compliance.recurring_transactions and compliance.recurring_dates by solution.';
 
 CREATE INDEX fbs_reports_created_by_id_idx ON fbs_reports USING btree (created_by_id);
+
+COMMENT ON INDEX fbs_reports_created_by_id_idx IS 'Serves bi.reports by creator; the foreign key created_by_id.';
 
 CREATE INDEX fbs_request_logs_database_id_timestamp_idx ON fbs_request_logs USING btree (database_id, "timestamp");
 

@@ -6,6 +6,7 @@ Everything else becomes statements, in the order in which they run.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 
@@ -126,7 +127,7 @@ def _rest(work: Work) -> None:
             if missing and missing[0][0] == "table" and missing[0][1] not in work.there.tables:
                 _of_missing(work, it)
         elif there and there.definition == it.definition:
-            work.match(it.name.removeprefix("column ").removeprefix("table ").partition(".")[0])
+            work.match(re.sub("^(column|index|table) ", "", it.name).partition(".")[0])
         elif it.kind == "comment":
             comments[it.name.partition(" ")[2].partition(".")[0]] += work.making(it)
         else:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import textwrap
+from itertools import groupby
+from operator import attrgetter
 
 import click
 
@@ -10,13 +12,16 @@ import fbs_db
 from fbs_db.cli.base import main
 from fbs_db.cli.output import echo, size_of, style, width, wrapped
 from fbs_db.cli.subcommand import Answer, Call, subcommand
-from fbs_db.reports import Table, TableDescription
+from fbs_db.reports import Index, Table, TableDescription
 from fbs_db.wording import command
 
 
 @subcommand(main, "tables")
-def tables(call: Call) -> Answer:
+@click.option("--indexes", is_flag=True, help="List the indexes instead: size on disk, scans, and purpose.")
+def tables(call: Call, *, indexes: bool) -> Answer:
     """List FBS's tables: rows, size on disk, and purpose."""
+    if indexes:
+        return Answer(fbs_db.indexes(call.database, schema=call.schema), _show_indexes)
     return Answer(fbs_db.tables(call.database, schema=call.schema), _show_tables)
 
 
@@ -32,7 +37,7 @@ def describe(call: Call, *, table: str) -> Answer:
 
 def _show_tables(rows: list[Table]) -> None:
     if not rows:
-        echo(f"FBS has no tables here. Make them with: {command('migrate')}")
+        _show_none()
         return
     longest = max(len(row.name) for row in rows)
     component = ""
@@ -44,6 +49,29 @@ def _show_tables(rows: list[Table]) -> None:
         noun = "row " if row.rows == 1 else "rows"
         line = f"  {row.name:<{longest}}  {count:>9} {noun}  {size_of(row.size):>8}  "
         echo(line + textwrap.shorten(row.comment, max(30, width() - len(line)), placeholder=" ..."))
+
+
+def _show_none() -> None:
+    echo(f"FBS has no tables here. Make them with: {command('migrate')}")
+
+
+def _show_indexes(rows: list[Index]) -> None:
+    if not rows:
+        _show_none()
+        return
+    since = f"{rows[0].since:%Y-%m-%d %H:%M %Z}" if rows[0].since else "the statistics began"
+    echo(f"Scans since {since}.")
+    longest = max(len(row.name) for row in rows)
+    for table, of_table in groupby(rows, attrgetter("table")):
+        listed = list(of_table)
+        size = size_of(sum(row.size for row in listed))
+        echo(table, bold=True, nl=False)
+        echo(f" ({len(listed)} {'index' if len(listed) == 1 else 'indexes'}, {size})")
+        for row in listed:
+            noun = "scan " if row.scans == 1 else "scans"
+            echo(f"  {row.name:<{longest}}  {size_of(row.size):>8}  {row.scans:>9,} {noun}")
+            if row.comment:
+                echo(wrapped(row.comment, "      "))
 
 
 def _show_description(table: TableDescription) -> None:

@@ -190,7 +190,9 @@ def _function(it: Wanted) -> Making:
 
 
 def _comment(it: Wanted) -> Making:
-    return [f"comment on {it.object.name} is {it.literal(it.object.definition)};"], ""
+    of, _, name = it.object.name.partition(" ")
+    name = name.partition(".")[2] if of == "index" else name
+    return [f"comment on {of} {name} is {it.literal(it.object.definition)};"], ""
 
 
 def _setting(it: Wanted) -> Making:

@@ -82,9 +82,8 @@ class BiKpis(Row):
         target_value: Value the business aims for, in the figure's own unit; None when no target is set.
         warning_threshold: Value at which the figure calls for attention, in its own unit; None when none is set.
         critical_threshold: Value at which the figure calls for action at once, in its own unit; None when none is set.
-        alarm_side: Side on which the alarm levels lie: above (the figure may not rise to them) or below (it may not
-            fall to them), told by the critical level against the warning level, else by the one there is against the
-            target; None when that does not tell.
+        alarm_side: Side of the alarm levels: above (the figure may not rise to them) or below. The critical level
+            against the warning level tells it, else the one there is against the target; None when neither does.
         unit: What the values count, such as per cent, days or a currency; "" for plain numbers.
         frequency: How often the figure is worked out anew; daily unless given.
     """

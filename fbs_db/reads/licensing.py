@@ -16,7 +16,8 @@ class LicensingLicenses(Row):
         solution_db: Database of the solution; None when solutions are not kept apart.
         license_type: Scope of the licence, such as trial or enterprise.
         status: State as it was last noted; the end of the licence may have passed since.
-        effective_status: State today: active, expired, trial_expired or suspended as a rule; see fbs_judge_license.
+        effective_status: State today: active, expired, trial_expired or suspended as a rule. Where the licence has an
+            end, that decides, except over suspended.
         is_valid: True when the state today is active.
         expiry_date: When the licence ends; it is valid through that day. None when it is perpetual.
         days_left: Days until the day it ends on, in the session's time zone: 0 on that day, below 0 after it, None when

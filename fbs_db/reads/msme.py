@@ -83,8 +83,8 @@ class MsmeComplianceStatus(Row):
     Attributes:
         compliance_type: Kind of duty; each solution has one line a kind.
         status: Whether the duty is met; starts as pending.
-        due_state: Where the duty stands today: met, overdue, due (within 30 days) or later; where fbs_is_due_state asks
-            for one, an index finds it.
+        due_state: Where the duty stands today: met, overdue (from the day after its due date), due (within 30 days) or
+            later. A filter by fbs_is_due_state uses the index of due_date.
         due_date: Last day on which the duty can be met in time.
         actual_completion_date: Day on which the duty was really met; None until then.
         days_left: Days from today to the due date; 0 on that day, negative when overdue, None when the duty is met.
@@ -125,8 +125,8 @@ class MsmeCampaigns(Row):
             when it is open-ended.
         days_left: How many of its days are still to come, today included; None when it is over or open-ended.
         budget: Money set aside for the campaign, in the business's own currency; None when none was set.
-        spend: What it cost so far, in the business's own currency; None when the metrics name no amount, or one of more
-            than 13 digits before the point.
+        spend: What it cost so far, in the business's own currency: what the metrics have under spend, else spent, else
+            cost. None when that is no amount, or one of more than 13 digits before the point.
         budget_left: Budget less cost; negative when overspent, None when either is not known.
         budget_percent: Cost in percent of the budget; over 100 when overspent, None when the budget is 0 or either is
             not known.
@@ -320,8 +320,8 @@ class Msme(Group[AnyDriver]):
         after: str | None = None,
         limit: int = 50,
     ) -> Page[MsmeComplianceStatus]:
-        """Duties of each business, and which are due or overdue. A duty is met when its day of completion is known or
-        its status is compliant or completed. Today is the session's day; on the due date itself a duty is not late yet.
+        """Duties of each business, and which are due or overdue today, in the session's time zone. A duty is met when
+        its day of completion is known or its status is compliant or completed.
         """
 
     @view(
@@ -344,9 +344,8 @@ class Msme(Group[AnyDriver]):
         after: str | None = None,
         limit: int = 50,
     ) -> Page[MsmeCampaigns]:
-        """Marketing campaigns with what they cost so far against their budget. The cost is what the metrics say under
-        spend, else spent, else cost. Today is the session's day; first and last day are days of the campaign. Read
-        latest first: start_date desc, id desc.
+        """Marketing campaigns with what they cost so far against their budget. Today is the day in the session's time
+        zone. Read latest first: start_date desc, id desc.
         """
 
     @view(
@@ -374,6 +373,7 @@ class Msme(Group[AnyDriver]):
         ranged="date",
         together=(("solution_name", "metric_name"), ("solution_name", "period")),
         not_alone=("metric_name", "period"),
+        whole=False,
     )
     def analytics_series(
         self,
@@ -387,9 +387,7 @@ class Msme(Group[AnyDriver]):
         after: str | None = None,
         limit: int = 50,
     ) -> Page[MsmeAnalyticsSeries]:
-        """Measurements over time, meant to be read for one solution and oldest first: date, id. Two of one day are both
-        there.
-        """
+        """Measurements of one solution over time, oldest first: date, id. Two of one day are both there."""
 
     @function("fbs_msme_analytics_summary")
     def analytics_summary(

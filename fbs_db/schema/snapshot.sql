@@ -260,6 +260,13 @@ inner join pg_catalog.pg_description as d
     on t.oid = d.objoid and d.classoid = 'pg_catalog.pg_class'::regclass and d.objsubid > 0
 inner join pg_catalog.pg_attribute as a on t.oid = a.attrelid and d.objsubid = a.attnum
 union all
+select 'comment', 'index ' || t.relname || '.' || c.relname, d.description, '', c.oid, 0
+from tables as t
+inner join pg_catalog.pg_index as i on t.oid = i.indrelid
+inner join pg_catalog.pg_class as c on i.indexrelid = c.oid and c.relname ~ '^fbs_'
+inner join pg_catalog.pg_description as d
+    on c.oid = d.objoid and d.classoid = 'pg_catalog.pg_class'::regclass and d.objsubid = 0
+union all
 select 'comment', 'function ' || f.name, d.description, '', f.oid, 0
 from functions as f
 inner join pg_catalog.pg_description as d on f.oid = d.objoid and d.classoid = 'pg_catalog.pg_proc'::regclass

@@ -9,7 +9,7 @@ from psycopg import sql
 from fbs_db import files
 from fbs_db.database.session import Database, Session, open_session
 from fbs_db.errors import UsageError
-from fbs_db.reports import Column, Table, TableDescription
+from fbs_db.reports import Column, Index, Table, TableDescription
 from fbs_db.wording import command
 
 #: Tables above this many bytes are not counted but estimated.
@@ -50,6 +50,50 @@ def tables(database: Database = None, *, schema: str | None = None, directory: P
             for name, (estimate, _, size, comment) in sizes.items()
         ]
         return sorted(rows, key=lambda row: list(components).index(row.name))
+
+
+def indexes(database: Database = None, *, schema: str | None = None, directory: Path | None = None) -> list[Index]:
+    """The indexes of FBS's tables: what each takes, how often it was used, and what it is for.
+
+    Parameters:
+        database, schema, directory: as for `fbs_db.migrate`; no server is created.
+
+    Returns:
+        A row for each index, by component and table; of a table the primary key first, then the unique sets. Those
+        that a host made on FBS's tables are listed, too.
+
+    Reads ``pg_index``, ``pg_stat_user_indexes`` and ``pg_stat_database``.
+    """
+    order = list(_components(directory))
+    with open_session(database, schema, application="fbs-db tables") as session:
+        found = session.cursor().execute(
+            """
+            select
+                t.relname,
+                c.relname,
+                pg_relation_size(c.oid),
+                coalesce(s.idx_scan, 0),
+                d.stats_reset,
+                case
+                    when i.indisprimary then 'Primary key.'
+                    when i.indisunique then 'Unique set: ' || k.columns || '.'
+                    else coalesce(obj_description(c.oid, 'pg_class'), '')
+                end
+            from pg_catalog.pg_index as i
+            inner join pg_catalog.pg_class as t on i.indrelid = t.oid
+            inner join pg_catalog.pg_class as c on i.indexrelid = c.oid
+            inner join pg_catalog.pg_stat_database as d on d.datname = current_database()
+            left join pg_catalog.pg_stat_user_indexes as s on c.oid = s.indexrelid
+            cross join lateral (
+                select string_agg(pg_get_indexdef(c.oid, place, true), ', ' order by place) as columns
+                from generate_series(1, i.indnkeyatts) as place
+            ) as k
+            where t.relnamespace = to_regnamespace(%s) and t.relname = any(%s)
+            order by not i.indisprimary, not i.indisunique, c.relname
+            """,
+            (session.quoted_schema, order),
+        )
+        return sorted((Index(*row) for row in found.fetchall()), key=lambda row: order.index(row.table))
 
 
 def describe(

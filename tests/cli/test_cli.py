@@ -136,6 +136,43 @@ def test_large_tables_are_estimated(installed: psycopg.Connection, monkeypatch: 
     assert "~2,000 rows" in on(installed, "tables").stdout
 
 
+def test_indexes_are_listed_with_what_they_cost_and_serve(installed: psycopg.Connection) -> None:
+    index = "fbs_msme_analytics_solution_name_date_id_idx"
+
+    def found() -> dict[str, Any]:
+        rows = answer(on(installed, "tables", "--indexes", "--json"))
+        assert len(rows) > TABLES
+        return {row["name"]: row for row in rows}
+
+    before = found()
+    assert before[index]["table"] == "fbs_msme_analytics"
+    assert before[index]["comment"].startswith("Serves msme.analytics_series")
+    assert before["fbs_kpis_pkey"]["comment"] == "Primary key."
+    kind = before["fbs_msme_kpis_solution_name_kpi_name_period_key"]
+    assert kind["comment"] == "Unique set: solution_name, kpi_name, period."
+    with psycopg.connect(url_of(installed), autocommit=True) as other:
+        other.execute("set enable_seqscan = off")
+        other.execute("select from fbs_msme_analytics where solution_name = 'shop' order by date, id limit 1")
+        other.execute("select pg_stat_force_next_flush()")
+        other.execute("create index own on fbs_msme_analytics (context)")
+    after = found()
+    assert after[index]["scans"] == before[index]["scans"] + 1
+    assert after["own"]["comment"] == ""
+    assert "Scans since the statistics began." in on(installed, "tables", "--indexes").stdout
+    assert after[index]["since"] is None
+    with psycopg.connect(url_of(installed), autocommit=True) as other:
+        other.execute("select pg_stat_reset()")
+    reset = found()[index]
+    assert reset["scans"] == 0
+    assert reset["since"]
+    shown = on(installed, "tables", "--indexes").stdout
+    assert f"Scans since {reset['since'][:10]}" in shown
+    lines = shown.splitlines()
+    place = next(number for number, line in enumerate(lines) if line.split()[:1] == [index])
+    assert lines[place].split() == [index, "8192", "B", "0", "scans"]
+    assert lines[place + 1].strip().startswith("Serves msme.analytics_series")
+
+
 def test_describe_shows_all_of_a_table(installed: psycopg.Connection) -> None:
     result = on(installed, "describe", "workflow_instances")
     assert result.stdout.startswith("fbs_workflow_instances (workflow)")

@@ -84,7 +84,7 @@ def test_the_exit_code_of_status_tells_of_pending_files_where_asked(empty: psyco
     assert run(*where, "migrate").exit_code == 0
     assert run(*where, "status", "--exit-code").exit_code == 0
     empty.execute("update fbs_migrations set checksum = 'x' where migration_id = '0002_approval_system'")
-    empty.execute("delete from fbs_migrations where migration_id = '0034_later_names'")
+    empty.execute("delete from fbs_migrations where migration_id > '0030'")
     empty.commit()
     assert run(*where, "status", "--exit-code").exit_code == 1  # which a migration does not mend
 

@@ -92,7 +92,9 @@ def damages(it: Object) -> Iterator[tuple[str, str]]:
     elif it.kind == "index":
         yield "missing", f"drop index {part}"
         yield "invalid", f"update pg_index set indisvalid = false where indexrelid = '{part}'::regclass"
-        yield "changed", f"drop index {part}; create index {part} on {table} ((1))"
+        comment = ALL.get(("comment", f"index {it.name}"))
+        kept = f"; comment on index {part} is {sql.Literal(comment.definition).as_string(None)}" if comment else ""
+        yield "changed", f"drop index {part}; create index {part} on {table} ((1)){kept}"
     elif it.kind == "statistics":
         yield "missing", f"drop statistics {part}"
         yield "changed", f"drop statistics {part}; create statistics {part} (mcv) on id, status from {table}"
@@ -117,8 +119,9 @@ def damages(it: Object) -> Iterator[tuple[str, str]]:
         strict = re.search("^language.* strict", it.definition, re.MULTILINE)
         yield "changed", f"alter function {it.name} {'called' if strict else 'returns null'} on null input"
     elif it.kind == "comment":
-        yield "missing", f"comment on {it.name} is null"
-        yield "changed", f"comment on {it.name} is 'other'"
+        of = re.sub(r"^index \w+\.", "index ", it.name)
+        yield "missing", f"comment on {of} is null"
+        yield "changed", f"comment on {of} is 'other'"
     elif it.kind == "setting":
         yield "missing", f"delete from fbs_settings where name = {literal}"
         yield "changed", f"update fbs_settings set description = 'other' where name = {literal}"
@@ -539,14 +542,14 @@ def test_what_waits(installed: psycopg.Connection) -> None:
 
 
 def test_history(installed: psycopg.Connection) -> None:
-    installed.execute("delete from fbs_migrations where migration_id = '0022_health'")
+    installed.execute("delete from fbs_migrations where migration_id = '0040_health'")
     installed.execute("update fbs_migrations set checksum = 'x' where migration_id = '0002_approval_system'")
     installed.execute(
         "insert into fbs_migrations (migration_id, checksum, fbs_db_version) values ('0900_later', 'x', '9.1')"
     )
     assert finding(installed, "migration") == [
         ("error", "0002_approval_system", "edited", "fbs-db accept 0002_approval_system"),
-        ("error", "0022_health", "pending", "fbs-db migrate"),
+        ("error", "0040_health", "pending", "fbs-db migrate"),
         ("error", "0900_later", "no file", "pip install 'fbs-db>=9.1'"),
     ]
     # What a file that is not applied would make is not missing, nor is it FBS's where it is there.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,6 +11,7 @@ import psycopg
 import pytest
 
 import fbs_db
+from fbs_db.errors import UsageError
 from fbs_db.reads.msme import Msme
 from fbs_db.reads.query import select
 from tests.support.connections import rows
@@ -128,14 +130,14 @@ def by_day(row: dict[str, Any]) -> tuple[date, int]:
     ],
 )
 def test_a_state_of_duties_is_found_by_its_days(installed: psycopg.Connection, state: str, found_by: str) -> None:
-    """On the way to what is due, nothing that is overdue or met is looked at."""
+    """On the way to what is due, nothing that is overdue is looked at."""
     query = select(Msme.compliance_status.read, "public", {"due_state": state}, limit=10)
     installed.execute("set local enable_seqscan = off")
     installed.execute("set local enable_sort = off")
     plan = installed.execute(f"explain (costs off) {query.text}".encode(), query.parameters).fetchall()
     lines = [line.strip() for (line,) in plan]
     assert [line for line in lines if line.startswith(found_by)], lines
-    assert any("open_due_date_id_idx" in line for line in lines) == (state != "met")
+    assert any("fbs_msme_compliance_due_date_id_idx" in line for line in lines)
 
 
 def test_days_late_cross_the_leap_day(installed: psycopg.Connection) -> None:
@@ -229,6 +231,26 @@ def test_a_series_is_in_the_order_of_its_days(installed: psycopg.Connection) -> 
         " where solution_name = 'shop' and metric_name = 'sales' order by date, id",
     )
     assert found == [(1,), (2,), (3,)]
+
+
+@pytest.mark.parametrize(
+    ("filters", "said"),
+    [
+        ({}, "fbs_msme_analytics_series is not read without a filter. Name one: id, solution_name."),
+        ({"since": date(2025, 1, 1)}, "fbs_msme_analytics_series is not read without a filter"),
+        ({"metric_name": "sales"}, "Filter metric_name needs solution_name: no index serves metric_name alone."),
+        ({"period": "monthly"}, "Filter period needs solution_name: no index serves period alone."),
+    ],
+)
+def test_a_series_is_asked_for_by_solution(installed: psycopg.Connection, filters: dict[str, Any], said: str) -> None:
+    number = measure(installed, "2025-01-01", "3")
+    with fbs_db.connect(installed) as fbs:
+        for read in (fbs.msme.analytics_series, fbs.msme.analytics_series.stream):
+            with pytest.raises(UsageError, match=f"^{re.escape(said)}") as refused:
+                read(**filters)
+            assert refused.value.hint == "Or query fbs_msme_analytics_series in SQL, which may read all rows."
+            for owner in ({"solution_name": "shop"}, {"id": number, "solution_name": "shop"}):
+                assert [row.metric_value for row in read(**owner, **filters)] == [3]
 
 
 SUMMARY = (
