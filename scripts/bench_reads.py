@@ -368,7 +368,7 @@ def cases(connection: psycopg.Connection, name: str, read: Read) -> Iterator[lis
         shown = ", ".join([*of[0], *more])
         return [Case(name, shown, select(read, "public", one | more, limit=limit), kind, bool(one)) for one in of]
 
-    sets = [*([()] if limit else []), *((one,) for one in read.filters), *read.together]
+    sets = [*([()] if limit and read.whole else []), *((one,) for one in read.filters), *read.together]
     if limit and kind == "page":
         sets += [two for two in combinations([one for one in read.filters if one != "id"], 2) if two not in sets]
     for columns in sets:

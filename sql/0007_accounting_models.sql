@@ -38,23 +38,17 @@ include (amount);
 comment on index fbs_app_cashentry_business_id_entry_date_id_idx is
 'Serves accounting.cash_entries of a business by any filter, cash_ledger, and the sums of cash_position, cash_by_method and health; the listed index business_id, entry_date.';
 
-create index fbs_app_cashentry_entry_date_id_idx
-on fbs_app_cashentry (entry_date, id);
-
-comment on index fbs_app_cashentry_entry_date_id_idx is
-'Serves accounting.cash_entries of all businesses by time.';
-
 create index fbs_app_cashentry_entry_type_category_idx
 on fbs_app_cashentry (entry_type, category);
 
 comment on index fbs_app_cashentry_entry_type_category_idx is
-'Serves the listed index entry_type, category; in accounting.cash_entries, whether an entry_type exists.';
+'Serves the listed index entry_type, category; in accounting.cash_entries, whether an entry_type that no list has exists.';
 
 create index fbs_app_cashentry_payment_method_entry_date_idx
 on fbs_app_cashentry (payment_method, entry_date);
 
 comment on index fbs_app_cashentry_payment_method_entry_date_idx is
-'Serves the listed index payment_method, entry_date; in accounting.cash_entries, whether a payment_method exists.';
+'Serves the listed index payment_method, entry_date; in accounting.cash_entries, whether a payment_method that no list has exists.';
 
 create index fbs_app_cashentry_created_by_id_idx
 on fbs_app_cashentry (created_by_id);
@@ -161,23 +155,17 @@ where payment_status not in ('paid', 'cancelled');
 comment on index fbs_app_incomeexpense_business_id_due_date_idx is
 'Serves accounting.open_items, receivables, payables and health, and suite.deadlines: the unpaid items of a business.';
 
-create index fbs_app_incomeexpense_transaction_date_id_idx
-on fbs_app_incomeexpense (transaction_date, id);
-
-comment on index fbs_app_incomeexpense_transaction_date_id_idx is
-'Serves accounting.transactions of all businesses by time.';
-
 create index fbs_app_incomeexpense_transaction_type_category_idx
 on fbs_app_incomeexpense (transaction_type, category);
 
 comment on index fbs_app_incomeexpense_transaction_type_category_idx is
-'Serves the listed index transaction_type, category; in accounting.transactions, whether a transaction_type exists.';
+'Serves the listed index transaction_type, category; in accounting.transactions, whether a transaction_type that no list has exists.';
 
 create index fbs_app_incomeexpense_payment_status_due_date_idx
 on fbs_app_incomeexpense (payment_status, due_date);
 
 comment on index fbs_app_incomeexpense_payment_status_due_date_idx is
-'Serves the listed index payment_status, due_date; in accounting.transactions, whether a payment_status exists.';
+'Serves the listed index payment_status, due_date; in accounting.transactions, whether a payment_status that no list has exists.';
 
 create index fbs_app_incomeexpense_created_by_id_idx
 on fbs_app_incomeexpense (created_by_id);
@@ -337,16 +325,10 @@ create table fbs_app_taxcalculation (
 );
 
 create index fbs_app_taxcalculation_business_id_tax_period_end_id_idx
-on fbs_app_taxcalculation (business_id, tax_period_end, id, payment_status);
+on fbs_app_taxcalculation (business_id, tax_period_end, id, tax_type, payment_status);
 
 comment on index fbs_app_taxcalculation_business_id_tax_period_end_id_idx is
-'Serves accounting.taxes of a business, by payment_status too, tax_summary and health.';
-
-create index fbs_app_taxcalculation_tax_type_business_id_period_end_id_idx
-on fbs_app_taxcalculation (tax_type, business_id, tax_period_end, id);
-
-comment on index fbs_app_taxcalculation_tax_type_business_id_period_end_id_idx is
-'Serves accounting.taxes of a business by tax_type, and whether a tax_type exists; the listed index business_id, tax_type, tax_period_end.';
+'Serves accounting.taxes of a business by any filter, tax_summary and health; the listed index business_id, tax_type, tax_period_end.';
 
 create index fbs_app_taxcalculation_business_id_due_date_idx
 on fbs_app_taxcalculation (business_id, due_date)
@@ -355,17 +337,17 @@ where payment_status <> 'paid';
 comment on index fbs_app_taxcalculation_business_id_due_date_idx is
 'Serves accounting.taxes of a business that are overdue, and suite.deadlines.';
 
-create index fbs_app_taxcalculation_tax_period_end_id_idx
-on fbs_app_taxcalculation (tax_period_end, id);
+create index fbs_app_taxcalculation_tax_type_idx
+on fbs_app_taxcalculation (tax_type);
 
-comment on index fbs_app_taxcalculation_tax_period_end_id_idx is
-'Serves accounting.taxes of all businesses by period.';
+comment on index fbs_app_taxcalculation_tax_type_idx is
+'Serves accounting.taxes by tax_type: whether a tax_type that no list has exists.';
 
 create index fbs_app_taxcalculation_payment_status_due_date_idx
 on fbs_app_taxcalculation (payment_status, due_date);
 
 comment on index fbs_app_taxcalculation_payment_status_due_date_idx is
-'Serves the listed index payment_status, due_date; in accounting.taxes, whether a payment_status exists.';
+'Serves the listed index payment_status, due_date; in accounting.taxes, whether a payment_status that no list has exists.';
 
 create index fbs_app_taxcalculation_created_by_id_idx
 on fbs_app_taxcalculation (created_by_id);

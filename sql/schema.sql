@@ -11544,17 +11544,13 @@ CREATE INDEX fbs_app_cashentry_created_by_id_idx ON fbs_app_cashentry USING btre
 
 COMMENT ON INDEX fbs_app_cashentry_created_by_id_idx IS 'Serves the foreign key created_by_id.';
 
-CREATE INDEX fbs_app_cashentry_entry_date_id_idx ON fbs_app_cashentry USING btree (entry_date, id);
-
-COMMENT ON INDEX fbs_app_cashentry_entry_date_id_idx IS 'Serves accounting.cash_entries of all businesses by time.';
-
 CREATE INDEX fbs_app_cashentry_entry_type_category_idx ON fbs_app_cashentry USING btree (entry_type, category);
 
-COMMENT ON INDEX fbs_app_cashentry_entry_type_category_idx IS 'Serves the listed index entry_type, category; in accounting.cash_entries, whether an entry_type exists.';
+COMMENT ON INDEX fbs_app_cashentry_entry_type_category_idx IS 'Serves the listed index entry_type, category; in accounting.cash_entries, whether an entry_type that no list has exists.';
 
 CREATE INDEX fbs_app_cashentry_payment_method_entry_date_idx ON fbs_app_cashentry USING btree (payment_method, entry_date);
 
-COMMENT ON INDEX fbs_app_cashentry_payment_method_entry_date_idx IS 'Serves the listed index payment_method, entry_date; in accounting.cash_entries, whether a payment_method exists.';
+COMMENT ON INDEX fbs_app_cashentry_payment_method_entry_date_idx IS 'Serves the listed index payment_method, entry_date; in accounting.cash_entries, whether a payment_method that no list has exists.';
 
 CREATE INDEX fbs_app_incomeexpense_business_id_due_date_idx ON fbs_app_incomeexpense USING btree (business_id, due_date) WHERE ((payment_status)::text <> ALL ((ARRAY['paid'::character varying, 'cancelled'::character varying])::text[]));
 
@@ -11570,23 +11566,19 @@ COMMENT ON INDEX fbs_app_incomeexpense_created_by_id_idx IS 'Serves the foreign 
 
 CREATE INDEX fbs_app_incomeexpense_payment_status_due_date_idx ON fbs_app_incomeexpense USING btree (payment_status, due_date);
 
-COMMENT ON INDEX fbs_app_incomeexpense_payment_status_due_date_idx IS 'Serves the listed index payment_status, due_date; in accounting.transactions, whether a payment_status exists.';
-
-CREATE INDEX fbs_app_incomeexpense_transaction_date_id_idx ON fbs_app_incomeexpense USING btree (transaction_date, id);
-
-COMMENT ON INDEX fbs_app_incomeexpense_transaction_date_id_idx IS 'Serves accounting.transactions of all businesses by time.';
+COMMENT ON INDEX fbs_app_incomeexpense_payment_status_due_date_idx IS 'Serves the listed index payment_status, due_date; in accounting.transactions, whether a payment_status that no list has exists.';
 
 CREATE INDEX fbs_app_incomeexpense_transaction_type_category_idx ON fbs_app_incomeexpense USING btree (transaction_type, category);
 
-COMMENT ON INDEX fbs_app_incomeexpense_transaction_type_category_idx IS 'Serves the listed index transaction_type, category; in accounting.transactions, whether a transaction_type exists.';
+COMMENT ON INDEX fbs_app_incomeexpense_transaction_type_category_idx IS 'Serves the listed index transaction_type, category; in accounting.transactions, whether a transaction_type that no list has exists.';
 
 CREATE INDEX fbs_app_taxcalculation_business_id_due_date_idx ON fbs_app_taxcalculation USING btree (business_id, due_date) WHERE ((payment_status)::text <> 'paid'::text);
 
 COMMENT ON INDEX fbs_app_taxcalculation_business_id_due_date_idx IS 'Serves accounting.taxes of a business that are overdue, and suite.deadlines.';
 
-CREATE INDEX fbs_app_taxcalculation_business_id_tax_period_end_id_idx ON fbs_app_taxcalculation USING btree (business_id, tax_period_end, id, payment_status);
+CREATE INDEX fbs_app_taxcalculation_business_id_tax_period_end_id_idx ON fbs_app_taxcalculation USING btree (business_id, tax_period_end, id, tax_type, payment_status);
 
-COMMENT ON INDEX fbs_app_taxcalculation_business_id_tax_period_end_id_idx IS 'Serves accounting.taxes of a business, by payment_status too, tax_summary and health.';
+COMMENT ON INDEX fbs_app_taxcalculation_business_id_tax_period_end_id_idx IS 'Serves accounting.taxes of a business by any filter, tax_summary and health; the listed index business_id, tax_type, tax_period_end.';
 
 CREATE INDEX fbs_app_taxcalculation_created_by_id_idx ON fbs_app_taxcalculation USING btree (created_by_id);
 
@@ -11594,15 +11586,11 @@ COMMENT ON INDEX fbs_app_taxcalculation_created_by_id_idx IS 'Serves the foreign
 
 CREATE INDEX fbs_app_taxcalculation_payment_status_due_date_idx ON fbs_app_taxcalculation USING btree (payment_status, due_date);
 
-COMMENT ON INDEX fbs_app_taxcalculation_payment_status_due_date_idx IS 'Serves the listed index payment_status, due_date; in accounting.taxes, whether a payment_status exists.';
+COMMENT ON INDEX fbs_app_taxcalculation_payment_status_due_date_idx IS 'Serves the listed index payment_status, due_date; in accounting.taxes, whether a payment_status that no list has exists.';
 
-CREATE INDEX fbs_app_taxcalculation_tax_period_end_id_idx ON fbs_app_taxcalculation USING btree (tax_period_end, id);
+CREATE INDEX fbs_app_taxcalculation_tax_type_idx ON fbs_app_taxcalculation USING btree (tax_type);
 
-COMMENT ON INDEX fbs_app_taxcalculation_tax_period_end_id_idx IS 'Serves accounting.taxes of all businesses by period.';
-
-CREATE INDEX fbs_app_taxcalculation_tax_type_business_id_period_end_id_idx ON fbs_app_taxcalculation USING btree (tax_type, business_id, tax_period_end, id);
-
-COMMENT ON INDEX fbs_app_taxcalculation_tax_type_business_id_period_end_id_idx IS 'Serves accounting.taxes of a business by tax_type, and whether a tax_type exists; the listed index business_id, tax_type, tax_period_end.';
+COMMENT ON INDEX fbs_app_taxcalculation_tax_type_idx IS 'Serves accounting.taxes by tax_type: whether a tax_type that no list has exists.';
 
 CREATE INDEX fbs_approval_requests_approval_type_created_at_id_idx ON fbs_approval_requests USING btree (approval_type, created_at, id);
 

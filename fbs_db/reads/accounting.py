@@ -225,6 +225,7 @@ class Accounting(Books[AnyDriver]):
             ("business_id", "invoice_number"),
         ),
         not_alone=("transaction_type", "category", "payment_status", "vendor_customer", "invoice_number"),
+        whole=False,
         known={
             "payment_status": ("pending", "partial", "paid", "overdue", "cancelled"),
             "transaction_type": ("income", "expense"),
@@ -245,7 +246,7 @@ class Accounting(Books[AnyDriver]):
         after: str | None = None,
         limit: int = 50,
     ) -> Page[AccountingTransactions]:
-        """Income and expenses of every business, one by one."""
+        """Income and expenses of a business, one by one."""
 
     @function("fbs_accounting_income_expense")
     def income_expense(
@@ -301,6 +302,7 @@ class Accounting(Books[AnyDriver]):
         ranged="tax_period_end",
         together=(("business_id", "tax_type"), ("business_id", "payment_status"), ("business_id", "is_overdue")),
         not_alone=("payment_status", "tax_type", "is_overdue"),
+        whole=False,
         known={
             "payment_status": ("pending", "partial", "paid", "overdue"),
             "tax_type": ("income_tax", "sales_tax", "payroll_tax", "property_tax", "other", "vat"),
@@ -319,7 +321,7 @@ class Accounting(Books[AnyDriver]):
         after: str | None = None,
         limit: int = 50,
     ) -> Page[AccountingTaxes]:
-        """Tax of every business by period: its amount, the part paid and the part left to pay."""
+        """Tax of a business by period: its amount, the part paid and the part left to pay."""
 
     @function("fbs_accounting_tax_summary")
     def tax_summary(

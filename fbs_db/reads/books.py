@@ -190,6 +190,7 @@ class Books(Group[AnyDriver]):
             ("business_id", "reference_number"),
         ),
         not_alone=("entry_type", "category", "payment_method", "vendor_customer", "reference_number"),
+        whole=False,
         known={
             "entry_type": ("income", "expense", "transfer", "adjustment"),
             "payment_method": (
@@ -218,7 +219,7 @@ class Books(Group[AnyDriver]):
         after: str | None = None,
         limit: int = 50,
     ) -> Page[AccountingCashEntries]:
-        """Cash book of every business, each entry with the change of the cash that it makes."""
+        """Cash book of a business, each entry with the change of the cash that it makes."""
 
     @function("fbs_accounting_cash_ledger", after_id="bigint", page_size="bigint")
     def cash_ledger(

@@ -255,6 +255,7 @@ class view:  # noqa: N801 - it is written as a decorator
         known: values that a column is known to have.
         states: columns that the view works out.
         scattered: whether the columns of the order are in several tables.
+        whole: whether a call may name no filter.
     """
 
     def __init__(
@@ -268,6 +269,7 @@ class view:  # noqa: N801 - it is written as a decorator
         known: Mapping[str, tuple[str, ...]] | None = None,
         states: Mapping[str, State] | None = None,
         scattered: bool = False,
+        whole: bool = True,
     ) -> None:
         self._alone = lambda name: name not in (*_NO_FILTERS, *not_alone)
         self._order = [one.lstrip("-") for one in order]
@@ -280,6 +282,7 @@ class view:  # noqa: N801 - it is written as a decorator
             known=known or {},
             states=states or {},
             scattered=scattered,
+            whole=whole,
         )
 
     @overload
@@ -360,6 +363,8 @@ def _parameters(method: Callable[..., Any], read: Read) -> Iterator[str]:
             needing.setdefault(read.companions(name), []).append(name)
     for others, needed in needing.items():
         yield f"{', '.join(needed)}: the same; needs {others}."
+    if not read.whole:
+        yield f"One of these is needed: {read.least}."
     if "since" in method.__annotations__:
         yield f"since, until: only rows whose {read.ranged} is not before the one, and before the other."
     if "limit" in method.__annotations__:

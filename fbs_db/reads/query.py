@@ -44,6 +44,7 @@ class Read:
         ranged: of a view, the column that ``since`` and ``until`` limit.
         nullable: columns of the order that may be NULL.
         scattered: whether the columns of the order are in several tables, so that no index compares them all.
+        whole: whether a call may name no filter; an index gives all rows in order then.
         known: values by column: those that forms of FBS offer, and those that FBS writes beside them.
         states: columns that a view works out and whose values are all known.
     """
@@ -60,6 +61,13 @@ class Read:
     known: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     states: Mapping[str, State] = field(default_factory=dict)
     scattered: bool = False
+    whole: bool = True
+
+    @property
+    def least(self) -> str:
+        """The filters, or sets of them, of which a call that may not ask for all rows names one."""
+        sets = [" and ".join(one) for one in self.together if not set(one) & set(self.filters)]
+        return ", ".join([*self.filters, *sets])
 
     def companions(self, column: str) -> str:
         """The columns that a filter needs: the others of the smallest sets that have it."""
@@ -237,12 +245,15 @@ def _matches(read: Read, schema: str, column: str) -> str:
 
 
 def _refuse_alone(read: Read, filters: tuple[str, ...]) -> None:
-    """Refuse a filter without the others that it needs, as no index would serve it."""
+    """Refuse a filter without the others that it needs, and all rows where no index gives them in order."""
+    hint = f"Or query {read.source} in SQL, which may read all rows."
+    if not (read.whole or filters):
+        raise UsageError(f"{read.source} is not read without a filter. Name one: {read.least}.", hint=hint)
     for name in filters:
         if name not in read.filters and not any(name in one and set(one) <= set(filters) for one in read.together):
             raise UsageError(
                 f"Filter {name} needs {read.companions(name)}: no index serves {name} alone.",
-                hint=f"Or query {read.source} in SQL, which may read all rows.",
+                hint=hint,
             )
 
 

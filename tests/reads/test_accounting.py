@@ -61,7 +61,7 @@ def test_an_entry_tells_what_it_does_to_the_cash(cash_book: psycopg.Connection) 
 
 @pytest.mark.parametrize("name", ["cash_entries", "transactions", "taxes"])
 def test_filters_need_the_business(installed: psycopg.Connection, name: str) -> None:
-    """All but the id; since and until do without."""
+    """All but the id, and so do all rows together."""
     read = read_of("accounting", name)
     assert read.filters == ("id", "business_id")
     others = {column for one in read.together for column in one} - {"business_id"}
@@ -77,7 +77,10 @@ def test_filters_need_the_business(installed: psycopg.Connection, name: str) -> 
                 with pytest.raises(UsageError, match=f"Filter {column} needs business_id: no index serves"):
                     list(method.stream(**given))
                 assert list(method(business_id="a", **given)) == []
-        assert list(method(business_id="a", since=date(2026, 1, 1))) == list(method()) == []
+        for bounds in ({}, {"since": date(2026, 1, 1)}, {"until": date(2026, 1, 1)}):
+            with pytest.raises(UsageError, match=f"{read.source} is not read without a filter. Name one: id, business"):
+                method(**bounds)
+            assert list(method(business_id="a", **bounds)) == []
 
 
 def test_the_longest_texts_fit_the_indexes(installed_everywhere: psycopg.Connection) -> None:

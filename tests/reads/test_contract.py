@@ -23,10 +23,23 @@ import fbs_db
 from fbs_db.errors import ConnectionFailed, TargetError, UsageError
 from fbs_db.reads import Page
 from fbs_db.reads.approvals import ApprovalsRequests
+from fbs_db.reads.unreadable import home
 from tests.support import ROOT
 from tests.support.clones import CloneOf
 from tests.support.connections import url_of
-from tests.support.every_read import BY_TYPE, fits, hints, read_of, read_on, reads, sample, timeless, typed
+from tests.support.every_read import (
+    BY_TYPE,
+    GROUPS,
+    fits,
+    hints,
+    needed,
+    read_of,
+    read_on,
+    reads,
+    sample,
+    timeless,
+    typed,
+)
 from tests.support.sample_rows import install_and_seed
 from tests.support.servers import Server
 from tests.support.versions import NEWEST, django_or_skip
@@ -56,6 +69,10 @@ def fill(url: str) -> None:
             connection.execute(
                 f"insert into {table} ({columns[0]}) select {columns[0]} from {table}, generate_series(1, 5)".encode()
             )
+        for group, name in PAGES:  # the samples' owner
+            for owner in needed(read_of(group, name)):
+                table, column = home(read_of(group, name).source, owner) or ("", "")
+                connection.execute(f"update {table} set {column} = 'a'".encode())
 
 
 @pytest.mark.parametrize(("group", "name"), reads(), ids=lambda part: part)
@@ -127,17 +144,18 @@ def test_no_read_shows_a_secret(filled: psycopg.Connection) -> None:
 
 @pytest.mark.parametrize(("group", "name"), PAGES, ids=lambda part: part)
 def test_pages_one_after_the_other_are_all_rows_in_order(filled: psycopg.Connection, group: str, name: str) -> None:
+    asked = sample(group, name)
     with fbs_db.connect(url_of(filled)) as fbs:
-        every = list(read_on(fbs, group, name)())
+        every = list(read_on(fbs, group, name)(**asked))
         method = read_on(fbs, group, name.removesuffix(".stream"))
-        page = method(limit=2)
+        page = method(**asked, limit=2)
         paged = list(page)
         while page.next:
             assert len(page) == 2
-            page = method(after=page.next, limit=2)
+            page = method(**asked, after=page.next, limit=2)
             paged += page
         assert timeless(paged) == timeless(every)
-        assert method(limit=len(every) or 1).next is None
+        assert method(**asked, limit=len(every) or 1).next is None
 
 
 def test_pages_go_on_past_ties_and_nulls(installed: psycopg.Connection) -> None:
@@ -243,6 +261,26 @@ def test_what_no_index_finds_by_itself_is_asked_for_with_others(
                 assert all(asked.items() <= row.as_dict().items() for row in method(**asked))
             smallest = min(sets, key=len)
             assert all(other in str(refused.value) for other in smallest)
+
+
+WITH_OWNERS = [(group, name) for group, name in PAGES if not read_of(group, name).whole]
+
+
+@pytest.mark.parametrize(("group", "name"), WITH_OWNERS, ids=lambda part: part)
+def test_what_no_index_gives_in_order_is_asked_for_with_an_owner(
+    installed: psycopg.Connection, group: str, name: str
+) -> None:
+    read = read_of(group, name)
+    since = BY_TYPE[read.row.__annotations__[read.ranged]]
+    with fbs_db.connect(installed) as fbs:
+        for helper in (name, name.removesuffix(".stream")):
+            method = read_on(fbs, group, helper)
+            for bounds in ({}, {"since": since}):
+                with pytest.raises(UsageError, match=f"{read.source} is not read without a filter. Name one: ") as told:
+                    list(method(**bounds))
+                assert read.source in told.value.hint
+            assert list(method(**sample(group, name))) == []
+    assert f"One of these is needed: {read.least}." in read_on(GROUPS, group, name.removesuffix(".stream")).__doc__
 
 
 def test_filters_that_several_indexes_find_are_planned_for_their_values(installed: psycopg.Connection) -> None:

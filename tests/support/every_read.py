@@ -65,7 +65,12 @@ def askable(read: Read, names: Iterable[str], row: dict[str, Any]) -> dict[str, 
         for one in sets[:1]:
             if all(row[other] is not None for other in one):
                 wanted |= {other: row[other] for other in one}
-    return wanted
+    return wanted or {name: row[name] for name in needed(read)}
+
+
+def needed(read: Read) -> list[str]:
+    """The filter to name where a call may not ask for all rows."""
+    return [] if read.whole else [name for name in read.filters if name != "id"][:1]
 
 
 def hints(group: str, name: str) -> dict[str, Any]:
@@ -76,10 +81,10 @@ def hints(group: str, name: str) -> dict[str, Any]:
 
 
 def sample(group: str, name: str) -> dict[str, Any]:
-    """A value for each parameter that has no default."""
+    """A value for each parameter that has no default, and for a filter where a call names one."""
     method = read_on(GROUPS, group, name)
-    chosen = {}
     of = hints(group, name)
+    chosen = {filtered: BY_TYPE[typing.get_args(of[filtered])[0]] for filtered in needed(read_of(group, name))}
     for parameter in inspect.signature(method).parameters.values():
         if parameter.default is inspect.Parameter.empty:
             kind = of[parameter.name]
