@@ -166,7 +166,7 @@ as $$
 $$;
 
 comment on function fbs_accounting_open_items(text, text, date) is
-'Income and expenses of a business (of_type: income, expense, or NULL for both) that were not paid at the end of a day (by default today): booked by then, not cancelled since, and unpaid still or paid later. The oldest first. days_overdue counts from the due date, from the day of the transaction where none is set: 0 on that day, below 0 before it. age is one of: not due, 0-30, 31-60, 61-90, over 90. What is paid in part counts in full, as the part is not recorded. Cost: the unpaid items of the business, those paid after that day, and an index of its transactions.';
+'Income and expenses of a business (of_type: income, expense, or NULL for both) that were not paid at the end of a day (by default today): booked by then, not cancelled since, and unpaid still or paid later. The oldest first. days_overdue counts from the due date, from the day of the transaction where none is set: 0 on that day, below 0 before it. age is one of: not due, 0-30, 31-60, 61-90, over 90. An item paid in part counts in full, as the part is not recorded. Cost: the unpaid items of the business, those paid after that day, and an index of its transactions.';
 
 create function fbs_accounting_receivables(
     business_id text,
@@ -203,7 +203,7 @@ as $$
 $$;
 
 comment on function fbs_accounting_receivables(text, date) is
-'What customers owe a business at the end of a day (by default today), in its own currency, by customer and age: not yet due, or so many days past the due date, the day itself being 0. Greatest first. What counts as unpaid, and from when its age counts, is as in fbs_accounting_open_items. A customer who owes nothing has no row; an empty text stands for items without a name.';
+'Amounts that customers owe a business at the end of a day (by default today), in its own currency, by customer and age: not yet due, or so many days past the due date, the day itself being 0. Greatest first. Unpaid and age are as in fbs_accounting_open_items. A customer who owes nothing has no row; an empty text stands for items without a name.';
 
 create function fbs_accounting_payables(
     business_id text,
@@ -240,7 +240,7 @@ as $$
 $$;
 
 comment on function fbs_accounting_payables(text, date) is
-'What a business owes its suppliers at the end of a day (by default today), in its own currency, by supplier and age: not yet due, or so many days past the due date, the day itself being 0. Greatest first. What counts as unpaid, and from when its age counts, is as in fbs_accounting_open_items. A supplier who is owed nothing has no row; an empty text stands for items without a name.';
+'Amounts that a business owes its suppliers at the end of a day (by default today), in its own currency, by supplier and age: not yet due, or so many days past the due date, the day itself being 0. Greatest first. Unpaid and age are as in fbs_accounting_open_items. A supplier who is owed nothing has no row; an empty text stands for items without a name.';
 
 create function fbs_accounting_health(
     business_id text,

@@ -358,7 +358,7 @@ CREATE FUNCTION fbs_accounting_open_items(business_id text, of_type text DEFAULT
     order by o.days_overdue desc, o.id;
 $$;
 
-COMMENT ON FUNCTION fbs_accounting_open_items(business_id text, of_type text, on_date date) IS 'Income and expenses of a business (of_type: income, expense, or NULL for both) that were not paid at the end of a day (by default today): booked by then, not cancelled since, and unpaid still or paid later. The oldest first. days_overdue counts from the due date, from the day of the transaction where none is set: 0 on that day, below 0 before it. age is one of: not due, 0-30, 31-60, 61-90, over 90. What is paid in part counts in full, as the part is not recorded. Cost: the unpaid items of the business, those paid after that day, and an index of its transactions.';
+COMMENT ON FUNCTION fbs_accounting_open_items(business_id text, of_type text, on_date date) IS 'Income and expenses of a business (of_type: income, expense, or NULL for both) that were not paid at the end of a day (by default today): booked by then, not cancelled since, and unpaid still or paid later. The oldest first. days_overdue counts from the due date, from the day of the transaction where none is set: 0 on that day, below 0 before it. age is one of: not due, 0-30, 31-60, 61-90, over 90. An item paid in part counts in full, as the part is not recorded. Cost: the unpaid items of the business, those paid after that day, and an index of its transactions.';
 
 CREATE FUNCTION fbs_accounting_payables(business_id text, on_date date DEFAULT CURRENT_DATE) RETURNS TABLE(vendor_customer text, total_amount numeric, not_due_amount numeric, days_0_to_30_amount numeric, days_31_to_60_amount numeric, days_61_to_90_amount numeric, days_over_90_amount numeric, item_count bigint, max_days_overdue integer)
     LANGUAGE sql STABLE
@@ -379,7 +379,7 @@ CREATE FUNCTION fbs_accounting_payables(business_id text, on_date date DEFAULT C
     order by sum(o.amount) desc, o.vendor_customer;
 $$;
 
-COMMENT ON FUNCTION fbs_accounting_payables(business_id text, on_date date) IS 'What a business owes its suppliers at the end of a day (by default today), in its own currency, by supplier and age: not yet due, or so many days past the due date, the day itself being 0. Greatest first. What counts as unpaid, and from when its age counts, is as in fbs_accounting_open_items. A supplier who is owed nothing has no row; an empty text stands for items without a name.';
+COMMENT ON FUNCTION fbs_accounting_payables(business_id text, on_date date) IS 'Amounts that a business owes its suppliers at the end of a day (by default today), in its own currency, by supplier and age: not yet due, or so many days past the due date, the day itself being 0. Greatest first. Unpaid and age are as in fbs_accounting_open_items. A supplier who is owed nothing has no row; an empty text stands for items without a name.';
 
 CREATE FUNCTION fbs_accounting_receivables(business_id text, on_date date DEFAULT CURRENT_DATE) RETURNS TABLE(vendor_customer text, total_amount numeric, not_due_amount numeric, days_0_to_30_amount numeric, days_31_to_60_amount numeric, days_61_to_90_amount numeric, days_over_90_amount numeric, item_count bigint, max_days_overdue integer)
     LANGUAGE sql STABLE
@@ -400,7 +400,7 @@ CREATE FUNCTION fbs_accounting_receivables(business_id text, on_date date DEFAUL
     order by sum(o.amount) desc, o.vendor_customer;
 $$;
 
-COMMENT ON FUNCTION fbs_accounting_receivables(business_id text, on_date date) IS 'What customers owe a business at the end of a day (by default today), in its own currency, by customer and age: not yet due, or so many days past the due date, the day itself being 0. Greatest first. What counts as unpaid, and from when its age counts, is as in fbs_accounting_open_items. A customer who owes nothing has no row; an empty text stands for items without a name.';
+COMMENT ON FUNCTION fbs_accounting_receivables(business_id text, on_date date) IS 'Amounts that customers owe a business at the end of a day (by default today), in its own currency, by customer and age: not yet due, or so many days past the due date, the day itself being 0. Greatest first. Unpaid and age are as in fbs_accounting_open_items. A customer who owes nothing has no row; an empty text stands for items without a name.';
 
 CREATE FUNCTION fbs_accounting_tax_summary(business_id text, since date DEFAULT NULL::date, until date DEFAULT NULL::date, on_date date DEFAULT CURRENT_DATE) RETURNS TABLE(tax_type text, net_tax_amount numeric, paid_amount numeric, outstanding_amount numeric, overdue_amount numeric, next_due_date date, period_count bigint, unfiled_count bigint)
     LANGUAGE sql STABLE
