@@ -337,12 +337,6 @@ where payment_status <> 'paid';
 comment on index fbs_app_taxcalculation_business_id_due_date_idx is
 'Serves accounting.taxes of a business that are overdue, and suite.deadlines.';
 
-create index fbs_app_taxcalculation_tax_type_idx
-on fbs_app_taxcalculation (tax_type);
-
-comment on index fbs_app_taxcalculation_tax_type_idx is
-'Serves accounting.taxes by tax_type: whether a tax_type that no list has exists.';
-
 create index fbs_app_taxcalculation_payment_status_due_date_idx
 on fbs_app_taxcalculation (payment_status, due_date);
 

@@ -11588,10 +11588,6 @@ CREATE INDEX fbs_app_taxcalculation_payment_status_due_date_idx ON fbs_app_taxca
 
 COMMENT ON INDEX fbs_app_taxcalculation_payment_status_due_date_idx IS 'Serves the listed index payment_status, due_date; in accounting.taxes, whether a payment_status that no list has exists.';
 
-CREATE INDEX fbs_app_taxcalculation_tax_type_idx ON fbs_app_taxcalculation USING btree (tax_type);
-
-COMMENT ON INDEX fbs_app_taxcalculation_tax_type_idx IS 'Serves accounting.taxes by tax_type: whether a tax_type that no list has exists.';
-
 CREATE INDEX fbs_approval_requests_approval_type_created_at_id_idx ON fbs_approval_requests USING btree (approval_type, created_at, id);
 
 CREATE INDEX fbs_approval_requests_approver_id_created_at_id_idx ON fbs_approval_requests USING btree (approver_id, created_at, id, solution_name);
