@@ -32,7 +32,7 @@ DURABLE = "fsync = on\nsynchronous_commit = on\nfull_page_writes = on"
 OURS, OURS_AGAIN = "fbs-db migrate", "fbs-db migrate, nothing to do"
 #: Ours, the other, and the most that ours may take of the other's time.
 AIMS = [
-    (OURS, "psql -1 -f", 1.5),
+    (OURS, "psql -1 -f", 1.3),
     (OURS, "yoyo apply", None),
     (OURS, "django migrate", 0.5),
     (OURS, "django migrate --run-syncdb", 0.5),

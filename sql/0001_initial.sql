@@ -72,65 +72,6 @@ comment on column fbs_migration_log.client_address is
 comment on column fbs_migration_log.fbs_db_version is
 'Version of fbs-db that did it.';
 
-create function fbs_command(variadic words text[])
-returns text
-language sql
-stable
-set search_path from current
-as $$
-    with parts as (
-        select w.word, w.place
-        from unnest(words) with ordinality as w (word, place)
-        union all
-        -- The schema is named where it is not the one that is meant without a word.
-        select s.word, 1000 + s.place
-        from pg_class as c
-        inner join pg_namespace as n on c.relnamespace = n.oid
-        cross join lateral unnest(array['--schema', n.nspname::text]) with ordinality as s (word, place)
-        where c.oid = 'fbs_migrations'::regclass and n.nspname <> 'public'
-    )
-
-    select
-        'fbs-db ' || string_agg(
-            case
-                when p.word collate "C" ~ '^[a-zA-Z0-9_@%+=:,./-]+$' then p.word
-                else '''' || replace(p.word, '''', '''"''"''') || ''''
-            end,
-            ' ' order by p.place
-        )
-    from parts as p;
-$$;
-
-comment on function fbs_command(text[]) is
-'Internal. A command of fbs-db with these words, quoted for a shell.';
-
-create function fbs_counted(number bigint, what text)
-returns text
-language sql
-stable
-set search_path from current
-as $$
-    select number || ' ' || what || case number when 1 then '' else 's' end;
-$$;
-
-comment on function fbs_counted(bigint, text) is
-'Internal. A number and what it counts: 1 row, 2 rows.';
-
-create function fbs_named(relation regclass)
-returns text
-language sql
-stable
-set search_path from current
-as $$
-    select case n.nspname when 'public' then relation::text else format('%I.%I', n.nspname, c.relname) end
-    from pg_class as c
-    inner join pg_namespace as n on c.relnamespace = n.oid
-    where c.oid = relation;
-$$;
-
-comment on function fbs_named(regclass) is
-'Internal. A table or index as it can be typed: with its schema, unless that is public and found without a word.';
-
 create function fbs_key_column(host_table regclass)
 returns name
 language plpgsql
@@ -156,7 +97,7 @@ end;
 $$;
 
 comment on function fbs_key_column(regclass) is
-'The single primary key column of a host''s table. Error FB001 where there is none.';
+'Internal. The single primary key column of a host''s table. Error FB001 where there is none.';
 
 create function fbs_base_type(type_id oid, type_modifier integer)
 returns text
@@ -213,7 +154,7 @@ end;
 $$;
 
 comment on function fbs_key_type(regclass) is
-'Type of the single primary key column of a user table, such as integer or uuid; of a domain the type beneath it. Error FB001 where there is no such column, FB002 where it is not one of PostgreSQL''s own, such as citext.';
+'Internal. Type of the single primary key column of a user table, such as integer or uuid; of a domain the type beneath it. Error FB001 where there is no such column, FB002 where it is not one of PostgreSQL''s own, such as citext.';
 
 create function fbs_key_collation(host_table regclass)
 returns regcollation
@@ -227,7 +168,7 @@ as $$
 $$;
 
 comment on function fbs_key_collation(regclass) is
-'Collation of the single primary key column of a host''s table; NULL where its type has none. Error FB001 where there is no such column.';
+'Internal. Collation of the single primary key column of a host''s table; NULL where its type has none. Error FB001 where there is no such column.';
 
 -- The host's user table is named by the setting fbs.user_table when this file runs
 -- (fbs-db migrate --user-table); its rows are linked later, by fbs-db attach. Where it
@@ -299,7 +240,7 @@ end;
 $$;
 
 comment on function fbs_require_user_table(regclass) is
-'Does nothing where FBS''s user columns can point at this user table; error FB002 where the types differ, FB001 where it has no single-column key.';
+'Internal. Does nothing where FBS''s user columns can point at this user table; error FB002 where the types differ, FB001 where it has no single-column key.';
 
 -- Two triggers keep a time of last change. "Touch" moves it on with every update.
 -- "Keep" fires first (triggers go by name) and only where the statement sets the
@@ -322,24 +263,38 @@ $$;
 comment on function fbs_keep() is
 'Trigger: marks a time of last change that the writer sets to its present value, so that fbs_touch leaves it.';
 
+-- With each update these two take what there is to take, so they set no search_path, which costs as much as all else
+-- they do. They fire with the rights of whoever writes, under any path: of FBS's owner where the deletion of a user
+-- empties a column. So they name nothing that a path could change.
 create function fbs_touch()
 returns trigger
 language plpgsql
-set search_path from current
 as $$
 begin
-    case tg_argv[0]
-        when 'updated_at' then
-            new.updated_at := case new.updated_at when '-infinity' then old.updated_at else now() end;
-        when 'last_updated' then
-            new.last_updated := case new.last_updated when '-infinity' then old.last_updated else now() end;
-    end case;
+    new.updated_at := case
+        when new.updated_at operator(pg_catalog.=) '-infinity' then old.updated_at else current_timestamp
+    end;
     return new;
 end;
 $$;
 
 comment on function fbs_touch() is
-'Trigger: sets the time of last change named by its argument, unless the writer set it.';
+'Trigger: sets updated_at, unless the writer set it.';
+
+create function fbs_touch_last_updated()
+returns trigger
+language plpgsql
+as $$
+begin
+    new.last_updated := case
+        when new.last_updated operator(pg_catalog.=) '-infinity' then old.last_updated else current_timestamp
+    end;
+    return new;
+end;
+$$;
+
+comment on function fbs_touch_last_updated() is
+'Trigger: sets last_updated, unless the writer set it.';
 
 -- PostgreSQL refuses to subtract infinite dates, and one such row would break a whole view.
 create function fbs_days_between(first_day date, last_day date)
@@ -349,7 +304,7 @@ immutable
 return case when isfinite(first_day) and isfinite(last_day) then last_day - first_day end;
 
 comment on function fbs_days_between(date, date) is
-'Days from the first day to the last; negative where that is earlier, null where one of them is infinite.';
+'Internal. Days from the first day to the last; negative where that is earlier, null where one of them is infinite.';
 
 create function fbs_time_between(since timestamptz, until timestamptz)
 returns interval
@@ -358,7 +313,7 @@ immutable
 return case when isfinite(since) and isfinite(until) then until - since end;
 
 comment on function fbs_time_between(timestamptz, timestamptz) is
-'The time from one moment to another; negative where that is earlier, null where one of them is infinite.';
+'Internal. The time from one moment to another; negative where that is earlier, null where one of them is infinite.';
 
 -- A component that moves is guarded by a trigger: unlike a lock or a table that is gone,
 -- it comes without waiting for those who still read.

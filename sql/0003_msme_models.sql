@@ -70,7 +70,7 @@ create trigger fbs_msme_kpis_touch
 before update on fbs_msme_kpis
 for each row
 when (new.last_updated = old.last_updated or new.last_updated = '-infinity')
-execute function fbs_touch('last_updated');
+execute function fbs_touch_last_updated();
 
 comment on table fbs_msme_kpis is
 'Key figures of a small business (KPIs), each with its present value and its target: one line for each figure and period.';
@@ -198,7 +198,7 @@ create trigger fbs_msme_templates_touch
 before update on fbs_msme_templates
 for each row
 when (new.updated_at = old.updated_at or new.updated_at = '-infinity')
-execute function fbs_touch('updated_at');
+execute function fbs_touch();
 
 comment on table fbs_msme_templates is
 'Ready-made settings for a line of business, from which a small business can start its set-up.';

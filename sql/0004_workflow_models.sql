@@ -26,14 +26,23 @@ create table fbs_workflow_definitions (
     unique (name, version, solution_name)
 );
 
-create index fbs_workflow_definitions_solution_name_workflow_type_idx
-on fbs_workflow_definitions (solution_name, workflow_type);
+create index fbs_workflow_definitions_workflow_type_name_id_idx
+on fbs_workflow_definitions (workflow_type, name, id);
 
-create index fbs_workflow_definitions_solution_name_is_active_idx
-on fbs_workflow_definitions (solution_name, is_active);
+comment on index fbs_workflow_definitions_workflow_type_name_id_idx is
+'Serves workflow.catalog in its order.';
+
+create index fbs_workflow_definitions_solution_name_workflow_type_idx
+on fbs_workflow_definitions (solution_name, workflow_type, name, id, is_active);
+
+comment on index fbs_workflow_definitions_solution_name_workflow_type_idx is
+'Serves workflow.catalog by solution; the listed indexes (solution_name, workflow_type) and (solution_name, is_active).';
 
 create index fbs_workflow_definitions_created_by_id_idx
 on fbs_workflow_definitions (created_by_id);
+
+comment on index fbs_workflow_definitions_created_by_id_idx is
+'Serves the foreign key created_by_id; workflow.catalog by creator.';
 
 create trigger fbs_workflow_definitions_keep_updated_at
 before update of updated_at on fbs_workflow_definitions
@@ -49,7 +58,7 @@ when (
     (new.updated_at = old.updated_at or new.updated_at = '-infinity')
     and not (pg_trigger_depth() > 0 and old.created_by_id is not null and new.created_by_id is null)
 )
-execute function fbs_touch('updated_at');
+execute function fbs_touch();
 
 comment on table fbs_workflow_definitions is
 'Workflows as they are laid out: what each is for and what starts it. Their steps are in fbs_workflow_steps, their runs in fbs_workflow_instances.';
@@ -72,11 +81,11 @@ comment on column fbs_workflow_definitions.trigger_conditions is
 comment on column fbs_workflow_definitions.workflow_data is
 'JSON object with further settings of the workflow; {} when there are none.';
 comment on column fbs_workflow_definitions.estimated_duration is
-'How long a run is expected to take, in hours; empty when not estimated.';
+'How long a run is expected to take, in hours; NULL when not estimated.';
 comment on column fbs_workflow_definitions.solution_name is
 'Business application (solution) the workflow belongs to.';
 comment on column fbs_workflow_definitions.created_by_id is
-'User who made the workflow; empty when not known, and emptied when that user is deleted.';
+'User who made the workflow; NULL when not known, and after that user is deleted.';
 comment on column fbs_workflow_definitions.created_at is
 'When the workflow was added; filled in by the database unless given.';
 comment on column fbs_workflow_definitions.updated_at is
@@ -106,6 +115,15 @@ create table fbs_workflow_steps (
 create index fbs_workflow_steps_assigned_user_id_idx
 on fbs_workflow_steps (assigned_user_id);
 
+comment on index fbs_workflow_steps_assigned_user_id_idx is
+'Serves the foreign key assigned_user_id.';
+
+create index fbs_workflow_steps_assigned_role_idx
+on fbs_workflow_steps (assigned_role);
+
+comment on index fbs_workflow_steps_assigned_role_idx is
+'Serves workflow.active_runs by the role of the present step.';
+
 comment on table fbs_workflow_steps is
 'Steps that make up a workflow: what is to be done, in which order and by whom.';
 comment on column fbs_workflow_steps.id is
@@ -121,11 +139,11 @@ comment on column fbs_workflow_steps."order" is
 comment on column fbs_workflow_steps.is_required is
 'True when the step must be done (as at first); false when it may be skipped.';
 comment on column fbs_workflow_steps.estimated_duration is
-'How long the step is expected to take, in hours; empty when not estimated.';
+'How long the step is expected to take, in hours; NULL when not estimated.';
 comment on column fbs_workflow_steps.assigned_role is
-'Role whose holders do the step, such as manager; blank when no role is set.';
+'Role whose holders do the step, such as manager; empty text when no role is set.';
 comment on column fbs_workflow_steps.assigned_user_id is
-'User who does the step; empty when no one person is set, and emptied when that user is deleted.';
+'User who does the step; NULL when no one person is set, and after that user is deleted.';
 comment on column fbs_workflow_steps.step_data is
 'JSON object with further settings of the step; {} when there are none.';
 comment on column fbs_workflow_steps.conditions is
@@ -154,29 +172,67 @@ create table fbs_workflow_instances (
     on delete set null deferrable initially deferred
 );
 
-create index fbs_workflow_instances_business_id_status_idx
-on fbs_workflow_instances (business_id, status);
+create index fbs_workflow_instances_started_at_id_idx
+on fbs_workflow_instances (started_at, id);
 
-create index fbs_workflow_instances_current_user_id_status_idx
-on fbs_workflow_instances (current_user_id, status);
+comment on index fbs_workflow_instances_started_at_id_idx is
+'Serves workflow.runs in its order.';
 
-create index fbs_workflow_instances_solution_name_status_idx
-on fbs_workflow_instances (solution_name, status);
+create index fbs_workflow_instances_status_started_at_id_idx
+on fbs_workflow_instances (status, started_at, id);
 
-create index fbs_workflow_instances_solution_name_business_id_idx
-on fbs_workflow_instances (solution_name, business_id);
+comment on index fbs_workflow_instances_status_started_at_id_idx is
+'Serves workflow.active_runs and workflow.waiting; workflow.runs by status.';
 
-create index fbs_workflow_instances_workflow_definition_id_idx
-on fbs_workflow_instances (workflow_definition_id);
+create index fbs_workflow_instances_current_user_id_started_at_id_idx
+on fbs_workflow_instances (current_user_id, started_at, id, status);
+
+comment on index fbs_workflow_instances_current_user_id_started_at_id_idx is
+'Serves workflow.runs and workflow.active_runs by user; the foreign key current_user_id; the listed index (current_user_id, status).';
+
+create index fbs_workflow_instances_business_id_started_at_id_idx
+on fbs_workflow_instances (business_id, started_at, id, status);
+
+comment on index fbs_workflow_instances_business_id_started_at_id_idx is
+'Serves workflow.runs and workflow.active_runs by business; the listed index (business_id, status).';
+
+create index fbs_workflow_instances_solution_name_started_at_id_idx
+on fbs_workflow_instances (solution_name, started_at, id, status, business_id);
+
+comment on index fbs_workflow_instances_solution_name_started_at_id_idx is
+'Serves workflow.runs and workflow.active_runs by solution; the listed indexes (solution_name, status) and (solution_name, business_id).';
+
+create index fbs_workflow_instances_workflow_definition_id_started_at_id_idx
+on fbs_workflow_instances (workflow_definition_id, started_at, id, status);
+
+comment on index fbs_workflow_instances_workflow_definition_id_started_at_id_idx is
+'Serves workflow.runs, workflow.active_runs and workflow.analytics by workflow; the foreign key workflow_definition_id.';
 
 create index fbs_workflow_instances_current_step_id_idx
 on fbs_workflow_instances (current_step_id);
 
--- For the clean-up that follows the deletion of a host's record. SP-GiST takes keys of
--- any length; a B-tree refuses rows whose key is longer than 2,700 bytes.
+comment on index fbs_workflow_instances_current_step_id_idx is
+'Serves workflow.runs by step; the foreign key current_step_id.';
+
+-- SP-GiST takes keys of any length; a B-tree refuses rows whose key is longer than 2,700 bytes.
 create index fbs_workflow_instances_workflow_data_record_idx
 on fbs_workflow_instances using spgist ((workflow_data ->> 'record_id'))
 where (workflow_data ->> 'record_id') is not null;
+
+comment on index fbs_workflow_instances_workflow_data_record_idx is
+'Serves the clean-up rule workflow_instances; workflow.runs by the host''s record.';
+
+-- PostgreSQL estimates nothing by a partial index: without these, one record is thought to have
+-- one run in 200, and all runs are read in the order of a page.
+create statistics fbs_workflow_instances_workflow_data_record_stat
+on (workflow_data ->> 'record_id')
+from fbs_workflow_instances;
+
+-- A step is of one workflow: without these, asking for both is thought to leave a few of its
+-- runs, and all of them are fetched and sorted for a page.
+create statistics fbs_workflow_instances_workflow_current_step_stat (dependencies)
+on workflow_definition_id, current_step_id
+from fbs_workflow_instances;
 
 comment on table fbs_workflow_instances is
 'Single runs of a workflow and how far each has come. By default unfinished ones are cancelled when the host''s record they are about is deleted, if its table is attached.';
@@ -187,19 +243,19 @@ comment on column fbs_workflow_instances.workflow_definition_id is
 comment on column fbs_workflow_instances.business_id is
 'Business the run is for, by the identifier the application uses for it.';
 comment on column fbs_workflow_instances.current_step_id is
-'Step the run has reached (fbs_workflow_steps); empty when at none, and emptied when that step is deleted.';
+'Step the run has reached (fbs_workflow_steps); NULL when at none, and after that step is deleted.';
 comment on column fbs_workflow_instances.status is
 'Where the run stands; starts as draft. Normally one of: draft (not begun), active, paused, completed, cancelled, failed (stopped by an error). FBS also writes running.';
 comment on column fbs_workflow_instances.started_at is
 'When the run began; the database fills in the time the line is added, even for a draft, unless given.';
 comment on column fbs_workflow_instances.completed_at is
-'When the run ended, whether finished or cancelled; empty until then.';
+'When the run ended, whether finished or cancelled; NULL until then.';
 comment on column fbs_workflow_instances.current_user_id is
-'User whose turn it is; empty when it is nobody''s, and emptied when that user is deleted.';
+'User whose turn it is; NULL when it is nobody''s, and after that user is deleted.';
 comment on column fbs_workflow_instances.workflow_data is
 'JSON object with what the run works on; its keys model_name and record_id name the host''s record it is about.';
 comment on column fbs_workflow_instances.notes is
-'Remarks for people about this run; blank when there are none.';
+'Remarks for people about this run; empty text when there are none.';
 comment on column fbs_workflow_instances.solution_name is
 'Business application (solution) the run belongs to.';
 
@@ -229,8 +285,14 @@ create table fbs_workflow_transitions (
 create index fbs_workflow_transitions_from_step_id_idx
 on fbs_workflow_transitions (from_step_id);
 
+comment on index fbs_workflow_transitions_from_step_id_idx is
+'Serves workflow.open_transitions; the foreign key from_step_id.';
+
 create index fbs_workflow_transitions_to_step_id_idx
 on fbs_workflow_transitions (to_step_id);
+
+comment on index fbs_workflow_transitions_to_step_id_idx is
+'Serves the foreign key to_step_id.';
 
 comment on table fbs_workflow_transitions is
 'Ways from one step of a workflow to the next and when each is taken; at most one from any step to any other.';
@@ -265,14 +327,29 @@ create table fbs_workflow_execution_logs (
     on delete cascade deferrable initially deferred
 );
 
+create index fbs_workflow_execution_logs_timestamp_id_idx
+on fbs_workflow_execution_logs (timestamp, id);
+
+comment on index fbs_workflow_execution_logs_timestamp_id_idx is
+'Serves workflow.log in its order.';
+
 create index fbs_workflow_execution_logs_workflow_instance_id_timestamp_idx
 on fbs_workflow_execution_logs (workflow_instance_id, timestamp desc);
+
+comment on index fbs_workflow_execution_logs_workflow_instance_id_timestamp_idx is
+'Serves workflow.log by run and the last entry in workflow.active_runs and workflow.waiting; the foreign key and the listed index.';
 
 create index fbs_workflow_execution_logs_action_timestamp_idx
 on fbs_workflow_execution_logs (action, timestamp desc);
 
-create index fbs_workflow_execution_logs_executed_by_id_idx
-on fbs_workflow_execution_logs (executed_by_id);
+comment on index fbs_workflow_execution_logs_action_timestamp_idx is
+'Serves workflow.log by action; the listed index (action, timestamp).';
+
+create index fbs_workflow_execution_logs_executed_by_id_timestamp_id_idx
+on fbs_workflow_execution_logs (executed_by_id, timestamp, id);
+
+comment on index fbs_workflow_execution_logs_executed_by_id_timestamp_id_idx is
+'Serves workflow.log by user; the foreign key executed_by_id.';
 
 comment on table fbs_workflow_execution_logs is
 'Diary of the workflow runs: what happened in each run, when, and who did it.';
@@ -287,6 +364,6 @@ comment on column fbs_workflow_execution_logs.action_data is
 comment on column fbs_workflow_execution_logs.timestamp is
 'When the event was logged; filled in by the database unless given.';
 comment on column fbs_workflow_execution_logs.executed_by_id is
-'User who brought it about; empty when the system did, and emptied when that user is deleted.';
+'User who brought it about; NULL when the system did, and after that user is deleted.';
 comment on column fbs_workflow_execution_logs.notes is
-'Remarks for people about the event; blank when there are none.';
+'Remarks for people about the event; empty text when there are none.';

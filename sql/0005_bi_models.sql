@@ -37,7 +37,7 @@ when (
     (new.updated_at = old.updated_at or new.updated_at = '-infinity')
     and not (pg_trigger_depth() > 0 and old.created_by_id is not null and new.created_by_id is null)
 )
-execute function fbs_touch('updated_at');
+execute function fbs_touch();
 
 comment on table fbs_dashboards is
 'Dashboards: screens that bring charts and figures together for one purpose, such as finance or compliance. One row is one dashboard.';
@@ -98,7 +98,7 @@ when (
     (new.updated_at = old.updated_at or new.updated_at = '-infinity')
     and not (pg_trigger_depth() > 0 and old.created_by_id is not null and new.created_by_id is null)
 )
-execute function fbs_touch('updated_at');
+execute function fbs_touch();
 
 comment on table fbs_reports is
 'Report definitions: what each report reads, which filters it takes and in which format it comes out. The reports produced are not kept here.';
@@ -165,7 +165,7 @@ when (
     (new.updated_at = old.updated_at or new.updated_at = '-infinity')
     and not (pg_trigger_depth() > 0 and old.created_by_id is not null and new.created_by_id is null)
 )
-execute function fbs_touch('updated_at');
+execute function fbs_touch();
 
 comment on table fbs_kpis is
 'Key figures (KPIs) by which a business judges itself: how each is worked out, its target and its alarm levels. Measured values are not kept here.';
@@ -231,7 +231,7 @@ when (
     (new.updated_at = old.updated_at or new.updated_at = '-infinity')
     and not (pg_trigger_depth() > 0 and old.created_by_id is not null and new.created_by_id is null)
 )
-execute function fbs_touch('updated_at');
+execute function fbs_touch();
 
 comment on table fbs_charts is
 'Charts that can be placed on dashboards: what each draws, from which source and with which settings. One row is one chart.';

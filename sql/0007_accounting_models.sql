@@ -70,7 +70,7 @@ when (
     (new.updated_at = old.updated_at or new.updated_at = '-infinity')
     and not (pg_trigger_depth() > 0 and old.created_by_id is not null and new.created_by_id is null)
 )
-execute function fbs_touch('updated_at');
+execute function fbs_touch();
 
 comment on table fbs_app_cashentry is
 'Cash book: money that came in, went out or was moved, whatever the means of payment. One row is one movement of one business.';
@@ -187,7 +187,7 @@ when (
     (new.updated_at = old.updated_at or new.updated_at = '-infinity')
     and not (pg_trigger_depth() > 0 and old.created_by_id is not null and new.created_by_id is null)
 )
-execute function fbs_touch('updated_at');
+execute function fbs_touch();
 
 comment on table fbs_app_incomeexpense is
 'Income earned and expenses incurred, with invoice, due date and how far each is paid. One row is one transaction of one business.';
@@ -363,7 +363,7 @@ when (
     (new.updated_at = old.updated_at or new.updated_at = '-infinity')
     and not (pg_trigger_depth() > 0 and old.created_by_id is not null and new.created_by_id is null)
 )
-execute function fbs_touch('updated_at');
+execute function fbs_touch();
 
 comment on table fbs_app_taxcalculation is
 'Tax a business owes for a period: how it was worked out, when it is due, and what has been filed and paid. One row is one tax for one period.';

@@ -32,7 +32,7 @@ create trigger fbs_dms_document_type_touch
 before update on fbs_dms_document_type
 for each row
 when (new.updated_at = old.updated_at or new.updated_at = '-infinity')
-execute function fbs_touch('updated_at');
+execute function fbs_touch();
 
 comment on table fbs_dms_document_type is
 'Kinds of document, such as contract or invoice, with the rules for each: whether it needs approval, and which files it takes.';
@@ -87,7 +87,7 @@ create trigger fbs_dms_document_category_touch
 before update on fbs_dms_document_category
 for each row
 when (new.updated_at = old.updated_at or new.updated_at = '-infinity')
-execute function fbs_touch('updated_at');
+execute function fbs_touch();
 
 comment on table fbs_dms_document_category is
 'Tree of categories that documents are filed under. One row is one category, with the category above it.';
@@ -182,7 +182,7 @@ create trigger fbs_dms_file_attachment_touch
 before update on fbs_dms_file_attachment
 for each row
 when (new.updated_at = old.updated_at or new.updated_at = '-infinity')
-execute function fbs_touch('updated_at');
+execute function fbs_touch();
 
 comment on table fbs_dms_file_attachment is
 'Uploaded files that hold the content of documents: where each is stored, its size and checksum. Deleting a row notes its file for removal in fbs_file_deletions.';
@@ -298,7 +298,7 @@ when (
         )
     )
 )
-execute function fbs_touch('updated_at');
+execute function fbs_touch();
 
 comment on table fbs_dms_document is
 'Documents a business keeps: what each is, where it is filed and how far it is approved. A document is archived when the host''s record it belongs to is deleted.';
@@ -439,7 +439,7 @@ create trigger fbs_dms_document_approval_touch
 before update on fbs_dms_document_approval
 for each row
 when (new.updated_at = old.updated_at or new.updated_at = '-infinity')
-execute function fbs_touch('updated_at');
+execute function fbs_touch();
 
 comment on table fbs_dms_document_approval is
 'Steps of a document''s approval run: who decides, in which order, and what was decided. One row is one step.';

@@ -34,7 +34,7 @@ create trigger fbs_license_manager_solution_license_touch
 before update on fbs_license_manager_solution_license
 for each row
 when (new.updated_at = old.updated_at or new.updated_at = '-infinity')
-execute function fbs_touch('updated_at');
+execute function fbs_touch();
 
 comment on table fbs_license_manager_solution_license is
 'Licences: what each solution may use of FBS, up to which limits and until when. One row is the licence of one solution.';
@@ -87,7 +87,7 @@ create trigger fbs_license_manager_feature_usage_touch
 before update on fbs_license_manager_feature_usage
 for each row
 when (new.last_updated = old.last_updated or new.last_updated = '-infinity')
-execute function fbs_touch('last_updated');
+execute function fbs_touch_last_updated();
 
 comment on table fbs_license_manager_feature_usage is
 'How much each solution has used of each feature, to hold against the limits of its licence. One row is one feature of one solution.';

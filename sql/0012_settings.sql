@@ -1,10 +1,69 @@
 -- 0012_settings: what a host can adjust: values, each with its description and its
--- limits, and the names of its solutions.
+-- limits, and the names of its solutions; and how messages name commands and tables.
 --
 -- component: base
 -- depends: 0001_initial
 
 select set_config('search_path', quote_ident(current_schema()) || ', pg_temp', false);
+
+create function fbs_command(variadic words text[])
+returns text
+language sql
+stable
+set search_path from current
+as $$
+    with parts as (
+        select w.word, w.place
+        from unnest(words) with ordinality as w (word, place)
+        union all
+        -- The schema is named where it is not the one that is meant without a word.
+        select s.word, 1000 + s.place
+        from pg_class as c
+        inner join pg_namespace as n on c.relnamespace = n.oid
+        cross join lateral unnest(array['--schema', n.nspname::text]) with ordinality as s (word, place)
+        where c.oid = 'fbs_migrations'::regclass and n.nspname <> 'public'
+    )
+
+    select
+        'fbs-db ' || string_agg(
+            case
+                when p.word collate "C" ~ '^[a-zA-Z0-9_@%+=:,./-]+$' then p.word
+                else '''' || replace(p.word, '''', '''"''"''') || ''''
+            end,
+            ' ' order by p.place
+        )
+    from parts as p;
+$$;
+
+comment on function fbs_command(text[]) is
+'Internal. A command of fbs-db with these words, quoted for a shell.';
+
+create function fbs_counted(number bigint, what text)
+returns text
+language sql
+stable
+set search_path from current
+as $$
+    select number || ' ' || what || case number when 1 then '' else 's' end;
+$$;
+
+comment on function fbs_counted(bigint, text) is
+'Internal. A number and what it counts: 1 row, 2 rows.';
+
+create function fbs_named(relation regclass)
+returns text
+language sql
+stable
+set search_path from current
+as $$
+    select case n.nspname when 'public' then relation::text else format('%I.%I', n.nspname, c.relname) end
+    from pg_class as c
+    inner join pg_namespace as n on c.relnamespace = n.oid
+    where c.oid = relation;
+$$;
+
+comment on function fbs_named(regclass) is
+'Internal. A table or index as it can be typed: with its schema, unless that is public and found without a word.';
 
 create table fbs_settings (
     name text not null,
@@ -178,7 +237,7 @@ as $$
 $$;
 
 comment on function fbs_row_is_of(text, boolean, text[], text[]) is
-'Whether a row with these values in these columns belongs to a solution. A row that names none belongs to it where no other host has the model (alone).';
+'Internal. Whether a row with these values in these columns belongs to a solution. A row that names none belongs to it where no other host has the model (alone).';
 
 create function fbs_solution_condition(columns text[])
 returns text

@@ -214,7 +214,7 @@ end;
 $$;
 
 comment on function fbs_link_users(regclass, integer) is
-'Ties every user column to the host''s user table by a foreign key with its rule. It holds for new rows and for deletions; rows that are there are not looked at. Writers of the user table wait until the transaction ends; its lock is asked for last, and all locks for wait_ms milliseconds at most. Returns the tables tied now. Errors FB001 to FB003 and FB005.';
+'Internal. Ties every user column to the host''s user table by a foreign key with its rule. It holds for new rows and for deletions; rows that are there are not looked at. Writers of the user table wait until the transaction ends; its lock is asked for last, and all locks for wait_ms milliseconds at most. Returns the tables tied now. Errors FB001 to FB003 and FB005.';
 
 create function fbs_check_user_column(table_name text, column_name text, repair boolean default false)
 returns bigint
@@ -270,7 +270,7 @@ end;
 $$;
 
 comment on function fbs_check_user_column(text, text, boolean) is
-'Counts the rows of a user column whose user is gone; there are such behind a validated key, too, where replication or session_replication_role = replica wrote them. With repair they are deleted or emptied, by the column''s own rule. Where none is left, the key is validated. Errors FB004 where users are not attached, FB025 where the user table evaluates code of another role.';
+'Internal. Counts the rows of a user column whose user is gone; there are such behind a validated key, too, where replication or session_replication_role = replica wrote them. With repair they are deleted or emptied, by the column''s own rule. Where none is left, the key is validated. Errors FB004 where users are not attached, FB025 where the user table evaluates code of another role.';
 
 create function fbs_attach_users(user_table regclass, repair boolean default false)
 returns table (table_name text, column_name text, on_delete text, orphans bigint, validated boolean)

@@ -50,7 +50,7 @@ as $$
 $$;
 
 comment on function fbs_is_alone(text, text) is
-'Whether no other host has this model name: rows that name no solution are then this one''s.';
+'Internal. Whether no other host has this model name: rows that name no solution are then this one''s.';
 
 create trigger fbs_only_owner
 before insert or update or delete or truncate on fbs_hosts
@@ -113,7 +113,7 @@ as $$
 $$;
 
 comment on function fbs_host_problem(regclass, text) is
-'Why a table cannot be a host table with this key; NULL where it can.';
+'Internal. Why a table cannot be a host table with this key; NULL where it can.';
 
 create function fbs_host_triggers(host_table regclass)
 returns table (table_id regclass, trigger_name text, definition text, present boolean)
@@ -213,7 +213,7 @@ as $$
 $$;
 
 comment on function fbs_host_triggers(regclass) is
-'The triggers of an attached host table and its partitions: the statement that makes or mends each, and whether it is as it should be.';
+'Internal. The triggers of an attached host table and its partitions: the statement that makes or mends each, and whether it is as it should be.';
 
 create function fbs_rename_model(old_name text, new_name text, solution text default null)
 returns bigint

@@ -322,7 +322,7 @@ as $$
 $$;
 
 comment on function fbs_usable_keys(text[], text) is
-'Those of the keys, given as text, that a column of this type can hold, written as PostgreSQL writes them.';
+'Internal. Those of the keys, given as text, that a column of this type can hold, written as PostgreSQL writes them.';
 
 create function fbs_refuse_rules(only_rule text default null)
 returns void

@@ -8,7 +8,6 @@ drop function fbs_apply_rules(text, text[], text, boolean, bigint);
 drop function fbs_rules_changed();
 drop function fbs_compile_rules();
 drop function fbs_rules_body();
-drop function fbs_rekey(text, text[], text[], text, boolean);
 drop function fbs_rekey_rule(text, text, text[], text[], text, boolean);
 drop function fbs_apply_rule(text, text, text[], text, boolean);
 drop function fbs_check_deferred(regclass[], integer[], text[]);

@@ -1,5 +1,5 @@
 -- 0016_cleanup: applying the rules to FBS rows, by the function that is written from
--- them or one by one, and letting rows follow a key.
+-- them or one by one.
 --
 -- component: base
 -- depends: 0015_cleanup_rules
@@ -111,7 +111,7 @@ end;
 $$;
 
 comment on function fbs_apply_rule(text, text, text[], text, boolean) is
-'Applies one rule to rows that point at these keys of a model. Returns the number of rows touched. Error FB024.';
+'Internal. Applies one rule to rows that point at these keys of a model. Returns the number of rows touched. Error FB024.';
 
 create function fbs_rekey_rule(
     only_rule text, model text, keys text[], new_keys text[], solution text default null, alone boolean default true
@@ -177,50 +177,6 @@ $$;
 
 comment on function fbs_rekey_rule(text, text, text[], text[], text, boolean) is
 'Internal. Lets the rows of one rule''s table follow from old keys of a model to new ones. Returns the number of rows changed.';
-
-create function fbs_rekey(
-    model text, keys text[], new_keys text[], solution text default null, alone boolean default true
-)
-returns bigint
-language plpgsql
-set search_path from current
-set row_security = off
-as $$
-declare
-    rule record;
-    touched bigint;
-    total bigint := 0;
-    tables regclass[];
-    written text[];
-begin
-    perform fbs_refuse_rules();
-    for rule in
-        -- Rows of two rules follow once.
-        select distinct on (s.table_id, r.json_column, r.key_column, r.model_column, coalesce(r.model_column, r.model_name))
-            r.rule_name, s.table_id,
-            -- What the host's own triggers write is not known.
-            case when r.table_name ~ '^fbs_' then array[coalesce(r.json_column, r.key_column)]::text end as written
-        from fbs_cleanup_rules as r
-        inner join fbs_rule_states as s on r.rule_name = s.rule_name
-        where s.table_id is not null and (r.model_name is null or r.model_name = model)
-        order by s.table_id, r.json_column, r.key_column, r.model_column, coalesce(r.model_column, r.model_name), r.rule_name
-    loop
-        touched := fbs_rekey_rule(rule.rule_name, model, keys, new_keys, solution, alone);
-        if touched > 0 then
-            total := total + touched;
-            tables := tables || rule.table_id;
-            written := written || rule.written;
-        end if;
-    end loop;
-    if total > 0 then
-        perform fbs_check_deferred(tables, array_fill(16, array[cardinality(tables)]), written);
-    end if;
-    return total;
-end;
-$$;
-
-comment on function fbs_rekey(text, text[], text[], text, boolean) is
-'Lets FBS rows follow host rows of a model from old keys to new ones. Returns the number of rows changed. Error FB024.';
 
 create function fbs_rules_body()
 returns text
@@ -359,7 +315,7 @@ end;
 $body$;
 
 comment on function fbs_rules_body() is
-'The text that fbs_apply_rules should have by the rules as they are.';
+'Internal. The text that fbs_apply_rules should have by the rules as they are.';
 
 create function fbs_compile_rules()
 returns void
@@ -385,7 +341,7 @@ end;
 $$;
 
 comment on function fbs_compile_rules() is
-'Writes fbs_apply_rules anew from the rules, and wakes those that rest although their table is there by now. A change of the rules does so by itself.';
+'Internal. Writes fbs_apply_rules anew from the rules, and wakes those that rest although their table is there by now. A change of the rules does so by itself.';
 
 create function fbs_rules_changed()
 returns trigger
@@ -453,6 +409,6 @@ values
 );
 
 comment on function fbs_apply_rules(text, text[], text, boolean, bigint) is
-'Applies the rules to rows that point at these keys of a model. Returns the rows touched; NULL, touching none, where there are more than most. Written by fbs_compile_rules. Error FB024.';
+'Internal. Applies the rules to rows that point at these keys of a model. Returns the rows touched; NULL, touching none, where there are more than most. Written by fbs_compile_rules. Error FB024.';
 
 select fbs_revoke_execute();

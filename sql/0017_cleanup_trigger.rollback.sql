@@ -11,5 +11,6 @@ drop function fbs_on_failure(text, text, text[], text[], text, text);
 drop function fbs_on_rekey(text, text, text[], text[], boolean);
 drop function fbs_on_truncate(text, text);
 drop function fbs_on_delete(text, text, text[], boolean, boolean);
+drop function fbs_rekey(text, text[], text[], text, boolean);
 drop function fbs_users_cancel(text, text);
 drop function fbs_refuse_triggers(regclass);

@@ -29,7 +29,6 @@ $$;
 comment on function fbs_users_cancel(text, text) is
 'Internal. Whether an error that was caught is a user''s cancel, which has to go on, and not a statement timeout.';
 
-
 create function fbs_refuse_triggers(table_id regclass)
 returns void
 language plpgsql
@@ -70,6 +69,50 @@ $$;
 
 comment on function fbs_refuse_triggers(regclass) is
 'Internal. Error FB024 where a table of FBS''s must not be written, as another role''s trigger is on it or may be.';
+
+create function fbs_rekey(
+    model text, keys text[], new_keys text[], solution text default null, alone boolean default true
+)
+returns bigint
+language plpgsql
+set search_path from current
+set row_security = off
+as $$
+declare
+    rule record;
+    touched bigint;
+    total bigint := 0;
+    tables regclass[];
+    written text[];
+begin
+    perform fbs_refuse_rules();
+    for rule in
+        -- Rows of two rules follow once.
+        select distinct on (s.table_id, r.json_column, r.key_column, r.model_column, coalesce(r.model_column, r.model_name))
+            r.rule_name, s.table_id,
+            -- What the host's own triggers write is not known.
+            case when r.table_name ~ '^fbs_' then array[coalesce(r.json_column, r.key_column)]::text end as written
+        from fbs_cleanup_rules as r
+        inner join fbs_rule_states as s on r.rule_name = s.rule_name
+        where s.table_id is not null and (r.model_name is null or r.model_name = model)
+        order by s.table_id, r.json_column, r.key_column, r.model_column, coalesce(r.model_column, r.model_name), r.rule_name
+    loop
+        touched := fbs_rekey_rule(rule.rule_name, model, keys, new_keys, solution, alone);
+        if touched > 0 then
+            total := total + touched;
+            tables := tables || rule.table_id;
+            written := written || rule.written;
+        end if;
+    end loop;
+    if total > 0 then
+        perform fbs_check_deferred(tables, array_fill(16, array[cardinality(tables)]), written);
+    end if;
+    return total;
+end;
+$$;
+
+comment on function fbs_rekey(text, text[], text[], text, boolean) is
+'Lets FBS rows follow host rows of a model from old keys to new ones. Returns the number of rows changed. Error FB024.';
 
 create function fbs_on_delete(model text, solution text, keys text[], key_is_unique boolean, by_row boolean)
 returns void
@@ -339,7 +382,7 @@ begin
             end if;
             -- The first column can be read without its name, so the plan is kept.
             if host.key_is_first then
-                select pg_typeof(o.key) into kind from old_rows as o (key);
+                select pg_typeof(o.key) into kind from old_rows as o (key) limit 1;
             else
                 execute format('select pg_typeof(o.%I) from %s as o limit 1', host.key_column, rows) into kind using old;
             end if;

@@ -242,7 +242,7 @@ as $$
 $$;
 
 comment on function fbs_put_off(bigint[], text, text, boolean) is
-'Notes that queued clean-ups failed, and lets each wait longer: twice as long each time, up to an hour; not where it was no fault of theirs, such as another database that is away.';
+'Internal. Notes that queued clean-ups failed, and lets each wait longer: twice as long each time, up to an hour; not where it was no fault of theirs, such as another database that is away.';
 
 create function fbs_failed_rule(model text, context text)
 returns text
@@ -373,7 +373,7 @@ end;
 $$;
 
 comment on function fbs_work_queue(integer, boolean) is
-'Does so many queued clean-ups at most, due or not; several workers share them. What fails waits longer. Returns what was done, with the number of entries and keys, and what failed, with rule and error.';
+'Internal. Does so many queued clean-ups at most, due or not; several workers share them. What fails waits longer. Returns what was done, with the number of entries and keys, and what failed, with rule and error.';
 
 create function fbs_retry_cleanup(batch integer default 1000, due_only boolean default false)
 returns table (done bigint, failed bigint, waiting bigint)

@@ -71,7 +71,7 @@ end;
 $$;
 
 comment on function fbs_missing_keys(text, text[], text) is
-'Those of the keys that no row of the model''s host table has now; all of them where no table is attached, or it is gone. Error FB025 where the table must not be read.';
+'Internal. Those of the keys that no row of the model''s host table has now; all of them where no table is attached, or it is gone. Error FB025 where the table must not be read.';
 
 create function fbs_held_keys(model text, solution text default null, alone boolean default true)
 returns text[]
@@ -101,7 +101,7 @@ end;
 $$;
 
 comment on function fbs_held_keys(text, text, boolean) is
-'Keys of a model in rows that the rules would touch. Error FB024.';
+'Internal. Keys of a model in rows that the rules would touch. Error FB024.';
 
 create function fbs_rows_of_model(model text, solution text default null)
 returns bigint
@@ -129,7 +129,7 @@ end;
 $$;
 
 comment on function fbs_rows_of_model(text, text) is
-'Number of FBS rows that point at a model (and solution) by its name.';
+'Internal. Number of FBS rows that point at a model (and solution) by its name.';
 
 create function fbs_gone_keys(model text, held text[], target text default null, solution text default null)
 returns text[]
@@ -157,7 +157,7 @@ as $$
 $$;
 
 comment on function fbs_gone_keys(text, text[], text, text) is
-'Those of the keys, held by rows here or in another database, that no host row has and no rekey waits for; none where no table is attached, or it is gone. Error FB025.';
+'Internal. Those of the keys, held by rows here or in another database, that no host row has and no rekey waits for; none where no table is attached, or it is gone. Error FB025.';
 
 create function fbs_orphan_keys(model text, solution text default null)
 returns text[]
@@ -171,7 +171,7 @@ as $$
 $$;
 
 comment on function fbs_orphan_keys(text, text) is
-'Keys of a model in rows that the rules would touch, and that no host row has. Errors FB024, FB025.';
+'Internal. Keys of a model in rows that the rules would touch, and that no host row has. Errors FB024, FB025.';
 
 create function fbs_sweep_orphans(only_model text default null)
 returns table (model_name text, orphans bigint, touched bigint, error text)
@@ -251,6 +251,6 @@ end;
 $$;
 
 comment on function fbs_cover_partitions() is
-'Gives partitions that were made later the triggers of their host table, and queues a sweep. Returns these partitions; those in use, or on which triggers may not be created, are left.';
+'Internal. Gives partitions that were made later the triggers of their host table, and queues a sweep. Returns these partitions; those in use, or on which triggers may not be created, are left.';
 
 select fbs_revoke_execute();

@@ -126,7 +126,7 @@ as $$
 $$;
 
 comment on function fbs_source() is
-'What other databases know this one by: number of the cluster, number of the database, schema.';
+'Internal. What other databases know this one by: number of the cluster, number of the database, schema.';
 
 create function fbs_claim_cleanup(target text, batch integer default 1000, due_only boolean default false)
 returns table (
@@ -182,7 +182,7 @@ end;
 $$;
 
 comment on function fbs_claim_cleanup(text, integer, boolean) is
-'Clean-ups for another database, in their order, locked until the transaction ends. No row while another session carries there.';
+'Internal. Clean-ups for another database, in their order, locked until the transaction ends. No row while another session carries there.';
 
 create function fbs_await_writers(model text, solution text default null)
 returns void
@@ -220,7 +220,7 @@ end;
 $$;
 
 comment on function fbs_await_writers(text, text) is
-'Waits, three seconds at most, for transactions that write a model''s host table: FBS rows in another database may point at their new rows already.';
+'Internal. Waits, three seconds at most, for transactions that write a model''s host table: FBS rows in another database may point at their new rows already.';
 
 create function fbs_recheck_cleanup(ids bigint[], held text[] default null)
 returns text[]
@@ -261,7 +261,7 @@ end;
 $$;
 
 comment on function fbs_recheck_cleanup(bigint[], text[]) is
-'Those keys of clean-ups of one kind for another database that no host row has now; for a sweep, of the keys held there. Error FB025.';
+'Internal. Those keys of clean-ups of one kind for another database that no host row has now; for a sweep, of the keys held there. Error FB025.';
 
 create function fbs_receive_cleanup(
     source text, tickets uuid[], model text, keys text[], new_keys text[], gone text[],
@@ -296,7 +296,7 @@ end;
 $$;
 
 comment on function fbs_receive_cleanup(text, uuid[], text, text[], text[], text[], text, boolean) is
-'Does clean-ups of one kind from another database. Returns the rows touched; NULL where one was done before, an error where some of several were: then they come one by one.';
+'Internal. Does clean-ups of one kind from another database. Returns the rows touched; NULL where one was done before, an error where some of several were: then they come one by one.';
 
 create function fbs_set_cleanup_targets(targets text[])
 returns void
@@ -322,6 +322,6 @@ as $$
 $$;
 
 comment on function fbs_set_cleanup_targets(text[]) is
-'Sets which other databases hold FBS rows that may point at host rows here. A sweep of each model is queued for new ones.';
+'Internal. Sets which other databases hold FBS rows that may point at host rows here. A sweep of each model is queued for new ones.';
 
 select fbs_revoke_execute();

@@ -67,7 +67,7 @@ end;
 $$;
 
 comment on function fbs_count_expired(text) is
-'How many rows fbs_purge would remove, by a name from fbs_retention. Error FB030 for any other name.';
+'Internal. How many rows fbs_purge would remove, by a name from fbs_retention. Error FB030 for any other name.';
 
 create function fbs_purge(what text, after_id bigint default 0, batch integer default 5000)
 returns table (removed bigint, last_id bigint)

@@ -98,7 +98,8 @@ as $$
         select
             f.oid, f.proname, f.proowner, f.proacl, f.prorettype = 'trigger'::regtype as of_triggers,
             -- The host's own functions may have such a name, too.
-            f.proname ~ '^fbs_' and (f.prosecdef or array_to_string(f.proconfig, ' ') ~ 'search_path=') as is_ours,
+            f.proname in ('fbs_touch', 'fbs_touch_last_updated')
+            or (f.proname ~ '^fbs_' and (f.prosecdef or array_to_string(f.proconfig, ' ') ~ 'search_path=')) as is_ours,
             f.prosecdef or f.provolatile = 'v' as acts,
             f.proname || '(' || oidvectortypes(f.proargtypes) || ')' as called,
             format('%s.%I(%s)', h.name, f.proname, oidvectortypes(f.proargtypes)) as named

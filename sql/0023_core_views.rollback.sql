@@ -1,7 +1,6 @@
 -- 0023_core_views: back to before it.
 
 drop view fbs_operations_business_rules;
-drop index fbs_business_rules_model_name_priority_name_id_idx;
 drop function fbs_operations_token_owner(text, timestamptz);
 drop function fbs_operations_verified_handshake(text, text, timestamptz);
 drop function fbs_operations_handshake(text, timestamptz);
@@ -20,15 +19,3 @@ drop function fbs_cast_custom_value(text, text);
 drop view fbs_notifications_alerts;
 drop view fbs_notifications_counts;
 drop view fbs_notifications_inbox;
-drop index fbs_custom_fields_active_model_name_record_id_database_name_idx;
-drop index fbs_cache_entries_database_name_created_at_expires_at_idx;
-drop index fbs_request_logs_path_timestamp_idx;
-drop index fbs_notifications_alert_priority_created_at_id_idx;
-drop index fbs_notifications_alert_solution_name_created_at_id_idx;
-drop index fbs_notifications_alert_user_id_created_at_id_idx;
-drop index fbs_notifications_created_at_id_idx;
-drop index fbs_notifications_priority_user_id_unread_created_at_id_idx;
-drop index fbs_notifications_user_id_type_unread_created_at_id_idx;
-drop index fbs_notifications_unread_created_at_id_idx;
-drop index fbs_notifications_solution_name_unread_created_at_id_idx;
-drop index fbs_notifications_user_id_unread_created_at_id_idx;

@@ -6,67 +6,12 @@
 
 select set_config('search_path', quote_ident(current_schema()) || ', pg_temp', false);
 
--- A file is applied as a whole, so its indexes are made in its transaction.
--- squawk-ignore-file require-concurrent-index-creation
-
--- Unread ones first, newest first among them: is_unread, created_at and id go down
--- together, so one index gives the order, and a page begins where the last one ended.
--- Where a column follows, a second condition on it is looked at in the index.
--- Of "not is_read" PostgreSQL would make is_read where only read ones are asked for, and
--- then not know it as what is in the index.
-create index fbs_notifications_user_id_unread_created_at_id_idx
-on fbs_notifications (user_id, (case is_read when true then false else true end), created_at, id, solution_name);
-
-create index fbs_notifications_solution_name_unread_created_at_id_idx
-on fbs_notifications (solution_name, (case is_read when true then false else true end), created_at, id);
-
-create index fbs_notifications_unread_created_at_id_idx
-on fbs_notifications ((case is_read when true then false else true end), created_at, id);
-
--- Of a user, by type or priority; unread first, as the inbox is.
-create index fbs_notifications_user_id_type_unread_created_at_id_idx
-on fbs_notifications (
-    user_id, notification_type, (case is_read when true then false else true end), created_at, id
-);
-
-create index fbs_notifications_priority_user_id_unread_created_at_id_idx
-on fbs_notifications (
-    priority, user_id, (case is_read when true then false else true end), created_at, id
-);
-
-create index fbs_notifications_created_at_id_idx
-on fbs_notifications (created_at, id)
-where notification_type = 'alert' and not is_read;
-
-create index fbs_notifications_alert_user_id_created_at_id_idx
-on fbs_notifications (user_id, created_at, id, solution_name)
-where notification_type = 'alert' and not is_read;
-
-create index fbs_notifications_alert_solution_name_created_at_id_idx
-on fbs_notifications (solution_name, created_at, id)
-where notification_type = 'alert' and not is_read;
-
-create index fbs_notifications_alert_priority_created_at_id_idx
-on fbs_notifications (priority, created_at, id)
-where notification_type = 'alert' and not is_read;
-
-create index fbs_request_logs_path_timestamp_idx
-on fbs_request_logs (path, timestamp);
-
-create index fbs_cache_entries_database_name_created_at_expires_at_idx
-on fbs_cache_entries (database_name, created_at, expires_at);
-
--- Records that have fields, for pages of them.
-create index fbs_custom_fields_active_model_name_record_id_database_name_idx
-on fbs_custom_fields (model_name, record_id, database_name)
-where is_active;
-
 create view fbs_notifications_inbox
 with (security_invoker = true) as
 select
     n.id,
     n.user_id,
-    case n.is_read when true then false else true end as is_unread,
+    not n.is_read as is_unread,
     n.title,
     n.message,
     n.notification_type,
@@ -78,9 +23,9 @@ select
 from fbs_notifications as n;
 
 comment on view fbs_notifications_inbox is
-'Notifications, meant to be read for one user and in the order is_unread desc, created_at desc, id desc: unread ones first, the newest on top. Those for nobody in particular have no user_id and are in no user''s share.';
+'Notifications, meant to be read for one user, unread ones first and the newest on top: is_read, created_at desc, id desc. Those for nobody in particular have no user_id.';
 comment on column fbs_notifications_inbox.is_unread is
-'True while it is still new: the opposite of is_read, which the order goes by.';
+'True while it is still new: the opposite of is_read.';
 
 create view fbs_notifications_counts
 with (security_invoker = true) as
@@ -96,9 +41,9 @@ from fbs_notifications as n
 group by n.user_id, n.notification_type, n.priority;
 
 comment on view fbs_notifications_counts is
-'How many notifications each user has of each type and priority. What a user has none of has no row; those for nobody in particular are counted under an empty user_id.';
+'How many notifications each user has of each type and priority. What a user has none of has no row; those for nobody in particular are counted under NULL.';
 comment on column fbs_notifications_counts.user_id is
-'User they are meant for; empty for those for nobody in particular.';
+'User they are meant for; NULL for those for nobody in particular.';
 comment on column fbs_notifications_counts.notification_type is
 'The type that is counted.';
 comment on column fbs_notifications_counts.priority is
@@ -108,7 +53,7 @@ comment on column fbs_notifications_counts.notifications is
 comment on column fbs_notifications_counts.unread is
 'How many of them are still new.';
 comment on column fbs_notifications_counts.oldest_unread_at is
-'When the oldest of those still new was added; empty when all are read.';
+'When the oldest of those still new was added; NULL when all are read.';
 comment on column fbs_notifications_counts.newest_at is
 'When the newest of them was added.';
 
@@ -184,7 +129,7 @@ end;
 $$;
 
 comment on function fbs_cast_custom_value(text, text) is
-'The value of a custom field of a type (date, datetime, json) whose texts only a cast can judge; see fbs_custom_fields_typed.';
+'Internal. The value of a custom field of a type (date, datetime, json) whose texts only a cast can judge; see fbs_custom_fields_typed.';
 
 -- Bound to what it names when it is made, it needs no search_path of its own: so
 -- PostgreSQL puts it into the queries that call it, which a page does 500 times.
@@ -223,7 +168,7 @@ return case
 end;
 
 comment on function fbs_custom_fields_typed(text, text) is
-'The value of a custom field as JSON of its type: integer and float (texts of up to 400 characters, with an exponent of up to three digits) become numbers, boolean (true/false, t/f, yes/no, y/n, on/off, 1/0) true or false, json the JSON itself, date and datetime text in ISO 8601 (one with an offset in UTC), all else text. Empty where the value does not fit the type; never an error.';
+'The value of a custom field as JSON of its type: integer and float (texts of up to 400 characters, with an exponent of up to three digits) become numbers, boolean (true/false, t/f, yes/no, y/n, on/off, 1/0) true or false, json the JSON itself, date and datetime text in ISO 8601 (one with an offset in UTC), all else text. NULL where the value does not fit the type; never an error.';
 
 create view fbs_custom_fields_values
 with (security_invoker = true) as
@@ -247,7 +192,7 @@ cross join lateral (select fbs_custom_fields_typed(f.field_type, f.field_value) 
 comment on view fbs_custom_fields_values is
 'Custom fields one by one, each with its value as JSON of its type; those set aside as well. Pages go by model_name, record_id, field_name, database_name.';
 comment on column fbs_custom_fields_values.value is
-'The value as JSON of its type (see fbs_custom_fields_typed); empty where it does not fit the type.';
+'The value as JSON of its type (see fbs_custom_fields_typed); NULL where it does not fit the type.';
 comment on column fbs_custom_fields_values.fits is
 'Whether the value fits its type.';
 
@@ -303,7 +248,7 @@ inner join lateral ( -- noqa: ST05
 comment on view fbs_custom_fields_objects is
 'The custom fields of a record as one JSON object with values of their types, a row for each record and Odoo database. Fields set aside are left out; a record without any has no row.';
 comment on column fbs_custom_fields_objects.database_name is
-'Odoo database the fields belong to, by name; blank for those that belong to none.';
+'Odoo database the fields belong to, by name; empty text for those that belong to none.';
 comment on column fbs_custom_fields_objects.fields is
 'JSON object: the value of each field by its name, as JSON of its type; as text where it does not fit the type.';
 comment on column fbs_custom_fields_objects.misfits is
@@ -535,7 +480,7 @@ as $$
 $$;
 
 comment on function fbs_operations_cached(text, timestamptz) is
-'The result kept in the cache under a key; empty where there is none or it has expired (at its very moment of expiry it has). A kept JSON null is returned as that.';
+'The result kept in the cache under a key; NULL where there is none or it has expired (at its very moment of expiry it has). A kept JSON null is returned as that.';
 
 create view fbs_operations_cache
 with (security_invoker = true) as
@@ -552,7 +497,7 @@ group by e.database_name;
 comment on view fbs_operations_cache is
 'What the cache holds for each Odoo database. A database without entries has no row.';
 comment on column fbs_operations_cache.database_name is
-'Odoo database the results came from, by name; blank for those that belong to none.';
+'Odoo database the results came from, by name; empty text for those that belong to none.';
 comment on column fbs_operations_cache.entries is
 'How many results are kept, expired ones included.';
 comment on column fbs_operations_cache.live is
@@ -562,7 +507,7 @@ comment on column fbs_operations_cache.expired is
 comment on column fbs_operations_cache.oldest_at is
 'When the oldest of them was added.';
 comment on column fbs_operations_cache.next_expiry_at is
-'When the next of those still in use expires; empty when none is.';
+'When the next of those still in use expires; NULL when none is.';
 
 create view fbs_operations_handshakes
 with (security_invoker = true) as
@@ -630,7 +575,7 @@ as $$
 $$;
 
 comment on function fbs_operations_verified_handshake(text, text, timestamptz) is
-'The handshake of that name if it is valid and the secret is its own. No row otherwise, also for no secret or a blank one; which of the reasons it was is not told.';
+'The handshake of that name if it is valid and the secret is its own. No row otherwise, also for a secret that is NULL or empty text; which of the reasons it was is not told.';
 
 create function fbs_operations_token_owner(token text, at timestamptz default now())
 returns table (
@@ -655,9 +600,6 @@ $$;
 
 comment on function fbs_operations_token_owner(text, timestamptz) is
 'Whose token it is and which Odoo connection it is good for. No row where there is no such token, it is withdrawn or has expired; whether the connection itself is switched on is told.';
-
-create index fbs_business_rules_model_name_priority_name_id_idx
-on fbs_business_rules (model_name, priority, name, id);
 
 create view fbs_operations_business_rules
 with (security_invoker = true) as

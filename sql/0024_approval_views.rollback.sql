@@ -5,26 +5,3 @@ drop function fbs_approvals_turnaround(timestamptz, timestamptz, text);
 drop view fbs_approvals_details;
 drop view fbs_approvals_pending;
 drop view fbs_approvals_requests;
-drop index fbs_approval_requests_pending_solution_name_created_at_id_idx;
-drop index fbs_approval_requests_pending_requester_id_created_at_id_idx;
-drop index fbs_approval_requests_pending_approver_id_created_at_id_idx;
-drop index fbs_approval_requests_pending_created_at_id_idx;
-drop index fbs_approval_requests_solution_name_status_created_at_id_idx;
-drop index fbs_approval_requests_approver_id_status_created_at_id_idx;
-drop index fbs_approval_requests_requester_id_status_created_at_id_idx;
-drop index fbs_approval_requests_status_approval_type_created_at_id_idx;
-drop index fbs_approval_requests_solution_name_created_at_id_idx;
-drop index fbs_approval_requests_approver_id_created_at_id_idx;
-drop index fbs_approval_requests_requester_id_created_at_id_idx;
-drop index fbs_approval_requests_approval_type_created_at_id_idx;
-drop index fbs_approval_requests_status_created_at_id_idx;
-drop index fbs_approval_requests_created_at_id_idx;
-
-create index fbs_approval_requests_requester_id_status_idx
-on fbs_approval_requests (requester_id, status);
-
-create index fbs_approval_requests_approver_id_status_idx
-on fbs_approval_requests (approver_id, status);
-
-create index fbs_approval_requests_solution_name_status_idx
-on fbs_approval_requests (solution_name, status);

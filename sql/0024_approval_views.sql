@@ -5,66 +5,6 @@
 
 select set_config('search_path', quote_ident(current_schema()) || ', pg_temp', false);
 
--- A file is applied as a whole, so its indexes are made in its transaction.
--- squawk-ignore-file require-concurrent-index-creation, require-concurrent-index-deletion
-
--- Lists go by time, so each column they are filtered by has an index that gives that order.
--- Where more columns follow, a second condition on these is looked at in the index, and only
--- what meets both is fetched.
-create index fbs_approval_requests_created_at_id_idx
-on fbs_approval_requests (created_at, id, status, approval_type);
-
-create index fbs_approval_requests_status_created_at_id_idx
-on fbs_approval_requests (status, created_at, id);
-
-create index fbs_approval_requests_approval_type_created_at_id_idx
-on fbs_approval_requests (approval_type, created_at, id);
-
-create index fbs_approval_requests_requester_id_created_at_id_idx
-on fbs_approval_requests (requester_id, created_at, id, approver_id, solution_name);
-
-create index fbs_approval_requests_approver_id_created_at_id_idx
-on fbs_approval_requests (approver_id, created_at, id, solution_name);
-
-create index fbs_approval_requests_solution_name_created_at_id_idx
-on fbs_approval_requests (solution_name, created_at, id, approval_type);
-
-create index fbs_approval_requests_status_approval_type_created_at_id_idx
-on fbs_approval_requests (status, approval_type, created_at, id);
-
--- Those of one user or solution that are in one state: in the place of indexes without time.
-create index fbs_approval_requests_requester_id_status_created_at_id_idx
-on fbs_approval_requests (requester_id, status, created_at, id);
-
-create index fbs_approval_requests_approver_id_status_created_at_id_idx
-on fbs_approval_requests (approver_id, status, created_at, id);
-
-create index fbs_approval_requests_solution_name_status_created_at_id_idx
-on fbs_approval_requests (solution_name, status, created_at, id);
-
-drop index fbs_approval_requests_requester_id_status_idx;
-
-drop index fbs_approval_requests_approver_id_status_idx;
-
-drop index fbs_approval_requests_solution_name_status_idx;
-
--- Pending ones, however many were decided before: all, and those of one user or solution.
-create index fbs_approval_requests_pending_created_at_id_idx
-on fbs_approval_requests (created_at desc, id desc)
-where status = 'pending';
-
-create index fbs_approval_requests_pending_approver_id_created_at_id_idx
-on fbs_approval_requests (approver_id, created_at desc, id desc, requester_id, solution_name, approval_type)
-where status = 'pending';
-
-create index fbs_approval_requests_pending_requester_id_created_at_id_idx
-on fbs_approval_requests (requester_id, created_at desc, id desc, solution_name, approval_type)
-where status = 'pending';
-
-create index fbs_approval_requests_pending_solution_name_created_at_id_idx
-on fbs_approval_requests (solution_name, created_at desc, id desc, requester_id, approval_type)
-where status = 'pending';
-
 create view fbs_approvals_requests
 with (security_invoker = true) as
 select
@@ -87,9 +27,9 @@ from fbs_approval_requests as r;
 comment on view fbs_approvals_requests is
 'Approval requests, whatever became of them. Read newest first: created_at desc, id desc.';
 comment on column fbs_approvals_requests.model_name is
-'Kind of the host''s record it is about, such as tenants.tenant; empty when it names none.';
+'Kind of the host''s record it is about, such as tenants.tenant; NULL when it names none.';
 comment on column fbs_approvals_requests.record_id is
-'Key of the host''s record it is about, as text; empty when it names none.';
+'Key of the host''s record it is about, as text; NULL when it names none.';
 
 create view fbs_approvals_pending
 with (security_invoker = true) as
@@ -112,9 +52,9 @@ where r.status = 'pending';
 comment on view fbs_approvals_pending is
 'Approval requests that wait for a decision, meant to be read for one approver and oldest first: created_at, id. Those nobody is chosen for have no approver_id.';
 comment on column fbs_approvals_pending.model_name is
-'Kind of the host''s record it is about, such as tenants.tenant; empty when it names none.';
+'Kind of the host''s record it is about, such as tenants.tenant; NULL when it names none.';
 comment on column fbs_approvals_pending.record_id is
-'Key of the host''s record it is about, as text; empty when it names none.';
+'Key of the host''s record it is about, as text; NULL when it names none.';
 comment on column fbs_approvals_pending.age is
 'How long ago the request was added.';
 
@@ -161,16 +101,16 @@ comment on view fbs_approvals_details is
 comment on column fbs_approvals_details.id is
 'Number that identifies the approval request.';
 comment on column fbs_approvals_details.model_name is
-'Kind of the host''s record it is about, such as tenants.tenant; empty when it names none.';
+'Kind of the host''s record it is about, such as tenants.tenant; NULL when it names none.';
 comment on column fbs_approvals_details.record_id is
-'Key of the host''s record it is about, as text; empty when it names none.';
+'Key of the host''s record it is about, as text; NULL when it names none.';
 comment on column fbs_approvals_details.created_at is
 'When the approval request was added; filled in by the database unless given.';
 comment on column fbs_approvals_details.responses is
 'JSON list of the answers, oldest first, each with id, responder_id, response, comments and created_at; [] when nobody has answered.';
 
--- Either half is read by an index of its own, and one of them is empty: with a solution
--- named the first, without one the second.
+-- Either half is read by an index of its own, and one of them has no rows: with a solution
+-- named the second, without one the first.
 create function fbs_approvals_turnaround(
     since timestamptz default null,
     until timestamptz default null,
@@ -270,9 +210,9 @@ from fbs_approval_requests as r
 group by r.approver_id;
 
 comment on view fbs_approvals_approvers is
-'What each approver has been asked for and has decided. Users never asked have no row; requests nobody is chosen for are counted under an empty approver_id.';
+'What each approver has been asked for and has decided. Users never asked have no row; requests nobody is chosen for are counted under NULL.';
 comment on column fbs_approvals_approvers.approver_id is
-'User who is to decide; empty for requests nobody is chosen for.';
+'User who is to decide; NULL for requests nobody is chosen for.';
 comment on column fbs_approvals_approvers.requests is
 'How many requests the user was asked to decide.';
 comment on column fbs_approvals_approvers.pending is
@@ -284,8 +224,8 @@ comment on column fbs_approvals_approvers.rejected is
 comment on column fbs_approvals_approvers.cancelled is
 'How many of them were dropped undecided.';
 comment on column fbs_approvals_approvers.oldest_pending_at is
-'When the oldest of those that wait was added; empty when none waits.';
+'When the oldest of those that wait was added; NULL when none waits.';
 comment on column fbs_approvals_approvers.average_approval_time is
-'Mean time from request to approval; empty when none was approved.';
+'Mean time from request to approval; NULL when none was approved.';
 
 select fbs_describe_views();

@@ -5,108 +5,6 @@
 
 select set_config('search_path', quote_ident(current_schema()) || ', pg_temp', false);
 
--- A file is applied as a whole, so its indexes are made in its transaction.
--- squawk-ignore-file require-concurrent-index-creation, require-concurrent-index-deletion
-
--- Lists of runs and of their log go by time, so each column they are filtered by has an
--- index that gives that order, as have the pairs that the listed indexes are for. Where
--- more columns follow, a second condition on these is looked at in the index, and only what
--- meets both is fetched. Some take the place of a shorter index.
-create index fbs_workflow_definitions_workflow_type_name_id_idx
-on fbs_workflow_definitions (workflow_type, name, id);
-
-create index fbs_workflow_instances_started_at_id_idx
-on fbs_workflow_instances (started_at, id, status);
-
-create index fbs_workflow_instances_status_started_at_id_idx
-on fbs_workflow_instances (status, started_at, id);
-
-create index fbs_workflow_instances_business_id_started_at_id_idx
-on fbs_workflow_instances (business_id, started_at, id);
-
-create index fbs_workflow_instances_current_user_id_started_at_id_idx
-on fbs_workflow_instances (current_user_id, started_at, id, solution_name, business_id, workflow_definition_id);
-
-create index fbs_workflow_instances_solution_name_started_at_id_idx
-on fbs_workflow_instances (solution_name, started_at, id);
-
-create index fbs_workflow_instances_workflow_definition_id_started_at_id_idx
-on fbs_workflow_instances (workflow_definition_id, started_at, id, solution_name, business_id);
-
-create index fbs_workflow_instances_current_step_id_started_at_id_idx
-on fbs_workflow_instances (current_step_id, started_at, id, current_user_id, solution_name, business_id);
-
-create index fbs_workflow_instances_business_id_status_started_at_id_idx
-on fbs_workflow_instances (business_id, status, started_at, id);
-
-create index fbs_workflow_instances_current_user_id_status_started_at_id_idx
-on fbs_workflow_instances (current_user_id, status, started_at, id);
-
-create index fbs_workflow_instances_solution_name_status_started_at_id_idx
-on fbs_workflow_instances (solution_name, status, started_at, id);
-
-create index fbs_workflow_instances_solution_business_started_at_id_idx
-on fbs_workflow_instances (solution_name, business_id, started_at, id);
-
-drop index fbs_workflow_instances_workflow_definition_id_idx;
-
-drop index fbs_workflow_instances_current_step_id_idx;
-
-drop index fbs_workflow_instances_business_id_status_idx;
-
-drop index fbs_workflow_instances_current_user_id_status_idx;
-
-drop index fbs_workflow_instances_solution_name_status_idx;
-
-drop index fbs_workflow_instances_solution_name_business_id_idx;
-
--- A step is of one workflow: without these, asking for both is thought to leave a few of its
--- runs, and all of them are fetched and sorted for a page.
-create statistics fbs_workflow_instances_workflow_current_step_stat (dependencies)
-on workflow_definition_id, current_step_id
-from fbs_workflow_instances;
-
--- Active runs, however many ended before: all, and those of one user, workflow, solution
--- or business.
-create index fbs_workflow_instances_active_started_at_id_idx
-on fbs_workflow_instances (started_at desc, id desc)
-where status = 'active';
-
-create index fbs_workflow_instances_active_current_user_id_started_at_id_idx
-on fbs_workflow_instances (
-    current_user_id, started_at desc, id desc, solution_name, business_id, workflow_definition_id
-)
-where status = 'active';
-
-create index fbs_workflow_instances_active_workflow_definition_id_idx
-on fbs_workflow_instances (
-    workflow_definition_id, started_at desc, id desc, current_user_id, solution_name, business_id
-)
-where status = 'active';
-
-create index fbs_workflow_instances_active_solution_name_started_at_id_idx
-on fbs_workflow_instances (
-    solution_name, started_at desc, id desc, business_id, current_user_id, workflow_definition_id
-)
-where status = 'active';
-
-create index fbs_workflow_instances_active_business_id_started_at_id_idx
-on fbs_workflow_instances (
-    business_id, started_at desc, id desc, solution_name, current_user_id, workflow_definition_id
-)
-where status = 'active';
-
-create index fbs_workflow_steps_assigned_role_id_idx
-on fbs_workflow_steps (assigned_role, id) include (name, step_type);
-
-create index fbs_workflow_execution_logs_timestamp_id_idx
-on fbs_workflow_execution_logs (timestamp, id);
-
-create index fbs_workflow_execution_logs_executed_by_id_timestamp_id_idx
-on fbs_workflow_execution_logs (executed_by_id, timestamp, id);
-
-drop index fbs_workflow_execution_logs_executed_by_id_idx;
-
 create view fbs_workflow_catalog
 with (security_invoker = true) as
 select
@@ -152,9 +50,9 @@ comment on column fbs_workflow_catalog.required_steps is
 comment on column fbs_workflow_catalog.transitions is
 'How many transitions it has.';
 comment on column fbs_workflow_catalog.estimated_duration is
-'How long a run is expected to take, in hours; empty when not estimated.';
+'How long a run is expected to take, in hours; NULL when not estimated.';
 comment on column fbs_workflow_catalog.steps_estimated_duration is
-'How long its steps are expected to take together, in hours; empty when none is estimated.';
+'How long its steps are expected to take together, in hours; NULL when none is estimated.';
 
 create view fbs_workflow_runs
 with (security_invoker = true) as
@@ -210,30 +108,26 @@ comment on column fbs_workflow_runs.workflow_definition_id is
 'Workflow (fbs_workflow_definitions) that is being run; the run is deleted together with it.';
 comment on column fbs_workflow_runs.workflow_name is
 'Title people know the workflow by.';
-comment on column fbs_workflow_runs.version is
-'Edition of the workflow, such as 1.0.';
-comment on column fbs_workflow_runs.workflow_type is
-'What the workflow is for, such as approval or onboarding.';
 comment on column fbs_workflow_runs.current_step_name is
-'Title of the step; empty when at none.';
+'Title of the step; NULL when at none.';
 comment on column fbs_workflow_runs.current_step_type is
-'What happens at that step, such as task or approval; empty when at none.';
+'What happens at that step, such as task or approval; NULL when at none.';
 comment on column fbs_workflow_runs.steps is
 'How many steps the workflow has.';
 comment on column fbs_workflow_runs.steps_done is
 'How many of them come before the present one; all when completed, 0 when at none.';
 comment on column fbs_workflow_runs.progress_percent is
-'Those in percent of all steps: 100 when completed, 0 for a draft at no step; empty when the workflow has no steps, or the run is at none for another reason.';
+'Those in percent of all steps: 100 when completed, 0 for a draft at no step; NULL when the workflow has no steps, or the run is at none for another reason.';
 comment on column fbs_workflow_runs.age is
-'Time since the run began; up to its end once it has ended, empty when that is not known.';
+'Time since the run began; up to its end once it has ended, NULL when that is not known.';
 comment on column fbs_workflow_runs.expected_at is
-'When the run is expected to end, by the workflow''s estimate; empty when not estimated.';
+'When the run is expected to end, by the workflow''s estimate; NULL when not estimated.';
 comment on column fbs_workflow_runs.is_late is
-'Whether it has not ended by then, or ended later; empty when not estimated, or its end is not known.';
+'Whether it has not ended by then, or ended later; NULL when not estimated, or its end is not known.';
 comment on column fbs_workflow_runs.model_name is
-'Kind of the host''s record it is about, such as tenants.tenant; empty when it names none.';
+'Kind of the host''s record it is about, such as tenants.tenant; NULL when it names none.';
 comment on column fbs_workflow_runs.record_id is
-'Key of the host''s record it is about, as text; empty when it names none.';
+'Key of the host''s record it is about, as text; NULL when it names none.';
 
 create view fbs_workflow_active_runs
 with (security_invoker = true) as
@@ -272,22 +166,20 @@ comment on column fbs_workflow_active_runs.id is
 'Number that identifies the workflow run.';
 comment on column fbs_workflow_active_runs.workflow_name is
 'Title people know the workflow by.';
-comment on column fbs_workflow_active_runs.workflow_type is
-'What the workflow is for, such as approval or onboarding.';
 comment on column fbs_workflow_active_runs.current_step_name is
-'Title of the step; empty when at none.';
+'Title of the step; NULL when at none.';
 comment on column fbs_workflow_active_runs.current_step_type is
-'What happens at that step, such as task or approval; empty when at none.';
+'What happens at that step, such as task or approval; NULL when at none.';
 comment on column fbs_workflow_active_runs.assigned_role is
-'Role whose holders do the step, such as manager; blank when no role is set, empty when at no step.';
+'Role whose holders do the step, such as manager; empty text when no role is set, NULL when at no step.';
 comment on column fbs_workflow_active_runs.age is
 'Time since the run began.';
 comment on column fbs_workflow_active_runs.waiting is
 'Time since the last entry in its log, or since it began where it has none.';
 comment on column fbs_workflow_active_runs.model_name is
-'Kind of the host''s record it is about, such as tenants.tenant; empty when it names none.';
+'Kind of the host''s record it is about, such as tenants.tenant; NULL when it names none.';
 comment on column fbs_workflow_active_runs.record_id is
-'Key of the host''s record it is about, as text; empty when it names none.';
+'Key of the host''s record it is about, as text; NULL when it names none.';
 
 create view fbs_workflow_graphs
 with (security_invoker = true) as
@@ -390,13 +282,11 @@ inner join fbs_workflow_steps as n on t.to_step_id = n.id
 where i.status = 'active';
 
 comment on view fbs_workflow_open_transitions is
-'Ways on from where each active run stands; whether their conditions hold is for the application to judge. None for a run that is not active, or is at its last step or at none. Read for one workflow_instance_id; the default way is taken when no other applies.';
+'Ways on from where each active run stands: those whose conditions the application judges, and the default way, taken when no other applies. Read for one workflow_instance_id.';
 comment on column fbs_workflow_open_transitions.workflow_instance_id is
 'Run (fbs_workflow_instances) that can take this way.';
 comment on column fbs_workflow_open_transitions.transition_id is
 'Transition (fbs_workflow_transitions) that is this way.';
-comment on column fbs_workflow_open_transitions.current_user_id is
-'User whose turn it is in that run; empty when it is nobody''s.';
 comment on column fbs_workflow_open_transitions.from_step_id is
 'Step (fbs_workflow_steps) where the run stands.';
 comment on column fbs_workflow_open_transitions.from_step_name is
@@ -408,9 +298,9 @@ comment on column fbs_workflow_open_transitions.to_step_name is
 comment on column fbs_workflow_open_transitions.to_step_type is
 'What happens there, such as task or approval.';
 comment on column fbs_workflow_open_transitions.to_assigned_role is
-'Role whose holders do that step; blank when no role is set.';
+'Role whose holders do that step; empty text when no role is set.';
 comment on column fbs_workflow_open_transitions.to_assigned_user_id is
-'User who does that step; empty when no one person is set.';
+'User who does that step; NULL when no one person is set.';
 
 create view fbs_workflow_log
 with (security_invoker = true) as
@@ -429,13 +319,9 @@ from fbs_workflow_execution_logs as l
 left join fbs_workflow_instances as i on l.workflow_instance_id = i.id;
 
 comment on view fbs_workflow_log is
-'What happened in the runs of workflows, and in which run. Read newest first: timestamp desc, id desc.';
+'Log of the workflow runs, each entry with its run. Read newest first: timestamp desc, id desc.';
 comment on column fbs_workflow_log.id is
 'Number that identifies the entry in the run diary.';
-comment on column fbs_workflow_log.workflow_instance_id is
-'Workflow run (fbs_workflow_instances) the entry is about.';
-comment on column fbs_workflow_log.workflow_definition_id is
-'Workflow (fbs_workflow_definitions) that is being run.';
 
 create view fbs_workflow_analytics
 with (security_invoker = true) as
@@ -473,8 +359,6 @@ comment on column fbs_workflow_analytics.solution_name is
 'Business application (solution) whose runs are counted.';
 comment on column fbs_workflow_analytics.workflow_name is
 'Title people know the workflow by.';
-comment on column fbs_workflow_analytics.workflow_type is
-'What the workflow is for, such as approval or onboarding.';
 comment on column fbs_workflow_analytics.runs is
 'How many runs there are, whatever their state.';
 comment on column fbs_workflow_analytics.draft is
@@ -490,15 +374,15 @@ comment on column fbs_workflow_analytics.cancelled is
 comment on column fbs_workflow_analytics.failed is
 'How many of them were stopped by an error.';
 comment on column fbs_workflow_analytics.completed_percent is
-'Completed ones in percent of those that ended (completed, cancelled or failed); empty when none has.';
+'Completed ones in percent of those that ended (completed, cancelled or failed); NULL when none has.';
 comment on column fbs_workflow_analytics.average_duration is
-'Mean time from start to end of the completed ones; empty when there are none.';
+'Mean time from start to end of the completed ones; NULL when there are none.';
 comment on column fbs_workflow_analytics.median_duration is
-'Time half of the completed ones took at most; empty when there are none.';
+'Time half of the completed ones took at most; NULL when there are none.';
 comment on column fbs_workflow_analytics.longest_duration is
-'Longest time one of the completed ones took; empty when there are none.';
+'Longest time one of the completed ones took; NULL when there are none.';
 comment on column fbs_workflow_analytics.oldest_open_at is
-'When the oldest of the active and paused ones began; empty when there are none.';
+'When the oldest of the active and paused ones began; NULL when there are none.';
 
 create view fbs_workflow_waiting
 with (security_invoker = true) as
@@ -528,16 +412,12 @@ group by i.workflow_definition_id, i.current_step_id, i.solution_name, s.name, s
 
 comment on view fbs_workflow_waiting is
 'Where active and paused runs wait: how many at each step, and for how long. A run waits since the last entry in its log, or since it started where it has none.';
-comment on column fbs_workflow_waiting.workflow_definition_id is
-'Workflow (fbs_workflow_definitions) that is being run.';
 comment on column fbs_workflow_waiting.current_step_id is
-'Step (fbs_workflow_steps) at which the runs wait; empty for those at none.';
-comment on column fbs_workflow_waiting.solution_name is
-'Business application (solution) the runs belong to.';
+'Step (fbs_workflow_steps) at which the runs wait; NULL for those at none.';
 comment on column fbs_workflow_waiting.current_step_name is
-'Title of the step; empty when at none.';
+'Title of the step; NULL when at none.';
 comment on column fbs_workflow_waiting.current_step_type is
-'What happens at that step, such as task or approval; empty when at none.';
+'What happens at that step, such as task or approval; NULL when at none.';
 comment on column fbs_workflow_waiting.runs is
 'How many runs wait there.';
 comment on column fbs_workflow_waiting.paused is

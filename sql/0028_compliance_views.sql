@@ -6,49 +6,8 @@
 
 select set_config('search_path', quote_ident(current_schema()) || ', pg_temp', false);
 
--- As a rule the tables are empty when this runs; where they are not, writers wait
--- while the indexes are built.
--- squawk-ignore-file require-concurrent-index-creation
-
--- The listed indexes need a solution and a user or a kind of record; these serve a
--- record's trail, a user's over all solutions, and a period's. The id is in them
--- as all rows of one transaction bear one time.
-create index fbs_audit_trails_record_type_record_id_timestamp_id_idx
-on fbs_audit_trails (record_type, record_id, timestamp, id);
-
-create index fbs_audit_trails_user_id_timestamp_id_idx
-on fbs_audit_trails (user_id, timestamp, id);
-
-create index fbs_audit_trails_solution_name_timestamp_id_idx
-on fbs_audit_trails (solution_name, timestamp, id);
-
-create index fbs_audit_trails_timestamp_id_idx
-on fbs_audit_trails (timestamp, id);
-
-create index fbs_user_activity_logs_user_id_timestamp_id_idx
-on fbs_user_activity_logs (user_id, timestamp, id);
-
-create index fbs_user_activity_logs_solution_name_timestamp_id_idx
-on fbs_user_activity_logs (solution_name, timestamp, id);
-
-create index fbs_user_activity_logs_timestamp_id_idx
-on fbs_user_activity_logs (timestamp, id);
-
-create index fbs_compliance_rules_compliance_type_solution_name_name_idx
-on fbs_compliance_rules (compliance_type, solution_name, name);
-
-create index fbs_compliance_rules_check_frequency_solution_name_name_idx
-on fbs_compliance_rules (check_frequency, solution_name, name);
-
-create index fbs_report_schedules_next_run_id_idx
-on fbs_report_schedules (next_run, id);
-
-create index fbs_recurring_transactions_solution_name_idx
-on fbs_recurring_transactions (solution_name);
-
 create view fbs_compliance_rule_list
-with (security_invoker = true)
-as
+with (security_invoker = true) as
 select
     r.id,
     r.solution_name,
@@ -65,18 +24,11 @@ from fbs_compliance_rules as r;
 
 comment on view fbs_compliance_rule_list is
 'Compliance rules of every solution, in force or suspended.';
-comment on column fbs_compliance_rule_list.compliance_type is
-'Field the duty comes from, such as tax, audit or general.';
 comment on column fbs_compliance_rule_list.requirement_count is
-'How many points are to be met; null when requirements is not a list.';
-comment on column fbs_compliance_rule_list.check_frequency is
-'How often the rule is checked, such as monthly.';
-comment on column fbs_compliance_rule_list.active is
-'True while the rule is in force; false while it is suspended.';
+'How many points are to be met; NULL when requirements is not a list.';
 
 create view fbs_compliance_summary
-with (security_invoker = true)
-as
+with (security_invoker = true) as
 select
     r.solution_name,
     count(*) as rule_count,
@@ -103,8 +55,7 @@ comment on column fbs_compliance_summary.last_changed_at is
 'When one of the rules last changed.';
 
 create view fbs_compliance_audit_trail
-with (security_invoker = true)
-as
+with (security_invoker = true) as
 select
     a.id,
     a.solution_name,
@@ -118,27 +69,12 @@ select
 from fbs_audit_trails as a;
 
 comment on view fbs_compliance_audit_trail is
-'Audit trail: of one record (record_type and record_id), of one user (user_id), of one period (timestamp), of one solution, or any of these together. Each of these is served by an index.';
+'Audit trail of one solution (solution_name), or of one record (record_type and record_id), whatever its solution. Read newest first: timestamp desc, id desc.';
 comment on column fbs_compliance_audit_trail.id is
 'Number that identifies the audit entry; of entries of the same time, the greater one was added later.';
-comment on column fbs_compliance_audit_trail.record_type is
-'Kind of record acted on, such as sale or payment.';
-comment on column fbs_compliance_audit_trail.record_id is
-'Identifier of the record acted on, as text; that record may be gone.';
-comment on column fbs_compliance_audit_trail.action is
-'What was done to the record, such as create or delete.';
-comment on column fbs_compliance_audit_trail.user_id is
-'Identifier of the user who acted, as text whatever the type of the host''s user keys; that user may be gone.';
-comment on column fbs_compliance_audit_trail.details is
-'Particulars of the action by name; {} when none are kept.';
-comment on column fbs_compliance_audit_trail.timestamp is
-'When the action took place.';
-comment on column fbs_compliance_audit_trail.ip_address is
-'Network address the user acted from; null when not known.';
 
 create view fbs_compliance_user_activity
-with (security_invoker = true)
-as
+with (security_invoker = true) as
 select
     a.id,
     a.solution_name,
@@ -152,27 +88,12 @@ select
 from fbs_user_activity_logs as a;
 
 comment on view fbs_compliance_user_activity is
-'What users did: one user (user_id), one action of a solution, one period (timestamp), or any of these together. Each of these is served by an index.';
+'Activity of the users of one solution (solution_name). Read newest first: timestamp desc, id desc.';
 comment on column fbs_compliance_user_activity.id is
 'Number that identifies the activity entry; of entries of the same time, the greater one was added later.';
-comment on column fbs_compliance_user_activity.user_id is
-'Identifier of the user, as text whatever the type of the host''s user keys; that user may be gone.';
-comment on column fbs_compliance_user_activity.action is
-'What the user did, such as login.';
-comment on column fbs_compliance_user_activity.details is
-'Particulars of the activity by name; {} when none are kept.';
-comment on column fbs_compliance_user_activity.timestamp is
-'When the user did it.';
-comment on column fbs_compliance_user_activity.ip_address is
-'Network address the user came from; null when not known.';
-comment on column fbs_compliance_user_activity.user_agent is
-'Browser or program the user worked with; blank when not known.';
-comment on column fbs_compliance_user_activity.session_id is
-'Identifier of the sign-in session; blank when not known.';
 
 create view fbs_compliance_report_schedules
-with (security_invoker = true)
-as
+with (security_invoker = true) as
 select
     s.id,
     s.solution_name,
@@ -189,16 +110,8 @@ from fbs_report_schedules as s;
 
 comment on view fbs_compliance_report_schedules is
 'Timetable of the reports that each solution produces by itself.';
-comment on column fbs_compliance_report_schedules.report_type is
-'Which report to produce, by a name the solution knows.';
-comment on column fbs_compliance_report_schedules.frequency is
-'How often the report is produced, such as monthly.';
-comment on column fbs_compliance_report_schedules.active is
-'True while the schedule runs; false while it is paused.';
 comment on column fbs_compliance_report_schedules.is_overdue is
 'True when the schedule runs and its next time is past; false otherwise.';
-comment on column fbs_compliance_report_schedules.configuration is
-'Settings for producing the report; {} when none.';
 
 create function fbs_next_recurrence(first_date date, frequency text, last_date date, on_date date)
 returns date
@@ -234,11 +147,10 @@ end;
 $$;
 
 comment on function fbs_next_recurrence(date, text, date, date) is
-'First day, on or after on_date, of what comes back from first_date on: daily, weekly, monthly, quarterly or yearly. A month too short for the day takes its last day, and later months the day itself again: 31 January, 28 or 29 February, 31 March. Null after last_date, for any other frequency, and where a day is missing or infinite.';
+'Internal. First day, on or after on_date, of what comes back from first_date on: daily, weekly, monthly, quarterly or yearly. A month too short for the day takes its last day, and later months the day itself again: 31 January, 28 or 29 February, 31 March. NULL after last_date, for any other frequency, and where a day is missing or infinite.';
 
 create view fbs_compliance_recurring_transactions
-with (security_invoker = true)
-as
+with (security_invoker = true) as
 select
     t.id,
     t.solution_name,
@@ -257,18 +169,8 @@ from fbs_recurring_transactions as t;
 
 comment on view fbs_compliance_recurring_transactions is
 'Payments and receipts that come back at regular times, each with its next day.';
-comment on column fbs_compliance_recurring_transactions.name is
-'What people call the transaction; need not be unique.';
-comment on column fbs_compliance_recurring_transactions.transaction_type is
-'Kind of booking that recurs, such as income or payment.';
-comment on column fbs_compliance_recurring_transactions.frequency is
-'How often the transaction comes back: daily, weekly, monthly, quarterly or yearly.';
-comment on column fbs_compliance_recurring_transactions.end_date is
-'Last day on which it may recur, itself included; null when it goes on without end.';
-comment on column fbs_compliance_recurring_transactions.active is
-'True while the transaction recurs; false while it is paused.';
 comment on column fbs_compliance_recurring_transactions.next_date is
-'Next day it is to be booked, today included; null when it is paused, past its last day, or its frequency is not one of the five.';
+'Next day it is to be booked, today included; NULL when it is paused, past its last day, or its frequency is not one of the five.';
 
 create function fbs_compliance_recurring_dates(
     solution_name text,

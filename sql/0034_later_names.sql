@@ -257,7 +257,7 @@ end;
 $$;
 
 comment on function fbs_drop_later_name(regclass) is
-'Drops one of the views of fbs_later_names. Error FB051 where something stands on it.';
+'Internal. Drops one of the views of fbs_later_names. Error FB051 where something stands on it.';
 
 create function fbs_drop_later_names(of_tables text[] default null)
 returns setof text

@@ -575,7 +575,7 @@ begin
 end;
 $_$;
 
-COMMENT ON FUNCTION fbs_apply_rule(only_rule text, model text, keys text[], solution text, alone boolean) IS 'Applies one rule to rows that point at these keys of a model. Returns the number of rows touched. Error FB024.';
+COMMENT ON FUNCTION fbs_apply_rule(only_rule text, model text, keys text[], solution text, alone boolean) IS 'Internal. Applies one rule to rows that point at these keys of a model. Returns the number of rows touched. Error FB024.';
 
 CREATE FUNCTION fbs_apply_rules(model text, keys text[], solution text DEFAULT NULL::text, alone boolean DEFAULT true, most bigint DEFAULT NULL::bigint) RETURNS bigint
     LANGUAGE plpgsql
@@ -688,7 +688,7 @@ begin
 end;
 $_$;
 
-COMMENT ON FUNCTION fbs_apply_rules(model text, keys text[], solution text, alone boolean, most bigint) IS 'Applies the rules to rows that point at these keys of a model. Returns the rows touched; NULL, touching none, where there are more than most. Written by fbs_compile_rules. Error FB024.';
+COMMENT ON FUNCTION fbs_apply_rules(model text, keys text[], solution text, alone boolean, most bigint) IS 'Internal. Applies the rules to rows that point at these keys of a model. Returns the rows touched; NULL, touching none, where there are more than most. Written by fbs_compile_rules. Error FB024.';
 
 CREATE FUNCTION fbs_approvals_turnaround(since timestamp with time zone DEFAULT NULL::timestamp with time zone, until timestamp with time zone DEFAULT NULL::timestamp with time zone, solution text DEFAULT NULL::text) RETURNS TABLE(solution_name text, approval_type text, requests bigint, pending bigint, approved bigint, rejected bigint, cancelled bigint, approved_percent numeric, average_turnaround interval, median_turnaround interval, longest_turnaround interval, oldest_pending_at timestamp with time zone)
     LANGUAGE sql STABLE
@@ -909,7 +909,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_await_writers(model text, solution text) IS 'Waits, three seconds at most, for transactions that write a model''s host table: FBS rows in another database may point at their new rows already.';
+COMMENT ON FUNCTION fbs_await_writers(model text, solution text) IS 'Internal. Waits, three seconds at most, for transactions that write a model''s host table: FBS rows in another database may point at their new rows already.';
 
 CREATE FUNCTION fbs_base_type(type_id oid, type_modifier integer) RETURNS text
     LANGUAGE sql STABLE
@@ -1068,7 +1068,7 @@ begin
 end;
 $_$;
 
-COMMENT ON FUNCTION fbs_cast_custom_value(field_type text, field_value text) IS 'The value of a custom field of a type (date, datetime, json) whose texts only a cast can judge; see fbs_custom_fields_typed.';
+COMMENT ON FUNCTION fbs_cast_custom_value(field_type text, field_value text) IS 'Internal. The value of a custom field of a type (date, datetime, json) whose texts only a cast can judge; see fbs_custom_fields_typed.';
 
 CREATE FUNCTION fbs_check_deferred(tables regclass[], events integer[], written text[]) RETURNS void
     LANGUAGE plpgsql
@@ -1572,7 +1572,7 @@ begin
 end;
 $_$;
 
-COMMENT ON FUNCTION fbs_check_user_column(table_name text, column_name text, repair boolean) IS 'Counts the rows of a user column whose user is gone; there are such behind a validated key, too, where replication or session_replication_role = replica wrote them. With repair they are deleted or emptied, by the column''s own rule. Where none is left, the key is validated. Errors FB004 where users are not attached, FB025 where the user table evaluates code of another role.';
+COMMENT ON FUNCTION fbs_check_user_column(table_name text, column_name text, repair boolean) IS 'Internal. Counts the rows of a user column whose user is gone; there are such behind a validated key, too, where replication or session_replication_role = replica wrote them. With repair they are deleted or emptied, by the column''s own rule. Where none is left, the key is validated. Errors FB004 where users are not attached, FB025 where the user table evaluates code of another role.';
 
 CREATE FUNCTION fbs_claim_cleanup(target text, batch integer DEFAULT 1000, due_only boolean DEFAULT false) RETURNS TABLE(id bigint, ticket uuid, model_name text, solution text, alone boolean, operation text, keys text[], new_keys text[], attempts integer)
     LANGUAGE plpgsql
@@ -1616,7 +1616,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_claim_cleanup(target text, batch integer, due_only boolean) IS 'Clean-ups for another database, in their order, locked until the transaction ends. No row while another session carries there.';
+COMMENT ON FUNCTION fbs_claim_cleanup(target text, batch integer, due_only boolean) IS 'Internal. Clean-ups for another database, in their order, locked until the transaction ends. No row while another session carries there.';
 
 CREATE FUNCTION fbs_claim_files(batch integer DEFAULT 100, after_id bigint DEFAULT 0) RETURNS TABLE(id bigint, file text)
     LANGUAGE plpgsql
@@ -1729,7 +1729,7 @@ begin
             end if;
             -- The first column can be read without its name, so the plan is kept.
             if host.key_is_first then
-                select pg_typeof(o.key) into kind from old_rows as o (key);
+                select pg_typeof(o.key) into kind from old_rows as o (key) limit 1;
             else
                 execute format('select pg_typeof(o.%I) from %s as o limit 1', host.key_column, rows) into kind using old;
             end if;
@@ -1831,7 +1831,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_compile_rules() IS 'Writes fbs_apply_rules anew from the rules, and wakes those that rest although their table is there by now. A change of the rules does so by itself.';
+COMMENT ON FUNCTION fbs_compile_rules() IS 'Internal. Writes fbs_apply_rules anew from the rules, and wakes those that rest although their table is there by now. A change of the rules does so by itself.';
 
 CREATE FUNCTION fbs_compliance_recurring_dates(solution_name text, since date DEFAULT CURRENT_DATE, until date DEFAULT NULL::date) RETURNS TABLE(recurring_transaction_id bigint, name text, transaction_type text, amount numeric, booking_date date)
     LANGUAGE sql STABLE
@@ -1880,7 +1880,7 @@ begin
 end;
 $_$;
 
-COMMENT ON FUNCTION fbs_count_expired(what text) IS 'How many rows fbs_purge would remove, by a name from fbs_retention. Error FB030 for any other name.';
+COMMENT ON FUNCTION fbs_count_expired(what text) IS 'Internal. How many rows fbs_purge would remove, by a name from fbs_retention. Error FB030 for any other name.';
 
 CREATE FUNCTION fbs_counted(number bigint, what text) RETURNS text
     LANGUAGE sql STABLE
@@ -1931,7 +1931,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_cover_partitions() IS 'Gives partitions that were made later the triggers of their host table, and queues a sweep. Returns these partitions; those in use, or on which triggers may not be created, are left.';
+COMMENT ON FUNCTION fbs_cover_partitions() IS 'Internal. Gives partitions that were made later the triggers of their host table, and queues a sweep. Returns these partitions; those in use, or on which triggers may not be created, are left.';
 
 CREATE FUNCTION fbs_custom_fields_records(model_name text, record_ids integer[], database_name text DEFAULT ''::text) RETURNS TABLE(record_id integer, fields jsonb, misfits text[])
     LANGUAGE sql STABLE
@@ -1964,13 +1964,13 @@ CREATE FUNCTION fbs_custom_fields_typed(field_type text, field_value text) RETUR
     LANGUAGE sql STABLE
     RETURN CASE WHEN (field_type <> ALL (ARRAY['integer'::text, 'float'::text, 'boolean'::text, 'date'::text, 'datetime'::text, 'json'::text])) THEN to_jsonb(field_value) WHEN (field_type = 'integer'::text) THEN CASE WHEN (((field_value COLLATE "C") ~ '^\s*[+-]?[0-9]+\s*$'::text) AND (length(field_value) <= 400)) THEN to_jsonb((field_value)::numeric) ELSE NULL::jsonb END WHEN (field_type = 'float'::text) THEN CASE WHEN (((field_value COLLATE "C") ~ '^\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?\s*$'::text) AND (length(field_value) <= 400)) THEN to_jsonb((field_value)::numeric) ELSE NULL::jsonb END WHEN (field_type = 'boolean'::text) THEN CASE WHEN ((field_value COLLATE "C") ~* '^\s*(true|t|yes|y|on|1)\s*$'::text) THEN 'true'::jsonb WHEN ((field_value COLLATE "C") ~* '^\s*(false|f|no|n|off|0)\s*$'::text) THEN 'false'::jsonb ELSE NULL::jsonb END WHEN ((field_type = 'date'::text) AND ((field_value COLLATE "C") ~ '^[1-9][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])$'::text)) THEN to_jsonb(field_value) ELSE fbs_cast_custom_value(field_type, field_value) END;
 
-COMMENT ON FUNCTION fbs_custom_fields_typed(field_type text, field_value text) IS 'The value of a custom field as JSON of its type: integer and float (texts of up to 400 characters, with an exponent of up to three digits) become numbers, boolean (true/false, t/f, yes/no, y/n, on/off, 1/0) true or false, json the JSON itself, date and datetime text in ISO 8601 (one with an offset in UTC), all else text. Empty where the value does not fit the type; never an error.';
+COMMENT ON FUNCTION fbs_custom_fields_typed(field_type text, field_value text) IS 'The value of a custom field as JSON of its type: integer and float (texts of up to 400 characters, with an exponent of up to three digits) become numbers, boolean (true/false, t/f, yes/no, y/n, on/off, 1/0) true or false, json the JSON itself, date and datetime text in ISO 8601 (one with an offset in UTC), all else text. NULL where the value does not fit the type; never an error.';
 
 CREATE FUNCTION fbs_days_between(first_day date, last_day date) RETURNS integer
     LANGUAGE sql IMMUTABLE
     RETURN CASE WHEN (isfinite(first_day) AND isfinite(last_day)) THEN (last_day - first_day) ELSE NULL::integer END;
 
-COMMENT ON FUNCTION fbs_days_between(first_day date, last_day date) IS 'Days from the first day to the last; negative where that is earlier, null where one of them is infinite.';
+COMMENT ON FUNCTION fbs_days_between(first_day date, last_day date) IS 'Internal. Days from the first day to the last; negative where that is earlier, null where one of them is infinite.';
 
 CREATE FUNCTION fbs_describe_views() RETURNS void
     LANGUAGE plpgsql
@@ -2563,7 +2563,7 @@ exception
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_drop_later_name(view_id regclass) IS 'Drops one of the views of fbs_later_names. Error FB051 where something stands on it.';
+COMMENT ON FUNCTION fbs_drop_later_name(view_id regclass) IS 'Internal. Drops one of the views of fbs_later_names. Error FB051 where something stands on it.';
 
 CREATE FUNCTION fbs_drop_later_names(of_tables text[] DEFAULT NULL::text[]) RETURNS SETOF text
     LANGUAGE plpgsql
@@ -2985,7 +2985,7 @@ CREATE FUNCTION fbs_gone_keys(model text, held text[], target text DEFAULT NULL:
     end;
 $$;
 
-COMMENT ON FUNCTION fbs_gone_keys(model text, held text[], target text, solution text) IS 'Those of the keys, held by rows here or in another database, that no host row has and no rekey waits for; none where no table is attached, or it is gone. Error FB025.';
+COMMENT ON FUNCTION fbs_gone_keys(model text, held text[], target text, solution text) IS 'Internal. Those of the keys, held by rows here or in another database, that no host row has and no rekey waits for; none where no table is attached, or it is gone. Error FB025.';
 
 CREATE FUNCTION fbs_has_statement_trigger(table_id oid, event text) RETURNS boolean
     LANGUAGE sql STABLE
@@ -3271,7 +3271,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_held_keys(model text, solution text, alone boolean) IS 'Keys of a model in rows that the rules would touch. Error FB024.';
+COMMENT ON FUNCTION fbs_held_keys(model text, solution text, alone boolean) IS 'Internal. Keys of a model in rows that the rules would touch. Error FB024.';
 
 CREATE FUNCTION fbs_host_problem(host_table regclass, key_column text) RETURNS text
     LANGUAGE sql STABLE
@@ -3307,7 +3307,7 @@ CREATE FUNCTION fbs_host_problem(host_table regclass, key_column text) RETURNS t
     select 'the table was dropped' where not exists (select from pg_class as c where c.oid = host_table);
 $$;
 
-COMMENT ON FUNCTION fbs_host_problem(host_table regclass, key_column text) IS 'Why a table cannot be a host table with this key; NULL where it can.';
+COMMENT ON FUNCTION fbs_host_problem(host_table regclass, key_column text) IS 'Internal. Why a table cannot be a host table with this key; NULL where it can.';
 
 CREATE FUNCTION fbs_host_triggers(host_table regclass) RETURNS TABLE(table_id regclass, trigger_name text, definition text, present boolean)
     LANGUAGE sql STABLE
@@ -3404,7 +3404,7 @@ CREATE FUNCTION fbs_host_triggers(host_table regclass) RETURNS TABLE(table_id re
     where o.is_copy and not o.is_parent and h.partitioned and (h.by_row or pg_has_role(fbs_owner(), o.owner, 'usage'));
 $$;
 
-COMMENT ON FUNCTION fbs_host_triggers(host_table regclass) IS 'The triggers of an attached host table and its partitions: the statement that makes or mends each, and whether it is as it should be.';
+COMMENT ON FUNCTION fbs_host_triggers(host_table regclass) IS 'Internal. The triggers of an attached host table and its partitions: the statement that makes or mends each, and whether it is as it should be.';
 
 CREATE FUNCTION fbs_is_alone(model text, solution text) RETURNS boolean
     LANGUAGE sql STABLE
@@ -3418,7 +3418,7 @@ CREATE FUNCTION fbs_is_alone(model text, solution text) RETURNS boolean
         );
 $$;
 
-COMMENT ON FUNCTION fbs_is_alone(model text, solution text) IS 'Whether no other host has this model name: rows that name no solution are then this one''s.';
+COMMENT ON FUNCTION fbs_is_alone(model text, solution text) IS 'Internal. Whether no other host has this model name: rows that name no solution are then this one''s.';
 
 CREATE FUNCTION fbs_is_due_state(due_state text, status text, completed_on date, due_date date, on_date date DEFAULT CURRENT_DATE) RETURNS boolean
     LANGUAGE sql IMMUTABLE
@@ -3472,7 +3472,7 @@ CREATE FUNCTION fbs_key_collation(host_table regclass) RETURNS regcollation
     where a.attrelid = host_table and a.attname = fbs_key_column(host_table);
 $$;
 
-COMMENT ON FUNCTION fbs_key_collation(host_table regclass) IS 'Collation of the single primary key column of a host''s table; NULL where its type has none. Error FB001 where there is no such column.';
+COMMENT ON FUNCTION fbs_key_collation(host_table regclass) IS 'Internal. Collation of the single primary key column of a host''s table; NULL where its type has none. Error FB001 where there is no such column.';
 
 CREATE FUNCTION fbs_key_column(host_table regclass) RETURNS name
     LANGUAGE plpgsql STABLE
@@ -3496,7 +3496,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_key_column(host_table regclass) IS 'The single primary key column of a host''s table. Error FB001 where there is none.';
+COMMENT ON FUNCTION fbs_key_column(host_table regclass) IS 'Internal. The single primary key column of a host''s table. Error FB001 where there is none.';
 
 CREATE FUNCTION fbs_key_type(host_table regclass) RETURNS text
     LANGUAGE plpgsql STABLE
@@ -3526,7 +3526,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_key_type(host_table regclass) IS 'Type of the single primary key column of a user table, such as integer or uuid; of a domain the type beneath it. Error FB001 where there is no such column, FB002 where it is not one of PostgreSQL''s own, such as citext.';
+COMMENT ON FUNCTION fbs_key_type(host_table regclass) IS 'Internal. Type of the single primary key column of a user table, such as integer or uuid; of a domain the type beneath it. Error FB001 where there is no such column, FB002 where it is not one of PostgreSQL''s own, such as citext.';
 
 CREATE FUNCTION fbs_keys_between_tables(of_table text) RETURNS TABLE(column_name text, parent text, orphaned text, mend text)
     LANGUAGE sql STABLE
@@ -3699,7 +3699,7 @@ exception
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_link_users(user_table regclass, wait_ms integer) IS 'Ties every user column to the host''s user table by a foreign key with its rule. It holds for new rows and for deletions; rows that are there are not looked at. Writers of the user table wait until the transaction ends; its lock is asked for last, and all locks for wait_ms milliseconds at most. Returns the tables tied now. Errors FB001 to FB003 and FB005.';
+COMMENT ON FUNCTION fbs_link_users(user_table regclass, wait_ms integer) IS 'Internal. Ties every user column to the host''s user table by a foreign key with its rule. It holds for new rows and for deletions; rows that are there are not looked at. Writers of the user table wait until the transaction ends; its lock is asked for last, and all locks for wait_ms milliseconds at most. Returns the tables tied now. Errors FB001 to FB003 and FB005.';
 
 CREATE FUNCTION fbs_missing_keys(model text, keys text[], solution text DEFAULT NULL::text) RETURNS text[]
     LANGUAGE plpgsql
@@ -3728,7 +3728,7 @@ begin
 end;
 $_$;
 
-COMMENT ON FUNCTION fbs_missing_keys(model text, keys text[], solution text) IS 'Those of the keys that no row of the model''s host table has now; all of them where no table is attached, or it is gone. Error FB025 where the table must not be read.';
+COMMENT ON FUNCTION fbs_missing_keys(model text, keys text[], solution text) IS 'Internal. Those of the keys that no row of the model''s host table has now; all of them where no table is attached, or it is gone. Error FB025 where the table must not be read.';
 
 CREATE FUNCTION fbs_msme_analytics_summary(solution_name text, since date DEFAULT NULL::date, until date DEFAULT NULL::date) RETURNS TABLE(metric_name text, period text, metric_type text, measurements bigint, first_date date, last_date date, latest_value numeric, previous_value numeric, change numeric, change_percent numeric, minimum numeric, maximum numeric, average numeric, total numeric)
     LANGUAGE sql STABLE
@@ -3817,7 +3817,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_next_recurrence(first_date date, frequency text, last_date date, on_date date) IS 'First day, on or after on_date, of what comes back from first_date on: daily, weekly, monthly, quarterly or yearly. A month too short for the day takes its last day, and later months the day itself again: 31 January, 28 or 29 February, 31 March. Null after last_date, for any other frequency, and where a day is missing or infinite.';
+COMMENT ON FUNCTION fbs_next_recurrence(first_date date, frequency text, last_date date, on_date date) IS 'Internal. First day, on or after on_date, of what comes back from first_date on: daily, weekly, monthly, quarterly or yearly. A month too short for the day takes its last day, and later months the day itself again: 31 January, 28 or 29 February, 31 March. NULL after last_date, for any other frequency, and where a day is missing or infinite.';
 
 CREATE FUNCTION fbs_note_for_targets(model text, solution text, operation text, keys text[] DEFAULT '{}'::text[], new_keys text[] DEFAULT NULL::text[]) RETURNS void
     LANGUAGE sql
@@ -4014,7 +4014,7 @@ CREATE FUNCTION fbs_operations_cached(key text, at timestamp with time zone DEFA
     where e.key = fbs_operations_cached.key and e.expires_at > fbs_operations_cached.at
 $$;
 
-COMMENT ON FUNCTION fbs_operations_cached(key text, at timestamp with time zone) IS 'The result kept in the cache under a key; empty where there is none or it has expired (at its very moment of expiry it has). A kept JSON null is returned as that.';
+COMMENT ON FUNCTION fbs_operations_cached(key text, at timestamp with time zone) IS 'The result kept in the cache under a key; NULL where there is none or it has expired (at its very moment of expiry it has). A kept JSON null is returned as that.';
 
 CREATE FUNCTION fbs_operations_handshake(handshake_id text, at timestamp with time zone DEFAULT now()) RETURNS TABLE(id bigint, solution_name text, status text, expires_at timestamp with time zone, created_at timestamp with time zone, last_used timestamp with time zone)
     LANGUAGE sql STABLE
@@ -4179,7 +4179,7 @@ CREATE FUNCTION fbs_operations_verified_handshake(handshake_id text, secret_key 
         and h.expires_at > fbs_operations_verified_handshake.at
 $$;
 
-COMMENT ON FUNCTION fbs_operations_verified_handshake(handshake_id text, secret_key text, at timestamp with time zone) IS 'The handshake of that name if it is valid and the secret is its own. No row otherwise, also for no secret or a blank one; which of the reasons it was is not told.';
+COMMENT ON FUNCTION fbs_operations_verified_handshake(handshake_id text, secret_key text, at timestamp with time zone) IS 'The handshake of that name if it is valid and the secret is its own. No row otherwise, also for a secret that is NULL or empty text; which of the reasons it was is not told.';
 
 CREATE FUNCTION fbs_orphan_keys(model text, solution text DEFAULT NULL::text) RETURNS text[]
     LANGUAGE sql
@@ -4191,7 +4191,7 @@ CREATE FUNCTION fbs_orphan_keys(model text, solution text DEFAULT NULL::text) RE
     );
 $$;
 
-COMMENT ON FUNCTION fbs_orphan_keys(model text, solution text) IS 'Keys of a model in rows that the rules would touch, and that no host row has. Errors FB024, FB025.';
+COMMENT ON FUNCTION fbs_orphan_keys(model text, solution text) IS 'Internal. Keys of a model in rows that the rules would touch, and that no host row has. Errors FB024, FB025.';
 
 CREATE FUNCTION fbs_owner() RETURNS oid
     LANGUAGE sql STABLE
@@ -4265,7 +4265,7 @@ CREATE FUNCTION fbs_put_off(ids bigint[], state text, said text, own_fault boole
     where id = any(ids);
 $$;
 
-COMMENT ON FUNCTION fbs_put_off(ids bigint[], state text, said text, own_fault boolean) IS 'Notes that queued clean-ups failed, and lets each wait longer: twice as long each time, up to an hour; not where it was no fault of theirs, such as another database that is away.';
+COMMENT ON FUNCTION fbs_put_off(ids bigint[], state text, said text, own_fault boolean) IS 'Internal. Notes that queued clean-ups failed, and lets each wait longer: twice as long each time, up to an hour; not where it was no fault of theirs, such as another database that is away.';
 
 CREATE FUNCTION fbs_queue_cleanup(model text, solution text, keys text[], only_rule text DEFAULT NULL::text, state text DEFAULT NULL::text, said text DEFAULT NULL::text) RETURNS void
     LANGUAGE sql
@@ -4366,7 +4366,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_receive_cleanup(source text, tickets uuid[], model text, keys text[], new_keys text[], gone text[], solution text, alone boolean) IS 'Does clean-ups of one kind from another database. Returns the rows touched; NULL where one was done before, an error where some of several were: then they come one by one.';
+COMMENT ON FUNCTION fbs_receive_cleanup(source text, tickets uuid[], model text, keys text[], new_keys text[], gone text[], solution text, alone boolean) IS 'Internal. Does clean-ups of one kind from another database. Returns the rows touched; NULL where one was done before, an error where some of several were: then they come one by one.';
 
 CREATE FUNCTION fbs_recheck_cleanup(ids bigint[], held text[] DEFAULT NULL::text[]) RETURNS text[]
     LANGUAGE plpgsql
@@ -4405,7 +4405,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_recheck_cleanup(ids bigint[], held text[]) IS 'Those keys of clean-ups of one kind for another database that no host row has now; for a sweep, of the keys held there. Error FB025.';
+COMMENT ON FUNCTION fbs_recheck_cleanup(ids bigint[], held text[]) IS 'Internal. Those keys of clean-ups of one kind for another database that no host row has now; for a sweep, of the keys held there. Error FB025.';
 
 CREATE FUNCTION fbs_refuse_foreign_code(host_table regclass) RETURNS void
     LANGUAGE plpgsql
@@ -4775,7 +4775,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_require_user_table(user_table regclass) IS 'Does nothing where FBS''s user columns can point at this user table; error FB002 where the types differ, FB001 where it has no single-column key.';
+COMMENT ON FUNCTION fbs_require_user_table(user_table regclass) IS 'Internal. Does nothing where FBS''s user columns can point at this user table; error FB002 where the types differ, FB001 where it has no single-column key.';
 
 CREATE FUNCTION fbs_retry_cleanup(batch integer DEFAULT 1000, due_only boolean DEFAULT false) RETURNS TABLE(done bigint, failed bigint, waiting bigint)
     LANGUAGE plpgsql
@@ -4865,7 +4865,8 @@ CREATE FUNCTION fbs_rights() RETURNS TABLE(severity text, kind text, object text
         select
             f.oid, f.proname, f.proowner, f.proacl, f.prorettype = 'trigger'::regtype as of_triggers,
             -- The host's own functions may have such a name, too.
-            f.proname ~ '^fbs_' and (f.prosecdef or array_to_string(f.proconfig, ' ') ~ 'search_path=') as is_ours,
+            f.proname in ('fbs_touch', 'fbs_touch_last_updated')
+            or (f.proname ~ '^fbs_' and (f.prosecdef or array_to_string(f.proconfig, ' ') ~ 'search_path=')) as is_ours,
             f.prosecdef or f.provolatile = 'v' as acts,
             f.proname || '(' || oidvectortypes(f.proargtypes) || ')' as called,
             format('%s.%I(%s)', h.name, f.proname, oidvectortypes(f.proargtypes)) as named
@@ -5012,7 +5013,7 @@ CREATE FUNCTION fbs_row_is_of(solution text, alone boolean, columns text[], name
     from named_here as h;
 $$;
 
-COMMENT ON FUNCTION fbs_row_is_of(solution text, alone boolean, columns text[], named text[]) IS 'Whether a row with these values in these columns belongs to a solution. A row that names none belongs to it where no other host has the model (alone).';
+COMMENT ON FUNCTION fbs_row_is_of(solution text, alone boolean, columns text[], named text[]) IS 'Internal. Whether a row with these values in these columns belongs to a solution. A row that names none belongs to it where no other host has the model (alone).';
 
 CREATE FUNCTION fbs_rows_of_model(model text, solution text DEFAULT NULL::text) RETURNS bigint
     LANGUAGE plpgsql STABLE
@@ -5037,7 +5038,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_rows_of_model(model text, solution text) IS 'Number of FBS rows that point at a model (and solution) by its name.';
+COMMENT ON FUNCTION fbs_rows_of_model(model text, solution text) IS 'Internal. Number of FBS rows that point at a model (and solution) by its name.';
 
 CREATE FUNCTION fbs_rule_parts(only_rule text DEFAULT NULL::text) RETURNS TABLE(rule_name text, table_id regclass, named text, key_type text, key text, of_model text, touched text, change text, event integer, written text)
     LANGUAGE sql STABLE
@@ -5363,7 +5364,7 @@ $$,
 end;
 $_$;
 
-COMMENT ON FUNCTION fbs_rules_body() IS 'The text that fbs_apply_rules should have by the rules as they are.';
+COMMENT ON FUNCTION fbs_rules_body() IS 'Internal. The text that fbs_apply_rules should have by the rules as they are.';
 
 CREATE FUNCTION fbs_rules_changed() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -5521,7 +5522,7 @@ CREATE FUNCTION fbs_set_cleanup_targets(targets text[]) RETURNS void
     order by a.target, h.model_name, h.solution;
 $$;
 
-COMMENT ON FUNCTION fbs_set_cleanup_targets(targets text[]) IS 'Sets which other databases hold FBS rows that may point at host rows here. A sweep of each model is queued for new ones.';
+COMMENT ON FUNCTION fbs_set_cleanup_targets(targets text[]) IS 'Internal. Sets which other databases hold FBS rows that may point at host rows here. A sweep of each model is queued for new ones.';
 
 CREATE FUNCTION fbs_setting(setting text) RETURNS text
     LANGUAGE sql STABLE
@@ -5558,7 +5559,7 @@ CREATE FUNCTION fbs_source() RETURNS text
     where d.datname = current_database();
 $$;
 
-COMMENT ON FUNCTION fbs_source() IS 'What other databases know this one by: number of the cluster, number of the database, schema.';
+COMMENT ON FUNCTION fbs_source() IS 'Internal. What other databases know this one by: number of the cluster, number of the database, schema.';
 
 CREATE FUNCTION fbs_split_words(content text) RETURNS text[]
     LANGUAGE sql IMMUTABLE
@@ -5679,24 +5680,33 @@ CREATE FUNCTION fbs_time_between(since timestamp with time zone, until timestamp
     LANGUAGE sql IMMUTABLE
     RETURN CASE WHEN (isfinite(since) AND isfinite(until)) THEN (until - since) ELSE NULL::interval END;
 
-COMMENT ON FUNCTION fbs_time_between(since timestamp with time zone, until timestamp with time zone) IS 'The time from one moment to another; negative where that is earlier, null where one of them is infinite.';
+COMMENT ON FUNCTION fbs_time_between(since timestamp with time zone, until timestamp with time zone) IS 'Internal. The time from one moment to another; negative where that is earlier, null where one of them is infinite.';
 
 CREATE FUNCTION fbs_touch() RETURNS trigger
     LANGUAGE plpgsql
-    SET search_path TO 'public', 'pg_temp'
     AS $$
 begin
-    case tg_argv[0]
-        when 'updated_at' then
-            new.updated_at := case new.updated_at when '-infinity' then old.updated_at else now() end;
-        when 'last_updated' then
-            new.last_updated := case new.last_updated when '-infinity' then old.last_updated else now() end;
-    end case;
+    new.updated_at := case
+        when new.updated_at operator(pg_catalog.=) '-infinity' then old.updated_at else current_timestamp
+    end;
     return new;
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_touch() IS 'Trigger: sets the time of last change named by its argument, unless the writer set it.';
+COMMENT ON FUNCTION fbs_touch() IS 'Trigger: sets updated_at, unless the writer set it.';
+
+CREATE FUNCTION fbs_touch_last_updated() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    new.last_updated := case
+        when new.last_updated operator(pg_catalog.=) '-infinity' then old.last_updated else current_timestamp
+    end;
+    return new;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_touch_last_updated() IS 'Trigger: sets last_updated, unless the writer set it.';
 
 CREATE FUNCTION fbs_trusts(role oid) RETURNS boolean
     LANGUAGE sql STABLE
@@ -5731,7 +5741,7 @@ CREATE FUNCTION fbs_usable_keys(keys text[], key_type text) RETURNS text[]
     end;
 $_$;
 
-COMMENT ON FUNCTION fbs_usable_keys(keys text[], key_type text) IS 'Those of the keys, given as text, that a column of this type can hold, written as PostgreSQL writes them.';
+COMMENT ON FUNCTION fbs_usable_keys(keys text[], key_type text) IS 'Internal. Those of the keys, given as text, that a column of this type can hold, written as PostgreSQL writes them.';
 
 CREATE FUNCTION fbs_users_cancel(state text, said text) RETURNS boolean
     LANGUAGE sql STABLE
@@ -5855,7 +5865,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_work_queue(batch integer, due_only boolean) IS 'Does so many queued clean-ups at most, due or not; several workers share them. What fails waits longer. Returns what was done, with the number of entries and keys, and what failed, with rule and error.';
+COMMENT ON FUNCTION fbs_work_queue(batch integer, due_only boolean) IS 'Internal. Does so many queued clean-ups at most, due or not; several workers share them. What fails waits longer. Returns what was done, with the number of entries and keys, and what failed, with rule and error.';
 
 CREATE TABLE fbs_app_basicledger (
     id bigint NOT NULL,
@@ -6455,9 +6465,9 @@ COMMENT ON COLUMN fbs_approval_requests.status IS 'Where the request stands; sta
 
 COMMENT ON COLUMN fbs_approval_requests.requester_id IS 'User who asks for approval; the request is deleted together with that user.';
 
-COMMENT ON COLUMN fbs_approval_requests.approver_id IS 'User who is to decide; empty while nobody is chosen. The request is deleted together with that user.';
+COMMENT ON COLUMN fbs_approval_requests.approver_id IS 'User who is to decide; NULL while nobody is chosen. The request is deleted together with that user.';
 
-COMMENT ON COLUMN fbs_approval_requests.solution_name IS 'Business application (solution) the request comes from; blank when not tied to one.';
+COMMENT ON COLUMN fbs_approval_requests.solution_name IS 'Business application (solution) the request comes from; empty text when not tied to one.';
 
 COMMENT ON COLUMN fbs_approval_requests.request_data IS 'JSON object with the particulars of the request; its keys model_name and record_id name the host''s record it is about.';
 
@@ -6465,7 +6475,7 @@ COMMENT ON COLUMN fbs_approval_requests.created_at IS 'When the approval request
 
 COMMENT ON COLUMN fbs_approval_requests.updated_at IS 'When the approval request last changed; filled in by the database unless given.';
 
-COMMENT ON COLUMN fbs_approval_requests.approved_at IS 'When approval was given; empty while the request is not approved.';
+COMMENT ON COLUMN fbs_approval_requests.approved_at IS 'When approval was given; NULL while the request is not approved.';
 
 ALTER TABLE fbs_approval_requests ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME fbs_approval_requests_id_seq
@@ -6495,7 +6505,7 @@ COMMENT ON COLUMN fbs_approval_responses.responder_id IS 'User who answered; the
 
 COMMENT ON COLUMN fbs_approval_responses.response IS 'What the user decided. Normally one of: approve, reject, request_changes (send it back to be changed first).';
 
-COMMENT ON COLUMN fbs_approval_responses.comments IS 'Reasons or remarks given with the answer; blank when there were none.';
+COMMENT ON COLUMN fbs_approval_responses.comments IS 'Reasons or remarks given with the answer; empty text when there were none.';
 
 COMMENT ON COLUMN fbs_approval_responses.created_at IS 'When the response was added; filled in by the database unless given.';
 
@@ -6520,9 +6530,9 @@ CREATE VIEW fbs_approvals_approvers WITH (security_invoker='true') AS
    FROM fbs_approval_requests r
   GROUP BY approver_id;
 
-COMMENT ON VIEW fbs_approvals_approvers IS 'What each approver has been asked for and has decided. Users never asked have no row; requests nobody is chosen for are counted under an empty approver_id.';
+COMMENT ON VIEW fbs_approvals_approvers IS 'What each approver has been asked for and has decided. Users never asked have no row; requests nobody is chosen for are counted under NULL.';
 
-COMMENT ON COLUMN fbs_approvals_approvers.approver_id IS 'User who is to decide; empty for requests nobody is chosen for.';
+COMMENT ON COLUMN fbs_approvals_approvers.approver_id IS 'User who is to decide; NULL for requests nobody is chosen for.';
 
 COMMENT ON COLUMN fbs_approvals_approvers.requests IS 'How many requests the user was asked to decide.';
 
@@ -6534,9 +6544,9 @@ COMMENT ON COLUMN fbs_approvals_approvers.rejected IS 'How many of them are reje
 
 COMMENT ON COLUMN fbs_approvals_approvers.cancelled IS 'How many of them were dropped undecided.';
 
-COMMENT ON COLUMN fbs_approvals_approvers.oldest_pending_at IS 'When the oldest of those that wait was added; empty when none waits.';
+COMMENT ON COLUMN fbs_approvals_approvers.oldest_pending_at IS 'When the oldest of those that wait was added; NULL when none waits.';
 
-COMMENT ON COLUMN fbs_approvals_approvers.average_approval_time IS 'Mean time from request to approval; empty when none was approved.';
+COMMENT ON COLUMN fbs_approvals_approvers.average_approval_time IS 'Mean time from request to approval; NULL when none was approved.';
 
 CREATE VIEW fbs_approvals_details WITH (security_invoker='true') AS
  SELECT r.id,
@@ -6573,13 +6583,13 @@ COMMENT ON COLUMN fbs_approvals_details.status IS 'Where the request stands; sta
 
 COMMENT ON COLUMN fbs_approvals_details.requester_id IS 'User who asks for approval; the request is deleted together with that user.';
 
-COMMENT ON COLUMN fbs_approvals_details.approver_id IS 'User who is to decide; empty while nobody is chosen. The request is deleted together with that user.';
+COMMENT ON COLUMN fbs_approvals_details.approver_id IS 'User who is to decide; NULL while nobody is chosen. The request is deleted together with that user.';
 
-COMMENT ON COLUMN fbs_approvals_details.solution_name IS 'Business application (solution) the request comes from; blank when not tied to one.';
+COMMENT ON COLUMN fbs_approvals_details.solution_name IS 'Business application (solution) the request comes from; empty text when not tied to one.';
 
-COMMENT ON COLUMN fbs_approvals_details.model_name IS 'Kind of the host''s record it is about, such as tenants.tenant; empty when it names none.';
+COMMENT ON COLUMN fbs_approvals_details.model_name IS 'Kind of the host''s record it is about, such as tenants.tenant; NULL when it names none.';
 
-COMMENT ON COLUMN fbs_approvals_details.record_id IS 'Key of the host''s record it is about, as text; empty when it names none.';
+COMMENT ON COLUMN fbs_approvals_details.record_id IS 'Key of the host''s record it is about, as text; NULL when it names none.';
 
 COMMENT ON COLUMN fbs_approvals_details.request_data IS 'JSON object with the particulars of the request; its keys model_name and record_id name the host''s record it is about.';
 
@@ -6587,7 +6597,7 @@ COMMENT ON COLUMN fbs_approvals_details.created_at IS 'When the approval request
 
 COMMENT ON COLUMN fbs_approvals_details.updated_at IS 'When the approval request last changed; filled in by the database unless given.';
 
-COMMENT ON COLUMN fbs_approvals_details.approved_at IS 'When approval was given; empty while the request is not approved.';
+COMMENT ON COLUMN fbs_approvals_details.approved_at IS 'When approval was given; NULL while the request is not approved.';
 
 COMMENT ON COLUMN fbs_approvals_details.responses IS 'JSON list of the answers, oldest first, each with id, responder_id, response, comments and created_at; [] when nobody has answered.';
 
@@ -6619,13 +6629,13 @@ COMMENT ON COLUMN fbs_approvals_pending.approval_type IS 'What consent is sought
 
 COMMENT ON COLUMN fbs_approvals_pending.requester_id IS 'User who asks for approval; the request is deleted together with that user.';
 
-COMMENT ON COLUMN fbs_approvals_pending.approver_id IS 'User who is to decide; empty while nobody is chosen. The request is deleted together with that user.';
+COMMENT ON COLUMN fbs_approvals_pending.approver_id IS 'User who is to decide; NULL while nobody is chosen. The request is deleted together with that user.';
 
-COMMENT ON COLUMN fbs_approvals_pending.solution_name IS 'Business application (solution) the request comes from; blank when not tied to one.';
+COMMENT ON COLUMN fbs_approvals_pending.solution_name IS 'Business application (solution) the request comes from; empty text when not tied to one.';
 
-COMMENT ON COLUMN fbs_approvals_pending.model_name IS 'Kind of the host''s record it is about, such as tenants.tenant; empty when it names none.';
+COMMENT ON COLUMN fbs_approvals_pending.model_name IS 'Kind of the host''s record it is about, such as tenants.tenant; NULL when it names none.';
 
-COMMENT ON COLUMN fbs_approvals_pending.record_id IS 'Key of the host''s record it is about, as text; empty when it names none.';
+COMMENT ON COLUMN fbs_approvals_pending.record_id IS 'Key of the host''s record it is about, as text; NULL when it names none.';
 
 COMMENT ON COLUMN fbs_approvals_pending.request_data IS 'JSON object with the particulars of the request; its keys model_name and record_id name the host''s record it is about.';
 
@@ -6664,13 +6674,13 @@ COMMENT ON COLUMN fbs_approvals_requests.status IS 'Where the request stands; st
 
 COMMENT ON COLUMN fbs_approvals_requests.requester_id IS 'User who asks for approval; the request is deleted together with that user.';
 
-COMMENT ON COLUMN fbs_approvals_requests.approver_id IS 'User who is to decide; empty while nobody is chosen. The request is deleted together with that user.';
+COMMENT ON COLUMN fbs_approvals_requests.approver_id IS 'User who is to decide; NULL while nobody is chosen. The request is deleted together with that user.';
 
-COMMENT ON COLUMN fbs_approvals_requests.solution_name IS 'Business application (solution) the request comes from; blank when not tied to one.';
+COMMENT ON COLUMN fbs_approvals_requests.solution_name IS 'Business application (solution) the request comes from; empty text when not tied to one.';
 
-COMMENT ON COLUMN fbs_approvals_requests.model_name IS 'Kind of the host''s record it is about, such as tenants.tenant; empty when it names none.';
+COMMENT ON COLUMN fbs_approvals_requests.model_name IS 'Kind of the host''s record it is about, such as tenants.tenant; NULL when it names none.';
 
-COMMENT ON COLUMN fbs_approvals_requests.record_id IS 'Key of the host''s record it is about, as text; empty when it names none.';
+COMMENT ON COLUMN fbs_approvals_requests.record_id IS 'Key of the host''s record it is about, as text; NULL when it names none.';
 
 COMMENT ON COLUMN fbs_approvals_requests.request_data IS 'JSON object with the particulars of the request; its keys model_name and record_id name the host''s record it is about.';
 
@@ -6678,7 +6688,7 @@ COMMENT ON COLUMN fbs_approvals_requests.created_at IS 'When the approval reques
 
 COMMENT ON COLUMN fbs_approvals_requests.updated_at IS 'When the approval request last changed; filled in by the database unless given.';
 
-COMMENT ON COLUMN fbs_approvals_requests.approved_at IS 'When approval was given; empty while the request is not approved.';
+COMMENT ON COLUMN fbs_approvals_requests.approved_at IS 'When approval was given; NULL while the request is not approved.';
 
 CREATE TABLE fbs_audit_trails (
     id bigint NOT NULL,
@@ -6710,7 +6720,7 @@ COMMENT ON COLUMN fbs_audit_trails.details IS 'Particulars of the action by name
 
 COMMENT ON COLUMN fbs_audit_trails."timestamp" IS 'When the action took place; the time the entry is added unless given.';
 
-COMMENT ON COLUMN fbs_audit_trails.ip_address IS 'Network address the user acted from; empty when not known.';
+COMMENT ON COLUMN fbs_audit_trails.ip_address IS 'Network address the user acted from; NULL when not known.';
 
 ALTER TABLE fbs_audit_trails ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME fbs_audit_trails_id_seq
@@ -7123,7 +7133,7 @@ COMMENT ON COLUMN fbs_cache_entries.key IS 'Text under which the result is looke
 
 COMMENT ON COLUMN fbs_cache_entries.value IS 'JSON with the kept result, of whatever shape it has.';
 
-COMMENT ON COLUMN fbs_cache_entries.database_name IS 'Odoo database the result came from, by name; blank when it belongs to none.';
+COMMENT ON COLUMN fbs_cache_entries.database_name IS 'Odoo database the result came from, by name; empty text when it belongs to none.';
 
 COMMENT ON COLUMN fbs_cache_entries.expires_at IS 'When the result becomes too old to use; after that it may be deleted.';
 
@@ -7358,25 +7368,25 @@ CREATE VIEW fbs_compliance_audit_trail WITH (security_invoker='true') AS
     ip_address
    FROM fbs_audit_trails a;
 
-COMMENT ON VIEW fbs_compliance_audit_trail IS 'Audit trail: of one record (record_type and record_id), of one user (user_id), of one period (timestamp), of one solution, or any of these together. Each of these is served by an index.';
+COMMENT ON VIEW fbs_compliance_audit_trail IS 'Audit trail of one solution (solution_name), or of one record (record_type and record_id), whatever its solution. Read newest first: timestamp desc, id desc.';
 
 COMMENT ON COLUMN fbs_compliance_audit_trail.id IS 'Number that identifies the audit entry; of entries of the same time, the greater one was added later.';
 
 COMMENT ON COLUMN fbs_compliance_audit_trail.solution_name IS 'Solution in which the action took place, by name.';
 
-COMMENT ON COLUMN fbs_compliance_audit_trail.record_type IS 'Kind of record acted on, such as sale or payment.';
+COMMENT ON COLUMN fbs_compliance_audit_trail.record_type IS 'Kind of record acted on. Normally one of: sale, purchase, payment, inventory, user, system.';
 
-COMMENT ON COLUMN fbs_compliance_audit_trail.record_id IS 'Identifier of the record acted on, as text; that record may be gone.';
+COMMENT ON COLUMN fbs_compliance_audit_trail.record_id IS 'Identifier of the record acted on, as plain text; stays when that record is deleted.';
 
-COMMENT ON COLUMN fbs_compliance_audit_trail.action IS 'What was done to the record, such as create or delete.';
+COMMENT ON COLUMN fbs_compliance_audit_trail.action IS 'What was done to the record. Normally one of: create, update, delete, view, export, import.';
 
-COMMENT ON COLUMN fbs_compliance_audit_trail.user_id IS 'Identifier of the user who acted, as text whatever the type of the host''s user keys; that user may be gone.';
+COMMENT ON COLUMN fbs_compliance_audit_trail.user_id IS 'Identifier of the user who acted, as plain text, not a link; it stays when that user is deleted.';
 
-COMMENT ON COLUMN fbs_compliance_audit_trail.details IS 'Particulars of the action by name; {} when none are kept.';
+COMMENT ON COLUMN fbs_compliance_audit_trail.details IS 'Particulars of the action by name, such as values before and after; {} when none are kept.';
 
-COMMENT ON COLUMN fbs_compliance_audit_trail."timestamp" IS 'When the action took place.';
+COMMENT ON COLUMN fbs_compliance_audit_trail."timestamp" IS 'When the action took place; the time the entry is added unless given.';
 
-COMMENT ON COLUMN fbs_compliance_audit_trail.ip_address IS 'Network address the user acted from; null when not known.';
+COMMENT ON COLUMN fbs_compliance_audit_trail.ip_address IS 'Network address the user acted from; NULL when not known.';
 
 CREATE TABLE fbs_recurring_transactions (
     id bigint NOT NULL,
@@ -7409,11 +7419,11 @@ COMMENT ON COLUMN fbs_recurring_transactions.frequency IS 'How often the transac
 
 COMMENT ON COLUMN fbs_recurring_transactions.start_date IS 'First day on which the transaction is to be booked.';
 
-COMMENT ON COLUMN fbs_recurring_transactions.end_date IS 'Last day on which the transaction may recur; empty when it goes on without end.';
+COMMENT ON COLUMN fbs_recurring_transactions.end_date IS 'Last day on which the transaction may recur, itself included; NULL when it goes on without end.';
 
 COMMENT ON COLUMN fbs_recurring_transactions.active IS 'True while the transaction recurs; false pauses it without deleting it.';
 
-COMMENT ON COLUMN fbs_recurring_transactions.description IS 'What the money is for; blank when not explained.';
+COMMENT ON COLUMN fbs_recurring_transactions.description IS 'What the money is for; empty text when not explained.';
 
 COMMENT ON COLUMN fbs_recurring_transactions.created_at IS 'When the recurring transaction was added.';
 
@@ -7444,23 +7454,23 @@ COMMENT ON COLUMN fbs_compliance_recurring_transactions.id IS 'Number that ident
 
 COMMENT ON COLUMN fbs_compliance_recurring_transactions.solution_name IS 'Solution whose books the transaction belongs to, by name.';
 
-COMMENT ON COLUMN fbs_compliance_recurring_transactions.name IS 'What people call the transaction; need not be unique.';
+COMMENT ON COLUMN fbs_compliance_recurring_transactions.name IS 'What people call the transaction, such as office rent; need not be unique.';
 
-COMMENT ON COLUMN fbs_compliance_recurring_transactions.transaction_type IS 'Kind of booking that recurs, such as income or payment.';
+COMMENT ON COLUMN fbs_compliance_recurring_transactions.transaction_type IS 'Kind of booking that recurs. Normally one of: income, expense, payment (money paid out), receipt (money received).';
 
 COMMENT ON COLUMN fbs_compliance_recurring_transactions.amount IS 'Money booked each time, in the business''s own currency.';
 
-COMMENT ON COLUMN fbs_compliance_recurring_transactions.frequency IS 'How often the transaction comes back: daily, weekly, monthly, quarterly or yearly.';
+COMMENT ON COLUMN fbs_compliance_recurring_transactions.frequency IS 'How often the transaction comes back. Normally one of: daily, weekly, monthly, quarterly, yearly.';
 
 COMMENT ON COLUMN fbs_compliance_recurring_transactions.start_date IS 'First day on which the transaction is to be booked.';
 
-COMMENT ON COLUMN fbs_compliance_recurring_transactions.end_date IS 'Last day on which it may recur, itself included; null when it goes on without end.';
+COMMENT ON COLUMN fbs_compliance_recurring_transactions.end_date IS 'Last day on which the transaction may recur, itself included; NULL when it goes on without end.';
 
-COMMENT ON COLUMN fbs_compliance_recurring_transactions.active IS 'True while the transaction recurs; false while it is paused.';
+COMMENT ON COLUMN fbs_compliance_recurring_transactions.active IS 'True while the transaction recurs; false pauses it without deleting it.';
 
-COMMENT ON COLUMN fbs_compliance_recurring_transactions.description IS 'What the money is for; blank when not explained.';
+COMMENT ON COLUMN fbs_compliance_recurring_transactions.description IS 'What the money is for; empty text when not explained.';
 
-COMMENT ON COLUMN fbs_compliance_recurring_transactions.next_date IS 'Next day it is to be booked, today included; null when it is paused, past its last day, or its frequency is not one of the five.';
+COMMENT ON COLUMN fbs_compliance_recurring_transactions.next_date IS 'Next day it is to be booked, today included; NULL when it is paused, past its last day, or its frequency is not one of the five.';
 
 COMMENT ON COLUMN fbs_compliance_recurring_transactions.created_at IS 'When the recurring transaction was added.';
 
@@ -7523,17 +7533,17 @@ COMMENT ON COLUMN fbs_compliance_report_schedules.solution_name IS 'Solution the
 
 COMMENT ON COLUMN fbs_compliance_report_schedules.name IS 'What people call the schedule; unique within its solution.';
 
-COMMENT ON COLUMN fbs_compliance_report_schedules.report_type IS 'Which report to produce, by a name the solution knows.';
+COMMENT ON COLUMN fbs_compliance_report_schedules.report_type IS 'Which report to produce, by a name the solution knows; not a link to fbs_reports.';
 
-COMMENT ON COLUMN fbs_compliance_report_schedules.frequency IS 'How often the report is produced, such as monthly.';
+COMMENT ON COLUMN fbs_compliance_report_schedules.frequency IS 'How often the report is produced. Normally one of: daily, weekly, monthly, quarterly, yearly.';
 
 COMMENT ON COLUMN fbs_compliance_report_schedules.next_run IS 'When the report is due to be produced next.';
 
-COMMENT ON COLUMN fbs_compliance_report_schedules.active IS 'True while the schedule runs; false while it is paused.';
+COMMENT ON COLUMN fbs_compliance_report_schedules.active IS 'True while the schedule runs; false pauses it without deleting it.';
 
 COMMENT ON COLUMN fbs_compliance_report_schedules.is_overdue IS 'True when the schedule runs and its next time is past; false otherwise.';
 
-COMMENT ON COLUMN fbs_compliance_report_schedules.configuration IS 'Settings for producing the report; {} when none.';
+COMMENT ON COLUMN fbs_compliance_report_schedules.configuration IS 'Settings for producing the report, such as filters, format and recipients; {} when none.';
 
 COMMENT ON COLUMN fbs_compliance_report_schedules.created_at IS 'When the schedule was added.';
 
@@ -7560,7 +7570,7 @@ COMMENT ON COLUMN fbs_compliance_rules.solution_name IS 'Solution that must keep
 
 COMMENT ON COLUMN fbs_compliance_rules.name IS 'What people call the rule; unique within its solution.';
 
-COMMENT ON COLUMN fbs_compliance_rules.description IS 'What the rule demands, in words; blank when not explained.';
+COMMENT ON COLUMN fbs_compliance_rules.description IS 'What the rule demands, in words; empty text when not explained.';
 
 COMMENT ON COLUMN fbs_compliance_rules.compliance_type IS 'Field the duty comes from. Normally one of: tax, regulatory (law or licence conditions), audit, financial, operational. FBS also writes general.';
 
@@ -7599,17 +7609,17 @@ COMMENT ON COLUMN fbs_compliance_rule_list.solution_name IS 'Solution that must 
 
 COMMENT ON COLUMN fbs_compliance_rule_list.name IS 'What people call the rule; unique within its solution.';
 
-COMMENT ON COLUMN fbs_compliance_rule_list.description IS 'What the rule demands, in words; blank when not explained.';
+COMMENT ON COLUMN fbs_compliance_rule_list.description IS 'What the rule demands, in words; empty text when not explained.';
 
-COMMENT ON COLUMN fbs_compliance_rule_list.compliance_type IS 'Field the duty comes from, such as tax, audit or general.';
+COMMENT ON COLUMN fbs_compliance_rule_list.compliance_type IS 'Field the duty comes from. Normally one of: tax, regulatory (law or licence conditions), audit, financial, operational. FBS also writes general.';
 
 COMMENT ON COLUMN fbs_compliance_rule_list.requirements IS 'List of the points to be met under the rule; [] when none is listed.';
 
-COMMENT ON COLUMN fbs_compliance_rule_list.requirement_count IS 'How many points are to be met; null when requirements is not a list.';
+COMMENT ON COLUMN fbs_compliance_rule_list.requirement_count IS 'How many points are to be met; NULL when requirements is not a list.';
 
-COMMENT ON COLUMN fbs_compliance_rule_list.check_frequency IS 'How often the rule is checked, such as monthly.';
+COMMENT ON COLUMN fbs_compliance_rule_list.check_frequency IS 'How often the rule is checked; monthly unless given. Normally one of: daily, weekly, monthly, quarterly, yearly.';
 
-COMMENT ON COLUMN fbs_compliance_rule_list.active IS 'True while the rule is in force; false while it is suspended.';
+COMMENT ON COLUMN fbs_compliance_rule_list.active IS 'True while the rule is in force; false suspends it without deleting it.';
 
 COMMENT ON COLUMN fbs_compliance_rule_list.created_at IS 'When the rule was added.';
 
@@ -7674,11 +7684,11 @@ COMMENT ON COLUMN fbs_user_activity_logs.details IS 'Particulars of the activity
 
 COMMENT ON COLUMN fbs_user_activity_logs."timestamp" IS 'When the user did it; the time the entry is added unless given.';
 
-COMMENT ON COLUMN fbs_user_activity_logs.ip_address IS 'Network address the user came from; empty when not known.';
+COMMENT ON COLUMN fbs_user_activity_logs.ip_address IS 'Network address the user came from; NULL when not known.';
 
-COMMENT ON COLUMN fbs_user_activity_logs.user_agent IS 'Browser or program the user worked with, as it announced itself; blank when not known.';
+COMMENT ON COLUMN fbs_user_activity_logs.user_agent IS 'Browser or program the user worked with, as it announced itself; empty text when not known.';
 
-COMMENT ON COLUMN fbs_user_activity_logs.session_id IS 'Identifier of the sign-in session the activity belongs to; blank when not known.';
+COMMENT ON COLUMN fbs_user_activity_logs.session_id IS 'Identifier of the sign-in session the activity belongs to; empty text when not known.';
 
 CREATE VIEW fbs_compliance_user_activity WITH (security_invoker='true') AS
  SELECT id,
@@ -7692,25 +7702,25 @@ CREATE VIEW fbs_compliance_user_activity WITH (security_invoker='true') AS
     session_id
    FROM fbs_user_activity_logs a;
 
-COMMENT ON VIEW fbs_compliance_user_activity IS 'What users did: one user (user_id), one action of a solution, one period (timestamp), or any of these together. Each of these is served by an index.';
+COMMENT ON VIEW fbs_compliance_user_activity IS 'Activity of the users of one solution (solution_name). Read newest first: timestamp desc, id desc.';
 
 COMMENT ON COLUMN fbs_compliance_user_activity.id IS 'Number that identifies the activity entry; of entries of the same time, the greater one was added later.';
 
 COMMENT ON COLUMN fbs_compliance_user_activity.solution_name IS 'Solution in which the user was active, by name.';
 
-COMMENT ON COLUMN fbs_compliance_user_activity.user_id IS 'Identifier of the user, as text whatever the type of the host''s user keys; that user may be gone.';
+COMMENT ON COLUMN fbs_compliance_user_activity.user_id IS 'Identifier of the user, as plain text, not a link; it stays when that user is deleted.';
 
-COMMENT ON COLUMN fbs_compliance_user_activity.action IS 'What the user did, such as login.';
+COMMENT ON COLUMN fbs_compliance_user_activity.action IS 'What the user did, as a short name the solution chooses, such as login.';
 
-COMMENT ON COLUMN fbs_compliance_user_activity.details IS 'Particulars of the activity by name; {} when none are kept.';
+COMMENT ON COLUMN fbs_compliance_user_activity.details IS 'Particulars of the activity by name, such as the page or search used; {} when none are kept.';
 
-COMMENT ON COLUMN fbs_compliance_user_activity."timestamp" IS 'When the user did it.';
+COMMENT ON COLUMN fbs_compliance_user_activity."timestamp" IS 'When the user did it; the time the entry is added unless given.';
 
-COMMENT ON COLUMN fbs_compliance_user_activity.ip_address IS 'Network address the user came from; null when not known.';
+COMMENT ON COLUMN fbs_compliance_user_activity.ip_address IS 'Network address the user came from; NULL when not known.';
 
-COMMENT ON COLUMN fbs_compliance_user_activity.user_agent IS 'Browser or program the user worked with; blank when not known.';
+COMMENT ON COLUMN fbs_compliance_user_activity.user_agent IS 'Browser or program the user worked with, as it announced itself; empty text when not known.';
 
-COMMENT ON COLUMN fbs_compliance_user_activity.session_id IS 'Identifier of the sign-in session; blank when not known.';
+COMMENT ON COLUMN fbs_compliance_user_activity.session_id IS 'Identifier of the sign-in session the activity belongs to; empty text when not known.';
 
 CREATE TABLE fbs_custom_fields (
     id bigint NOT NULL,
@@ -7740,9 +7750,9 @@ COMMENT ON COLUMN fbs_custom_fields.field_type IS 'How the value is to be read. 
 
 COMMENT ON COLUMN fbs_custom_fields.field_value IS 'The extra fact itself, always kept as text and read the way field_type says.';
 
-COMMENT ON COLUMN fbs_custom_fields.database_name IS 'Odoo database the value belongs to, by name; blank when it belongs to none.';
+COMMENT ON COLUMN fbs_custom_fields.database_name IS 'Odoo database the value belongs to, by name; empty text when it belongs to none.';
 
-COMMENT ON COLUMN fbs_custom_fields.solution_name IS 'Business application (solution) that keeps the value; blank when not tied to one.';
+COMMENT ON COLUMN fbs_custom_fields.solution_name IS 'Business application (solution) that keeps the value; empty text when not tied to one.';
 
 COMMENT ON COLUMN fbs_custom_fields.is_active IS 'True while the value counts (as at first); false sets it aside without deleting it.';
 
@@ -7794,7 +7804,7 @@ COMMENT ON COLUMN fbs_custom_fields_objects.model_name IS 'Kind of host record i
 
 COMMENT ON COLUMN fbs_custom_fields_objects.record_id IS 'Number of the host''s record it is about; together with model_name it names that record.';
 
-COMMENT ON COLUMN fbs_custom_fields_objects.database_name IS 'Odoo database the fields belong to, by name; blank for those that belong to none.';
+COMMENT ON COLUMN fbs_custom_fields_objects.database_name IS 'Odoo database the fields belong to, by name; empty text for those that belong to none.';
 
 COMMENT ON COLUMN fbs_custom_fields_objects.fields IS 'JSON object: the value of each field by its name, as JSON of its type; as text where it does not fit the type.';
 
@@ -7829,17 +7839,17 @@ COMMENT ON COLUMN fbs_custom_fields_values.record_id IS 'Number of the host''s r
 
 COMMENT ON COLUMN fbs_custom_fields_values.field_name IS 'What the extra fact is called; unique for one record and database_name.';
 
-COMMENT ON COLUMN fbs_custom_fields_values.database_name IS 'Odoo database the value belongs to, by name; blank when it belongs to none.';
+COMMENT ON COLUMN fbs_custom_fields_values.database_name IS 'Odoo database the value belongs to, by name; empty text when it belongs to none.';
 
 COMMENT ON COLUMN fbs_custom_fields_values.field_type IS 'How the value is to be read. Normally one of: char (short text), text (long), integer, float (decimal), boolean (true/false), date, datetime, json, choice.';
 
 COMMENT ON COLUMN fbs_custom_fields_values.field_value IS 'The extra fact itself, always kept as text and read the way field_type says.';
 
-COMMENT ON COLUMN fbs_custom_fields_values.value IS 'The value as JSON of its type (see fbs_custom_fields_typed); empty where it does not fit the type.';
+COMMENT ON COLUMN fbs_custom_fields_values.value IS 'The value as JSON of its type (see fbs_custom_fields_typed); NULL where it does not fit the type.';
 
 COMMENT ON COLUMN fbs_custom_fields_values.fits IS 'Whether the value fits its type.';
 
-COMMENT ON COLUMN fbs_custom_fields_values.solution_name IS 'Business application (solution) that keeps the value; blank when not tied to one.';
+COMMENT ON COLUMN fbs_custom_fields_values.solution_name IS 'Business application (solution) that keeps the value; empty text when not tied to one.';
 
 COMMENT ON COLUMN fbs_custom_fields_values.is_active IS 'True while the value counts (as at first); false sets it aside without deleting it.';
 
@@ -10040,17 +10050,17 @@ COMMENT ON COLUMN fbs_notifications.title IS 'Short headline the user sees befor
 
 COMMENT ON COLUMN fbs_notifications.message IS 'Full text of what the user is told, shown below the headline.';
 
-COMMENT ON COLUMN fbs_notifications.notification_type IS 'What sort of news it is; info unless set. Normally one of: info (for information), success, warning, error, alert (calls for action). FBS also writes cash_flow_alert, inventory_alert and payment_reminder.';
+COMMENT ON COLUMN fbs_notifications.notification_type IS 'What sort of news it is; info unless set. Normally one of: info, success, warning, error, alert (calls for action). FBS also writes cash_flow_alert, inventory_alert and payment_reminder.';
 
 COMMENT ON COLUMN fbs_notifications.priority IS 'How urgent it is; medium unless set. Normally one of: low, medium, high, critical.';
 
-COMMENT ON COLUMN fbs_notifications.user_id IS 'User it is meant for; empty when for nobody in particular. The notification is deleted together with that user.';
+COMMENT ON COLUMN fbs_notifications.user_id IS 'User it is meant for; NULL when for nobody in particular. The notification is deleted together with that user.';
 
-COMMENT ON COLUMN fbs_notifications.solution_name IS 'Business application (solution) the notification comes from; blank when not tied to one.';
+COMMENT ON COLUMN fbs_notifications.solution_name IS 'Business application (solution) the notification comes from; empty text when not tied to one.';
 
 COMMENT ON COLUMN fbs_notifications.is_read IS 'True once it has been read; false (as at first) while it is still new.';
 
-COMMENT ON COLUMN fbs_notifications.read_at IS 'When it was read; empty while nobody has read it.';
+COMMENT ON COLUMN fbs_notifications.read_at IS 'When it was read; NULL while nobody has read it.';
 
 COMMENT ON COLUMN fbs_notifications.created_at IS 'When the notification was added; filled in by the database unless given.';
 
@@ -10077,7 +10087,7 @@ COMMENT ON VIEW fbs_notifications_alerts IS 'Active alerts: notifications of the
 
 COMMENT ON COLUMN fbs_notifications_alerts.id IS 'Number that identifies the notification.';
 
-COMMENT ON COLUMN fbs_notifications_alerts.user_id IS 'User it is meant for; empty when for nobody in particular. The notification is deleted together with that user.';
+COMMENT ON COLUMN fbs_notifications_alerts.user_id IS 'User it is meant for; NULL when for nobody in particular. The notification is deleted together with that user.';
 
 COMMENT ON COLUMN fbs_notifications_alerts.title IS 'Short headline the user sees before the full text.';
 
@@ -10087,7 +10097,7 @@ COMMENT ON COLUMN fbs_notifications_alerts.priority IS 'How urgent it is; medium
 
 COMMENT ON COLUMN fbs_notifications_alerts.urgency IS 'The priority as a number, for sorting: 4 critical, 3 high, 2 medium, 1 low, 0 for any other.';
 
-COMMENT ON COLUMN fbs_notifications_alerts.solution_name IS 'Business application (solution) the notification comes from; blank when not tied to one.';
+COMMENT ON COLUMN fbs_notifications_alerts.solution_name IS 'Business application (solution) the notification comes from; empty text when not tied to one.';
 
 COMMENT ON COLUMN fbs_notifications_alerts.created_at IS 'When the notification was added; filled in by the database unless given.';
 
@@ -10104,9 +10114,9 @@ CREATE VIEW fbs_notifications_counts WITH (security_invoker='true') AS
    FROM fbs_notifications n
   GROUP BY user_id, notification_type, priority;
 
-COMMENT ON VIEW fbs_notifications_counts IS 'How many notifications each user has of each type and priority. What a user has none of has no row; those for nobody in particular are counted under an empty user_id.';
+COMMENT ON VIEW fbs_notifications_counts IS 'How many notifications each user has of each type and priority. What a user has none of has no row; those for nobody in particular are counted under NULL.';
 
-COMMENT ON COLUMN fbs_notifications_counts.user_id IS 'User they are meant for; empty for those for nobody in particular.';
+COMMENT ON COLUMN fbs_notifications_counts.user_id IS 'User they are meant for; NULL for those for nobody in particular.';
 
 COMMENT ON COLUMN fbs_notifications_counts.notification_type IS 'The type that is counted.';
 
@@ -10116,7 +10126,7 @@ COMMENT ON COLUMN fbs_notifications_counts.notifications IS 'How many there are,
 
 COMMENT ON COLUMN fbs_notifications_counts.unread IS 'How many of them are still new.';
 
-COMMENT ON COLUMN fbs_notifications_counts.oldest_unread_at IS 'When the oldest of those still new was added; empty when all are read.';
+COMMENT ON COLUMN fbs_notifications_counts.oldest_unread_at IS 'When the oldest of those still new was added; NULL when all are read.';
 
 COMMENT ON COLUMN fbs_notifications_counts.newest_at IS 'When the newest of them was added.';
 
@@ -10132,10 +10142,7 @@ ALTER TABLE fbs_notifications ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTI
 CREATE VIEW fbs_notifications_inbox WITH (security_invoker='true') AS
  SELECT id,
     user_id,
-        CASE is_read
-            WHEN true THEN false
-            ELSE true
-        END AS is_unread,
+    (NOT is_read) AS is_unread,
     title,
     message,
     notification_type,
@@ -10146,27 +10153,27 @@ CREATE VIEW fbs_notifications_inbox WITH (security_invoker='true') AS
     created_at
    FROM fbs_notifications n;
 
-COMMENT ON VIEW fbs_notifications_inbox IS 'Notifications, meant to be read for one user and in the order is_unread desc, created_at desc, id desc: unread ones first, the newest on top. Those for nobody in particular have no user_id and are in no user''s share.';
+COMMENT ON VIEW fbs_notifications_inbox IS 'Notifications, meant to be read for one user, unread ones first and the newest on top: is_read, created_at desc, id desc. Those for nobody in particular have no user_id.';
 
 COMMENT ON COLUMN fbs_notifications_inbox.id IS 'Number that identifies the notification.';
 
-COMMENT ON COLUMN fbs_notifications_inbox.user_id IS 'User it is meant for; empty when for nobody in particular. The notification is deleted together with that user.';
+COMMENT ON COLUMN fbs_notifications_inbox.user_id IS 'User it is meant for; NULL when for nobody in particular. The notification is deleted together with that user.';
 
-COMMENT ON COLUMN fbs_notifications_inbox.is_unread IS 'True while it is still new: the opposite of is_read, which the order goes by.';
+COMMENT ON COLUMN fbs_notifications_inbox.is_unread IS 'True while it is still new: the opposite of is_read.';
 
 COMMENT ON COLUMN fbs_notifications_inbox.title IS 'Short headline the user sees before the full text.';
 
 COMMENT ON COLUMN fbs_notifications_inbox.message IS 'Full text of what the user is told, shown below the headline.';
 
-COMMENT ON COLUMN fbs_notifications_inbox.notification_type IS 'What sort of news it is; info unless set. Normally one of: info (for information), success, warning, error, alert (calls for action). FBS also writes cash_flow_alert, inventory_alert and payment_reminder.';
+COMMENT ON COLUMN fbs_notifications_inbox.notification_type IS 'What sort of news it is; info unless set. Normally one of: info, success, warning, error, alert (calls for action). FBS also writes cash_flow_alert, inventory_alert and payment_reminder.';
 
 COMMENT ON COLUMN fbs_notifications_inbox.priority IS 'How urgent it is; medium unless set. Normally one of: low, medium, high, critical.';
 
-COMMENT ON COLUMN fbs_notifications_inbox.solution_name IS 'Business application (solution) the notification comes from; blank when not tied to one.';
+COMMENT ON COLUMN fbs_notifications_inbox.solution_name IS 'Business application (solution) the notification comes from; empty text when not tied to one.';
 
 COMMENT ON COLUMN fbs_notifications_inbox.is_read IS 'True once it has been read; false (as at first) while it is still new.';
 
-COMMENT ON COLUMN fbs_notifications_inbox.read_at IS 'When it was read; empty while nobody has read it.';
+COMMENT ON COLUMN fbs_notifications_inbox.read_at IS 'When it was read; NULL while nobody has read it.';
 
 COMMENT ON COLUMN fbs_notifications_inbox.created_at IS 'When the notification was added; filled in by the database unless given.';
 
@@ -10288,7 +10295,7 @@ CREATE VIEW fbs_operations_cache WITH (security_invoker='true') AS
 
 COMMENT ON VIEW fbs_operations_cache IS 'What the cache holds for each Odoo database. A database without entries has no row.';
 
-COMMENT ON COLUMN fbs_operations_cache.database_name IS 'Odoo database the results came from, by name; blank for those that belong to none.';
+COMMENT ON COLUMN fbs_operations_cache.database_name IS 'Odoo database the results came from, by name; empty text for those that belong to none.';
 
 COMMENT ON COLUMN fbs_operations_cache.entries IS 'How many results are kept, expired ones included.';
 
@@ -10298,7 +10305,7 @@ COMMENT ON COLUMN fbs_operations_cache.expired IS 'How many of them are too old 
 
 COMMENT ON COLUMN fbs_operations_cache.oldest_at IS 'When the oldest of them was added.';
 
-COMMENT ON COLUMN fbs_operations_cache.next_expiry_at IS 'When the next of those still in use expires; empty when none is.';
+COMMENT ON COLUMN fbs_operations_cache.next_expiry_at IS 'When the next of those still in use expires; NULL when none is.';
 
 CREATE VIEW fbs_operations_handshakes WITH (security_invoker='true') AS
  SELECT id,
@@ -10348,9 +10355,9 @@ COMMENT ON TABLE fbs_request_logs IS 'Log of the calls made to FBS: who asked fo
 
 COMMENT ON COLUMN fbs_request_logs.id IS 'Number that identifies the logged call to FBS.';
 
-COMMENT ON COLUMN fbs_request_logs.user_id IS 'User who made the call; empty when nobody was signed in, and emptied when that user is deleted.';
+COMMENT ON COLUMN fbs_request_logs.user_id IS 'User who made the call; NULL when nobody was signed in, and after that user is deleted.';
 
-COMMENT ON COLUMN fbs_request_logs.database_id IS 'Odoo connection (fbs_odoo_databases) the call used; empty when none, and emptied when that connection is deleted.';
+COMMENT ON COLUMN fbs_request_logs.database_id IS 'Odoo connection (fbs_odoo_databases) the call used; NULL when none, and after that connection is deleted.';
 
 COMMENT ON COLUMN fbs_request_logs.method IS 'What the caller wanted done. Normally one of: GET (read), POST (create or send), PUT (replace), PATCH (change in part), DELETE (remove).';
 
@@ -10362,7 +10369,7 @@ COMMENT ON COLUMN fbs_request_logs.response_time IS 'How long the answer took, i
 
 COMMENT ON COLUMN fbs_request_logs.ip_address IS 'Network (IP) address from which the call came.';
 
-COMMENT ON COLUMN fbs_request_logs.user_agent IS 'Browser or program that made the call, as it described itself; blank when it did not say.';
+COMMENT ON COLUMN fbs_request_logs.user_agent IS 'Browser or program that made the call, as it described itself; empty text when it did not say.';
 
 COMMENT ON COLUMN fbs_request_logs.request_data IS 'JSON object with what the caller sent; {} when nothing was recorded.';
 
@@ -10387,9 +10394,9 @@ COMMENT ON VIEW fbs_operations_requests IS 'The log of calls without what was se
 
 COMMENT ON COLUMN fbs_operations_requests.id IS 'Number that identifies the logged call to FBS.';
 
-COMMENT ON COLUMN fbs_operations_requests.user_id IS 'User who made the call; empty when nobody was signed in, and emptied when that user is deleted.';
+COMMENT ON COLUMN fbs_operations_requests.user_id IS 'User who made the call; NULL when nobody was signed in, and after that user is deleted.';
 
-COMMENT ON COLUMN fbs_operations_requests.database_id IS 'Odoo connection (fbs_odoo_databases) the call used; empty when none, and emptied when that connection is deleted.';
+COMMENT ON COLUMN fbs_operations_requests.database_id IS 'Odoo connection (fbs_odoo_databases) the call used; NULL when none, and after that connection is deleted.';
 
 COMMENT ON COLUMN fbs_operations_requests.method IS 'What the caller wanted done. Normally one of: GET (read), POST (create or send), PUT (replace), PATCH (change in part), DELETE (remove).';
 
@@ -10401,7 +10408,7 @@ COMMENT ON COLUMN fbs_operations_requests.response_time IS 'How long the answer 
 
 COMMENT ON COLUMN fbs_operations_requests.ip_address IS 'Network (IP) address from which the call came.';
 
-COMMENT ON COLUMN fbs_operations_requests.user_agent IS 'Browser or program that made the call, as it described itself; blank when it did not say.';
+COMMENT ON COLUMN fbs_operations_requests.user_agent IS 'Browser or program that made the call, as it described itself; empty text when it did not say.';
 
 COMMENT ON COLUMN fbs_operations_requests."timestamp" IS 'When the call was logged; filled in by the database unless given.';
 
@@ -10527,7 +10534,7 @@ COMMENT ON COLUMN fbs_token_mappings.is_active IS 'True while the token is accep
 
 COMMENT ON COLUMN fbs_token_mappings.created_at IS 'When the token mapping was added; filled in by the database unless given.';
 
-COMMENT ON COLUMN fbs_token_mappings.expires_at IS 'When the token stops being valid; empty when no end was set.';
+COMMENT ON COLUMN fbs_token_mappings.expires_at IS 'When the token stops being valid; NULL when no end was set.';
 
 ALTER TABLE fbs_token_mappings ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME fbs_token_mappings_id_seq
@@ -10614,11 +10621,11 @@ COMMENT ON COLUMN fbs_workflow_definitions.trigger_conditions IS 'JSON object wi
 
 COMMENT ON COLUMN fbs_workflow_definitions.workflow_data IS 'JSON object with further settings of the workflow; {} when there are none.';
 
-COMMENT ON COLUMN fbs_workflow_definitions.estimated_duration IS 'How long a run is expected to take, in hours; empty when not estimated.';
+COMMENT ON COLUMN fbs_workflow_definitions.estimated_duration IS 'How long a run is expected to take, in hours; NULL when not estimated.';
 
 COMMENT ON COLUMN fbs_workflow_definitions.solution_name IS 'Business application (solution) the workflow belongs to.';
 
-COMMENT ON COLUMN fbs_workflow_definitions.created_by_id IS 'User who made the workflow; empty when not known, and emptied when that user is deleted.';
+COMMENT ON COLUMN fbs_workflow_definitions.created_by_id IS 'User who made the workflow; NULL when not known, and after that user is deleted.';
 
 COMMENT ON COLUMN fbs_workflow_definitions.created_at IS 'When the workflow was added; filled in by the database unless given.';
 
@@ -10646,9 +10653,9 @@ COMMENT ON COLUMN fbs_workflow_execution_logs.action_data IS 'JSON object with t
 
 COMMENT ON COLUMN fbs_workflow_execution_logs."timestamp" IS 'When the event was logged; filled in by the database unless given.';
 
-COMMENT ON COLUMN fbs_workflow_execution_logs.executed_by_id IS 'User who brought it about; empty when the system did, and emptied when that user is deleted.';
+COMMENT ON COLUMN fbs_workflow_execution_logs.executed_by_id IS 'User who brought it about; NULL when the system did, and after that user is deleted.';
 
-COMMENT ON COLUMN fbs_workflow_execution_logs.notes IS 'Remarks for people about the event; blank when there are none.';
+COMMENT ON COLUMN fbs_workflow_execution_logs.notes IS 'Remarks for people about the event; empty text when there are none.';
 
 CREATE TABLE fbs_workflow_instances (
     id bigint NOT NULL,
@@ -10672,19 +10679,19 @@ COMMENT ON COLUMN fbs_workflow_instances.workflow_definition_id IS 'Workflow (fb
 
 COMMENT ON COLUMN fbs_workflow_instances.business_id IS 'Business the run is for, by the identifier the application uses for it.';
 
-COMMENT ON COLUMN fbs_workflow_instances.current_step_id IS 'Step the run has reached (fbs_workflow_steps); empty when at none, and emptied when that step is deleted.';
+COMMENT ON COLUMN fbs_workflow_instances.current_step_id IS 'Step the run has reached (fbs_workflow_steps); NULL when at none, and after that step is deleted.';
 
 COMMENT ON COLUMN fbs_workflow_instances.status IS 'Where the run stands; starts as draft. Normally one of: draft (not begun), active, paused, completed, cancelled, failed (stopped by an error). FBS also writes running.';
 
 COMMENT ON COLUMN fbs_workflow_instances.started_at IS 'When the run began; the database fills in the time the line is added, even for a draft, unless given.';
 
-COMMENT ON COLUMN fbs_workflow_instances.completed_at IS 'When the run ended, whether finished or cancelled; empty until then.';
+COMMENT ON COLUMN fbs_workflow_instances.completed_at IS 'When the run ended, whether finished or cancelled; NULL until then.';
 
-COMMENT ON COLUMN fbs_workflow_instances.current_user_id IS 'User whose turn it is; empty when it is nobody''s, and emptied when that user is deleted.';
+COMMENT ON COLUMN fbs_workflow_instances.current_user_id IS 'User whose turn it is; NULL when it is nobody''s, and after that user is deleted.';
 
 COMMENT ON COLUMN fbs_workflow_instances.workflow_data IS 'JSON object with what the run works on; its keys model_name and record_id name the host''s record it is about.';
 
-COMMENT ON COLUMN fbs_workflow_instances.notes IS 'Remarks for people about this run; blank when there are none.';
+COMMENT ON COLUMN fbs_workflow_instances.notes IS 'Remarks for people about this run; empty text when there are none.';
 
 COMMENT ON COLUMN fbs_workflow_instances.solution_name IS 'Business application (solution) the run belongs to.';
 
@@ -10717,11 +10724,11 @@ COMMENT ON COLUMN fbs_workflow_steps."order" IS 'Place in the workflow, lowest n
 
 COMMENT ON COLUMN fbs_workflow_steps.is_required IS 'True when the step must be done (as at first); false when it may be skipped.';
 
-COMMENT ON COLUMN fbs_workflow_steps.estimated_duration IS 'How long the step is expected to take, in hours; empty when not estimated.';
+COMMENT ON COLUMN fbs_workflow_steps.estimated_duration IS 'How long the step is expected to take, in hours; NULL when not estimated.';
 
-COMMENT ON COLUMN fbs_workflow_steps.assigned_role IS 'Role whose holders do the step, such as manager; blank when no role is set.';
+COMMENT ON COLUMN fbs_workflow_steps.assigned_role IS 'Role whose holders do the step, such as manager; empty text when no role is set.';
 
-COMMENT ON COLUMN fbs_workflow_steps.assigned_user_id IS 'User who does the step; empty when no one person is set, and emptied when that user is deleted.';
+COMMENT ON COLUMN fbs_workflow_steps.assigned_user_id IS 'User who does the step; NULL when no one person is set, and after that user is deleted.';
 
 COMMENT ON COLUMN fbs_workflow_steps.step_data IS 'JSON object with further settings of the step; {} when there are none.';
 
@@ -10764,21 +10771,21 @@ COMMENT ON COLUMN fbs_workflow_active_runs.workflow_definition_id IS 'Workflow (
 
 COMMENT ON COLUMN fbs_workflow_active_runs.workflow_name IS 'Title people know the workflow by.';
 
-COMMENT ON COLUMN fbs_workflow_active_runs.workflow_type IS 'What the workflow is for, such as approval or onboarding.';
+COMMENT ON COLUMN fbs_workflow_active_runs.workflow_type IS 'What it is for. Normally one of: approval, onboarding, order_processing, payment_collection, inventory_management, compliance (legal duties), custom. FBS also writes general.';
 
 COMMENT ON COLUMN fbs_workflow_active_runs.solution_name IS 'Business application (solution) the run belongs to.';
 
 COMMENT ON COLUMN fbs_workflow_active_runs.business_id IS 'Business the run is for, by the identifier the application uses for it.';
 
-COMMENT ON COLUMN fbs_workflow_active_runs.current_user_id IS 'User whose turn it is; empty when it is nobody''s, and emptied when that user is deleted.';
+COMMENT ON COLUMN fbs_workflow_active_runs.current_user_id IS 'User whose turn it is; NULL when it is nobody''s, and after that user is deleted.';
 
-COMMENT ON COLUMN fbs_workflow_active_runs.current_step_id IS 'Step the run has reached (fbs_workflow_steps); empty when at none, and emptied when that step is deleted.';
+COMMENT ON COLUMN fbs_workflow_active_runs.current_step_id IS 'Step the run has reached (fbs_workflow_steps); NULL when at none, and after that step is deleted.';
 
-COMMENT ON COLUMN fbs_workflow_active_runs.current_step_name IS 'Title of the step; empty when at none.';
+COMMENT ON COLUMN fbs_workflow_active_runs.current_step_name IS 'Title of the step; NULL when at none.';
 
-COMMENT ON COLUMN fbs_workflow_active_runs.current_step_type IS 'What happens at that step, such as task or approval; empty when at none.';
+COMMENT ON COLUMN fbs_workflow_active_runs.current_step_type IS 'What happens at that step, such as task or approval; NULL when at none.';
 
-COMMENT ON COLUMN fbs_workflow_active_runs.assigned_role IS 'Role whose holders do the step, such as manager; blank when no role is set, empty when at no step.';
+COMMENT ON COLUMN fbs_workflow_active_runs.assigned_role IS 'Role whose holders do the step, such as manager; empty text when no role is set, NULL when at no step.';
 
 COMMENT ON COLUMN fbs_workflow_active_runs.started_at IS 'When the run began; the database fills in the time the line is added, even for a draft, unless given.';
 
@@ -10786,13 +10793,13 @@ COMMENT ON COLUMN fbs_workflow_active_runs.age IS 'Time since the run began.';
 
 COMMENT ON COLUMN fbs_workflow_active_runs.waiting IS 'Time since the last entry in its log, or since it began where it has none.';
 
-COMMENT ON COLUMN fbs_workflow_active_runs.model_name IS 'Kind of the host''s record it is about, such as tenants.tenant; empty when it names none.';
+COMMENT ON COLUMN fbs_workflow_active_runs.model_name IS 'Kind of the host''s record it is about, such as tenants.tenant; NULL when it names none.';
 
-COMMENT ON COLUMN fbs_workflow_active_runs.record_id IS 'Key of the host''s record it is about, as text; empty when it names none.';
+COMMENT ON COLUMN fbs_workflow_active_runs.record_id IS 'Key of the host''s record it is about, as text; NULL when it names none.';
 
 COMMENT ON COLUMN fbs_workflow_active_runs.workflow_data IS 'JSON object with what the run works on; its keys model_name and record_id name the host''s record it is about.';
 
-COMMENT ON COLUMN fbs_workflow_active_runs.notes IS 'Remarks for people about this run; blank when there are none.';
+COMMENT ON COLUMN fbs_workflow_active_runs.notes IS 'Remarks for people about this run; empty text when there are none.';
 
 CREATE VIEW fbs_workflow_analytics WITH (security_invoker='true') AS
  SELECT i.workflow_definition_id,
@@ -10823,7 +10830,7 @@ COMMENT ON COLUMN fbs_workflow_analytics.solution_name IS 'Business application 
 
 COMMENT ON COLUMN fbs_workflow_analytics.workflow_name IS 'Title people know the workflow by.';
 
-COMMENT ON COLUMN fbs_workflow_analytics.workflow_type IS 'What the workflow is for, such as approval or onboarding.';
+COMMENT ON COLUMN fbs_workflow_analytics.workflow_type IS 'What it is for. Normally one of: approval, onboarding, order_processing, payment_collection, inventory_management, compliance (legal duties), custom. FBS also writes general.';
 
 COMMENT ON COLUMN fbs_workflow_analytics.runs IS 'How many runs there are, whatever their state.';
 
@@ -10839,15 +10846,15 @@ COMMENT ON COLUMN fbs_workflow_analytics.cancelled IS 'How many of them were can
 
 COMMENT ON COLUMN fbs_workflow_analytics.failed IS 'How many of them were stopped by an error.';
 
-COMMENT ON COLUMN fbs_workflow_analytics.completed_percent IS 'Completed ones in percent of those that ended (completed, cancelled or failed); empty when none has.';
+COMMENT ON COLUMN fbs_workflow_analytics.completed_percent IS 'Completed ones in percent of those that ended (completed, cancelled or failed); NULL when none has.';
 
-COMMENT ON COLUMN fbs_workflow_analytics.average_duration IS 'Mean time from start to end of the completed ones; empty when there are none.';
+COMMENT ON COLUMN fbs_workflow_analytics.average_duration IS 'Mean time from start to end of the completed ones; NULL when there are none.';
 
-COMMENT ON COLUMN fbs_workflow_analytics.median_duration IS 'Time half of the completed ones took at most; empty when there are none.';
+COMMENT ON COLUMN fbs_workflow_analytics.median_duration IS 'Time half of the completed ones took at most; NULL when there are none.';
 
-COMMENT ON COLUMN fbs_workflow_analytics.longest_duration IS 'Longest time one of the completed ones took; empty when there are none.';
+COMMENT ON COLUMN fbs_workflow_analytics.longest_duration IS 'Longest time one of the completed ones took; NULL when there are none.';
 
-COMMENT ON COLUMN fbs_workflow_analytics.oldest_open_at IS 'When the oldest of the active and paused ones began; empty when there are none.';
+COMMENT ON COLUMN fbs_workflow_analytics.oldest_open_at IS 'When the oldest of the active and paused ones began; NULL when there are none.';
 
 CREATE TABLE fbs_workflow_transitions (
     id bigint NOT NULL,
@@ -10931,15 +10938,15 @@ COMMENT ON COLUMN fbs_workflow_catalog.required_steps IS 'How many of them must 
 
 COMMENT ON COLUMN fbs_workflow_catalog.transitions IS 'How many transitions it has.';
 
-COMMENT ON COLUMN fbs_workflow_catalog.estimated_duration IS 'How long a run is expected to take, in hours; empty when not estimated.';
+COMMENT ON COLUMN fbs_workflow_catalog.estimated_duration IS 'How long a run is expected to take, in hours; NULL when not estimated.';
 
-COMMENT ON COLUMN fbs_workflow_catalog.steps_estimated_duration IS 'How long its steps are expected to take together, in hours; empty when none is estimated.';
+COMMENT ON COLUMN fbs_workflow_catalog.steps_estimated_duration IS 'How long its steps are expected to take together, in hours; NULL when none is estimated.';
 
 COMMENT ON COLUMN fbs_workflow_catalog.trigger_conditions IS 'JSON object with what makes the workflow start by itself; {} when nothing does.';
 
 COMMENT ON COLUMN fbs_workflow_catalog.workflow_data IS 'JSON object with further settings of the workflow; {} when there are none.';
 
-COMMENT ON COLUMN fbs_workflow_catalog.created_by_id IS 'User who made the workflow; empty when not known, and emptied when that user is deleted.';
+COMMENT ON COLUMN fbs_workflow_catalog.created_by_id IS 'User who made the workflow; NULL when not known, and after that user is deleted.';
 
 COMMENT ON COLUMN fbs_workflow_catalog.created_at IS 'When the workflow was added; filled in by the database unless given.';
 
@@ -11017,13 +11024,13 @@ CREATE VIEW fbs_workflow_log WITH (security_invoker='true') AS
    FROM (fbs_workflow_execution_logs l
      LEFT JOIN fbs_workflow_instances i ON ((l.workflow_instance_id = i.id)));
 
-COMMENT ON VIEW fbs_workflow_log IS 'What happened in the runs of workflows, and in which run. Read newest first: timestamp desc, id desc.';
+COMMENT ON VIEW fbs_workflow_log IS 'Log of the workflow runs, each entry with its run. Read newest first: timestamp desc, id desc.';
 
 COMMENT ON COLUMN fbs_workflow_log.id IS 'Number that identifies the entry in the run diary.';
 
-COMMENT ON COLUMN fbs_workflow_log.workflow_instance_id IS 'Workflow run (fbs_workflow_instances) the entry is about.';
+COMMENT ON COLUMN fbs_workflow_log.workflow_instance_id IS 'Workflow run (fbs_workflow_instances) the entry is about; the entry is deleted together with it.';
 
-COMMENT ON COLUMN fbs_workflow_log.workflow_definition_id IS 'Workflow (fbs_workflow_definitions) that is being run.';
+COMMENT ON COLUMN fbs_workflow_log.workflow_definition_id IS 'Workflow (fbs_workflow_definitions) that is being run; the run is deleted together with it.';
 
 COMMENT ON COLUMN fbs_workflow_log.solution_name IS 'Business application (solution) the run belongs to.';
 
@@ -11035,9 +11042,9 @@ COMMENT ON COLUMN fbs_workflow_log.action_data IS 'JSON object with the particul
 
 COMMENT ON COLUMN fbs_workflow_log."timestamp" IS 'When the event was logged; filled in by the database unless given.';
 
-COMMENT ON COLUMN fbs_workflow_log.executed_by_id IS 'User who brought it about; empty when the system did, and emptied when that user is deleted.';
+COMMENT ON COLUMN fbs_workflow_log.executed_by_id IS 'User who brought it about; NULL when the system did, and after that user is deleted.';
 
-COMMENT ON COLUMN fbs_workflow_log.notes IS 'Remarks for people about the event; blank when there are none.';
+COMMENT ON COLUMN fbs_workflow_log.notes IS 'Remarks for people about the event; empty text when there are none.';
 
 CREATE VIEW fbs_workflow_open_transitions WITH (security_invoker='true') AS
  SELECT i.id AS workflow_instance_id,
@@ -11071,13 +11078,13 @@ CREATE VIEW fbs_workflow_open_transitions WITH (security_invoker='true') AS
      JOIN fbs_workflow_steps n ON ((t.to_step_id = n.id)))
   WHERE ((i.status)::text = 'active'::text);
 
-COMMENT ON VIEW fbs_workflow_open_transitions IS 'Ways on from where each active run stands; whether their conditions hold is for the application to judge. None for a run that is not active, or is at its last step or at none. Read for one workflow_instance_id; the default way is taken when no other applies.';
+COMMENT ON VIEW fbs_workflow_open_transitions IS 'Ways on from where each active run stands: those whose conditions the application judges, and the default way, taken when no other applies. Read for one workflow_instance_id.';
 
 COMMENT ON COLUMN fbs_workflow_open_transitions.workflow_instance_id IS 'Run (fbs_workflow_instances) that can take this way.';
 
 COMMENT ON COLUMN fbs_workflow_open_transitions.transition_id IS 'Transition (fbs_workflow_transitions) that is this way.';
 
-COMMENT ON COLUMN fbs_workflow_open_transitions.current_user_id IS 'User whose turn it is in that run; empty when it is nobody''s.';
+COMMENT ON COLUMN fbs_workflow_open_transitions.current_user_id IS 'User whose turn it is; NULL when it is nobody''s, and after that user is deleted.';
 
 COMMENT ON COLUMN fbs_workflow_open_transitions.from_step_id IS 'Step (fbs_workflow_steps) where the run stands.';
 
@@ -11089,9 +11096,9 @@ COMMENT ON COLUMN fbs_workflow_open_transitions.to_step_name IS 'Title of that s
 
 COMMENT ON COLUMN fbs_workflow_open_transitions.to_step_type IS 'What happens there, such as task or approval.';
 
-COMMENT ON COLUMN fbs_workflow_open_transitions.to_assigned_role IS 'Role whose holders do that step; blank when no role is set.';
+COMMENT ON COLUMN fbs_workflow_open_transitions.to_assigned_role IS 'Role whose holders do that step; empty text when no role is set.';
 
-COMMENT ON COLUMN fbs_workflow_open_transitions.to_assigned_user_id IS 'User who does that step; empty when no one person is set.';
+COMMENT ON COLUMN fbs_workflow_open_transitions.to_assigned_user_id IS 'User who does that step; NULL when no one person is set.';
 
 COMMENT ON COLUMN fbs_workflow_open_transitions.transition_type IS 'What sets it off; automatic unless set. Normally one of: automatic (at once), conditional (if conditions hold), manual (by a person), timeout (after a wait). FBS also writes forward.';
 
@@ -11156,9 +11163,9 @@ COMMENT ON COLUMN fbs_workflow_runs.workflow_definition_id IS 'Workflow (fbs_wor
 
 COMMENT ON COLUMN fbs_workflow_runs.workflow_name IS 'Title people know the workflow by.';
 
-COMMENT ON COLUMN fbs_workflow_runs.version IS 'Edition of the workflow, such as 1.0.';
+COMMENT ON COLUMN fbs_workflow_runs.version IS 'Edition of the workflow, such as 1.0 or 2.1, so that older ones can stay; 1.0 unless set.';
 
-COMMENT ON COLUMN fbs_workflow_runs.workflow_type IS 'What the workflow is for, such as approval or onboarding.';
+COMMENT ON COLUMN fbs_workflow_runs.workflow_type IS 'What it is for. Normally one of: approval, onboarding, order_processing, payment_collection, inventory_management, compliance (legal duties), custom. FBS also writes general.';
 
 COMMENT ON COLUMN fbs_workflow_runs.solution_name IS 'Business application (solution) the run belongs to.';
 
@@ -11166,37 +11173,37 @@ COMMENT ON COLUMN fbs_workflow_runs.business_id IS 'Business the run is for, by 
 
 COMMENT ON COLUMN fbs_workflow_runs.status IS 'Where the run stands; starts as draft. Normally one of: draft (not begun), active, paused, completed, cancelled, failed (stopped by an error). FBS also writes running.';
 
-COMMENT ON COLUMN fbs_workflow_runs.current_step_id IS 'Step the run has reached (fbs_workflow_steps); empty when at none, and emptied when that step is deleted.';
+COMMENT ON COLUMN fbs_workflow_runs.current_step_id IS 'Step the run has reached (fbs_workflow_steps); NULL when at none, and after that step is deleted.';
 
-COMMENT ON COLUMN fbs_workflow_runs.current_step_name IS 'Title of the step; empty when at none.';
+COMMENT ON COLUMN fbs_workflow_runs.current_step_name IS 'Title of the step; NULL when at none.';
 
-COMMENT ON COLUMN fbs_workflow_runs.current_step_type IS 'What happens at that step, such as task or approval; empty when at none.';
+COMMENT ON COLUMN fbs_workflow_runs.current_step_type IS 'What happens at that step, such as task or approval; NULL when at none.';
 
-COMMENT ON COLUMN fbs_workflow_runs.current_user_id IS 'User whose turn it is; empty when it is nobody''s, and emptied when that user is deleted.';
+COMMENT ON COLUMN fbs_workflow_runs.current_user_id IS 'User whose turn it is; NULL when it is nobody''s, and after that user is deleted.';
 
 COMMENT ON COLUMN fbs_workflow_runs.steps IS 'How many steps the workflow has.';
 
 COMMENT ON COLUMN fbs_workflow_runs.steps_done IS 'How many of them come before the present one; all when completed, 0 when at none.';
 
-COMMENT ON COLUMN fbs_workflow_runs.progress_percent IS 'Those in percent of all steps: 100 when completed, 0 for a draft at no step; empty when the workflow has no steps, or the run is at none for another reason.';
+COMMENT ON COLUMN fbs_workflow_runs.progress_percent IS 'Those in percent of all steps: 100 when completed, 0 for a draft at no step; NULL when the workflow has no steps, or the run is at none for another reason.';
 
 COMMENT ON COLUMN fbs_workflow_runs.started_at IS 'When the run began; the database fills in the time the line is added, even for a draft, unless given.';
 
-COMMENT ON COLUMN fbs_workflow_runs.completed_at IS 'When the run ended, whether finished or cancelled; empty until then.';
+COMMENT ON COLUMN fbs_workflow_runs.completed_at IS 'When the run ended, whether finished or cancelled; NULL until then.';
 
-COMMENT ON COLUMN fbs_workflow_runs.age IS 'Time since the run began; up to its end once it has ended, empty when that is not known.';
+COMMENT ON COLUMN fbs_workflow_runs.age IS 'Time since the run began; up to its end once it has ended, NULL when that is not known.';
 
-COMMENT ON COLUMN fbs_workflow_runs.expected_at IS 'When the run is expected to end, by the workflow''s estimate; empty when not estimated.';
+COMMENT ON COLUMN fbs_workflow_runs.expected_at IS 'When the run is expected to end, by the workflow''s estimate; NULL when not estimated.';
 
-COMMENT ON COLUMN fbs_workflow_runs.is_late IS 'Whether it has not ended by then, or ended later; empty when not estimated, or its end is not known.';
+COMMENT ON COLUMN fbs_workflow_runs.is_late IS 'Whether it has not ended by then, or ended later; NULL when not estimated, or its end is not known.';
 
-COMMENT ON COLUMN fbs_workflow_runs.model_name IS 'Kind of the host''s record it is about, such as tenants.tenant; empty when it names none.';
+COMMENT ON COLUMN fbs_workflow_runs.model_name IS 'Kind of the host''s record it is about, such as tenants.tenant; NULL when it names none.';
 
-COMMENT ON COLUMN fbs_workflow_runs.record_id IS 'Key of the host''s record it is about, as text; empty when it names none.';
+COMMENT ON COLUMN fbs_workflow_runs.record_id IS 'Key of the host''s record it is about, as text; NULL when it names none.';
 
 COMMENT ON COLUMN fbs_workflow_runs.workflow_data IS 'JSON object with what the run works on; its keys model_name and record_id name the host''s record it is about.';
 
-COMMENT ON COLUMN fbs_workflow_runs.notes IS 'Remarks for people about this run; blank when there are none.';
+COMMENT ON COLUMN fbs_workflow_runs.notes IS 'Remarks for people about this run; empty text when there are none.';
 
 ALTER TABLE fbs_workflow_steps ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME fbs_workflow_steps_id_seq
@@ -11238,15 +11245,15 @@ CREATE VIEW fbs_workflow_waiting WITH (security_invoker='true') AS
 
 COMMENT ON VIEW fbs_workflow_waiting IS 'Where active and paused runs wait: how many at each step, and for how long. A run waits since the last entry in its log, or since it started where it has none.';
 
-COMMENT ON COLUMN fbs_workflow_waiting.workflow_definition_id IS 'Workflow (fbs_workflow_definitions) that is being run.';
+COMMENT ON COLUMN fbs_workflow_waiting.workflow_definition_id IS 'Workflow (fbs_workflow_definitions) that is being run; the run is deleted together with it.';
 
-COMMENT ON COLUMN fbs_workflow_waiting.current_step_id IS 'Step (fbs_workflow_steps) at which the runs wait; empty for those at none.';
+COMMENT ON COLUMN fbs_workflow_waiting.current_step_id IS 'Step (fbs_workflow_steps) at which the runs wait; NULL for those at none.';
 
-COMMENT ON COLUMN fbs_workflow_waiting.solution_name IS 'Business application (solution) the runs belong to.';
+COMMENT ON COLUMN fbs_workflow_waiting.solution_name IS 'Business application (solution) the run belongs to.';
 
-COMMENT ON COLUMN fbs_workflow_waiting.current_step_name IS 'Title of the step; empty when at none.';
+COMMENT ON COLUMN fbs_workflow_waiting.current_step_name IS 'Title of the step; NULL when at none.';
 
-COMMENT ON COLUMN fbs_workflow_waiting.current_step_type IS 'What happens at that step, such as task or approval; empty when at none.';
+COMMENT ON COLUMN fbs_workflow_waiting.current_step_type IS 'What happens at that step, such as task or approval; NULL when at none.';
 
 COMMENT ON COLUMN fbs_workflow_waiting.runs IS 'How many runs wait there.';
 
@@ -11588,59 +11595,61 @@ CREATE INDEX fbs_app_taxcalculation_payment_status_due_date_idx ON fbs_app_taxca
 
 COMMENT ON INDEX fbs_app_taxcalculation_payment_status_due_date_idx IS 'Serves the listed index payment_status, due_date; in accounting.taxes, whether a payment_status that no list has exists.';
 
-CREATE INDEX fbs_approval_requests_approval_type_created_at_id_idx ON fbs_approval_requests USING btree (approval_type, created_at, id);
+CREATE INDEX fbs_approval_requests_approver_id_created_at_id_status_idx ON fbs_approval_requests USING btree (approver_id, created_at, id, status);
 
-CREATE INDEX fbs_approval_requests_approver_id_created_at_id_idx ON fbs_approval_requests USING btree (approver_id, created_at, id, solution_name);
+COMMENT ON INDEX fbs_approval_requests_approver_id_created_at_id_status_idx IS 'Serves approvals.requests, approvals.pending and approvals.approvers by approver; the foreign key approver_id; the listed (approver_id, status).';
 
-CREATE INDEX fbs_approval_requests_approver_id_status_created_at_id_idx ON fbs_approval_requests USING btree (approver_id, status, created_at, id);
+CREATE INDEX fbs_approval_requests_created_at_id_approval_type_idx ON fbs_approval_requests USING btree (created_at, id, approval_type);
 
-CREATE INDEX fbs_approval_requests_created_at_id_idx ON fbs_approval_requests USING btree (created_at, id, status, approval_type);
-
-CREATE INDEX fbs_approval_requests_pending_approver_id_created_at_id_idx ON fbs_approval_requests USING btree (approver_id, created_at DESC, id DESC, requester_id, solution_name, approval_type) WHERE ((status)::text = 'pending'::text);
-
-CREATE INDEX fbs_approval_requests_pending_created_at_id_idx ON fbs_approval_requests USING btree (created_at DESC, id DESC) WHERE ((status)::text = 'pending'::text);
-
-CREATE INDEX fbs_approval_requests_pending_requester_id_created_at_id_idx ON fbs_approval_requests USING btree (requester_id, created_at DESC, id DESC, solution_name, approval_type) WHERE ((status)::text = 'pending'::text);
-
-CREATE INDEX fbs_approval_requests_pending_solution_name_created_at_id_idx ON fbs_approval_requests USING btree (solution_name, created_at DESC, id DESC, requester_id, approval_type) WHERE ((status)::text = 'pending'::text);
+COMMENT ON INDEX fbs_approval_requests_created_at_id_approval_type_idx IS 'Serves approvals.requests of all, by type and by time, and approvals.turnaround of all solutions.';
 
 CREATE INDEX fbs_approval_requests_request_data_record_idx ON fbs_approval_requests USING spgist (((request_data ->> 'record_id'::text))) WHERE ((request_data ->> 'record_id'::text) IS NOT NULL);
 
-CREATE INDEX fbs_approval_requests_requester_id_created_at_id_idx ON fbs_approval_requests USING btree (requester_id, created_at, id, approver_id, solution_name);
+COMMENT ON INDEX fbs_approval_requests_request_data_record_idx IS 'Serves the clean-up rule approval_requests, and approvals.requests and approvals.pending by record.';
 
-CREATE INDEX fbs_approval_requests_requester_id_status_created_at_id_idx ON fbs_approval_requests USING btree (requester_id, status, created_at, id);
+CREATE INDEX fbs_approval_requests_requester_id_created_at_id_status_idx ON fbs_approval_requests USING btree (requester_id, created_at, id, status);
 
-CREATE INDEX fbs_approval_requests_solution_name_created_at_id_idx ON fbs_approval_requests USING btree (solution_name, created_at, id, approval_type);
+COMMENT ON INDEX fbs_approval_requests_requester_id_created_at_id_status_idx IS 'Serves approvals.requests and approvals.pending by requester; the foreign key requester_id; the listed (requester_id, status).';
 
-CREATE INDEX fbs_approval_requests_solution_name_status_created_at_id_idx ON fbs_approval_requests USING btree (solution_name, status, created_at, id);
+CREATE INDEX fbs_approval_requests_solution_name_created_at_id_status_idx ON fbs_approval_requests USING btree (solution_name, created_at, id, status);
 
-CREATE INDEX fbs_approval_requests_status_approval_type_created_at_id_idx ON fbs_approval_requests USING btree (status, approval_type, created_at, id);
+COMMENT ON INDEX fbs_approval_requests_solution_name_created_at_id_status_idx IS 'Serves approvals.requests and approvals.pending by solution, and approvals.turnaround of a solution; the listed (solution_name, status).';
 
-CREATE INDEX fbs_approval_requests_status_created_at_id_idx ON fbs_approval_requests USING btree (status, created_at, id);
+CREATE INDEX fbs_approval_requests_status_created_at_id_approval_type_idx ON fbs_approval_requests USING btree (status, created_at, id, approval_type);
+
+COMMENT ON INDEX fbs_approval_requests_status_created_at_id_approval_type_idx IS 'Serves approvals.requests by status, and approvals.pending of all and by type.';
 
 CREATE INDEX fbs_approval_responses_approval_request_id_idx ON fbs_approval_responses USING btree (approval_request_id);
 
+COMMENT ON INDEX fbs_approval_responses_approval_request_id_idx IS 'Serves approvals.details and approvals.turnaround; the foreign key approval_request_id.';
+
 CREATE INDEX fbs_approval_responses_responder_id_idx ON fbs_approval_responses USING btree (responder_id);
 
-CREATE INDEX fbs_audit_trails_record_type_record_id_timestamp_id_idx ON fbs_audit_trails USING btree (record_type, record_id, "timestamp", id);
+COMMENT ON INDEX fbs_approval_responses_responder_id_idx IS 'Serves the foreign key responder_id.';
+
+CREATE INDEX fbs_audit_trails_record_id_record_type_idx ON fbs_audit_trails USING btree (record_id, record_type);
+
+COMMENT ON INDEX fbs_audit_trails_record_id_record_type_idx IS 'Serves compliance.audit_trail by record.';
 
 CREATE INDEX fbs_audit_trails_solution_name_record_type_timestamp_idx ON fbs_audit_trails USING btree (solution_name, record_type, "timestamp");
 
+COMMENT ON INDEX fbs_audit_trails_solution_name_record_type_timestamp_idx IS 'Serves compliance.audit_trail by solution and type of record; the listed index of these columns.';
+
 CREATE INDEX fbs_audit_trails_solution_name_timestamp_id_idx ON fbs_audit_trails USING btree (solution_name, "timestamp", id);
 
-CREATE INDEX fbs_audit_trails_solution_name_user_id_timestamp_id_idx ON fbs_audit_trails USING btree (solution_name, user_id, "timestamp", id);
+COMMENT ON INDEX fbs_audit_trails_solution_name_timestamp_id_idx IS 'Serves compliance.audit_trail by solution.';
 
-CREATE INDEX fbs_audit_trails_timestamp_id_idx ON fbs_audit_trails USING btree ("timestamp", id);
+CREATE INDEX fbs_audit_trails_solution_name_user_id_timestamp_idx ON fbs_audit_trails USING btree (solution_name, user_id, "timestamp");
 
-CREATE INDEX fbs_audit_trails_user_id_timestamp_id_idx ON fbs_audit_trails USING btree (user_id, "timestamp", id);
+COMMENT ON INDEX fbs_audit_trails_solution_name_user_id_timestamp_idx IS 'Serves compliance.audit_trail by solution and user; the listed index of these columns.';
 
-CREATE INDEX fbs_business_rules_model_name_priority_name_id_idx ON fbs_business_rules USING btree (model_name, priority, name, id);
+CREATE INDEX fbs_cache_entries_database_name_expires_at_created_at_idx ON fbs_cache_entries USING btree (database_name, expires_at, created_at);
 
-CREATE INDEX fbs_cache_entries_database_name_created_at_expires_at_idx ON fbs_cache_entries USING btree (database_name, created_at, expires_at);
-
-CREATE INDEX fbs_cache_entries_database_name_expires_at_idx ON fbs_cache_entries USING btree (database_name, expires_at);
+COMMENT ON INDEX fbs_cache_entries_database_name_expires_at_created_at_idx IS 'Serves operations.cache without a look into the table; the listed (database_name, expires_at).';
 
 CREATE INDEX fbs_cache_entries_expires_at_idx ON fbs_cache_entries USING btree (expires_at);
+
+COMMENT ON INDEX fbs_cache_entries_expires_at_idx IS 'Serves the removal of what has expired; the listed (expires_at).';
 
 CREATE INDEX fbs_charts_created_by_id_idx ON fbs_charts USING btree (created_by_id);
 
@@ -11648,15 +11657,17 @@ CREATE INDEX fbs_cleanup_queue_model_name_id_idx ON fbs_cleanup_queue USING btre
 
 CREATE INDEX fbs_cleanup_queue_next_attempt_at_idx ON fbs_cleanup_queue USING btree (next_attempt_at);
 
-CREATE INDEX fbs_compliance_rules_check_frequency_solution_name_name_idx ON fbs_compliance_rules USING btree (check_frequency, solution_name, name);
-
-CREATE INDEX fbs_compliance_rules_compliance_type_solution_name_name_idx ON fbs_compliance_rules USING btree (compliance_type, solution_name, name);
-
 CREATE INDEX fbs_custom_fields_active_model_name_record_id_database_name_idx ON fbs_custom_fields USING btree (model_name, record_id, database_name) WHERE is_active;
+
+COMMENT ON INDEX fbs_custom_fields_active_model_name_record_id_database_name_idx IS 'Serves custom_fields.objects: the records that have fields, page by page.';
 
 CREATE INDEX fbs_custom_fields_database_name_model_name_idx ON fbs_custom_fields USING btree (database_name, model_name);
 
+COMMENT ON INDEX fbs_custom_fields_database_name_model_name_idx IS 'Serves the listed (database_name, model_name).';
+
 CREATE INDEX fbs_custom_fields_solution_name_model_name_idx ON fbs_custom_fields USING btree (solution_name, model_name);
+
+COMMENT ON INDEX fbs_custom_fields_solution_name_model_name_idx IS 'Serves the listed (solution_name, model_name).';
 
 CREATE INDEX fbs_dashboards_created_by_id_idx ON fbs_dashboards USING btree (created_by_id);
 
@@ -11730,7 +11741,11 @@ CREATE INDEX fbs_file_deletions_next_attempt_at_idx ON fbs_file_deletions USING 
 
 CREATE INDEX fbs_handshakes_expires_at_idx ON fbs_handshakes USING btree (expires_at);
 
+COMMENT ON INDEX fbs_handshakes_expires_at_idx IS 'Serves the removal of what has expired; the listed (expires_at).';
+
 CREATE INDEX fbs_handshakes_solution_name_status_idx ON fbs_handshakes USING btree (solution_name, status);
+
+COMMENT ON INDEX fbs_handshakes_solution_name_status_idx IS 'Serves operations.handshakes by solution and status; the listed (solution_name, status).';
 
 CREATE INDEX fbs_kpis_created_by_id_idx ON fbs_kpis USING btree (created_by_id);
 
@@ -11768,49 +11783,25 @@ CREATE INDEX fbs_msme_marketing_status_start_date_id_idx ON fbs_msme_marketing U
 
 CREATE INDEX fbs_msme_templates_business_type_name_id_idx ON fbs_msme_templates USING btree (business_type, name, id);
 
-CREATE INDEX fbs_notifications_alert_priority_created_at_id_idx ON fbs_notifications USING btree (priority, created_at, id) WHERE (((notification_type)::text = 'alert'::text) AND (NOT is_read));
+CREATE INDEX fbs_notifications_alert_created_at_id_priority_idx ON fbs_notifications USING btree (created_at, id, priority) WHERE (((notification_type)::text = 'alert'::text) AND (NOT is_read));
 
-CREATE INDEX fbs_notifications_alert_solution_name_created_at_id_idx ON fbs_notifications USING btree (solution_name, created_at, id) WHERE (((notification_type)::text = 'alert'::text) AND (NOT is_read));
+COMMENT ON INDEX fbs_notifications_alert_created_at_id_priority_idx IS 'Serves notifications.alerts of all and by priority.';
 
-CREATE INDEX fbs_notifications_alert_user_id_created_at_id_idx ON fbs_notifications USING btree (user_id, created_at, id, solution_name) WHERE (((notification_type)::text = 'alert'::text) AND (NOT is_read));
+CREATE INDEX fbs_notifications_is_read_created_at_id_notification_type_idx ON fbs_notifications USING btree (is_read, created_at DESC, id DESC, notification_type);
 
-CREATE INDEX fbs_notifications_created_at_id_idx ON fbs_notifications USING btree (created_at, id) WHERE (((notification_type)::text = 'alert'::text) AND (NOT is_read));
+COMMENT ON INDEX fbs_notifications_is_read_created_at_id_notification_type_idx IS 'Serves notifications.inbox of all, of unread ones and by type.';
 
 CREATE INDEX fbs_notifications_notification_type_created_at_idx ON fbs_notifications USING btree (notification_type, created_at);
 
-CREATE INDEX fbs_notifications_priority_user_id_unread_created_at_id_idx ON fbs_notifications USING btree (priority, user_id, (
-CASE is_read
-    WHEN true THEN false
-    ELSE true
-END), created_at, id);
+COMMENT ON INDEX fbs_notifications_notification_type_created_at_idx IS 'Serves notifications.inbox by a type that few have; the listed (notification_type, created_at).';
 
-CREATE INDEX fbs_notifications_solution_name_is_read_idx ON fbs_notifications USING btree (solution_name, is_read);
+CREATE INDEX fbs_notifications_solution_name_is_read_created_at_id_idx ON fbs_notifications USING btree (solution_name, is_read, created_at DESC, id DESC, notification_type, priority);
 
-CREATE INDEX fbs_notifications_solution_name_unread_created_at_id_idx ON fbs_notifications USING btree (solution_name, (
-CASE is_read
-    WHEN true THEN false
-    ELSE true
-END), created_at, id);
+COMMENT ON INDEX fbs_notifications_solution_name_is_read_created_at_id_idx IS 'Serves notifications.inbox and notifications.alerts by solution; the listed (solution_name, is_read).';
 
-CREATE INDEX fbs_notifications_unread_created_at_id_idx ON fbs_notifications USING btree ((
-CASE is_read
-    WHEN true THEN false
-    ELSE true
-END), created_at, id);
+CREATE INDEX fbs_notifications_user_id_is_read_created_at_id_idx ON fbs_notifications USING btree (user_id, is_read, created_at DESC, id DESC, notification_type, priority);
 
-CREATE INDEX fbs_notifications_user_id_is_read_idx ON fbs_notifications USING btree (user_id, is_read);
-
-CREATE INDEX fbs_notifications_user_id_type_unread_created_at_id_idx ON fbs_notifications USING btree (user_id, notification_type, (
-CASE is_read
-    WHEN true THEN false
-    ELSE true
-END), created_at, id);
-
-CREATE INDEX fbs_notifications_user_id_unread_created_at_id_idx ON fbs_notifications USING btree (user_id, (
-CASE is_read
-    WHEN true THEN false
-    ELSE true
-END), created_at, id, solution_name);
+COMMENT ON INDEX fbs_notifications_user_id_is_read_created_at_id_idx IS 'Serves notifications.inbox, notifications.alerts and notifications.counts by user; the foreign key user_id; the listed (user_id, is_read).';
 
 CREATE INDEX fbs_odoo_fields_field_name_idx ON fbs_odoo_fields USING btree (field_name);
 
@@ -11834,119 +11825,149 @@ CREATE INDEX fbs_odoo_modules_database_name_is_installed_idx ON fbs_odoo_modules
 
 CREATE INDEX fbs_odoo_modules_module_name_idx ON fbs_odoo_modules USING btree (module_name);
 
-CREATE INDEX fbs_recurring_transactions_solution_name_idx ON fbs_recurring_transactions USING btree (solution_name);
+CREATE INDEX fbs_recurring_transactions_solution_name_id_idx ON fbs_recurring_transactions USING btree (solution_name, id);
 
-CREATE INDEX fbs_report_schedules_next_run_id_idx ON fbs_report_schedules USING btree (next_run, id);
+COMMENT ON INDEX fbs_recurring_transactions_solution_name_id_idx IS 'Serves compliance.recurring_transactions and compliance.recurring_dates by solution.';
 
 CREATE INDEX fbs_reports_created_by_id_idx ON fbs_reports USING btree (created_by_id);
 
-CREATE INDEX fbs_request_logs_database_id_timestamp_id_idx ON fbs_request_logs USING btree (database_id, "timestamp", id, status_code, path);
+CREATE INDEX fbs_request_logs_database_id_timestamp_idx ON fbs_request_logs USING btree (database_id, "timestamp");
 
-CREATE INDEX fbs_request_logs_path_timestamp_idx ON fbs_request_logs USING btree (path, "timestamp");
+COMMENT ON INDEX fbs_request_logs_database_id_timestamp_idx IS 'Serves operations.requests by Odoo connection; the foreign key database_id; the listed (database_id, timestamp).';
 
-CREATE INDEX fbs_request_logs_status_code_timestamp_id_idx ON fbs_request_logs USING btree (status_code, "timestamp", id, path);
+CREATE INDEX fbs_request_logs_status_code_timestamp_idx ON fbs_request_logs USING btree (status_code, "timestamp");
 
-CREATE INDEX fbs_request_logs_timestamp_idx ON fbs_request_logs USING btree ("timestamp");
+COMMENT ON INDEX fbs_request_logs_status_code_timestamp_idx IS 'Serves operations.requests by status code; the listed (status_code, timestamp).';
+
+CREATE INDEX fbs_request_logs_timestamp_path_idx ON fbs_request_logs USING btree ("timestamp", path);
+
+COMMENT ON INDEX fbs_request_logs_timestamp_path_idx IS 'Serves operations.requests of all, by path and by time, and the figures by path, by status and over time; the listed (timestamp).';
 
 CREATE INDEX fbs_request_logs_user_id_timestamp_idx ON fbs_request_logs USING btree (user_id, "timestamp");
 
+COMMENT ON INDEX fbs_request_logs_user_id_timestamp_idx IS 'Serves operations.requests by user; the foreign key user_id; the listed (user_id, timestamp).';
+
 CREATE INDEX fbs_token_mappings_database_id_idx ON fbs_token_mappings USING btree (database_id);
+
+COMMENT ON INDEX fbs_token_mappings_database_id_idx IS 'Serves the foreign key database_id.';
 
 CREATE INDEX fbs_user_activity_logs_solution_name_action_timestamp_idx ON fbs_user_activity_logs USING btree (solution_name, action, "timestamp");
 
+COMMENT ON INDEX fbs_user_activity_logs_solution_name_action_timestamp_idx IS 'Serves compliance.user_activity by solution and action; the listed index of these columns.';
+
 CREATE INDEX fbs_user_activity_logs_solution_name_timestamp_id_idx ON fbs_user_activity_logs USING btree (solution_name, "timestamp", id);
 
-CREATE INDEX fbs_user_activity_logs_solution_name_user_id_timestamp_id_idx ON fbs_user_activity_logs USING btree (solution_name, user_id, "timestamp", id);
+COMMENT ON INDEX fbs_user_activity_logs_solution_name_timestamp_id_idx IS 'Serves compliance.user_activity by solution.';
 
-CREATE INDEX fbs_user_activity_logs_timestamp_id_idx ON fbs_user_activity_logs USING btree ("timestamp", id);
+CREATE INDEX fbs_user_activity_logs_solution_name_user_id_timestamp_idx ON fbs_user_activity_logs USING btree (solution_name, user_id, "timestamp");
 
-CREATE INDEX fbs_user_activity_logs_user_id_timestamp_id_idx ON fbs_user_activity_logs USING btree (user_id, "timestamp", id);
+COMMENT ON INDEX fbs_user_activity_logs_solution_name_user_id_timestamp_idx IS 'Serves compliance.user_activity by solution and user; the listed index of these columns.';
 
 CREATE INDEX fbs_workflow_definitions_created_by_id_idx ON fbs_workflow_definitions USING btree (created_by_id);
 
-CREATE INDEX fbs_workflow_definitions_solution_name_is_active_idx ON fbs_workflow_definitions USING btree (solution_name, is_active);
+COMMENT ON INDEX fbs_workflow_definitions_created_by_id_idx IS 'Serves the foreign key created_by_id; workflow.catalog by creator.';
 
-CREATE INDEX fbs_workflow_definitions_solution_name_workflow_type_idx ON fbs_workflow_definitions USING btree (solution_name, workflow_type);
+CREATE INDEX fbs_workflow_definitions_solution_name_workflow_type_idx ON fbs_workflow_definitions USING btree (solution_name, workflow_type, name, id, is_active);
+
+COMMENT ON INDEX fbs_workflow_definitions_solution_name_workflow_type_idx IS 'Serves workflow.catalog by solution; the listed indexes (solution_name, workflow_type) and (solution_name, is_active).';
 
 CREATE INDEX fbs_workflow_definitions_workflow_type_name_id_idx ON fbs_workflow_definitions USING btree (workflow_type, name, id);
 
+COMMENT ON INDEX fbs_workflow_definitions_workflow_type_name_id_idx IS 'Serves workflow.catalog in its order.';
+
 CREATE INDEX fbs_workflow_execution_logs_action_timestamp_idx ON fbs_workflow_execution_logs USING btree (action, "timestamp" DESC);
+
+COMMENT ON INDEX fbs_workflow_execution_logs_action_timestamp_idx IS 'Serves workflow.log by action; the listed index (action, timestamp).';
 
 CREATE INDEX fbs_workflow_execution_logs_executed_by_id_timestamp_id_idx ON fbs_workflow_execution_logs USING btree (executed_by_id, "timestamp", id);
 
+COMMENT ON INDEX fbs_workflow_execution_logs_executed_by_id_timestamp_id_idx IS 'Serves workflow.log by user; the foreign key executed_by_id.';
+
 CREATE INDEX fbs_workflow_execution_logs_timestamp_id_idx ON fbs_workflow_execution_logs USING btree ("timestamp", id);
+
+COMMENT ON INDEX fbs_workflow_execution_logs_timestamp_id_idx IS 'Serves workflow.log in its order.';
 
 CREATE INDEX fbs_workflow_execution_logs_workflow_instance_id_timestamp_idx ON fbs_workflow_execution_logs USING btree (workflow_instance_id, "timestamp" DESC);
 
-CREATE INDEX fbs_workflow_instances_active_business_id_started_at_id_idx ON fbs_workflow_instances USING btree (business_id, started_at DESC, id DESC, solution_name, current_user_id, workflow_definition_id) WHERE ((status)::text = 'active'::text);
+COMMENT ON INDEX fbs_workflow_execution_logs_workflow_instance_id_timestamp_idx IS 'Serves workflow.log by run and the last entry in workflow.active_runs and workflow.waiting; the foreign key and the listed index.';
 
-CREATE INDEX fbs_workflow_instances_active_current_user_id_started_at_id_idx ON fbs_workflow_instances USING btree (current_user_id, started_at DESC, id DESC, solution_name, business_id, workflow_definition_id) WHERE ((status)::text = 'active'::text);
+CREATE INDEX fbs_workflow_instances_business_id_started_at_id_idx ON fbs_workflow_instances USING btree (business_id, started_at, id, status);
 
-CREATE INDEX fbs_workflow_instances_active_solution_name_started_at_id_idx ON fbs_workflow_instances USING btree (solution_name, started_at DESC, id DESC, business_id, current_user_id, workflow_definition_id) WHERE ((status)::text = 'active'::text);
+COMMENT ON INDEX fbs_workflow_instances_business_id_started_at_id_idx IS 'Serves workflow.runs and workflow.active_runs by business; the listed index (business_id, status).';
 
-CREATE INDEX fbs_workflow_instances_active_started_at_id_idx ON fbs_workflow_instances USING btree (started_at DESC, id DESC) WHERE ((status)::text = 'active'::text);
+CREATE INDEX fbs_workflow_instances_current_step_id_idx ON fbs_workflow_instances USING btree (current_step_id);
 
-CREATE INDEX fbs_workflow_instances_active_workflow_definition_id_idx ON fbs_workflow_instances USING btree (workflow_definition_id, started_at DESC, id DESC, current_user_id, solution_name, business_id) WHERE ((status)::text = 'active'::text);
+COMMENT ON INDEX fbs_workflow_instances_current_step_id_idx IS 'Serves workflow.runs by step; the foreign key current_step_id.';
 
-CREATE INDEX fbs_workflow_instances_business_id_started_at_id_idx ON fbs_workflow_instances USING btree (business_id, started_at, id);
+CREATE INDEX fbs_workflow_instances_current_user_id_started_at_id_idx ON fbs_workflow_instances USING btree (current_user_id, started_at, id, status);
 
-CREATE INDEX fbs_workflow_instances_business_id_status_started_at_id_idx ON fbs_workflow_instances USING btree (business_id, status, started_at, id);
+COMMENT ON INDEX fbs_workflow_instances_current_user_id_started_at_id_idx IS 'Serves workflow.runs and workflow.active_runs by user; the foreign key current_user_id; the listed index (current_user_id, status).';
 
-CREATE INDEX fbs_workflow_instances_current_step_id_started_at_id_idx ON fbs_workflow_instances USING btree (current_step_id, started_at, id, current_user_id, solution_name, business_id);
+CREATE INDEX fbs_workflow_instances_solution_name_started_at_id_idx ON fbs_workflow_instances USING btree (solution_name, started_at, id, status, business_id);
 
-CREATE INDEX fbs_workflow_instances_current_user_id_started_at_id_idx ON fbs_workflow_instances USING btree (current_user_id, started_at, id, solution_name, business_id, workflow_definition_id);
+COMMENT ON INDEX fbs_workflow_instances_solution_name_started_at_id_idx IS 'Serves workflow.runs and workflow.active_runs by solution; the listed indexes (solution_name, status) and (solution_name, business_id).';
 
-CREATE INDEX fbs_workflow_instances_current_user_id_status_started_at_id_idx ON fbs_workflow_instances USING btree (current_user_id, status, started_at, id);
+CREATE INDEX fbs_workflow_instances_started_at_id_idx ON fbs_workflow_instances USING btree (started_at, id);
 
-CREATE INDEX fbs_workflow_instances_solution_business_started_at_id_idx ON fbs_workflow_instances USING btree (solution_name, business_id, started_at, id);
-
-CREATE INDEX fbs_workflow_instances_solution_name_started_at_id_idx ON fbs_workflow_instances USING btree (solution_name, started_at, id);
-
-CREATE INDEX fbs_workflow_instances_solution_name_status_started_at_id_idx ON fbs_workflow_instances USING btree (solution_name, status, started_at, id);
-
-CREATE INDEX fbs_workflow_instances_started_at_id_idx ON fbs_workflow_instances USING btree (started_at, id, status);
+COMMENT ON INDEX fbs_workflow_instances_started_at_id_idx IS 'Serves workflow.runs in its order.';
 
 CREATE INDEX fbs_workflow_instances_status_started_at_id_idx ON fbs_workflow_instances USING btree (status, started_at, id);
 
+COMMENT ON INDEX fbs_workflow_instances_status_started_at_id_idx IS 'Serves workflow.active_runs and workflow.waiting; workflow.runs by status.';
+
 CREATE INDEX fbs_workflow_instances_workflow_data_record_idx ON fbs_workflow_instances USING spgist (((workflow_data ->> 'record_id'::text))) WHERE ((workflow_data ->> 'record_id'::text) IS NOT NULL);
 
-CREATE INDEX fbs_workflow_instances_workflow_definition_id_started_at_id_idx ON fbs_workflow_instances USING btree (workflow_definition_id, started_at, id, solution_name, business_id);
+COMMENT ON INDEX fbs_workflow_instances_workflow_data_record_idx IS 'Serves the clean-up rule workflow_instances; workflow.runs by the host''s record.';
 
-CREATE INDEX fbs_workflow_steps_assigned_role_id_idx ON fbs_workflow_steps USING btree (assigned_role, id) INCLUDE (name, step_type);
+CREATE INDEX fbs_workflow_instances_workflow_definition_id_started_at_id_idx ON fbs_workflow_instances USING btree (workflow_definition_id, started_at, id, status);
+
+COMMENT ON INDEX fbs_workflow_instances_workflow_definition_id_started_at_id_idx IS 'Serves workflow.runs, workflow.active_runs and workflow.analytics by workflow; the foreign key workflow_definition_id.';
+
+CREATE INDEX fbs_workflow_steps_assigned_role_idx ON fbs_workflow_steps USING btree (assigned_role);
+
+COMMENT ON INDEX fbs_workflow_steps_assigned_role_idx IS 'Serves workflow.active_runs by the role of the present step.';
 
 CREATE INDEX fbs_workflow_steps_assigned_user_id_idx ON fbs_workflow_steps USING btree (assigned_user_id);
 
+COMMENT ON INDEX fbs_workflow_steps_assigned_user_id_idx IS 'Serves the foreign key assigned_user_id.';
+
 CREATE INDEX fbs_workflow_transitions_from_step_id_idx ON fbs_workflow_transitions USING btree (from_step_id);
 
+COMMENT ON INDEX fbs_workflow_transitions_from_step_id_idx IS 'Serves workflow.open_transitions; the foreign key from_step_id.';
+
 CREATE INDEX fbs_workflow_transitions_to_step_id_idx ON fbs_workflow_transitions USING btree (to_step_id);
+
+COMMENT ON INDEX fbs_workflow_transitions_to_step_id_idx IS 'Serves the foreign key to_step_id.';
 
 CREATE STATISTICS fbs_license_manager_solution_license_effective_status_stat ON fbs_judge_license(status::text, license_type::text, expiry_date, CURRENT_DATE) FROM fbs_license_manager_solution_license;
 
 CREATE STATISTICS fbs_workflow_instances_workflow_current_step_stat (dependencies) ON workflow_definition_id, current_step_id FROM fbs_workflow_instances;
 
+CREATE STATISTICS fbs_workflow_instances_workflow_data_record_stat ON (workflow_data ->> 'record_id'::text) FROM fbs_workflow_instances;
+
 CREATE TRIGGER fbs_app_cashentry_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_app_cashentry FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
-CREATE TRIGGER fbs_app_cashentry_touch BEFORE UPDATE ON fbs_app_cashentry FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (old.created_by_id IS NOT NULL) AND (new.created_by_id IS NULL))))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_app_cashentry_touch BEFORE UPDATE ON fbs_app_cashentry FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (old.created_by_id IS NOT NULL) AND (new.created_by_id IS NULL))))) EXECUTE FUNCTION fbs_touch();
 
 CREATE TRIGGER fbs_app_incomeexpense_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_app_incomeexpense FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
-CREATE TRIGGER fbs_app_incomeexpense_touch BEFORE UPDATE ON fbs_app_incomeexpense FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (old.created_by_id IS NOT NULL) AND (new.created_by_id IS NULL))))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_app_incomeexpense_touch BEFORE UPDATE ON fbs_app_incomeexpense FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (old.created_by_id IS NOT NULL) AND (new.created_by_id IS NULL))))) EXECUTE FUNCTION fbs_touch();
 
 CREATE TRIGGER fbs_app_taxcalculation_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_app_taxcalculation FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
-CREATE TRIGGER fbs_app_taxcalculation_touch BEFORE UPDATE ON fbs_app_taxcalculation FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (old.created_by_id IS NOT NULL) AND (new.created_by_id IS NULL))))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_app_taxcalculation_touch BEFORE UPDATE ON fbs_app_taxcalculation FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (old.created_by_id IS NOT NULL) AND (new.created_by_id IS NULL))))) EXECUTE FUNCTION fbs_touch();
 
 CREATE TRIGGER fbs_approval_requests_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_approval_requests FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
-CREATE TRIGGER fbs_approval_requests_touch BEFORE UPDATE ON fbs_approval_requests FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_approval_requests_touch BEFORE UPDATE ON fbs_approval_requests FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch();
 
 CREATE TRIGGER fbs_business_rules_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_business_rules FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
-CREATE TRIGGER fbs_business_rules_touch BEFORE UPDATE ON fbs_business_rules FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_business_rules_touch BEFORE UPDATE ON fbs_business_rules FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch();
 
 CREATE TRIGGER fbs_charts_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_charts FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
-CREATE TRIGGER fbs_charts_touch BEFORE UPDATE ON fbs_charts FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (old.created_by_id IS NOT NULL) AND (new.created_by_id IS NULL))))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_charts_touch BEFORE UPDATE ON fbs_charts FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (old.created_by_id IS NOT NULL) AND (new.created_by_id IS NULL))))) EXECUTE FUNCTION fbs_touch();
 
 CREATE TRIGGER fbs_cleanup_rules_check AFTER INSERT OR UPDATE ON fbs_cleanup_rules FOR EACH ROW EXECUTE FUNCTION fbs_rules_changed();
 
@@ -11956,31 +11977,31 @@ CREATE TRIGGER fbs_cleanup_rules_rest BEFORE INSERT OR UPDATE ON fbs_cleanup_rul
 
 CREATE TRIGGER fbs_compliance_rules_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_compliance_rules FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
-CREATE TRIGGER fbs_compliance_rules_touch BEFORE UPDATE ON fbs_compliance_rules FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_compliance_rules_touch BEFORE UPDATE ON fbs_compliance_rules FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch();
 
 CREATE TRIGGER fbs_custom_fields_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_custom_fields FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
-CREATE TRIGGER fbs_custom_fields_touch BEFORE UPDATE ON fbs_custom_fields FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_custom_fields_touch BEFORE UPDATE ON fbs_custom_fields FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch();
 
 CREATE TRIGGER fbs_dashboards_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_dashboards FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
-CREATE TRIGGER fbs_dashboards_touch BEFORE UPDATE ON fbs_dashboards FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (old.created_by_id IS NOT NULL) AND (new.created_by_id IS NULL))))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_dashboards_touch BEFORE UPDATE ON fbs_dashboards FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (old.created_by_id IS NOT NULL) AND (new.created_by_id IS NULL))))) EXECUTE FUNCTION fbs_touch();
 
 CREATE TRIGGER fbs_dms_document_approval_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_dms_document_approval FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
-CREATE TRIGGER fbs_dms_document_approval_touch BEFORE UPDATE ON fbs_dms_document_approval FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_dms_document_approval_touch BEFORE UPDATE ON fbs_dms_document_approval FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch();
 
 CREATE TRIGGER fbs_dms_document_category_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_dms_document_category FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
-CREATE TRIGGER fbs_dms_document_category_touch BEFORE UPDATE ON fbs_dms_document_category FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_dms_document_category_touch BEFORE UPDATE ON fbs_dms_document_category FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch();
 
 CREATE TRIGGER fbs_dms_document_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_dms_document FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
-CREATE TRIGGER fbs_dms_document_touch BEFORE UPDATE ON fbs_dms_document FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (((old.attachment_id IS NOT NULL) AND (new.attachment_id IS NULL)) OR ((old.approved_by_id IS NOT NULL) AND (new.approved_by_id IS NULL))))))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_dms_document_touch BEFORE UPDATE ON fbs_dms_document FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (((old.attachment_id IS NOT NULL) AND (new.attachment_id IS NULL)) OR ((old.approved_by_id IS NOT NULL) AND (new.approved_by_id IS NULL))))))) EXECUTE FUNCTION fbs_touch();
 
 CREATE TRIGGER fbs_dms_document_type_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_dms_document_type FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
-CREATE TRIGGER fbs_dms_document_type_touch BEFORE UPDATE ON fbs_dms_document_type FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_dms_document_type_touch BEFORE UPDATE ON fbs_dms_document_type FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch();
 
 CREATE TRIGGER fbs_dms_file_attachment_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_dms_file_attachment FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
@@ -11988,31 +12009,31 @@ CREATE TRIGGER fbs_dms_file_attachment_queue_all_files BEFORE TRUNCATE ON fbs_dm
 
 CREATE TRIGGER fbs_dms_file_attachment_queue_files AFTER DELETE ON fbs_dms_file_attachment REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION fbs_queue_files();
 
-CREATE TRIGGER fbs_dms_file_attachment_touch BEFORE UPDATE ON fbs_dms_file_attachment FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_dms_file_attachment_touch BEFORE UPDATE ON fbs_dms_file_attachment FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch();
 
 CREATE TRIGGER fbs_kpis_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_kpis FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
-CREATE TRIGGER fbs_kpis_touch BEFORE UPDATE ON fbs_kpis FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (old.created_by_id IS NOT NULL) AND (new.created_by_id IS NULL))))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_kpis_touch BEFORE UPDATE ON fbs_kpis FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (old.created_by_id IS NOT NULL) AND (new.created_by_id IS NULL))))) EXECUTE FUNCTION fbs_touch();
 
 CREATE TRIGGER fbs_license_manager_feature_usage_keep_last_updated BEFORE UPDATE OF last_updated ON fbs_license_manager_feature_usage FOR EACH ROW WHEN ((new.last_updated = old.last_updated)) EXECUTE FUNCTION fbs_keep('last_updated');
 
-CREATE TRIGGER fbs_license_manager_feature_usage_touch BEFORE UPDATE ON fbs_license_manager_feature_usage FOR EACH ROW WHEN (((new.last_updated = old.last_updated) OR (new.last_updated = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('last_updated');
+CREATE TRIGGER fbs_license_manager_feature_usage_touch BEFORE UPDATE ON fbs_license_manager_feature_usage FOR EACH ROW WHEN (((new.last_updated = old.last_updated) OR (new.last_updated = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch_last_updated();
 
 CREATE TRIGGER fbs_license_manager_solution_license_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_license_manager_solution_license FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
-CREATE TRIGGER fbs_license_manager_solution_license_touch BEFORE UPDATE ON fbs_license_manager_solution_license FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_license_manager_solution_license_touch BEFORE UPDATE ON fbs_license_manager_solution_license FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch();
 
 CREATE TRIGGER fbs_msme_kpis_keep_last_updated BEFORE UPDATE OF last_updated ON fbs_msme_kpis FOR EACH ROW WHEN ((new.last_updated = old.last_updated)) EXECUTE FUNCTION fbs_keep('last_updated');
 
-CREATE TRIGGER fbs_msme_kpis_touch BEFORE UPDATE ON fbs_msme_kpis FOR EACH ROW WHEN (((new.last_updated = old.last_updated) OR (new.last_updated = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('last_updated');
+CREATE TRIGGER fbs_msme_kpis_touch BEFORE UPDATE ON fbs_msme_kpis FOR EACH ROW WHEN (((new.last_updated = old.last_updated) OR (new.last_updated = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch_last_updated();
 
 CREATE TRIGGER fbs_msme_templates_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_msme_templates FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
-CREATE TRIGGER fbs_msme_templates_touch BEFORE UPDATE ON fbs_msme_templates FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_msme_templates_touch BEFORE UPDATE ON fbs_msme_templates FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch();
 
 CREATE TRIGGER fbs_odoo_databases_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_odoo_databases FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
-CREATE TRIGGER fbs_odoo_databases_touch BEFORE UPDATE ON fbs_odoo_databases FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_odoo_databases_touch BEFORE UPDATE ON fbs_odoo_databases FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch();
 
 CREATE TRIGGER fbs_only_owner BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON fbs_cleanup_queue FOR EACH STATEMENT EXECUTE FUNCTION fbs_only_owner();
 
@@ -12028,21 +12049,21 @@ CREATE TRIGGER fbs_only_owner BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON f
 
 CREATE TRIGGER fbs_recurring_transactions_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_recurring_transactions FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
-CREATE TRIGGER fbs_recurring_transactions_touch BEFORE UPDATE ON fbs_recurring_transactions FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_recurring_transactions_touch BEFORE UPDATE ON fbs_recurring_transactions FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch();
 
 CREATE TRIGGER fbs_report_schedules_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_report_schedules FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
-CREATE TRIGGER fbs_report_schedules_touch BEFORE UPDATE ON fbs_report_schedules FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_report_schedules_touch BEFORE UPDATE ON fbs_report_schedules FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch();
 
 CREATE TRIGGER fbs_reports_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_reports FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
-CREATE TRIGGER fbs_reports_touch BEFORE UPDATE ON fbs_reports FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (old.created_by_id IS NOT NULL) AND (new.created_by_id IS NULL))))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_reports_touch BEFORE UPDATE ON fbs_reports FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (old.created_by_id IS NOT NULL) AND (new.created_by_id IS NULL))))) EXECUTE FUNCTION fbs_touch();
 
 CREATE TRIGGER fbs_settings_check BEFORE INSERT OR UPDATE ON fbs_settings FOR EACH ROW EXECUTE FUNCTION fbs_check_setting();
 
 CREATE TRIGGER fbs_workflow_definitions_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_workflow_definitions FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
-CREATE TRIGGER fbs_workflow_definitions_touch BEFORE UPDATE ON fbs_workflow_definitions FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (old.created_by_id IS NOT NULL) AND (new.created_by_id IS NULL))))) EXECUTE FUNCTION fbs_touch('updated_at');
+CREATE TRIGGER fbs_workflow_definitions_touch BEFORE UPDATE ON fbs_workflow_definitions FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (old.created_by_id IS NOT NULL) AND (new.created_by_id IS NULL))))) EXECUTE FUNCTION fbs_touch();
 
 ALTER TABLE ONLY fbs_approval_responses
     ADD CONSTRAINT fbs_approval_responses_approval_request_id_fkey FOREIGN KEY (approval_request_id) REFERENCES fbs_approval_requests(id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED;

@@ -57,7 +57,8 @@ class Answer:
 
 def _given_schema(context: click.Context, _: click.Parameter, schema: str | None) -> str | None:
     """Commands that are suggested from here on name the schema, where it was named."""
-    context.with_resource(wording.given(schema=schema))
+    # The context of a command whose arguments are refused is never closed; the one around it is.
+    (context.parent or context).with_resource(wording.given(schema=schema))
     return schema
 
 

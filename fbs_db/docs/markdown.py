@@ -21,7 +21,7 @@ box.
 _READING = """\
 PK: primary key. FK: foreign key. U: unique, alone or with others. user: key of one of the host's users. Solid lines:
 the row is deleted with the one it refers to; dashed: the column becomes NULL when that one is deleted. Columns whose
-type is followed by *null* may be NULL.
+type is followed by *null* may be NULL. Functions that FBS alone calls are left out.
 """
 
 #: The number of tables side by side.
@@ -108,20 +108,21 @@ def _component(component: Component, known: Collection[str]) -> Iterator[str]:
     if len(component.files) > 1:
         yield "\n".join(f"* `{name}`: {_text(said, known)}" for name, said in component.files)
     yield from (f"```mermaid\n{diagram}\n```" for diagram in mermaid(component))
-    if component.views or component.functions:
+    called = [one for one in component.functions if not one.internal]
+    if component.views or called:
         views = [f"[{view.name}](#{view.name})" for view in component.views]
-        functions = f"[functions](#functions-of-{component.name})" if component.functions else ""
+        functions = f"[functions](#functions-of-{component.name})" if called else ""
         yield "After the tables: " + ", ".join(filter(None, (*views, functions))) + "."
     for table in component.tables:
         yield from _one_table(table, known)
     for view in component.views:
         yield from _view(view, known)
-    if component.functions:
+    if called:
         yield f"### Functions of {component.name}"
         yield "\n".join(
             f"* `{_line(one.signature)}`{f' returns `{_line(one.result)}`' if one.result else ''}\\\n"
             f"  {_text(one.comment, known)}"
-            for one in component.functions
+            for one in called
         )
 
 

@@ -160,6 +160,11 @@ class Function:
     def signature(self) -> str:
         return f"{self.name}({self.arguments})"
 
+    @property
+    def internal(self) -> bool:
+        """Whether FBS alone calls it."""
+        return self.comment.startswith(("Internal.", "Trigger"))
+
 
 @dataclass(frozen=True)
 class Component:

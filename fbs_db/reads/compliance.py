@@ -197,7 +197,8 @@ class Compliance(Group[AnyDriver]):
         order=("-timestamp", "-id"),
         ranged="timestamp",
         together=(("record_type", "record_id"), ("solution_name", "record_type"), ("solution_name", "user_id")),
-        not_alone=("record_type", "record_id"),
+        not_alone=("user_id", "record_type", "record_id"),
+        whole=False,
         known={"record_type": ("sale", "purchase", "payment", "inventory", "user", "system")},
     )
     def audit_trail(
@@ -213,8 +214,8 @@ class Compliance(Group[AnyDriver]):
         after: str | None = None,
         limit: int = 50,
     ) -> Page[ComplianceAuditTrail]:
-        """Audit trail: of one record (record_type and record_id), of one user (user_id), of one period (timestamp), of
-        one solution, or any of these together. Each of these is served by an index.
+        """Audit trail of one solution (solution_name), or of one record (record_type and record_id), whatever its
+        solution. Read newest first: timestamp desc, id desc.
         """
 
     @view(
@@ -222,7 +223,8 @@ class Compliance(Group[AnyDriver]):
         order=("-timestamp", "-id"),
         ranged="timestamp",
         together=(("solution_name", "user_id"), ("solution_name", "action")),
-        not_alone=("action",),
+        not_alone=("user_id", "action"),
+        whole=False,
     )
     def user_activity(
         self,
@@ -236,9 +238,7 @@ class Compliance(Group[AnyDriver]):
         after: str | None = None,
         limit: int = 50,
     ) -> Page[ComplianceUserActivity]:
-        """What users did: one user (user_id), one action of a solution, one period (timestamp), or any of these
-        together. Each of these is served by an index.
-        """
+        """Activity of the users of one solution (solution_name). Read newest first: timestamp desc, id desc."""
 
     @view(
         "fbs_compliance_report_schedules", order=("next_run", "id"), ranged="next_run", known={"frequency": FREQUENCIES}

@@ -14,7 +14,7 @@ class NotificationsInbox(Row):
 
     Attributes:
         user_id: User it is meant for; None when for nobody in particular.
-        is_unread: True while it is still new: the opposite of is_read, which the order goes by.
+        is_unread: True while it is still new: the opposite of is_read.
         message: Full text of what the user is told, shown below the headline.
         solution_name: Solution the notification comes from; "" when not tied to one.
         is_read: True once it has been read; false while it is still new.
@@ -77,14 +77,19 @@ class Notifications(Group[AnyDriver]):
 
     @view(
         "fbs_notifications_inbox",
-        order=("-is_unread", "-created_at", "-id"),
+        order=("is_read", "-created_at", "-id"),
         ranged="created_at",
         together=(
             ("user_id", "is_unread"),
             ("user_id", "notification_type"),
             ("user_id", "priority"),
             ("solution_name", "is_unread"),
+            ("solution_name", "notification_type"),
+            ("solution_name", "priority"),
+            ("solution_name", "notification_type", "priority"),
         ),
+        not_alone=("priority",),
+        opposites={"is_unread": "is_read"},
         known={
             "notification_type": (
                 "info",
@@ -113,8 +118,8 @@ class Notifications(Group[AnyDriver]):
         after: str | None = None,
         limit: int = 50,
     ) -> Page[NotificationsInbox]:
-        """Notifications, meant to be read for one user and in the order is_unread desc, created_at desc, id desc:
-        unread ones first, the newest on top. Those for nobody in particular have no user_id and are in no user's share.
+        """Notifications, meant to be read for one user, unread ones first and the newest on top: is_read, created_at
+        desc, id desc. Those for nobody in particular have no user_id.
         """
 
     @view("fbs_notifications_counts", order=("user_id", "notification_type", "priority"))
@@ -125,7 +130,13 @@ class Notifications(Group[AnyDriver]):
         nobody in particular are counted under None as user_id.
         """
 
-    @view("fbs_notifications_alerts", order=("-created_at", "-id"), ranged="created_at", known={"priority": PRIORITIES})
+    @view(
+        "fbs_notifications_alerts",
+        order=("-created_at", "-id"),
+        ranged="created_at",
+        together=(("user_id", "priority"), ("solution_name", "priority")),
+        known={"priority": PRIORITIES},
+    )
     def alerts(
         self,
         *,

@@ -271,8 +271,8 @@ class Operations(Group[AnyDriver]):
     def verified_handshake(
         self, handshake_id: str, secret_key: str, *, at: datetime | None = None
     ) -> OperationsVerifiedHandshake | None:
-        """The handshake of that name if it is valid and the secret is its own. No row otherwise, also for no secret or
-        a blank one; which of the reasons it was is not told.
+        """The handshake of that name if it is valid and the secret is its own. No row otherwise, also for a secret that
+        is None or ""; which of the reasons it was is not told.
         """
 
     @function("fbs_operations_token_owner")

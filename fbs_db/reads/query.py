@@ -45,8 +45,11 @@ class Read:
         nullable: columns of the order that may be NULL.
         scattered: whether the columns of the order are in several tables, so that no index compares them all.
         whole: whether a call may name no filter; an index gives all rows in order then.
+        by_value: columns whose values differ so much in how many rows have them that each needs a plan of its own;
+            not together with others that one index finds.
         known: values by column: those that forms of FBS offer, and those that FBS writes beside them.
         states: columns that a view works out and whose values are all known.
+        opposites: columns that are true where another is false, by which a filter goes instead.
     """
 
     source: str
@@ -60,8 +63,10 @@ class Read:
     nullable: tuple[str, ...] = ()
     known: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     states: Mapping[str, State] = field(default_factory=dict)
+    opposites: Mapping[str, str] = field(default_factory=dict)
     scattered: bool = False
     whole: bool = True
+    by_value: tuple[str, ...] = ()
 
     @property
     def least(self) -> str:
@@ -150,27 +155,34 @@ def select(
     for name in stated:
         if wanted[name] not in (names := read.states[name].names):
             raise unknown(name, wanted[name], names)
-    parameters = list(wanted.values())
     bounds = tuple(name for name in ("since", "until") if arguments.get(name) is not None)
-    parameters += [fit(name, arguments[name]) for name in bounds]
-    nulls: tuple[bool, ...] | None = None
-    constant = 0
-    if after is not None:
-        keys = keys_of(after, read.order)
-        nulls = tuple(key is None for key in keys)
-        constant = _constant(read, keys, wanted)
-        parameters += _following_parameters(read, keys, constant)
+    parameters = [*wanted.values(), *(fit(name, arguments[name]) for name in bounds)]
+    most: list[Any] = []
     if limit is not None:
         if limit < 1:
             raise UsageError("A page has at least one row.", hint="Give a limit of 1 or more.")
-        parameters.append(limit + 1)
-    text = _select(read, schema, tuple(wanted), bounds, nulls, constant, limit is not None)
+        most = [limit + 1]
+    nulls: tuple[bool, ...] | None = None
+    constant, halved = 0, False
+    if after is None:
+        parameters += most
+    else:
+        keys = keys_of(after, read.order)
+        nulls = tuple(key is None for key in keys)
+        constant = _constant(read, keys, wanted)
+        halved = not constant and _is_halved(read, keys)
+        if halved:
+            parameters = [*parameters, *keys, *most, *parameters, *most, *most]
+        else:
+            parameters += [*_following_parameters(read, keys, constant), *most]
+    text = _select(read, schema, tuple(wanted), bounds, nulls, constant, halved, limit is not None)
     unlisted = [
         Unlisted(name, wanted[name], read.known[name], _any(read, schema, name, wanted[name]))
         for name in wanted
         if name in read.known and wanted[name] not in read.known[name]
     ]
-    anew = bool(stated) or (len(wanted) > 1 and tuple(wanted) not in read.together)
+    uneven = len(wanted) > 1 or bool(set(read.by_value) & wanted.keys())
+    anew = bool(stated) or (uneven and tuple(wanted) not in read.together)
     return Query(text, tuple(parameters), read, schema, unlisted, anew)
 
 
@@ -220,6 +232,7 @@ def _select(
     bounds: tuple[str, ...],
     nulls: tuple[bool, ...] | None,
     constant: int,
+    halved: bool,
     limited: bool,
 ) -> str:
     """The statement, which is the same for all values."""
@@ -227,18 +240,29 @@ def _select(
     where = [_matches(read, schema, name) for name in filters]
     where += [f"{identifier(read.ranged)} {'>=' if bound == 'since' else '<'} %s" for bound in bounds]
     names = [column.lstrip("-") for column in read.order]
-    if nulls is not None:
-        where.append(_following(read, names, nulls, constant))
-    text = f"select {_names(read.row._fields)} from {identifier(schema)}.{identifier(read.source)}"
-    if where:
-        text += f" where {' and '.join(where)}"
     directions = (" desc" if column.startswith("-") else "" for column in read.order)
-    text += f" order by {', '.join(identifier(name) + way for name, way in zip(names, directions, strict=True))}"
-    return f"{text} limit %s" if limited else text
+    in_order = f" order by {', '.join(identifier(name) + way for name, way in zip(names, directions, strict=True))}"
+    if limited:
+        in_order += " limit %s"
+    columns = _names(read.row._fields)
+
+    def rows(*conditions: str) -> str:
+        found = f"select {columns} from {identifier(schema)}.{identifier(read.source)}"
+        every = " and ".join([*where, *conditions])
+        return f"{found} where {every}{in_order}" if every else f"{found}{in_order}"
+
+    if nulls is None:
+        return rows()
+    if halved:
+        halves = rows(_following(read, names, nulls, 1)), rows(identifier(names[0]))
+        return f"select {columns} from (({halves[0]}) union all ({halves[1]})) as halves{in_order}"
+    return rows(_following(read, names, nulls, constant))
 
 
 def _matches(read: Read, schema: str, column: str) -> str:
     """The condition that a column has a value."""
+    if opposite := read.opposites.get(column):
+        return f"{identifier(opposite)} = (not %s)"
     if state := read.states.get(column):
         return f"{identifier(schema)}.{identifier(state.test)}(%s, {_names(state.of)})"
     return f"{identifier(column)} = %s"
@@ -266,9 +290,17 @@ def _any(read: Read, schema: str, column: str, value: str) -> Query:
 # --- the rows after a page
 
 
-def _one_direction(read: Read) -> bool:
-    """Whether one comparison of rows, which an index serves, tells what comes after."""
-    return not read.nullable and len({column.startswith("-") for column in read.order}) == 1
+def _one_direction(read: Read, constant: int) -> bool:
+    """Whether one comparison of rows, which an index serves, tells what comes after; the first columns are constant."""
+    rest = read.order[constant:]
+    return len({column.startswith("-") for column in rest}) == 1 and not any(
+        column.lstrip("-") in read.nullable for column in rest
+    )
+
+
+def _is_halved(read: Read, keys: list[Any]) -> bool:
+    """Whether one comparison of rows tells what comes after while a boolean is false; then all where it is true do."""
+    return keys[0] is False and not _one_direction(read, 0) and _one_direction(read, 1)
 
 
 def _constant(read: Read, keys: list[Any], wanted: Mapping[str, Any]) -> int:
@@ -276,6 +308,7 @@ def _constant(read: Read, keys: list[Any], wanted: Mapping[str, Any]) -> int:
 
     Of a comparison of rows PostgreSQL estimates by the first column alone how many it leaves.
     """
+    wanted = {**wanted, **{other: not wanted[name] for name, other in read.opposites.items() if name in wanted}}
     for number, (key, column) in enumerate(zip(keys[:-1], read.order, strict=False)):
         name = column.lstrip("-")
         last = name == column
@@ -285,7 +318,7 @@ def _constant(read: Read, keys: list[Any], wanted: Mapping[str, Any]) -> int:
 
 
 def _following_parameters(read: Read, keys: list[Any], constant: int) -> list[Any]:
-    if _one_direction(read):
+    if _one_direction(read, constant):
         return [*keys[:1], *keys] if read.scattered and not constant else keys
     found = []
     for number, key in enumerate(keys):
@@ -298,8 +331,8 @@ def _following_parameters(read: Read, keys: list[Any], constant: int) -> list[An
 def _following(read: Read, names: list[str], nulls: tuple[bool, ...], constant: int) -> str:
     """The condition that a row comes after the one with these keys."""
     downwards = [column.startswith("-") for column in read.order]
-    if _one_direction(read):
-        way = "<" if downwards[0] else ">"
+    if _one_direction(read, constant):
+        way = "<" if downwards[constant] else ">"
         before = "".join(f"{identifier(name)} = %s and " for name in names[:constant])
         if read.scattered and not constant:
             before = f"{identifier(names[0])} {way}= %s and "

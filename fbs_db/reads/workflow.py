@@ -322,6 +322,7 @@ class Workflow(Group[AnyDriver]):
             ("solution_name", "business_id"),
         ),
         not_alone=("model_name", "record_id"),
+        by_value=("status", "current_step_id"),
         known={"status": ("draft", "active", "paused", "completed", "cancelled", "failed", "running")},
     )
     def runs(
@@ -345,7 +346,7 @@ class Workflow(Group[AnyDriver]):
         desc.
         """
 
-    @view("fbs_workflow_active_runs", order=("started_at", "id"), ranged="started_at")
+    @view("fbs_workflow_active_runs", order=("started_at", "id"), ranged="started_at", by_value=("assigned_role",))
     def active_runs(
         self,
         *,
@@ -376,9 +377,9 @@ class Workflow(Group[AnyDriver]):
     def open_transitions(
         self, *, workflow_instance_id: int | None = None, after: str | None = None, limit: int = 50
     ) -> Page[WorkflowOpenTransitions]:
-        """Ways on from where each active run stands; whether their conditions hold is for the application to judge.
-        A run that is not active, or is at its last step or at none, has no row. Read for one workflow_instance_id; the
-        default way is taken when no other applies.
+        """Ways on from where each active run stands: those whose conditions the application judges, and the default
+        way, taken when no other applies. A run that is not active, or is at its last step or at none, has no row. Read
+        for one workflow_instance_id.
         """
 
     @view(
@@ -410,7 +411,7 @@ class Workflow(Group[AnyDriver]):
         after: str | None = None,
         limit: int = 50,
     ) -> Page[WorkflowLog]:
-        """What happened in the runs of workflows, and in which run. Read newest first: timestamp desc, id desc."""
+        """Log of the workflow runs, each entry with its run. Read newest first: timestamp desc, id desc."""
 
     @view("fbs_workflow_analytics", order=("workflow_definition_id", "solution_name"))
     def analytics(

@@ -166,6 +166,12 @@ def test_sessions_may_end_in_any_order() -> None:
     assert wording.command("check") == "fbs-db check"
 
 
+def test_refused_arguments_leave_nothing_behind() -> None:
+    result = run("--database", "first", "migrate", "--schema", "s", "nonsense")
+    assert result.exit_code == 2
+    assert wording.command("check") == "fbs-db check"
+
+
 def test_a_password_comes_from_where_it_came_from(monkeypatch: pytest.MonkeyPatch) -> None:
     url = f"postgresql://me:{SECRET}@h/d"
     monkeypatch.setenv("DATABASE_URL", url)

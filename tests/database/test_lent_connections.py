@@ -195,8 +195,8 @@ def test_reading_without_blocking_in_another_encoding(installed: psycopg.Connect
             fbs = fbs_db.connect_async(lent)
             assert [row.title for row in await fbs.notifications.inbox()] == [NAMES[1]]
             assert [row.title async for row in fbs.notifications.inbox.stream()] == [NAMES[1]]
-            with pytest.raises(UsageError, match=f"Unknown priority '{NAMES[1]}'"):
-                await fbs.notifications.inbox(priority=NAMES[1])
+            with pytest.raises(UsageError, match=f"Unknown notification_type '{NAMES[1]}'"):
+                await fbs.notifications.inbox(notification_type=NAMES[1])
             assert lent.info.parameter_status("client_encoding") == encoding
 
     for autocommit in (True, False):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 import psycopg
 import pytest
 
+import fbs_db
+from fbs_db.errors import UsageError
 from tests.support.connections import rows
 from tests.support.reading import call, columns, view
 from tests.support.sample_rows import add
@@ -71,6 +73,32 @@ def test_activity_of_a_user(installed: psycopg.Connection) -> None:
         add(installed, "fbs_user_activity_logs", solution_name="a", user_id=user, action=action)
     found = view(installed, "fbs_compliance_user_activity", user_id="u1")
     assert columns(found, "action", "session_id", "ip_address") == [("login", "", None), ("search", "", None)]
+
+
+def test_trails_and_activity_are_asked_for_by_solution(installed: psycopg.Connection) -> None:
+    for solution, record, user in [("a", "7", "u1"), ("a", "8", "u2"), ("b", "7", "u1")]:
+        common = {"solution_name": solution, "user_id": user, "action": "view"}
+        add(installed, "fbs_audit_trails", record_type="sale", record_id=record, **common)
+        add(installed, "fbs_user_activity_logs", **common)
+    since = datetime(2020, 1, 1, tzinfo=timezone.utc)
+    with fbs_db.connect(installed) as fbs:
+        trail, activity = fbs.compliance.audit_trail, fbs.compliance.user_activity
+        assert [row.id for row in trail(solution_name="a", since=since)] == [2, 1]
+        assert [row.id for row in trail(solution_name="a", user_id="u1")] == [1]
+        assert [row.id for row in trail(record_type="sale", record_id="7")] == [3, 1]
+        assert [row.id for row in trail(id=3)] == [3]
+        assert [row.id for row in activity(solution_name="a", action="view")] == [2, 1]
+        for read in (trail, activity):
+            with pytest.raises(UsageError, match=r"is not read without a filter\. Name one: id, solution_name"):
+                read()
+            with pytest.raises(UsageError, match="is not read without a filter"):
+                read(since=since)
+            with pytest.raises(UsageError, match="Filter user_id needs solution_name"):
+                read(user_id="u1")
+        with pytest.raises(UsageError, match="Filter record_type needs record_id, or solution_name"):
+            trail(record_type="sale")
+        with pytest.raises(UsageError, match="Filter action needs solution_name"):
+            activity(action="view")
 
 
 def test_a_report_schedule_is_overdue_once_its_time_is_past(installed: psycopg.Connection) -> None:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import psycopg
 import pytest
+from psycopg import sql
 
+import fbs_db
+from fbs_db.reads import Page
+from fbs_db.reads.notifications import Notifications, NotificationsInbox
+from fbs_db.reads.query import select
 from tests.support.connections import rows
 from tests.support.reading import columns, view
 from tests.support.sample_rows import add
@@ -40,7 +48,7 @@ def noted(installed_everywhere: psycopg.Connection) -> psycopg.Connection:
     return installed_everywhere
 
 
-ORDER = "order by is_unread desc, created_at desc, id desc"
+ORDER = "order by is_read, created_at desc, id desc"
 
 
 def titles(connection: psycopg.Connection, rest: str) -> list[str]:
@@ -60,15 +68,55 @@ def test_a_users_notifications_come_unread_first_then_newest_first(noted: psycop
     assert titles(noted, f"where user_id = 99 {ORDER}") == []
 
 
-def test_a_page_begins_where_the_last_one_ended(noted: psycopg.Connection) -> None:
-    wanted = titles(noted, f"where user_id = 7 {ORDER}")
-    seen: list[str] = []
-    after = ""
-    query = "select title, is_unread, created_at::text, id from fbs_notifications_inbox where user_id = 7"
-    while page := rows(noted, f"{query} {after} {ORDER} limit 2"):
-        seen += [row[0] for row in page]
-        after = "and (is_unread, created_at, id) < ({}, '{}', {})".format(*page[-1][1:])
-    assert seen == wanted
+@pytest.mark.parametrize(
+    "asked",
+    [{}, {"user_id": 7}, {"solution_name": ""}, {"is_unread": True}, {"user_id": 7, "is_unread": False}],
+    ids=str,
+)
+def test_a_page_begins_where_the_last_one_ended(noted: psycopg.Connection, asked: dict[str, Any]) -> None:
+    """In either part, and where one part becomes the other."""
+    where = " and ".join(["true", *(f"{name} = '{value}'" for name, value in asked.items())])
+    wanted = titles(noted, f"where {where} {ORDER}")
+    with fbs_db.connect(noted) as fbs:
+        for limit in range(1, len(wanted) + 1):
+            page = fbs.notifications.inbox(**asked, limit=limit)
+            seen = [row.title for row in page]
+            while page.next:
+                page = fbs.notifications.inbox(**asked, after=page.next, limit=limit)
+                seen += [row.title for row in page]
+            assert seen == wanted, limit
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{"user_id": 7}, {"solution_name": "shop"}, {"is_unread": True}, {"user_id": 7, "is_unread": True}, {}],
+    ids=str,
+)
+def test_a_later_page_of_the_inbox_is_looked_up_not_searched_for(
+    installed: psycopg.Connection, asked: dict[str, Any]
+) -> None:
+    """Whether it is planned for its values or for all."""
+    installed.execute(
+        "insert into fbs_notifications (title, message, user_id, solution_name, is_read, created_at)"
+        " select 't', 'm', n % 3 + 6, case when n % 3 = 1 then 'shop' else '' end, n % 2 = 0,"
+        " now() - n * interval '1 minute' from generate_series(1, 30000) as n"
+    )
+    installed.execute("analyze fbs_notifications")
+    read = Notifications.inbox.read
+    first = select(read, "public", asked)
+    found = installed.execute(f"{first.text} offset 4500 limit 1".encode(), first.parameters).fetchall()
+    last = NotificationsInbox(*found[0])
+    assert last.is_unread
+    query = select(read, "public", asked, Page([last], read.order).next, 10)
+    numbers = itertools.count(1)
+    prepared = re.sub("%s", lambda _: f"${next(numbers)}", query.text)
+    installed.execute(f"prepare later as {prepared}".encode())
+    values = sql.SQL(", ").join(map(sql.Literal, query.parameters))
+    for mode in ("force_custom_plan", "force_generic_plan"):
+        installed.execute(f"set local plan_cache_mode = {mode}".encode())
+        explain = sql.SQL("explain (analyze, buffers, format json) execute later({})").format(values)
+        [([told],)] = installed.execute(explain).fetchall()
+        assert told["Plan"]["Shared Hit Blocks"] + told["Plan"]["Shared Read Blocks"] < 60, mode
 
 
 def test_counts_by_type_and_priority(noted: psycopg.Connection) -> None:

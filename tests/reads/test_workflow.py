@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
+import fbs_db
 from tests.support.connections import rows
 from tests.support.reading import columns, view
 from tests.support.sample_rows import add
@@ -268,3 +269,34 @@ def test_runs_at_a_step_are_known_to_be_of_its_workflow(installed: psycopg.Conne
     query = "explain (format json) select from fbs_workflow_instances where workflow_definition_id = 1"
     (at_step,) = rows(installed, f"{query} and current_step_id = 1")[0]
     assert at_step[0]["Plan"]["Plan Rows"] == pytest.approx(50, rel=0.2)
+
+
+def test_runs_about_one_record_are_known_to_be_few(installed: psycopg.Connection) -> None:
+    """Of the many it took them for, a plan for all values read every run in the order of the page."""
+    lay_out(installed, "Purchase")
+    installed.execute(
+        "insert into fbs_workflow_instances (workflow_definition_id, business_id, solution_name, workflow_data)"
+        " select 1, 'b', 'shop', jsonb_build_object('model_name', 'tenants.tenant', 'record_id', n::text)"
+        " from generate_series(1, 4000) as n"
+    )
+    installed.execute("analyze fbs_workflow_instances")
+    query = "explain (format json) select from fbs_workflow_instances where workflow_data ->> 'record_id' = '7'"
+    (about_one,) = rows(installed, query)[0]
+    assert about_one[0]["Plan"]["Plan Rows"] < 5
+
+
+def test_runs_by_status_step_or_role_are_planned_for_the_value(
+    installed: psycopg.Connection,
+) -> None:
+    """A plan for all values reads every run for a status, step or role that few have."""
+    installed.commit()
+    with fbs_db.connect(installed) as fbs:
+        for _ in range(10):
+            fbs.workflow.runs(status="running")
+            fbs.workflow.runs(current_step_id=1)
+            fbs.workflow.active_runs(assigned_role="clerk")
+            fbs.workflow.runs(status="running", current_user_id=1)  # one index finds both
+    prepared = [one for (one,) in rows(installed, "select statement from pg_prepared_statements")]
+    assert [one.partition(" where ")[2].partition(" order ")[0] for one in prepared if "fbs_workflow" in one] == [
+        '"status" = $1 and "current_user_id" = $2'
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from pathlib import Path
 
@@ -174,3 +175,21 @@ def test_the_wheel_carries_the_files(tmp_path: Path) -> None:
     assert {f"fbs_db/sql/{path.name}" for path in (root / "sql").iterdir()} <= packed
     assert {"fbs_db/py.typed", "fbs_db/schema/snapshot.json", "fbs_db/schema/snapshot.sql"} <= packed
     assert not any(name.startswith("tests") for name in packed)
+
+
+NUMBERED = sorted(path for path in (ROOT / "sql").glob("0*.sql") if not path.name.endswith(".rollback.sql"))
+
+
+@pytest.mark.parametrize("path", NUMBERED, ids=lambda path: path.stem)
+def test_what_a_file_holds(path: Path) -> None:
+    """It undoes nothing that another makes; models files hold no views, and files of views nothing that is stored."""
+    text = path.read_text()
+    begins = set(
+        re.findall(r"^(\w+(?: (?:or replace|unique|table|index|view|statistics|trigger))?)\b", text, re.MULTILINE)
+    )
+    assert text.count("\n") <= 450
+    assert not begins & {"drop", "drop table", "drop index", "drop view", "drop trigger", "create or replace"}
+    if path.stem.endswith("_models"):
+        assert "create view" not in begins
+    if path.stem.endswith("_views"):
+        assert not begins & {"create table", "create index", "create unique", "create statistics", "create trigger"}

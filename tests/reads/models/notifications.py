@@ -53,7 +53,7 @@ def notifications_alerts(w: World) -> list[Answer]:
 READS = Group(
     fill_notifications,
     [
-        View("inbox", notifications_inbox, "-is_unread -created_at -id", "created_at"),
+        View("inbox", notifications_inbox, "is_read -created_at -id", "created_at"),
         View("counts", notifications_counts, "user_id notification_type priority"),
         View("alerts", notifications_alerts, "-created_at -id", "created_at"),
     ],
