@@ -1,8 +1,8 @@
--- 0037_accounting_reports: income and expense by period, unpaid items by age, and how a
+-- 0037_accounting_report_views: income and expense by period, unpaid items by age, and how a
 -- business fares.
 --
 -- component: accounting
--- depends: 0029_accounting_views 0036_accounting_taxes
+-- depends: 0029_accounting_views 0036_accounting_tax_views
 
 select set_config('search_path', quote_ident(current_schema()) || ', pg_temp', false);
 

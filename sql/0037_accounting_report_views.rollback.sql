@@ -1,4 +1,4 @@
--- 0037_accounting_reports: back to before it.
+-- 0037_accounting_report_views: back to before it.
 
 drop function fbs_accounting_health(text, integer, date);
 drop function fbs_accounting_payables(text, date);

@@ -1,4 +1,4 @@
--- 0036_accounting_taxes: reading taxes: worked out, due and paid.
+-- 0036_accounting_tax_views: reading taxes: worked out, due and paid.
 --
 -- component: accounting
 -- depends: 0007_accounting_models

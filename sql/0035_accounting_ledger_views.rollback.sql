@@ -1,4 +1,4 @@
--- 0035_accounting_ledger: back to before it.
+-- 0035_accounting_ledger_views: back to before it.
 
 drop function fbs_accounting_trial_balance(text, date);
 drop view fbs_accounting_account_balances;

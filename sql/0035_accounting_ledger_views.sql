@@ -1,4 +1,4 @@
--- 0035_accounting_ledger: reading the ledger, account by account, and its balances.
+-- 0035_accounting_ledger_views: reading the ledger, account by account, and its balances.
 --
 -- component: accounting
 -- depends: 0007_accounting_models
