@@ -28,17 +28,33 @@ create table fbs_app_cashentry (
     constraint fbs_app_cashentry_pkey primary key (id)
 );
 
-create index fbs_app_cashentry_business_id_entry_date_idx
-on fbs_app_cashentry (business_id, entry_date);
+-- Sums of a business are worked out from this index alone: in the table, its rows lie on
+-- nearly every page.
+create index fbs_app_cashentry_business_id_entry_date_id_idx
+on fbs_app_cashentry
+(business_id, entry_date, id, entry_type, payment_method, category, vendor_customer, reference_number)
+include (amount);
+
+comment on index fbs_app_cashentry_business_id_entry_date_id_idx is
+'Serves accounting.cash_entries of a business by any filter, cash_ledger, and the sums of cash_position, cash_by_method and health; the listed index business_id, entry_date.';
 
 create index fbs_app_cashentry_entry_type_category_idx
 on fbs_app_cashentry (entry_type, category);
 
+comment on index fbs_app_cashentry_entry_type_category_idx is
+'Serves the listed index entry_type, category; in accounting.cash_entries, whether an entry_type that no list has exists.';
+
 create index fbs_app_cashentry_payment_method_entry_date_idx
 on fbs_app_cashentry (payment_method, entry_date);
 
+comment on index fbs_app_cashentry_payment_method_entry_date_idx is
+'Serves the listed index payment_method, entry_date; in accounting.cash_entries, whether a payment_method that no list has exists.';
+
 create index fbs_app_cashentry_created_by_id_idx
 on fbs_app_cashentry (created_by_id);
+
+comment on index fbs_app_cashentry_created_by_id_idx is
+'Serves the foreign key created_by_id.';
 
 create trigger fbs_app_cashentry_keep_updated_at
 before update of updated_at on fbs_app_cashentry
@@ -46,7 +62,7 @@ for each row
 when (new.updated_at = old.updated_at)
 execute function fbs_keep('updated_at');
 
--- What the deletion of another row empties here is no change of this one.
+-- A key that the deletion of its user sets to NULL is no change of this row.
 create trigger fbs_app_cashentry_touch
 before update on fbs_app_cashentry
 for each row
@@ -73,23 +89,23 @@ comment on column fbs_app_cashentry.description is
 comment on column fbs_app_cashentry.category is
 'Heading the entry is counted under, such as rent or sales.';
 comment on column fbs_app_cashentry.subcategory is
-'Finer heading below the category; blank when none is used.';
+'Finer heading below the category; empty text when none is used.';
 comment on column fbs_app_cashentry.payment_method is
 'Means by which the money moved. Normally one of: cash, bank_transfer, check (cheque), credit_card, debit_card, mobile_payment, other.';
 comment on column fbs_app_cashentry.reference_number is
-'Number on the receipt, cheque or transfer that proves the entry; blank when none.';
+'Number on the receipt, cheque or transfer that proves the entry; empty text when none.';
 comment on column fbs_app_cashentry.vendor_customer is
-'Supplier paid or customer who paid, by name; blank when not recorded.';
+'Supplier paid or customer who paid, by name; empty text when not recorded.';
 comment on column fbs_app_cashentry.tax_amount is
 'Tax that belongs to the entry, in the business''s own currency; 0 when none.';
 comment on column fbs_app_cashentry.tax_rate is
 'Rate the tax was worked out with, in per cent; 0 when no tax applies.';
 comment on column fbs_app_cashentry.notes is
-'Remarks for later readers; blank when there are none.';
+'Remarks for later readers; empty text when there are none.';
 comment on column fbs_app_cashentry.attachments is
 'List of the files that prove the entry, such as scanned receipts; [] when none.';
 comment on column fbs_app_cashentry.created_by_id is
-'User who recorded the entry; empty when not recorded, and emptied when that user is deleted.';
+'User who recorded the entry; NULL when not recorded or when that user was deleted.';
 comment on column fbs_app_cashentry.created_at is
 'When the cash entry was added.';
 comment on column fbs_app_cashentry.updated_at is
@@ -120,17 +136,42 @@ create table fbs_app_incomeexpense (
     constraint fbs_app_incomeexpense_pkey primary key (id)
 );
 
-create index fbs_app_incomeexpense_business_id_transaction_date_idx
-on fbs_app_incomeexpense (business_id, transaction_date);
+-- Sums of a business are worked out from this index alone.
+create index fbs_app_incomeexpense_business_id_transaction_date_id_idx
+on fbs_app_incomeexpense
+(
+    business_id, transaction_date, id, payment_status, payment_date, transaction_type, category, vendor_customer,
+    invoice_number
+)
+include (amount, tax_amount);
+
+comment on index fbs_app_incomeexpense_business_id_transaction_date_id_idx is
+'Serves accounting.transactions of a business by any filter, open_items paid later, and the sums of income_expense and its summary; the listed index business_id, transaction_date.';
+
+create index fbs_app_incomeexpense_business_id_due_date_idx
+on fbs_app_incomeexpense (business_id, due_date)
+where payment_status not in ('paid', 'cancelled');
+
+comment on index fbs_app_incomeexpense_business_id_due_date_idx is
+'Serves accounting.open_items, receivables, payables and health, and suite.deadlines: the unpaid items of a business.';
 
 create index fbs_app_incomeexpense_transaction_type_category_idx
 on fbs_app_incomeexpense (transaction_type, category);
 
+comment on index fbs_app_incomeexpense_transaction_type_category_idx is
+'Serves the listed index transaction_type, category; in accounting.transactions, whether a transaction_type that no list has exists.';
+
 create index fbs_app_incomeexpense_payment_status_due_date_idx
 on fbs_app_incomeexpense (payment_status, due_date);
 
+comment on index fbs_app_incomeexpense_payment_status_due_date_idx is
+'Serves the listed index payment_status, due_date; in accounting.transactions, whether a payment_status that no list has exists.';
+
 create index fbs_app_incomeexpense_created_by_id_idx
 on fbs_app_incomeexpense (created_by_id);
+
+comment on index fbs_app_incomeexpense_created_by_id_idx is
+'Serves the foreign key created_by_id.';
 
 create trigger fbs_app_incomeexpense_keep_updated_at
 before update of updated_at on fbs_app_incomeexpense
@@ -138,7 +179,7 @@ for each row
 when (new.updated_at = old.updated_at)
 execute function fbs_keep('updated_at');
 
--- What the deletion of another row empties here is no change of this one.
+-- A key that the deletion of its user sets to NULL is no change of this row.
 create trigger fbs_app_incomeexpense_touch
 before update on fbs_app_incomeexpense
 for each row
@@ -165,19 +206,19 @@ comment on column fbs_app_incomeexpense.description is
 comment on column fbs_app_incomeexpense.category is
 'Heading the amount is counted under, such as sales or travel.';
 comment on column fbs_app_incomeexpense.subcategory is
-'Finer heading below the category; blank when none is used.';
+'Finer heading below the category; empty text when none is used.';
 comment on column fbs_app_incomeexpense.account is
-'Ledger account the amount belongs to, by name or code; blank when none is given.';
+'Ledger account the amount belongs to, by name or code; empty text when none is given.';
 comment on column fbs_app_incomeexpense.invoice_number is
-'Number on the invoice sent or received; blank when there is none.';
+'Number on the invoice sent or received; empty text when there is none.';
 comment on column fbs_app_incomeexpense.vendor_customer is
-'Supplier to be paid or customer who is to pay, by name; blank when not recorded.';
+'Supplier to be paid or customer who is to pay, by name; empty text when not recorded.';
 comment on column fbs_app_incomeexpense.payment_terms is
-'Terms agreed for paying, such as net 30 days; blank when none are agreed.';
+'Terms agreed for paying, such as net 30 days; empty text when none are agreed.';
 comment on column fbs_app_incomeexpense.due_date is
-'Last day to pay without being late; empty when none is set.';
+'Last day to pay without being late; NULL when none is set.';
 comment on column fbs_app_incomeexpense.payment_date is
-'Day on which it was paid; empty until then.';
+'Day on which it was paid; NULL until then.';
 comment on column fbs_app_incomeexpense.payment_status is
 'How far it is paid; pending unless given. Normally one of: pending, partial (paid in part), paid, overdue (late), cancelled.';
 comment on column fbs_app_incomeexpense.tax_amount is
@@ -185,9 +226,9 @@ comment on column fbs_app_incomeexpense.tax_amount is
 comment on column fbs_app_incomeexpense.tax_rate is
 'Rate the tax was worked out with, in per cent; 0 when no tax applies.';
 comment on column fbs_app_incomeexpense.notes is
-'Remarks for later readers; blank when there are none.';
+'Remarks for later readers; empty text when there are none.';
 comment on column fbs_app_incomeexpense.created_by_id is
-'User who recorded it; empty when not recorded, and emptied when that user is deleted.';
+'User who recorded it; NULL when not recorded or when that user was deleted.';
 comment on column fbs_app_incomeexpense.created_at is
 'When the income or expense was added.';
 comment on column fbs_app_incomeexpense.updated_at is
@@ -210,14 +251,25 @@ create table fbs_app_basicledger (
     constraint fbs_app_basicledger_pkey primary key (id)
 );
 
-create index fbs_app_basicledger_business_id_account_entry_date_idx
-on fbs_app_basicledger (business_id, account, entry_date);
+-- Sums of a business are worked out from this index alone.
+create index fbs_app_basicledger_business_id_account_entry_date_id_idx
+on fbs_app_basicledger (business_id, account, entry_date, id, account_type, reference)
+include (debit_amount, credit_amount);
+
+comment on index fbs_app_basicledger_business_id_account_entry_date_id_idx is
+'Serves accounting.ledger_lines, account_ledger, and the sums of account_balances and trial_balance; the listed index business_id, account, entry_date.';
 
 create index fbs_app_basicledger_account_type_entry_date_idx
 on fbs_app_basicledger (account_type, entry_date);
 
+comment on index fbs_app_basicledger_account_type_entry_date_idx is
+'Serves the listed index account_type, entry_date.';
+
 create index fbs_app_basicledger_created_by_id_idx
 on fbs_app_basicledger (created_by_id);
+
+comment on index fbs_app_basicledger_created_by_id_idx is
+'Serves the foreign key created_by_id.';
 
 comment on table fbs_app_basicledger is
 'Ledger: bookings to the accounts of a business, each with its debit or credit and the balance it leaves. One row is one line of one account.';
@@ -238,13 +290,13 @@ comment on column fbs_app_basicledger.credit_amount is
 comment on column fbs_app_basicledger.description is
 'What the booking stands for, in words, such as rent for March.';
 comment on column fbs_app_basicledger.reference is
-'Number or name of the document behind the booking; blank when none.';
+'Number or name of the document behind the booking; empty text when none.';
 comment on column fbs_app_basicledger.reference_type is
-'Kind of document the reference names, such as invoice or receipt; blank when none.';
+'Kind of document the reference names, such as invoice or receipt; empty text when none.';
 comment on column fbs_app_basicledger.balance is
 'Balance of the account after this line, in the business''s own currency, as the writer gave it; the database does not work it out.';
 comment on column fbs_app_basicledger.created_by_id is
-'User who made the booking; empty when not recorded, and emptied when that user is deleted.';
+'User who made the booking; NULL when not recorded or when that user was deleted.';
 comment on column fbs_app_basicledger.created_at is
 'When the ledger line was added.';
 
@@ -272,14 +324,30 @@ create table fbs_app_taxcalculation (
     constraint fbs_app_taxcalculation_pkey primary key (id)
 );
 
-create index fbs_app_taxcalculation_business_id_tax_type_period_end_id_idx
-on fbs_app_taxcalculation (business_id, tax_type, tax_period_end, id);
+create index fbs_app_taxcalculation_business_id_tax_period_end_id_idx
+on fbs_app_taxcalculation (business_id, tax_period_end, id, tax_type, payment_status);
+
+comment on index fbs_app_taxcalculation_business_id_tax_period_end_id_idx is
+'Serves accounting.taxes of a business by any filter, tax_summary and health; the listed index business_id, tax_type, tax_period_end.';
+
+create index fbs_app_taxcalculation_business_id_due_date_idx
+on fbs_app_taxcalculation (business_id, due_date)
+where payment_status <> 'paid';
+
+comment on index fbs_app_taxcalculation_business_id_due_date_idx is
+'Serves accounting.taxes of a business that are overdue, and suite.deadlines.';
 
 create index fbs_app_taxcalculation_payment_status_due_date_idx
 on fbs_app_taxcalculation (payment_status, due_date);
 
+comment on index fbs_app_taxcalculation_payment_status_due_date_idx is
+'Serves the listed index payment_status, due_date; in accounting.taxes, whether a payment_status that no list has exists.';
+
 create index fbs_app_taxcalculation_created_by_id_idx
 on fbs_app_taxcalculation (created_by_id);
+
+comment on index fbs_app_taxcalculation_created_by_id_idx is
+'Serves the foreign key created_by_id.';
 
 create trigger fbs_app_taxcalculation_keep_updated_at
 before update of updated_at on fbs_app_taxcalculation
@@ -287,7 +355,7 @@ for each row
 when (new.updated_at = old.updated_at)
 execute function fbs_keep('updated_at');
 
--- What the deletion of another row empties here is no change of this one.
+-- A key that the deletion of its user sets to NULL is no change of this row.
 create trigger fbs_app_taxcalculation_touch
 before update on fbs_app_taxcalculation
 for each row
@@ -320,21 +388,21 @@ comment on column fbs_app_taxcalculation.deductions is
 comment on column fbs_app_taxcalculation.net_tax_amount is
 'Tax left to pay after deductions, in the business''s own currency.';
 comment on column fbs_app_taxcalculation.payment_date is
-'Day on which the tax was paid; empty until then.';
+'Day on which the tax was paid; NULL until then.';
 comment on column fbs_app_taxcalculation.payment_amount is
-'Tax paid so far, in the business''s own currency; empty while nothing is paid.';
+'Tax paid so far, in the business''s own currency; NULL while nothing is paid.';
 comment on column fbs_app_taxcalculation.payment_status is
 'How far the tax is paid; pending unless given. Normally one of: pending, partial (paid in part), paid, overdue (late).';
 comment on column fbs_app_taxcalculation.due_date is
 'Last day to pay the tax without being late.';
 comment on column fbs_app_taxcalculation.filing_date is
-'Day on which the tax return was filed; empty until then.';
+'Day on which the tax return was filed; NULL until then.';
 comment on column fbs_app_taxcalculation.filing_reference is
-'Number the tax office gave the return filed; blank when there is none.';
+'Number the tax office gave the return filed; empty text when there is none.';
 comment on column fbs_app_taxcalculation.notes is
-'Remarks for later readers; blank when there are none.';
+'Remarks for later readers; empty text when there are none.';
 comment on column fbs_app_taxcalculation.created_by_id is
-'User who recorded the calculation; empty when not recorded, and emptied when that user is deleted.';
+'User who recorded the calculation; NULL when not recorded or when that user was deleted.';
 comment on column fbs_app_taxcalculation.created_at is
 'When the tax calculation was added.';
 comment on column fbs_app_taxcalculation.updated_at is

@@ -60,7 +60,7 @@ CREATE FUNCTION fbs_accounting_account_ledger(business_id text, account text, si
     order by p.entry_date, p.id;
 $$;
 
-COMMENT ON FUNCTION fbs_accounting_account_ledger(business_id text, account text, since date, until date, after_date date, after_id bigint, carried numeric, page_size bigint) IS 'Lines of one account of a business from since until until (both included; null: from the first, to the last), oldest first and by id within a day, each with the balance worked out from all lines up to it, and the balance recorded with it. page_size rows at most; the next page is asked for with after_date, after_id and carried, the day, id and balance of the last row. Cost: the rows returned, and once a sum over all earlier lines of the account, unless carried says what it comes to.';
+COMMENT ON FUNCTION fbs_accounting_account_ledger(business_id text, account text, since date, until date, after_date date, after_id bigint, carried numeric, page_size bigint) IS 'Lines of one account of a business from since until until (both included; NULL: from the first, to the last), oldest first and by id within a day, each with the balance worked out from all lines up to it, and the balance recorded with it. page_size rows at most; the next page is asked for with after_date, after_id and carried, the day, id and balance of the last row. Cost: the rows returned, and once a sum over all earlier lines of the account, unless carried says what it comes to.';
 
 CREATE FUNCTION fbs_accounting_cash_by_method(business_id text, on_date date DEFAULT CURRENT_DATE) RETURNS TABLE(payment_method text, cash_in numeric, cash_out numeric, adjustments numeric, balance numeric, entry_count bigint)
     LANGUAGE sql STABLE
@@ -137,7 +137,7 @@ CREATE FUNCTION fbs_accounting_cash_ledger(business_id text, since date DEFAULT 
     order by p.entry_date, p.id;
 $$;
 
-COMMENT ON FUNCTION fbs_accounting_cash_ledger(business_id text, since date, until date, after_date date, after_id bigint, carried numeric, page_size bigint) IS 'Cash ledger of a business: its entries from since until until (both included; null: from the first, to the last), oldest first and by id within a day, each with the balance it leaves. The balance counts everything before since too. page_size rows at most; the next page is asked for with after_date, after_id and carried, the day, id and balance of the last row. Cost: the rows returned, and once a sum over all earlier entries of the business, unless carried says what it comes to.';
+COMMENT ON FUNCTION fbs_accounting_cash_ledger(business_id text, since date, until date, after_date date, after_id bigint, carried numeric, page_size bigint) IS 'Cash ledger of a business: its entries from since until until (both included; NULL: from the first, to the last), oldest first and by id within a day, each with the balance it leaves. The balance counts everything before since too. page_size rows at most; the next page is asked for with after_date, after_id and carried, the day, id and balance of the last row. Cost: the rows returned, and once a sum over all earlier entries of the business, unless carried says what it comes to.';
 
 CREATE FUNCTION fbs_accounting_cash_position(business_id text, on_date date DEFAULT CURRENT_DATE) RETURNS TABLE(cash_in numeric, cash_out numeric, adjustments numeric, balance numeric, entry_count bigint, uncounted_count bigint, last_entry_date date)
     LANGUAGE sql STABLE
@@ -236,18 +236,18 @@ CREATE FUNCTION fbs_accounting_health(business_id text, months integer DEFAULT 3
     cross join taxes as t;
 $$;
 
-COMMENT ON FUNCTION fbs_accounting_health(business_id text, months integer, on_date date) IS 'How a business fares, over the months (by default 3, at least 1) that end with a day (by default today); always one row, of zeros and nulls where there is nothing. Amounts are in its own currency.
+COMMENT ON FUNCTION fbs_accounting_health(business_id text, months integer, on_date date) IS 'How a business fares, over the months (by default 3, at least 1) that end with a day (by default today); always one row, of zeros and NULLs where there is nothing. Amounts are in its own currency.
 since: on_date less so many months, plus a day. until: on_date.
 net_income = total_income - total_expenses, as in fbs_accounting_income_expense_summary.
-profit_margin_percent = 100 * net_income / total_income; expense_ratio_percent = 100 * total_expenses / total_income; both null without income.
-health_score = profit_margin_percent + (100 - expense_ratio_percent), before these are rounded, held between 0 and 100; null without income.
+profit_margin_percent = 100 * net_income / total_income; expense_ratio_percent = 100 * total_expenses / total_income; both NULL without income.
+health_score = profit_margin_percent + (100 - expense_ratio_percent), before these are rounded, held between 0 and 100; NULL without income.
 cash_in, cash_out: what raised and lowered the cash in that time, as in fbs_accounting_cash_entries.
 monthly_burn_amount = (cash_out - cash_in) / months; below 0 where cash grew.
 cash_balance: as in fbs_accounting_cash_position, on on_date.
-runway_days = cash_balance / ((cash_out - cash_in) / days from since until until), rounded down: how long the cash lasts if it goes on so; 0 without cash, null where it does not shrink, 36525 (a hundred years) at most.
+runway_days = cash_balance / ((cash_out - cash_in) / days from since until until), rounded down: how long the cash lasts if it goes on so; 0 without cash, NULL where it does not shrink, 36525 (a hundred years) at most.
 receivable_amount, payable_amount: as in fbs_accounting_open_items; overdue ones are past their day.
 tax_outstanding_amount: unpaid tax of the periods that ended by on_date.
-liquidity_percent = 100 * (cash_balance + receivable_amount) / (payable_amount + tax_outstanding_amount); null where nothing is owed.
+liquidity_percent = 100 * (cash_balance + receivable_amount) / (payable_amount + tax_outstanding_amount); NULL where nothing is owed.
 Cost: a sum over all cash entries of the business, its unpaid items, and the transactions of that time.';
 
 CREATE FUNCTION fbs_accounting_income_expense(business_id text, since date DEFAULT NULL::date, until date DEFAULT NULL::date, period text DEFAULT 'month'::text) RETURNS TABLE(period_start date, period_end date, transaction_type text, category text, amount numeric, tax_amount numeric, transaction_count bigint)
@@ -280,7 +280,7 @@ CREATE FUNCTION fbs_accounting_income_expense(business_id text, since date DEFAU
     order by s.period_start, s.transaction_type desc, s.category;
 $$;
 
-COMMENT ON FUNCTION fbs_accounting_income_expense(business_id text, since date, until date, period text) IS 'Income and expense of a business by period (day, week from Monday on, month, quarter or year of the calendar) and category, from since until until, both included; null for all before or after. Earned or incurred, whether paid or not; cancelled ones do not count. A first or last period that since or until cuts counts what lies within. A period without any has no row; period_end is its last day. Cost: the transactions of that time.';
+COMMENT ON FUNCTION fbs_accounting_income_expense(business_id text, since date, until date, period text) IS 'Income and expense of a business by period (day, week from Monday on, month, quarter or year of the calendar) and category, from since until until, both included; NULL for all before or after. Earned or incurred, whether paid or not; cancelled ones do not count. A first or last period that since or until cuts counts what lies within. A period without any has no row; period_end is its last day. Cost: the transactions of that time.';
 
 CREATE FUNCTION fbs_accounting_income_expense_summary(business_id text, since date DEFAULT NULL::date, until date DEFAULT NULL::date) RETURNS TABLE(total_income numeric, total_expenses numeric, net_income numeric, profit_margin_percent numeric, income_count bigint, expense_count bigint, first_date date, last_date date)
     LANGUAGE sql STABLE
@@ -313,7 +313,7 @@ CREATE FUNCTION fbs_accounting_income_expense_summary(business_id text, since da
     ) as s;
 $$;
 
-COMMENT ON FUNCTION fbs_accounting_income_expense_summary(business_id text, since date, until date) IS 'Income, expenses and what is left of a business from since until until, both included; null for all before or after. Earned or incurred, whether paid or not; cancelled ones do not count. profit_margin_percent = 100 * net_income / total_income; null without income, below 0 for a loss. Always one row, of zeros where there is nothing. Cost: the transactions of that time.';
+COMMENT ON FUNCTION fbs_accounting_income_expense_summary(business_id text, since date, until date) IS 'Income, expenses and what is left of a business from since until until, both included; NULL for all before or after. Earned or incurred, whether paid or not; cancelled ones do not count. profit_margin_percent = 100 * net_income / total_income; NULL without income, below 0 for a loss. Always one row, of zeros where there is nothing. Cost: the transactions of that time.';
 
 CREATE FUNCTION fbs_accounting_open_items(business_id text, of_type text DEFAULT NULL::text, on_date date DEFAULT CURRENT_DATE) RETURNS TABLE(id bigint, transaction_type text, transaction_date date, due_date date, days_overdue integer, age text, amount numeric, payment_status text, vendor_customer text, invoice_number text, category text, description text)
     LANGUAGE sql STABLE
@@ -358,7 +358,7 @@ CREATE FUNCTION fbs_accounting_open_items(business_id text, of_type text DEFAULT
     order by o.days_overdue desc, o.id;
 $$;
 
-COMMENT ON FUNCTION fbs_accounting_open_items(business_id text, of_type text, on_date date) IS 'Income and expenses of a business (of_type: income, expense, or null for both) that were not paid at the end of a day (by default today): booked by then, not cancelled since, and unpaid still or paid later. The oldest first. days_overdue counts from the due date, from the day of the transaction where none is set: 0 on that day, below 0 before it. age is one of: not due, 0-30, 31-60, 61-90, over 90. What is paid in part counts in full, as the part is not recorded. Cost: the unpaid items of the business, and those paid after that day.';
+COMMENT ON FUNCTION fbs_accounting_open_items(business_id text, of_type text, on_date date) IS 'Income and expenses of a business (of_type: income, expense, or NULL for both) that were not paid at the end of a day (by default today): booked by then, not cancelled since, and unpaid still or paid later. The oldest first. days_overdue counts from the due date, from the day of the transaction where none is set: 0 on that day, below 0 before it. age is one of: not due, 0-30, 31-60, 61-90, over 90. An item paid in part counts in full, as the part is not recorded. Cost: the unpaid items of the business, those paid after that day, and an index of its transactions.';
 
 CREATE FUNCTION fbs_accounting_payables(business_id text, on_date date DEFAULT CURRENT_DATE) RETURNS TABLE(vendor_customer text, total_amount numeric, not_due_amount numeric, days_0_to_30_amount numeric, days_31_to_60_amount numeric, days_61_to_90_amount numeric, days_over_90_amount numeric, item_count bigint, max_days_overdue integer)
     LANGUAGE sql STABLE
@@ -379,7 +379,7 @@ CREATE FUNCTION fbs_accounting_payables(business_id text, on_date date DEFAULT C
     order by sum(o.amount) desc, o.vendor_customer;
 $$;
 
-COMMENT ON FUNCTION fbs_accounting_payables(business_id text, on_date date) IS 'What a business owes its suppliers at the end of a day (by default today), in its own currency, by supplier and age: not yet due, or so many days past the due date, the day itself being 0. Greatest first. What counts as unpaid, and from when its age counts, is as in fbs_accounting_open_items. A supplier who is owed nothing has no row; a blank one stands for items without a name.';
+COMMENT ON FUNCTION fbs_accounting_payables(business_id text, on_date date) IS 'Amounts that a business owes its suppliers at the end of a day (by default today), in its own currency, by supplier and age: not yet due, or so many days past the due date, the day itself being 0. Greatest first. Unpaid and age are as in fbs_accounting_open_items. A supplier who is owed nothing has no row; an empty text stands for items without a name.';
 
 CREATE FUNCTION fbs_accounting_receivables(business_id text, on_date date DEFAULT CURRENT_DATE) RETURNS TABLE(vendor_customer text, total_amount numeric, not_due_amount numeric, days_0_to_30_amount numeric, days_31_to_60_amount numeric, days_61_to_90_amount numeric, days_over_90_amount numeric, item_count bigint, max_days_overdue integer)
     LANGUAGE sql STABLE
@@ -400,7 +400,7 @@ CREATE FUNCTION fbs_accounting_receivables(business_id text, on_date date DEFAUL
     order by sum(o.amount) desc, o.vendor_customer;
 $$;
 
-COMMENT ON FUNCTION fbs_accounting_receivables(business_id text, on_date date) IS 'What customers owe a business at the end of a day (by default today), in its own currency, by customer and age: not yet due, or so many days past the due date, the day itself being 0. Greatest first. What counts as unpaid, and from when its age counts, is as in fbs_accounting_open_items. A customer who owes nothing has no row; a blank one stands for items without a name.';
+COMMENT ON FUNCTION fbs_accounting_receivables(business_id text, on_date date) IS 'Amounts that customers owe a business at the end of a day (by default today), in its own currency, by customer and age: not yet due, or so many days past the due date, the day itself being 0. Greatest first. Unpaid and age are as in fbs_accounting_open_items. A customer who owes nothing has no row; an empty text stands for items without a name.';
 
 CREATE FUNCTION fbs_accounting_tax_summary(business_id text, since date DEFAULT NULL::date, until date DEFAULT NULL::date, on_date date DEFAULT CURRENT_DATE) RETURNS TABLE(tax_type text, net_tax_amount numeric, paid_amount numeric, outstanding_amount numeric, overdue_amount numeric, next_due_date date, period_count bigint, unfiled_count bigint)
     LANGUAGE sql STABLE
@@ -424,7 +424,7 @@ CREATE FUNCTION fbs_accounting_tax_summary(business_id text, since date DEFAULT 
     order by t.tax_type;
 $$;
 
-COMMENT ON FUNCTION fbs_accounting_tax_summary(business_id text, since date, until date, on_date date) IS 'Tax due and paid of a business, by kind of tax, for the periods that end from since until until, both included; null for all before or after. overdue_amount is what was due before on_date (by default today), next_due_date the next day on or after it on which something is to be paid, null where nothing is. Payments are as recorded now. A tax without periods has no row. Cost: the tax calculations of the business.';
+COMMENT ON FUNCTION fbs_accounting_tax_summary(business_id text, since date, until date, on_date date) IS 'Tax due and paid of a business, by kind of tax, for the periods that end from since until until, both included; NULL for all before or after. overdue_amount is what was due before on_date (by default today), next_due_date the next day on or after it on which something is to be paid, NULL where nothing is. Payments are as recorded now. A tax without periods has no row. Cost: the tax calculations of the business.';
 
 CREATE FUNCTION fbs_accounting_trial_balance(business_id text, on_date date DEFAULT CURRENT_DATE) RETURNS TABLE(account text, account_type text, debit_amount numeric, credit_amount numeric, debit_balance numeric, credit_balance numeric)
     LANGUAGE sql STABLE
@@ -5901,13 +5901,13 @@ COMMENT ON COLUMN fbs_app_basicledger.credit_amount IS 'Amount on the credit sid
 
 COMMENT ON COLUMN fbs_app_basicledger.description IS 'What the booking stands for, in words, such as rent for March.';
 
-COMMENT ON COLUMN fbs_app_basicledger.reference IS 'Number or name of the document behind the booking; blank when none.';
+COMMENT ON COLUMN fbs_app_basicledger.reference IS 'Number or name of the document behind the booking; empty text when none.';
 
-COMMENT ON COLUMN fbs_app_basicledger.reference_type IS 'Kind of document the reference names, such as invoice or receipt; blank when none.';
+COMMENT ON COLUMN fbs_app_basicledger.reference_type IS 'Kind of document the reference names, such as invoice or receipt; empty text when none.';
 
 COMMENT ON COLUMN fbs_app_basicledger.balance IS 'Balance of the account after this line, in the business''s own currency, as the writer gave it; the database does not work it out.';
 
-COMMENT ON COLUMN fbs_app_basicledger.created_by_id IS 'User who made the booking; empty when not recorded, and emptied when that user is deleted.';
+COMMENT ON COLUMN fbs_app_basicledger.created_by_id IS 'User who made the booking; NULL when not recorded or when that user was deleted.';
 
 COMMENT ON COLUMN fbs_app_basicledger.created_at IS 'When the ledger line was added.';
 
@@ -5937,27 +5937,27 @@ COMMENT ON COLUMN fbs_accounting_ledger_lines.id IS 'Number that identifies the 
 
 COMMENT ON COLUMN fbs_accounting_ledger_lines.business_id IS 'Business whose ledger this is, by the identifier its solution uses: as a rule the solution''s name.';
 
-COMMENT ON COLUMN fbs_accounting_ledger_lines.entry_date IS 'Day the booking counts for.';
+COMMENT ON COLUMN fbs_accounting_ledger_lines.entry_date IS 'Day the booking counts for in the accounts.';
 
-COMMENT ON COLUMN fbs_accounting_ledger_lines.account IS 'Account booked to, by name or code.';
+COMMENT ON COLUMN fbs_accounting_ledger_lines.account IS 'Account booked to, by name or code, such as bank or sales.';
 
-COMMENT ON COLUMN fbs_accounting_ledger_lines.account_type IS 'Class of the account: asset, liability, equity, income or expense.';
+COMMENT ON COLUMN fbs_accounting_ledger_lines.account_type IS 'Class of the account. Normally one of: asset (owned), liability (owed), equity (the owners'' share), income, expense.';
 
-COMMENT ON COLUMN fbs_accounting_ledger_lines.debit_amount IS 'Amount on the debit side, in the business''s own currency; 0 when none.';
+COMMENT ON COLUMN fbs_accounting_ledger_lines.debit_amount IS 'Amount on the debit side, in the business''s own currency: raises assets and expenses, lowers the rest; 0 when none.';
 
-COMMENT ON COLUMN fbs_accounting_ledger_lines.credit_amount IS 'Amount on the credit side, in the business''s own currency; 0 when none.';
+COMMENT ON COLUMN fbs_accounting_ledger_lines.credit_amount IS 'Amount on the credit side, in the business''s own currency: raises liabilities, equity and income, lowers the rest; 0 when none.';
 
-COMMENT ON COLUMN fbs_accounting_ledger_lines.balance_change IS 'What the line adds to the balance of its account: credit less debit for liability, equity and income, debit less credit for all else.';
+COMMENT ON COLUMN fbs_accounting_ledger_lines.balance_change IS 'Change of the account''s balance by the line: credit less debit for liability, equity and income, debit less credit for all else.';
 
-COMMENT ON COLUMN fbs_accounting_ledger_lines.description IS 'What the booking stands for.';
+COMMENT ON COLUMN fbs_accounting_ledger_lines.description IS 'What the booking stands for, in words, such as rent for March.';
 
-COMMENT ON COLUMN fbs_accounting_ledger_lines.reference IS 'Document behind the booking; blank when none.';
+COMMENT ON COLUMN fbs_accounting_ledger_lines.reference IS 'Number or name of the document behind the booking; empty text when none.';
 
-COMMENT ON COLUMN fbs_accounting_ledger_lines.reference_type IS 'Kind of document the reference names; blank when none.';
+COMMENT ON COLUMN fbs_accounting_ledger_lines.reference_type IS 'Kind of document the reference names, such as invoice or receipt; empty text when none.';
 
-COMMENT ON COLUMN fbs_accounting_ledger_lines.recorded_balance IS 'Balance as whoever wrote the line gave it; not worked out. fbs_accounting_account_ledger works it out.';
+COMMENT ON COLUMN fbs_accounting_ledger_lines.recorded_balance IS 'Balance that the line was written with; fbs_accounting_account_ledger works it out.';
 
-COMMENT ON COLUMN fbs_accounting_ledger_lines.created_by_id IS 'User who made the booking; null when not recorded or deleted.';
+COMMENT ON COLUMN fbs_accounting_ledger_lines.created_by_id IS 'User who made the booking; NULL when not recorded or when that user was deleted.';
 
 COMMENT ON COLUMN fbs_accounting_ledger_lines.created_at IS 'When the ledger line was added.';
 
@@ -5974,7 +5974,7 @@ CREATE VIEW fbs_accounting_account_balances WITH (security_invoker='true') AS
    FROM fbs_accounting_ledger_lines l
   GROUP BY business_id, account, account_type;
 
-COMMENT ON VIEW fbs_accounting_account_balances IS 'Balance of every account, over all its lines, later days included; fbs_accounting_trial_balance gives it at a day. An account without lines has no row, one booked under two classes has two. Cost: a sum over the lines of the business asked for.';
+COMMENT ON VIEW fbs_accounting_account_balances IS 'Balance of every account over all its lines, later days included. An account without lines has no row, one booked under two classes has two. Cost: a sum over the lines of the business asked for.';
 
 COMMENT ON COLUMN fbs_accounting_account_balances.business_id IS 'Business whose account it is, by the identifier its solution uses.';
 
@@ -5988,7 +5988,7 @@ COMMENT ON COLUMN fbs_accounting_account_balances.credit_amount IS 'All credits,
 
 COMMENT ON COLUMN fbs_accounting_account_balances.balance IS 'Credits less debits for liability, equity and income, debits less credits for all else; so it is positive as a rule.';
 
-COMMENT ON COLUMN fbs_accounting_account_balances.line_count IS 'How many lines it has.';
+COMMENT ON COLUMN fbs_accounting_account_balances.line_count IS 'Number of its lines.';
 
 COMMENT ON COLUMN fbs_accounting_account_balances.first_entry_date IS 'Day of the first line.';
 
@@ -6031,23 +6031,23 @@ COMMENT ON COLUMN fbs_app_cashentry.description IS 'What the money was for, in w
 
 COMMENT ON COLUMN fbs_app_cashentry.category IS 'Heading the entry is counted under, such as rent or sales.';
 
-COMMENT ON COLUMN fbs_app_cashentry.subcategory IS 'Finer heading below the category; blank when none is used.';
+COMMENT ON COLUMN fbs_app_cashentry.subcategory IS 'Finer heading below the category; empty text when none is used.';
 
 COMMENT ON COLUMN fbs_app_cashentry.payment_method IS 'Means by which the money moved. Normally one of: cash, bank_transfer, check (cheque), credit_card, debit_card, mobile_payment, other.';
 
-COMMENT ON COLUMN fbs_app_cashentry.reference_number IS 'Number on the receipt, cheque or transfer that proves the entry; blank when none.';
+COMMENT ON COLUMN fbs_app_cashentry.reference_number IS 'Number on the receipt, cheque or transfer that proves the entry; empty text when none.';
 
-COMMENT ON COLUMN fbs_app_cashentry.vendor_customer IS 'Supplier paid or customer who paid, by name; blank when not recorded.';
+COMMENT ON COLUMN fbs_app_cashentry.vendor_customer IS 'Supplier paid or customer who paid, by name; empty text when not recorded.';
 
 COMMENT ON COLUMN fbs_app_cashentry.tax_amount IS 'Tax that belongs to the entry, in the business''s own currency; 0 when none.';
 
 COMMENT ON COLUMN fbs_app_cashentry.tax_rate IS 'Rate the tax was worked out with, in per cent; 0 when no tax applies.';
 
-COMMENT ON COLUMN fbs_app_cashentry.notes IS 'Remarks for later readers; blank when there are none.';
+COMMENT ON COLUMN fbs_app_cashentry.notes IS 'Remarks for later readers; empty text when there are none.';
 
 COMMENT ON COLUMN fbs_app_cashentry.attachments IS 'List of the files that prove the entry, such as scanned receipts; [] when none.';
 
-COMMENT ON COLUMN fbs_app_cashentry.created_by_id IS 'User who recorded the entry; empty when not recorded, and emptied when that user is deleted.';
+COMMENT ON COLUMN fbs_app_cashentry.created_by_id IS 'User who recorded the entry; NULL when not recorded or when that user was deleted.';
 
 COMMENT ON COLUMN fbs_app_cashentry.created_at IS 'When the cash entry was added.';
 
@@ -6079,7 +6079,7 @@ CREATE VIEW fbs_accounting_cash_entries WITH (security_invoker='true') AS
     updated_at
    FROM fbs_app_cashentry e;
 
-COMMENT ON VIEW fbs_accounting_cash_entries IS 'Cash book of every business, each entry with what it does to the cash.';
+COMMENT ON VIEW fbs_accounting_cash_entries IS 'Cash book of every business, each entry with the change of the cash that it makes.';
 
 COMMENT ON COLUMN fbs_accounting_cash_entries.id IS 'Number that identifies the cash entry; of entries of the same day, the greater one comes later.';
 
@@ -6087,33 +6087,33 @@ COMMENT ON COLUMN fbs_accounting_cash_entries.business_id IS 'Business whose cas
 
 COMMENT ON COLUMN fbs_accounting_cash_entries.entry_date IS 'Day on which the money came in, went out or was moved.';
 
-COMMENT ON COLUMN fbs_accounting_cash_entries.entry_type IS 'What kind of movement it was, such as income or transfer.';
+COMMENT ON COLUMN fbs_accounting_cash_entries.entry_type IS 'What kind of movement it was. Normally one of: income, expense, transfer (between own accounts), adjustment (a correction).';
 
 COMMENT ON COLUMN fbs_accounting_cash_entries.amount IS 'Money moved, as written, in the business''s own currency.';
 
-COMMENT ON COLUMN fbs_accounting_cash_entries.cash_change IS 'What the entry adds to the cash: its amount for income, receipt and adjustment (so a negative adjustment lowers it), minus its amount for expense and payment, 0 for transfer (between own accounts) and for any other kind.';
+COMMENT ON COLUMN fbs_accounting_cash_entries.cash_change IS 'Change of the cash: the amount for income, receipt and adjustment (a negative one lowers it), minus the amount for expense and payment, 0 for transfer and any other kind.';
 
-COMMENT ON COLUMN fbs_accounting_cash_entries.description IS 'What the money was for.';
+COMMENT ON COLUMN fbs_accounting_cash_entries.description IS 'What the money was for, in words a reader of the cash book understands.';
 
-COMMENT ON COLUMN fbs_accounting_cash_entries.category IS 'Heading the entry is counted under.';
+COMMENT ON COLUMN fbs_accounting_cash_entries.category IS 'Heading the entry is counted under, such as rent or sales.';
 
-COMMENT ON COLUMN fbs_accounting_cash_entries.subcategory IS 'Finer heading; blank when none is used.';
+COMMENT ON COLUMN fbs_accounting_cash_entries.subcategory IS 'Finer heading below the category; empty text when none is used.';
 
-COMMENT ON COLUMN fbs_accounting_cash_entries.payment_method IS 'Means by which the money moved, such as cash or bank_transfer.';
+COMMENT ON COLUMN fbs_accounting_cash_entries.payment_method IS 'Means by which the money moved. Normally one of: cash, bank_transfer, check (cheque), credit_card, debit_card, mobile_payment, other.';
 
-COMMENT ON COLUMN fbs_accounting_cash_entries.reference_number IS 'Number on the receipt, cheque or transfer; blank when none.';
+COMMENT ON COLUMN fbs_accounting_cash_entries.reference_number IS 'Number on the receipt, cheque or transfer that proves the entry; empty text when none.';
 
-COMMENT ON COLUMN fbs_accounting_cash_entries.vendor_customer IS 'Supplier paid or customer who paid; blank when not recorded.';
+COMMENT ON COLUMN fbs_accounting_cash_entries.vendor_customer IS 'Supplier paid or customer who paid, by name; empty text when not recorded.';
 
-COMMENT ON COLUMN fbs_accounting_cash_entries.tax_amount IS 'Tax that belongs to the entry, in the business''s own currency.';
+COMMENT ON COLUMN fbs_accounting_cash_entries.tax_amount IS 'Tax that belongs to the entry, in the business''s own currency; 0 when none.';
 
-COMMENT ON COLUMN fbs_accounting_cash_entries.tax_rate IS 'Rate the tax was worked out with, in per cent.';
+COMMENT ON COLUMN fbs_accounting_cash_entries.tax_rate IS 'Rate the tax was worked out with, in per cent; 0 when no tax applies.';
 
-COMMENT ON COLUMN fbs_accounting_cash_entries.notes IS 'Remarks; blank when there are none.';
+COMMENT ON COLUMN fbs_accounting_cash_entries.notes IS 'Remarks for later readers; empty text when there are none.';
 
-COMMENT ON COLUMN fbs_accounting_cash_entries.attachments IS 'List of the files that prove the entry; [] when none.';
+COMMENT ON COLUMN fbs_accounting_cash_entries.attachments IS 'List of the files that prove the entry, such as scanned receipts; [] when none.';
 
-COMMENT ON COLUMN fbs_accounting_cash_entries.created_by_id IS 'User who recorded the entry; null when not recorded or deleted.';
+COMMENT ON COLUMN fbs_accounting_cash_entries.created_by_id IS 'User who recorded the entry; NULL when not recorded or when that user was deleted.';
 
 COMMENT ON COLUMN fbs_accounting_cash_entries.created_at IS 'When the cash entry was added.';
 
@@ -6164,21 +6164,21 @@ COMMENT ON COLUMN fbs_app_taxcalculation.deductions IS 'Deductions allowed for t
 
 COMMENT ON COLUMN fbs_app_taxcalculation.net_tax_amount IS 'Tax left to pay after deductions, in the business''s own currency.';
 
-COMMENT ON COLUMN fbs_app_taxcalculation.payment_date IS 'Day on which the tax was paid; empty until then.';
+COMMENT ON COLUMN fbs_app_taxcalculation.payment_date IS 'Day on which the tax was paid; NULL until then.';
 
-COMMENT ON COLUMN fbs_app_taxcalculation.payment_amount IS 'Tax paid so far, in the business''s own currency; empty while nothing is paid.';
+COMMENT ON COLUMN fbs_app_taxcalculation.payment_amount IS 'Tax paid so far, in the business''s own currency; NULL while nothing is paid.';
 
 COMMENT ON COLUMN fbs_app_taxcalculation.payment_status IS 'How far the tax is paid; pending unless given. Normally one of: pending, partial (paid in part), paid, overdue (late).';
 
 COMMENT ON COLUMN fbs_app_taxcalculation.due_date IS 'Last day to pay the tax without being late.';
 
-COMMENT ON COLUMN fbs_app_taxcalculation.filing_date IS 'Day on which the tax return was filed; empty until then.';
+COMMENT ON COLUMN fbs_app_taxcalculation.filing_date IS 'Day on which the tax return was filed; NULL until then.';
 
-COMMENT ON COLUMN fbs_app_taxcalculation.filing_reference IS 'Number the tax office gave the return filed; blank when there is none.';
+COMMENT ON COLUMN fbs_app_taxcalculation.filing_reference IS 'Number the tax office gave the return filed; empty text when there is none.';
 
-COMMENT ON COLUMN fbs_app_taxcalculation.notes IS 'Remarks for later readers; blank when there are none.';
+COMMENT ON COLUMN fbs_app_taxcalculation.notes IS 'Remarks for later readers; empty text when there are none.';
 
-COMMENT ON COLUMN fbs_app_taxcalculation.created_by_id IS 'User who recorded the calculation; empty when not recorded, and emptied when that user is deleted.';
+COMMENT ON COLUMN fbs_app_taxcalculation.created_by_id IS 'User who recorded the calculation; NULL when not recorded or when that user was deleted.';
 
 COMMENT ON COLUMN fbs_app_taxcalculation.created_at IS 'When the tax calculation was added.';
 
@@ -6215,17 +6215,17 @@ CREATE VIEW fbs_accounting_taxes WITH (security_invoker='true') AS
     updated_at
    FROM fbs_app_taxcalculation t;
 
-COMMENT ON VIEW fbs_accounting_taxes IS 'Tax of every business by period: what it comes to, what is paid of it and what is not.';
+COMMENT ON VIEW fbs_accounting_taxes IS 'Tax of every business by period: its amount, the part paid and the part left to pay.';
 
 COMMENT ON COLUMN fbs_accounting_taxes.id IS 'Number that identifies the tax calculation.';
 
 COMMENT ON COLUMN fbs_accounting_taxes.business_id IS 'Business that owes the tax, by the identifier its solution uses: as a rule the solution''s name.';
 
-COMMENT ON COLUMN fbs_accounting_taxes.tax_period_start IS 'First day of the period the tax is for.';
+COMMENT ON COLUMN fbs_accounting_taxes.tax_period_start IS 'First day of the period the tax is worked out for.';
 
-COMMENT ON COLUMN fbs_accounting_taxes.tax_period_end IS 'Last day of the period the tax is for.';
+COMMENT ON COLUMN fbs_accounting_taxes.tax_period_end IS 'Last day of the period the tax is worked out for.';
 
-COMMENT ON COLUMN fbs_accounting_taxes.tax_type IS 'Which tax it is, such as income_tax.';
+COMMENT ON COLUMN fbs_accounting_taxes.tax_type IS 'Which tax it is. Normally one of: income_tax, sales_tax, payroll_tax (on wages), property_tax, other. FBS also writes vat.';
 
 COMMENT ON COLUMN fbs_accounting_taxes.taxable_amount IS 'Amount the tax is charged on, in the business''s own currency.';
 
@@ -6233,29 +6233,29 @@ COMMENT ON COLUMN fbs_accounting_taxes.tax_rate IS 'Rate at which the tax is cha
 
 COMMENT ON COLUMN fbs_accounting_taxes.tax_amount IS 'Tax before deductions, in the business''s own currency.';
 
-COMMENT ON COLUMN fbs_accounting_taxes.deductions IS 'Deductions allowed, in the business''s own currency.';
+COMMENT ON COLUMN fbs_accounting_taxes.deductions IS 'Deductions allowed for the period, in the business''s own currency; 0 when none.';
 
-COMMENT ON COLUMN fbs_accounting_taxes.net_tax_amount IS 'Tax after deductions, in the business''s own currency.';
+COMMENT ON COLUMN fbs_accounting_taxes.net_tax_amount IS 'Tax left to pay after deductions, in the business''s own currency.';
 
-COMMENT ON COLUMN fbs_accounting_taxes.paid_amount IS 'What is paid of it; where it is marked as paid without an amount, all of it.';
+COMMENT ON COLUMN fbs_accounting_taxes.paid_amount IS 'Amount paid of it; all of it where it is marked as paid without an amount.';
 
-COMMENT ON COLUMN fbs_accounting_taxes.outstanding_amount IS 'What is left to pay: 0 once it is marked as paid, and never below 0.';
+COMMENT ON COLUMN fbs_accounting_taxes.outstanding_amount IS 'Amount left to pay: 0 once it is marked as paid, and never below 0.';
 
-COMMENT ON COLUMN fbs_accounting_taxes.due_date IS 'Last day to pay without being late.';
+COMMENT ON COLUMN fbs_accounting_taxes.due_date IS 'Last day to pay the tax without being late.';
 
-COMMENT ON COLUMN fbs_accounting_taxes.is_overdue IS 'True when something is left to pay and the due date is past; on the day itself it is not.';
+COMMENT ON COLUMN fbs_accounting_taxes.is_overdue IS 'True when an amount is left to pay and the due date is past; on the day itself it is false.';
 
-COMMENT ON COLUMN fbs_accounting_taxes.payment_date IS 'Day on which it was paid; null until then.';
+COMMENT ON COLUMN fbs_accounting_taxes.payment_date IS 'Day on which the tax was paid; NULL until then.';
 
-COMMENT ON COLUMN fbs_accounting_taxes.payment_status IS 'How far it is paid, such as pending or paid.';
+COMMENT ON COLUMN fbs_accounting_taxes.payment_status IS 'How far the tax is paid; pending unless given. Normally one of: pending, partial (paid in part), paid, overdue (late).';
 
-COMMENT ON COLUMN fbs_accounting_taxes.filing_date IS 'Day on which the return was filed; null until then.';
+COMMENT ON COLUMN fbs_accounting_taxes.filing_date IS 'Day on which the tax return was filed; NULL until then.';
 
-COMMENT ON COLUMN fbs_accounting_taxes.filing_reference IS 'Number the tax office gave the return; blank when there is none.';
+COMMENT ON COLUMN fbs_accounting_taxes.filing_reference IS 'Number the tax office gave the return filed; empty text when there is none.';
 
-COMMENT ON COLUMN fbs_accounting_taxes.notes IS 'Remarks; blank when there are none.';
+COMMENT ON COLUMN fbs_accounting_taxes.notes IS 'Remarks for later readers; empty text when there are none.';
 
-COMMENT ON COLUMN fbs_accounting_taxes.created_by_id IS 'User who recorded it; null when not recorded or deleted.';
+COMMENT ON COLUMN fbs_accounting_taxes.created_by_id IS 'User who recorded the calculation; NULL when not recorded or when that user was deleted.';
 
 COMMENT ON COLUMN fbs_accounting_taxes.created_at IS 'When the tax calculation was added.';
 
@@ -6301,19 +6301,19 @@ COMMENT ON COLUMN fbs_app_incomeexpense.description IS 'What was sold or bought,
 
 COMMENT ON COLUMN fbs_app_incomeexpense.category IS 'Heading the amount is counted under, such as sales or travel.';
 
-COMMENT ON COLUMN fbs_app_incomeexpense.subcategory IS 'Finer heading below the category; blank when none is used.';
+COMMENT ON COLUMN fbs_app_incomeexpense.subcategory IS 'Finer heading below the category; empty text when none is used.';
 
-COMMENT ON COLUMN fbs_app_incomeexpense.account IS 'Ledger account the amount belongs to, by name or code; blank when none is given.';
+COMMENT ON COLUMN fbs_app_incomeexpense.account IS 'Ledger account the amount belongs to, by name or code; empty text when none is given.';
 
-COMMENT ON COLUMN fbs_app_incomeexpense.invoice_number IS 'Number on the invoice sent or received; blank when there is none.';
+COMMENT ON COLUMN fbs_app_incomeexpense.invoice_number IS 'Number on the invoice sent or received; empty text when there is none.';
 
-COMMENT ON COLUMN fbs_app_incomeexpense.vendor_customer IS 'Supplier to be paid or customer who is to pay, by name; blank when not recorded.';
+COMMENT ON COLUMN fbs_app_incomeexpense.vendor_customer IS 'Supplier to be paid or customer who is to pay, by name; empty text when not recorded.';
 
-COMMENT ON COLUMN fbs_app_incomeexpense.payment_terms IS 'Terms agreed for paying, such as net 30 days; blank when none are agreed.';
+COMMENT ON COLUMN fbs_app_incomeexpense.payment_terms IS 'Terms agreed for paying, such as net 30 days; empty text when none are agreed.';
 
-COMMENT ON COLUMN fbs_app_incomeexpense.due_date IS 'Last day to pay without being late; empty when none is set.';
+COMMENT ON COLUMN fbs_app_incomeexpense.due_date IS 'Last day to pay without being late; NULL when none is set.';
 
-COMMENT ON COLUMN fbs_app_incomeexpense.payment_date IS 'Day on which it was paid; empty until then.';
+COMMENT ON COLUMN fbs_app_incomeexpense.payment_date IS 'Day on which it was paid; NULL until then.';
 
 COMMENT ON COLUMN fbs_app_incomeexpense.payment_status IS 'How far it is paid; pending unless given. Normally one of: pending, partial (paid in part), paid, overdue (late), cancelled.';
 
@@ -6321,9 +6321,9 @@ COMMENT ON COLUMN fbs_app_incomeexpense.tax_amount IS 'Tax that belongs to the a
 
 COMMENT ON COLUMN fbs_app_incomeexpense.tax_rate IS 'Rate the tax was worked out with, in per cent; 0 when no tax applies.';
 
-COMMENT ON COLUMN fbs_app_incomeexpense.notes IS 'Remarks for later readers; blank when there are none.';
+COMMENT ON COLUMN fbs_app_incomeexpense.notes IS 'Remarks for later readers; empty text when there are none.';
 
-COMMENT ON COLUMN fbs_app_incomeexpense.created_by_id IS 'User who recorded it; empty when not recorded, and emptied when that user is deleted.';
+COMMENT ON COLUMN fbs_app_incomeexpense.created_by_id IS 'User who recorded it; NULL when not recorded or when that user was deleted.';
 
 COMMENT ON COLUMN fbs_app_incomeexpense.created_at IS 'When the income or expense was added.';
 
@@ -6362,39 +6362,39 @@ COMMENT ON COLUMN fbs_accounting_transactions.business_id IS 'Business whose inc
 
 COMMENT ON COLUMN fbs_accounting_transactions.transaction_date IS 'Day on which the income was earned or the expense incurred.';
 
-COMMENT ON COLUMN fbs_accounting_transactions.transaction_type IS 'Whether the money is earned (income) or spent (expense).';
+COMMENT ON COLUMN fbs_accounting_transactions.transaction_type IS 'Whether the money is earned or spent. Normally one of: income, expense.';
 
-COMMENT ON COLUMN fbs_accounting_transactions.amount IS 'Money earned or spent, in the business''s own currency.';
+COMMENT ON COLUMN fbs_accounting_transactions.amount IS 'Money earned or spent, in the business''s own currency; at least 0, the type tells which.';
 
-COMMENT ON COLUMN fbs_accounting_transactions.description IS 'What was sold or bought, or what else the money is for.';
+COMMENT ON COLUMN fbs_accounting_transactions.description IS 'What was sold or bought, or what else the money is for, in words.';
 
-COMMENT ON COLUMN fbs_accounting_transactions.category IS 'Heading the amount is counted under.';
+COMMENT ON COLUMN fbs_accounting_transactions.category IS 'Heading the amount is counted under, such as sales or travel.';
 
-COMMENT ON COLUMN fbs_accounting_transactions.subcategory IS 'Finer heading; blank when none is used.';
+COMMENT ON COLUMN fbs_accounting_transactions.subcategory IS 'Finer heading below the category; empty text when none is used.';
 
-COMMENT ON COLUMN fbs_accounting_transactions.account IS 'Ledger account the amount belongs to; blank when none is given.';
+COMMENT ON COLUMN fbs_accounting_transactions.account IS 'Ledger account the amount belongs to, by name or code; empty text when none is given.';
 
-COMMENT ON COLUMN fbs_accounting_transactions.invoice_number IS 'Number on the invoice; blank when there is none.';
+COMMENT ON COLUMN fbs_accounting_transactions.invoice_number IS 'Number on the invoice sent or received; empty text when there is none.';
 
-COMMENT ON COLUMN fbs_accounting_transactions.vendor_customer IS 'Supplier to be paid or customer who is to pay; blank when not recorded.';
+COMMENT ON COLUMN fbs_accounting_transactions.vendor_customer IS 'Supplier to be paid or customer who is to pay, by name; empty text when not recorded.';
 
-COMMENT ON COLUMN fbs_accounting_transactions.payment_terms IS 'Terms agreed for paying; blank when none are agreed.';
+COMMENT ON COLUMN fbs_accounting_transactions.payment_terms IS 'Terms agreed for paying, such as net 30 days; empty text when none are agreed.';
 
-COMMENT ON COLUMN fbs_accounting_transactions.due_date IS 'Last day to pay without being late; null when none is set.';
+COMMENT ON COLUMN fbs_accounting_transactions.due_date IS 'Last day to pay without being late; NULL when none is set.';
 
-COMMENT ON COLUMN fbs_accounting_transactions.payment_date IS 'Day on which it was paid; null until then.';
+COMMENT ON COLUMN fbs_accounting_transactions.payment_date IS 'Day on which it was paid; NULL until then.';
 
-COMMENT ON COLUMN fbs_accounting_transactions.payment_status IS 'How far it is paid, such as pending or paid.';
+COMMENT ON COLUMN fbs_accounting_transactions.payment_status IS 'How far it is paid; pending unless given. Normally one of: pending, partial (paid in part), paid, overdue (late), cancelled.';
 
 COMMENT ON COLUMN fbs_accounting_transactions.is_open IS 'True while it is neither paid nor cancelled.';
 
-COMMENT ON COLUMN fbs_accounting_transactions.tax_amount IS 'Tax that belongs to the amount, in the business''s own currency.';
+COMMENT ON COLUMN fbs_accounting_transactions.tax_amount IS 'Tax that belongs to the amount, in the business''s own currency; 0 when none.';
 
-COMMENT ON COLUMN fbs_accounting_transactions.tax_rate IS 'Rate the tax was worked out with, in per cent.';
+COMMENT ON COLUMN fbs_accounting_transactions.tax_rate IS 'Rate the tax was worked out with, in per cent; 0 when no tax applies.';
 
-COMMENT ON COLUMN fbs_accounting_transactions.notes IS 'Remarks; blank when there are none.';
+COMMENT ON COLUMN fbs_accounting_transactions.notes IS 'Remarks for later readers; empty text when there are none.';
 
-COMMENT ON COLUMN fbs_accounting_transactions.created_by_id IS 'User who recorded it; null when not recorded or deleted.';
+COMMENT ON COLUMN fbs_accounting_transactions.created_by_id IS 'User who recorded it; NULL when not recorded or when that user was deleted.';
 
 COMMENT ON COLUMN fbs_accounting_transactions.created_at IS 'When the income or expense was added.';
 
@@ -11533,73 +11533,67 @@ ALTER TABLE ONLY fbs_workflow_transitions
 
 CREATE INDEX fbs_app_basicledger_account_type_entry_date_idx ON fbs_app_basicledger USING btree (account_type, entry_date);
 
-CREATE INDEX fbs_app_basicledger_business_id_account_account_type_idx ON fbs_app_basicledger USING btree (business_id, account, account_type) INCLUDE (id, entry_date, debit_amount, credit_amount);
+COMMENT ON INDEX fbs_app_basicledger_account_type_entry_date_idx IS 'Serves the listed index account_type, entry_date.';
 
-CREATE INDEX fbs_app_basicledger_business_id_account_entry_date_idx ON fbs_app_basicledger USING btree (business_id, account, entry_date);
+CREATE INDEX fbs_app_basicledger_business_id_account_entry_date_id_idx ON fbs_app_basicledger USING btree (business_id, account, entry_date, id, account_type, reference) INCLUDE (debit_amount, credit_amount);
 
-CREATE INDEX fbs_app_basicledger_business_id_reference_idx ON fbs_app_basicledger USING btree (business_id, reference);
+COMMENT ON INDEX fbs_app_basicledger_business_id_account_entry_date_id_idx IS 'Serves accounting.ledger_lines, account_ledger, and the sums of account_balances and trial_balance; the listed index business_id, account, entry_date.';
 
 CREATE INDEX fbs_app_basicledger_created_by_id_idx ON fbs_app_basicledger USING btree (created_by_id);
 
-CREATE INDEX fbs_app_cashentry_business_id_category_entry_date_idx ON fbs_app_cashentry USING btree (business_id, category, entry_date);
+COMMENT ON INDEX fbs_app_basicledger_created_by_id_idx IS 'Serves the foreign key created_by_id.';
 
-CREATE INDEX fbs_app_cashentry_business_id_entry_date_idx ON fbs_app_cashentry USING btree (business_id, entry_date);
+CREATE INDEX fbs_app_cashentry_business_id_entry_date_id_idx ON fbs_app_cashentry USING btree (business_id, entry_date, id, entry_type, payment_method, category, vendor_customer, reference_number) INCLUDE (amount);
 
-CREATE INDEX fbs_app_cashentry_business_id_entry_type_entry_date_idx ON fbs_app_cashentry USING btree (business_id, entry_type, entry_date) INCLUDE (id, amount, payment_method);
-
-CREATE INDEX fbs_app_cashentry_business_id_payment_method_entry_date_idx ON fbs_app_cashentry USING btree (business_id, payment_method, entry_date);
-
-CREATE INDEX fbs_app_cashentry_business_id_reference_number_entry_date_idx ON fbs_app_cashentry USING btree (business_id, reference_number, entry_date);
-
-CREATE INDEX fbs_app_cashentry_business_id_vendor_customer_entry_date_idx ON fbs_app_cashentry USING btree (business_id, vendor_customer, entry_date);
+COMMENT ON INDEX fbs_app_cashentry_business_id_entry_date_id_idx IS 'Serves accounting.cash_entries of a business by any filter, cash_ledger, and the sums of cash_position, cash_by_method and health; the listed index business_id, entry_date.';
 
 CREATE INDEX fbs_app_cashentry_created_by_id_idx ON fbs_app_cashentry USING btree (created_by_id);
 
-CREATE INDEX fbs_app_cashentry_entry_date_idx ON fbs_app_cashentry USING btree (entry_date);
+COMMENT ON INDEX fbs_app_cashentry_created_by_id_idx IS 'Serves the foreign key created_by_id.';
 
 CREATE INDEX fbs_app_cashentry_entry_type_category_idx ON fbs_app_cashentry USING btree (entry_type, category);
 
+COMMENT ON INDEX fbs_app_cashentry_entry_type_category_idx IS 'Serves the listed index entry_type, category; in accounting.cash_entries, whether an entry_type that no list has exists.';
+
 CREATE INDEX fbs_app_cashentry_payment_method_entry_date_idx ON fbs_app_cashentry USING btree (payment_method, entry_date);
 
-CREATE INDEX fbs_app_incomeexpense_business_id_category_transaction_date_idx ON fbs_app_incomeexpense USING btree (business_id, category, transaction_date) INCLUDE (transaction_type, amount, tax_amount, payment_status);
+COMMENT ON INDEX fbs_app_cashentry_payment_method_entry_date_idx IS 'Serves the listed index payment_method, entry_date; in accounting.cash_entries, whether a payment_method that no list has exists.';
 
 CREATE INDEX fbs_app_incomeexpense_business_id_due_date_idx ON fbs_app_incomeexpense USING btree (business_id, due_date) WHERE ((payment_status)::text <> ALL ((ARRAY['paid'::character varying, 'cancelled'::character varying])::text[]));
 
-CREATE INDEX fbs_app_incomeexpense_business_id_invoice_transaction_date_idx ON fbs_app_incomeexpense USING btree (business_id, invoice_number, transaction_date);
+COMMENT ON INDEX fbs_app_incomeexpense_business_id_due_date_idx IS 'Serves accounting.open_items, receivables, payables and health, and suite.deadlines: the unpaid items of a business.';
 
-CREATE INDEX fbs_app_incomeexpense_business_id_party_transaction_date_idx ON fbs_app_incomeexpense USING btree (business_id, vendor_customer, transaction_date);
+CREATE INDEX fbs_app_incomeexpense_business_id_transaction_date_id_idx ON fbs_app_incomeexpense USING btree (business_id, transaction_date, id, payment_status, payment_date, transaction_type, category, vendor_customer, invoice_number) INCLUDE (amount, tax_amount);
 
-CREATE INDEX fbs_app_incomeexpense_business_id_payment_date_idx ON fbs_app_incomeexpense USING btree (business_id, payment_date);
-
-CREATE INDEX fbs_app_incomeexpense_business_id_status_transaction_date_idx ON fbs_app_incomeexpense USING btree (business_id, payment_status, transaction_date);
-
-CREATE INDEX fbs_app_incomeexpense_business_id_transaction_date_idx ON fbs_app_incomeexpense USING btree (business_id, transaction_date);
-
-CREATE INDEX fbs_app_incomeexpense_business_id_type_transaction_date_idx ON fbs_app_incomeexpense USING btree (business_id, transaction_type, transaction_date);
+COMMENT ON INDEX fbs_app_incomeexpense_business_id_transaction_date_id_idx IS 'Serves accounting.transactions of a business by any filter, open_items paid later, and the sums of income_expense and its summary; the listed index business_id, transaction_date.';
 
 CREATE INDEX fbs_app_incomeexpense_created_by_id_idx ON fbs_app_incomeexpense USING btree (created_by_id);
 
+COMMENT ON INDEX fbs_app_incomeexpense_created_by_id_idx IS 'Serves the foreign key created_by_id.';
+
 CREATE INDEX fbs_app_incomeexpense_payment_status_due_date_idx ON fbs_app_incomeexpense USING btree (payment_status, due_date);
 
-CREATE INDEX fbs_app_incomeexpense_transaction_date_idx ON fbs_app_incomeexpense USING btree (transaction_date);
+COMMENT ON INDEX fbs_app_incomeexpense_payment_status_due_date_idx IS 'Serves the listed index payment_status, due_date; in accounting.transactions, whether a payment_status that no list has exists.';
 
 CREATE INDEX fbs_app_incomeexpense_transaction_type_category_idx ON fbs_app_incomeexpense USING btree (transaction_type, category);
 
+COMMENT ON INDEX fbs_app_incomeexpense_transaction_type_category_idx IS 'Serves the listed index transaction_type, category; in accounting.transactions, whether a transaction_type that no list has exists.';
+
 CREATE INDEX fbs_app_taxcalculation_business_id_due_date_idx ON fbs_app_taxcalculation USING btree (business_id, due_date) WHERE ((payment_status)::text <> 'paid'::text);
 
-CREATE INDEX fbs_app_taxcalculation_business_id_status_period_end_id_idx ON fbs_app_taxcalculation USING btree (business_id, payment_status, tax_period_end, id);
+COMMENT ON INDEX fbs_app_taxcalculation_business_id_due_date_idx IS 'Serves accounting.taxes of a business that are overdue, and suite.deadlines.';
 
-CREATE INDEX fbs_app_taxcalculation_business_id_tax_period_end_id_idx ON fbs_app_taxcalculation USING btree (business_id, tax_period_end, id);
+CREATE INDEX fbs_app_taxcalculation_business_id_tax_period_end_id_idx ON fbs_app_taxcalculation USING btree (business_id, tax_period_end, id, tax_type, payment_status);
 
-CREATE INDEX fbs_app_taxcalculation_business_id_tax_type_period_end_id_idx ON fbs_app_taxcalculation USING btree (business_id, tax_type, tax_period_end, id);
+COMMENT ON INDEX fbs_app_taxcalculation_business_id_tax_period_end_id_idx IS 'Serves accounting.taxes of a business by any filter, tax_summary and health; the listed index business_id, tax_type, tax_period_end.';
 
 CREATE INDEX fbs_app_taxcalculation_created_by_id_idx ON fbs_app_taxcalculation USING btree (created_by_id);
 
+COMMENT ON INDEX fbs_app_taxcalculation_created_by_id_idx IS 'Serves the foreign key created_by_id.';
+
 CREATE INDEX fbs_app_taxcalculation_payment_status_due_date_idx ON fbs_app_taxcalculation USING btree (payment_status, due_date);
 
-CREATE INDEX fbs_app_taxcalculation_tax_period_end_id_idx ON fbs_app_taxcalculation USING btree (tax_period_end, id);
-
-CREATE INDEX fbs_app_taxcalculation_tax_type_tax_period_end_id_idx ON fbs_app_taxcalculation USING btree (tax_type, tax_period_end, id);
+COMMENT ON INDEX fbs_app_taxcalculation_payment_status_due_date_idx IS 'Serves the listed index payment_status, due_date; in accounting.taxes, whether a payment_status that no list has exists.';
 
 CREATE INDEX fbs_approval_requests_approver_id_created_at_id_status_idx ON fbs_approval_requests USING btree (approver_id, created_at, id, status);
 

@@ -141,10 +141,10 @@ class AccountingTaxes(Row):
         tax_amount: Tax before deductions, in the business's own currency.
         deductions: Deductions allowed, in the business's own currency.
         net_tax_amount: Tax after deductions, in the business's own currency.
-        paid_amount: What is paid of it; where it is marked as paid without an amount, all of it.
-        outstanding_amount: What is left to pay: 0 once it is marked as paid, and never below 0.
+        paid_amount: Amount paid of it; all of it where it is marked as paid without an amount.
+        outstanding_amount: Amount left to pay: 0 once it is marked as paid, and never below 0.
         due_date: Last day to pay without being late.
-        is_overdue: True when something is left to pay and the due date is past; on the day itself it is not.
+        is_overdue: True when an amount is left to pay and the due date is past; on the day itself it is false.
         filing_date: Day on which the return was filed; None until then.
         filing_reference: Number the tax office gave the return; "" when there is none.
     """
@@ -225,6 +225,7 @@ class Accounting(Books[AnyDriver]):
             ("business_id", "invoice_number"),
         ),
         not_alone=("transaction_type", "category", "payment_status", "vendor_customer", "invoice_number"),
+        whole=False,
         known={
             "payment_status": ("pending", "partial", "paid", "overdue", "cancelled"),
             "transaction_type": ("income", "expense"),
@@ -245,7 +246,7 @@ class Accounting(Books[AnyDriver]):
         after: str | None = None,
         limit: int = 50,
     ) -> Page[AccountingTransactions]:
-        """Income and expenses of every business, one by one."""
+        """Income and expenses of a business, one by one."""
 
     @function("fbs_accounting_income_expense")
     def income_expense(
@@ -274,24 +275,25 @@ class Accounting(Books[AnyDriver]):
         """Income and expenses of a business (of_type: income, expense, or None for both) that were not paid at the end
         of a day (by default today): booked by then, not cancelled since, and unpaid still or paid later. The oldest
         first. days_overdue counts from the due date, from the day of the transaction where none is set: 0 on that day,
-        below 0 before it. age is one of: not due, 0-30, 31-60, 61-90, over 90. What is paid in part counts in full, as
-        the part is not recorded. Cost: the unpaid items of the business, and those paid after that day.
+        below 0 before it. age is one of: not due, 0-30, 31-60, 61-90, over 90. An item paid in part counts in full,
+        as the part is not recorded. Cost: the unpaid items of the business, those paid after that day, and an index
+        of its transactions.
         """
 
     @function("fbs_accounting_receivables")
     def receivables(self, business_id: str, *, on_date: date | None = None) -> Page[AccountingReceivables]:
-        """What customers owe a business at the end of a day (by default today), in its own currency, by customer and
-        age: not yet due, or so many days past the due date, the day itself being 0. Greatest first. What counts as
-        unpaid, and from when its age counts, is as in fbs_accounting_open_items. A customer who owes nothing has no
-        row; a blank one stands for items without a name.
+        """Amounts that customers owe a business at the end of a day (by default today), in its own currency, by
+        customer and age: not yet due, or so many days past the due date, the day itself being 0. Greatest first. Unpaid
+        and age are as in fbs_accounting_open_items. A customer who owes nothing has no row; an empty text stands for
+        items without a name.
         """
 
     @function("fbs_accounting_payables")
     def payables(self, business_id: str, *, on_date: date | None = None) -> Page[AccountingPayables]:
-        """What a business owes its suppliers at the end of a day (by default today), in its own currency, by supplier
-        and age: not yet due, or so many days past the due date, the day itself being 0. Greatest first. What counts as
-        unpaid, and from when its age counts, is as in fbs_accounting_open_items. A supplier who is owed nothing has no
-        row; a blank one stands for items without a name.
+        """Amounts that a business owes its suppliers at the end of a day (by default today), in its own currency, by
+        supplier and age: not yet due, or so many days past the due date, the day itself being 0. Greatest first. Unpaid
+        and age are as in fbs_accounting_open_items. A supplier who is owed nothing has no row; an empty text stands for
+        items without a name.
         """
 
     @view(
@@ -299,7 +301,8 @@ class Accounting(Books[AnyDriver]):
         order=("-tax_period_end", "-id"),
         ranged="tax_period_end",
         together=(("business_id", "tax_type"), ("business_id", "payment_status"), ("business_id", "is_overdue")),
-        not_alone=("is_overdue",),
+        not_alone=("payment_status", "tax_type", "is_overdue"),
+        whole=False,
         known={
             "payment_status": ("pending", "partial", "paid", "overdue"),
             "tax_type": ("income_tax", "sales_tax", "payroll_tax", "property_tax", "other", "vat"),
@@ -318,7 +321,7 @@ class Accounting(Books[AnyDriver]):
         after: str | None = None,
         limit: int = 50,
     ) -> Page[AccountingTaxes]:
-        """Tax of every business by period: what it comes to, what is paid of it and what is not."""
+        """Tax of a business by period: its amount, the part paid and the part left to pay."""
 
     @function("fbs_accounting_tax_summary")
     def tax_summary(

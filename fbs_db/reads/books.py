@@ -17,9 +17,8 @@ class AccountingCashEntries(Row):
         entry_date: Day on which the money came in, went out or was moved.
         entry_type: What kind of movement it was, such as income or transfer.
         amount: Money moved, as written, in the business's own currency.
-        cash_change: What the entry adds to the cash: its amount for income, receipt and adjustment (so a negative
-            adjustment lowers it), minus its amount for expense and payment, 0 for transfer (between own accounts) and
-            for any other kind.
+        cash_change: Change of the cash: the amount for income, receipt and adjustment (a negative one lowers it), minus
+            the amount for expense and payment, 0 for transfer and any other kind.
         category: Heading the entry is counted under.
         subcategory: Finer heading; "" when none is used.
         payment_method: Means by which the money moved, such as cash or bank_transfer.
@@ -100,12 +99,11 @@ class AccountingLedgerLines(Row):
         account_type: Class of the account: asset, liability, equity, income or expense.
         debit_amount: Amount on the debit side, in the business's own currency; 0 when none.
         credit_amount: Amount on the credit side, in the business's own currency; 0 when none.
-        balance_change: What the line adds to the balance of its account: credit less debit for liability, equity and
-            income, debit less credit for all else.
+        balance_change: Change of the account's balance by the line: credit less debit for liability, equity and income,
+            debit less credit for all else.
         reference: Document behind the booking; "" when none.
         reference_type: Kind of document the reference names; "" when none.
-        recorded_balance: Balance as whoever wrote the line gave it; not worked out. fbs_accounting_account_ledger works
-            it out.
+        recorded_balance: Balance that the line was written with; fbs_accounting_account_ledger works it out.
     """
 
     id: int
@@ -192,6 +190,7 @@ class Books(Group[AnyDriver]):
             ("business_id", "reference_number"),
         ),
         not_alone=("entry_type", "category", "payment_method", "vendor_customer", "reference_number"),
+        whole=False,
         known={
             "entry_type": ("income", "expense", "transfer", "adjustment"),
             "payment_method": (
@@ -220,7 +219,7 @@ class Books(Group[AnyDriver]):
         after: str | None = None,
         limit: int = 50,
     ) -> Page[AccountingCashEntries]:
-        """Cash book of every business, each entry with what it does to the cash."""
+        """Cash book of a business, each entry with the change of the cash that it makes."""
 
     @function("fbs_accounting_cash_ledger", after_id="bigint", page_size="bigint")
     def cash_ledger(
@@ -312,9 +311,8 @@ class Books(Group[AnyDriver]):
         after: str | None = None,
         limit: int = 50,
     ) -> Page[AccountingAccountBalances]:
-        """Balance of every account, over all its lines, later days included; fbs_accounting_trial_balance gives it at a
-        day. An account without lines has no row, one booked under two classes has two. Cost: a sum over the lines of
-        the business asked for.
+        """Balance of every account over all its lines, later days included. An account without lines has no row, one
+        booked under two classes has two. Cost: a sum over the lines of the business asked for.
         """
 
     @function("fbs_accounting_trial_balance")

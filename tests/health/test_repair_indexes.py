@@ -23,7 +23,7 @@ from tests.support.connections import Connect, url_of
 Busy = Callable[[psycopg.Connection], AbstractContextManager[None]]
 
 INDEX = "fbs_kpis_created_by_id_idx"
-LONG = "fbs_app_incomeexpense_business_id_category_transaction_date_idx"
+LONG = "fbs_app_basicledger_business_id_account_entry_date_id_idx"
 #: The command, and one for which a transaction came in the way after it had looked.
 COMMAND = "from fbs_db.cli import main; main()"
 TOO_LATE = f"from fbs_db.health import indexes; indexes.Indexes._wait = lambda *_, **__: None; {COMMAND}"
@@ -223,8 +223,9 @@ def test_what_is_left_of_indexes_of_fbs_goes_and_what_is_left_of_the_hosts_stays
     cut = [f"{LONG[:57]}_ccnew", f"{LONG[:56]}_ccnew1"]
     for name in cut:
         installed.execute(
-            f"create index {name} on fbs_app_incomeexpense (business_id, category, transaction_date)"
-            " include (transaction_type, amount, tax_amount, payment_status)".encode()
+            f"create index {name} on fbs_app_basicledger"
+            " (business_id, account, entry_date, id, account_type, reference)"
+            " include (debit_amount, credit_amount)".encode()
         )
     of_host = ["of_host", "of_host_ccnew", "fbs_kpis_of_host_idx_ccnew", f"{INDEX}_ccnew3"]
     for name in of_host:
@@ -233,7 +234,7 @@ def test_what_is_left_of_indexes_of_fbs_goes_and_what_is_left_of_the_hosts_stays
     assert {of for _, of, _ in wrong(fbs_db.check(installed))} == {
         f"fbs_kpis.{INDEX}",
         *(f"fbs_kpis.{name}" for name in ours),
-        *(f"fbs_app_incomeexpense.{name}" for name in cut),
+        *(f"fbs_app_basicledger.{name}" for name in cut),
     }
     installed.rollback()
     report = fbs_db.repair(url_of(installed), apply=True)

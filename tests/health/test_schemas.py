@@ -65,9 +65,15 @@ def test_an_order_without_meaning_is_no_difference(installed: psycopg.Connection
         alter function fbs_purge(text, bigint, integer) reset all;
         alter function fbs_purge(text, bigint, integer) set lock_timeout = '2s';
         alter function fbs_purge(text, bigint, integer) set search_path = public, pg_temp;
-        drop index fbs_app_cashentry_business_id_entry_type_entry_date_idx;
-        create index fbs_app_cashentry_business_id_entry_type_entry_date_idx
-        on fbs_app_cashentry (business_id, entry_type, entry_date) include (payment_method, id, amount);
+        alter index fbs_app_basicledger_business_id_account_entry_date_id_idx rename to other;
+        create index fbs_app_basicledger_business_id_account_entry_date_id_idx
+        on fbs_app_basicledger (business_id, account, entry_date, id, account_type, reference)
+        include (credit_amount, debit_amount);
+        do $$begin execute format(
+            'comment on index fbs_app_basicledger_business_id_account_entry_date_id_idx is %L',
+            obj_description('other'::regclass)
+        ); end$$;
+        drop index other;
         update fbs_cleanup_rules set unless = '{"status": ["failed", "completed", "cancelled"]}'
         where rule_name = 'workflow_instances';
         alter view fbs_approvals_pending reset (security_invoker);

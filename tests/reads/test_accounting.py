@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+import re
+import typing
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -9,8 +12,11 @@ from typing import Any
 import psycopg
 import pytest
 
+import fbs_db
+from fbs_db.errors import UsageError
+from tests.support.every_read import BY_TYPE, hints, read_of, read_on
 from tests.support.reading import call, columns, one, view
-from tests.support.sample_rows import add
+from tests.support.sample_rows import BY_NAME, add
 
 
 def day(text: str) -> date:
@@ -51,6 +57,42 @@ def test_an_entry_tells_what_it_does_to_the_cash(cash_book: psycopg.Connection) 
         ("payment", Decimal(-20)),
         ("barter", Decimal(0)),
     ]
+
+
+@pytest.mark.parametrize("name", ["cash_entries", "transactions", "taxes"])
+def test_filters_need_the_business(installed: psycopg.Connection, name: str) -> None:
+    """All but the id, and so do all rows together."""
+    read = read_of("accounting", name)
+    assert read.filters == ("id", "business_id")
+    others = {column for one in read.together for column in one} - {"business_id"}
+    assert len(others) > 2
+    with fbs_db.connect(installed) as fbs:
+        method = read_on(fbs, "accounting", name)
+        for column in others:
+            kind = typing.get_args(hints("accounting", name)[column])[0]
+            wanted = {column: read.known[column][0] if column in read.known else BY_TYPE[kind]}
+            for given in (wanted, wanted | {"since": date(2026, 1, 1)}):
+                with pytest.raises(UsageError, match=f"Filter {column} needs business_id: no index serves"):
+                    method(**given)
+                with pytest.raises(UsageError, match=f"Filter {column} needs business_id: no index serves"):
+                    list(method.stream(**given))
+                assert list(method(business_id="a", **given)) == []
+        for bounds in ({}, {"since": date(2026, 1, 1)}, {"until": date(2026, 1, 1)}):
+            with pytest.raises(UsageError, match=f"{read.source} is not read without a filter. Name one: id, business"):
+                method(**bounds)
+            assert list(method(business_id="a", **bounds)) == []
+
+
+def test_the_longest_texts_fit_the_indexes(installed_everywhere: psycopg.Connection) -> None:
+    """Of characters that take four bytes each and that cannot be compressed."""
+    chance = random.Random(7)
+    for table in ("fbs_app_cashentry", "fbs_app_incomeexpense", "fbs_app_basicledger", "fbs_app_taxcalculation"):
+        texts = {
+            column["name"]: "".join(chr(chance.randrange(0x10000, 0x2FFFF)) for _ in range(int(length[1])))
+            for column in BY_NAME[table]["columns"]
+            if (length := re.fullmatch(r"varchar\((\d+)\)", column["type"]))
+        }
+        assert add(installed_everywhere, table, **texts)
 
 
 def test_cash_ledger_runs_a_balance(cash_book: psycopg.Connection) -> None:

@@ -59,7 +59,7 @@ async def asked_waiting(url: str, name: str, *, stream: bool = False) -> Any:
 def test_a_date_that_python_cannot_hold_is_named_with_table_column_and_key(
     seeded: psycopg.Connection, table: str, column: str, value: str, read: str
 ) -> None:
-    _, number = add(seeded, table, **{column: value})
+    _, number = add(seeded, table, **{column: value}, **sample(*read.split(".")))
     seeded.commit()
     url, stream = url_of(seeded), f"{read}.stream"
     texts = psycopg.connect(url, cursor_factory=psycopg.ClientCursor)
