@@ -3,7 +3,7 @@
 The header of a file is the comment at its start. Four kinds of line in it are read:
 
 -- component: base
--- depends: 0001_initial 0012_settings
+-- depends: 0001_initial 0015_settings
 -- provides: host_link
 -- transactional: false
 """

@@ -2100,19 +2100,116 @@ $_$;
 
 COMMENT ON FUNCTION fbs_discovery_schema(database_name text, model_name text) IS 'Merged schema of a kind of record (model) in an Odoo database: each field once, by name. source is odoo for a field found there, custom for one that only FBS''s custom fields have; where both have it, Odoo''s description counts and has_custom_values says that there are custom values too. A custom field''s type is that of its value changed last; values set aside do not count. No rows for a model of which neither knows a field. Where custom fields are kept in another database, Odoo''s fields only. Cost: the model''s fields and all its custom values.';
 
-CREATE FUNCTION fbs_document_words(company_id text, content text) RETURNS tsvector
-    LANGUAGE sql IMMUTABLE
+CREATE FUNCTION fbs_document_matches(document_id bigint, company_id text, content text, words tsquery) RETURNS boolean
+    LANGUAGE plpgsql STABLE
     SET search_path TO 'public', 'pg_temp'
     AS $$
-    select array_to_tsvector(
-        array(
-            select concat(company_id, '=', w.word)
-            from unnest(fbs_split_words(content)) as w (word)
-        )
-    );
+declare
+    found_words tsvector := fbs_document_words(company_id, content);
+begin
+    return found_words @@ words
+        or found_words || fbs_document_words(company_id, fbs_document_tag_names(document_id)::text) @@ words;
+end;
 $$;
 
-COMMENT ON FUNCTION fbs_document_words(company_id text, content text) IS 'The words of a document, its company before each, so that an index finds them among the documents of one company.';
+COMMENT ON FUNCTION fbs_document_matches(document_id bigint, company_id text, content text, words tsquery) IS 'Internal. Whether the text of a document, together with its tags, has all these words.';
+
+CREATE FUNCTION fbs_document_query(company_id text, query text, OUT words tsquery, OUT needed tsquery, OUT tagged_ids bigint[], OUT patterns text[]) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+declare
+    word record;
+begin
+    patterns := '{}';
+    for word in
+        select w.pattern, w.lexeme, t.tag_ids
+        from (
+            -- No word has a quote, a backslash, or anything that means something to like.
+            select '%' || split_part(f.word, '=', 2) || '%' as pattern, format('''%s'':*', f.word)::tsquery as lexeme
+            from unnest(tsvector_to_array(fbs_document_words(company_id, left(query, 1000)))) as f (word)
+            order by length(f.word) desc, f.word
+            limit 20
+        ) as w
+        cross join lateral (
+            select array(
+                select g.id
+                from fbs_dms_document_tag as g
+                where lower(g.name) like w.pattern and fbs_document_words(company_id, g.name) @@ w.lexeme
+            ) as tag_ids
+        ) as t
+        order by cardinality(t.tag_ids), length(w.pattern) desc, w.pattern
+    loop
+        words := coalesce(words && word.lexeme, word.lexeme);
+        if word.tag_ids = '{}' then
+            patterns := patterns || word.pattern;
+        end if;
+        if needed is null then
+            needed := word.lexeme;
+            tagged_ids := array(
+                select dt.document_id
+                from fbs_dms_document_tags as dt
+                where dt.documenttag_id = any(word.tag_ids)
+            );
+        end if;
+    end loop;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_document_query(company_id text, query text, OUT words tsquery, OUT needed tsquery, OUT tagged_ids bigint[], OUT patterns text[]) IS 'Internal. What a search looks for: its words; the one that the fewest documents should have, and the documents with a tag that has it; patterns for like of the words that no tag has.';
+
+CREATE FUNCTION fbs_document_tag_names(document_id bigint) RETURNS text[]
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+begin
+    return array(
+        select t.name::text
+        from fbs_dms_document_tags as dt
+        inner join fbs_dms_document_tag as t on dt.documenttag_id = t.id
+        where dt.document_id = fbs_document_tag_names.document_id
+        order by t.name
+    );
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_document_tag_names(document_id bigint) IS 'Internal. Names of the tags of a document, in their order.';
+
+CREATE FUNCTION fbs_document_words(company_id text, content text) RETURNS tsvector
+    LANGUAGE plpgsql IMMUTABLE STRICT
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+declare
+    -- Marks that part words as a space does, named one by one: to some locales quotes, dashes
+    -- and spaces beyond ASCII are letters, and to some no letter beyond ASCII is one.
+    mark text := case getdatabaseencoding()
+        when 'UTF8' then
+            '[\t-\r!-/:-@[-`{-~\u0085\u00a0\u00a1\u00ab\u00b7\u00bb\u00bf\u1680\u2000-\u206f\u20a0-\u20cf\u2190-\u2bff'
+            || '\u3000-\u3003\u3008-\u301b\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65\U0001f000-\U0001faff]'
+        else '[\t-\r!-/:-@[-`{-~]'
+    end;
+    company text := left(to_hex(hashtext(company_id)), 5) || '=';
+    -- To count characters takes time, which most texts are too short for.
+    words text := lower(case when octet_length(content) > 100000 then left(content, 100000) else content end);
+begin
+    if words ~ mark then
+        words := regexp_replace(words, mark || '+', ' ', 'g');
+    end if;
+    words := company || replace(words, ' ', ' ' || company);
+    -- A word in a tsvector must stay below 2 kB, a tsvector below 1 MB, whatever is written.
+    if octet_length(content) > 400 then
+        return array_to_tsvector(array(
+            select left(word, length(company) + 400)
+            from string_to_table(words, ' ') as word
+            where word <> company
+        ));
+    end if;
+    return array_to_tsvector(array_remove(string_to_array(words, ' '), company));
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_document_words(company_id text, content text) IS 'Internal. The words of a text''s first 100,000 characters in small letters, of each the first 400, before each a short hash of the company, so that an index finds the words of one company.';
 
 CREATE FUNCTION fbs_documents_by_metadata(company_id text, metadata jsonb, page_size bigint DEFAULT 50, after_created_at timestamp with time zone DEFAULT NULL::timestamp with time zone, after_id bigint DEFAULT NULL::bigint) RETURNS TABLE(id bigint, name text, title text, document_type_id bigint, category_id bigint, state text, confidentiality_level text, expiry_date date, document_metadata jsonb, created_at timestamp with time zone)
     LANGUAGE plpgsql STABLE
@@ -2214,7 +2311,7 @@ CREATE FUNCTION fbs_documents_expired(company_id text, since date DEFAULT NULL::
     limit page_size;
 $$;
 
-COMMENT ON FUNCTION fbs_documents_expired(company_id text, since date, page_size bigint, on_date date) IS 'Documents of a company whose last valid day is before a day (by default today) and not before since (null: at any time), the latest first; archived ones are left out. A document is still valid on its last day. page_size: so many at most.';
+COMMENT ON FUNCTION fbs_documents_expired(company_id text, since date, page_size bigint, on_date date) IS 'Documents of a company whose last valid day is before a day (by default today) and not before since (NULL: at any time), the latest first; archived ones are left out. A document is still valid on its last day. page_size: so many at most.';
 
 CREATE FUNCTION fbs_documents_expiring(company_id text, within_days integer DEFAULT 30, on_date date DEFAULT CURRENT_DATE) RETURNS TABLE(id bigint, name text, title text, document_type_id bigint, category_id bigint, state text, expiry_date date, days_left integer)
     LANGUAGE sql STABLE
@@ -2239,210 +2336,61 @@ $$;
 
 COMMENT ON FUNCTION fbs_documents_expiring(company_id text, within_days integer, on_date date) IS 'Documents of a company that are valid on a day (by default today) and cease to be within so many days (by default 30), the soonest first; archived ones are left out. days_left is 0 for one whose last valid day it is.';
 
-CREATE FUNCTION fbs_documents_search(company_id text, query text, state text DEFAULT NULL::text, document_type_id bigint DEFAULT NULL::bigint, category_id bigint DEFAULT NULL::bigint, page_size bigint DEFAULT 50, after_rank double precision DEFAULT NULL::double precision, after_id bigint DEFAULT NULL::bigint) RETURNS TABLE(id bigint, rank double precision, name text, title text, document_state text, type_id bigint, filed_under_id bigint, confidentiality_level text, expiry_date date, tags text[], created_at timestamp with time zone)
+CREATE FUNCTION fbs_documents_search(company_id text, query text, state text DEFAULT NULL::text, document_type_id bigint DEFAULT NULL::bigint, category_id bigint DEFAULT NULL::bigint, page_size bigint DEFAULT 50, after_created_at timestamp with time zone DEFAULT NULL::timestamp with time zone, after_id bigint DEFAULT NULL::bigint) RETURNS TABLE(id bigint, name text, title text, document_state text, type_id bigint, filed_under_id bigint, confidentiality_level text, expiry_date date, tags text[], created_at timestamp with time zone)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'public', 'pg_temp'
     SET random_page_cost TO '1.1'
-    SET plan_cache_mode TO 'force_generic_plan'
-    AS $_$
-#variable_conflict use_column
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
 declare
-    beginning text := left(query, 1000);
-    word record;
-    -- Of each word: itself, after a space, after any border, and the tags that have it.
-    -- The first is the one that the fewest documents should have.
-    words text[] := '{}';
-    spaced text[] := '{}';
-    patterns text[] := '{}';
-    word_tags text[] := '{}';
-    rare_lexeme tsquery;
-    rare_tags bigint[];
-    has_tags boolean := false;
-    -- Whether the newest documents are looked at, or those that the index finds.
-    walks boolean := true;
-    walked integer;
-    too_few boolean;
-    doc record;
-    weights numeric;
-    found_ids bigint[];
-    found_ranks double precision[];
+    asked record := fbs_document_query(company_id, query);
+    by_index boolean := false;
+    fits boolean;
+    looked_at integer := 0;
+    shown integer := 0;
+    too_few boolean := asked.words is not null;
 begin
-    if substr(query, 1000, 2) ~ '\S\S' then
-        -- Not half a word, unless there is only one.
-        beginning := regexp_replace(beginning, '\s\S*$', '');
-    end if;
-    for word in
-        select w.content, t.tag_ids
-        from (
-            select s.content, min(s.place) as place
-            from unnest(fbs_split_words(beginning)) with ordinality as s (content, place)
-            group by s.content
-            order by min(s.place)
-            limit 20
-        ) as w
-        cross join lateral (
-            select array(
-                select t.id
-                from fbs_dms_document_tag as t
-                where array_to_tsvector(fbs_split_words(t.name)) @@ format('''%s'':*', w.content)::tsquery
-            ) as tag_ids
-        ) as t
-        order by cardinality(t.tag_ids), length(w.content) desc, w.place
-    loop
-        words := words || word.content;
-        spaced := spaced || (' ' || word.content);
-        -- No word has in it what means something in a regular expression.
-        patterns := patterns || (fbs_word_border() || word.content);
-        word_tags := word_tags || word.tag_ids::text;
-        has_tags := has_tags or word.tag_ids <> '{}';
-    end loop;
-    if words = '{}' then
-        return;
-    end if;
-    rare_tags := word_tags[1];
-    rare_lexeme := format('''%s=%s'':*', replace(replace(company_id, '\', '\\'), '''', ''''''), words[1]);
-
-    -- Words that many documents have are met with among the newest; those that few have
-    -- are found by an index. Planned once for all: the parts that are not asked cost nothing.
-    loop
-        walked := 0;
+    -- Words that many documents have are met with among the newest; from there on an index finds those of others.
+    while too_few loop
         too_few := false;
-        found_ids := '{}';
-        found_ranks := '{}';
-        for doc in
+        for id, name, title, document_state, type_id, filed_under_id, confidentiality_level, expiry_date, tags,
+            created_at, fits in
             select
-                n.id,
-                ' ' || lower(n.heading) as heading,
-                -- To count characters takes longer than the rest.
-                ' ' || lower(
-                    case
-                        when octet_length(n.description) < 90000 then n.heading || ' ' || n.description
-                        else left(n.heading || ' ' || n.description, 100000)
-                    end
-                ) as words,
-                (fbs_documents_search.state is null or n.state = fbs_documents_search.state)
-                and (fbs_documents_search.document_type_id is null
-                    or n.document_type_id = fbs_documents_search.document_type_id)
-                and (fbs_documents_search.category_id is null or n.category_id = fbs_documents_search.category_id)
-                as fits,
-                case when has_tags then
-                    array(select dt.documenttag_id from fbs_dms_document_tags as dt where dt.document_id = n.id)
-                end as tag_ids
+                d.id, d.name, d.title, d.state, d.document_type_id, d.category_id, d.confidentiality_level,
+                d.expiry_date, case when d.fits then fbs_document_tag_names(d.id) end, d.created_at, d.fits
             from (
-                (
-                    select d.*, d.name || ' ' || d.title as heading
-                    from fbs_dms_document as d
-                    where walks and d.company_id = fbs_documents_search.company_id
-                    order by d.created_at desc, d.id desc
-                    limit 4001
-                )
-                union all
-                (
-                    select d.*, d.name || ' ' || d.title as heading
-                    from fbs_dms_document as d
-                    where
-                        not walks
-                        and rare_tags = '{}'
-                        and fbs_document_words(d.company_id, d.name || ' ' || d.title || ' ' || d.description)
-                        @@ rare_lexeme
-                )
-                union all
-                (
-                    select d.*, d.name || ' ' || d.title as heading
-                    from (
-                        select w.id
-                        from fbs_dms_document as w
-                        where
-                            fbs_document_words(w.company_id, w.name || ' ' || w.title || ' ' || w.description)
-                            @@ rare_lexeme
-                        union
-                        select dt.document_id
-                        from fbs_dms_document_tags as dt
-                        where dt.documenttag_id = any(rare_tags)
-                    ) as m
-                    -- One by one: how many documents a company has is not known when this is planned.
-                    cross join lateral (
-                        select d.*
-                        from fbs_dms_document as d
-                        where d.id = m.id and d.company_id = fbs_documents_search.company_id
-                        offset 0
-                    ) as d
-                    where not walks and rare_tags <> '{}'
-                )
-            ) as n
-            order by n.created_at desc, n.id desc
+                select d.*, lower(c.content) like all(asked.patterns)
+                    and fbs_document_matches(d.id, d.company_id, c.content, asked.words) as fits
+                from fbs_dms_document as d
+                cross join lateral (select d.name || ' ' || d.title || ' ' || d.description as content) as c
+                where
+                    d.company_id = fbs_documents_search.company_id
+                    and (not by_index or fbs_document_words(d.company_id, c.content) @@ asked.needed
+                        or d.id = any(asked.tagged_ids))
+                    and (fbs_documents_search.state is null or d.state = fbs_documents_search.state)
+                    and (fbs_documents_search.document_type_id is null
+                        or d.document_type_id = fbs_documents_search.document_type_id)
+                    and (fbs_documents_search.category_id is null or d.category_id = fbs_documents_search.category_id)
+                    and (after_created_at is null or (d.created_at, d.id) < (after_created_at, coalesce(after_id, 0)))
+                order by d.created_at desc, d.id desc limit case when not by_index then 2000 end
+            ) as d
         loop
-            walked := walked + 1;
-            if doc.fits then
-                weights := 0;
-                for place in 1 .. cardinality(words) loop
-                    -- Most texts are done with before it comes to the regular expression, which takes long.
-                    weights := weights + case
-                        when
-                            strpos(doc.heading, words[place]) > 0
-                            and (strpos(doc.heading, spaced[place]) > 0 or doc.heading ~ patterns[place])
-                            then 1
-                        when has_tags and word_tags[place]::bigint[] && doc.tag_ids then 0.4
-                        when
-                            strpos(doc.words, words[place]) > 0
-                            and (strpos(doc.words, spaced[place]) > 0 or doc.words ~ patterns[place])
-                            then 0.1
-                    end;
-                    exit when weights is null;
-                end loop;
-                if weights is not null then
-                    found_ids := found_ids || doc.id;
-                    found_ranks := found_ranks || (weights / cardinality(words))::double precision;
-                    exit when cardinality(found_ids) = 200;
-                end if;
+            exit when too_few or shown >= page_size;
+            if fits then
+                return next;
+                shown := shown + 1;
             end if;
-            if walks then
-                too_few := walked > 4000 or walked % 100 = 0 and 20 * cardinality(found_ids) < walked;
-                exit when too_few;
-            end if;
+            looked_at := looked_at + 1;
+            too_few := not by_index and (looked_at = 2000 or looked_at % 100 = 0 and 20 * shown < looked_at);
+            after_created_at := created_at;
+            after_id := id;
         end loop;
-        exit when not too_few;
-        walks := false;
+        by_index := true;
     end loop;
-
-    return query
-    select
-        d.id,
-        p.rank,
-        d.name::text,
-        d.title::text,
-        d.state::text,
-        d.document_type_id,
-        d.category_id,
-        d.confidentiality_level::text,
-        d.expiry_date,
-        array(
-            select t.name::text
-            from fbs_dms_document_tag as t
-            where
-                t.id = any(
-                    array(
-                        select dt.documenttag_id
-                        from fbs_dms_document_tags as dt
-                        where dt.document_id = d.id
-                    )
-                )
-            order by t.name
-        ),
-        d.created_at
-    from (
-        select f.id, f.rank
-        from unnest(found_ids, found_ranks) as f (id, rank)
-        where after_rank is null or f.rank < after_rank or (f.rank = after_rank and f.id < after_id)
-        order by f.rank desc, f.id desc
-        limit page_size
-    ) as p
-    inner join fbs_dms_document as d on p.id = d.id
-    order by p.rank desc, p.id desc;
 end;
-$_$;
+$$;
 
-COMMENT ON FUNCTION fbs_documents_search(company_id text, query text, state text, document_type_id bigint, category_id bigint, page_size bigint, after_rank double precision, after_id bigint) IS 'Documents of a company whose name, title, description or tags have every word of the query, each as the beginning of a word; those of a state, kind or category only where one is given. Any text will do as a query: punctuation parts words and means nothing else, its first 1,000 characters and 20 words count, and without any word nothing is found. Best match first: rank is the mean over the words of the query, a word in name or title counting 1, in a tag 0.4, in the description alone 0.1; the newest (greatest id) first among equals. Of more than 200 matches the 200 created last are ranked. The next page is asked for with after_rank and after_id, those of the last row. Cost: of words that many documents have, the newest documents of the company until 200 are found; of others, those of the company with the longest word, by index.';
+COMMENT ON FUNCTION fbs_documents_search(company_id text, query text, state text, document_type_id bigint, category_id bigint, page_size bigint, after_created_at timestamp with time zone, after_id bigint) IS 'Documents of a company whose name, title, description or tags have every word of the query, each as the beginning of a word; those of a state, kind or category only where one is given. Any text will do as a query: punctuation parts words and means nothing else, its first 1,000 characters and of these the 20 longest words count, and without any word nothing is found. Newest first; the next page is asked for with after_created_at and after_id, those of the last row. Cost: of words that many documents have, the newest documents of the company until a page is full; of others, those of the company that have them, by index.';
 
 CREATE FUNCTION fbs_documents_statistics(company_id text, on_date date DEFAULT CURRENT_DATE) RETURNS TABLE(document_count bigint, recent_count bigint, expired_count bigint, without_file_count bigint, by_state jsonb, by_type jsonb, by_category jsonb)
     LANGUAGE sql STABLE
@@ -2526,7 +2474,7 @@ CREATE FUNCTION fbs_documents_storage(company_id text) RETURNS TABLE(file_count 
     ) as f;
 $$;
 
-COMMENT ON FUNCTION fbs_documents_storage(company_id text) IS 'What the files of a company take: how many, bytes in all, the largest (null without files), those anyone may open, those that no document uses, and those whose content an earlier file has already (by checksum). Always one row. Cost: all files of the company.';
+COMMENT ON FUNCTION fbs_documents_storage(company_id text) IS 'What the files of a company take: how many, bytes in all, the largest (NULL without files), those anyone may open, those that no document uses, and those whose content an earlier file has already (by checksum). Always one row. Cost: all files of the company.';
 
 CREATE FUNCTION fbs_documents_storage_by_type(company_id text) RETURNS TABLE(mime_type text, file_count bigint, total_bytes numeric, bytes_percent numeric)
     LANGUAGE sql STABLE
@@ -2543,7 +2491,7 @@ CREATE FUNCTION fbs_documents_storage_by_type(company_id text) RETURNS TABLE(mim
     order by sum(a.file_size) desc, a.mime_type;
 $$;
 
-COMMENT ON FUNCTION fbs_documents_storage_by_type(company_id text) IS 'What the files of a company take by format: how many, bytes, and their share of all its bytes in per cent (null where all are empty). The largest share first; no rows without files. Cost: all files of the company.';
+COMMENT ON FUNCTION fbs_documents_storage_by_type(company_id text) IS 'What the files of a company take by format: how many, bytes, and their share of all its bytes in per cent (NULL where all have no bytes). The largest share first; no rows without files. Cost: all files of the company.';
 
 CREATE FUNCTION fbs_drop_later_name(view_id regclass) RETURNS void
     LANGUAGE plpgsql
@@ -5561,20 +5509,6 @@ $$;
 
 COMMENT ON FUNCTION fbs_source() IS 'Internal. What other databases know this one by: number of the cluster, number of the database, schema.';
 
-CREATE FUNCTION fbs_split_words(content text) RETURNS text[]
-    LANGUAGE sql IMMUTABLE
-    SET search_path TO 'public', 'pg_temp'
-    AS $$
-    -- A word in a tsvector must stay below 2 kB, a tsvector below 1 MB, whatever is written.
-    select array(
-        select left(w.word, 400)
-        from regexp_split_to_table(lower(left(content, 100000)), fbs_word_border() || '+') as w (word)
-        where w.word <> ''
-    );
-$$;
-
-COMMENT ON FUNCTION fbs_split_words(content text) IS 'The words of a text''s first 100,000 characters, in their order, in small letters, of each the first 400: none is left out or brought to its stem.';
-
 CREATE FUNCTION fbs_states() RETURNS TABLE(schema_name text, kind text, object text, state text, table_id oid, name text)
     LANGUAGE sql STABLE
     SET search_path TO 'public', 'pg_temp'
@@ -5777,22 +5711,6 @@ CREATE FUNCTION fbs_waiting_keys(model text, solution text, target text DEFAULT 
 $$;
 
 COMMENT ON FUNCTION fbs_waiting_keys(model text, solution text, target text) IS 'Internal. Keys of a model that rows here, or in another database, still wait to follow to new ones.';
-
-CREATE FUNCTION fbs_word_border() RETURNS text
-    LANGUAGE sql IMMUTABLE
-    SET search_path TO 'public', 'pg_temp'
-    AS $$
-    -- Named one by one, as to some locales quotes, dashes and spaces beyond ASCII are
-    -- letters, and to some all letters beyond it are none.
-    select case getdatabaseencoding()
-        when 'UTF8' then
-            '[[:space:]!-/:-@[-`{-~\u00a0\u00a1\u00ab\u00b7\u00bb\u00bf\u2000-\u206f\u20a0-\u20cf\u2190-\u2bff'
-            || '\u3000-\u3003\u3008-\u301b\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65\U0001f000-\U0001faff]'
-        else '[[:space:]!-/:-@[-`{-~]'
-    end;
-$$;
-
-COMMENT ON FUNCTION fbs_word_border() IS 'Regular expression for what parts words, in any language: a space, a mark of punctuation, the sign of a currency, an arrow, a picture.';
 
 CREATE FUNCTION fbs_work_queue(batch integer DEFAULT 1000, due_only boolean DEFAULT false) RETURNS TABLE(model_name text, solution text, operation text, rule_name text, entries bigint, keys bigint, error_code text, error text)
     LANGUAGE plpgsql
@@ -8334,23 +8252,23 @@ COMMENT ON COLUMN fbs_dms_document.document_type_id IS 'Kind of document this is
 
 COMMENT ON COLUMN fbs_dms_document.category_id IS 'Category the document is filed under; deleting that category deletes the document too.';
 
-COMMENT ON COLUMN fbs_dms_document.attachment_id IS 'File with the document''s content; empty when there is none, and emptied when that file''s entry is deleted.';
+COMMENT ON COLUMN fbs_dms_document.attachment_id IS 'File with the document''s content; NULL when there is none, and set to NULL when that file''s entry is deleted.';
 
 COMMENT ON COLUMN fbs_dms_document.state IS 'How far the document has come; draft unless given. Normally one of: draft, pending (awaiting approval), approved, rejected, archived (put away).';
 
 COMMENT ON COLUMN fbs_dms_document.created_by_id IS 'User who created the document; deleting that user deletes the document too.';
 
-COMMENT ON COLUMN fbs_dms_document.approved_by_id IS 'User who approved the document; empty until approved, and emptied when that user is deleted.';
+COMMENT ON COLUMN fbs_dms_document.approved_by_id IS 'User who approved the document; NULL until approved, and set to NULL when that user is deleted.';
 
-COMMENT ON COLUMN fbs_dms_document.expiry_date IS 'Last day on which the document is valid; empty when it does not expire.';
+COMMENT ON COLUMN fbs_dms_document.expiry_date IS 'Last day on which the document is valid; NULL when it does not expire.';
 
 COMMENT ON COLUMN fbs_dms_document.company_id IS 'Company the document belongs to, by the identifier its solution uses; keeps several companies apart.';
 
-COMMENT ON COLUMN fbs_dms_document.solution_db IS 'Database of the solution the document belongs to, when solutions are kept apart; empty when they are not.';
+COMMENT ON COLUMN fbs_dms_document.solution_db IS 'Database of the solution the document belongs to, when solutions are kept apart; NULL when they are not.';
 
 COMMENT ON COLUMN fbs_dms_document.confidentiality_level IS 'Who may see it; internal unless given. Normally one of: public (anyone), internal (own people), confidential (chosen people).';
 
-COMMENT ON COLUMN fbs_dms_document.description IS 'What the document is about; blank when not explained.';
+COMMENT ON COLUMN fbs_dms_document.description IS 'What the document is about; empty text when not explained.';
 
 COMMENT ON COLUMN fbs_dms_document.metadata IS 'Further facts by name; the keys model_name and record_id name the host''s record the document belongs to. {} when none.';
 
@@ -8379,7 +8297,7 @@ COMMENT ON COLUMN fbs_dms_document_approval.id IS 'Number that identifies the ap
 
 COMMENT ON COLUMN fbs_dms_document_approval.workflow_id IS 'Approval run the step belongs to; the step is deleted with that run.';
 
-COMMENT ON COLUMN fbs_dms_document_approval.description IS 'What is to be decided in this step; blank when not explained.';
+COMMENT ON COLUMN fbs_dms_document_approval.description IS 'What is to be decided in this step; empty text when not explained.';
 
 COMMENT ON COLUMN fbs_dms_document_approval.approver_id IS 'User who is to decide; deleting that user deletes the step too.';
 
@@ -8389,11 +8307,11 @@ COMMENT ON COLUMN fbs_dms_document_approval.status IS 'What was decided; pending
 
 COMMENT ON COLUMN fbs_dms_document_approval.required IS 'True when the run cannot do without this step, as unless given; false when it may be skipped.';
 
-COMMENT ON COLUMN fbs_dms_document_approval.approved_at IS 'When the approver agreed; empty when the step is not approved.';
+COMMENT ON COLUMN fbs_dms_document_approval.approved_at IS 'When the approver agreed; NULL when the step is not approved.';
 
-COMMENT ON COLUMN fbs_dms_document_approval.rejected_at IS 'When the approver refused; empty when the step is not rejected.';
+COMMENT ON COLUMN fbs_dms_document_approval.rejected_at IS 'When the approver refused; NULL when the step is not rejected.';
 
-COMMENT ON COLUMN fbs_dms_document_approval.comments IS 'What the approver remarked on the decision; blank when nothing.';
+COMMENT ON COLUMN fbs_dms_document_approval.comments IS 'What the approver remarked on the decision; empty text when nothing.';
 
 COMMENT ON COLUMN fbs_dms_document_approval.created_at IS 'When the approval step was added.';
 
@@ -8425,9 +8343,9 @@ COMMENT ON COLUMN fbs_dms_document_category.id IS 'Number that identifies the ca
 
 COMMENT ON COLUMN fbs_dms_document_category.name IS 'What people call the category; no two under the same parent share it.';
 
-COMMENT ON COLUMN fbs_dms_document_category.description IS 'What is filed under the category; blank when not explained.';
+COMMENT ON COLUMN fbs_dms_document_category.description IS 'What is filed under the category; empty text when not explained.';
 
-COMMENT ON COLUMN fbs_dms_document_category.parent_id IS 'Category above this one; empty at the top. Deleting the parent deletes this category and its documents too.';
+COMMENT ON COLUMN fbs_dms_document_category.parent_id IS 'Category above this one; NULL at the top. Deleting the parent deletes this category and its documents too.';
 
 COMMENT ON COLUMN fbs_dms_document_category.sequence IS 'Place of the category in lists, lowest first; 10 unless given.';
 
@@ -8470,7 +8388,7 @@ COMMENT ON COLUMN fbs_dms_document_tag.id IS 'Number that identifies the tag.';
 
 COMMENT ON COLUMN fbs_dms_document_tag.name IS 'Word or words the tag shows to people; unique.';
 
-COMMENT ON COLUMN fbs_dms_document_tag.description IS 'When to use the tag; blank when not explained.';
+COMMENT ON COLUMN fbs_dms_document_tag.description IS 'When to use the tag; empty text when not explained.';
 
 COMMENT ON COLUMN fbs_dms_document_tag.color IS 'Colour the tag is shown in, as a palette number; at least 1, at most 12, and 1 unless given.';
 
@@ -8531,7 +8449,7 @@ COMMENT ON COLUMN fbs_dms_document_type.name IS 'What people call this kind of d
 
 COMMENT ON COLUMN fbs_dms_document_type.code IS 'Short code by which programs name this kind of document; unique.';
 
-COMMENT ON COLUMN fbs_dms_document_type.description IS 'What belongs to this kind of document; blank when not explained.';
+COMMENT ON COLUMN fbs_dms_document_type.description IS 'What belongs to this kind of document; empty text when not explained.';
 
 COMMENT ON COLUMN fbs_dms_document_type.requires_approval IS 'True when documents of this type must be approved before use; false unless given.';
 
@@ -8572,19 +8490,19 @@ COMMENT ON COLUMN fbs_dms_document_workflow.id IS 'Number that identifies the ap
 
 COMMENT ON COLUMN fbs_dms_document_workflow.document_id IS 'Document to be approved; one run per document. The run is deleted with the document.';
 
-COMMENT ON COLUMN fbs_dms_document_workflow.description IS 'What the approval run is for; blank when not explained.';
+COMMENT ON COLUMN fbs_dms_document_workflow.description IS 'What the approval run is for; empty text when not explained.';
 
 COMMENT ON COLUMN fbs_dms_document_workflow.status IS 'How the run stands; active unless given. Normally one of: active (under way), completed, cancelled, failed.';
 
 COMMENT ON COLUMN fbs_dms_document_workflow.started_at IS 'When the approval run began; the time it is added unless given.';
 
-COMMENT ON COLUMN fbs_dms_document_workflow.completed_at IS 'When the approval run ended; empty while it is under way.';
+COMMENT ON COLUMN fbs_dms_document_workflow.completed_at IS 'When the approval run ended; NULL while it is under way.';
 
-COMMENT ON COLUMN fbs_dms_document_workflow.current_step_id IS 'Approval step awaited now; empty when none is, and emptied when that step is deleted.';
+COMMENT ON COLUMN fbs_dms_document_workflow.current_step_id IS 'Approval step awaited now; NULL when none is, and set to NULL when that step is deleted.';
 
 COMMENT ON COLUMN fbs_dms_document_workflow.workflow_data IS 'Facts the run carries from step to step, by name; {} when none.';
 
-COMMENT ON COLUMN fbs_dms_document_workflow.notes IS 'Remarks on the run as a whole; blank when there are none.';
+COMMENT ON COLUMN fbs_dms_document_workflow.notes IS 'Remarks on the run as a whole; empty text when there are none.';
 
 ALTER TABLE fbs_dms_document_workflow ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME fbs_dms_document_workflow_id_seq
@@ -8619,7 +8537,7 @@ COMMENT ON COLUMN fbs_dms_file_attachment.file IS 'Path of the uploaded file wit
 
 COMMENT ON COLUMN fbs_dms_file_attachment.original_filename IS 'Name the file had on the computer of the user who uploaded it.';
 
-COMMENT ON COLUMN fbs_dms_file_attachment.description IS 'What the file contains; blank when not explained.';
+COMMENT ON COLUMN fbs_dms_file_attachment.description IS 'What the file contains; empty text when not explained.';
 
 COMMENT ON COLUMN fbs_dms_file_attachment.file_size IS 'Size of the uploaded file in bytes; at least 1.';
 
@@ -8631,7 +8549,7 @@ COMMENT ON COLUMN fbs_dms_file_attachment.uploaded_by_id IS 'User who uploaded t
 
 COMMENT ON COLUMN fbs_dms_file_attachment.company_id IS 'Company the file belongs to, by the identifier its solution uses; keeps several companies apart.';
 
-COMMENT ON COLUMN fbs_dms_file_attachment.solution_db IS 'Database of the solution the file belongs to, when solutions are kept apart; empty when they are not.';
+COMMENT ON COLUMN fbs_dms_file_attachment.solution_db IS 'Database of the solution the file belongs to, when solutions are kept apart; NULL when they are not.';
 
 COMMENT ON COLUMN fbs_dms_file_attachment.is_public IS 'True when anyone may open the file; false unless given.';
 
@@ -8690,9 +8608,9 @@ COMMENT ON COLUMN fbs_documents_categories.id IS 'Number that identifies the cat
 
 COMMENT ON COLUMN fbs_documents_categories.name IS 'What people call the category.';
 
-COMMENT ON COLUMN fbs_documents_categories.description IS 'What is filed under it; blank when not explained.';
+COMMENT ON COLUMN fbs_documents_categories.description IS 'What is filed under it; empty text when not explained.';
 
-COMMENT ON COLUMN fbs_documents_categories.parent_id IS 'Category above this one; null at the top.';
+COMMENT ON COLUMN fbs_documents_categories.parent_id IS 'Category above this one; NULL at the top.';
 
 COMMENT ON COLUMN fbs_documents_categories.path IS 'Names from the top down to this one, with '' / '' between them.';
 
@@ -8759,7 +8677,7 @@ COMMENT ON COLUMN fbs_documents_details.name IS 'Reference by which the document
 
 COMMENT ON COLUMN fbs_documents_details.title IS 'Heading of the document as people read it.';
 
-COMMENT ON COLUMN fbs_documents_details.description IS 'What the document is about; blank when not explained.';
+COMMENT ON COLUMN fbs_documents_details.description IS 'What the document is about; empty text when not explained.';
 
 COMMENT ON COLUMN fbs_documents_details.state IS 'How far the document has come, such as draft or approved.';
 
@@ -8777,19 +8695,19 @@ COMMENT ON COLUMN fbs_documents_details.category_path IS 'Names of the categorie
 
 COMMENT ON COLUMN fbs_documents_details.confidentiality_level IS 'Who may see it, such as internal. Nothing here enforces it.';
 
-COMMENT ON COLUMN fbs_documents_details.expiry_date IS 'Last day on which it is valid; null when it does not expire.';
+COMMENT ON COLUMN fbs_documents_details.expiry_date IS 'Last day on which it is valid; NULL when it does not expire.';
 
-COMMENT ON COLUMN fbs_documents_details.days_left IS 'Days until its last valid day: 0 on that day, below 0 after it, null when it does not expire.';
+COMMENT ON COLUMN fbs_documents_details.days_left IS 'Days until its last valid day: 0 on that day, below 0 after it, NULL when it does not expire.';
 
 COMMENT ON COLUMN fbs_documents_details.company_id IS 'Company it belongs to, by the identifier its solution uses.';
 
-COMMENT ON COLUMN fbs_documents_details.solution_db IS 'Database of the solution it belongs to; null when solutions are not kept apart.';
+COMMENT ON COLUMN fbs_documents_details.solution_db IS 'Database of the solution it belongs to; NULL when solutions are not kept apart.';
 
 COMMENT ON COLUMN fbs_documents_details.metadata IS 'Further facts by name; {} when none.';
 
 COMMENT ON COLUMN fbs_documents_details.created_by_id IS 'User who created the document.';
 
-COMMENT ON COLUMN fbs_documents_details.approved_by_id IS 'User who approved it; null until approved, and when that user is deleted.';
+COMMENT ON COLUMN fbs_documents_details.approved_by_id IS 'User who approved it; NULL until approved, and when that user is deleted.';
 
 COMMENT ON COLUMN fbs_documents_details.created_at IS 'When the document was added.';
 
@@ -8797,9 +8715,9 @@ COMMENT ON COLUMN fbs_documents_details.updated_at IS 'When the document last ch
 
 COMMENT ON COLUMN fbs_documents_details.tags IS 'List of its tags by name, each an object with id, name and color; [] when it has none.';
 
-COMMENT ON COLUMN fbs_documents_details.attachment IS 'Object with what is known of its file, named as in fbs_dms_file_attachment; null when there is none.';
+COMMENT ON COLUMN fbs_documents_details.attachment IS 'Object with what is known of its file, named as in fbs_dms_file_attachment; NULL when there is none.';
 
-COMMENT ON COLUMN fbs_documents_details.workflow IS 'Object with its approval run, named as in fbs_dms_document_workflow; null when there is none.';
+COMMENT ON COLUMN fbs_documents_details.workflow IS 'Object with its approval run, named as in fbs_dms_document_workflow; NULL when there is none.';
 
 COMMENT ON COLUMN fbs_documents_details.approvals IS 'List of the steps of its approval run in order, named as in fbs_dms_document_approval; [] when there are none.';
 
@@ -8843,21 +8761,21 @@ COMMENT ON COLUMN fbs_documents_overview.category_id IS 'Category it is filed un
 
 COMMENT ON COLUMN fbs_documents_overview.category_name IS 'Category it is filed under, by its name.';
 
-COMMENT ON COLUMN fbs_documents_overview.attachment_id IS 'File with the document''s content; null when there is none.';
+COMMENT ON COLUMN fbs_documents_overview.attachment_id IS 'File with the document''s content; NULL when there is none.';
 
 COMMENT ON COLUMN fbs_documents_overview.state IS 'How far the document has come, such as draft or approved.';
 
 COMMENT ON COLUMN fbs_documents_overview.created_by_id IS 'User who created the document.';
 
-COMMENT ON COLUMN fbs_documents_overview.approved_by_id IS 'User who approved it; null until approved, and when that user is deleted.';
+COMMENT ON COLUMN fbs_documents_overview.approved_by_id IS 'User who approved it; NULL until approved, and when that user is deleted.';
 
-COMMENT ON COLUMN fbs_documents_overview.expiry_date IS 'Last day on which it is valid; null when it does not expire.';
+COMMENT ON COLUMN fbs_documents_overview.expiry_date IS 'Last day on which it is valid; NULL when it does not expire.';
 
-COMMENT ON COLUMN fbs_documents_overview.days_left IS 'Days until its last valid day: 0 on that day, below 0 after it, null when it does not expire.';
+COMMENT ON COLUMN fbs_documents_overview.days_left IS 'Days until its last valid day: 0 on that day, below 0 after it, NULL when it does not expire.';
 
 COMMENT ON COLUMN fbs_documents_overview.company_id IS 'Company it belongs to, by the identifier its solution uses.';
 
-COMMENT ON COLUMN fbs_documents_overview.solution_db IS 'Database of the solution it belongs to; null when solutions are not kept apart.';
+COMMENT ON COLUMN fbs_documents_overview.solution_db IS 'Database of the solution it belongs to; NULL when solutions are not kept apart.';
 
 COMMENT ON COLUMN fbs_documents_overview.confidentiality_level IS 'Who may see it, such as internal. Nothing here enforces it.';
 
@@ -8910,7 +8828,7 @@ COMMENT ON COLUMN fbs_documents_pending_approvals.sequence IS 'Place of the step
 
 COMMENT ON COLUMN fbs_documents_pending_approvals.required IS 'True when the run cannot do without this step.';
 
-COMMENT ON COLUMN fbs_documents_pending_approvals.description IS 'What is to be decided; blank when not explained.';
+COMMENT ON COLUMN fbs_documents_pending_approvals.description IS 'What is to be decided; empty text when not explained.';
 
 COMMENT ON COLUMN fbs_documents_pending_approvals.is_turn IS 'True when it is this step''s turn: the run awaits it, or awaits none and no required step before it is pending.';
 
@@ -8930,7 +8848,7 @@ COMMENT ON COLUMN fbs_documents_pending_approvals.company_id IS 'Company the doc
 
 COMMENT ON COLUMN fbs_documents_pending_approvals.created_by_id IS 'User who created the document.';
 
-COMMENT ON COLUMN fbs_documents_pending_approvals.expiry_date IS 'Last day on which the document is valid; null when it does not expire.';
+COMMENT ON COLUMN fbs_documents_pending_approvals.expiry_date IS 'Last day on which the document is valid; NULL when it does not expire.';
 
 CREATE TABLE fbs_file_deletions (
     id bigint NOT NULL,
@@ -8953,7 +8871,7 @@ COMMENT ON COLUMN fbs_file_deletions.attempts IS 'How often its removal was trie
 
 COMMENT ON COLUMN fbs_file_deletions.next_attempt_at IS 'When it is due; each failure doubles the wait, up to an hour.';
 
-COMMENT ON COLUMN fbs_file_deletions.error IS 'What went wrong last; empty where nothing did yet.';
+COMMENT ON COLUMN fbs_file_deletions.error IS 'What went wrong last; NULL where nothing did yet.';
 
 ALTER TABLE fbs_file_deletions ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME fbs_file_deletions_id_seq
@@ -11683,69 +11601,89 @@ CREATE INDEX fbs_discovery_sessions_started_at_idx ON fbs_discovery_sessions USI
 
 COMMENT ON INDEX fbs_discovery_sessions_started_at_idx IS 'Serves discovery.session_list in its order; listed by FBS.';
 
-CREATE INDEX fbs_dms_document_approval_approver_id_idx ON fbs_dms_document_approval USING btree (approver_id);
+CREATE INDEX fbs_dms_document_approval_approver_id_status_id_idx ON fbs_dms_document_approval USING btree (approver_id, status, id);
 
-CREATE INDEX fbs_dms_document_approval_status_approver_id_id_idx ON fbs_dms_document_approval USING btree (status, approver_id, id);
+COMMENT ON INDEX fbs_dms_document_approval_approver_id_status_id_idx IS 'Serves documents.pending_approvals by approver; the foreign key approver_id.';
 
 CREATE INDEX fbs_dms_document_approval_status_id_idx ON fbs_dms_document_approval USING btree (status, id);
 
-CREATE INDEX fbs_dms_document_approved_by_id_created_at_id_idx ON fbs_dms_document USING btree (approved_by_id, created_at, id, company_id, created_by_id);
+COMMENT ON INDEX fbs_dms_document_approval_status_id_idx IS 'Serves documents.pending_approvals.';
 
-CREATE INDEX fbs_dms_document_attachment_id_idx ON fbs_dms_document USING btree (attachment_id);
+CREATE INDEX fbs_dms_document_approved_by_id_created_at_id_idx ON fbs_dms_document USING btree (approved_by_id, created_at, id) WHERE (approved_by_id IS NOT NULL);
 
-CREATE INDEX fbs_dms_document_category_id_created_at_id_idx ON fbs_dms_document USING btree (category_id, created_at, id, solution_db);
+COMMENT ON INDEX fbs_dms_document_approved_by_id_created_at_id_idx IS 'Serves documents.overview by approver; the foreign key approved_by_id.';
+
+CREATE INDEX fbs_dms_document_attachment_id_idx ON fbs_dms_document USING btree (attachment_id) WHERE (attachment_id IS NOT NULL);
+
+COMMENT ON INDEX fbs_dms_document_attachment_id_idx IS 'Serves documents.overview by attachment, documents.storage; the foreign key attachment_id.';
+
+CREATE INDEX fbs_dms_document_category_id_created_at_id_idx ON fbs_dms_document USING btree (category_id, created_at, id);
+
+COMMENT ON INDEX fbs_dms_document_category_id_created_at_id_idx IS 'Serves documents.overview by category; the foreign key category_id.';
 
 CREATE INDEX fbs_dms_document_category_parent_id_idx ON fbs_dms_document_category USING btree (parent_id);
 
-CREATE INDEX fbs_dms_document_company_id_category_id_created_at_id_idx ON fbs_dms_document USING btree (company_id, category_id, created_at, id);
+COMMENT ON INDEX fbs_dms_document_category_parent_id_idx IS 'Serves documents.categories by parent; the foreign key parent_id.';
 
-CREATE INDEX fbs_dms_document_company_id_created_at_id_idx ON fbs_dms_document USING btree (company_id, created_at, id, document_type_id);
+CREATE INDEX fbs_dms_document_company_id_created_at_id_idx ON fbs_dms_document USING btree (company_id, created_at, id, state, document_type_id, category_id, solution_db);
 
-CREATE INDEX fbs_dms_document_company_id_expiry_date_idx ON fbs_dms_document USING btree (company_id, expiry_date) WHERE ((expiry_date IS NOT NULL) AND ((state)::text <> 'archived'::text));
+COMMENT ON INDEX fbs_dms_document_company_id_created_at_id_idx IS 'Serves documents.overview, search and by_metadata by company; the listed indexes (company_id, state), (company_id, created_at) and (solution_db, company_id).';
 
-CREATE INDEX fbs_dms_document_company_id_state_created_at_id_idx ON fbs_dms_document USING btree (company_id, state, created_at, id);
+CREATE INDEX fbs_dms_document_created_at_id_idx ON fbs_dms_document USING btree (created_at, id, state, document_type_id, category_id);
 
-CREATE INDEX fbs_dms_document_created_at_id_idx ON fbs_dms_document USING btree (created_at, id);
+COMMENT ON INDEX fbs_dms_document_created_at_id_idx IS 'Serves documents.overview of all companies, by state, type and category.';
 
-CREATE INDEX fbs_dms_document_created_by_id_category_id_created_at_id_idx ON fbs_dms_document USING btree (created_by_id, category_id, created_at, id);
+CREATE INDEX fbs_dms_document_created_by_id_created_at_id_idx ON fbs_dms_document USING btree (created_by_id, created_at, id);
 
-CREATE INDEX fbs_dms_document_created_by_id_created_at_id_idx ON fbs_dms_document USING btree (created_by_id, created_at, id, company_id, document_type_id);
+COMMENT ON INDEX fbs_dms_document_created_by_id_created_at_id_idx IS 'Serves documents.overview by creator; the foreign key created_by_id; the listed index (created_by_id, created_at).';
 
-CREATE INDEX fbs_dms_document_document_type_id_category_id_created_at_id_idx ON fbs_dms_document USING btree (document_type_id, category_id, created_at, id);
+CREATE INDEX fbs_dms_document_document_type_id_category_id_idx ON fbs_dms_document USING btree (document_type_id, category_id);
 
-CREATE INDEX fbs_dms_document_expiry_date_idx ON fbs_dms_document USING btree (expiry_date);
+COMMENT ON INDEX fbs_dms_document_document_type_id_category_id_idx IS 'Serves documents.overview by type and category; the foreign key document_type_id; the listed index of both.';
+
+CREATE INDEX fbs_dms_document_expiry_date_company_id_idx ON fbs_dms_document USING btree (expiry_date, company_id);
+
+COMMENT ON INDEX fbs_dms_document_expiry_date_company_id_idx IS 'Serves documents.expiring and expired, suite.deadlines; the listed index (expiry_date).';
 
 CREATE INDEX fbs_dms_document_metadata_idx ON fbs_dms_document USING gin (metadata jsonb_path_ops);
 
+COMMENT ON INDEX fbs_dms_document_metadata_idx IS 'Serves documents.by_metadata.';
+
 CREATE INDEX fbs_dms_document_metadata_record_idx ON fbs_dms_document USING spgist (((metadata ->> 'record_id'::text))) WHERE ((metadata ->> 'record_id'::text) IS NOT NULL);
 
-CREATE INDEX fbs_dms_document_solution_db_company_id_created_at_id_idx ON fbs_dms_document USING btree (solution_db, company_id, created_at, id);
-
-CREATE INDEX fbs_dms_document_solution_db_created_at_id_idx ON fbs_dms_document USING btree (solution_db, created_at, id, state, document_type_id);
-
-CREATE INDEX fbs_dms_document_state_created_at_id_idx ON fbs_dms_document USING btree (state, created_at, id, document_type_id);
-
-CREATE INDEX fbs_dms_document_tag_words_idx ON fbs_dms_document_tag USING gin (array_to_tsvector(fbs_split_words((name)::text)));
+COMMENT ON INDEX fbs_dms_document_metadata_record_idx IS 'Serves the clean-up rule documents, which looks for a deleted record of the host''s.';
 
 CREATE INDEX fbs_dms_document_tags_documenttag_id_idx ON fbs_dms_document_tags USING btree (documenttag_id);
 
+COMMENT ON INDEX fbs_dms_document_tags_documenttag_id_idx IS 'Serves documents.search by tags; the foreign key documenttag_id.';
+
 CREATE INDEX fbs_dms_document_words_idx ON fbs_dms_document USING gin (fbs_document_words((company_id)::text, (((((name)::text || ' '::text) || (title)::text) || ' '::text) || description)));
+
+COMMENT ON INDEX fbs_dms_document_words_idx IS 'Serves documents.search.';
 
 CREATE INDEX fbs_dms_document_workflow_current_step_id_idx ON fbs_dms_document_workflow USING btree (current_step_id);
 
-CREATE INDEX fbs_dms_file_attachment_company_id_created_at_idx ON fbs_dms_file_attachment USING btree (company_id, created_at);
+COMMENT ON INDEX fbs_dms_document_workflow_current_step_id_idx IS 'Serves the foreign key current_step_id.';
 
-CREATE INDEX fbs_dms_file_attachment_company_id_solution_db_idx ON fbs_dms_file_attachment USING btree (company_id, solution_db);
+CREATE INDEX fbs_dms_file_attachment_company_id_created_at_idx ON fbs_dms_file_attachment USING btree (company_id, created_at, solution_db);
+
+COMMENT ON INDEX fbs_dms_file_attachment_company_id_created_at_idx IS 'Serves documents.storage; the listed indexes (company_id, created_at) and (company_id, solution_db).';
 
 CREATE INDEX fbs_dms_file_attachment_file_idx ON fbs_dms_file_attachment USING btree (file);
 
+COMMENT ON INDEX fbs_dms_file_attachment_file_idx IS 'Serves fbs_claim_files(), which asks whether another attachment names a file.';
+
 CREATE INDEX fbs_dms_file_attachment_file_unusual_idx ON fbs_dms_file_attachment USING btree (file) WHERE ((file)::text ~ '(^|/)\.{0,2}(/|$)'::text);
+
+COMMENT ON INDEX fbs_dms_file_attachment_file_unusual_idx IS 'Serves fbs_claim_files(), which asks whether another attachment names a file in other words.';
 
 CREATE INDEX fbs_dms_file_attachment_mime_type_idx ON fbs_dms_file_attachment USING btree (mime_type);
 
+COMMENT ON INDEX fbs_dms_file_attachment_mime_type_idx IS 'The listed index (mime_type).';
+
 CREATE INDEX fbs_dms_file_attachment_uploaded_by_id_created_at_idx ON fbs_dms_file_attachment USING btree (uploaded_by_id, created_at);
 
-CREATE INDEX fbs_file_deletions_next_attempt_at_idx ON fbs_file_deletions USING btree (next_attempt_at);
+COMMENT ON INDEX fbs_dms_file_attachment_uploaded_by_id_created_at_idx IS 'The listed index (uploaded_by_id, created_at); serves the foreign key uploaded_by_id.';
 
 CREATE INDEX fbs_handshakes_expires_at_idx ON fbs_handshakes USING btree (expires_at);
 

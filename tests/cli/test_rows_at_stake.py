@@ -59,7 +59,7 @@ def test_a_rollback_from_python_wants_to_be_told_that_rows_may_go(installed: psy
     assert fbs_db.check(url_of(installed)).healthy
     assert installed.execute("select count(*) from fbs_dashboards").fetchone() == (1,)
     installed.commit()
-    assert fbs_db.rollback(url_of(installed), to="0033").steps  # these go without rows
+    assert fbs_db.rollback(url_of(installed), to="0045").steps  # these go without rows
     assert fbs_db.rollback(url_of(installed), to="0004", lose_rows=True).current == "0004_workflow_models"
 
 

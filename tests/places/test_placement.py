@@ -541,7 +541,7 @@ def test_one_database_under_two_names(two: tuple[str, str]) -> None:
 
 
 def test_an_edited_file_stops_it(two: tuple[str, str]) -> None:
-    select(two[0], "update fbs_migrations set checksum = 'other' where migration_id = '0011_license_models'")
+    select(two[0], "update fbs_migrations set checksum = 'other' where migration_id = '0014_license_models'")
     refused("placement", "move", "licensing", "--to", "licences", "--yes", says="was edited after it was", code=1)
     assert select(two[1], "select to_regclass('fbs_migrations')") == [(None,)]
 

@@ -168,7 +168,7 @@ def test_what_the_host_has_under_a_name_stays_and_stops_it(
     assert rows(installed, "select oid, relname, relkind, relacl, reloptions from pg_class order by 1") == before
     assert states(installed)[what.rpartition(" ")[2]] == "taken"
     assert fbs_db.drop_later_names(url_of(installed)) == []
-    fbs_db.rollback(url_of(installed), to="0033")
+    fbs_db.rollback(url_of(installed), to="0045")
     name = what.rpartition(" ")[2]
     left = "select from pg_class where relname = %s union all select from pg_type where typname = %s"
     assert rows(installed, left, name, name)
@@ -239,7 +239,7 @@ def test_the_readers_own_rights_on_the_table_count(named: psycopg.Connection) ->
 
 
 def test_the_names_go_with_the_file_that_adds_them(named: psycopg.Connection) -> None:
-    fbs_db.rollback(url_of(named), to="0033")
+    fbs_db.rollback(url_of(named), to="0045")
     assert rows(named, "select relname from pg_class where relname = any(%s)", list(LATER)) == []
     assert fbs_db.migrate(url_of(named)).steps
     assert set(states(named).values()) == {"absent"}

@@ -1,0 +1,256 @@
+-- 0022_cleanup_sweep: which keys that FBS rows hold are gone from the host's table,
+-- and the sweep, which cleans up after them.
+--
+-- component: base
+-- depends: 0021_cleanup_queue
+
+select set_config('search_path', quote_ident(current_schema()) || ', pg_temp', false);
+
+create function fbs_require_host(model text, solution text default null)
+returns table (host_table regclass, key_column text, key_type regtype)
+language plpgsql
+set search_path from current
+as $$
+#variable_conflict use_column
+declare
+    problem text;
+begin
+    select h.host_table, h.key_column
+    into host_table, key_column
+    from fbs_hosts as h
+    inner join pg_class as c on h.host_table = c.oid
+    where h.model_name = model and h.solution is not distinct from fbs_require_host.solution;
+    if host_table is null then
+        return;
+    end if;
+    perform fbs_refuse_foreign_code(host_table);
+    problem := fbs_host_problem(host_table, key_column);
+    if problem is not null then
+        raise exception '%', problem using errcode = 'FB025',
+            detail = 'No row of the table was read.',
+            hint = 'Attach it again: ' || fbs_command('attach', 'host', fbs_named(host_table), '--model', model);
+    end if;
+    select a.atttypid
+    into key_type
+    from pg_attribute as a
+    where a.attrelid = host_table and a.attname = key_column;
+    return next;
+end;
+$$;
+
+comment on function fbs_require_host(text, text) is
+'Internal. The host table of a model, locked against changes of its form, after it was seen to evaluate nothing of another role''s. No row where none is attached, or it is gone. Error FB025.';
+
+-- Rows that row security hides are not missing: better an error than that.
+create function fbs_missing_keys(model text, keys text[], solution text default null)
+returns text[]
+language plpgsql
+set search_path from current
+set row_security = off
+set enable_seqscan = off
+as $$
+declare
+    host record;
+    usable text[];
+    missing text[];
+begin
+    select h.* into host from fbs_require_host(model, solution) as h;
+    if host.host_table is null then
+        return keys;
+    end if;
+    usable := fbs_usable_keys(keys, host.key_type::text);
+    -- Looked at once more, and planned once: what the host's owner makes from here on is not evaluated.
+    perform fbs_refuse_foreign_code(host.host_table);
+    execute format(
+        'select array_agg(k.key) from unnest($1) as k (key)'
+        ' where not exists (select from %s as host where host.%I = k.key::%s)',
+        host.host_table, host.key_column, host.key_type
+    ) into missing using usable;
+    return coalesce(missing, '{}');
+end;
+$$;
+
+comment on function fbs_missing_keys(text, text[], text) is
+'Internal. Those of the keys that no row of the model''s host table has now; all of them where no table is attached, or it is gone. Error FB025 where the table must not be read.';
+
+create function fbs_held_keys(model text, solution text default null, alone boolean default true)
+returns text[]
+language plpgsql
+stable
+set search_path from current
+set row_security = off
+as $$
+declare
+    part record;
+    held text[];
+    keys text[] := '{}';
+begin
+    perform fbs_refuse_rules();
+    for part in
+        select p.*
+        from fbs_rule_parts() as p
+        inner join fbs_cleanup_rules as r on p.rule_name = r.rule_name
+        where r.model_name is null or r.model_name = model
+    loop
+        execute format('select array_agg(distinct %s::text) from %s as t where %s', part.key, part.named, part.touched)
+        into held using model, keys, solution, alone;
+        keys := keys || held;
+    end loop;
+    return array(select distinct h.key from unnest(keys) as h (key) where h.key is not null);
+end;
+$$;
+
+comment on function fbs_held_keys(text, text, boolean) is
+'Internal. Keys of a model in rows that the rules would touch. Error FB024.';
+
+create function fbs_rows_of_model(model text, solution text default null)
+returns bigint
+language plpgsql
+stable
+set search_path from current
+as $$
+declare
+    part record;
+    held bigint;
+    total bigint := 0;
+begin
+    for part in
+        select distinct p.named, p.of_model
+        from fbs_rule_parts() as p
+        inner join fbs_cleanup_rules as r on p.rule_name = r.rule_name
+        where r.model_column is not null
+    loop
+        execute format('select count(*) from %s as t where %s', part.named, part.of_model)
+        into held using model, '{}'::text[], solution, fbs_is_alone(model, solution);
+        total := total + held;
+    end loop;
+    return total;
+end;
+$$;
+
+comment on function fbs_rows_of_model(text, text) is
+'Internal. Number of FBS rows that point at a model (and solution) by its name.';
+
+create function fbs_gone_keys(model text, held text[], target text default null, solution text default null)
+returns text[]
+language sql
+set search_path from current
+as $$
+    -- Rows that still wait to follow a key are no orphans.
+    select case
+        when exists (
+            select from fbs_hosts as h
+            inner join pg_class as c on h.host_table = c.oid
+            where h.model_name = model and h.solution is not distinct from fbs_gone_keys.solution
+        )
+            then fbs_missing_keys(
+                model,
+                array(
+                    select unnest(held)
+                    except
+                    select fbs_waiting_keys(model, fbs_gone_keys.solution, target)
+                ),
+                fbs_gone_keys.solution
+            )
+        else '{}'
+    end;
+$$;
+
+comment on function fbs_gone_keys(text, text[], text, text) is
+'Internal. Those of the keys, held by rows here or in another database, that no host row has and no rekey waits for; none where no table is attached, or it is gone. Error FB025.';
+
+create function fbs_orphan_keys(model text, solution text default null)
+returns text[]
+language sql
+set search_path from current
+as $$
+    select fbs_gone_keys(
+        model, fbs_held_keys(model, fbs_orphan_keys.solution, fbs_is_alone(model, fbs_orphan_keys.solution)), null,
+        fbs_orphan_keys.solution
+    );
+$$;
+
+comment on function fbs_orphan_keys(text, text) is
+'Internal. Keys of a model in rows that the rules would touch, and that no host row has. Errors FB024, FB025.';
+
+create function fbs_sweep_orphans(only_model text default null)
+returns table (model_name text, orphans bigint, touched bigint, error text)
+language plpgsql
+set search_path from current
+as $$
+#variable_conflict use_column
+declare
+    host record;
+    keys text[];
+begin
+    for host in
+        select h.model_name, h.solution
+        from fbs_hosts as h
+        where only_model is null or h.model_name = only_model
+        order by h.model_name, h.solution
+    loop
+        model_name := host.model_name;
+        orphans := null;
+        touched := null;
+        error := null;
+        -- One model that cannot be swept shall not hold up the others.
+        begin
+            keys := fbs_orphan_keys(host.model_name, host.solution);
+            orphans := cardinality(keys);
+            touched := fbs_apply_rules(host.model_name, keys, host.solution, fbs_is_alone(host.model_name, host.solution));
+        exception when others or assert_failure then
+            error := sqlerrm;
+        end;
+        return next;
+    end loop;
+end;
+$$;
+
+comment on function fbs_sweep_orphans(text) is
+'Finds rows whose host row is gone, and applies the rules to them. Returns for each host table the keys found missing and the rows touched, or the error.';
+
+create function fbs_cover_partitions()
+returns setof regclass
+language plpgsql
+set search_path from current
+set lock_timeout = '100ms'
+as $$
+declare
+    host record;
+    wanted record;
+begin
+    for host in
+        select h.host_table, h.model_name, h.solution, p.relid
+        from fbs_hosts as h
+        inner join pg_class as c on h.host_table = c.oid and c.relkind = 'p'
+        cross join pg_partition_tree(h.host_table) as p
+        where
+            p.relid <> h.host_table
+            and not exists (
+                select from pg_trigger as g
+                where g.tgrelid = p.relid and g.tgfoid = to_regproc('fbs_cleanup') and g.tgparentid = 0
+            )
+        order by p.relid
+    loop
+        -- A table in use is covered the next time.
+        begin
+            for wanted in
+                select t.* from fbs_host_triggers(host.host_table) as t where t.table_id = host.relid and not t.present
+            loop
+                execute wanted.definition;
+            end loop;
+            if found then
+                perform fbs_queue_sweep(host.model_name, host.solution);
+                return next host.relid;
+            end if;
+        exception when lock_not_available or deadlock_detected or insufficient_privilege then
+            continue;
+        end;
+    end loop;
+end;
+$$;
+
+comment on function fbs_cover_partitions() is
+'Internal. Gives partitions that were made later the triggers of their host table, and queues a sweep. Returns these partitions; those in use, or on which triggers may not be created, are left.';
+
+select fbs_revoke_execute();

@@ -1,0 +1,3 @@
+-- 0025_rights: back to before it.
+
+drop function fbs_rights();
