@@ -279,7 +279,7 @@ def test_repair_and_adopt_do_not_trip_over_the_names(named: psycopg.Connection) 
 @pytest.mark.slow
 def test_adopt_tells_of_the_names_that_code_goes_on_using(installed: psycopg.Connection) -> None:
     installed.autocommit = True
-    fbs_db.rollback(url_of(installed), to="0010")
+    fbs_db.rollback(url_of(installed), to="0013")
     installed.execute("drop table fbs_migrations, fbs_migration_log")
     installed.execute("alter table fbs_dms_document rename to dms_document")
     done = CliRunner().invoke(main, ["--database", url_of(installed), "adopt", "--apply"])
