@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from fbs_db.adoption import values
@@ -59,10 +60,21 @@ def _redundant(work: Work, index: Index) -> str:
         if it.kind == "constraint" and it.definition.startswith(("FOREIGN KEY", "CHECK")):
             continue
         text = f"USING btree {it.definition[it.definition.index('(') :]}"
-        ours = values.index_keys(_index(it)[1] if it.kind == "index" else text)
-        if ours == keys or (values.is_of_django(index.name) and ours[: len(keys)] == keys):
+        substance = _index(it)[1] if it.kind == "index" else text
+        if values.index_keys(substance) == keys or (values.is_of_django(index.name) and _serves(substance, keys)):
             return f"redundant: {it.name.partition('.')[2]} does the same"
     return ""
+
+
+#: What an index of FBS may have beside its keys, and finds the same rows by equality.
+_BESIDE_KEYS = re.compile(r" (INCLUDE \([^)]*\)|WHERE \(\w+ IS NOT NULL\))$")
+
+
+def _serves(substance: str, keys: Sequence[str]) -> bool:
+    """Whether an index begins with one of the keys of Django's index and has the others."""
+    ours = values.index_keys(_BESIDE_KEYS.sub("", substance))
+    columns, wanted = ([key.removesuffix(" DESC") for key in of] for of in (ours, keys))
+    return bool(columns) and columns[0] in wanted and set(wanted) <= set(columns)
 
 
 def _index(it: Object) -> tuple[bool, str]:
