@@ -28,10 +28,16 @@ create table fbs_cleanup_queue (
 
 create index fbs_cleanup_queue_next_attempt_at_idx
 on fbs_cleanup_queue (next_attempt_at);
--- What comes later waits for rekeys of the same keys.
+
+comment on index fbs_cleanup_queue_next_attempt_at_idx is
+'Serves fbs_work_queue() and fbs_claim_cleanup(), which take what is due.';
+
 create index fbs_cleanup_queue_model_name_id_idx
 on fbs_cleanup_queue (model_name, id)
 where operation = 'rekey';
+
+comment on index fbs_cleanup_queue_model_name_id_idx is
+'Serves fbs_waiting_keys() and fbs_claim_cleanup(): what comes later waits for rekeys of the same keys.';
 
 create trigger fbs_only_owner
 before insert or update or delete or truncate on fbs_cleanup_queue

@@ -11575,7 +11575,11 @@ COMMENT ON INDEX fbs_charts_created_by_id_idx IS 'Serves bi.charts by creator; t
 
 CREATE INDEX fbs_cleanup_queue_model_name_id_idx ON fbs_cleanup_queue USING btree (model_name, id) WHERE (operation = 'rekey'::text);
 
+COMMENT ON INDEX fbs_cleanup_queue_model_name_id_idx IS 'Serves fbs_waiting_keys() and fbs_claim_cleanup(): what comes later waits for rekeys of the same keys.';
+
 CREATE INDEX fbs_cleanup_queue_next_attempt_at_idx ON fbs_cleanup_queue USING btree (next_attempt_at);
+
+COMMENT ON INDEX fbs_cleanup_queue_next_attempt_at_idx IS 'Serves fbs_work_queue() and fbs_claim_cleanup(), which take what is due.';
 
 CREATE INDEX fbs_custom_fields_active_model_name_record_id_database_name_idx ON fbs_custom_fields USING btree (model_name, record_id, database_name) WHERE is_active;
 

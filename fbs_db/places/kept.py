@@ -142,7 +142,7 @@ def keep_tables(
 
 
 def _keeping(old: Session, table: str, schema: str) -> str:
-    """The statements that move a table to another schema, without triggers, foreign keys and domains."""
+    """The statements that move a table to another schema, without triggers, foreign keys, domains and calls of FBS."""
     rows = old.select(
         """
         with named (name, oid) as (values (%s, %s::regclass))
@@ -159,6 +159,20 @@ def _keeping(old: Session, table: str, schema: str) -> str:
         from named
         inner join pg_catalog.pg_attribute as a on named.oid = a.attrelid and a.attnum > 0
         inner join pg_catalog.pg_type as y on a.atttypid = y.oid and y.typtype = 'd'
+        union all
+        select distinct format('drop %%s %%I;', used.kind, used.name)
+        from named
+        inner join lateral (
+            select 'pg_catalog.pg_class'::regclass, c.oid, 'index', c.relname
+            from pg_catalog.pg_index as i inner join pg_catalog.pg_class as c on i.indexrelid = c.oid
+            where i.indrelid = named.oid
+            union all
+            select 'pg_catalog.pg_statistic_ext'::regclass, s.oid, 'statistics', s.stxname
+            from pg_catalog.pg_statistic_ext as s where s.stxrelid = named.oid
+        ) as used (class, oid, kind, name) on true
+        inner join pg_catalog.pg_depend as d
+            on used.class = d.classid and used.oid = d.objid and d.refclassid = 'pg_catalog.pg_proc'::regclass
+        inner join pg_catalog.pg_proc as f on d.refobjid = f.oid and f.proname ~ '^fbs_'
         """,
         table,
         f"{old.quoted_schema}.{table}",

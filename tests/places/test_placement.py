@@ -480,6 +480,17 @@ def test_the_configuration_may_be_changed_first(two: tuple[str, str]) -> None:
 
 
 @pytest.mark.slow
+def test_a_component_whose_indexes_call_functions_moves(two: tuple[str, str]) -> None:
+    old, new = two
+    say(default={"url": old}, documents={"url": new, "components": ["dms"]})
+    fine("placement", "move", "dms", "--to", "documents", "--yes")
+    assert select(new, "select count(*) from fbs_dms_document") == [(0,)]
+    assert select(old, "select to_regproc('fbs_document_words') is null") == [(True,)]
+    fine("placement", "drop", "dms", "--from", "default", "--yes")
+    fine("check", "--all")
+
+
+@pytest.mark.slow
 def test_a_component_left_behind_empty_is_taken_away(two: tuple[str, str]) -> None:
     old, new = two
     fbs_db.migrate(config.DatabaseConfig(url=new))
