@@ -337,7 +337,7 @@ create index fbs_workflow_execution_logs_workflow_instance_id_timestamp_idx
 on fbs_workflow_execution_logs (workflow_instance_id, timestamp desc);
 
 comment on index fbs_workflow_execution_logs_workflow_instance_id_timestamp_idx is
-'Serves workflow.log by run and the last entry in workflow.active_runs and workflow.waiting; the foreign key and the listed index.';
+'Serves workflow.log by run and the last entry in workflow.active_runs and workflow.waiting; the foreign key workflow_instance_id; the listed index of both.';
 
 create index fbs_workflow_execution_logs_action_timestamp_idx
 on fbs_workflow_execution_logs (action, timestamp desc);

@@ -11835,7 +11835,7 @@ COMMENT ON INDEX fbs_workflow_execution_logs_timestamp_id_idx IS 'Serves workflo
 
 CREATE INDEX fbs_workflow_execution_logs_workflow_instance_id_timestamp_idx ON fbs_workflow_execution_logs USING btree (workflow_instance_id, "timestamp" DESC);
 
-COMMENT ON INDEX fbs_workflow_execution_logs_workflow_instance_id_timestamp_idx IS 'Serves workflow.log by run and the last entry in workflow.active_runs and workflow.waiting; the foreign key and the listed index.';
+COMMENT ON INDEX fbs_workflow_execution_logs_workflow_instance_id_timestamp_idx IS 'Serves workflow.log by run and the last entry in workflow.active_runs and workflow.waiting; the foreign key workflow_instance_id; the listed index of both.';
 
 CREATE INDEX fbs_workflow_instances_business_id_started_at_id_idx ON fbs_workflow_instances USING btree (business_id, started_at, id, status);
 

@@ -58,7 +58,7 @@ def test_status(empty: psycopg.Connection) -> None:
     on(empty, "migrate", "--to", "0003")
     result = on(empty, "status")
     assert result.exit_code == 0
-    assert "0003_msme_models        msme        applied" in result.stdout
+    assert "0003_msme_models msme applied" in " ".join(result.stdout.split())
     assert (
         f"{len(ALL) - 3} migrations pending. Apply with: fbs-db --database '{url_of(empty)}' migrate" in result.stdout
     )

@@ -68,7 +68,7 @@ def test_what_an_index_says_it_serves_is_there_and_can_use_it(installed: psycopg
     for index in indexes(installed):
         said = index.reason or ""
         named = [
-            *((name, name in declared) for name in re.findall(r"\b[a-z]+\.[a-z_]+\b", said)),
+            *((name, name in declared) for name in re.findall(r"\b[a-z_]+\.[a-z_]+\b", said)),
             *((name, name == index.columns[0]) for name in re.findall(r"foreign key (\w+)", said)),
             *((name, name in rules) for name in re.findall(r"clean-up rule (\w+)", said)),
             *((name, name in functions) for name in re.findall(r"\b(fbs_\w+)\(\)", said)),
