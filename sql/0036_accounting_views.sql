@@ -6,8 +6,7 @@
 select set_config('search_path', quote_ident(current_schema()) || ', pg_temp', false);
 
 create view fbs_accounting_cash_entries
-with (security_invoker = true)
-as
+with (security_invoker = true) as
 select
     e.id,
     e.business_id,
@@ -195,8 +194,7 @@ comment on function fbs_accounting_cash_by_method(text, date) is
 'Cash position of a business at the end of a day, by means of payment. A transfer does not tell from which means to which the money went, so it counts for none. Cost: a sum over all entries of the business up to that day.';
 
 create view fbs_accounting_transactions
-with (security_invoker = true)
-as
+with (security_invoker = true) as
 select
     t.id,
     t.business_id,

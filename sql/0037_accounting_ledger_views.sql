@@ -6,8 +6,7 @@
 select set_config('search_path', quote_ident(current_schema()) || ', pg_temp', false);
 
 create view fbs_accounting_ledger_lines
-with (security_invoker = true)
-as
+with (security_invoker = true) as
 select
     l.id,
     l.business_id,
@@ -120,8 +119,7 @@ comment on function fbs_accounting_account_ledger(text, text, date, date, date, 
 'Lines of one account of a business from since until until (both included; NULL: from the first, to the last), oldest first and by id within a day, each with the balance worked out from all lines up to it, and the balance recorded with it. page_size rows at most; the next page is asked for with after_date, after_id and carried, the day, id and balance of the last row. Cost: the rows returned, and once a sum over all earlier lines of the account, unless carried says what it comes to.';
 
 create view fbs_accounting_account_balances
-with (security_invoker = true)
-as
+with (security_invoker = true) as
 select
     l.business_id,
     l.account,

@@ -6,8 +6,7 @@
 select set_config('search_path', quote_ident(current_schema()) || ', pg_temp', false);
 
 create view fbs_accounting_taxes
-with (security_invoker = true)
-as
+with (security_invoker = true) as
 select
     t.id,
     t.business_id,

@@ -7,8 +7,7 @@
 select set_config('search_path', quote_ident(current_schema()) || ', pg_temp', false);
 
 create view fbs_discovery_models
-with (security_invoker = true)
-as
+with (security_invoker = true) as
 select
     m.id,
     m.database_name,
@@ -37,8 +36,7 @@ comment on column fbs_discovery_models.field_count is
 'How many of its fields were found.';
 
 create view fbs_discovery_fields
-with (security_invoker = true)
-as
+with (security_invoker = true) as
 select
     f.id,
     f.odoo_model_id,
@@ -67,8 +65,7 @@ comment on column fbs_discovery_fields.id is
 'Number that identifies the field.';
 
 create view fbs_discovery_modules
-with (security_invoker = true)
-as
+with (security_invoker = true) as
 select
     m.id,
     m.database_name,
@@ -95,8 +92,7 @@ comment on view fbs_discovery_modules is
 'Odoo modules (apps and add-ons) found in each Odoo database.';
 
 create view fbs_discovery_session_list
-with (security_invoker = true)
-as
+with (security_invoker = true) as
 select
     s.id,
     s.session_id,

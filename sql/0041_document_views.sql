@@ -7,8 +7,7 @@
 select set_config('search_path', quote_ident(current_schema()) || ', pg_temp', false);
 
 create view fbs_documents_categories
-with (security_invoker = true)
-as
+with (security_invoker = true) as
 select
     c.id,
     c.name,
@@ -79,8 +78,7 @@ comment on column fbs_documents_categories.is_active is
 'True while the category is offered for filing.';
 
 create view fbs_documents_overview
-with (security_invoker = true)
-as
+with (security_invoker = true) as
 select
     d.id,
     d.name,

@@ -6,8 +6,7 @@
 select set_config('search_path', quote_ident(current_schema()) || ', pg_temp', false);
 
 create view fbs_documents_details
-with (security_invoker = true)
-as
+with (security_invoker = true) as
 select
     d.id,
     d.name,
@@ -136,8 +135,7 @@ comment on column fbs_documents_details.approvals is
 -- Pages go on from status and id: of an id alone PostgreSQL expects few pending
 -- steps after it, where nearly all are, and sorts what it could read in order.
 create view fbs_documents_pending_approvals
-with (security_invoker = true)
-as
+with (security_invoker = true) as
 select
     s.id,
     s.status,

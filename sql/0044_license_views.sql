@@ -46,8 +46,7 @@ comment on function fbs_find_limit(jsonb, text) is
 'Internal. How much of a feature the limits of a licence allow: a number, or the number called count in an object, as FBS writes either. NULL for no limit: where none is named, it is -1, or it is not a number. 0 allows nothing.';
 
 create view fbs_licensing_licenses
-with (security_invoker = true)
-as
+with (security_invoker = true) as
 select
     l.id,
     l.solution_name,
@@ -223,8 +222,7 @@ comment on function fbs_licensing_features(text, date) is
 'Every feature that a solution''s licence lists or limits, or that it has used, with the answers of fbs_licensing_feature for a day (by default today). What is only limited or used is not included, and so not allowed.';
 
 create view fbs_licensing_usage
-with (security_invoker = true)
-as
+with (security_invoker = true) as
 select
     u.id,
     u.solution_name,
