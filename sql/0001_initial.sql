@@ -68,7 +68,7 @@ comment on column fbs_migration_log.logged_at is
 comment on column fbs_migration_log.logged_by is
 'Database role that did it.';
 comment on column fbs_migration_log.client_address is
-'Network address it was done from; empty for a connection on the same machine.';
+'Network address it was done from; NULL for a connection on the same machine.';
 comment on column fbs_migration_log.fbs_db_version is
 'Version of fbs-db that did it.';
 

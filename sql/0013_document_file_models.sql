@@ -192,7 +192,7 @@ end;
 $$;
 
 comment on function fbs_claim_files(integer, bigint) is
-'Files that are due for removal, from a number in the list on, locked for this transaction; several workers share them. Files that another attachment names, in these or in other words, are taken off the list. Error FB060 where a transaction that may name some does not end within three seconds.';
+'Internal. Files that are due for removal, from a number in the list on, locked for this transaction; several workers share them. Files that another attachment names, in these or in other words, are taken off the list. Error FB060 where a transaction that may name some does not end within three seconds.';
 
 create function fbs_file_done(file_id bigint, failure text default null)
 returns void
@@ -214,6 +214,6 @@ end;
 $$;
 
 comment on function fbs_file_done(bigint, text) is
-'Notes that a claimed file was removed, or why it could not be.';
+'Internal. Notes that a claimed file was removed, or why it could not be.';
 
 select fbs_revoke_execute();

@@ -82,17 +82,17 @@ comment on table fbs_settings is
 comment on column fbs_settings.name is
 'Name of the setting.';
 comment on column fbs_settings.value is
-'Its value, checked when it is set; empty switches off what it governs, where the description says so.';
+'Its value, checked when it is set; NULL switches off what it governs, where the description says so.';
 comment on column fbs_settings.initial_value is
-'The value it is installed with; empty where that is nothing.';
+'The value it is installed with; NULL where that is nothing.';
 comment on column fbs_settings.description is
 'What it does, in which unit, and what is usual.';
 comment on column fbs_settings.choices is
-'The values it can have; empty for a number.';
+'The values it can have; NULL for a number.';
 comment on column fbs_settings.minimum is
-'Smallest number it can have; empty where it is chosen from a list.';
+'Smallest number it can have; NULL where it is chosen from a list.';
 comment on column fbs_settings.maximum is
-'Largest number it can have; empty where it is chosen from a list.';
+'Largest number it can have; NULL where it is chosen from a list.';
 
 create function fbs_check_setting()
 returns trigger
@@ -187,7 +187,7 @@ as $$
 $$;
 
 comment on function fbs_setting(text) is
-'Value of a setting; nothing where there is no such setting, or it is empty.';
+'Value of a setting; NULL where there is no such setting, or it has none.';
 
 create table fbs_solution_map (
     column_name text not null,

@@ -61,7 +61,7 @@ comment on column fbs_user_columns.on_delete is
 comment on column fbs_user_columns.constraint_name is
 'Name of the foreign key that ties it, or would.';
 comment on column fbs_user_columns.user_table is
-'The host''s user table the column is tied to; empty while it is not.';
+'The host''s user table the column is tied to; NULL while it is not.';
 comment on column fbs_user_columns.validated is
 'Whether every row of the table is known to point at a user that exists.';
 

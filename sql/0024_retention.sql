@@ -39,9 +39,9 @@ comment on column fbs_retention.time_column is
 comment on column fbs_retention.only_if is
 'What has to be true as well for a row to be removed.';
 comment on column fbs_retention.days is
-'How many days it is kept; empty for ever.';
+'How many days it is kept; NULL for ever.';
 comment on column fbs_retention.cutoff is
-'Rows from before this time are removed; empty where none are.';
+'Rows from before this time are removed; NULL where none are.';
 
 create function fbs_count_expired(what text)
 returns bigint
@@ -101,6 +101,6 @@ end;
 $$;
 
 comment on function fbs_purge(text, bigint, integer) is
-'Removes one batch of rows that are past their time, by a name from fbs_retention. Go on from last_id until it is empty; each call is a transaction of its own and passes over rows in use. Error FB030 for any other name.';
+'Removes one batch of rows that are past their time, by a name from fbs_retention. Go on from last_id until it is NULL; each call is a transaction of its own and passes over rows in use. Error FB030 for any other name.';
 
 select fbs_revoke_execute();

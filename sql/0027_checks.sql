@@ -287,7 +287,7 @@ end;
 $$;
 
 comment on function fbs_check_rows(text) is
-'What is odd about the rows of one of FBS''s tables: values off the lists, negative amounts, dates outside the years 1 to 9999, ledgers that are not balanced, users that are gone. Reads the whole table.';
+'Internal. What is odd about the rows of one of FBS''s tables: values off the lists, negative amounts, dates outside the years 1 to 9999, ledgers that are not balanced, users that are gone. Reads the whole table.';
 
 create function fbs_check_hosts()
 returns table (
@@ -382,6 +382,6 @@ end;
 $$;
 
 comment on function fbs_check_hosts() is
-'FBS rows that are odd about the attached host tables: host rows that are gone, record ids that are no keys, rows that name no solution where several tables have the model. To be run in READ COMMITTED.';
+'Internal. FBS rows that are odd about the attached host tables: host rows that are gone, record ids that are no keys, rows that name no solution where several tables have the model. To be run in READ COMMITTED.';
 
 select fbs_revoke_execute();

@@ -93,7 +93,7 @@ end;
 $$;
 
 comment on function fbs_check_identities() is
-'The tables of FBS whose next key is taken already, as after logical replication, which copies rows and no sequences. Reads the highest key of each, and no other row.';
+'Internal. The tables of FBS whose next key is taken already, as after logical replication, which copies rows and no sequences. Reads the highest key of each, and no other row.';
 
 create function fbs_advance_identity(of_table text)
 returns void
@@ -128,6 +128,6 @@ end;
 $$;
 
 comment on function fbs_advance_identity(text) is
-'Advances the sequence of a table''s keys past the highest key, where rows came with keys of their own. Never goes back, and blocks neither readers nor writers.';
+'Internal. Advances the sequence of a table''s keys past the highest key, where rows came with keys of their own. Never goes back, and blocks neither readers nor writers.';
 
 select fbs_revoke_execute();

@@ -86,7 +86,7 @@ return case due_state
 end;
 
 comment on function fbs_is_due_state(text, text, date, date, date) is
-'Whether a duty stands so on a day (by default today): met, when its day of completion is known or its status is compliant or completed; else overdue after its due date, due from 30 days before it, or later. NULL for any other state.';
+'Internal. Whether a duty stands so on a day (by default today): met, when its day of completion is known or its status is compliant or completed; else overdue after its due date, due from 30 days before it, or later. NULL for any other state.';
 
 create view fbs_msme_compliance_status
 with (security_invoker = true) as

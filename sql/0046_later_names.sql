@@ -154,13 +154,13 @@ comment on column fbs_later_names.table_name is
 comment on column fbs_later_names.definition is
 'What the view of that name shows: every column, under its later name where that is another.';
 comment on column fbs_later_names.view_id is
-'The view that fbs_add_later_names made; empty where there is none. It is known by its comment, and as it stands on the table.';
+'The view that fbs_add_later_names made; NULL where there is none. It is known by its comment, and by reading the table.';
 comment on column fbs_later_names.state is
-'current, absent, taken (something bears the name that fbs_add_later_names did not make), or out of date (the view lacks a column, a right that a role has on the table, or that the reader''s own rights count).';
+'current, absent, taken (by something that fbs_add_later_names did not make), or out of date (the view lacks a column, a right that a role has on the table, or security_invoker).';
 comment on column fbs_later_names.taken_by is
-'What bears the name, such as table, where it is taken.';
+'What has the name, such as table, where it is taken.';
 comment on column fbs_later_names.is_twin is
-'Whether a table of that name was made for FBS by something else, such as Django: half of its columns are FBS''s, or more. What is written there is not seen in FBS''s table. fbs-db adopt makes one table of the two.';
+'Whether a table of that name was made for FBS by something else, such as Django: at least half of its columns are FBS''s. FBS''s table does not show its rows. fbs-db adopt makes one table of the two.';
 
 create function fbs_add_later_names()
 returns setof text

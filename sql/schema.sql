@@ -551,7 +551,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_advance_identity(of_table text) IS 'Advances the sequence of a table''s keys past the highest key, where rows came with keys of their own. Never goes back, and blocks neither readers nor writers.';
+COMMENT ON FUNCTION fbs_advance_identity(of_table text) IS 'Internal. Advances the sequence of a table''s keys past the highest key, where rows came with keys of their own. Never goes back, and blocks neither readers nor writers.';
 
 CREATE FUNCTION fbs_apply_rule(only_rule text, model text, keys text[], solution text DEFAULT NULL::text, alone boolean DEFAULT true) RETURNS bigint
     LANGUAGE plpgsql
@@ -1230,7 +1230,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_check_hosts() IS 'FBS rows that are odd about the attached host tables: host rows that are gone, record ids that are no keys, rows that name no solution where several tables have the model. To be run in READ COMMITTED.';
+COMMENT ON FUNCTION fbs_check_hosts() IS 'Internal. FBS rows that are odd about the attached host tables: host rows that are gone, record ids that are no keys, rows that name no solution where several tables have the model. To be run in READ COMMITTED.';
 
 CREATE FUNCTION fbs_check_identities() RETURNS TABLE(severity text, kind text, object text, problem text, found text, expected text, mend text)
     LANGUAGE plpgsql STABLE
@@ -1274,7 +1274,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_check_identities() IS 'The tables of FBS whose next key is taken already, as after logical replication, which copies rows and no sequences. Reads the highest key of each, and no other row.';
+COMMENT ON FUNCTION fbs_check_identities() IS 'Internal. The tables of FBS whose next key is taken already, as after logical replication, which copies rows and no sequences. Reads the highest key of each, and no other row.';
 
 CREATE FUNCTION fbs_check_rows(of_table text) RETURNS TABLE(severity text, kind text, object text, problem text, found text, expected text, mend text)
     LANGUAGE plpgsql STABLE
@@ -1425,7 +1425,7 @@ begin
 end;
 $_$;
 
-COMMENT ON FUNCTION fbs_check_rows(of_table text) IS 'What is odd about the rows of one of FBS''s tables: values off the lists, negative amounts, dates outside the years 1 to 9999, ledgers that are not balanced, users that are gone. Reads the whole table.';
+COMMENT ON FUNCTION fbs_check_rows(of_table text) IS 'Internal. What is odd about the rows of one of FBS''s tables: values off the lists, negative amounts, dates outside the years 1 to 9999, ledgers that are not balanced, users that are gone. Reads the whole table.';
 
 CREATE FUNCTION fbs_check_rule(only_rule text) RETURNS void
     LANGUAGE plpgsql
@@ -1668,7 +1668,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_claim_files(batch integer, after_id bigint) IS 'Files that are due for removal, from a number in the list on, locked for this transaction; several workers share them. Files that another attachment names, in these or in other words, are taken off the list. Error FB060 where a transaction that may name some does not end within three seconds.';
+COMMENT ON FUNCTION fbs_claim_files(batch integer, after_id bigint) IS 'Internal. Files that are due for removal, from a number in the list on, locked for this transaction; several workers share them. Files that another attachment names, in these or in other words, are taken off the list. Error FB060 where a transaction that may name some does not end within three seconds.';
 
 CREATE FUNCTION fbs_cleanup() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2597,7 +2597,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_file_done(file_id bigint, failure text) IS 'Notes that a claimed file was removed, or why it could not be.';
+COMMENT ON FUNCTION fbs_file_done(file_id bigint, failure text) IS 'Internal. Notes that a claimed file was removed, or why it could not be.';
 
 CREATE FUNCTION fbs_file_is_named(file text) RETURNS boolean
     LANGUAGE sql STABLE
@@ -3372,7 +3372,7 @@ CREATE FUNCTION fbs_is_due_state(due_state text, status text, completed_on date,
     LANGUAGE sql IMMUTABLE
     RETURN CASE due_state WHEN 'met'::text THEN ((completed_on IS NOT NULL) OR (status = ANY (ARRAY['compliant'::text, 'completed'::text]))) WHEN 'overdue'::text THEN ((completed_on IS NULL) AND (status <> ALL (ARRAY['compliant'::text, 'completed'::text])) AND (due_date < on_date)) WHEN 'due'::text THEN ((completed_on IS NULL) AND (status <> ALL (ARRAY['compliant'::text, 'completed'::text])) AND ((due_date >= on_date) AND (due_date <= (on_date + 30)))) WHEN 'later'::text THEN ((completed_on IS NULL) AND (status <> ALL (ARRAY['compliant'::text, 'completed'::text])) AND (due_date > (on_date + 30))) ELSE NULL::boolean END;
 
-COMMENT ON FUNCTION fbs_is_due_state(due_state text, status text, completed_on date, due_date date, on_date date) IS 'Whether a duty stands so on a day (by default today): met, when its day of completion is known or its status is compliant or completed; else overdue after its due date, due from 30 days before it, or later. NULL for any other state.';
+COMMENT ON FUNCTION fbs_is_due_state(due_state text, status text, completed_on date, due_date date, on_date date) IS 'Internal. Whether a duty stands so on a day (by default today): met, when its day of completion is known or its status is compliant or completed; else overdue after its due date, due from 30 days before it, or later. NULL for any other state.';
 
 CREATE FUNCTION fbs_is_unique(host_table regclass, key_column text, with_others boolean DEFAULT false) RETURNS boolean
     LANGUAGE sql STABLE
@@ -4194,7 +4194,7 @@ begin
 end;
 $_$;
 
-COMMENT ON FUNCTION fbs_purge(what text, after_id bigint, batch integer) IS 'Removes one batch of rows that are past their time, by a name from fbs_retention. Go on from last_id until it is empty; each call is a transaction of its own and passes over rows in use. Error FB030 for any other name.';
+COMMENT ON FUNCTION fbs_purge(what text, after_id bigint, batch integer) IS 'Removes one batch of rows that are past their time, by a name from fbs_retention. Go on from last_id until it is NULL; each call is a transaction of its own and passes over rows in use. Error FB030 for any other name.';
 
 CREATE FUNCTION fbs_put_off(ids bigint[], state text, said text, own_fault boolean DEFAULT true) RETURNS void
     LANGUAGE sql
@@ -5479,7 +5479,7 @@ CREATE FUNCTION fbs_setting(setting text) RETURNS text
     select value from fbs_settings where name = setting;
 $$;
 
-COMMENT ON FUNCTION fbs_setting(setting text) IS 'Value of a setting; nothing where there is no such setting, or it is empty.';
+COMMENT ON FUNCTION fbs_setting(setting text) IS 'Value of a setting; NULL where there is no such setting, or it has none.';
 
 CREATE FUNCTION fbs_solution_condition(columns text[]) RETURNS text
     LANGUAGE sql IMMUTABLE
@@ -7237,17 +7237,17 @@ COMMENT ON TABLE fbs_settings IS 'What can be adjusted in FBS''s database. Chang
 
 COMMENT ON COLUMN fbs_settings.name IS 'Name of the setting.';
 
-COMMENT ON COLUMN fbs_settings.value IS 'Its value, checked when it is set; empty switches off what it governs, where the description says so.';
+COMMENT ON COLUMN fbs_settings.value IS 'Its value, checked when it is set; NULL switches off what it governs, where the description says so.';
 
-COMMENT ON COLUMN fbs_settings.initial_value IS 'The value it is installed with; empty where that is nothing.';
+COMMENT ON COLUMN fbs_settings.initial_value IS 'The value it is installed with; NULL where that is nothing.';
 
 COMMENT ON COLUMN fbs_settings.description IS 'What it does, in which unit, and what is usual.';
 
-COMMENT ON COLUMN fbs_settings.choices IS 'The values it can have; empty for a number.';
+COMMENT ON COLUMN fbs_settings.choices IS 'The values it can have; NULL for a number.';
 
-COMMENT ON COLUMN fbs_settings.minimum IS 'Smallest number it can have; empty where it is chosen from a list.';
+COMMENT ON COLUMN fbs_settings.minimum IS 'Smallest number it can have; NULL where it is chosen from a list.';
 
-COMMENT ON COLUMN fbs_settings.maximum IS 'Largest number it can have; empty where it is chosen from a list.';
+COMMENT ON COLUMN fbs_settings.maximum IS 'Largest number it can have; NULL where it is chosen from a list.';
 
 CREATE VIEW fbs_cleanup_terms AS
  SELECT mode,
@@ -9083,13 +9083,13 @@ COMMENT ON COLUMN fbs_later_names.table_name IS 'Name of the table.';
 
 COMMENT ON COLUMN fbs_later_names.definition IS 'What the view of that name shows: every column, under its later name where that is another.';
 
-COMMENT ON COLUMN fbs_later_names.view_id IS 'The view that fbs_add_later_names made; empty where there is none. It is known by its comment, and as it stands on the table.';
+COMMENT ON COLUMN fbs_later_names.view_id IS 'The view that fbs_add_later_names made; NULL where there is none. It is known by its comment, and by reading the table.';
 
-COMMENT ON COLUMN fbs_later_names.state IS 'current, absent, taken (something bears the name that fbs_add_later_names did not make), or out of date (the view lacks a column, a right that a role has on the table, or that the reader''s own rights count).';
+COMMENT ON COLUMN fbs_later_names.state IS 'current, absent, taken (by something that fbs_add_later_names did not make), or out of date (the view lacks a column, a right that a role has on the table, or security_invoker).';
 
-COMMENT ON COLUMN fbs_later_names.taken_by IS 'What bears the name, such as table, where it is taken.';
+COMMENT ON COLUMN fbs_later_names.taken_by IS 'What has the name, such as table, where it is taken.';
 
-COMMENT ON COLUMN fbs_later_names.is_twin IS 'Whether a table of that name was made for FBS by something else, such as Django: half of its columns are FBS''s, or more. What is written there is not seen in FBS''s table. fbs-db adopt makes one table of the two.';
+COMMENT ON COLUMN fbs_later_names.is_twin IS 'Whether a table of that name was made for FBS by something else, such as Django: at least half of its columns are FBS''s. FBS''s table does not show its rows. fbs-db adopt makes one table of the two.';
 
 CREATE TABLE fbs_license_manager_feature_usage (
     id bigint NOT NULL,
@@ -9303,7 +9303,7 @@ COMMENT ON COLUMN fbs_migration_log.logged_at IS 'When it was done.';
 
 COMMENT ON COLUMN fbs_migration_log.logged_by IS 'Database role that did it.';
 
-COMMENT ON COLUMN fbs_migration_log.client_address IS 'Network address it was done from; empty for a connection on the same machine.';
+COMMENT ON COLUMN fbs_migration_log.client_address IS 'Network address it was done from; NULL for a connection on the same machine.';
 
 COMMENT ON COLUMN fbs_migration_log.fbs_db_version IS 'Version of fbs-db that did it.';
 
@@ -10388,9 +10388,9 @@ COMMENT ON COLUMN fbs_retention.time_column IS 'The time it is kept from.';
 
 COMMENT ON COLUMN fbs_retention.only_if IS 'What has to be true as well for a row to be removed.';
 
-COMMENT ON COLUMN fbs_retention.days IS 'How many days it is kept; empty for ever.';
+COMMENT ON COLUMN fbs_retention.days IS 'How many days it is kept; NULL for ever.';
 
-COMMENT ON COLUMN fbs_retention.cutoff IS 'Rows from before this time are removed; empty where none are.';
+COMMENT ON COLUMN fbs_retention.cutoff IS 'Rows from before this time are removed; NULL where none are.';
 
 CREATE VIEW fbs_rule_states AS
  SELECT r.rule_name,
@@ -10498,7 +10498,7 @@ COMMENT ON COLUMN fbs_user_columns.on_delete IS 'What happens to the row when it
 
 COMMENT ON COLUMN fbs_user_columns.constraint_name IS 'Name of the foreign key that ties it, or would.';
 
-COMMENT ON COLUMN fbs_user_columns.user_table IS 'The host''s user table the column is tied to; empty while it is not.';
+COMMENT ON COLUMN fbs_user_columns.user_table IS 'The host''s user table the column is tied to; NULL while it is not.';
 
 COMMENT ON COLUMN fbs_user_columns.validated IS 'Whether every row of the table is known to point at a user that exists.';
 

@@ -327,3 +327,15 @@ def test_the_same_in_another_schema(empty_everywhere: psycopg.Connection) -> Non
     empty_everywhere.execute("""insert into "Fbs data".fbs_odoo_databases (name, host, username, password)
                              values ('a', 'b', 'c', 'd')""")
     empty_everywhere.execute("""update "Fbs data".fbs_odoo_databases set port = 1""")
+
+
+def test_comments_are_short_and_tell_empty_text_from_null(installed: psycopg.Connection) -> None:
+    """Those of tables, views, columns and indexes."""
+    comments = rows(
+        installed,
+        "select c.relname::text, d.objsubid, d.description from pg_description as d inner join pg_class as c"
+        " on d.objoid = c.oid and d.classoid = 'pg_class'::regclass where c.relname ~ '^fbs_'",
+    )
+    assert [(name, column) for name, column, said in comments if len(said) > 200] == []
+    unclear = r"\b(empty(?! text)|blank)\b"
+    assert [(name, said) for name, _, said in comments if re.search(unclear, said, re.IGNORECASE)] == []
