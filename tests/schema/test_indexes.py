@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import psycopg
+from psycopg import sql
 
+from fbs_db.reads.query import Read, select
 from tests.support.connections import rows
-from tests.support.every_read import reads
-from tests.support.sample_rows import BY_NAME
+from tests.support.every_read import read_of, reads
+from tests.support.sample_rows import BY_NAME, seed
 
 #: With the primary key. The list asks for ten on documents.
 AT_MOST = defaultdict(lambda: 9, fbs_dms_document=12)
+
+
+#: What a plan uses only where there are many rows: bench_reads shows it.
+OF_MANY_ROWS = {"fbs_workflow_steps_assigned_role_idx"}
 
 
 @dataclass(frozen=True)
@@ -76,6 +84,37 @@ def test_what_an_index_says_it_serves_is_there_and_can_use_it(installed: psycopg
         ]
         wrong = [name for name, holds in named if not holds]
         assert index.unique or (named and not wrong), (index.name, said, wrong)
+
+
+def test_each_index_is_in_the_plan_of_a_read_or_has_another_reason(installed: psycopg.Connection) -> None:
+    """As far as views are read: what functions do is not planned from outside."""
+    seed(installed)
+    for method in ("seqscan", "bitmapscan", "sort", "incremental_sort", "hashjoin"):
+        installed.execute(f"set enable_{method} = off".encode())
+    declared = {f"{group}.{name}": read_of(group, name) for group, name in reads() if not name.endswith(".stream")}
+    functions = {name for name, read in declared.items() if read.arguments is not None}
+    planned = OF_MANY_ROWS | {
+        index for name in declared.keys() - functions for index in in_plans(installed, declared[name])
+    }
+    for index in indexes(installed):
+        other = re.search(r"foreign key|listed|clean-up rule|\(\)", index.reason or "")
+        by_function = functions & set(re.findall(r"\b[a-z_]+\.[a-z_]+\b", index.reason or ""))
+        assert index.unique or index.name in planned or other or by_function, index.name
+
+
+def in_plans(connection: psycopg.Connection, read: Read) -> Iterator[str]:
+    """The indexes in the plans of a view, read whole and by each of its filters."""
+    for columns in [*([()] if read.whole else []), *((one,) for one in read.filters), *read.together]:
+        names = sql.SQL(", ").join(map(sql.Identifier, columns)) or sql.SQL("true")
+        source = sql.Identifier(read.source)
+        row = connection.execute(sql.SQL("select {} from {} limit 1").format(names, source)).fetchone() or ()
+        if len(row) < len(columns) or None in row:
+            continue
+        wanted = dict(zip(columns, row, strict=False))
+        query = select(read, "public", wanted, limit=50)
+        explained = connection.execute(f"explain (format json) {query.text}".encode(), query.parameters).fetchone()
+        assert explained
+        yield from re.findall(r'"Index Name": "(\w+)"', json.dumps(explained[0]))
 
 
 def serves_a_listed_one(index: Index) -> bool:
