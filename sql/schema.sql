@@ -11885,6 +11885,10 @@ CREATE INDEX fbs_workflow_transitions_to_step_id_idx ON fbs_workflow_transitions
 
 COMMENT ON INDEX fbs_workflow_transitions_to_step_id_idx IS 'Serves the foreign key to_step_id.';
 
+CREATE STATISTICS fbs_approval_requests_request_data_record_stat ON (request_data ->> 'record_id'::text) FROM fbs_approval_requests;
+
+CREATE STATISTICS fbs_dms_document_metadata_record_stat ON (metadata ->> 'record_id'::text) FROM fbs_dms_document;
+
 CREATE STATISTICS fbs_license_manager_solution_license_effective_status_stat ON fbs_judge_license(status::text, license_type::text, expiry_date, CURRENT_DATE) FROM fbs_license_manager_solution_license;
 
 CREATE STATISTICS fbs_workflow_instances_workflow_current_step_stat (dependencies) ON workflow_definition_id, current_step_id FROM fbs_workflow_instances;
