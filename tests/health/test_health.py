@@ -97,7 +97,7 @@ def damages(it: Object) -> Iterator[tuple[str, str]]:
         yield "changed", f"drop index {part}; create index {part} on {table} ((1)){kept}"
     elif it.kind == "statistics":
         yield "missing", f"drop statistics {part}"
-        yield "changed", f"drop statistics {part}; create statistics {part} (mcv) on id, status from {table}"
+        yield "changed", f"drop statistics {part}; create statistics {part} (mcv) on id, (id + 1) from {table}"
     elif it.kind == "trigger":
         yield "missing", f"drop trigger {part} on {table}"
         yield "disabled", f"alter table {table} disable trigger {part}"
