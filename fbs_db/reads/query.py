@@ -176,11 +176,10 @@ def select(
         else:
             parameters += [*_following_parameters(read, keys, constant), *most]
     text = _select(read, schema, tuple(wanted), bounds, nulls, constant, halved, limit is not None)
-    # Whether any row has a value can be asked of a column that may be named alone; of others it would be a scan.
     unlisted = [
         Unlisted(name, wanted[name], read.known[name], _any(read, schema, name, wanted[name]))
         for name in wanted
-        if name in read.filters and name in read.known and wanted[name] not in read.known[name]
+        if name in read.known and wanted[name] not in read.known[name]
     ]
     uneven = len(wanted) > 1 or bool(set(read.by_value) & wanted.keys())
     anew = bool(stated) or (uneven and tuple(wanted) not in read.together)
