@@ -167,7 +167,9 @@ def _index(it: Wanted) -> Making:
     if it.together:
         return [f"{it.object.definition};"], ""
     make = it.object.definition.replace("INDEX ", "INDEX CONCURRENTLY ", 1) + ";"
-    return [*([f"drop index concurrently {it.part};"] if it.there else []), make], ""
+    said = it.objects.get(("comment", f"index {it.object.name}"))
+    comment = [f"comment on index {it.part} is {it.literal(said.definition)};"] if said else []
+    return [*([f"drop index concurrently {it.part};"] if it.there else []), make, *comment], ""
 
 
 def _statistics(it: Wanted) -> Making:

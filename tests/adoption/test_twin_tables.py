@@ -65,7 +65,8 @@ def _make(**where: Any) -> None:
         fbs_db.migrate(url, user_table="users")
         names = {table: name for name, table in (FORMER | STRAYS).items()}
         for table, name in names.items():
-            execute(connection, f"create table {name} (like {table} including all excluding comments excluding statistics)")
+            like = f"like {table} including all excluding comments excluding statistics"
+            execute(connection, f"create table {name} ({like})")
         execute(connection, "alter table dms_document_tags rename document_id to dmsdocument_id")
         execute(connection, "alter table dms_document_tags rename documenttag_id to dmsdocumenttag_id")
         references = execute(
