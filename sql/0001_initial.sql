@@ -170,9 +170,8 @@ $$;
 comment on function fbs_key_collation(regclass) is
 'Internal. Collation of the single primary key column of a host''s table; NULL where its type has none. Error FB001 where there is no such column.';
 
--- The host's user table is named by the setting fbs.user_table when this file runs
--- (fbs-db migrate --user-table); its rows are linked later, by fbs-db attach. Where it
--- is in another database, fbs.user_key_type names the type of its key.
+-- The host's user table is named by the setting fbs.user_table when this file runs (fbs-db migrate --user-table); its
+-- rows are linked later, by fbs-db attach. Where it is in another database, fbs.user_key_type names its key's type.
 do $$
 declare
     user_table text := nullif(current_setting('fbs.user_table', true), '');
@@ -187,10 +186,7 @@ begin
             using errcode = 'FB002',
                 hint = 'Keys are integers (smallint, integer, bigint), uuid, text or varchar.';
     end if;
-    execute format(
-        'create domain fbs_user_id as %s %s',
-        key_type, 'collate ' || key_collation::text
-    );
+    execute format('create domain fbs_user_id as %s %s', key_type, 'collate ' || key_collation::text);
 end;
 $$;
 
@@ -263,9 +259,8 @@ $$;
 comment on function fbs_keep() is
 'Trigger: marks a time of last change that the writer sets to its present value, so that fbs_touch leaves it.';
 
--- With each update these two take what there is to take, so they set no search_path, which costs as much as all else
--- they do. They fire with the rights of whoever writes, under any path: of FBS's owner where the deletion of a user
--- empties a column. So they name nothing that a path could change.
+-- These two run with each update, and to set a search_path would cost as much as all else they do. They fire with the
+-- rights of whoever writes, FBS's owner too, under any path. So they name nothing that a path could change.
 create function fbs_touch()
 returns trigger
 language plpgsql
@@ -426,17 +421,22 @@ declare
     told record;
 begin
     for told in
-        select v.oid::regclass as view, a.attname, min(col_description(t.oid, c.attnum)) as description
-        from pg_class as v
-        inner join pg_namespace as n on v.relnamespace = n.oid and n.nspname = current_schema()
-        inner join pg_attribute as a on v.oid = a.attrelid and a.attnum > 0
-        inner join pg_rewrite as r on v.oid = r.ev_class
+        with bare as materialized (
+            select v.oid, a.attname
+            from pg_class as v
+            inner join pg_namespace as n on v.relnamespace = n.oid and n.nspname = current_schema()
+            inner join pg_attribute as a on v.oid = a.attrelid and a.attnum > 0
+            where v.relkind = 'v' and v.relname ~ '^fbs_' and col_description(v.oid, a.attnum) is null
+        )
+
+        select b.oid::regclass as view, b.attname, min(col_description(t.oid, c.attnum)) as description
+        from bare as b
+        inner join pg_rewrite as r on b.oid = r.ev_class
         inner join pg_depend as d
             on r.oid = d.objid and d.classid = 'pg_rewrite'::regclass and d.refclassid = 'pg_class'::regclass
         inner join pg_class as t on d.refobjid = t.oid and t.relkind = 'r'
-        inner join pg_attribute as c on t.oid = c.attrelid and d.refobjsubid = c.attnum and a.attname = c.attname
-        where v.relkind = 'v' and v.relname ~ '^fbs_' and col_description(v.oid, a.attnum) is null
-        group by v.oid, a.attname
+        inner join pg_attribute as c on t.oid = c.attrelid and d.refobjsubid = c.attnum and b.attname = c.attname
+        group by b.oid, b.attname
         having count(distinct col_description(t.oid, c.attnum)) = 1
     loop
         execute format('comment on column %s.%I is %L', told.view, told.attname, told.description);

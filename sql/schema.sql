@@ -1980,17 +1980,22 @@ declare
     told record;
 begin
     for told in
-        select v.oid::regclass as view, a.attname, min(col_description(t.oid, c.attnum)) as description
-        from pg_class as v
-        inner join pg_namespace as n on v.relnamespace = n.oid and n.nspname = current_schema()
-        inner join pg_attribute as a on v.oid = a.attrelid and a.attnum > 0
-        inner join pg_rewrite as r on v.oid = r.ev_class
+        with bare as materialized (
+            select v.oid, a.attname
+            from pg_class as v
+            inner join pg_namespace as n on v.relnamespace = n.oid and n.nspname = current_schema()
+            inner join pg_attribute as a on v.oid = a.attrelid and a.attnum > 0
+            where v.relkind = 'v' and v.relname ~ '^fbs_' and col_description(v.oid, a.attnum) is null
+        )
+
+        select b.oid::regclass as view, b.attname, min(col_description(t.oid, c.attnum)) as description
+        from bare as b
+        inner join pg_rewrite as r on b.oid = r.ev_class
         inner join pg_depend as d
             on r.oid = d.objid and d.classid = 'pg_rewrite'::regclass and d.refclassid = 'pg_class'::regclass
         inner join pg_class as t on d.refobjid = t.oid and t.relkind = 'r'
-        inner join pg_attribute as c on t.oid = c.attrelid and d.refobjsubid = c.attnum and a.attname = c.attname
-        where v.relkind = 'v' and v.relname ~ '^fbs_' and col_description(v.oid, a.attnum) is null
-        group by v.oid, a.attname
+        inner join pg_attribute as c on t.oid = c.attrelid and d.refobjsubid = c.attnum and b.attname = c.attname
+        group by b.oid, b.attname
         having count(distinct col_description(t.oid, c.attnum)) = 1
     loop
         execute format('comment on column %s.%I is %L', told.view, told.attname, told.description);
