@@ -1,6 +1,5 @@
--- 0001_initial: what every other file stands on. The history of applied files,
--- the type of every column that holds a user's key, the functions that keep the
--- times of last change, and what guards tables that move to another database.
+-- 0001_initial: what every other file stands on. The history of applied files, the type of every column that holds a
+-- user's key, the functions that keep the times of last change, and what guards tables that move to another database.
 --
 -- component: base
 
@@ -186,7 +185,9 @@ begin
             using errcode = 'FB002',
                 hint = 'Keys are integers (smallint, integer, bigint), uuid, text or varchar.';
     end if;
-    execute format('create domain fbs_user_id as %s %s', key_type, 'collate ' || key_collation::text);
+    execute format(
+        'create domain fbs_user_id as %s %s', key_type, 'collate ' || key_collation::text
+    );
 end;
 $$;
 
@@ -238,10 +239,9 @@ $$;
 comment on function fbs_require_user_table(regclass) is
 'Internal. Does nothing where FBS''s user columns can point at this user table; error FB002 where the types differ, FB001 where it has no single-column key.';
 
--- Two triggers keep a time of last change. "Touch" moves it on with every update.
--- "Keep" fires first (triggers go by name) and only where the statement sets the
--- column itself: to its present value, say, to leave it as it was. It cannot tell
--- "touch" but through the row, so it leaves -infinity as a mark.
+-- Two triggers keep a time of last change. "Touch" moves it on with every update. "Keep" fires first (triggers go by
+-- name) and only where the statement sets the column itself, say to its present value, to leave it as it was. It cannot
+-- tell "touch" but through the row, so it leaves -infinity as a mark.
 create function fbs_keep()
 returns trigger
 language plpgsql
