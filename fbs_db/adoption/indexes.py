@@ -66,13 +66,13 @@ def _redundant(work: Work, index: Index) -> str:
     return ""
 
 
-#: What an index of FBS may have beside its keys, and finds the same rows by equality.
-_BESIDE_KEYS = re.compile(r" (INCLUDE \([^)]*\)|WHERE \(\w+ IS NOT NULL\))$")
+#: What an index of FBS may have beside its keys, and finds the same rows by equality with its first key.
+_BESIDE_KEYS = re.compile(r"^(USING btree \((\w+).*\)) (INCLUDE \([^)]*\)|WHERE \(\2 IS NOT NULL\))$")
 
 
 def _serves(substance: str, keys: Sequence[str]) -> bool:
     """Whether an index begins with one of the keys of Django's index and has the others."""
-    ours = values.index_keys(_BESIDE_KEYS.sub("", substance))
+    ours = values.index_keys(_BESIDE_KEYS.sub(r"\1", substance))
     columns, wanted = ([key.removesuffix(" DESC") for key in of] for of in (ours, keys))
     return bool(columns) and columns[0] in wanted and set(wanted) <= set(columns)
 

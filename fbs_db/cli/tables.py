@@ -13,7 +13,7 @@ from fbs_db.cli.base import main
 from fbs_db.cli.output import echo, size_of, style, width, wrapped
 from fbs_db.cli.subcommand import Answer, Call, subcommand
 from fbs_db.reports import Index, Table, TableDescription
-from fbs_db.wording import command
+from fbs_db.wording import command, counted
 
 
 @subcommand(main, "tables")
@@ -66,7 +66,7 @@ def _show_indexes(rows: list[Index]) -> None:
         listed = list(of_table)
         size = size_of(sum(row.size for row in listed))
         echo(table, bold=True, nl=False)
-        echo(f" ({len(listed)} {'index' if len(listed) == 1 else 'indexes'}, {size})")
+        echo(f" ({counted(len(listed), 'index')}, {size})")
         for row in listed:
             noun = "scan " if row.scans == 1 else "scans"
             echo(f"  {row.name:<{longest}}  {size_of(row.size):>8}  {row.scans:>9,} {noun}")
