@@ -191,12 +191,13 @@ $$;
 comment on function fbs_rule_value(regclass, text, jsonb) is
 'Internal. A value of a rule as SQL, in the type of its column.';
 
-create function fbs_rule_values(table_id regclass, wanted jsonb, verdict text default '')
+create function fbs_rule_values(table_id regclass, wanted jsonb, verdict text default ' is true')
 returns text
 language sql
 stable
 set search_path from current
 as $$
+    -- No index serves a verdict: a plan made on a small table would take one of these columns for that of the keys.
     select string_agg(
         format(
             '(t.%I in (%s)%s)%s', w.name, v.listed,

@@ -601,7 +601,7 @@ begin
         (
             select count(*)
             from fbs_approval_requests as t
-            where (t.request_data ->> 'model_name') = $1 and ($3 is null or fbs_row_is_of($3, $4, '{solution_name}', array[t.solution_name]::text[])) and (t.status in ('pending'::character varying)) and (t.request_data ->> 'record_id') = any($2)
+            where (t.request_data ->> 'model_name') = $1 and ($3 is null or fbs_row_is_of($3, $4, '{solution_name}', array[t.solution_name]::text[])) and (t.status in ('pending'::character varying)) is true and (t.request_data ->> 'record_id') = any($2)
         ) as rule_1,
         (
             select count(*)
@@ -650,7 +650,7 @@ begin
     end if;
 
     if there.rule_1 > 0 then
-        update fbs_approval_requests as t set status = 'cancelled'::character varying where (t.request_data ->> 'model_name') = $1 and ($3 is null or fbs_row_is_of($3, $4, '{solution_name}', array[t.solution_name]::text[])) and (t.status in ('pending'::character varying)) and (t.request_data ->> 'record_id') = any($2);
+        update fbs_approval_requests as t set status = 'cancelled'::character varying where (t.request_data ->> 'model_name') = $1 and ($3 is null or fbs_row_is_of($3, $4, '{solution_name}', array[t.solution_name]::text[])) and (t.status in ('pending'::character varying)) is true and (t.request_data ->> 'record_id') = any($2);
         get diagnostics touched = row_count;
         total := total + touched;
         tables := tables || 'fbs_approval_requests'::regclass;
@@ -5164,10 +5164,11 @@ $$;
 
 COMMENT ON FUNCTION fbs_rule_value(table_id regclass, column_name text, value jsonb) IS 'Internal. A value of a rule as SQL, in the type of its column.';
 
-CREATE FUNCTION fbs_rule_values(table_id regclass, wanted jsonb, verdict text DEFAULT ''::text) RETURNS text
+CREATE FUNCTION fbs_rule_values(table_id regclass, wanted jsonb, verdict text DEFAULT ' is true'::text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'public', 'pg_temp'
     AS $$
+    -- No index serves a verdict: a plan made on a small table would take one of these columns for that of the keys.
     select string_agg(
         format(
             '(t.%I in (%s)%s)%s', w.name, v.listed,
