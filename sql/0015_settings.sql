@@ -116,6 +116,13 @@ begin
             new.name, new.minimum, new.maximum, quote_literal(new.value)
             using errcode = 'FB010';
     end if;
+    if new.name = 'isolation' and tg_op = 'UPDATE' and new.value is distinct from old.value then
+        -- The value follows what was done, and does nothing by itself.
+        if exists (select from fbs_isolation_parts(new.value = 'on') as p where not p.present) then
+            raise exception 'setting isolation is changed by another command'
+                using errcode = 'FB010', hint = 'Type: ' || fbs_command('isolate', new.value);
+        end if;
+    end if;
     return new;
 end;
 $$;
@@ -133,6 +140,10 @@ insert into fbs_settings (name, value, choices, description) values
     'cleanup', 'on', '{on,queue,off}',
     'What happens to FBS''s rows when a host row they point at is deleted: on cleans them up at once, queue notes it '
     'for a worker, off leaves them. For one session: set fbs.cleanup = ''off'''
+),
+(
+    'isolation', 'off', '{on,off}',
+    'Whether a login sees the rows of its own solutions only. Switched by fbs_isolate(), or: fbs-db isolate'
 );
 
 insert into fbs_settings (name, value, minimum, maximum, description) values

@@ -1514,6 +1514,13 @@ begin
             new.name, new.minimum, new.maximum, quote_literal(new.value)
             using errcode = 'FB010';
     end if;
+    if new.name = 'isolation' and tg_op = 'UPDATE' and new.value is distinct from old.value then
+        -- The value follows what was done, and does nothing by itself.
+        if exists (select from fbs_isolation_parts(new.value = 'on') as p where not p.present) then
+            raise exception 'setting isolation is changed by another command'
+                using errcode = 'FB010', hint = 'Type: ' || fbs_command('isolate', new.value);
+        end if;
+    end if;
     return new;
 end;
 $_$;
@@ -2644,6 +2651,22 @@ $$;
 
 COMMENT ON FUNCTION fbs_file_path(file text) IS 'Internal. The one way to write where a file is: a/x for ./a/x, a//x, /a/x and a/b/../x.';
 
+CREATE FUNCTION fbs_fill_solution() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+declare
+    mine text[] := fbs_session_solutions();
+begin
+    if cardinality(mine) = 1 then
+        return jsonb_populate_record(new, jsonb_build_object(tg_argv[0], mine[1]));
+    end if;
+    return new;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_fill_solution() IS 'Trigger: gives a new row that names no solution, as FBS''s services write some, that of its session. On while isolation is.';
+
 CREATE FUNCTION fbs_find_deadlines(solution_name text, since date, until date, on_date date, page_size bigint) RETURNS TABLE(due_date date, kind text, title text, status text, amount numeric, table_name text, record_id bigint)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'public', 'pg_temp'
@@ -3359,6 +3382,18 @@ $$;
 
 COMMENT ON FUNCTION fbs_host_triggers(host_table regclass) IS 'Internal. The triggers of an attached host table and its partitions: the statement that makes or mends each, and whether it is as it should be.';
 
+CREATE FUNCTION fbs_internal_tables() RETURNS text[]
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    select array[
+        'fbs_migrations', 'fbs_migration_log', 'fbs_settings', 'fbs_solution_map', 'fbs_hosts', 'fbs_cleanup_rules',
+        'fbs_cleanup_queue', 'fbs_cleanup_targets', 'fbs_cleanup_received', 'fbs_file_deletions', 'fbs_roles'
+    ];
+$$;
+
+COMMENT ON FUNCTION fbs_internal_tables() IS 'Internal. Names of the tables that say what FBS does and did. Only FBS''s owner writes them.';
+
 CREATE FUNCTION fbs_is_alone(model text, solution text) RETURNS boolean
     LANGUAGE sql STABLE
     SET search_path TO 'public', 'pg_temp'
@@ -3379,6 +3414,23 @@ CREATE FUNCTION fbs_is_due_state(due_state text, status text, completed_on date,
 
 COMMENT ON FUNCTION fbs_is_due_state(due_state text, status text, completed_on date, due_date date, on_date date) IS 'Internal. Whether a duty stands so on a day (by default today): met, when its day of completion is known or its status is compliant or completed; else overdue after its due date, due from 30 days before it, or later. NULL for any other state.';
 
+CREATE FUNCTION fbs_is_step_of(workflow_id bigint, approval_id bigint) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    select exists (
+        select from fbs_dms_document_approval as a
+        inner join fbs_dms_document_workflow as w on a.workflow_id = w.id
+        inner join fbs_dms_document as d on w.document_id = d.id
+        where
+            a.id = fbs_is_step_of.approval_id
+            and w.id = fbs_is_step_of.workflow_id
+            and d.company_id = any(fbs_solutions('company_id'))
+    );
+$$;
+
+COMMENT ON FUNCTION fbs_is_step_of(workflow_id bigint, approval_id bigint) IS 'Internal. Whether an approval is a step of a workflow of the session''s solutions. A policy calls it, as those of the two tables would look at each other.';
+
 CREATE FUNCTION fbs_is_unique(host_table regclass, key_column text, with_others boolean DEFAULT false) RETURNS boolean
     LANGUAGE sql STABLE
     SET search_path TO 'public', 'pg_temp'
@@ -3394,6 +3446,168 @@ CREATE FUNCTION fbs_is_unique(host_table regclass, key_column text, with_others 
 $$;
 
 COMMENT ON FUNCTION fbs_is_unique(host_table regclass, key_column text, with_others boolean) IS 'Internal. Whether a valid unique index keeps a column unique: alone, or with other columns too where asked.';
+
+CREATE FUNCTION fbs_isolate(wanted boolean) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    SET lock_timeout TO '3s'
+    AS $$
+declare
+    part record;
+    changed bigint := 0;
+begin
+    -- All locks first, in one order.
+    for part in select t.table_id from fbs_solution_tables as t order by t.table_id loop
+        execute format('lock table only %s in access exclusive mode', part.table_id);
+    end loop;
+    for part in select p.* from fbs_isolation_parts(wanted) as p where not p.present loop
+        execute part.statement;
+        changed := changed + 1;
+    end loop;
+    update fbs_settings set value = case when wanted then 'on' else 'off' end where name = 'isolation';
+    return changed;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_isolate(wanted boolean) IS 'Switches isolation on or off: from then on a login sees the rows of its own solutions only, or all again. Returns the number of changes. What stands in the way: fbs_isolation_obstacles().';
+
+CREATE FUNCTION fbs_isolation_obstacles(wanted boolean) RETURNS TABLE(table_name text, column_name text, problem text, rows bigint, example text, mend text)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    SET row_security TO 'off'
+    AS $_$
+declare
+    it record;
+    known text[];
+begin
+    if not wanted then
+        if to_regclass('fbs_custom_fields') is not null then
+            return query
+            select
+                'fbs_custom_fields', 'solution_name', 'the same field of the same record in several solutions', sum(d.copies)::bigint,
+                min(d.named), 'delete from fbs_custom_fields where id = ...;'
+            from (
+                select count(*) as copies, format('%s %s, %s', f.model_name, f.record_id, f.field_name) as named
+                from fbs_custom_fields as f
+                group by f.model_name, f.record_id, f.field_name, f.database_name
+                having count(*) > 1
+            ) as d
+            having count(*) > 0;
+        end if;
+        return;
+    end if;
+
+    select array_agg(n.name) into known
+    from (
+        select unnest(r.solutions) as solution from fbs_roles as r
+        union
+        select m.solution from fbs_solution_map as m
+        union
+        select h.solution from fbs_hosts as h
+    ) as s
+    cross join lateral unnest(array[s.solution, 'fbs_' || s.solution || '_db', 'djo_' || s.solution || '_db']) as n (name);
+
+    for it in select t.* from fbs_solution_tables as t where t.solution_column is not null order by t.table_name loop
+        table_name := it.table_name;
+        column_name := it.solution_column;
+        execute format('select count(*) from %s as t where t.%I is null or t.%2$I = ''''', it.table_id, it.solution_column) into rows;
+        if rows > 0 then
+            problem := 'names no solution';
+            example := null;
+            mend := format('update %s set %I = ''SOLUTION'' where %2$I = '''' and ...;', it.table_id, it.solution_column);
+            return next;
+        end if;
+        continue when it.solution_column = 'solution_name';
+        -- A business or a company is no solution by itself.
+        execute format(
+            'select count(*), min(t.%2$I) from %1$s as t where t.%2$I <> '''' and t.%2$I <> all ($1)'
+            ' and t.%2$I not in (select m.identifier from fbs_solution_map as m where m.column_name = %2$L)',
+            it.table_id, it.solution_column
+        ) into rows, example using coalesce(known, '{}');
+        if rows > 0 then
+            problem := 'names no solution that is known';
+            mend := format(
+                'insert into fbs_solution_map (column_name, identifier, solution) values (%L, %L, ''SOLUTION'');', it.solution_column, example
+            );
+            return next;
+        end if;
+    end loop;
+end;
+$_$;
+
+COMMENT ON FUNCTION fbs_isolation_obstacles(wanted boolean) IS 'What stands in the way of switching isolation on (rows that nobody would see but FBS''s owner) or off (rows that a unique set of all solutions refuses), with their number, an example, and what to do.';
+
+CREATE FUNCTION fbs_isolation_parts(wanted boolean) RETURNS TABLE(table_id regclass, part text, statement text, present boolean)
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+    with tables as (
+        select
+            t.table_id, t.table_name, t.solution_column, c.relrowsecurity, p.oid is not null as has_policy,
+            p.polpermissive and p.polcmd = '*' and p.polroles = '{0}'
+            and regexp_replace(pg_get_expr(p.polqual, p.polrelid), '\s+', ' ', 'g') in (w.reading, '(' || w.reading || ')')
+            and regexp_replace(pg_get_expr(p.polwithcheck, p.polrelid), '\s+', ' ', 'g') in (w.writing, '(' || w.writing || ')')
+            as fits,
+            exists (select from pg_policy as o where o.polrelid = t.table_id and o.polname <> 'fbs_solution') as has_others,
+            w.reading, w.writing
+        from fbs_solution_tables as t
+        inner join pg_class as c on t.table_id = c.oid
+        left join pg_policy as p on t.table_id = p.polrelid and p.polname = 'fbs_solution'
+        cross join lateral (
+            select fbs_solution_policy(t.table_id, false) as reading, fbs_solution_policy(t.table_id, true) as writing
+        ) as w
+    )
+
+    select
+        t.table_id, 'policy',
+        case when t.has_policy then format('drop policy fbs_solution on %s; ', t.table_id) else '' end
+        || case
+            when wanted then format(
+                'create policy fbs_solution on %1$s using (%2$s) with check (%3$s); comment on policy fbs_solution on %1$s is %4$L;',
+                t.table_id, t.reading, t.writing, 'The rows of the session''s solutions, see fbs_solutions().'
+            )
+            else ''
+        end,
+        case when wanted then coalesce(t.fits, false) else not t.has_policy end
+    from tables as t
+    union all
+    select
+        t.table_id, 'trigger',
+        case
+            when wanted then format(
+                'create or replace trigger fbs_fill_solution before insert on %1$s for each row'
+                ' when (new.%2$I is null or new.%2$I = '''') execute function fbs_fill_solution(%2$L);',
+                t.table_id, t.solution_column
+            )
+            else format('drop trigger fbs_fill_solution on %s;', t.table_id)
+        end,
+        case when wanted then coalesce(g.tgenabled in ('O', 'A'), false) else g.oid is null end
+    from tables as t
+    left join pg_trigger as g
+        on t.table_id = g.tgrelid and g.tgname = 'fbs_fill_solution' and g.tgfoid = 'fbs_fill_solution()'::regprocedure
+    where t.solution_column is not null
+    union all
+    -- The only unique set in which a value of another solution could be taken.
+    select
+        k.conrelid::regclass, 'unique set',
+        format(
+            'alter table %s drop constraint %I, add constraint %2$I unique (model_name, record_id, field_name, database_name%s);',
+            k.conrelid::regclass, k.conname, case when wanted then ', solution_name' else '' end
+        ),
+        (pg_get_constraintdef(k.oid) ~ ', solution_name\)') = wanted
+    from tables as t
+    inner join pg_constraint as k on t.table_id = k.conrelid and k.conname = 'fbs_custom_fields_model_record_field_database_key'
+    where t.table_name = 'fbs_custom_fields'
+    union all
+    select
+        t.table_id, 'row security',
+        format('alter table %s %s row level security;', t.table_id, case when wanted then 'enable' else 'disable' end),
+        t.relrowsecurity = wanted
+    from tables as t
+    where wanted or not t.has_others;
+$_$;
+
+COMMENT ON FUNCTION fbs_isolation_parts(wanted boolean) IS 'Internal. What each table needs while isolation is on, or off: the statement that brings it about, and whether it is so.';
 
 CREATE FUNCTION fbs_judge_license(status text, license_type text, expiry_date timestamp with time zone, on_date date) RETURNS text
     LANGUAGE sql STABLE
@@ -4820,7 +5034,9 @@ CREATE FUNCTION fbs_rights() RETURNS TABLE(severity text, kind text, object text
             -- The host's own functions may have such a name, too.
             f.proname in ('fbs_touch', 'fbs_touch_last_updated')
             or (f.proname ~ '^fbs_' and (f.prosecdef or array_to_string(f.proconfig, ' ') ~ 'search_path=')) as is_ours,
-            f.prosecdef or f.provolatile = 'v' as acts,
+            f.provolatile = 'v'
+            -- These read nothing but what the session may see.
+            or f.prosecdef and f.proname not in ('fbs_session_solutions', 'fbs_solutions', 'fbs_is_step_of') as acts,
             f.proname || '(' || oidvectortypes(f.proargtypes) || ')' as called,
             format('%s.%I(%s)', h.name, f.proname, oidvectortypes(f.proargtypes)) as named
         from here as h
@@ -5454,6 +5670,19 @@ $$;
 
 COMMENT ON FUNCTION fbs_run_rekey(model text, keys text[], new_keys text[], solution text, alone boolean, OUT left_keys text[], OUT left_new_keys text[], OUT state text, OUT said text) IS 'Internal. Lets FBS rows follow changed keys. Returns the keys, old and new, that violate a constraint, with the error; NULL where all went well.';
 
+CREATE FUNCTION fbs_session_solutions() RETURNS text[]
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    select coalesce(array_agg(distinct s.name), '{}')
+    from fbs_roles as r
+    cross join
+        unnest(case when r.is_shared then array[current_setting('fbs.solution', true)] else r.solutions end) as s (name)
+    where r.role_name = session_user::text and s.name <> '';
+$$;
+
+COMMENT ON FUNCTION fbs_session_solutions() IS 'Solutions whose rows this session sees while isolation is on: those of its login (session_user), or the one that fbs.solution names, where the login is shared.';
+
 CREATE FUNCTION fbs_set_cleanup_targets(targets text[]) RETURNS void
     LANGUAGE sql
     SET search_path TO 'public', 'pg_temp'
@@ -5501,6 +5730,64 @@ CREATE FUNCTION fbs_solution_condition(columns text[]) RETURNS text
 $_$;
 
 COMMENT ON FUNCTION fbs_solution_condition(columns text[]) IS 'Internal. SQL that is true of the rows (t) of solution $3; $4 says whether rows that name none are its.';
+
+CREATE FUNCTION fbs_solution_policy(of_table regclass, writing boolean) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+    -- Written as PostgreSQL shows a policy's condition, so that the two can be compared.
+    select string_agg(c.condition, ' AND ' order by c.place)
+    from fbs_solution_tables as t
+    cross join lateral (
+        select
+            0 as place,
+            format(
+                '((%1$I)::text = ANY (( SELECT fbs_solutions(%1$L::text) AS fbs_solutions)::text[]))', t.solution_column
+            ) as condition
+        where t.solution_column is not null
+        union all
+        -- A row points at rows of its own solution only, or it would tell which keys others have.
+        select
+            case when a.attname = t.parent_column then 0 else a.attnum end,
+            case
+                when a.attname = t.parent_column
+                    then format('(EXISTS ( SELECT FROM %s p WHERE (p.id = %s.%I)))', k.confrelid::regclass, k.conrelid::regclass, a.attname)
+                -- The steps' own policy looks at this table.
+                when t.table_name = 'fbs_dms_document_workflow' then format('((%1$I IS NULL) OR fbs_is_step_of(id, %1$I))', a.attname)
+                else format(
+                    '((%3$I IS NULL) OR (EXISTS ( SELECT FROM %1$s p WHERE (p.id = %2$s.%3$I))))',
+                    k.confrelid::regclass, k.conrelid::regclass, a.attname
+                )
+            end
+        from pg_constraint as k
+        inner join fbs_solution_tables as target on k.confrelid = target.table_id
+        inner join pg_attribute as a on k.conrelid = a.attrelid and k.conkey = array[a.attnum]
+        where k.conrelid = t.table_id and k.contype = 'f' and (writing or a.attname = t.parent_column)
+    ) as c
+    where t.table_id = of_table;
+$_$;
+
+COMMENT ON FUNCTION fbs_solution_policy(of_table regclass, writing boolean) IS 'Internal. The condition of a table''s policy: true of the rows of the session''s solutions; for writing, of those that point at no other solution''s.';
+
+CREATE FUNCTION fbs_solutions(column_name text) RETURNS text[]
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    with mine as materialized (select unnest(fbs_session_solutions()) as name)
+
+    select array(
+        select n.name
+        from mine as m
+        cross join lateral unnest(array[m.name, 'fbs_' || m.name || '_db', 'djo_' || m.name || '_db']) as n (name)
+        union
+        select x.identifier
+        from fbs_solution_map as x
+        inner join mine as m on x.solution = m.name
+        where x.column_name = fbs_solutions.column_name
+    );
+$$;
+
+COMMENT ON FUNCTION fbs_solutions(column_name text) IS 'The names that the session''s solutions have in a column, such as business_id: each by its own name, its database''s, and those of fbs_solution_map.';
 
 CREATE FUNCTION fbs_source() RETURNS text
     LANGUAGE sql STABLE
@@ -10398,6 +10685,29 @@ COMMENT ON COLUMN fbs_retention.days IS 'How many days it is kept; NULL for ever
 
 COMMENT ON COLUMN fbs_retention.cutoff IS 'Rows from before this time are removed; NULL where none are.';
 
+CREATE TABLE fbs_roles (
+    role_name text NOT NULL,
+    work text NOT NULL,
+    solutions text[] DEFAULT '{}'::text[] NOT NULL,
+    is_shared boolean DEFAULT false NOT NULL,
+    granted_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT fbs_roles_rows_check CHECK (((work = ANY (ARRAY['app'::text, 'reader'::text])) OR ((solutions = '{}'::text[]) AND (NOT is_shared)))),
+    CONSTRAINT fbs_roles_solutions_check CHECK (((NOT is_shared) OR (solutions = '{}'::text[]))),
+    CONSTRAINT fbs_roles_work_check CHECK ((work = ANY (ARRAY['app'::text, 'reader'::text, 'worker'::text, 'monitor'::text])))
+);
+
+COMMENT ON TABLE fbs_roles IS 'What each database role was granted by fbs_grant_role, and the solutions whose rows it sees while isolation is on.';
+
+COMMENT ON COLUMN fbs_roles.role_name IS 'Name of the role. A login is known by this name alone, not by roles that it is a member of.';
+
+COMMENT ON COLUMN fbs_roles.work IS 'What it works as: app (an application), reader, worker (clean-up) or monitor.';
+
+COMMENT ON COLUMN fbs_roles.solutions IS 'The solutions whose rows it sees and writes, whatever it sets; an empty list where it has none of its own.';
+
+COMMENT ON COLUMN fbs_roles.is_shared IS 'Whether it sees the solution that fbs.solution names, set for the transaction.';
+
+COMMENT ON COLUMN fbs_roles.granted_at IS 'When it was first granted.';
+
 CREATE VIEW fbs_rule_states AS
  SELECT r.rule_name,
     t.table_id,
@@ -10420,6 +10730,23 @@ COMMENT ON COLUMN fbs_rule_states.key_type IS 'Type of the key in the table.';
 
 COMMENT ON COLUMN fbs_rule_states.problem IS 'Why the rule is refused; NULL where it is not.';
 
+CREATE VIEW fbs_secret_columns WITH (security_invoker='true') AS
+ SELECT (c.oid)::regclass AS table_id,
+    listed.table_name,
+    listed.column_name
+   FROM (((( VALUES ('fbs_odoo_databases'::text,'password'::text), ('fbs_token_mappings'::text,'token'::text), ('fbs_handshakes'::text,'secret_key'::text), ('fbs_license_manager_solution_license'::text,'license_key'::text)) listed(table_name, column_name)
+     JOIN pg_class home ON ((home.oid = ('fbs_migrations'::regclass)::oid)))
+     JOIN pg_class c ON (((listed.table_name = c.relname) AND (home.relnamespace = c.relnamespace))))
+     JOIN pg_attribute a ON (((c.oid = a.attrelid) AND (listed.column_name = a.attname) AND (NOT a.attisdropped))));
+
+COMMENT ON VIEW fbs_secret_columns IS 'Columns with passwords, tokens and keys. FBS''s owner and applications read them; readers do not.';
+
+COMMENT ON COLUMN fbs_secret_columns.table_id IS 'The table, as PostgreSQL identifies it.';
+
+COMMENT ON COLUMN fbs_secret_columns.table_name IS 'Name of the table.';
+
+COMMENT ON COLUMN fbs_secret_columns.column_name IS 'Name of the column.';
+
 CREATE TABLE fbs_solution_map (
     column_name text NOT NULL,
     identifier text NOT NULL,
@@ -10433,6 +10760,29 @@ COMMENT ON COLUMN fbs_solution_map.column_name IS 'Column that holds the name, s
 COMMENT ON COLUMN fbs_solution_map.identifier IS 'The name in that column.';
 
 COMMENT ON COLUMN fbs_solution_map.solution IS 'The solution it belongs to.';
+
+CREATE VIEW fbs_solution_tables WITH (security_invoker='true') AS
+ SELECT (c.oid)::regclass AS table_id,
+    listed.table_name,
+    listed.solution_column,
+    listed.parent_column,
+    (p.oid)::regclass AS parent_id
+   FROM (((( VALUES ('fbs_handshakes'::text,'solution_name'::text,NULL::text,NULL::text), ('fbs_notifications'::text,'solution_name'::text,NULL::text,NULL::text), ('fbs_custom_fields'::text,'solution_name'::text,NULL::text,NULL::text), ('fbs_approval_requests'::text,'solution_name'::text,NULL::text,NULL::text), ('fbs_approval_responses'::text,NULL::text,'approval_request_id'::text,'fbs_approval_requests'::text), ('fbs_msme_setup_wizard'::text,'solution_name'::text,NULL::text,NULL::text), ('fbs_msme_kpis'::text,'solution_name'::text,NULL::text,NULL::text), ('fbs_msme_compliance'::text,'solution_name'::text,NULL::text,NULL::text), ('fbs_msme_marketing'::text,'solution_name'::text,NULL::text,NULL::text), ('fbs_msme_analytics'::text,'solution_name'::text,NULL::text,NULL::text), ('fbs_workflow_definitions'::text,'solution_name'::text,NULL::text,NULL::text), ('fbs_workflow_instances'::text,'solution_name'::text,NULL::text,NULL::text), ('fbs_workflow_steps'::text,NULL::text,'workflow_definition_id'::text,'fbs_workflow_definitions'::text), ('fbs_workflow_transitions'::text,NULL::text,'workflow_definition_id'::text,'fbs_workflow_definitions'::text), ('fbs_workflow_execution_logs'::text,NULL::text,'workflow_instance_id'::text,'fbs_workflow_instances'::text), ('fbs_compliance_rules'::text,'solution_name'::text,NULL::text,NULL::text), ('fbs_audit_trails'::text,'solution_name'::text,NULL::text,NULL::text), ('fbs_report_schedules'::text,'solution_name'::text,NULL::text,NULL::text), ('fbs_recurring_transactions'::text,'solution_name'::text,NULL::text,NULL::text), ('fbs_user_activity_logs'::text,'solution_name'::text,NULL::text,NULL::text), ('fbs_app_cashentry'::text,'business_id'::text,NULL::text,NULL::text), ('fbs_app_incomeexpense'::text,'business_id'::text,NULL::text,NULL::text), ('fbs_app_basicledger'::text,'business_id'::text,NULL::text,NULL::text), ('fbs_app_taxcalculation'::text,'business_id'::text,NULL::text,NULL::text), ('fbs_dms_file_attachment'::text,'company_id'::text,NULL::text,NULL::text), ('fbs_dms_document'::text,'company_id'::text,NULL::text,NULL::text), ('fbs_dms_document_tags'::text,NULL::text,'document_id'::text,'fbs_dms_document'::text), ('fbs_dms_document_workflow'::text,NULL::text,'document_id'::text,'fbs_dms_document'::text), ('fbs_dms_document_approval'::text,NULL::text,'workflow_id'::text,'fbs_dms_document_workflow'::text), ('fbs_license_manager_solution_license'::text,'solution_name'::text,NULL::text,NULL::text), ('fbs_license_manager_feature_usage'::text,'solution_name'::text,NULL::text,NULL::text)) listed(table_name, solution_column, parent_column, parent_name)
+     JOIN pg_class home ON ((home.oid = ('fbs_migrations'::regclass)::oid)))
+     JOIN pg_class c ON (((listed.table_name = c.relname) AND (home.relnamespace = c.relnamespace))))
+     LEFT JOIN pg_class p ON (((listed.parent_name = p.relname) AND (home.relnamespace = p.relnamespace))));
+
+COMMENT ON VIEW fbs_solution_tables IS 'Tables whose rows belong to a solution, by a column of their own or through their parent.';
+
+COMMENT ON COLUMN fbs_solution_tables.table_id IS 'The table, as PostgreSQL identifies it.';
+
+COMMENT ON COLUMN fbs_solution_tables.table_name IS 'Name of the table.';
+
+COMMENT ON COLUMN fbs_solution_tables.solution_column IS 'Column that names the solution; NULL where the parent does.';
+
+COMMENT ON COLUMN fbs_solution_tables.parent_column IS 'Column that names the row''s parent; NULL where the row names its solution itself.';
+
+COMMENT ON COLUMN fbs_solution_tables.parent_id IS 'The table of the parent; NULL where the row names its solution itself.';
 
 CREATE TABLE fbs_token_mappings (
     id bigint NOT NULL,
@@ -11413,6 +11763,9 @@ ALTER TABLE ONLY fbs_reports
 ALTER TABLE ONLY fbs_request_logs
     ADD CONSTRAINT fbs_request_logs_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY fbs_roles
+    ADD CONSTRAINT fbs_roles_pkey PRIMARY KEY (role_name, work);
+
 ALTER TABLE ONLY fbs_settings
     ADD CONSTRAINT fbs_settings_pkey PRIMARY KEY (name);
 
@@ -12000,6 +12353,8 @@ CREATE TRIGGER fbs_only_owner BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON f
 CREATE TRIGGER fbs_only_owner BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON fbs_cleanup_targets FOR EACH STATEMENT EXECUTE FUNCTION fbs_only_owner();
 
 CREATE TRIGGER fbs_only_owner BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON fbs_hosts FOR EACH STATEMENT EXECUTE FUNCTION fbs_only_owner();
+
+CREATE TRIGGER fbs_only_owner BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON fbs_roles FOR EACH STATEMENT EXECUTE FUNCTION fbs_only_owner();
 
 CREATE TRIGGER fbs_only_owner BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON fbs_solution_map FOR EACH STATEMENT EXECUTE FUNCTION fbs_only_owner();
 

@@ -1,3 +1,0 @@
--- 0025_rights: back to before it.
-
-drop function fbs_rights();

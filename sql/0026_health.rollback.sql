@@ -1,4 +1,0 @@
--- 0026_health: back to before it.
-
-drop function fbs_health();
-drop function fbs_states();

@@ -1,0 +1,3 @@
+-- 0026_rights: back to before it.
+
+drop function fbs_rights();

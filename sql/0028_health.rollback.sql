@@ -1,0 +1,4 @@
+-- 0028_health: back to before it.
+
+drop function fbs_health();
+drop function fbs_states();
