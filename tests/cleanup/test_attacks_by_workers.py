@@ -212,7 +212,7 @@ create operator den.= (leftarg = text, rightarg = text, function = den.same);
 
 def test_no_rights_come_through_the_settings_of_a_session(place: Place) -> None:
     place.run(DEN, WORKER)
-    problems = {}
+    problems: dict[str, str] = {}
     for name, environment in SESSIONS.items():
         found = called(place, environment)
         problems |= {f"{function} with {name}": problem for function, problem in found.items()}
@@ -356,10 +356,10 @@ def test_no_error_shows_a_row(place: Place, broken: str, code: str) -> None:
 
 
 def test_no_time_zone_shortens_the_days_that_rows_are_kept(place: Place) -> None:
-    place.run("update fbs_notifications set created_at = now() - interval '89 days 12 hours'", SUPERUSER)
+    place.run("update fbs_notifications set created_at = now() - interval '85 days'", SUPERUSER)
     with place.connect(WORKER) as connection:
         # Summer begins and ends somewhere within the ninety days.
         for month in range(1, 13):
-            connection.execute(f"set timezone = 'A167B-167,M{month}.1.0,M{month % 12 + 1}.1.0'".encode())
+            connection.execute(f"set timezone = 'AAA100BBB-100,M{month}.1.0,M{month % 12 + 1}.1.0'".encode())
             assert connection.execute("select removed from fbs_purge('notifications')").fetchone() == (0,)
             assert connection.execute("select sum(expired) from fbs_expired()").fetchone() == (0,)
