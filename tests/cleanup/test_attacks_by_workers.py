@@ -172,6 +172,20 @@ def test_it_does_not_take_clean_ups_of_this_database_off_the_queue(place: Place)
     assert [operation for _, operation, _ in place.queue()] == ["delete", "sweep", "rekey"]
 
 
+def test_it_sweeps_no_rows_whose_host_row_is_there(place: Place) -> None:
+    swept = place.rows("select * from fbs_sweep_keys('rentals.tenant', null, null, '{1,3,99}')", WORKER)
+    assert swept == [(["99"], 1)]
+    assert place.keys("rentals.tenant") == {1, 2, 3, 4, 5, 6}
+    assert place.rows("select * from fbs_sweep_keys('others.tenant', null, null, '{1,99}')", WORKER) == [([], 0)]
+
+
+def test_no_file_is_given_to_it_that_a_hidden_attachment_names(place: Place) -> None:
+    hidden = "alter table fbs_dms_file_attachment enable row level security, force row level security"
+    place.run("insert into fbs_file_deletions (file) values ('files/3.pdf');" + hidden, OWNER)
+    code, said = refusal(place, "set row_security = on; select * from fbs_claim_files()", WORKER)
+    assert code == "42501", said
+
+
 # --- its session
 
 #: What it does to its session before it calls.
