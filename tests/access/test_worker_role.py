@@ -236,6 +236,14 @@ def test_the_command_that_grants_is_told(installed: psycopg.Connection, function
         )
 
 
+def test_the_role_that_was_set_is_named(installed: psycopg.Connection) -> None:
+    with role(installed, WORKER):
+        url = conninfo.make_conninfo(url_of(installed), options=f"-c role={WORKER}")
+        with pytest.raises(TargetError, match=f"Role {WORKER} may not execute fbs_expired in schema public") as caught:
+            fbs_db.purge(database=url)
+        assert f" grant {WORKER} --as worker" in caught.value.hint
+
+
 def test_what_another_function_lacks_is_not_taken_for_it(installed: psycopg.Connection) -> None:
     with role(installed, WORKER):
         url = as_worker(url_of(installed))
