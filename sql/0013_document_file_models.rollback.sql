@@ -2,6 +2,8 @@
 
 drop trigger fbs_dms_file_attachment_queue_all_files on fbs_dms_file_attachment;
 drop trigger fbs_dms_file_attachment_queue_files on fbs_dms_file_attachment;
+drop function fbs_give_up_files(bytea[]);
+drop function fbs_waiting_files(boolean);
 drop function fbs_file_done(bigint, text);
 drop function fbs_claim_files(integer, bigint);
 drop function fbs_file_is_named(text);

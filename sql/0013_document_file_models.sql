@@ -143,7 +143,10 @@ comment on function fbs_file_is_named(text) is
 create function fbs_claim_files(batch integer default 100, after_id bigint default 0)
 returns table (id bigint, file text)
 language plpgsql
+security definer
 set search_path from current
+-- An attachment that row security hides names its file all the same.
+set row_security = off
 as $$
 #variable_conflict use_column
 declare
@@ -151,6 +154,8 @@ declare
     writers text[];
     enough timestamptz := clock_timestamp() + interval '3 seconds';
 begin
+    perform fbs_refuse_shadows('{fbs_dms_file_attachment,fbs_file_deletions}');
+    perform fbs_refuse_triggers('fbs_file_deletions');
     while batch > 0 loop
         select d.id, d.file
         into one
@@ -197,9 +202,12 @@ comment on function fbs_claim_files(integer, bigint) is
 create function fbs_file_done(file_id bigint, failure text default null)
 returns void
 language plpgsql
+security definer
 set search_path from current
 as $$
 begin
+    perform fbs_refuse_shadows('{fbs_file_deletions}');
+    perform fbs_refuse_triggers('fbs_file_deletions');
     if failure is null then
         delete from fbs_file_deletions as d where d.id = file_id;
     else
@@ -215,5 +223,45 @@ $$;
 
 comment on function fbs_file_done(bigint, text) is
 'Internal. Notes that a claimed file was removed, or why it could not be.';
+
+create function fbs_waiting_files(all_due boolean default false)
+returns table (file text, error text)
+language plpgsql
+security definer
+set search_path from current
+as $$
+begin
+    perform fbs_refuse_shadows('{fbs_file_deletions}');
+    return query
+    select d.file, d.error
+    from fbs_file_deletions as d
+    where d.error is not null or (all_due and d.next_attempt_at <= clock_timestamp())
+    order by d.id;
+end;
+$$;
+
+comment on function fbs_waiting_files(boolean) is
+'Internal. Files that could not be removed, with the error; where asked, those that are due, too.';
+
+create function fbs_give_up_files(files bytea[])
+returns setof bytea
+language plpgsql
+security definer
+set search_path from current
+as $$
+declare
+    encoding constant name := case getdatabaseencoding() when 'SQL_ASCII' then 'SQL_ASCII' else 'UTF8' end;
+begin
+    perform fbs_refuse_shadows('{fbs_file_deletions}');
+    perform fbs_refuse_triggers('fbs_file_deletions');
+    return query
+    delete from fbs_file_deletions as d
+    where convert_to(d.file, encoding) = any(files)
+    returning convert_to(d.file, encoding);
+end;
+$$;
+
+comment on function fbs_give_up_files(bytea[]) is
+'Internal. Takes files off the list, by their names in UTF-8, or as they are where the database has no encoding. Returns those that were on it.';
 
 select fbs_revoke_execute();

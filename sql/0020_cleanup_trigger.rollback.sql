@@ -13,4 +13,4 @@ drop function fbs_on_truncate(text, text);
 drop function fbs_on_delete(text, text, text[], boolean, boolean);
 drop function fbs_rekey(text, text[], text[], text, boolean);
 drop function fbs_users_cancel(text, text);
-drop function fbs_refuse_triggers(regclass);
+drop function fbs_refuse_triggers(regclass, boolean);

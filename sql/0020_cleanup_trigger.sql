@@ -29,7 +29,7 @@ $$;
 comment on function fbs_users_cancel(text, text) is
 'Internal. Whether an error that was caught is a user''s cancel, which has to go on, and not a statement timeout.';
 
-create function fbs_refuse_triggers(table_id regclass)
+create function fbs_refuse_triggers(table_id regclass, of_cascades boolean default false)
 returns void
 language plpgsql
 stable
@@ -39,7 +39,7 @@ declare
     problem text;
 begin
     -- As fbs_apply_rules does: the long look is for tables on which something is unusual.
-    if exists (
+    if of_cascades or exists (
         select from pg_class as c
         where
             c.oid = table_id
@@ -67,8 +67,8 @@ begin
 end;
 $$;
 
-comment on function fbs_refuse_triggers(regclass) is
-'Internal. Error FB024 where a table of FBS''s must not be written, as another role''s trigger is on it or may be.';
+comment on function fbs_refuse_triggers(regclass, boolean) is
+'Internal. Error FB024 where a table of FBS''s must not be written, as another role''s trigger is on it or may be; or, where asked, on one that its deletions cascade to.';
 
 create function fbs_rekey(
     model text, keys text[], new_keys text[], solution text default null, alone boolean default true
@@ -288,7 +288,7 @@ begin
         c.relnamespace = pg_my_temp_schema()
         and c.relname = any(
             '{fbs_migrations,fbs_hosts,fbs_settings,fbs_solution_map,fbs_cleanup_rules,fbs_rule_states,fbs_cleanup_queue,'
-            'fbs_cleanup_targets,fbs_cleanup_terms}'::name[] || others
+            'fbs_cleanup_targets,fbs_cleanup_received,fbs_cleanup_terms}'::name[] || others
         )
         and to_regclass(quote_ident(c.relname)) = c.oid;
     if shadow is not null then

@@ -1,5 +1,6 @@
 -- 0021_cleanup_queue: back to before it. Clean-ups that wait are lost.
 
+drop function fbs_waiting_cleanups(boolean);
 drop function fbs_retry_cleanup(integer, boolean);
 drop function fbs_work_queue(integer, boolean);
 drop function fbs_failed_rule(text, text);

@@ -253,6 +253,7 @@ comment on function fbs_put_off(bigint[], text, text, boolean) is
 create function fbs_failed_rule(model text, context text)
 returns text
 language plpgsql
+security definer
 set search_path from current
 set lock_timeout = '100ms'
 as $$
@@ -260,6 +261,7 @@ declare
     rule record;
     found text;
 begin
+    perform fbs_refuse_shadows();
     begin
         select string_agg(p.rule_name, ', ' order by p.rule_name)
         into found
@@ -309,6 +311,7 @@ returns table (
     error text
 )
 language plpgsql
+security definer
 set search_path from current
 as $$
 #variable_conflict use_column
@@ -319,6 +322,7 @@ declare
     said text;
     context text;
 begin
+    perform fbs_refuse_shadows();
     perform fbs_refuse_triggers('fbs_cleanup_queue');
     for job in
         with due as (
@@ -399,5 +403,31 @@ $$;
 
 comment on function fbs_retry_cleanup(integer, boolean) is
 'Does what fbs_work_queue does. Returns how many were done, failed, and are waiting.';
+
+create function fbs_waiting_cleanups(make_due boolean default false)
+returns bigint
+language plpgsql
+security definer
+set search_path from current
+as $$
+begin
+    perform fbs_refuse_shadows();
+    if make_due then
+        perform fbs_refuse_triggers('fbs_cleanup_queue');
+        update fbs_cleanup_queue as q
+        set next_attempt_at = now()
+        where q.id in (
+            select w.id
+            from fbs_cleanup_queue as w
+            where w.next_attempt_at > now() and w.next_attempt_at < 'infinity'
+            for update skip locked
+        );
+    end if;
+    return (select count(*) from fbs_cleanup_queue);
+end;
+$$;
+
+comment on function fbs_waiting_cleanups(boolean) is
+'Internal. Number of queued clean-ups, for other databases too. Where asked, all are due from now on, but for those that a worker is at.';
 
 select fbs_revoke_execute();

@@ -1,6 +1,8 @@
 -- 0022_cleanup_sweep: back to before it.
 
 drop function fbs_cover_partitions();
+drop function fbs_sweep_keys(text, text, text, text[]);
+drop function fbs_sweep_plan();
 drop function fbs_sweep_orphans(text);
 drop function fbs_orphan_keys(text, text);
 drop function fbs_rows_of_model(text, text);

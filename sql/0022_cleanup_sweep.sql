@@ -76,7 +76,7 @@ comment on function fbs_missing_keys(text, text[], text) is
 create function fbs_held_keys(model text, solution text default null, alone boolean default true)
 returns text[]
 language plpgsql
-stable
+security definer
 set search_path from current
 set row_security = off
 as $$
@@ -85,6 +85,7 @@ declare
     held text[];
     keys text[] := '{}';
 begin
+    perform fbs_refuse_shadows();
     perform fbs_refuse_rules();
     for part in
         select p.*
@@ -209,9 +210,59 @@ $$;
 comment on function fbs_sweep_orphans(text) is
 'Finds rows whose host row is gone, and applies the rules to them. Returns for each host table the keys found missing and the rows touched, or the error.';
 
+create function fbs_sweep_plan()
+returns table (model_name text, solution text, alone boolean, targets text[])
+language plpgsql
+security definer
+set search_path from current
+as $$
+begin
+    perform fbs_refuse_shadows();
+    return query
+    select
+        h.model_name, h.solution, fbs_is_alone(h.model_name, h.solution),
+        array(select d.target from fbs_cleanup_destinations() as d order by d.target)
+    from fbs_hosts as h
+    order by h.model_name, h.solution;
+end;
+$$;
+
+comment on function fbs_sweep_plan() is
+'Internal. What a sweep goes through: each host table by its model and solution, and the other databases.';
+
+create function fbs_sweep_keys(
+    model text, solution text, target text, keys text[], out gone text[], out touched bigint
+)
+language plpgsql
+security definer
+set search_path from current
+as $$
+declare
+    state text;
+    said text;
+    context text;
+begin
+    perform fbs_refuse_shadows();
+    gone := fbs_gone_keys(model, keys, target, solution);
+    touched := 0;
+    if target is null and gone <> '{}' then
+        touched := fbs_apply_rules(model, gone, solution, fbs_is_alone(model, solution));
+    end if;
+exception when integrity_constraint_violation then
+    -- The server's detail would show a row.
+    get stacked diagnostics state = returned_sqlstate, said = message_text, context = pg_exception_context;
+    raise exception using
+        errcode = state, message = said, detail = coalesce('In rule ' || fbs_failed_rule(model, context) || '.', '');
+end;
+$$;
+
+comment on function fbs_sweep_keys(text, text, text, text[]) is
+'Internal. Looks which of the keys, held by rows here or in another database (target), are gone, and applies the rules to rows here. Returns the gone keys, and the rows touched. Errors FB024, FB025.';
+
 create function fbs_cover_partitions()
 returns setof regclass
 language plpgsql
+security definer
 set search_path from current
 set lock_timeout = '100ms'
 as $$
@@ -219,6 +270,7 @@ declare
     host record;
     wanted record;
 begin
+    perform fbs_refuse_shadows();
     for host in
         select h.host_table, h.model_name, h.solution, p.relid
         from fbs_hosts as h

@@ -1,6 +1,10 @@
 -- 0023_cleanup_across: back to before it. Clean-ups that wait for other databases are lost.
 
 drop function fbs_set_cleanup_targets(text[]);
+drop function fbs_waiting_tickets(uuid[]);
+drop function fbs_received_cleanups(text, uuid[]);
+drop function fbs_cleanup_destinations();
+drop function fbs_cleanup_carried(bigint[], text, text, boolean);
 drop function fbs_receive_cleanup(text, uuid[], text, text[], text[], text[], text, boolean);
 drop function fbs_recheck_cleanup(bigint[], text[]);
 drop function fbs_await_writers(text, text);

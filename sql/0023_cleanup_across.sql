@@ -115,7 +115,7 @@ comment on function fbs_queue_sweep(text, text) is
 create function fbs_source()
 returns text
 language sql
-stable
+security definer
 set search_path from current
 as $$
     -- A copy of the database, restored elsewhere, is another source; one that is renamed is not.
@@ -141,10 +141,12 @@ returns table (
     attempts integer
 )
 language plpgsql
+security definer
 set search_path from current
 as $$
 #variable_conflict use_column
 begin
+    perform fbs_refuse_shadows();
     -- One carrier for each database: a clean-up could overtake an earlier one else.
     if not pg_try_advisory_xact_lock(hashtextextended('fbs-db carries to ' || fbs_claim_cleanup.target, 0)) then
         return;
@@ -187,12 +189,14 @@ comment on function fbs_claim_cleanup(text, integer, boolean) is
 create function fbs_await_writers(model text, solution text default null)
 returns void
 language plpgsql
+security definer
 set search_path from current
 as $$
 declare
     writers text[];
     enough timestamptz := clock_timestamp() + interval '3 seconds';
 begin
+    perform fbs_refuse_shadows();
     select array_agg(l.virtualtransaction)
     into writers
     from fbs_hosts as h
@@ -225,11 +229,13 @@ comment on function fbs_await_writers(text, text) is
 create function fbs_recheck_cleanup(ids bigint[], held text[] default null)
 returns text[]
 language plpgsql
+security definer
 set search_path from current
 as $$
 declare
     job record;
 begin
+    perform fbs_refuse_shadows();
     select
         min(q.model_name) as model, min(q.solution) as solution, min(q.operation) as operation, min(q.target) as target,
         min(q.id) as id, array_agg(k.key) filter (where k.key is not null) as keys
@@ -269,6 +275,7 @@ create function fbs_receive_cleanup(
 )
 returns bigint
 language plpgsql
+security definer
 set search_path from current
 set lock_timeout = '3s'
 set row_security = off
@@ -276,7 +283,12 @@ as $$
 declare
     noted bigint;
     total bigint := 0;
+    state text;
+    said text;
+    context text;
 begin
+    perform fbs_refuse_shadows();
+    perform fbs_refuse_triggers('fbs_cleanup_received');
     insert into fbs_cleanup_received (ticket, source)
     select ticket, fbs_receive_cleanup.source
     from unnest(tickets) as ticket
@@ -292,11 +304,105 @@ begin
         total := fbs_rekey(model, keys, new_keys, solution, alone);
     end if;
     return total + fbs_apply_rules(model, gone, solution, alone);
+exception when integrity_constraint_violation then
+    -- The server's detail would show a row.
+    get stacked diagnostics state = returned_sqlstate, said = message_text, context = pg_exception_context;
+    raise exception using
+        errcode = state, message = said, detail = coalesce('In rule ' || fbs_failed_rule(model, context) || '.', '');
 end;
 $$;
 
 comment on function fbs_receive_cleanup(text, uuid[], text, text[], text[], text[], text, boolean) is
-'Internal. Does clean-ups of one kind from another database. Returns the rows touched; NULL where one was done before, an error where some of several were: then they come one by one.';
+'Internal. Does clean-ups of one kind from another database. What is gone there cannot be seen here: whoever may call it is trusted with the clean-up of any record. Returns the rows touched; NULL where one was done before, an error where some of several were: then they come one by one.';
+
+create function fbs_cleanup_carried(
+    ids bigint[], state text default null, said text default null, own_fault boolean default true
+)
+returns void
+language plpgsql
+security definer
+set search_path from current
+as $$
+begin
+    perform fbs_refuse_shadows();
+    perform fbs_refuse_triggers('fbs_cleanup_queue');
+    -- Those for this database are done by fbs_work_queue, and by nobody's word.
+    ids := array(select q.id from fbs_cleanup_queue as q where q.id = any(ids) and q.target is not null);
+    if said is null then
+        delete from fbs_cleanup_queue as q where q.id = any(ids);
+    else
+        perform fbs_put_off(ids, state, said, own_fault);
+    end if;
+end;
+$$;
+
+comment on function fbs_cleanup_carried(bigint[], text, text, boolean) is
+'Internal. Notes that clean-ups for other databases were done there, or why not, as fbs_put_off does.';
+
+create function fbs_cleanup_destinations()
+returns table (target text, is_due boolean)
+language plpgsql
+security definer
+set search_path from current
+as $$
+begin
+    perform fbs_refuse_shadows();
+    return query
+    select d.target, bool_or(d.is_due)
+    from (
+        select t.target, false as is_due
+        from fbs_cleanup_targets as t
+        union all
+        select q.target, q.next_attempt_at <= clock_timestamp()
+        from fbs_cleanup_queue as q
+        where q.target is not null
+    ) as d
+    group by d.target
+    order by d.target;
+end;
+$$;
+
+comment on function fbs_cleanup_destinations() is
+'Internal. Other databases for which clean-ups are, or will be, queued here, and whether one is due.';
+
+create function fbs_received_cleanups(source text, over uuid[] default '{}')
+returns setof uuid
+language plpgsql
+security definer
+set search_path from current
+as $$
+begin
+    perform fbs_refuse_shadows();
+    perform fbs_refuse_triggers('fbs_cleanup_received');
+    delete from fbs_cleanup_received as r
+    where r.source = fbs_received_cleanups.source and r.ticket = any(over);
+    return query
+    select r.ticket
+    from fbs_cleanup_received as r
+    where r.source = fbs_received_cleanups.source;
+end;
+$$;
+
+comment on function fbs_received_cleanups(text, uuid[]) is
+'Internal. Forgets those clean-ups from another database that are over. Returns the others that were done here.';
+
+create function fbs_waiting_tickets(tickets uuid[])
+returns setof uuid
+language plpgsql
+security definer
+set search_path from current
+as $$
+begin
+    perform fbs_refuse_shadows();
+    return query
+    select q.ticket
+    from fbs_cleanup_queue as q
+    where q.ticket = any(tickets);
+end;
+$$;
+
+comment on function fbs_waiting_tickets(uuid[]) is
+'Internal. Those of the clean-ups for other databases that are still queued.';
 
 create function fbs_set_cleanup_targets(targets text[])
 returns void

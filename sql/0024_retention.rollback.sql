@@ -1,5 +1,5 @@
 -- 0024_retention: back to before it.
 
 drop function fbs_purge(text, bigint, integer);
-drop function fbs_count_expired(text);
+drop function fbs_expired(text[]);
 drop view fbs_retention;

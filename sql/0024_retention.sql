@@ -1,7 +1,7 @@
 -- 0024_retention: how long logs and other passing rows are kept, and their removal.
 --
 -- component: base
--- depends: 0015_settings
+-- depends: 0015_settings 0020_cleanup_trigger
 
 select set_config('search_path', quote_ident(current_schema()) || ', pg_temp', false);
 
@@ -12,7 +12,8 @@ select
     kept.time_column,
     kept.only_if,
     s.value::integer as days,
-    now() - s.value::integer * interval '1 day' as cutoff
+    -- A day may be longer or shorter, by the time zone that a session chose.
+    now() - s.value::integer * interval '24 hours' as cutoff
 from (
     values
     ('request_logs', 'fbs_request_logs', 'timestamp', 'true'),
@@ -43,41 +44,46 @@ comment on column fbs_retention.days is
 comment on column fbs_retention.cutoff is
 'Rows from before this time are removed; NULL where none are.';
 
-create function fbs_count_expired(what text)
-returns bigint
+create function fbs_expired(what text[] default null)
+returns table (name text, table_id regclass, days integer, cutoff timestamptz, expired bigint)
 language plpgsql
-stable
+security definer
 set search_path from current
 as $$
 declare
     kept record;
-    expired bigint := 0;
 begin
-    select r.* into kept from fbs_retention as r where r.name = what;
-    if kept.name is null then
-        raise exception 'nothing called % is kept for a time', what
-            using errcode = 'FB030', hint = 'See: select name from fbs_retention;';
-    elsif kept.days is not null then
-        execute format('select count(*) from %s where %I < $1 and %s', kept.table_id, kept.time_column, kept.only_if)
-        into expired
-        using kept.cutoff;
-    end if;
-    return expired;
+    perform fbs_refuse_shadows('{fbs_retention}');
+    for kept in select r.* from fbs_retention as r order by r.name loop
+        expired := null;
+        if what is null or kept.name = any(what) then
+            execute format('select count(*) from %s where %I < $1 and %s', kept.table_id, kept.time_column, kept.only_if)
+            into expired
+            using kept.cutoff;
+        end if;
+        name := kept.name;
+        table_id := kept.table_id;
+        days := kept.days;
+        cutoff := kept.cutoff;
+        return next;
+    end loop;
 end;
 $$;
 
-comment on function fbs_count_expired(text) is
-'Internal. How many rows fbs_purge would remove, by a name from fbs_retention. Error FB030 for any other name.';
+comment on function fbs_expired(text[]) is
+'Internal. What is kept for a time, as in fbs_retention, and how many rows fbs_purge would remove: of these names, or of all; NULL for others.';
 
 create function fbs_purge(what text, after_id bigint default 0, batch integer default 5000)
 returns table (removed bigint, last_id bigint)
 language plpgsql
+security definer
 set search_path from current
 set lock_timeout = '2s'
 as $$
 declare
     kept record;
 begin
+    perform fbs_refuse_shadows('{fbs_retention}');
     select r.* into kept from fbs_retention as r where r.name = what;
     if kept.name is null then
         raise exception 'nothing called % is kept for a time', what
@@ -85,6 +91,7 @@ begin
     end if;
     removed := 0;
     if kept.days is not null then
+        perform fbs_refuse_triggers(kept.table_id, true);
         execute format(
             'with expired as ('
             ' select id from %1$s where id > $1 and %2$I < $2 and %3$s order by id limit $3 for update skip locked'
@@ -101,6 +108,6 @@ end;
 $$;
 
 comment on function fbs_purge(text, bigint, integer) is
-'Removes one batch of rows that are past their time, by a name from fbs_retention. Go on from last_id until it is NULL; each call is a transaction of its own and passes over rows in use. Error FB030 for any other name.';
+'Removes one batch of rows that are past their time, by a name from fbs_retention. Go on from last_id until it is NULL; each call is a transaction of its own and passes over rows in use. Error FB030 for any other name, FB024 where another role''s trigger is on the table.';
 
 select fbs_revoke_execute();

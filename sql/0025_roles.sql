@@ -79,3 +79,21 @@ $$;
 
 comment on function fbs_internal_tables() is
 'Internal. Names of the tables that say what FBS does and did. Only FBS''s owner writes them.';
+
+create function fbs_worker_functions()
+returns text[]
+language sql
+immutable
+set search_path from current
+as $$
+    select array[
+        'fbs_await_writers', 'fbs_claim_cleanup', 'fbs_claim_files', 'fbs_cleanup_carried', 'fbs_cleanup_destinations',
+        'fbs_cover_partitions', 'fbs_expired', 'fbs_failed_rule', 'fbs_file_done', 'fbs_give_up_files', 'fbs_held_keys',
+        'fbs_purge', 'fbs_receive_cleanup', 'fbs_received_cleanups', 'fbs_recheck_cleanup', 'fbs_source',
+        'fbs_sweep_keys', 'fbs_sweep_plan', 'fbs_waiting_cleanups', 'fbs_waiting_files', 'fbs_waiting_tickets',
+        'fbs_work_queue'
+    ];
+$$;
+
+comment on function fbs_worker_functions() is
+'Internal. Names of the functions that a worker calls. They run with the rights of FBS''s owner; those of components that are not installed are not there.';

@@ -876,13 +876,14 @@ $$;
 COMMENT ON FUNCTION fbs_attach_users(user_table regclass, repair boolean) IS 'Ties FBS''s user columns to the host''s user table, and checks the rows that are there; what was tied before stays. Returns a row for each column with its orphans: rows whose user is gone, repaired when asked. One transaction; on large tables fbs-db attach users takes shorter locks.';
 
 CREATE FUNCTION fbs_await_writers(model text, solution text DEFAULT NULL::text) RETURNS void
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
 declare
     writers text[];
     enough timestamptz := clock_timestamp() + interval '3 seconds';
 begin
+    perform fbs_refuse_shadows();
     select array_agg(l.virtualtransaction)
     into writers
     from fbs_hosts as h
@@ -1582,11 +1583,12 @@ $_$;
 COMMENT ON FUNCTION fbs_check_user_column(table_name text, column_name text, repair boolean) IS 'Internal. Counts the rows of a user column whose user is gone; there are such behind a validated key, too, where replication or session_replication_role = replica wrote them. With repair they are deleted or emptied, by the column''s own rule. Where none is left, the key is validated. Errors FB004 where users are not attached, FB025 where the user table evaluates code of another role.';
 
 CREATE FUNCTION fbs_claim_cleanup(target text, batch integer DEFAULT 1000, due_only boolean DEFAULT false) RETURNS TABLE(id bigint, ticket uuid, model_name text, solution text, alone boolean, operation text, keys text[], new_keys text[], attempts integer)
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
 #variable_conflict use_column
 begin
+    perform fbs_refuse_shadows();
     -- One carrier for each database: a clean-up could overtake an earlier one else.
     if not pg_try_advisory_xact_lock(hashtextextended('fbs-db carries to ' || fbs_claim_cleanup.target, 0)) then
         return;
@@ -1626,8 +1628,9 @@ $$;
 COMMENT ON FUNCTION fbs_claim_cleanup(target text, batch integer, due_only boolean) IS 'Internal. Clean-ups for another database, in their order, locked until the transaction ends. No row while another session carries there.';
 
 CREATE FUNCTION fbs_claim_files(batch integer DEFAULT 100, after_id bigint DEFAULT 0) RETURNS TABLE(id bigint, file text)
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
+    SET row_security TO 'off'
     AS $$
 #variable_conflict use_column
 declare
@@ -1635,6 +1638,8 @@ declare
     writers text[];
     enough timestamptz := clock_timestamp() + interval '3 seconds';
 begin
+    perform fbs_refuse_shadows('{fbs_dms_file_attachment,fbs_file_deletions}');
+    perform fbs_refuse_triggers('fbs_file_deletions');
     while batch > 0 loop
         select d.id, d.file
         into one
@@ -1787,6 +1792,48 @@ $_$;
 
 COMMENT ON FUNCTION fbs_cleanup() IS 'Trigger on a host table: cleans up FBS rows by the rules. What fails is queued, or told in a warning; the host''s statement succeeds.';
 
+CREATE FUNCTION fbs_cleanup_carried(ids bigint[], state text DEFAULT NULL::text, said text DEFAULT NULL::text, own_fault boolean DEFAULT true) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+begin
+    perform fbs_refuse_shadows();
+    perform fbs_refuse_triggers('fbs_cleanup_queue');
+    -- Those for this database are done by fbs_work_queue, and by nobody's word.
+    ids := array(select q.id from fbs_cleanup_queue as q where q.id = any(ids) and q.target is not null);
+    if said is null then
+        delete from fbs_cleanup_queue as q where q.id = any(ids);
+    else
+        perform fbs_put_off(ids, state, said, own_fault);
+    end if;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_cleanup_carried(ids bigint[], state text, said text, own_fault boolean) IS 'Internal. Notes that clean-ups for other databases were done there, or why not, as fbs_put_off does.';
+
+CREATE FUNCTION fbs_cleanup_destinations() RETURNS TABLE(target text, is_due boolean)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+begin
+    perform fbs_refuse_shadows();
+    return query
+    select d.target, bool_or(d.is_due)
+    from (
+        select t.target, false as is_due
+        from fbs_cleanup_targets as t
+        union all
+        select q.target, q.next_attempt_at <= clock_timestamp()
+        from fbs_cleanup_queue as q
+        where q.target is not null
+    ) as d
+    group by d.target
+    order by d.target;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_cleanup_destinations() IS 'Internal. Other databases for which clean-ups are, or will be, queued here, and whether one is due.';
+
 CREATE FUNCTION fbs_command(VARIADIC words text[]) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'public', 'pg_temp'
@@ -1866,29 +1913,6 @@ $$;
 
 COMMENT ON FUNCTION fbs_compliance_recurring_dates(solution_name text, since date, until date) IS 'Every day from since (by default today) until until (by default 90 days later, at most a hundred years), both included, on which a solution''s recurring transactions are to be booked; those that are paused or of an unknown frequency have none. The earliest first, by id where a day has several.';
 
-CREATE FUNCTION fbs_count_expired(what text) RETURNS bigint
-    LANGUAGE plpgsql STABLE
-    SET search_path TO 'public', 'pg_temp'
-    AS $_$
-declare
-    kept record;
-    expired bigint := 0;
-begin
-    select r.* into kept from fbs_retention as r where r.name = what;
-    if kept.name is null then
-        raise exception 'nothing called % is kept for a time', what
-            using errcode = 'FB030', hint = 'See: select name from fbs_retention;';
-    elsif kept.days is not null then
-        execute format('select count(*) from %s where %I < $1 and %s', kept.table_id, kept.time_column, kept.only_if)
-        into expired
-        using kept.cutoff;
-    end if;
-    return expired;
-end;
-$_$;
-
-COMMENT ON FUNCTION fbs_count_expired(what text) IS 'Internal. How many rows fbs_purge would remove, by a name from fbs_retention. Error FB030 for any other name.';
-
 CREATE FUNCTION fbs_counted(number bigint, what text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'public', 'pg_temp'
@@ -1899,7 +1923,7 @@ $$;
 COMMENT ON FUNCTION fbs_counted(number bigint, what text) IS 'Internal. A number and what it counts: 1 row, 2 rows.';
 
 CREATE FUNCTION fbs_cover_partitions() RETURNS SETOF regclass
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     SET lock_timeout TO '100ms'
     AS $$
@@ -1907,6 +1931,7 @@ declare
     host record;
     wanted record;
 begin
+    perform fbs_refuse_shadows();
     for host in
         select h.host_table, h.model_name, h.solution, p.relid
         from fbs_hosts as h
@@ -2546,8 +2571,34 @@ $$;
 
 COMMENT ON FUNCTION fbs_drop_later_names(of_tables text[]) IS 'Drops the views that fbs_add_later_names made, all or those of the tables named, and nothing else; the tables and their rows stay. Returns the views dropped. Error FB051 where something stands on one.';
 
+CREATE FUNCTION fbs_expired(what text[] DEFAULT NULL::text[]) RETURNS TABLE(name text, table_id regclass, days integer, cutoff timestamp with time zone, expired bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+declare
+    kept record;
+begin
+    perform fbs_refuse_shadows('{fbs_retention}');
+    for kept in select r.* from fbs_retention as r order by r.name loop
+        expired := null;
+        if what is null or kept.name = any(what) then
+            execute format('select count(*) from %s where %I < $1 and %s', kept.table_id, kept.time_column, kept.only_if)
+            into expired
+            using kept.cutoff;
+        end if;
+        name := kept.name;
+        table_id := kept.table_id;
+        days := kept.days;
+        cutoff := kept.cutoff;
+        return next;
+    end loop;
+end;
+$_$;
+
+COMMENT ON FUNCTION fbs_expired(what text[]) IS 'Internal. What is kept for a time, as in fbs_retention, and how many rows fbs_purge would remove: of these names, or of all; NULL for others.';
+
 CREATE FUNCTION fbs_failed_rule(model text, context text) RETURNS text
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     SET lock_timeout TO '100ms'
     AS $$
@@ -2555,6 +2606,7 @@ declare
     rule record;
     found text;
 begin
+    perform fbs_refuse_shadows();
     begin
         select string_agg(p.rule_name, ', ' order by p.rule_name)
         into found
@@ -2592,10 +2644,12 @@ $$;
 COMMENT ON FUNCTION fbs_failed_rule(model text, context text) IS 'Internal. The rule, or rules alike, in which a clean-up of a model failed, by the context of the error; NULL where it was in none.';
 
 CREATE FUNCTION fbs_file_done(file_id bigint, failure text DEFAULT NULL::text) RETURNS void
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
 begin
+    perform fbs_refuse_shadows('{fbs_file_deletions}');
+    perform fbs_refuse_triggers('fbs_file_deletions');
     if failure is null then
         delete from fbs_file_deletions as d where d.id = file_id;
     else
@@ -2937,6 +2991,24 @@ $$;
 
 COMMENT ON FUNCTION fbs_foreign_code(host_table regclass, whoever_owns boolean) IS 'Internal. An index, constraint or the like of a table that evaluates what belongs to a role FBS does not trust; NULL where there is none. Tables of FBS''s owner are looked at where asked (whoever_owns).';
 
+CREATE FUNCTION fbs_give_up_files(files bytea[]) RETURNS SETOF bytea
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+declare
+    encoding constant name := case getdatabaseencoding() when 'SQL_ASCII' then 'SQL_ASCII' else 'UTF8' end;
+begin
+    perform fbs_refuse_shadows('{fbs_file_deletions}');
+    perform fbs_refuse_triggers('fbs_file_deletions');
+    return query
+    delete from fbs_file_deletions as d
+    where convert_to(d.file, encoding) = any(files)
+    returning convert_to(d.file, encoding);
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_give_up_files(files bytea[]) IS 'Internal. Takes files off the list, by their names in UTF-8, or as they are where the database has no encoding. Returns those that were on it.';
+
 CREATE FUNCTION fbs_gone_keys(model text, held text[], target text DEFAULT NULL::text, solution text DEFAULT NULL::text) RETURNS text[]
     LANGUAGE sql
     SET search_path TO 'public', 'pg_temp'
@@ -3223,7 +3295,7 @@ $_$;
 COMMENT ON FUNCTION fbs_health() IS 'What is not as it should be: disabled triggers, invalid indexes, keys not validated, users and host tables, later names out of date, clean-ups and files that wait. No row is good news; notes need nothing to be done. What is missing or changed altogether, and what is pending: fbs-db check';
 
 CREATE FUNCTION fbs_held_keys(model text, solution text DEFAULT NULL::text, alone boolean DEFAULT true) RETURNS text[]
-    LANGUAGE plpgsql STABLE
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     SET row_security TO 'off'
     AS $$
@@ -3232,6 +3304,7 @@ declare
     held text[];
     keys text[] := '{}';
 begin
+    perform fbs_refuse_shadows();
     perform fbs_refuse_rules();
     for part in
         select p.*
@@ -4384,13 +4457,14 @@ $$;
 COMMENT ON FUNCTION fbs_parse_json(content text) IS 'Internal. A text as JSON; NULL where it is not JSON that PostgreSQL can hold.';
 
 CREATE FUNCTION fbs_purge(what text, after_id bigint DEFAULT 0, batch integer DEFAULT 5000) RETURNS TABLE(removed bigint, last_id bigint)
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     SET lock_timeout TO '2s'
     AS $_$
 declare
     kept record;
 begin
+    perform fbs_refuse_shadows('{fbs_retention}');
     select r.* into kept from fbs_retention as r where r.name = what;
     if kept.name is null then
         raise exception 'nothing called % is kept for a time', what
@@ -4398,6 +4472,7 @@ begin
     end if;
     removed := 0;
     if kept.days is not null then
+        perform fbs_refuse_triggers(kept.table_id, true);
         execute format(
             'with expired as ('
             ' select id from %1$s where id > $1 and %2$I < $2 and %3$s order by id limit $3 for update skip locked'
@@ -4413,7 +4488,7 @@ begin
 end;
 $_$;
 
-COMMENT ON FUNCTION fbs_purge(what text, after_id bigint, batch integer) IS 'Removes one batch of rows that are past their time, by a name from fbs_retention. Go on from last_id until it is NULL; each call is a transaction of its own and passes over rows in use. Error FB030 for any other name.';
+COMMENT ON FUNCTION fbs_purge(what text, after_id bigint, batch integer) IS 'Removes one batch of rows that are past their time, by a name from fbs_retention. Go on from last_id until it is NULL; each call is a transaction of its own and passes over rows in use. Error FB030 for any other name, FB024 where another role''s trigger is on the table.';
 
 CREATE FUNCTION fbs_put_off(ids bigint[], state text, said text, own_fault boolean DEFAULT true) RETURNS void
     LANGUAGE sql
@@ -4506,7 +4581,7 @@ $$;
 COMMENT ON FUNCTION fbs_queue_sweep(model text, solution text) IS 'Internal. Queues a sweep of a model, here and in other databases.';
 
 CREATE FUNCTION fbs_receive_cleanup(source text, tickets uuid[], model text, keys text[], new_keys text[], gone text[], solution text DEFAULT NULL::text, alone boolean DEFAULT true) RETURNS bigint
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     SET lock_timeout TO '3s'
     SET row_security TO 'off'
@@ -4514,7 +4589,12 @@ CREATE FUNCTION fbs_receive_cleanup(source text, tickets uuid[], model text, key
 declare
     noted bigint;
     total bigint := 0;
+    state text;
+    said text;
+    context text;
 begin
+    perform fbs_refuse_shadows();
+    perform fbs_refuse_triggers('fbs_cleanup_received');
     insert into fbs_cleanup_received (ticket, source)
     select ticket, fbs_receive_cleanup.source
     from unnest(tickets) as ticket
@@ -4530,18 +4610,42 @@ begin
         total := fbs_rekey(model, keys, new_keys, solution, alone);
     end if;
     return total + fbs_apply_rules(model, gone, solution, alone);
+exception when integrity_constraint_violation then
+    -- The server's detail would show a row.
+    get stacked diagnostics state = returned_sqlstate, said = message_text, context = pg_exception_context;
+    raise exception using
+        errcode = state, message = said, detail = coalesce('In rule ' || fbs_failed_rule(model, context) || '.', '');
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_receive_cleanup(source text, tickets uuid[], model text, keys text[], new_keys text[], gone text[], solution text, alone boolean) IS 'Internal. Does clean-ups of one kind from another database. Returns the rows touched; NULL where one was done before, an error where some of several were: then they come one by one.';
+COMMENT ON FUNCTION fbs_receive_cleanup(source text, tickets uuid[], model text, keys text[], new_keys text[], gone text[], solution text, alone boolean) IS 'Internal. Does clean-ups of one kind from another database. What is gone there cannot be seen here: whoever may call it is trusted with the clean-up of any record. Returns the rows touched; NULL where one was done before, an error where some of several were: then they come one by one.';
+
+CREATE FUNCTION fbs_received_cleanups(source text, over uuid[] DEFAULT '{}'::uuid[]) RETURNS SETOF uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+begin
+    perform fbs_refuse_shadows();
+    perform fbs_refuse_triggers('fbs_cleanup_received');
+    delete from fbs_cleanup_received as r
+    where r.source = fbs_received_cleanups.source and r.ticket = any(over);
+    return query
+    select r.ticket
+    from fbs_cleanup_received as r
+    where r.source = fbs_received_cleanups.source;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_received_cleanups(source text, over uuid[]) IS 'Internal. Forgets those clean-ups from another database that are over. Returns the others that were done here.';
 
 CREATE FUNCTION fbs_recheck_cleanup(ids bigint[], held text[] DEFAULT NULL::text[]) RETURNS text[]
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
 declare
     job record;
 begin
+    perform fbs_refuse_shadows();
     select
         min(q.model_name) as model, min(q.solution) as solution, min(q.operation) as operation, min(q.target) as target,
         min(q.id) as id, array_agg(k.key) filter (where k.key is not null) as keys
@@ -4678,7 +4782,7 @@ begin
         c.relnamespace = pg_my_temp_schema()
         and c.relname = any(
             '{fbs_migrations,fbs_hosts,fbs_settings,fbs_solution_map,fbs_cleanup_rules,fbs_rule_states,fbs_cleanup_queue,'
-            'fbs_cleanup_targets,fbs_cleanup_terms}'::name[] || others
+            'fbs_cleanup_targets,fbs_cleanup_received,fbs_cleanup_terms}'::name[] || others
         )
         and to_regclass(quote_ident(c.relname)) = c.oid;
     if shadow is not null then
@@ -4689,7 +4793,7 @@ $$;
 
 COMMENT ON FUNCTION fbs_refuse_shadows(others name[]) IS 'Internal. Error FB025 where a temporary relation of the session is found in place of one of FBS''s, or of these others.';
 
-CREATE FUNCTION fbs_refuse_triggers(table_id regclass) RETURNS void
+CREATE FUNCTION fbs_refuse_triggers(table_id regclass, of_cascades boolean DEFAULT false) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'public', 'pg_temp'
     AS $$
@@ -4697,7 +4801,7 @@ declare
     problem text;
 begin
     -- As fbs_apply_rules does: the long look is for tables on which something is unusual.
-    if exists (
+    if of_cascades or exists (
         select from pg_class as c
         where
             c.oid = table_id
@@ -4725,7 +4829,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_refuse_triggers(table_id regclass) IS 'Internal. Error FB024 where a table of FBS''s must not be written, as another role''s trigger is on it or may be.';
+COMMENT ON FUNCTION fbs_refuse_triggers(table_id regclass, of_cascades boolean) IS 'Internal. Error FB024 where a table of FBS''s must not be written, as another role''s trigger is on it or may be; or, where asked, on one that its deletions cascade to.';
 
 CREATE FUNCTION fbs_rekey(model text, keys text[], new_keys text[], solution text DEFAULT NULL::text, alone boolean DEFAULT true) RETURNS bigint
     LANGUAGE plpgsql
@@ -5790,7 +5894,7 @@ $$;
 COMMENT ON FUNCTION fbs_solutions(column_name text) IS 'The names that the session''s solutions have in a column, such as business_id: each by its own name, its database''s, and those of fbs_solution_map.';
 
 CREATE FUNCTION fbs_source() RETURNS text
-    LANGUAGE sql STABLE
+    LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
     -- A copy of the database, restored elsewhere, is another source; one that is renamed is not.
@@ -5869,6 +5973,31 @@ document: the last valid day of a document (fbs_dms_document) that is not archiv
 license: the last day of the solution''s licence (fbs_license_manager_solution_license).
 days_left counts from on_date (by default today): 0 on the day itself, below 0, and is_overdue, after it. status is the record''s own (the frequency of checks and reports, the kind of a recurring transaction). amount is in the business''s own currency, NULL where no money is due. Times count for their day in the session''s time zone.';
 
+CREATE FUNCTION fbs_sweep_keys(model text, solution text, target text, keys text[], OUT gone text[], OUT touched bigint) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+declare
+    state text;
+    said text;
+    context text;
+begin
+    perform fbs_refuse_shadows();
+    gone := fbs_gone_keys(model, keys, target, solution);
+    touched := 0;
+    if target is null and gone <> '{}' then
+        touched := fbs_apply_rules(model, gone, solution, fbs_is_alone(model, solution));
+    end if;
+exception when integrity_constraint_violation then
+    -- The server's detail would show a row.
+    get stacked diagnostics state = returned_sqlstate, said = message_text, context = pg_exception_context;
+    raise exception using
+        errcode = state, message = said, detail = coalesce('In rule ' || fbs_failed_rule(model, context) || '.', '');
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_sweep_keys(model text, solution text, target text, keys text[], OUT gone text[], OUT touched bigint) IS 'Internal. Looks which of the keys, held by rows here or in another database (target), are gone, and applies the rules to rows here. Returns the gone keys, and the rows touched. Errors FB024, FB025.';
+
 CREATE FUNCTION fbs_sweep_orphans(only_model text DEFAULT NULL::text) RETURNS TABLE(model_name text, orphans bigint, touched bigint, error text)
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
@@ -5902,6 +6031,23 @@ end;
 $$;
 
 COMMENT ON FUNCTION fbs_sweep_orphans(only_model text) IS 'Finds rows whose host row is gone, and applies the rules to them. Returns for each host table the keys found missing and the rows touched, or the error.';
+
+CREATE FUNCTION fbs_sweep_plan() RETURNS TABLE(model_name text, solution text, alone boolean, targets text[])
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+begin
+    perform fbs_refuse_shadows();
+    return query
+    select
+        h.model_name, h.solution, fbs_is_alone(h.model_name, h.solution),
+        array(select d.target from fbs_cleanup_destinations() as d order by d.target)
+    from fbs_hosts as h
+    order by h.model_name, h.solution;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_sweep_plan() IS 'Internal. What a sweep goes through: each host table by its model and solution, and the other databases.';
 
 CREATE FUNCTION fbs_time_between(since timestamp with time zone, until timestamp with time zone) RETURNS interval
     LANGUAGE sql IMMUTABLE
@@ -5990,6 +6136,45 @@ $$;
 
 COMMENT ON FUNCTION fbs_users_cancel(state text, said text) IS 'Internal. Whether an error that was caught is a user''s cancel, which has to go on, and not a statement timeout.';
 
+CREATE FUNCTION fbs_waiting_cleanups(make_due boolean DEFAULT false) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+begin
+    perform fbs_refuse_shadows();
+    if make_due then
+        perform fbs_refuse_triggers('fbs_cleanup_queue');
+        update fbs_cleanup_queue as q
+        set next_attempt_at = now()
+        where q.id in (
+            select w.id
+            from fbs_cleanup_queue as w
+            where w.next_attempt_at > now() and w.next_attempt_at < 'infinity'
+            for update skip locked
+        );
+    end if;
+    return (select count(*) from fbs_cleanup_queue);
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_waiting_cleanups(make_due boolean) IS 'Internal. Number of queued clean-ups, for other databases too. Where asked, all are due from now on, but for those that a worker is at.';
+
+CREATE FUNCTION fbs_waiting_files(all_due boolean DEFAULT false) RETURNS TABLE(file text, error text)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+begin
+    perform fbs_refuse_shadows('{fbs_file_deletions}');
+    return query
+    select d.file, d.error
+    from fbs_file_deletions as d
+    where d.error is not null or (all_due and d.next_attempt_at <= clock_timestamp())
+    order by d.id;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_waiting_files(all_due boolean) IS 'Internal. Files that could not be removed, with the error; where asked, those that are due, too.';
+
 CREATE FUNCTION fbs_waiting_keys(model text, solution text, target text DEFAULT NULL::text) RETURNS SETOF text
     LANGUAGE sql STABLE
     SET search_path TO 'public', 'pg_temp'
@@ -6005,8 +6190,23 @@ $$;
 
 COMMENT ON FUNCTION fbs_waiting_keys(model text, solution text, target text) IS 'Internal. Keys of a model that rows here, or in another database, still wait to follow to new ones.';
 
+CREATE FUNCTION fbs_waiting_tickets(tickets uuid[]) RETURNS SETOF uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+begin
+    perform fbs_refuse_shadows();
+    return query
+    select q.ticket
+    from fbs_cleanup_queue as q
+    where q.ticket = any(tickets);
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_waiting_tickets(tickets uuid[]) IS 'Internal. Those of the clean-ups for other databases that are still queued.';
+
 CREATE FUNCTION fbs_work_queue(batch integer DEFAULT 1000, due_only boolean DEFAULT false) RETURNS TABLE(model_name text, solution text, operation text, rule_name text, entries bigint, keys bigint, error_code text, error text)
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
 #variable_conflict use_column
@@ -6017,6 +6217,7 @@ declare
     said text;
     context text;
 begin
+    perform fbs_refuse_shadows();
     perform fbs_refuse_triggers('fbs_cleanup_queue');
     for job in
         with due as (
@@ -6077,6 +6278,21 @@ end;
 $$;
 
 COMMENT ON FUNCTION fbs_work_queue(batch integer, due_only boolean) IS 'Internal. Does so many queued clean-ups at most, due or not; several workers share them. What fails waits longer. Returns what was done, with the number of entries and keys, and what failed, with rule and error.';
+
+CREATE FUNCTION fbs_worker_functions() RETURNS text[]
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    select array[
+        'fbs_await_writers', 'fbs_claim_cleanup', 'fbs_claim_files', 'fbs_cleanup_carried', 'fbs_cleanup_destinations',
+        'fbs_cover_partitions', 'fbs_expired', 'fbs_failed_rule', 'fbs_file_done', 'fbs_give_up_files', 'fbs_held_keys',
+        'fbs_purge', 'fbs_receive_cleanup', 'fbs_received_cleanups', 'fbs_recheck_cleanup', 'fbs_source',
+        'fbs_sweep_keys', 'fbs_sweep_plan', 'fbs_waiting_cleanups', 'fbs_waiting_files', 'fbs_waiting_tickets',
+        'fbs_work_queue'
+    ];
+$$;
+
+COMMENT ON FUNCTION fbs_worker_functions() IS 'Internal. Names of the functions that a worker calls. They run with the rights of FBS''s owner; those of components that are not installed are not there.';
 
 CREATE TABLE fbs_app_basicledger (
     id bigint NOT NULL,
@@ -10665,7 +10881,7 @@ CREATE VIEW fbs_retention AS
     kept.time_column,
     kept.only_if,
     (s.value)::integer AS days,
-    (now() - (((s.value)::integer)::double precision * '1 day'::interval)) AS cutoff
+    (now() - (((s.value)::integer)::double precision * '24:00:00'::interval)) AS cutoff
    FROM (((( VALUES ('request_logs'::text,'fbs_request_logs'::text,'timestamp'::text,'true'::text), ('cache_entries'::text,'fbs_cache_entries'::text,'expires_at'::text,'true'::text), ('handshakes'::text,'fbs_handshakes'::text,'expires_at'::text,'true'::text), ('tokens'::text,'fbs_token_mappings'::text,'expires_at'::text,'true'::text), ('notifications'::text,'fbs_notifications'::text,'created_at'::text,'is_read'::text), ('activity_logs'::text,'fbs_user_activity_logs'::text,'timestamp'::text,'true'::text), ('audit_trails'::text,'fbs_audit_trails'::text,'timestamp'::text,'true'::text)) kept(name, table_name, time_column, only_if)
      JOIN pg_class home ON ((home.oid = ('fbs_settings'::regclass)::oid)))
      JOIN pg_class c ON (((kept.table_name = c.relname) AND (home.relnamespace = c.relnamespace))))

@@ -24,6 +24,7 @@ from fbs_db.cleanup.queue import (
     logger,
     reason_of,
     sqlstate_of,
+    told,
 )
 from fbs_db.database import project
 from fbs_db.database.connection import raise_if_lost
@@ -127,7 +128,7 @@ def sessions_on(asked: Database, reach: Reach) -> Iterator[Session]:
         except FbsDbError as error:
             if database is asked:
                 raise
-            logger.warning("%s", error.message)
+            logger.warning("%s", told(error))
             continue
         if wanted:
             yield session
@@ -156,12 +157,6 @@ class Entry:
     attempts: int
 
 
-_CLAIM = (
-    "select id, ticket, model_name, solution, alone, operation, keys, new_keys, attempts"
-    " from {fbs}fbs_claim_cleanup(%s, %s, true) order by id"
-)
-
-
 def carry(session: Session, reach: Reach, target: str, backoff: Backoff) -> RetryReport:
     """Carry the queue entries that are due for another database there.
 
@@ -175,10 +170,6 @@ def carry(session: Session, reach: Reach, target: str, backoff: Backoff) -> Retr
     done: list[int] = []
     failed = rows = 0
     failures: Counter[Failure] = Counter()
-    if not session.select(
-        "select from {fbs}fbs_cleanup_queue where target = %s and next_attempt_at <= now() limit 1", target
-    ):
-        return RetryReport(0, 0, 0)
     try:
         reach(
             project.configuration().named(target)
@@ -186,7 +177,7 @@ def carry(session: Session, reach: Reach, target: str, backoff: Backoff) -> Retr
     except FbsDbError as error:
         unreachable = error
     with isolated(session, "read committed"):
-        groups = _groups([Entry(*row) for row in session.select(_CLAIM, target, _BATCH)])
+        groups = _groups([Entry(*row) for row in session.call("fbs_claim_cleanup", target, _BATCH, True)])
         if not groups:
             _name_holder(session, target, backoff)
         enough = time.monotonic() + _SECONDS
@@ -208,15 +199,16 @@ def carry(session: Session, reach: Reach, target: str, backoff: Backoff) -> Retr
             elif len(entries) > 1:
                 groups[:0] = [[entry] for entry in sorted(entries, key=lambda entry: entry.attempts)]
                 continue
-            session.call("fbs_put_off", ids, sqlstate_of(failure), reason_of(failure), failure is not unreachable)
+            own_fault = failure is not unreachable
+            session.call("fbs_cleanup_carried", ids, sqlstate_of(failure), reason_of(failure), own_fault)
             failed += len(ids)
-            if failure is not unreachable:
+            if own_fault:
                 failures[_failure(reach, target, entries[0], failure)] += sum(len(entry.keys) for entry in entries)
             if sqlstate_of(failure) in BLOCKED:
                 blocked = failure
                 break
         if done:
-            session.select("delete from {fbs}fbs_cleanup_queue where id = any(%s)", done)
+            session.call("fbs_cleanup_carried", done)
     log_failures(failures)
     _pause(backoff, session, target, unreachable or blocked)
     if done:
@@ -305,8 +297,7 @@ def _pause(backoff: Backoff, session: Session, target: str, error: psycopg.Error
 
 def _forget(session: Session, there: Session) -> None:
     """Delete the tickets there whose entries are off the queue here: nothing carries those again."""
-    query = "select ticket from {fbs}fbs_cleanup_received where source = %s"
-    recorded = [ticket for (ticket,) in there.select(query, session.call("fbs_source")[0][0])]
-    waiting = session.select("select ticket from {fbs}fbs_cleanup_queue where ticket = any(%s)", recorded)
-    over = list(set(recorded) - {ticket for (ticket,) in waiting})
-    there.select("delete from {fbs}fbs_cleanup_received where ticket = any(%s)", over)
+    ((source,),) = session.call("fbs_source")
+    recorded = there.call("fbs_received_cleanups", source)
+    waiting = session.call("fbs_waiting_tickets", [ticket for (ticket,) in recorded])
+    there.call("fbs_received_cleanups", source, [ticket for (ticket,) in set(recorded) - set(waiting)])

@@ -63,7 +63,7 @@ def purge_files(
     Raises:
         UsageError: a name in ``give_up`` does not wait; no file was removed.
 
-    Reads ``fbs_file_deletions``; calls ``fbs_claim_files`` and ``fbs_file_done``.
+    Calls ``fbs_claim_files``, ``fbs_file_done``, ``fbs_waiting_files`` and ``fbs_give_up_files``.
     """
     removed: list[str] = []
     gone: list[str] = []
@@ -86,10 +86,7 @@ def purge_files(
                     raise
                 blocked = str(error.diag.message_primary)
         waiting = session.select(
-            f"select {_BYTES}, coalesce(error, %s) from {{fbs}}fbs_file_deletions"
-            " where error is not null or (%s <> '' and next_attempt_at <= clock_timestamp()) order by id",
-            blocked,
-            blocked,
+            f"select {_BYTES}, coalesce(error, %s) from {{fbs}}fbs_waiting_files(%s)", blocked, bool(blocked)
         )
         failed = tuple((os.fsdecode(name), reason) for name, reason in waiting)
         return FilesReport(tuple(removed), failed, tuple(gone), given_up)
@@ -115,9 +112,7 @@ def _give_up(session: Session, names: Sequence[str]) -> tuple[str, ...]:
         return ()
     wanted = [os.fsencode(name) for name in names]
     with session.connection.transaction():
-        found = session.select(
-            f"delete from {{fbs}}fbs_file_deletions where {_BYTES} = any(%s) returning {_BYTES}", wanted
-        )
+        found = session.call("fbs_give_up_files", wanted)
         unknown = [name for name, text in zip(names, wanted, strict=True) if (text,) not in found]
         if unknown:
             raise UsageError(

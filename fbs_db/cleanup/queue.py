@@ -120,11 +120,8 @@ def work_due(session: Session, batch: int) -> RetryReport:
     """
     report = RetryReport(0, 0, 0)
     failures: Counter[Failure] = Counter()
-    query = (
-        "select model_name, solution, operation, rule_name, entries, keys, error_code, error"
-        " from {fbs}fbs_work_queue(%s, true)"
-    )
-    for model, solution, operation, rule, entries, keys, sqlstate, error in session.select(query, batch):
+    worked = session.call("fbs_work_queue", batch, True)
+    for model, solution, operation, rule, entries, keys, sqlstate, error in worked:
         if error is None:
             report += RetryReport(int(entries), 0, 0, int(keys))
         else:
@@ -134,42 +131,23 @@ def work_due(session: Session, batch: int) -> RetryReport:
     return report
 
 
-def make_due(session: Session) -> None:
-    """Make every queued clean-up due now, but for those that a worker is at."""
-    session.select(
-        """
-        update {fbs}fbs_cleanup_queue
-        set next_attempt_at = now()
-        where id in (
-            select id
-            from {fbs}fbs_cleanup_queue
-            where next_attempt_at > now() and next_attempt_at < 'infinity'
-            for update skip locked
-        )
-        """
-    )
+def count_waiting(session: Session, *, make_due: bool = False) -> int:
+    """The number of queue entries.
 
-
-def count_waiting(session: Session) -> int:
-    """The number of queue entries."""
-    return int(session.select("select count(*) from {fbs}fbs_cleanup_queue")[0][0])
+    Parameters:
+        make_due: make them all due now, but for those that a worker is at.
+    """
+    return int(session.call("fbs_waiting_cleanups", make_due)[0][0])
 
 
 def has_queue(session: Session) -> bool:
     """Whether FBS's queue is in this database."""
-    with session.translated():
-        return session.select("select to_regclass(%s) is not null", f"{session.quoted_schema}.fbs_cleanup_queue") == [
-            (True,)
-        ]
-
-
-def targets_of(session: Session) -> list[str]:
-    """The other databases for which clean-ups are, or will be, queued here."""
     query = (
-        "select target from {fbs}fbs_cleanup_targets union"
-        " select target from {fbs}fbs_cleanup_queue where target is not null order by 1"
+        "select from pg_catalog.pg_class as c inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid"
+        " where n.nspname = %s and c.relname = 'fbs_cleanup_queue'"
     )
-    return [target for (target,) in session.select(query)]
+    with session.translated():
+        return bool(session.select(query, session.schema))
 
 
 # --- failures
@@ -204,7 +182,14 @@ def sqlstate_of(error: psycopg.Error | FbsDbError) -> str | None:
 
 
 def reason_of(error: psycopg.Error | FbsDbError) -> str:
-    """An error in one line; the server's own words where there are any."""
-    if isinstance(error, TargetError) and isinstance(error.__cause__, psycopg.Error):
-        return said_by(error.__cause__)
+    """An error in one line; the server's own words where there are any, but for a missing privilege."""
+    cause = error.__cause__
+    if isinstance(error, TargetError) and isinstance(cause, psycopg.Error):
+        return told(error) if isinstance(cause, psycopg.errors.InsufficientPrivilege) else said_by(cause)
     return said_by(error) if isinstance(error, psycopg.Error) else error.message
+
+
+def told(error: FbsDbError) -> str:
+    """An error in one line, with its hint where a privilege is missing."""
+    missing = isinstance(error.__cause__, psycopg.errors.InsufficientPrivilege)
+    return " ".join(str(error).split()) if missing else error.message

@@ -55,22 +55,25 @@ def purge(
         UsageError: unknown retention rule, or a batch of less than one row.
         TargetError: FBS is not installed in the schema.
 
-    Calls ``fbs_purge`` and ``fbs_count_expired``; reads ``fbs_retention``.
+    Calls ``fbs_expired`` and ``fbs_purge``.
     """
     if batch < 1:
         raise UsageError("A batch has at least one row.")
     with open_session(database, schema, application="fbs-db purge") as session:
-        rules = session.select("select name, table_id::text, days, cutoff from {fbs}fbs_retention order by name")
+        counted = (list(names) or None) if dry_run else []
+        rules = session.select(
+            "select name, table_id::text, days, cutoff, expired from {fbs}fbs_expired(%s::text[])", counted
+        )
         known = [name for name, *_ in rules]
         if unknown := [name for name in names if name not in known]:
             raise UsageError(f"Unknown retention rule {unknown[0]}.", hint=f"Known: {', '.join(known)}.")
         found: list[Purged] = []
-        for name, table, days, cutoff in rules:
+        for name, table, days, cutoff, expired in rules:
             if names and name not in names:
                 continue
             rows = 0
             if dry_run:
-                rows = session.call("fbs_count_expired", name)[0][0]
+                rows = expired
             elif days is not None:
                 last: int | None = -(2**63)
                 while last is not None:

@@ -9,8 +9,8 @@ import psycopg
 from psycopg import pq
 
 from fbs_db.cleanup.across import BLOCKED, Reach, in_batches, reaching, sessions_on
-from fbs_db.cleanup.hosts import Host, hosts_of
-from fbs_db.cleanup.queue import reason_of, sqlstate_of, targets_of
+from fbs_db.cleanup.hosts import named
+from fbs_db.cleanup.queue import reason_of, sqlstate_of
 from fbs_db.database import project
 from fbs_db.database.connection import raise_if_lost
 from fbs_db.database.session import Database, Session, isolated
@@ -62,19 +62,28 @@ def sweep_orphans(
         TargetError: FBS is not installed in the database named.
 
     Each thousand keys are a transaction: a sweep that is interrupted has done what it reported,
-    and deletions by the host do not wait for the rest. Calls ``fbs_held_keys``, ``fbs_gone_keys``
-    and ``fbs_apply_rules``; for another database the first and the last there, and
-    ``fbs_await_writers`` here.
+    and deletions by the host do not wait for the rest. Calls ``fbs_sweep_plan``, ``fbs_held_keys``
+    and ``fbs_sweep_keys``; for another database ``fbs_held_keys`` and ``fbs_receive_cleanup`` there,
+    and ``fbs_await_writers`` here.
     """
     swept: list[Swept] = []
     with reaching("fbs-db cleanup sweep", database, schema) as reach:
         for session in sessions_on(database, reach):
             with session.translated():
-                for host in hosts_of(session):
-                    if model in (None, host.model_name):
-                        targets = (None, *targets_of(session))
-                        swept += [_sweep(session, reach, host, target, progress) for target in targets]
+                for name, solution, alone, targets in session.call("fbs_sweep_plan"):
+                    if model in (None, name):
+                        of = _Of(name, solution, alone)
+                        swept += [_sweep(session, reach, of, target, progress) for target in (None, *targets)]
     return swept
+
+
+@dataclass(frozen=True)
+class _Of:
+    """A host table, by its model and solution, and whether no other has the model."""
+
+    model_name: str
+    solution: str | None
+    alone: bool
 
 
 def _other(session: Session, reach: Reach, target: str) -> Session:
@@ -86,7 +95,7 @@ def _other(session: Session, reach: Reach, target: str) -> Session:
 def _sweep(
     session: Session,
     reach: Reach,
-    host: Host,
+    host: _Of,
     target: str | None,
     progress: Callable[[Progress], None],
 ) -> Swept:
@@ -96,15 +105,15 @@ def _sweep(
         session: on the host's database.
         target: the other database whose rows are swept; None for the host's own.
     """
-    of, name = (host.model_name, host.solution), f"{host.name} in {target}" if target else host.name
+    of = host.model_name, host.solution
+    name = f"{named(*of)} in {target}" if target else named(*of)
     progress(Progress("wait", text=f"{name}: looking for rows whose host row is gone"))
     checked = orphans = touched = 0
     batches: list[list[str]] = []
     error = None
     try:
         there = _other(session, reach, target) if target else session
-        alone = session.call("fbs_is_alone", *of)[0][0]
-        held = there.call("fbs_held_keys", *of, alone)[0][0]
+        held = there.call("fbs_held_keys", *of, host.alone)[0][0]
         if target:
             session.call("fbs_await_writers", *of)
         batches = in_batches(held)
@@ -115,8 +124,9 @@ def _sweep(
     for batch in batches:
         try:
             with isolated(session, "read committed"):
-                gone = session.call("fbs_gone_keys", host.model_name, batch, target, host.solution)[0][0]
-                rows = there.call("fbs_apply_rules", host.model_name, gone, host.solution, alone)[0][0] if gone else 0
+                gone, rows = session.call("fbs_sweep_keys", *of, target, batch)[0]
+                if target and gone:
+                    rows = _clean_up(there, host, gone)
         except (psycopg.Error, FbsDbError) as failure:
             _raise_own(session, target, failure)
             error = error or reason_of(failure)
@@ -127,6 +137,13 @@ def _sweep(
         text = f"{name}: {checked:,} of {keys:,} keys, {orphans:,} gone, {touched:,} rows cleaned up"
         progress(Progress("wait", text=text))
     return Swept(*of, target, orphans, touched, error)
+
+
+def _clean_up(there: Session, host: _Of, gone: list[str]) -> int:
+    """Apply the rules in another database to rows that point at these keys, and return how many they were."""
+    nowhere, no_tickets, no_keys = "", list[str](), list[str]()
+    work = host.model_name, no_keys, None, gone, host.solution, host.alone
+    return int(there.call("fbs_receive_cleanup", nowhere, no_tickets, *work)[0][0])
 
 
 def _raise_own(session: Session, target: str | None, failure: psycopg.Error | FbsDbError) -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from psycopg import pq
 
 from fbs_db.cleanup.across import Backoff, Reach, carry, databases_of, reaching, sessions_on
-from fbs_db.cleanup.queue import RetryReport, count_waiting, has_queue, logger, make_due, targets_of, work_due
+from fbs_db.cleanup.queue import RetryReport, count_waiting, has_queue, logger, told, work_due
 from fbs_db.database.connection import shown
 from fbs_db.database.session import Database, Session
 from fbs_db.errors import ConnectionFailed, ConnectionLost, FbsDbError, LockTimeout, ServerOutOfResources
@@ -37,16 +37,17 @@ def retry_cleanup(database: Database = None, *, batch: int = 1000, schema: str |
 
     Each failure is logged, with model, rule and reason.
 
-    Calls ``fbs_work_queue``, ``fbs_claim_cleanup``, ``fbs_recheck_cleanup`` and, in the other
-    database, ``fbs_receive_cleanup``.
+    Calls ``fbs_waiting_cleanups``, ``fbs_work_queue``, ``fbs_cleanup_destinations``,
+    ``fbs_claim_cleanup``, ``fbs_source``, ``fbs_recheck_cleanup``, ``fbs_cleanup_carried`` and
+    ``fbs_waiting_tickets``; in the other database ``fbs_held_keys``, ``fbs_receive_cleanup``,
+    ``fbs_failed_rule`` and ``fbs_received_cleanups``.
     """
     total = RetryReport(0, 0, 0)
     backoff = Backoff(float("inf"))
     with reaching("fbs-db cleanup retry", database, schema) as reach:
         for session in sessions_on(database, reach):
             with session.translated():
-                make_due(session)
-                left = count_waiting(session)
+                left = count_waiting(session, make_due=True)
                 while left > 0:
                     report = _work(session, reach, batch, backoff)
                     total += report
@@ -87,8 +88,10 @@ def run_cleanup(
 
     Each minute it attaches new partitions of host tables with their table.
 
-    Calls ``fbs_work_queue``, ``fbs_cover_partitions``, ``fbs_claim_cleanup``, ``fbs_recheck_cleanup``
-    and, in the other database, ``fbs_receive_cleanup``.
+    Calls ``fbs_work_queue``, ``fbs_cover_partitions``, ``fbs_waiting_cleanups``, ``fbs_cleanup_destinations``,
+    ``fbs_claim_cleanup``, ``fbs_source``, ``fbs_recheck_cleanup``, ``fbs_cleanup_carried`` and
+    ``fbs_waiting_tickets``; in the other database ``fbs_held_keys``, ``fbs_receive_cleanup``,
+    ``fbs_failed_rule`` and ``fbs_received_cleanups``.
     """
     backoff = Backoff(poll)
     failing: dict[Database, FbsDbError] = {}
@@ -126,7 +129,7 @@ def run_cleanup(
                     failing[one] = error
                     seconds = backoff.failed(one)
                     fields = {"event": "trouble", "error": type(error).__name__, "seconds": seconds}
-                    logger.warning("%s Trying again in %.0f s.", error.message, seconds, extra=fields)
+                    logger.warning("%s Trying again in %.0f s.", told(error), seconds, extra=fields)
                     continue
                 backoff.worked(one)
                 if failing.pop(one, None):
@@ -149,7 +152,7 @@ def _work(session: Session, reach: Reach, batch: int, backoff: Backoff) -> Retry
     # In the caller's transaction nothing is committed yet that other databases may act on.
     committed = session.connection.info.transaction_status is pq.TransactionStatus.IDLE
     report = work_due(session, batch)
-    for target in targets_of(session) if committed else ():
-        if not backoff.pausing((session, target)):
+    for target, is_due in session.call("fbs_cleanup_destinations") if committed else ():
+        if is_due and not backoff.pausing((session, target)):
             report += carry(session, reach, target, backoff)
     return report

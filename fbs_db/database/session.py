@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import psycopg
 from psycopg import Connection, pq, sql
 from psycopg.rows import tuple_row
 
-from fbs_db import wording
+from fbs_db import files, wording
 from fbs_db.database import project
 from fbs_db.database.config import DatabaseConfig
 from fbs_db.database.connection import check_server, connected, errors_of_server, lent, raise_if_lost, refuse_pipeline
@@ -130,11 +131,12 @@ class Session:
         """The rows of a statement, in which {fbs} is replaced by the schema and a dot.
 
         Raises:
-            TargetError: a table or function that it uses is not installed.
+            TargetError: a table or function that it uses is not installed, or it calls a function of the worker's
+                that the role may not execute.
         """
-        text = query if isinstance(query, str) else query.as_string(self.connection)
+        template = query if isinstance(query, str) else query.as_string(self.connection)
         schema = self.quoted_schema.replace("%", "%%") if arguments else self.quoted_schema
-        text = text.replace("{fbs}", f"{schema}.")
+        text = template.replace("{fbs}", f"{schema}.")
         try:
             cursor = self.cursor().execute(text.encode(), arguments or None)
             return [] if cursor.description is None else cursor.fetchall()
@@ -143,6 +145,22 @@ class Session:
             raise TargetError(
                 f"FBS is not complete in schema {self.schema}: {missing}.", hint=f"Type: {wording.command('migrate')}"
             ) from error
+        except psycopg.errors.InsufficientPrivilege as error:
+            called = re.search(r'\{fbs\}"?(fbs_\w+)"?\(', template)
+            # With a context, it is something in the function that was refused.
+            if error.diag.context or not called or f"'{called[1]}'" not in files.body_of("fbs_worker_functions"):
+                raise
+            role = self._role()
+            raise TargetError(
+                f"Role {role} may not execute {called[1]} in schema {self.schema}.",
+                hint=f"As FBS's owner, type: {wording.command('grant', role, '--as', 'worker')}",
+            ) from error
+
+    def _role(self) -> str:
+        """The role whose rights the session has; its login, where the transaction has failed."""
+        if self.connection.info.transaction_status is pq.TransactionStatus.INERROR:
+            return self.connection.info.user
+        return str(self.select("select current_user::text")[0][0])
 
     def lock(
         self, wait: float = LOCK_WAIT, progress: Callable[[Progress], None] = silent

@@ -145,7 +145,7 @@ def test_the_hosts_database_holds_only_the_queue_and_what_it_needs(pair: Pair) -
     }
     assert tables == {
         "fbs_migrations", "fbs_migration_log", "fbs_settings", "fbs_hosts", "fbs_cleanup_rules",
-        "fbs_cleanup_queue", "fbs_cleanup_targets", "fbs_cleanup_received", "fbs_solution_map",
+        "fbs_cleanup_queue", "fbs_cleanup_targets", "fbs_cleanup_received", "fbs_solution_map", "fbs_roles",
     }  # fmt: skip
     assert pair.host("select target from fbs_cleanup_targets") == [("fbs",)]
     assert "Healthy" in command("check", "--all")
@@ -364,15 +364,15 @@ def test_a_target_that_nobody_knows_any_more(pair: Pair) -> None:
 def test_who_dies_between_the_two_commits_does_nothing_twice(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     pair.fbs(COUNTED + "; insert into pointers values (1, 'first')")
     pair.host("delete from tenants where id = 1")
-    real = Session.select
+    real = Session.call
 
-    def die(session: Session, query: Any, *values: object) -> Any:
-        if "delete from {fbs}fbs_cleanup_queue" in str(query):
+    def die(session: Session, function: str, *values: object) -> Any:
+        if function == "fbs_cleanup_carried":
             raise KeyboardInterrupt
-        return real(session, query, *values)
+        return real(session, function, *values)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Session, "select", die)
+        patch.setattr(Session, "call", die)
         with pytest.raises(KeyboardInterrupt):
             fbs_db.retry_cleanup()
     assert pair.waiting() == 1

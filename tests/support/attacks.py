@@ -26,13 +26,15 @@ from tests.support.servers import Server
 #: The stranger owns a schema, and may write all tables of FBS.
 SUPERUSER, OWNER, LANDLORD = "postgres", "attacks_fbs", "attacks_landlord"
 APP, STRANGER = "attacks_app", "attacks_stranger"
+#: It may call the worker's functions, once these are granted to it.
+WORKER = "attacks_worker"
 
 _ROLES = f"""
 do $$
 declare
     name text;
 begin
-    foreach name in array '{{{OWNER},{LANDLORD},{APP},{STRANGER}}}'::text[] loop
+    foreach name in array '{{{OWNER},{LANDLORD},{APP},{STRANGER},{WORKER}}}'::text[] loop
         if not exists (select from pg_roles where rolname = name) then
             execute format('create role %I login', name);
         end if;
