@@ -127,9 +127,14 @@ def test_requests_with_djangos_own_transactions(newest: Project) -> None:
 
 
 @pytest.mark.slow
-def test_requests_by_psycopg2(newest: Project) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [f"persistent = True\n{REQUESTS}", "from host.visits import *\nblocks_nest()\nblocks_decorate()"],
+    ids=["requests", "blocks"],
+)
+def test_by_psycopg2(newest: Project, text: str) -> None:
     with isolated(newest.having(psycopg2="yes"), CONN_MAX_AGE=None) as app:
-        app.do(f"persistent = True\n{REQUESTS}\nblocks_nest()\nblocks_decorate()")
+        app.do(text)
 
 
 def test_blocks_of_a_solution(project: Project) -> None:
