@@ -8,9 +8,11 @@ from urllib.parse import urlsplit
 
 from asgiref.testing import ApplicationCommunicator
 from django.core.asgi import get_asgi_application
+from django.core.checks import run_checks
 from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
 from django.db import DatabaseError, connection, connections, transaction
+from django.test import Client, override_settings
 from rentals.deeds import Person, Tenant, fbs_rows, let, sql
 
 from fbs_db.django import solution
@@ -131,6 +133,12 @@ def responses_that_run_later():
     assert asyncio.run(_visited("listed", "acme"))[1]["titles"] == seen("acme") != []
     assert asyncio.run(_visited("awaits", "acme")) == (200, {"titles": seen("acme")})
     assert asyncio.run(_visited("awaits-and-streams", "acme")) == (200, [])
+    assert asyncio.run(_visited_at_once("awaits", "acme", "bravo")) == [seen("acme"), seen("bravo")] * 3
+
+
+async def _visited_at_once(page, *names):
+    answers = await asyncio.gather(*(_visited(page, name) for name in names * 3))
+    return [body["titles"] for _, body in answers]
 
 
 def connection_is_lost():
@@ -145,6 +153,32 @@ def connection_is_lost():
     web.urlpatterns[0].callback = web.listed
     assert seen("acme") != []
     assert seen() == []
+
+
+def settings_are_checked():
+    """What Django's checks say of the middleware: of SOLUTION and MIDDLEWARE, an id and a text."""
+    ours, own, elsewhere = (
+        "fbs_db.django.middleware.SolutionMiddleware",
+        "host.web.Elsewhere",
+        "host.nowhere.middleware",
+    )
+    for named, middleware, number, says in (
+        (None, ours, "E011", "SOLUTION is missing, which SolutionMiddleware needs."),
+        ("host.web.nowhere", ours, "E011", 'SOLUTION: ImportError: Module "host.web" does not define'),
+        ("host.nowhere.it", own, "E011", "SOLUTION: ModuleNotFoundError: No module named 'host.nowhere'"),
+        ("host.nowhere.it", None, "E011", "SOLUTION: ModuleNotFoundError: No module named 'host.nowhere'"),
+        ("host.web.done", ours, "E011", "SOLUTION: host.web.done is no function."),
+        ("host.web.awaits", ours, "E011", "SOLUTION: host.web.awaits is asynchronous."),
+        ("host.web.solution_of", None, "W012", "FBS_DB has SOLUTION, and MIDDLEWARE does not have SolutionMiddleware"),
+        ("host.web.solution_of", elsewhere, "W012", "FBS_DB has SOLUTION"),
+        ("host.web.solution_of", ours, None, None),
+        ("host.web.solution_of", own, None, None),
+        (None, None, None, None),
+        (None, elsewhere, None, None),
+    ):
+        with override_settings(FBS_DB={"SOLUTION": named} if named else {}, MIDDLEWARE=[middleware] * bool(middleware)):
+            found = {message.id: message.msg for message in run_checks() if message.id.startswith("fbs_db")}
+        assert (number is None and not found) or says in found[f"fbs_db.{number}"], (named, middleware, found)
 
 
 # --- in code
@@ -286,15 +320,14 @@ def every_model_works():
             assert not model.objects.filter(pk=row.pk).exists(), table
 
 
-def admin_works():
-    from django.test import Client
-
+def admin_works(each):
+    """The pages of one model in some."""
     client, other = Client(HTTP_SOLUTION="acme"), Client(HTTP_SOLUTION="bravo")
     boss = Person.objects.create_superuser("boss", password="secret")
     client.force_login(boss)
     other.force_login(boss)
     apart = isolated()
-    for table, model in MODELS.items():
+    for table, model in [*MODELS.items()][::each]:
         with solution("acme"):
             row = model.objects.create(**values_of(model))
         pages = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"

@@ -97,8 +97,9 @@ def fails(request):
 
 
 def fails_in_database(request):
-    file("fails")
-    connection.cursor().execute("select 1 / 0")
+    with transaction.atomic(savepoint=False):
+        file("fails")
+        connection.cursor().execute("select 1 / 0")
 
 
 def goes_on(request):
