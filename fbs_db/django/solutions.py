@@ -37,9 +37,6 @@ class solution(ContextDecorator):  # noqa: N801 - it is written as django.db.tra
         self._using = (using,) if isinstance(using, str) else using
         self._entered = threading.local()
 
-    def _recreate_cm(self) -> solution:
-        return solution(self._name, self._using)  # each call its own, as of a function that calls itself
-
     def __call__(self, function: F) -> F:
         runs_later = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
         if any(test(function) for test in runs_later):

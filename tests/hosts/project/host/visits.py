@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import threading
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
@@ -248,6 +249,21 @@ def blocks_decorate():
     with shared, shared:
         assert titles() == of_acme()
     assert titles() == []
+    found, both = [], threading.Barrier(2)
+
+    def work():
+        with shared:
+            both.wait(10)
+            found.append(titles())
+        found.append(now_set())
+        connection.close()
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(map(str, found)) == sorted(["", "", str(of_acme()), str(of_acme())]), "threads may share a block"
 
     async def later():
         with solution("acme"):

@@ -93,7 +93,8 @@ def filed(request):
 def fails(request):
     file("fails")
     leave("fails")
-    raise {"error": ValueError, "missing": Http404, "lookup": LookupError}[request.GET["with"]]("fails")
+    with transaction.atomic(savepoint=False):
+        raise {"error": ValueError, "missing": Http404, "lookup": LookupError}[request.GET["with"]]("fails")
 
 
 def fails_in_database(request):
