@@ -6,11 +6,14 @@ other statement of a connection in autocommit can come between. The caller's tra
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from functools import lru_cache
+from threading import Lock
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from psycopg import AsyncConnection, Connection, pq
 
@@ -20,6 +23,8 @@ from fbs_db.reads.query import Query
 from fbs_db.reads.sources import AsyncSource, Source
 
 A = TypeVar("A")
+#: Threads or tasks that share a transaction set a solution in it one after the other.
+_locks: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 _OUTER = (
     "pg_catalog.set_config('fbs.outer_solution', coalesce(pg_catalog.current_setting('fbs.solution', true), ''), true)"
 )
@@ -95,29 +100,31 @@ def _restored(source: Source, before: str, *values: str) -> Iterator[None]:
         values: its parameters.
     """
     connection = _connection_of(source)
-    if connection is None or not _is_callers(connection):
+    if connection is None or not _is_callers(connection, _status(connection)):
         yield
         return
-    _execute(connection, before, values)
-    try:
-        yield
-    finally:
-        if _goes_on(connection):
-            _execute(connection, _RESTORE, ())
+    with _locks.setdefault(connection, Lock()):
+        _execute(connection, before, values)
+        try:
+            yield
+        finally:
+            if _status(connection) == pq.TransactionStatus.INTRANS:
+                _execute(connection, _RESTORE, ())
 
 
 @asynccontextmanager
 async def _restored_async(source: AsyncSource, before: str, *values: str) -> AsyncIterator[None]:
     """As `_restored`, without blocking."""
-    if not isinstance(source, AsyncConnection) or not _is_callers(source):
+    if not isinstance(source, AsyncConnection) or not _is_callers(source, await _status_async(source)):
         yield
         return
-    await source.execute(before.encode(), values)
-    try:
-        yield
-    finally:
-        if _goes_on(source):
-            await source.execute(_RESTORE.encode())
+    async with _locks.setdefault(source, asyncio.Lock()):
+        await source.execute(before.encode(), values)
+        try:
+            yield
+        finally:
+            if await _status_async(source) == pq.TransactionStatus.INTRANS:
+                await source.execute(_RESTORE.encode())
 
 
 def _connection_of(source: Any) -> Any:
@@ -131,7 +138,7 @@ def _connection_of(source: Any) -> Any:
     return source.connection
 
 
-def _is_callers(connection: Any) -> bool:
+def _is_callers(connection: Any, status: int) -> bool:
     """Whether a statement is part of a longer transaction. One that has failed is refused later.
 
     Raises:
@@ -139,13 +146,19 @@ def _is_callers(connection: Any) -> bool:
     """
     if isinstance(connection, Connection | AsyncConnection):
         refuse_pipeline(connection)
-    status = connection.info.transaction_status
-    return _goes_on(connection) or bool(not connection.autocommit and status == pq.TransactionStatus.IDLE)
+    none_yet = status == pq.TransactionStatus.IDLE and not connection.autocommit
+    return none_yet or status == pq.TransactionStatus.INTRANS
 
 
-def _goes_on(connection: Any) -> bool:
-    """Whether a transaction is open and has not failed; psycopg2 tells it by the same numbers."""
-    return bool(connection.info.transaction_status == pq.TransactionStatus.INTRANS)
+def _status(connection: Any) -> int:
+    """The status of its transaction, between statements of other threads; psycopg2 has the same numbers."""
+    with getattr(connection, "lock", nullcontext()):
+        return int(connection.info.transaction_status)
+
+
+async def _status_async(connection: AsyncConnection[Any]) -> int:
+    async with connection.lock:
+        return int(connection.info.transaction_status)
 
 
 def _execute(connection: Any, statement: str, values: tuple[str, ...]) -> None:

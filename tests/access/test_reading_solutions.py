@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -254,9 +255,36 @@ def test_tasks_that_share_a_connection_do_not_meet(filled: str) -> None:
     async def both() -> tuple[set[str], ...]:
         async with await psycopg.AsyncConnection.connect(filled, autocommit=True) as connection:
             acme, bravo = (fbs_db.connect_async(connection, solution=name) for name in SOLUTIONS)
-            return await asyncio.gather(read(acme), read(bravo), read(fbs_db.connect_async(connection)))
+            return tuple(await asyncio.gather(read(acme), read(bravo), read(fbs_db.connect_async(connection))))
 
     assert asyncio.run(both()) == ({"acme"}, {"bravo"}, set())
+
+
+def test_a_transaction_that_tasks_share_is_as_it_was(filled: str) -> None:
+    async def both() -> None:
+        async with await psycopg.AsyncConnection.connect(filled) as connection:
+            await connection.execute("select set_config('fbs.solution', 'third', true)")
+            acme, bravo = (fbs_db.connect_async(connection, solution=name) for name in SOLUTIONS)
+            found = await asyncio.gather(pages(acme), pages(bravo), pages(acme))
+            assert list(found) == [{"acme"}, {"bravo"}, {"acme"}]
+            assert await (await connection.execute(NOW)).fetchone() == ("third",)
+
+    async def pages(reader: Any) -> set[str]:
+        return {row.solution_name for _ in range(20) for row in await reader.notifications.inbox()}
+
+    asyncio.run(both())
+
+
+def test_a_transaction_that_threads_share_is_as_it_was(filled: str) -> None:
+    with psycopg.connect(filled) as connection, ThreadPoolExecutor() as threads:
+        connection.execute("select set_config('fbs.solution', 'third', true)")
+        readers = {name: fbs_db.connect(connection, solution=name) for name in SOLUTIONS}
+
+        def pages(name: str) -> set[str]:
+            return {row.solution_name for _ in range(20) for row in readers[name].notifications.inbox()}
+
+        assert list(threads.map(pages, SOLUTIONS * 2)) == [{"acme"}, {"bravo"}] * 2
+        assert now(connection) == "third"
 
 
 def test_a_call_is_one_round_trip(filled: str, tmp_path: Path) -> None:
