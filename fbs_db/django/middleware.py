@@ -51,19 +51,25 @@ class SolutionMiddleware:
         apart = _non_atomic(request)
         using = [alias for alias in aliases(self.using) if alias not in apart]
         with solution(name, using):
-            request._fbs_views = [_View(connections[alias]) for alias in using]
+            views = [_View(connections[alias]) for alias in using]
+            request.__dict__.setdefault("_fbs_views", {})[self] = views
             response = self._get_response(request)
-            for view in request._fbs_views:
+            for view in views:
                 view.leave()
         return response
 
     def process_view(self, request: Any, *_: Any) -> None:
-        for view in getattr(request, "_fbs_views", ()):
+        for view in self._views(request):
             view.enter()
 
     def process_exception(self, request: Any, exception: Exception) -> None:
-        for view in getattr(request, "_fbs_views", ()):
+        for view in self._views(request):
             view.undo()
+
+    def _views(self, request: Any) -> list[_View]:
+        """The request's view in each database; a host may have several such middlewares."""
+        views: list[_View] = getattr(request, "_fbs_views", {}).get(self, [])
+        return views
 
 
 class _View:
