@@ -5,6 +5,7 @@ FBS_DB = {
     "HOSTS": {"tenants.Tenant": {}, "rentals.Room": {"KEY": "number"}},
     "SIGNALS": False,
     "LATER_NAMES": True,
+    "SOLUTION": "tenants.solution_of",
 }
 """
 
@@ -26,14 +27,15 @@ from fbs_db.redaction import ConnectionString
 SOURCE = "FBS_DB in Django's settings"
 #: Entries of INSTALLED_APPS for our app begin with it: they name its module or its class.
 _APP = "fbs_db.django"
-_KEYS = ("DATABASES", "HOSTS", "SIGNALS", "LATER_NAMES")
+_KEYS = ("DATABASES", "HOSTS", "SIGNALS", "LATER_NAMES", "SOLUTION")
 
 
 def value_of(key: str) -> Any:
     """The value that FBS_DB has under a key; None where it has none.
 
     Raises:
-        UsageError: FBS_DB is no dictionary, has an unknown key, or SIGNALS or LATER_NAMES is no boolean.
+        UsageError: FBS_DB is no dictionary, has an unknown key, SIGNALS or LATER_NAMES is no boolean, or SOLUTION
+            no text.
     """
     from django.conf import settings
 
@@ -46,6 +48,10 @@ def value_of(key: str) -> Any:
     for flag in ("SIGNALS", "LATER_NAMES"):
         if not isinstance(values.get(flag), bool | None):
             raise UsageError(f"{SOURCE}: {flag} is {values[flag]!r}.", hint="Write True or False, or leave it out.")
+    if not isinstance(values.get("SOLUTION"), str | None):
+        raise UsageError(
+            f"{SOURCE}: SOLUTION is {values['SOLUTION']!r}.", hint='Name a function, such as "tenants.solution_of".'
+        )
     return values.get(key)
 
 

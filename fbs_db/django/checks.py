@@ -19,7 +19,7 @@ from django.db import connections, router
 import fbs_db
 from fbs_db.database import django_settings
 from fbs_db.database.django_settings import is_per_tenant, value_of
-from fbs_db.django import receivers, tables
+from fbs_db.django import middleware, receivers, tables
 from fbs_db.django.hosts import host_models
 from fbs_db.django.install import is_migrating, unattached
 from fbs_db.django.messages import for_shell, migrate_command
@@ -108,6 +108,7 @@ def settings(app_configs: Any, **_: Any) -> list[CheckMessage]:
             )
         )
     messages += _routed_elsewhere()
+    messages += _solutions()
     return messages
 
 
@@ -146,6 +147,22 @@ def _routed_elsewhere() -> Iterator[CheckMessage]:
             hint=f'Place the component in {chosen}, with "COMPONENTS" in FBS_DB["DATABASES"],'
             f" or let the routers send these models to {home}.",
             id="fbs_db.W007",
+        )
+
+
+def _solutions() -> Iterator[CheckMessage]:
+    """An error if the middleware cannot learn the solution of a request, and a warning if nothing asks for it."""
+    in_use, named = middleware.is_in_use(), value_of("SOLUTION") is not None
+    if in_use or named:
+        try:
+            middleware.solution_of()
+        except UsageError as error:
+            yield Error(error.message, hint=error.hint, id="fbs_db.E011")
+    if named and not in_use:
+        yield checks.Warning(
+            "FBS_DB has SOLUTION, and MIDDLEWARE does not have SolutionMiddleware, which asks it.",
+            hint='Add "fbs_db.django.middleware.SolutionMiddleware" to MIDDLEWARE, as the last.',
+            id="fbs_db.W012",
         )
 
 

@@ -106,6 +106,15 @@ def home_of(component: str) -> str | None:
         return None
 
 
+def component_homes() -> tuple[str, ...]:
+    """Aliases of the databases in which the settings place components.
+
+    Raises:
+        UsageError: the settings are wrong.
+    """
+    return _with_components(repr(django_settings.value_of("DATABASES")))
+
+
 def same_database(alias: str, home: str) -> bool:
     """Whether an alias has the tables of another: as its replica in tests, or as a second name for one database."""
     if alias == home:
@@ -146,6 +155,13 @@ def _homes(setting: str) -> dict[str, str]:
         component: next(alias for alias, config in configs.items() if config.holds(component))
         for component in _components().values()
     }
+
+
+@lru_cache
+def _with_components(setting: str) -> tuple[str, ...]:
+    components = {*_components().values()} - {files.BASE}
+    configs = django_settings.without_connections()
+    return tuple(alias for alias, config in configs.items() if any(map(config.holds, components)))
 
 
 @cache

@@ -18,6 +18,7 @@ from fbs_db.database.connection import (
     refuse_transaction_pooler,
     with_defaults,
 )
+from fbs_db.database.solutions import named
 from fbs_db.database.which import resolve
 from fbs_db.reads.accounting import Accounting
 from fbs_db.reads.approvals import Approvals
@@ -32,6 +33,7 @@ from fbs_db.reads.licensing import Licensing
 from fbs_db.reads.msme import Msme
 from fbs_db.reads.notifications import Notifications
 from fbs_db.reads.operations import Operations
+from fbs_db.reads.solutions import AsyncSolutionDriver, SolutionDriver
 from fbs_db.reads.sources import AsyncSource, Source
 from fbs_db.reads.suite import Suite
 from fbs_db.reads.workflow import Workflow
@@ -63,8 +65,10 @@ class Groups(Generic[AnyDriver]):
 class Reader(Groups[Driver]):
     """All reads on one source; to be used in ``with``."""
 
-    def __init__(self, source: Source, schema: str, owned: Connection[Any] | None = None) -> None:
-        super().__init__(Driver(source, schema))
+    def __init__(
+        self, source: Source, schema: str, owned: Connection[Any] | None = None, solution: str | None = None
+    ) -> None:
+        super().__init__(Driver(source, schema) if solution is None else SolutionDriver(source, schema, solution))
         self._owned = owned
 
     def close(self) -> None:
@@ -82,12 +86,17 @@ class Reader(Groups[Driver]):
 class AsyncReader(Groups[AsyncDriver]):
     """All reads on one source, without blocking; to be used in ``async with``."""
 
-    def __init__(self, source: AsyncSource | str | None, schema: str | None) -> None:
+    def __init__(self, source: AsyncSource | str | None, schema: str | None, solution: str | None = None) -> None:
         self._asked = source
         self._schema = schema
+        self._solution = solution
         self._owned: AsyncConnection[Any] | None = None
         if source is not None and not isinstance(source, str):
-            super().__init__(AsyncDriver(source, schema or project.of_lent_connection().schema or "public"))
+            self._read(source, schema or project.of_lent_connection().schema or "public")
+
+    def _read(self, source: AsyncSource, schema: str) -> None:
+        of = self._solution
+        super().__init__(AsyncDriver(source, schema) if of is None else AsyncSolutionDriver(source, schema, of))
 
     async def close(self) -> None:
         """Close the connection, if ``async with`` opened it."""
@@ -98,14 +107,14 @@ class AsyncReader(Groups[AsyncDriver]):
         if self._asked is None or isinstance(self._asked, str):
             where, config = resolve(self._asked)
             self._owned = await _opened_async(where)
-            super().__init__(AsyncDriver(self._owned, self._schema or config.schema or "public"))
+            self._read(self._owned, self._schema or config.schema or "public")
         return self
 
     async def __aexit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         await self.close()
 
 
-def connect(database: str | Source | None = None, *, schema: str | None = None) -> Reader:
+def connect(database: str | Source | None = None, *, schema: str | None = None, solution: str | None = None) -> Reader:
     """Read FBS.
 
     Parameters:
@@ -113,28 +122,34 @@ def connect(database: str | Source | None = None, *, schema: str | None = None) 
             (``target_session_attrs=prefer-standby``); None to look it up as the commands do;
             or an open connection, a psycopg pool, or Django's ``connection``, which stay open.
         schema: where FBS's tables are; None for the configured one, or ``public``.
+        solution: the solution whose rows are seen, where isolation is on and the login is shared. It is set for each
+            call; your transaction has the one before again when the call returns. None to set none.
 
     Returns:
         A reader. A connection of our own is read-only, and each call a transaction.
 
     Raises:
+        UsageError: the solution has no characters.
         ConnectionFailed: no connection can be opened.
         UnsupportedServer: the server is too old.
         PoolerRefused: the pooler shares sessions between clients, so a read-only session would be read-only for others.
     """
+    solution = None if solution is None else named(solution)
     if database is None or isinstance(database, str):
         where, config = resolve(database)
         connection = _opened(where)
-        return Reader(connection, schema or config.schema or "public", connection)
-    return Reader(database, schema or project.of_lent_connection().schema or "public")
+        return Reader(connection, schema or config.schema or "public", connection, solution)
+    return Reader(database, schema or project.of_lent_connection().schema or "public", solution=solution)
 
 
-def connect_async(database: str | AsyncSource | None = None, *, schema: str | None = None) -> AsyncReader:
+def connect_async(
+    database: str | AsyncSource | None = None, *, schema: str | None = None, solution: str | None = None
+) -> AsyncReader:
     """Read FBS without blocking; the connection is made by ``async with``.
 
     Parameters and errors are those of `connect`.
     """
-    return AsyncReader(database, schema)
+    return AsyncReader(database, schema, None if solution is None else named(solution))
 
 
 def _opened(where: str) -> Connection[Any]:

@@ -56,6 +56,7 @@ WRONG = [
     ("{'SIGNALS': 'no'}", "SIGNALS is 'no'."),
     ("{'SIGNALS': 0}", "SIGNALS is 0."),
     ("{'LATER_NAMES': 'yes'}", "LATER_NAMES is 'yes'."),
+    ("{'SOLUTION': 5}", "SOLUTION is 5."),
 ]
 #: Each of them under each command, in one process: what is printed, and the exit code.
 EACH = """

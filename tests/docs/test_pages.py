@@ -258,6 +258,7 @@ parts = conninfo.conninfo_to_dict(os.environ["HOST_URL"])
 DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql", "NAME": parts["dbname"], "USER": parts["user"],
                          "HOST": parts["host"], "PORT": parts["port"]}}
 INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes", "rentals", "tenants"]
+MIDDLEWARE = []
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 SECRET_KEY = "of no host"
 """

@@ -15,6 +15,9 @@ from django.db import models
 USER = get_user_model()
 #: Where there are rows already, further on.
 _numbers = itertools.count(int(os.environ.get("HOST_FIRST_NUMBER", "1")))
+#: The solution of the rows; each has another where none is named.
+_SOLUTION = os.environ.get("HOST_SOLUTION")
+_OF_SOLUTIONS = ("solution_name", "solution_db", "business_id", "company_id")
 
 
 def sample(field: Any) -> Any:
@@ -23,6 +26,8 @@ def sample(field: Any) -> Any:
     if field.is_relation:
         target = field.related_model
         return new_user() if target is USER else target.objects.create(**required(target))
+    if _SOLUTION and field.column in _OF_SOLUTIONS:
+        return _SOLUTION
     match field:
         case models.GenericIPAddressField():
             return f"10.0.0.{number % 250}" if number % 2 else f"2001:db8::{number:x}"

