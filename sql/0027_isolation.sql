@@ -2,6 +2,7 @@
 --
 -- component: base
 -- depends: 0025_roles
+-- provides: isolation
 
 select set_config('search_path', quote_ident(current_schema()) || ', pg_temp', false);
 
@@ -265,17 +266,19 @@ as $$
     union all
     -- The only unique set in which a value of another solution could be taken.
     select
-        k.conrelid::regclass, 'unique set',
+        t.table_id, 'unique set',
         format(
-            'alter table %s drop constraint %I, add constraint %2$I unique %3$s;', k.conrelid::regclass, k.conname,
+            'alter table %s %sadd constraint %I unique %s;', t.table_id, 'drop constraint ' || k.conname || ', ', w.name,
             coalesce('using index ' || i.indexrelid::regclass, '(' || w.columns || ')')
         ),
-        pg_get_constraintdef(k.oid) = 'UNIQUE (' || w.columns || ')'
+        coalesce(pg_get_constraintdef(k.oid) = 'UNIQUE (' || w.columns || ')', false)
     from tables as t
-    inner join pg_constraint as k on t.table_id = k.conrelid and k.conname = 'fbs_custom_fields_model_record_field_database_key'
     cross join lateral (
-        select 'model_name, record_id, field_name, database_name' || case when wanted then ', solution_name' else '' end as columns
+        select
+            'fbs_custom_fields_model_record_field_database_key' as name,
+            'model_name, record_id, field_name, database_name' || case when wanted then ', solution_name' else '' end as columns
     ) as w
+    left join pg_constraint as k on t.table_id = k.conrelid and k.conname = w.name
     -- A large table has it built beforehand, without a lock: fbs-db isolate.
     left join pg_index as i
         on

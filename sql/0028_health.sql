@@ -55,7 +55,7 @@ stable
 set search_path from current
 as $$
     with recursive tables as (
-        select c.oid, c.relowner, c.relforcerowsecurity from fbs_solution_tables as t inner join pg_class as c on t.table_id = c.oid
+        select c.oid, c.relname, c.relowner, c.relforcerowsecurity from fbs_solution_tables as t inner join pg_class as c on t.table_id = c.oid
     ),
 
     listed as (
@@ -122,7 +122,7 @@ as $$
     group by b.role_name
     union all
     select
-        'error', fbs_named(t.oid), 'row security is forced on its owner', 'the clean-up, which runs as the owner, sees none of its rows', null,
+        'error', t.relname, 'row security is forced on its owner', 'the clean-up, which runs as the owner, sees none of its rows', null,
         format('alter table %s no force row level security;', fbs_named(t.oid))
     from tables as t
     where t.relforcerowsecurity
@@ -408,13 +408,15 @@ begin
     if has_table_privilege('fbs_settings', 'select') and not row_security_active('fbs_settings') then
         return query
         select
-            case when i.is_on then 'error' else 'warning' end, 'isolation', fbs_named(p.table_id), case when i.is_on then 'missing' else 'left over' end,
-            string_agg(p.part, ', '), 'isolation ' || case when i.is_on then 'on' else 'off' end,
-            case when i.is_on then fbs_command('repair') else fbs_command('isolate', 'off') end
-        from (select fbs_setting('isolation') = 'on' as is_on) as i
+            case when i.is_on then 'error' else 'warning' end, 'isolation', c.relname::text, case when i.is_on then 'missing' else 'left over' end,
+            string_agg(p.part, ', '), 'isolation is ' || i.state,
+            -- The command builds the index of a unique set without a lock.
+            case when i.is_on and not bool_or(p.part = 'unique set') then fbs_command('repair') else fbs_command('isolate', i.state) end
+        from (select s.value = 'on' as is_on, s.value as state from fbs_settings as s where s.name = 'isolation') as i
         cross join fbs_isolation_parts(i.is_on) as p
+        inner join pg_class as c on p.table_id = c.oid
         where not p.present
-        group by i.is_on, p.table_id
+        group by i.is_on, i.state, c.relname
         order by 3;
         if fbs_setting('isolation') = 'on' and has_table_privilege('fbs_roles', 'select') and not row_security_active('fbs_roles') then
             return query

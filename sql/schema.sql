@@ -3212,13 +3212,15 @@ begin
     if has_table_privilege('fbs_settings', 'select') and not row_security_active('fbs_settings') then
         return query
         select
-            case when i.is_on then 'error' else 'warning' end, 'isolation', fbs_named(p.table_id), case when i.is_on then 'missing' else 'left over' end,
-            string_agg(p.part, ', '), 'isolation ' || case when i.is_on then 'on' else 'off' end,
-            case when i.is_on then fbs_command('repair') else fbs_command('isolate', 'off') end
-        from (select fbs_setting('isolation') = 'on' as is_on) as i
+            case when i.is_on then 'error' else 'warning' end, 'isolation', c.relname::text, case when i.is_on then 'missing' else 'left over' end,
+            string_agg(p.part, ', '), 'isolation is ' || i.state,
+            -- The command builds the index of a unique set without a lock.
+            case when i.is_on and not bool_or(p.part = 'unique set') then fbs_command('repair') else fbs_command('isolate', i.state) end
+        from (select s.value = 'on' as is_on, s.value as state from fbs_settings as s where s.name = 'isolation') as i
         cross join fbs_isolation_parts(i.is_on) as p
+        inner join pg_class as c on p.table_id = c.oid
         where not p.present
-        group by i.is_on, p.table_id
+        group by i.is_on, i.state, c.relname
         order by 3;
         if fbs_setting('isolation') = 'on' and has_table_privilege('fbs_roles', 'select') and not row_security_active('fbs_roles') then
             return query
@@ -3661,17 +3663,19 @@ CREATE FUNCTION fbs_isolation_parts(wanted boolean) RETURNS TABLE(table_id regcl
     union all
     -- The only unique set in which a value of another solution could be taken.
     select
-        k.conrelid::regclass, 'unique set',
+        t.table_id, 'unique set',
         format(
-            'alter table %s drop constraint %I, add constraint %2$I unique %3$s;', k.conrelid::regclass, k.conname,
+            'alter table %s %sadd constraint %I unique %s;', t.table_id, 'drop constraint ' || k.conname || ', ', w.name,
             coalesce('using index ' || i.indexrelid::regclass, '(' || w.columns || ')')
         ),
-        pg_get_constraintdef(k.oid) = 'UNIQUE (' || w.columns || ')'
+        coalesce(pg_get_constraintdef(k.oid) = 'UNIQUE (' || w.columns || ')', false)
     from tables as t
-    inner join pg_constraint as k on t.table_id = k.conrelid and k.conname = 'fbs_custom_fields_model_record_field_database_key'
     cross join lateral (
-        select 'model_name, record_id, field_name, database_name' || case when wanted then ', solution_name' else '' end as columns
+        select
+            'fbs_custom_fields_model_record_field_database_key' as name,
+            'model_name, record_id, field_name, database_name' || case when wanted then ', solution_name' else '' end as columns
     ) as w
+    left join pg_constraint as k on t.table_id = k.conrelid and k.conname = w.name
     -- A large table has it built beforehand, without a lock: fbs-db isolate.
     left join pg_index as i
         on
@@ -3696,7 +3700,7 @@ CREATE FUNCTION fbs_isolation_problems() RETURNS TABLE(severity text, object tex
     SET search_path TO 'public', 'pg_temp'
     AS $$
     with recursive tables as (
-        select c.oid, c.relowner, c.relforcerowsecurity from fbs_solution_tables as t inner join pg_class as c on t.table_id = c.oid
+        select c.oid, c.relname, c.relowner, c.relforcerowsecurity from fbs_solution_tables as t inner join pg_class as c on t.table_id = c.oid
     ),
 
     listed as (
@@ -3763,7 +3767,7 @@ CREATE FUNCTION fbs_isolation_problems() RETURNS TABLE(severity text, object tex
     group by b.role_name
     union all
     select
-        'error', fbs_named(t.oid), 'row security is forced on its owner', 'the clean-up, which runs as the owner, sees none of its rows', null,
+        'error', t.relname, 'row security is forced on its owner', 'the clean-up, which runs as the owner, sees none of its rows', null,
         format('alter table %s no force row level security;', fbs_named(t.oid))
     from tables as t
     where t.relforcerowsecurity

@@ -112,6 +112,13 @@ from {fbs}fbs_user_columns
 order by table_name, column_name
 """
 
+SOLUTIONS = """
+select t.table_name, c.relrowsecurity, coalesce(t.solution_column, t.parent_column), p.relname::text
+from {fbs}fbs_solution_tables as t
+inner join pg_catalog.pg_class as c on t.table_id = c.oid
+left join pg_catalog.pg_class as p on t.parent_id = p.oid
+"""
+
 RULES = """
 select rule_name, table_name, action, description
 from {fbs}fbs_cleanup_rules
