@@ -314,9 +314,7 @@ def _parts(session: Session) -> _Parts:
     if any(name == "on_delete" for name in (column.name for column in parts.columns.get("fbs_user_columns", ()))):
         for row in session.select(queries.USERS):
             parts.users[row[0]].append(UserLink(*row))
-    if "fbs_solution_tables" in parts.columns and session.may("select", "fbs_solution_tables"):
-        for name, isolated, *said in session.select(queries.SOLUTIONS):
-            parts.solutions[name] = (isolated, tuple(filter(None, said)))
+    parts.solutions = _solutions(session, parts)
     if session.may("select", "fbs_cleanup_rules"):
         for row in session.select(queries.RULES):
             parts.rules[row[1]].append(Rule(*row))
@@ -339,6 +337,13 @@ def _parts(session: Session) -> _Parts:
         text = re.sub(r"^CREATE (?:CONSTRAINT )?TRIGGER \S+ (.*?) ON \S+ ", r"\1 ", definition)
         parts.triggers[table].append((name, text))
     return parts
+
+
+def _solutions(session: Session, parts: _Parts) -> dict[str, tuple[bool, tuple[str, ...]]]:
+    """Of each table with a solution, whether it is isolated, its column, and the parent's table."""
+    if "fbs_solution_tables" not in parts.columns or not session.may("select", "fbs_solution_tables"):
+        return {}
+    return {name: (isolated, tuple(filter(None, said))) for name, isolated, *said in session.select(queries.SOLUTIONS)}
 
 
 def _table(name: str, comment: str, parts: _Parts) -> Table:

@@ -142,7 +142,7 @@ def keep_tables(
 
 
 def _keeping(old: Session, table: str, schema: str) -> str:
-    """The statements that move a table to another schema, without what belongs to FBS: triggers, foreign keys, domains."""
+    """The statements that move a table to another schema, without triggers, foreign keys and all else of FBS."""
     rows = old.select(
         """
         with named (name, oid) as (values (%s, %s::regclass))
