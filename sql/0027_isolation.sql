@@ -196,6 +196,11 @@ as $$
             and coalesce(pg_get_expr(o.polwithcheck, o.polrelid), 'true') = 'true'
             as is_open,
             h.number > 0 as has_others, h.permissive > 0 as has_permissive,
+            -- Row security that the host switched on before isolation stays.
+            case
+                when p.oid is not null then obj_description(p.oid, 'pg_policy') ~ 'was on before'
+                else c.relrowsecurity and o.oid is null and fbs_setting('isolation') is distinct from 'on'
+            end as was_on,
             w.reading, w.writing
         from fbs_solution_tables as t
         inner join pg_class as c on t.table_id = c.oid
@@ -217,7 +222,9 @@ as $$
         || case
             when wanted then format(
                 'create policy fbs_solution on %1$s as restrictive using (%2$s) with check (%3$s); comment on policy fbs_solution on %1$s is %4$L;',
-                t.table_id, t.reading, t.writing, 'Restricts all other policies to the rows of the session''s solutions, see fbs_solutions().'
+                t.table_id, t.reading, t.writing,
+                'Restricts all other policies to the rows of the session''s solutions, see fbs_solutions().'
+                || case when t.was_on then ' Row security was on before.' else '' end
             )
             else ''
         end,
@@ -293,7 +300,9 @@ as $$
         t.relrowsecurity = wanted
     from tables as t
     -- A host may have switched it on for itself.
-    where wanted or (not t.has_others and (t.has_policy or t.has_open or fbs_setting('isolation') = 'on'));
+    where
+        wanted
+        or (not t.has_others and t.was_on is not true and (t.has_policy or t.has_open or fbs_setting('isolation') = 'on'));
 $$;
 
 comment on function fbs_isolation_parts(boolean) is

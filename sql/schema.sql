@@ -1515,8 +1515,11 @@ begin
             using errcode = 'FB010';
     end if;
     if new.name = 'isolation' and tg_op = 'UPDATE' and new.value is distinct from old.value then
-        -- The value follows what was done, and does nothing by itself.
-        if exists (select from fbs_isolation_parts(new.value = 'on') as p where not p.present) then
+        -- The value follows what was done, and does nothing by itself. Row security may stay, where the host had it on.
+        if exists (
+            select from fbs_isolation_parts(new.value = 'on') as p
+            where not p.present and (new.value = 'on' or p.part <> 'row security')
+        ) then
             raise exception 'setting isolation is changed by another command'
                 using errcode = 'FB010', hint = 'Type: ' || fbs_command('isolate', new.value);
         end if;
@@ -3593,6 +3596,11 @@ CREATE FUNCTION fbs_isolation_parts(wanted boolean) RETURNS TABLE(table_id regcl
             and coalesce(pg_get_expr(o.polwithcheck, o.polrelid), 'true') = 'true'
             as is_open,
             h.number > 0 as has_others, h.permissive > 0 as has_permissive,
+            -- Row security that the host switched on before isolation stays.
+            case
+                when p.oid is not null then obj_description(p.oid, 'pg_policy') ~ 'was on before'
+                else c.relrowsecurity and o.oid is null and fbs_setting('isolation') is distinct from 'on'
+            end as was_on,
             w.reading, w.writing
         from fbs_solution_tables as t
         inner join pg_class as c on t.table_id = c.oid
@@ -3614,7 +3622,9 @@ CREATE FUNCTION fbs_isolation_parts(wanted boolean) RETURNS TABLE(table_id regcl
         || case
             when wanted then format(
                 'create policy fbs_solution on %1$s as restrictive using (%2$s) with check (%3$s); comment on policy fbs_solution on %1$s is %4$L;',
-                t.table_id, t.reading, t.writing, 'Restricts all other policies to the rows of the session''s solutions, see fbs_solutions().'
+                t.table_id, t.reading, t.writing,
+                'Restricts all other policies to the rows of the session''s solutions, see fbs_solutions().'
+                || case when t.was_on then ' Row security was on before.' else '' end
             )
             else ''
         end,
@@ -3690,7 +3700,9 @@ CREATE FUNCTION fbs_isolation_parts(wanted boolean) RETURNS TABLE(table_id regcl
         t.relrowsecurity = wanted
     from tables as t
     -- A host may have switched it on for itself.
-    where wanted or (not t.has_others and (t.has_policy or t.has_open or fbs_setting('isolation') = 'on'));
+    where
+        wanted
+        or (not t.has_others and t.was_on is not true and (t.has_policy or t.has_open or fbs_setting('isolation') = 'on'));
 $_$;
 
 COMMENT ON FUNCTION fbs_isolation_parts(wanted boolean) IS 'Internal. What each table needs while isolation is on, or off: the statement that brings it about, and whether it is so.';
