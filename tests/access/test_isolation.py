@@ -39,8 +39,8 @@ def list_logins(connection: psycopg.Connection, names: list[str], schema: str = 
     within = sql.Identifier(schema)
     tables = connection.execute(sql.SQL("select table_name from {}.fbs_solution_tables").format(within)).fetchall()
     for name in names:
-        listed = sql.SQL("insert into {}.fbs_roles (role_name, work, solutions) values (%s, 'app', %s)").format(within)
-        connection.execute(listed, (name, SOLUTIONS[name]))
+        listed = sql.SQL("insert into {}.fbs_roles (role_name, work, solutions) values ({}, 'app', {})")
+        connection.execute(listed.format(within, name, SOLUTIONS[name]))
         login = sql.Identifier(name)
         connection.execute(sql.SQL("grant usage on schema {} to {}").format(within, login))
         connection.execute(sql.SQL("grant usage on all sequences in schema {} to {}").format(within, login))
@@ -431,8 +431,8 @@ def test_later_names_show_the_rows_of_the_logins_solution(isolated: psycopg.Conn
     for business in ("acme", "beta"):
         run(
             isolated,
-            "insert into fbs_app_cashentry (business_id, entry_type, amount, entry_date, description)"
-            f" values ('{business}', 'x', 1, now(), '')",
+            "insert into fbs_app_cashentry (business_id, entry_type, amount, entry_date, description, category, payment_method)"
+            f" values ('{business}', 'x', 1, now(), '', '', '')",
         )
     fbs_db.add_later_names(url_of(isolated))
     assert seen(isolated, ACME, "select business_id from fbs_cash_entries") == ["acme"]
@@ -462,6 +462,7 @@ def test_a_dump_restores_it(isolated: psycopg.Connection, major: int, request: p
         program(
             "psql", "-qXv", "ON_ERROR_STOP=1", url, text=b"set session_replication_role = replica;" + without_tables
         )
+        run(copy, "select fbs_compile_rules()")
         assert ("error", "fbs_custom_fields", "missing") in briefly(copy)
         assert on(copy, "isolate", "on").exit_code == 0
         assert missing_parts(copy) == []
@@ -625,6 +626,7 @@ def test_the_status_tells_what_each_sees_and_what_has_no_solution(isolated: psyc
 
 
 def test_a_login_is_told_what_it_could_not_look_at(isolated: psycopg.Connection) -> None:
+    run(isolated, f"grant select on all tables in schema public to {ACME}")
     with closing(as_login(isolated, ACME)) as login:
         report = fbs_db.check(login, data=True)
     assert {one.severity for one in report.findings} == {"note"}
