@@ -278,7 +278,7 @@ as $$
             'alter table %s %sadd constraint %I unique %s;', t.table_id, 'drop constraint ' || k.conname || ', ', w.name,
             coalesce('using index ' || i.indexrelid::regclass, '(' || w.columns || ')')
         ),
-        coalesce(pg_get_constraintdef(k.oid) = 'UNIQUE (' || w.columns || ')', false)
+        coalesce(pg_get_constraintdef(k.oid) = 'UNIQUE (' || w.columns || ')', not wanted)
     from tables as t
     cross join lateral (
         select

@@ -113,6 +113,7 @@ as $$
                 when b.why ~ 'superuser' then format('alter role %I nosuperuser;', b.role_name)
                 when b.why ~ 'BYPASSRLS' then format('alter role %I nobypassrls;', b.role_name)
                 when b.why ~ 'CREATEROLE' then format('alter role %I nocreaterole;', b.role_name)
+                else ''
             end,
             ' ' order by b.rolname
         )

@@ -3678,7 +3678,7 @@ CREATE FUNCTION fbs_isolation_parts(wanted boolean) RETURNS TABLE(table_id regcl
             'alter table %s %sadd constraint %I unique %s;', t.table_id, 'drop constraint ' || k.conname || ', ', w.name,
             coalesce('using index ' || i.indexrelid::regclass, '(' || w.columns || ')')
         ),
-        coalesce(pg_get_constraintdef(k.oid) = 'UNIQUE (' || w.columns || ')', false)
+        coalesce(pg_get_constraintdef(k.oid) = 'UNIQUE (' || w.columns || ')', not wanted)
     from tables as t
     cross join lateral (
         select
@@ -3770,6 +3770,7 @@ CREATE FUNCTION fbs_isolation_problems() RETURNS TABLE(severity text, object tex
                 when b.why ~ 'superuser' then format('alter role %I nosuperuser;', b.role_name)
                 when b.why ~ 'BYPASSRLS' then format('alter role %I nobypassrls;', b.role_name)
                 when b.why ~ 'CREATEROLE' then format('alter role %I nocreaterole;', b.role_name)
+                else ''
             end,
             ' ' order by b.rolname
         )
