@@ -44,10 +44,11 @@ def on(call: Call, *, dry_run: bool, anyway: bool) -> Answer:
 @subcommand(isolate, "off")
 @click.option("--dry-run", is_flag=True, help="Print the obstacles and the SQL, and change nothing.")
 def off(call: Call, *, dry_run: bool) -> Answer:
-    """Switch isolation off: every role sees all rows of the tables that it may read.
+    """Switch isolation off.
 
-    It is refused while several solutions have the same custom field of the same record:
-    without isolation a field can be there once.
+    Then every role sees all rows of the tables that it may read. It is refused while several
+    solutions have the same custom field of the same record: without isolation a field can be
+    there once.
 
     Exit codes: 0 it is off; 1 something stands in the way; 2 it could not be done.
     """

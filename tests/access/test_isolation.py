@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -14,7 +15,7 @@ import fbs_db
 from fbs_db.access import isolation
 from fbs_db.database import locks
 from fbs_db.database.config import DatabaseConfig
-from fbs_db.errors import IsolationRefused, LockTimeout
+from fbs_db.errors import IsolationRefused, LockTimeout, MoveRefused
 from tests.support.catalog import catalog
 from tests.support.commands import answer, on
 from tests.support.connections import Connect, rows, url_of
@@ -175,6 +176,13 @@ def test_the_statements_of_a_dry_run_do_what_the_command_does(shop: psycopg.Conn
         assert fbs_db.isolate(wanted, url_of(shop), dry_run=True).sql == ""
         assert fbs_db.isolate(wanted, url_of(shop)).changes == 0
         assert is_on(shop) == wanted
+
+
+def test_in_a_transaction_of_the_callers_it_is_part_of_that(shop: psycopg.Connection) -> None:
+    before = made(shop)
+    assert fbs_db.isolate(True, shop).done
+    shop.rollback()
+    assert made(shop) == before
 
 
 @pytest.mark.parametrize("before", [False, True], ids=["off", "on"])
@@ -443,6 +451,45 @@ def test_later_names_show_the_rows_of_the_logins_solution(isolated: psycopg.Conn
     fbs_db.add_later_names(url_of(isolated))
     assert seen(isolated, ACME, "select business_id from fbs_cash_entries") == ["acme"]
     assert findings(isolated) == []
+
+
+def test_a_component_moves_to_an_isolated_database_only(pg18: Server, tmp_path: Path) -> None:
+    licence = (
+        "insert into fbs_license_manager_solution_license (solution_name, license_key, license_type)"
+        " values ('acme', 'a', 'x'), ('beta', 'b', 'x')"
+    )
+    with ExitStack() as made:
+        url, other = (made.enter_context(pg18.database()) for _ in range(2))
+        databases = {"default": (url, ""), "licences": (other, "components = []\n")}
+        text = "".join(f'[databases.{name}]\nurl = "{at}"\n{more}' for name, (at, more) in databases.items())
+        (tmp_path / "fbs-db.toml").write_text(text)
+        fbs_db.migrate(url)
+        connection, target = (made.enter_context(closing(psycopg.connect(at))) for at in (url, other))
+        with role(connection, ACME):
+            list_logins(connection, [ACME])
+            run(connection, licence)
+            fbs_db.isolate(True, url)
+            for dry_run in (True, False):
+                with pytest.raises(MoveRefused, match="off in licences") as refused:
+                    fbs_db.move("licensing", "licences", dry_run=dry_run)
+            assert "--database licences isolate on" in refused.value.hint
+            fbs_db.migrate("licences")
+            fbs_db.isolate(True, "licences", anyway=True)
+            fbs_db.move("licensing", "licences")
+            assert missing_parts(target) == []
+            query = "select count(*) from fbs_license_manager_solution_license"
+            assert rows(target, query) == [(2,)]
+            target.commit()
+            list_logins(target, [ACME])
+            target.commit()
+            assert seen(target, ACME, query) == [1]
+            # The old tables have no policy, and let nobody through but the owner.
+            ((kept,),) = rows(connection, "select nspname from pg_namespace where nspname ~ 'licensing'")
+            run(connection, f"grant usage on schema {kept} to {ACME}")
+            assert seen(connection, ACME, query.replace("from ", f"from {kept}.")) == [0]
+            assert findings(connection) == []
+            fbs_db.drop_moved("licensing", "default")
+            run(target, f"drop owned by {ACME}")
 
 
 # --- dump and restore
