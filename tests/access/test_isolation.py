@@ -622,7 +622,8 @@ def test_two_schemas_and_odd_names(empty_everywhere: psycopg.Connection) -> None
         assert seen(connection, ACME, there) == ["blue", "red"]
         assert fbs_db.isolation_status(url, schema=odd).complete
         with psycopg.connect(url, options="-c quote_all_identifiers=on") as quoting:
-            assert fbs_db.isolation_status(quoting, schema=odd).complete
+            parts = sql.SQL("select part from {}.fbs_isolation_parts(true) where not present")
+            assert quoting.execute(parts.format(sql.Identifier(odd))).fetchall() == []
         solution = sql.Literal('o\'neill %s "x" {,}')
         for statement in (
             "update {}.fbs_roles set solutions = array[{}]",
