@@ -184,7 +184,7 @@ set search_path from current
 set quote_all_identifiers = off
 as $$
     -- The restrictive policy narrows what any other lets through, so no policy of the host opens it. A row
-    -- needs one that is not restrictive besides: the host's own, or one for every row.
+    -- needs one that is not restrictive besides: the host's, if it was in force before, or one for every row.
     with tables as (
         select
             t.table_id, t.table_name, t.solution_column, c.relrowsecurity, p.oid is not null as has_policy, o.oid is not null as has_open,
@@ -241,7 +241,7 @@ as $$
             )
             else ''
         end,
-        case when wanted then coalesce(t.is_open, t.has_permissive) else not t.has_open end
+        case when wanted then coalesce(t.is_open, t.has_permissive and t.was_on, false) else not t.has_open end
     from tables as t
     union all
     select

@@ -266,6 +266,9 @@ def _others(session: Session) -> tuple[str, ...]:
 def _obstacles(session: Session, on: bool, progress: Callable[[Progress], None]) -> Iterator[Obstacle]:
     if on:
         yield from _problems(session)
+        for table, policy, drop in session.select(_DORMANT):
+            text = f"policy {policy} of yours would be in force"
+            yield Obstacle(table, text, None, "it hides rows from every login", drop, final=False)
     tables = session.select(
         "select table_id::oid::bigint, table_name from {fbs}fbs_solution_tables"
         " where solution_column is not null and (%s or table_name = %s) order by 2",
@@ -282,6 +285,19 @@ def _obstacles(session: Session, on: bool, progress: Callable[[Progress], None])
             rows = session.select(query, on, oid)
         for name, problem, number, example, mend in rows:
             yield Obstacle(name, problem, number, example, mend, final=not on)
+
+
+# Restrictive policies on tables whose row security is off.
+_DORMANT = """
+select
+    t.table_name, p.polname::text,
+    format('drop policy %I on %s;', p.polname, {fbs}fbs_named(t.table_id))
+from {fbs}fbs_solution_tables as t
+inner join pg_catalog.pg_class as c on t.table_id = c.oid and not c.relrowsecurity
+inner join pg_catalog.pg_policy as p on c.oid = p.polrelid and not p.polpermissive
+where p.polname not in ('fbs_solution', 'fbs_every_row')
+order by 1, 2
+"""
 
 
 def _problems(session: Session) -> Iterator[Obstacle]:
@@ -385,16 +401,14 @@ def _set_built(session: Session, on: bool, database: Database, progress: Callabl
                 indexes.run(statement, _WITH_SET, ISOLATION_INDEX, snapshots=statement.startswith("create"))
         yield
     except BaseException as error:
+        if not _dropped(session, progress) and not isinstance(database, psycopg.Connection):
+            with suppress(FbsDbError), open_session(database, session.schema, application="fbs-db isolate") as again:
+                _dropped(again, progress)
         if isinstance(error, psycopg.Error):
             raise_if_lost(session.connection, error)
-        with suppress(FbsDbError, Busy, psycopg.Error):
-            if not session.connection.closed:
-                _drop_built(session, progress)
-            elif not isinstance(database, psycopg.Connection):
-                with open_session(database, session.schema, application="fbs-db isolate") as again:
-                    _drop_built(again, progress)
         if isinstance(error, Busy):
-            raise LockTimeout(str(error), hint="Wait for it, then type the same again.") from error
+            said = str(error).partition(". Nothing")[0]
+            raise LockTimeout(said, hint="Wait for it, then type the same again.") from error
         if isinstance(error, psycopg.errors.UniqueViolation):
             raise IsolationRefused(
                 f"The unique set of {_WITH_SET} cannot be changed: {said_by(error)}",
@@ -403,12 +417,17 @@ def _set_built(session: Session, on: bool, database: Database, progress: Callabl
         raise
 
 
-def _drop_built(session: Session, progress: Callable[[Progress], None]) -> None:
-    there = session.select("select to_regclass(%s) is not null", f"{session.quoted_schema}.{ISOLATION_INDEX}")
-    if there == [(True,)]:
-        with _patient(session):
-            drop = f"drop index concurrently if exists {ISOLATION_INDEX}"
-            Indexes(session, progress).run(drop, _WITH_SET, ISOLATION_INDEX, snapshots=False)
+def _dropped(session: Session, progress: Callable[[Progress], None]) -> bool:
+    """Drop the index that was built, and return whether it is gone."""
+    try:
+        there = session.select("select to_regclass(%s) is not null", f"{session.quoted_schema}.{ISOLATION_INDEX}")
+        if there == [(True,)]:
+            with _patient(session):
+                drop = f"drop index concurrently if exists {ISOLATION_INDEX}"
+                Indexes(session, progress).run(drop, _WITH_SET, ISOLATION_INDEX, snapshots=False)
+    except (FbsDbError, Busy, psycopg.Error):
+        return False
+    return True
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from psycopg import sql
 
 import fbs_db
 from fbs_db.access import isolation
-from fbs_db.database import locks
+from fbs_db.database import indexes, locks
 from fbs_db.database.config import DatabaseConfig
 from fbs_db.errors import IsolationRefused, LockTimeout, MoveRefused
 from tests.support.catalog import catalog
@@ -322,6 +322,21 @@ def test_row_security_of_the_host_is_not_opened(shop: psycopg.Connection) -> Non
     assert briefly(shop) == noted
 
 
+def test_policies_of_the_host_that_were_not_in_force(shop: psycopg.Connection) -> None:
+    run(
+        shop,
+        f"create policy of_host on fbs_custom_fields to {BETA} using (true)",
+        "create policy of_host on fbs_notifications as restrictive using (false)",
+    )
+    with pytest.raises(IsolationRefused, match="policy of_host of yours would be in force") as refused:
+        fbs_db.isolate(True, url_of(shop))
+    [one] = refused.value.report.obstacles
+    assert one.object == "fbs_notifications"
+    run(shop, one.mend)
+    fbs_db.isolate(True, url_of(shop))
+    assert {name: seen(shop, name) for name in (ACME, BETA)} == {ACME: ["blue"], BETA: ["red"]}
+
+
 def test_forced_row_security_stops_it(shop: psycopg.Connection) -> None:
     force = "alter table fbs_custom_fields force row level security"
     run(shop, force)
@@ -585,6 +600,21 @@ def test_no_index_is_left_where_the_tables_are_busy(
         fbs_db.isolate(True, url_of(impatient), progress=lambda progress: said.append(progress.text))
     assert any("create unique index concurrently" in text for text in said)
     assert made(impatient) == before
+
+
+@pytest.mark.usefixtures("large")
+def test_a_transaction_that_is_in_the_way_of_the_index_is_told(
+    shop: psycopg.Connection, second: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexes, "_PATIENCE", 0.1)
+    before = made(shop)
+    writer = second(shop)
+    writer.execute("begin")
+    writer.execute("update fbs_custom_fields set field_value = 'x'")
+    with pytest.raises(LockTimeout, match=r"^fbs_custom_fields is in use by process \d+") as refused:
+        fbs_db.isolate(True, url_of(shop))
+    assert str(refused.value).count("Nothing was changed") == 1
+    assert made(shop) == before
 
 
 @pytest.mark.usefixtures("large")
