@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fbs_db.access.isolation import IsolationReport, IsolationStatus, isolate, isolation_status
     from fbs_db.adoption import AdoptReport, adopt
     from fbs_db.cleanup.attachments import purge_files, remover
     from fbs_db.cleanup.hosts import attach_host, detach_host, list_hosts
@@ -46,6 +47,8 @@ __all__ = [
     "DryRunReport",
     "FbsDbError",
     "Finding",
+    "IsolationReport",
+    "IsolationStatus",
     "LaterName",
     "MigrateReport",
     "MoveReport",
@@ -69,6 +72,8 @@ __all__ = [
     "drop_later_names",
     "drop_moved",
     "indexes",
+    "isolate",
+    "isolation_status",
     "list_hosts",
     "list_later_names",
     "list_settings",
@@ -90,6 +95,7 @@ __all__ = [
 
 #: The public names by module. A module is imported on first use: all of them take a quarter of a second.
 _HOMES = {
+    "access.isolation": "IsolationReport IsolationStatus isolate isolation_status",
     "adoption": "AdoptReport adopt",
     "cleanup.attachments": "purge_files remover",
     "cleanup.hosts": "attach_host detach_host list_hosts",

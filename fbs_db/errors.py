@@ -211,6 +211,20 @@ class AdoptionRefused(FbsDbError):
         self.report = report
 
 
+class IsolationRefused(FbsDbError):
+    """Isolation cannot be switched on or off: rows, roles or tables are in the way.
+
+    Attributes:
+        report: the obstacles, an `fbs_db.IsolationReport`; None where one showed up on the way.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str = "", report: Any = None) -> None:
+        super().__init__(message, hint=hint)
+        self.report = report
+
+
 class MoveRefused(FbsDbError):
     """A component cannot be moved: rows would be lost or changed."""
 

@@ -117,8 +117,11 @@ begin
             using errcode = 'FB010';
     end if;
     if new.name = 'isolation' and tg_op = 'UPDATE' and new.value is distinct from old.value then
-        -- The value follows what was done, and does nothing by itself.
-        if exists (select from fbs_isolation_parts(new.value = 'on') as p where not p.present) then
+        -- The value follows what was done, and does nothing by itself. Row security may stay, where the host had it on.
+        if exists (
+            select from fbs_isolation_parts(new.value = 'on') as p
+            where not p.present and (new.value = 'on' or p.part <> 'row security')
+        ) then
             raise exception 'setting isolation is changed by another command'
                 using errcode = 'FB010', hint = 'Type: ' || fbs_command('isolate', new.value);
         end if;

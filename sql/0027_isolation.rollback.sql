@@ -2,7 +2,8 @@
 
 select fbs_isolate(false);
 
-drop function fbs_isolation_obstacles(boolean);
+drop function fbs_isolation_obstacles(boolean, regclass);
+drop function fbs_keep_isolated();
 drop function fbs_isolate(boolean);
 drop function fbs_isolation_parts(boolean);
 drop function fbs_fill_solution();

@@ -2,7 +2,7 @@
 -- there at all is known to the package: fbs-db check.
 --
 -- component: base
--- depends: 0026_rights
+-- depends: 0026_rights 0027_isolation
 
 select set_config('search_path', quote_ident(current_schema()) || ', pg_temp', false);
 
@@ -48,6 +48,122 @@ $$;
 comment on function fbs_states() is
 'Internal. The triggers that are disabled, the indexes that are not valid and the constraints that are not validated, of the tables in any schema whose names begin with fbs_. fbs-db check runs its text, as the function itself may be damaged.';
 
+create function fbs_isolation_problems()
+returns table (severity text, object text, problem text, found text, expected text, mend text)
+language sql
+stable
+set search_path from current
+as $$
+    with recursive tables as (
+        select c.oid, c.relname, c.relowner, c.relforcerowsecurity from fbs_solution_tables as t inner join pg_class as c on t.table_id = c.oid
+    ),
+
+    listed as (
+        select distinct r.role_name, l.oid, l.rolcanlogin, l.rolcreaterole, v.is_old
+        from fbs_roles as r
+        left join pg_roles as l on r.role_name = l.rolname
+        cross join lateral (select current_setting('server_version_num')::integer < 160000 as is_old) as v
+        where r.work in ('app', 'reader')
+    ),
+
+    -- A role has the rights of those that it can become: SET ROLE is enough.
+    bypassing as (
+        select l.role_name, b.oid = l.oid as is_itself, b.rolname, b.why
+        from listed as l
+        inner join (
+            select
+                r.oid, r.rolname,
+                case when r.rolsuper then 'is a superuser' when r.rolbypassrls then 'has BYPASSRLS' else 'owns tables of FBS' end as why
+            from pg_roles as r
+            where r.rolsuper or r.rolbypassrls or r.oid in (select t.relowner from tables as t)
+        ) as b on pg_has_role(l.oid, b.oid, case when l.is_old then 'MEMBER' else 'USAGE, SET, MEMBER WITH ADMIN OPTION' end)
+        where l.rolcanlogin
+        union all
+        select l.role_name, true, l.role_name, 'has CREATEROLE, and can become FBS''s owner'
+        from listed as l
+        where l.rolcanlogin and l.rolcreaterole and l.is_old
+    ),
+
+    children (oid) as (
+        select i.inhrelid from tables as t inner join pg_inherits as i on t.oid = i.inhparent
+        union
+        select i.inhrelid from children as c inner join pg_inherits as i on c.oid = i.inhparent
+    ),
+
+    depending as (
+        select d.refobjid, r.ev_class
+        from pg_depend as d
+        inner join pg_rewrite as r on d.objid = r.oid
+        where d.refclassid = 'pg_class'::regclass and d.classid = 'pg_rewrite'::regclass
+    ),
+
+    views (oid) as (
+        select d.ev_class from tables as t inner join depending as d on t.oid = d.refobjid
+        union
+        select d.ev_class from views as v inner join depending as d on v.oid = d.refobjid
+    )
+
+    select
+        'error', b.role_name, 'is not kept to its solutions',
+        string_agg(case when b.is_itself then 'it ' || b.why else 'it can become ' || b.rolname || ', which ' || b.why end, '; ' order by b.rolname),
+        'a login without these rights',
+        string_agg(
+            case
+                when not b.is_itself then format('revoke %I from %I;', b.rolname, b.role_name)
+                when b.why ~ 'superuser' then format('alter role %I nosuperuser;', b.role_name)
+                when b.why ~ 'BYPASSRLS' then format('alter role %I nobypassrls;', b.role_name)
+                when b.why ~ 'CREATEROLE' then format('alter role %I nocreaterole;', b.role_name)
+                else ''
+            end,
+            ' ' order by b.rolname
+        )
+    from bypassing as b
+    -- A superuser can become everybody.
+    where b.is_itself or not exists (select from bypassing as o where o.role_name = b.role_name and o.is_itself)
+    group by b.role_name
+    union all
+    select
+        'error', t.relname, 'row security is forced on its owner', 'the clean-up, which runs as the owner, sees none of its rows', null,
+        format('alter table %s no force row level security;', fbs_named(t.oid))
+    from tables as t
+    where t.relforcerowsecurity
+    union all
+    select
+        'warning', fbs_named(c.oid), 'child without row security', 'whoever may read it sees the rows of all solutions', null,
+        format('alter table %s enable row level security;', fbs_named(c.oid))
+    from children as h
+    inner join pg_class as c on h.oid = c.oid
+    where not c.relrowsecurity
+    union all
+    select
+        'warning', fbs_named(c.oid), 'reads with the rights of its owner', 'whoever may read it sees the rows of all solutions', null,
+        case c.relkind when 'v' then format('alter view %s set (security_invoker = true);', fbs_named(c.oid)) else '' end
+    from views as v
+    inner join pg_class as c on v.oid = c.oid and c.relkind in ('v', 'm')
+    inner join pg_roles as o on c.relowner = o.oid
+    where
+        not exists (
+            select from pg_options_to_table(c.reloptions) as p where p.option_name = 'security_invoker' and p.option_value::boolean
+        )
+        and (o.rolsuper or o.rolbypassrls or exists (select from tables as t where pg_has_role(o.oid, t.relowner, 'usage')))
+        and exists (select from aclexplode(c.relacl) as g where g.grantee <> c.relowner and g.privilege_type = 'SELECT')
+    union all
+    select
+        'warning', l.role_name, case when l.oid is null then 'no such role' else 'cannot log in' end,
+        case when l.oid is null then 'it was renamed or dropped; ' else '' end || 'a login is known by its own name only', null,
+        case when l.oid is null then fbs_command('revoke', l.role_name) else '' end
+    from listed as l
+    where l.rolcanlogin is not true
+    union all
+    select
+        'warning', 'fbs_roles', 'no login is listed', 'nobody but FBS''s owner sees a row', null,
+        fbs_command('grant', 'ROLE', '--as', 'app', '--solution', 'NAME')
+    where not exists (select from listed as l where l.rolcanlogin);
+$$;
+
+comment on function fbs_isolation_problems() is
+'Internal. Against whom isolation does not hold, and from whom it hides too much: logins that bypass row security or do not exist, child tables, views with other rights.';
+
 create function fbs_health()
 returns table (
     severity text,
@@ -75,12 +191,12 @@ declare
 begin
     select string_agg(t.name, ', '), string_agg(fbs_named(c.oid), ', ')
     into unseen, unseen_tables
-    from unnest('{fbs_hosts,fbs_cleanup_queue,fbs_cleanup_targets,fbs_cleanup_rules,fbs_rule_states,fbs_settings,fbs_file_deletions}'::text[]) as t (name)
+    from unnest('{fbs_hosts,fbs_cleanup_queue,fbs_cleanup_targets,fbs_cleanup_rules,fbs_rule_states,fbs_settings,fbs_roles,fbs_file_deletions}'::text[]) as t (name)
     inner join pg_class as c on t.name = c.relname and c.relnamespace = here
     where not has_table_privilege(c.oid, 'select');
     select string_agg(t.name, ', ')
     into hidden
-    from unnest('{fbs_hosts,fbs_cleanup_queue,fbs_cleanup_targets,fbs_cleanup_rules,fbs_settings,fbs_file_deletions}'::text[]) as t (name)
+    from unnest('{fbs_hosts,fbs_cleanup_queue,fbs_cleanup_targets,fbs_cleanup_rules,fbs_settings,fbs_roles,fbs_file_deletions}'::text[]) as t (name)
     inner join pg_class as c on t.name = c.relname and c.relnamespace = here
     where has_table_privilege(c.oid, 'select') and row_security_active(c.oid);
 
@@ -291,6 +407,24 @@ begin
     end if;
 
     if has_table_privilege('fbs_settings', 'select') and not row_security_active('fbs_settings') then
+        return query
+        select
+            case when i.is_on then 'error' else 'warning' end, 'isolation', c.relname::text, case when i.is_on then 'missing' else 'left over' end,
+            string_agg(p.part, ', '), 'isolation is ' || i.state,
+            -- The command builds the index of a unique set without a lock.
+            case when i.is_on and not bool_or(p.part = 'unique set') then fbs_command('repair') else fbs_command('isolate', i.state) end
+        from (select s.value = 'on' as is_on, s.value as state from fbs_settings as s where s.name = 'isolation') as i
+        cross join fbs_isolation_parts(i.is_on) as p
+        inner join pg_class as c on p.table_id = c.oid
+        where not p.present
+        group by i.is_on, i.state, c.relname
+        order by 3;
+        if fbs_setting('isolation') = 'on' and has_table_privilege('fbs_roles', 'select') and not row_security_active('fbs_roles') then
+            return query
+            select i.severity, 'isolation', i.object, i.problem, i.found, i.expected, i.mend
+            from fbs_isolation_problems() as i
+            order by i.severity, i.object;
+        end if;
         return query
         select
             'note', 'setting', 'cleanup', 'off', 'FBS''s rows stay when the host rows they point at go', null,

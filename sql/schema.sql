@@ -1516,8 +1516,11 @@ begin
             using errcode = 'FB010';
     end if;
     if new.name = 'isolation' and tg_op = 'UPDATE' and new.value is distinct from old.value then
-        -- The value follows what was done, and does nothing by itself.
-        if exists (select from fbs_isolation_parts(new.value = 'on') as p where not p.present) then
+        -- The value follows what was done, and does nothing by itself. Row security may stay, where the host had it on.
+        if exists (
+            select from fbs_isolation_parts(new.value = 'on') as p
+            where not p.present and (new.value = 'on' or p.part <> 'row security')
+        ) then
             raise exception 'setting isolation is changed by another command'
                 using errcode = 'FB010', hint = 'Type: ' || fbs_command('isolate', new.value);
         end if;
@@ -3066,12 +3069,12 @@ declare
 begin
     select string_agg(t.name, ', '), string_agg(fbs_named(c.oid), ', ')
     into unseen, unseen_tables
-    from unnest('{fbs_hosts,fbs_cleanup_queue,fbs_cleanup_targets,fbs_cleanup_rules,fbs_rule_states,fbs_settings,fbs_file_deletions}'::text[]) as t (name)
+    from unnest('{fbs_hosts,fbs_cleanup_queue,fbs_cleanup_targets,fbs_cleanup_rules,fbs_rule_states,fbs_settings,fbs_roles,fbs_file_deletions}'::text[]) as t (name)
     inner join pg_class as c on t.name = c.relname and c.relnamespace = here
     where not has_table_privilege(c.oid, 'select');
     select string_agg(t.name, ', ')
     into hidden
-    from unnest('{fbs_hosts,fbs_cleanup_queue,fbs_cleanup_targets,fbs_cleanup_rules,fbs_settings,fbs_file_deletions}'::text[]) as t (name)
+    from unnest('{fbs_hosts,fbs_cleanup_queue,fbs_cleanup_targets,fbs_cleanup_rules,fbs_settings,fbs_roles,fbs_file_deletions}'::text[]) as t (name)
     inner join pg_class as c on t.name = c.relname and c.relnamespace = here
     where has_table_privilege(c.oid, 'select') and row_security_active(c.oid);
 
@@ -3282,6 +3285,24 @@ begin
     end if;
 
     if has_table_privilege('fbs_settings', 'select') and not row_security_active('fbs_settings') then
+        return query
+        select
+            case when i.is_on then 'error' else 'warning' end, 'isolation', c.relname::text, case when i.is_on then 'missing' else 'left over' end,
+            string_agg(p.part, ', '), 'isolation is ' || i.state,
+            -- The command builds the index of a unique set without a lock.
+            case when i.is_on and not bool_or(p.part = 'unique set') then fbs_command('repair') else fbs_command('isolate', i.state) end
+        from (select s.value = 'on' as is_on, s.value as state from fbs_settings as s where s.name = 'isolation') as i
+        cross join fbs_isolation_parts(i.is_on) as p
+        inner join pg_class as c on p.table_id = c.oid
+        where not p.present
+        group by i.is_on, i.state, c.relname
+        order by 3;
+        if fbs_setting('isolation') = 'on' and has_table_privilege('fbs_roles', 'select') and not row_security_active('fbs_roles') then
+            return query
+            select i.severity, 'isolation', i.object, i.problem, i.found, i.expected, i.mend
+            from fbs_isolation_problems() as i
+            order by i.severity, i.object;
+        end if;
         return query
         select
             'note', 'setting', 'cleanup', 'off', 'FBS''s rows stay when the host rows they point at go', null,
@@ -3529,22 +3550,24 @@ declare
     part record;
     changed bigint := 0;
 begin
-    -- All locks first, in one order.
-    for part in select t.table_id from fbs_solution_tables as t order by t.table_id loop
+    -- All locks first, in one order; none where nothing is to be done.
+    for part in select distinct p.table_id from fbs_isolation_parts(wanted) as p where not p.present order by p.table_id loop
         execute format('lock table only %s in access exclusive mode', part.table_id);
     end loop;
     for part in select p.* from fbs_isolation_parts(wanted) as p where not p.present loop
         execute part.statement;
         changed := changed + 1;
     end loop;
-    update fbs_settings set value = case when wanted then 'on' else 'off' end where name = 'isolation';
+    update fbs_settings as s set value = w.value
+    from (select case when wanted then 'on' else 'off' end as value) as w
+    where s.name = 'isolation' and s.value is distinct from w.value;
     return changed;
 end;
 $$;
 
 COMMENT ON FUNCTION fbs_isolate(wanted boolean) IS 'Switches isolation on or off: from then on a login sees the rows of its own solutions only, or all again. Returns the number of changes. What stands in the way: fbs_isolation_obstacles().';
 
-CREATE FUNCTION fbs_isolation_obstacles(wanted boolean) RETURNS TABLE(table_name text, column_name text, problem text, rows bigint, example text, mend text)
+CREATE FUNCTION fbs_isolation_obstacles(wanted boolean, of_table regclass DEFAULT NULL::regclass) RETURNS TABLE(table_name text, column_name text, problem text, rows bigint, example text, mend text)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'public', 'pg_temp'
     SET row_security TO 'off'
@@ -3552,13 +3575,15 @@ CREATE FUNCTION fbs_isolation_obstacles(wanted boolean) RETURNS TABLE(table_name
 declare
     it record;
     known text[];
+    unnamed bigint;
+    unknown bigint;
 begin
     if not wanted then
-        if to_regclass('fbs_custom_fields') is not null then
+        if to_regclass('fbs_custom_fields') is not null and (of_table is null or of_table = to_regclass('fbs_custom_fields')) then
             return query
             select
                 'fbs_custom_fields', 'solution_name', 'the same field of the same record in several solutions', sum(d.copies)::bigint,
-                min(d.named), 'delete from fbs_custom_fields where id = ...;'
+                min(d.named), format('delete from %s where id = ...;', fbs_named(to_regclass('fbs_custom_fields')))
             from (
                 select count(*) as copies, format('%s %s, %s', f.model_name, f.record_id, f.field_name) as named
                 from fbs_custom_fields as f
@@ -3580,27 +3605,43 @@ begin
     ) as s
     cross join lateral unnest(array[s.solution, 'fbs_' || s.solution || '_db', 'djo_' || s.solution || '_db']) as n (name);
 
-    for it in select t.* from fbs_solution_tables as t where t.solution_column is not null order by t.table_name loop
+    for it in
+        select t.*
+        from fbs_solution_tables as t
+        where t.solution_column is not null and (of_table is null or t.table_id = of_table)
+        order by t.table_name
+    loop
         table_name := it.table_name;
         column_name := it.solution_column;
-        execute format('select count(*) from %s as t where t.%I is null or t.%2$I = ''''', it.table_id, it.solution_column) into rows;
-        if rows > 0 then
-            problem := 'names no solution';
-            example := null;
-            mend := format('update %s set %I = ''SOLUTION'' where %2$I = '''' and ...;', it.table_id, it.solution_column);
-            return next;
-        end if;
-        continue when it.solution_column = 'solution_name';
         -- A business or a company is no solution by itself.
         execute format(
-            'select count(*), min(t.%2$I) from %1$s as t where t.%2$I <> '''' and t.%2$I <> all ($1)'
-            ' and t.%2$I not in (select m.identifier from fbs_solution_map as m where m.column_name = %2$L)',
-            it.table_id, it.solution_column
-        ) into rows, example using coalesce(known, '{}');
-        if rows > 0 then
+            'select count(*) filter (where coalesce(t.%1$I, '''') = ''''), count(*) filter (where u.is_unknown),'
+            ' min(t.%1$I) filter (where u.is_unknown) from %2$s as t cross join lateral (select %3$s as is_unknown) as u',
+            it.solution_column, it.table_id,
+            case it.solution_column
+                when 'solution_name' then 'false'
+                else format(
+                    't.%1$I <> '''' and t.%1$I <> all ($1)'
+                    ' and t.%1$I not in (select m.identifier from fbs_solution_map as m where m.column_name = %1$L)',
+                    it.solution_column
+                )
+            end
+        ) into unnamed, unknown, example using coalesce(known, '{}');
+        if unknown > 0 then
             problem := 'names no solution that is known';
+            rows := unknown;
             mend := format(
-                'insert into fbs_solution_map (column_name, identifier, solution) values (%L, %L, ''SOLUTION'');', it.solution_column, example
+                'insert into %s (column_name, identifier, solution) values (%L, %L, ''SOLUTION'');',
+                fbs_named('fbs_solution_map'), it.solution_column, example
+            );
+            return next;
+        end if;
+        if unnamed > 0 then
+            problem := 'names no solution';
+            rows := unnamed;
+            example := null;
+            mend := format(
+                'update %s set %I = ''SOLUTION'' where coalesce(%2$I, '''') = '''' and ...;', fbs_named(it.table_id), it.solution_column
             );
             return next;
         end if;
@@ -3608,24 +3649,41 @@ begin
 end;
 $_$;
 
-COMMENT ON FUNCTION fbs_isolation_obstacles(wanted boolean) IS 'What stands in the way of switching isolation on (rows that nobody would see but FBS''s owner) or off (rows that a unique set of all solutions refuses), with their number, an example, and what to do.';
+COMMENT ON FUNCTION fbs_isolation_obstacles(wanted boolean, of_table regclass) IS 'What stands in the way of switching isolation on (rows that nobody would see but FBS''s owner) or off (rows that a unique set of all solutions refuses), in all tables or in one, with their number, an example, and what to do.';
 
 CREATE FUNCTION fbs_isolation_parts(wanted boolean) RETURNS TABLE(table_id regclass, part text, statement text, present boolean)
     LANGUAGE sql STABLE
     SET search_path TO 'public', 'pg_temp'
+    SET quote_all_identifiers TO 'off'
     AS $_$
+    -- The restrictive policy narrows what any other lets through, so no policy of the host opens it. A row
+    -- needs one that is not restrictive besides: the host's, if it was in force before, or one for every row.
     with tables as (
         select
-            t.table_id, t.table_name, t.solution_column, c.relrowsecurity, p.oid is not null as has_policy,
-            p.polpermissive and p.polcmd = '*' and p.polroles = '{0}'
+            t.table_id, t.table_name, t.solution_column, c.relrowsecurity, p.oid is not null as has_policy, o.oid is not null as has_open,
+            not p.polpermissive and p.polcmd = '*' and p.polroles = '{0}'
             and regexp_replace(pg_get_expr(p.polqual, p.polrelid), '\s+', ' ', 'g') in (w.reading, '(' || w.reading || ')')
             and regexp_replace(pg_get_expr(p.polwithcheck, p.polrelid), '\s+', ' ', 'g') in (w.writing, '(' || w.writing || ')')
             as fits,
-            exists (select from pg_policy as o where o.polrelid = t.table_id and o.polname <> 'fbs_solution') as has_others,
+            o.polpermissive and o.polcmd = '*' and o.polroles = '{0}' and pg_get_expr(o.polqual, o.polrelid) = 'true'
+            and coalesce(pg_get_expr(o.polwithcheck, o.polrelid), 'true') = 'true'
+            as is_open,
+            h.number > 0 as has_others, h.permissive > 0 as has_permissive,
+            -- Row security that the host switched on before isolation stays.
+            case
+                when p.oid is not null then obj_description(p.oid, 'pg_policy') ~ 'was on before'
+                else c.relrowsecurity and o.oid is null and fbs_setting('isolation') is distinct from 'on'
+            end as was_on,
             w.reading, w.writing
         from fbs_solution_tables as t
         inner join pg_class as c on t.table_id = c.oid
         left join pg_policy as p on t.table_id = p.polrelid and p.polname = 'fbs_solution'
+        left join pg_policy as o on t.table_id = o.polrelid and o.polname = 'fbs_every_row'
+        cross join lateral (
+            select count(*) as number, count(*) filter (where x.polpermissive) as permissive
+            from pg_policy as x
+            where x.polrelid = t.table_id and x.polname not in ('fbs_solution', 'fbs_every_row')
+        ) as h
         cross join lateral (
             select fbs_solution_policy(t.table_id, false) as reading, fbs_solution_policy(t.table_id, true) as writing
         ) as w
@@ -3636,12 +3694,27 @@ CREATE FUNCTION fbs_isolation_parts(wanted boolean) RETURNS TABLE(table_id regcl
         case when t.has_policy then format('drop policy fbs_solution on %s; ', t.table_id) else '' end
         || case
             when wanted then format(
-                'create policy fbs_solution on %1$s using (%2$s) with check (%3$s); comment on policy fbs_solution on %1$s is %4$L;',
-                t.table_id, t.reading, t.writing, 'The rows of the session''s solutions, see fbs_solutions().'
+                'create policy fbs_solution on %1$s as restrictive using (%2$s) with check (%3$s); comment on policy fbs_solution on %1$s is %4$L;',
+                t.table_id, t.reading, t.writing,
+                'Restricts all other policies to the rows of the session''s solutions, see fbs_solutions().'
+                || case when t.was_on then ' Row security was on before.' else '' end
             )
             else ''
         end,
         case when wanted then coalesce(t.fits, false) else not t.has_policy end
+    from tables as t
+    union all
+    select
+        t.table_id, 'policy for every row',
+        case when t.has_open then format('drop policy fbs_every_row on %s; ', t.table_id) else '' end
+        || case
+            when wanted then format(
+                'create policy fbs_every_row on %1$s using (true); comment on policy fbs_every_row on %1$s is %2$L;',
+                t.table_id, 'Lets every row through to the policy fbs_solution, which restricts it.'
+            )
+            else ''
+        end,
+        case when wanted then coalesce(t.is_open, t.has_permissive and t.was_on, false) else not t.has_open end
     from tables as t
     union all
     select
@@ -3654,7 +3727,18 @@ CREATE FUNCTION fbs_isolation_parts(wanted boolean) RETURNS TABLE(table_id regcl
             )
             else format('drop trigger fbs_fill_solution on %s;', t.table_id)
         end,
-        case when wanted then coalesce(g.tgenabled in ('O', 'A'), false) else g.oid is null end
+        case
+            when wanted then coalesce(
+                g.tgenabled in ('O', 'A')
+                and pg_get_triggerdef(g.oid, true) = format(
+                    'CREATE TRIGGER fbs_fill_solution BEFORE INSERT ON %1$s FOR EACH ROW'
+                    ' WHEN (new.%2$I IS NULL OR new.%2$I::text = ''''::text) EXECUTE FUNCTION fbs_fill_solution(%2$L)',
+                    t.table_id, t.solution_column
+                ),
+                false
+            )
+            else g.oid is null
+        end
     from tables as t
     left join pg_trigger as g
         on t.table_id = g.tgrelid and g.tgname = 'fbs_fill_solution' and g.tgfoid = 'fbs_fill_solution()'::regprocedure
@@ -3662,14 +3746,25 @@ CREATE FUNCTION fbs_isolation_parts(wanted boolean) RETURNS TABLE(table_id regcl
     union all
     -- The only unique set in which a value of another solution could be taken.
     select
-        k.conrelid::regclass, 'unique set',
+        t.table_id, 'unique set',
         format(
-            'alter table %s drop constraint %I, add constraint %2$I unique (model_name, record_id, field_name, database_name%s);',
-            k.conrelid::regclass, k.conname, case when wanted then ', solution_name' else '' end
+            'alter table %s %sadd constraint %I unique %s;', t.table_id, 'drop constraint ' || k.conname || ', ', w.name,
+            coalesce('using index ' || i.indexrelid::regclass, '(' || w.columns || ')')
         ),
-        (pg_get_constraintdef(k.oid) ~ ', solution_name\)') = wanted
+        coalesce(pg_get_constraintdef(k.oid) = 'UNIQUE (' || w.columns || ')', not wanted)
     from tables as t
-    inner join pg_constraint as k on t.table_id = k.conrelid and k.conname = 'fbs_custom_fields_model_record_field_database_key'
+    cross join lateral (
+        select
+            'fbs_custom_fields_model_record_field_database_key' as name,
+            'model_name, record_id, field_name, database_name' || case when wanted then ', solution_name' else '' end as columns
+    ) as w
+    left join pg_constraint as k on t.table_id = k.conrelid and k.conname = w.name
+    -- A large table has it built beforehand, without a lock: fbs-db isolate.
+    left join pg_index as i
+        on
+            t.table_id = i.indrelid and i.indexrelid = to_regclass('fbs_custom_fields_isolation_idx')
+            and i.indisvalid and i.indisready and i.indisunique and i.indimmediate
+            and pg_get_indexdef(i.indexrelid) like '% USING btree (' || w.columns || ')'
     where t.table_name = 'fbs_custom_fields'
     union all
     select
@@ -3677,10 +3772,126 @@ CREATE FUNCTION fbs_isolation_parts(wanted boolean) RETURNS TABLE(table_id regcl
         format('alter table %s %s row level security;', t.table_id, case when wanted then 'enable' else 'disable' end),
         t.relrowsecurity = wanted
     from tables as t
-    where wanted or not t.has_others;
+    -- A host may have switched it on for itself.
+    where
+        wanted
+        or (not t.has_others and t.was_on is not true and (t.has_policy or t.has_open or fbs_setting('isolation') = 'on'));
 $_$;
 
 COMMENT ON FUNCTION fbs_isolation_parts(wanted boolean) IS 'Internal. What each table needs while isolation is on, or off: the statement that brings it about, and whether it is so.';
+
+CREATE FUNCTION fbs_isolation_problems() RETURNS TABLE(severity text, object text, problem text, found text, expected text, mend text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    with recursive tables as (
+        select c.oid, c.relname, c.relowner, c.relforcerowsecurity from fbs_solution_tables as t inner join pg_class as c on t.table_id = c.oid
+    ),
+
+    listed as (
+        select distinct r.role_name, l.oid, l.rolcanlogin, l.rolcreaterole, v.is_old
+        from fbs_roles as r
+        left join pg_roles as l on r.role_name = l.rolname
+        cross join lateral (select current_setting('server_version_num')::integer < 160000 as is_old) as v
+        where r.work in ('app', 'reader')
+    ),
+
+    -- A role has the rights of those that it can become: SET ROLE is enough.
+    bypassing as (
+        select l.role_name, b.oid = l.oid as is_itself, b.rolname, b.why
+        from listed as l
+        inner join (
+            select
+                r.oid, r.rolname,
+                case when r.rolsuper then 'is a superuser' when r.rolbypassrls then 'has BYPASSRLS' else 'owns tables of FBS' end as why
+            from pg_roles as r
+            where r.rolsuper or r.rolbypassrls or r.oid in (select t.relowner from tables as t)
+        ) as b on pg_has_role(l.oid, b.oid, case when l.is_old then 'MEMBER' else 'USAGE, SET, MEMBER WITH ADMIN OPTION' end)
+        where l.rolcanlogin
+        union all
+        select l.role_name, true, l.role_name, 'has CREATEROLE, and can become FBS''s owner'
+        from listed as l
+        where l.rolcanlogin and l.rolcreaterole and l.is_old
+    ),
+
+    children (oid) as (
+        select i.inhrelid from tables as t inner join pg_inherits as i on t.oid = i.inhparent
+        union
+        select i.inhrelid from children as c inner join pg_inherits as i on c.oid = i.inhparent
+    ),
+
+    depending as (
+        select d.refobjid, r.ev_class
+        from pg_depend as d
+        inner join pg_rewrite as r on d.objid = r.oid
+        where d.refclassid = 'pg_class'::regclass and d.classid = 'pg_rewrite'::regclass
+    ),
+
+    views (oid) as (
+        select d.ev_class from tables as t inner join depending as d on t.oid = d.refobjid
+        union
+        select d.ev_class from views as v inner join depending as d on v.oid = d.refobjid
+    )
+
+    select
+        'error', b.role_name, 'is not kept to its solutions',
+        string_agg(case when b.is_itself then 'it ' || b.why else 'it can become ' || b.rolname || ', which ' || b.why end, '; ' order by b.rolname),
+        'a login without these rights',
+        string_agg(
+            case
+                when not b.is_itself then format('revoke %I from %I;', b.rolname, b.role_name)
+                when b.why ~ 'superuser' then format('alter role %I nosuperuser;', b.role_name)
+                when b.why ~ 'BYPASSRLS' then format('alter role %I nobypassrls;', b.role_name)
+                when b.why ~ 'CREATEROLE' then format('alter role %I nocreaterole;', b.role_name)
+                else ''
+            end,
+            ' ' order by b.rolname
+        )
+    from bypassing as b
+    -- A superuser can become everybody.
+    where b.is_itself or not exists (select from bypassing as o where o.role_name = b.role_name and o.is_itself)
+    group by b.role_name
+    union all
+    select
+        'error', t.relname, 'row security is forced on its owner', 'the clean-up, which runs as the owner, sees none of its rows', null,
+        format('alter table %s no force row level security;', fbs_named(t.oid))
+    from tables as t
+    where t.relforcerowsecurity
+    union all
+    select
+        'warning', fbs_named(c.oid), 'child without row security', 'whoever may read it sees the rows of all solutions', null,
+        format('alter table %s enable row level security;', fbs_named(c.oid))
+    from children as h
+    inner join pg_class as c on h.oid = c.oid
+    where not c.relrowsecurity
+    union all
+    select
+        'warning', fbs_named(c.oid), 'reads with the rights of its owner', 'whoever may read it sees the rows of all solutions', null,
+        case c.relkind when 'v' then format('alter view %s set (security_invoker = true);', fbs_named(c.oid)) else '' end
+    from views as v
+    inner join pg_class as c on v.oid = c.oid and c.relkind in ('v', 'm')
+    inner join pg_roles as o on c.relowner = o.oid
+    where
+        not exists (
+            select from pg_options_to_table(c.reloptions) as p where p.option_name = 'security_invoker' and p.option_value::boolean
+        )
+        and (o.rolsuper or o.rolbypassrls or exists (select from tables as t where pg_has_role(o.oid, t.relowner, 'usage')))
+        and exists (select from aclexplode(c.relacl) as g where g.grantee <> c.relowner and g.privilege_type = 'SELECT')
+    union all
+    select
+        'warning', l.role_name, case when l.oid is null then 'no such role' else 'cannot log in' end,
+        case when l.oid is null then 'it was renamed or dropped; ' else '' end || 'a login is known by its own name only', null,
+        case when l.oid is null then fbs_command('revoke', l.role_name) else '' end
+    from listed as l
+    where l.rolcanlogin is not true
+    union all
+    select
+        'warning', 'fbs_roles', 'no login is listed', 'nobody but FBS''s owner sees a row', null,
+        fbs_command('grant', 'ROLE', '--as', 'app', '--solution', 'NAME')
+    where not exists (select from listed as l where l.rolcanlogin);
+$$;
+
+COMMENT ON FUNCTION fbs_isolation_problems() IS 'Internal. Against whom isolation does not hold, and from whom it hides too much: logins that bypass row security or do not exist, child tables, views with other rights.';
 
 CREATE FUNCTION fbs_judge_license(status text, license_type text, expiry_date timestamp with time zone, on_date date) RETURNS text
     LANGUAGE sql STABLE
@@ -3702,6 +3913,17 @@ end;
 $$;
 
 COMMENT ON FUNCTION fbs_keep() IS 'Trigger: marks a time of last change that the writer sets to its present value, so that fbs_touch leaves it.';
+
+CREATE FUNCTION fbs_keep_isolated() RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+begin
+    return case fbs_setting('isolation') when 'on' then fbs_isolate(true) else 0 end;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_keep_isolated() IS 'Internal. Isolates what came since isolation was switched on, such as the tables of a component; does nothing while it is off. Whatever makes tables calls it in the same transaction. Returns the number of changes.';
 
 CREATE FUNCTION fbs_key_collation(host_table regclass) RETURNS regcollation
     LANGUAGE sql STABLE
@@ -5840,35 +6062,41 @@ CREATE FUNCTION fbs_solution_policy(of_table regclass, writing boolean) RETURNS 
     SET search_path TO 'public', 'pg_temp'
     AS $_$
     -- Written as PostgreSQL shows a policy's condition, so that the two can be compared.
-    select string_agg(c.condition, ' AND ' order by c.place)
+    select case
+        when writing and t.table_name = 'fbs_dms_document_workflow' and to_regprocedure('fbs_is_step_of(bigint, bigint)') is null
+            then 'false'
+        else string_agg(c.condition, ' AND ' order by c.place)
+    end
     from fbs_solution_tables as t
     cross join lateral (
         select
             0 as place,
-            format(
-                '((%1$I)::text = ANY (( SELECT fbs_solutions(%1$L::text) AS fbs_solutions)::text[]))', t.solution_column
-            ) as condition
-        where t.solution_column is not null
-        union all
+            case
+                when t.solution_column is not null then format(
+                    '((%1$I)::text = ANY (( SELECT fbs_solutions(%1$L::text) AS fbs_solutions)::text[]))', t.solution_column
+                )
+                when t.parent_id is null then 'false'
+                else format('(EXISTS ( SELECT FROM %s p WHERE (p.id = %I.%I)))', t.parent_id, t.table_name, t.parent_column)
+            end as condition
+        union
         -- A row points at rows of its own solution only, or it would tell which keys others have.
         select
-            case when a.attname = t.parent_column then 0 else a.attnum end,
+            a.attnum,
             case
-                when a.attname = t.parent_column
-                    then format('(EXISTS ( SELECT FROM %s p WHERE (p.id = %s.%I)))', k.confrelid::regclass, k.conrelid::regclass, a.attname)
                 -- The steps' own policy looks at this table.
                 when t.table_name = 'fbs_dms_document_workflow' then format('((%1$I IS NULL) OR fbs_is_step_of(id, %1$I))', a.attname)
                 else format(
-                    '((%3$I IS NULL) OR (EXISTS ( SELECT FROM %1$s p WHERE (p.id = %2$s.%3$I))))',
-                    k.confrelid::regclass, k.conrelid::regclass, a.attname
+                    '((%2$I IS NULL) OR (EXISTS ( SELECT FROM %1$s p WHERE (p.id = %3$I.%2$I))))',
+                    k.confrelid::regclass, a.attname, t.table_name
                 )
             end
         from pg_constraint as k
         inner join fbs_solution_tables as target on k.confrelid = target.table_id
         inner join pg_attribute as a on k.conrelid = a.attrelid and k.conkey = array[a.attnum]
-        where k.conrelid = t.table_id and k.contype = 'f' and (writing or a.attname = t.parent_column)
+        where writing and k.conrelid = t.table_id and k.contype = 'f' and a.attname is distinct from t.parent_column
     ) as c
-    where t.table_id = of_table;
+    where t.table_id = of_table
+    group by t.table_name;
 $_$;
 
 COMMENT ON FUNCTION fbs_solution_policy(of_table regclass, writing boolean) IS 'Internal. The condition of a table''s policy: true of the rows of the session''s solutions; for writing, of those that point at no other solution''s.';
@@ -10985,8 +11213,8 @@ CREATE VIEW fbs_solution_tables WITH (security_invoker='true') AS
     (p.oid)::regclass AS parent_id
    FROM (((( VALUES ('fbs_handshakes'::text,'solution_name'::text,NULL::text,NULL::text), ('fbs_notifications'::text,'solution_name'::text,NULL::text,NULL::text), ('fbs_custom_fields'::text,'solution_name'::text,NULL::text,NULL::text), ('fbs_approval_requests'::text,'solution_name'::text,NULL::text,NULL::text), ('fbs_approval_responses'::text,NULL::text,'approval_request_id'::text,'fbs_approval_requests'::text), ('fbs_msme_setup_wizard'::text,'solution_name'::text,NULL::text,NULL::text), ('fbs_msme_kpis'::text,'solution_name'::text,NULL::text,NULL::text), ('fbs_msme_compliance'::text,'solution_name'::text,NULL::text,NULL::text), ('fbs_msme_marketing'::text,'solution_name'::text,NULL::text,NULL::text), ('fbs_msme_analytics'::text,'solution_name'::text,NULL::text,NULL::text), ('fbs_workflow_definitions'::text,'solution_name'::text,NULL::text,NULL::text), ('fbs_workflow_instances'::text,'solution_name'::text,NULL::text,NULL::text), ('fbs_workflow_steps'::text,NULL::text,'workflow_definition_id'::text,'fbs_workflow_definitions'::text), ('fbs_workflow_transitions'::text,NULL::text,'workflow_definition_id'::text,'fbs_workflow_definitions'::text), ('fbs_workflow_execution_logs'::text,NULL::text,'workflow_instance_id'::text,'fbs_workflow_instances'::text), ('fbs_compliance_rules'::text,'solution_name'::text,NULL::text,NULL::text), ('fbs_audit_trails'::text,'solution_name'::text,NULL::text,NULL::text), ('fbs_report_schedules'::text,'solution_name'::text,NULL::text,NULL::text), ('fbs_recurring_transactions'::text,'solution_name'::text,NULL::text,NULL::text), ('fbs_user_activity_logs'::text,'solution_name'::text,NULL::text,NULL::text), ('fbs_app_cashentry'::text,'business_id'::text,NULL::text,NULL::text), ('fbs_app_incomeexpense'::text,'business_id'::text,NULL::text,NULL::text), ('fbs_app_basicledger'::text,'business_id'::text,NULL::text,NULL::text), ('fbs_app_taxcalculation'::text,'business_id'::text,NULL::text,NULL::text), ('fbs_dms_file_attachment'::text,'company_id'::text,NULL::text,NULL::text), ('fbs_dms_document'::text,'company_id'::text,NULL::text,NULL::text), ('fbs_dms_document_tags'::text,NULL::text,'document_id'::text,'fbs_dms_document'::text), ('fbs_dms_document_workflow'::text,NULL::text,'document_id'::text,'fbs_dms_document'::text), ('fbs_dms_document_approval'::text,NULL::text,'workflow_id'::text,'fbs_dms_document_workflow'::text), ('fbs_license_manager_solution_license'::text,'solution_name'::text,NULL::text,NULL::text), ('fbs_license_manager_feature_usage'::text,'solution_name'::text,NULL::text,NULL::text)) listed(table_name, solution_column, parent_column, parent_name)
      JOIN pg_class home ON ((home.oid = ('fbs_migrations'::regclass)::oid)))
-     JOIN pg_class c ON (((listed.table_name = c.relname) AND (home.relnamespace = c.relnamespace))))
-     LEFT JOIN pg_class p ON (((listed.parent_name = p.relname) AND (home.relnamespace = p.relnamespace))));
+     JOIN pg_class c ON (((listed.table_name = c.relname) AND (home.relnamespace = c.relnamespace) AND (c.relkind = ANY (ARRAY['r'::"char", 'p'::"char"])))))
+     LEFT JOIN pg_class p ON (((listed.parent_name = p.relname) AND (home.relnamespace = p.relnamespace) AND (p.relkind = ANY (ARRAY['r'::"char", 'p'::"char"])))));
 
 COMMENT ON VIEW fbs_solution_tables IS 'Tables whose rows belong to a solution, by a column of their own or through their parent.';
 

@@ -8,6 +8,7 @@ from fbs_db.cli import (
     docs,
     health,
     help,  # noqa: A004
+    isolate,
     later_names,
     placement,
     retention,
@@ -26,6 +27,7 @@ __all__ = [
     "docs",
     "health",
     "help",
+    "isolate",
     "later_names",
     "main",
     "placement",

@@ -140,7 +140,10 @@ def _one_table(table: Table, known: Collection[str]) -> Iterator[str]:
         for column in table.columns
     ]
     yield _table(("column", "key", "type", "default", "meaning"), rows)
-    yield "\n".join(f"* {_sentence(said, known)}" for said in (*words.unique(table), *words.deletions(table)))
+    yield "\n".join(
+        f"* {_sentence(said, known)}"
+        for said in (*words.unique(table), *words.solution(table), *words.deletions(table))
+    )
     if hidden := words.hidden(table):
         items = [f"* check: `{_line(check)}`" for check in table.checks]
         items += [f"* index `{name}`: `{_line(text)}`" for name, text in table.indexes]

@@ -104,6 +104,9 @@ class Table:
         linked_from: the foreign keys that refer to it.
         users: its columns that hold a user's key.
         rules: the clean-up of its rows when a host row is deleted.
+        solution: its column by which its rows belong to a solution, and the table that this refers
+            to where the parent names it; () where they belong to none.
+        isolated: whether isolation keeps its rows apart.
         indexes, triggers: name and definition of each; indexes of keys are left out.
     """
 
@@ -117,6 +120,8 @@ class Table:
     linked_from: tuple[Link, ...] = ()
     users: tuple[UserLink, ...] = ()
     rules: tuple[Rule, ...] = ()
+    solution: tuple[str, ...] = ()
+    isolated: bool = False
     indexes: tuple[tuple[str, str], ...] = ()
     triggers: tuple[tuple[str, str], ...] = ()
 
@@ -231,6 +236,7 @@ class _Parts:
     linked_from: dict[str, list[Link]] = field(default_factory=lambda: defaultdict(list))
     users: dict[str, list[UserLink]] = field(default_factory=lambda: defaultdict(list))
     rules: dict[str, list[Rule]] = field(default_factory=lambda: defaultdict(list))
+    solutions: dict[str, tuple[bool, tuple[str, ...]]] = field(default_factory=dict)
     indexes: dict[str, list[tuple[str, str]]] = field(default_factory=lambda: defaultdict(list))
     triggers: dict[str, list[tuple[str, str]]] = field(default_factory=lambda: defaultdict(list))
 
@@ -308,6 +314,7 @@ def _parts(session: Session) -> _Parts:
     if any(name == "on_delete" for name in (column.name for column in parts.columns.get("fbs_user_columns", ()))):
         for row in session.select(queries.USERS):
             parts.users[row[0]].append(UserLink(*row))
+    parts.solutions = _solutions(session, parts)
     if session.may("select", "fbs_cleanup_rules"):
         for row in session.select(queries.RULES):
             parts.rules[row[1]].append(Rule(*row))
@@ -332,8 +339,16 @@ def _parts(session: Session) -> _Parts:
     return parts
 
 
+def _solutions(session: Session, parts: _Parts) -> dict[str, tuple[bool, tuple[str, ...]]]:
+    """Of each table with a solution, whether it is isolated, its column, and the parent's table."""
+    if "fbs_solution_tables" not in parts.columns or not session.may("select", "fbs_solution_tables"):
+        return {}
+    return {name: (isolated, tuple(filter(None, said))) for name, isolated, *said in session.select(queries.SOLUTIONS)}
+
+
 def _table(name: str, comment: str, parts: _Parts) -> Table:
     keys = parts.keys[name]
+    isolated, solution = parts.solutions.get(name, (False, ()))
     order = [column.name for column in parts.columns[name]]
     return Table(
         name=name,
@@ -346,6 +361,8 @@ def _table(name: str, comment: str, parts: _Parts) -> Table:
         linked_from=tuple(parts.linked_from[name]),
         users=tuple(sorted(parts.users[name], key=lambda user: order.index(user.column))),
         rules=tuple(parts.rules[name]),
+        solution=solution,
+        isolated=isolated,
         indexes=tuple(parts.indexes[name]),
         triggers=tuple(parts.triggers[name]),
     )

@@ -183,7 +183,7 @@ def _table(page: _Page, table: Table) -> Iterator[str]:
     ]
     yield from _rows(page.anchor(table), table.name, ("column", "key", "type", "default", "meaning"), rows)
     yield '<p class="of"></p>'
-    said = (*words.unique(table), *words.deletions(table))
+    said = (*words.unique(table), *words.solution(table), *words.deletions(table))
     yield '<ul class="facts">' + "".join(f"<li>{page.sentence(one)}</li>" for one in said) + "</ul>"
     if hidden := words.hidden(table):
         yield f'<details><summary>{hidden}</summary><ul class="facts">'

@@ -112,6 +112,19 @@ from {fbs}fbs_user_columns
 order by table_name, column_name
 """
 
+SOLUTIONS = """
+select
+    t.table_name,
+    c.relrowsecurity and exists (
+        select from pg_catalog.pg_policy as l where l.polrelid = c.oid and l.polname = 'fbs_solution'
+    ),
+    coalesce(t.solution_column, t.parent_column),
+    p.relname::text
+from {fbs}fbs_solution_tables as t
+inner join pg_catalog.pg_class as c on t.table_id = c.oid
+left join pg_catalog.pg_class as p on t.parent_id = p.oid
+"""
+
 RULES = """
 select rule_name, table_name, action, description
 from {fbs}fbs_cleanup_rules

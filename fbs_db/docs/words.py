@@ -21,6 +21,18 @@ def deletions(table: Table) -> list[str]:
     return said or ["No other deletion affects its rows, and their deletion affects no other table."]
 
 
+def solution(table: Table) -> list[str]:
+    """How the rows of a table belong to a solution, and whether isolation keeps them apart."""
+    if not table.solution:
+        return []
+    column, *parent = table.solution
+    how = f"by its {names([column])}" if not parent else f"with the {names(parent)} row in its {names([column])}"
+    when = "" if table.isolated else "With isolation, "
+    return [
+        f"A row belongs to a solution {how}. {when}{'a' if when else 'A'} login sees the rows of its solutions only."
+    ]
+
+
 def unique(table: Table) -> list[str]:
     """The unique sets of a table's columns."""
     return [f"{names(columns)} {'is' if len(columns) == 1 else 'are together'} unique." for columns in table.unique]

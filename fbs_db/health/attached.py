@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import psycopg
+
+from fbs_db.database.connection import raise_if_lost
 from fbs_db.database.session import Session
 from fbs_db.schema.snapshot import Key, Object
 
@@ -42,3 +45,14 @@ def tables(session: Session, found: Mapping[Key, Object]) -> set[str]:
     registered = column is not None and column.definition.startswith("regclass") and session.may("select", "fbs_hosts")
     hosts = session.select("select host_table::oid::bigint from {fbs}fbs_hosts") if registered else []
     return {name for (name,) in session.select(_ATTACHED, [oid for (oid,) in hosts], session.schema)}
+
+
+def unfit(session: Session, users: str) -> str:
+    """Why user columns cannot be tied to a table, such as the type of its key; empty text where they can."""
+    try:
+        with session.connection.transaction():
+            session.select("select {fbs}fbs_require_user_table(%s::regclass)", users)
+    except psycopg.Error as error:
+        raise_if_lost(session.connection, error)
+        return error.diag.message_primary or ""
+    return ""

@@ -35,6 +35,7 @@ KINDS = (
     "user key",
     "host",
     "clean-up",
+    "isolation",
     "file",
     "rows",
     "right",
@@ -56,6 +57,7 @@ _READS = (
     "fbs_cleanup_rules",
     "fbs_rule_states",
     "fbs_settings",
+    "fbs_roles",
     "fbs_file_deletions",
     "fbs_later_names",
 )
@@ -373,7 +375,7 @@ def _users(session: Session, found: Mapping[Key, Object]) -> Iterator[Finding]:
     expected, mend, missing = f"tied to {wanted}, which the project names", command("attach", "users", wanted), None
     try:
         meant = session.table(wanted)
-        fits = _fits(session, meant)
+        fits = attached.unfit(session, meant)
     except TargetError as error:
         meant, fits, missing = "", "", error
     if missing and not project.configuration().definite:  # Django names one for each database
@@ -387,17 +389,6 @@ def _users(session: Session, found: Mapping[Key, Object]) -> Iterator[Finding]:
             mend, expected = "", f"{expected}; {fits or 'it is not here'}"
         said = f"tied to {', '.join(tied)}"
         yield Finding("error", "users", "fbs_user_columns", "attached to another table", said, expected, mend)
-
-
-def _fits(session: Session, users: str) -> str:
-    """Why user columns cannot be tied to a table, such as the type of its key; empty text where they can."""
-    try:
-        with session.connection.transaction():
-            session.select("select {fbs}fbs_require_user_table(%s::regclass)", users)
-    except psycopg.Error as error:
-        raise_if_lost(session.connection, error)
-        return error.diag.message_primary or ""
-    return ""
 
 
 def _said(error: psycopg.Error | TargetError) -> str:

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 
+from fbs_db.access.isolation import ISOLATION_INDEX
 from fbs_db.schema.snapshot import Key, Object
 
 #: The check constraint under which a repair validates a column before it sets it not null.
@@ -29,11 +30,14 @@ def is_unfinished(it: Object, objects: Mapping[Key, Object], found: Mapping[Key,
     """Whether an interrupted statement left it.
 
     Such are: an invalid index that is a copy by ``reindex concurrently`` of an index of FBS, or
-    was built for one of its keys; and the check constraint of a repair.
+    was built for one of its keys; the index built for isolation, which becomes a key's; and the check
+    constraint of a repair.
     """
     table, _, name = it.name.partition(".")
     if it.kind == "constraint":
         return name == REPAIR_CHECK
+    if it.kind == "index" and name == ISOLATION_INDEX:
+        return True
     if it.kind != "index" or not it.state:
         return False
     if ("constraint", it.name) in objects:

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 import psycopg
 
 from fbs_db.database.connection import raise_if_lost, said_by, settings_kept
+from fbs_db.database.indexes import Busy, Indexes, quoted, run_patiently
 from fbs_db.database.session import Database, Session, open_session
 from fbs_db.errors import FbsDbError, LockTimeout, UsageError
 from fbs_db.health.check import CheckReport, Finding, check_at
 from fbs_db.health.comparing import REPAIR_CHECK
-from fbs_db.health.indexes import Busy, Indexes, run_patiently
-from fbs_db.health.statements import Wanted, literal, making, quoted
+from fbs_db.health.statements import Wanted, literal, making
 from fbs_db.health.states import present
 from fbs_db.reports import Progress, Report, silent
 from fbs_db.schema import snapshot
@@ -30,6 +30,15 @@ _ADJUSTED = {
     "transaction_timeout": "0",
     "check_function_bodies": "off",  # a body may call functions that come after it
 }
+
+#: The statements that isolate a table. Row security comes last: without a policy it would hide every row.
+_NOT_ISOLATED = """
+select p.statement
+from {fbs}fbs_isolation_parts(true) as p
+inner join pg_catalog.pg_class as c on p.table_id = c.oid
+where c.relnamespace = to_regnamespace(%s) and c.relname = %s and not p.present
+order by p.part = 'row security'
+"""
 
 #: Kind, object and problem.
 _Subject = tuple[str, str, str]
@@ -108,8 +117,10 @@ def repair(
         try:
             with session.lock(progress=progress):
                 while fresh := [one for one in planned if _subject(one) not in results]:
-                    # What is written from the rules waits for all that writes it.
-                    first = [one for one in fresh if not one.object.startswith(snapshot.WRITTEN)]
+                    # What is written from the rules, or from foreign keys, waits for these.
+                    first = [
+                        one for one in fresh if one.kind != "isolation" and not one.object.startswith(snapshot.WRITTEN)
+                    ]
                     with _in_place(session):
                         for one in first or fresh:
                             results[_subject(one)] = _apply(session, one, indexes, progress) if one.safe else one
@@ -159,8 +170,8 @@ def _plan(session: Session, report: CheckReport) -> list[Repair]:
     return sorted(
         repairs,
         key=lambda one: (
-            one.kind == "rows" or (one.kind, one.object) in objects,
-            (*snapshot.KINDS, "rows").index(one.kind),
+            one.kind in ("rows", "isolation") or (one.kind, one.object) in objects,
+            (*snapshot.KINDS, "rows", "isolation").index(one.kind),
             "FOREIGN" in "".join(one.statements),
             order.get((one.kind, one.object), 0),
             one.object,
@@ -184,6 +195,9 @@ def _repair(
         statements = [f"alter table {table} enable trigger {part};"]
     elif finding.kind == "rows":
         statements = [f"select fbs_advance_identity({literal(session, finding.object.partition('.')[0])});"]
+    elif finding.kind == "isolation":
+        rows = session.select(_NOT_ISOLATED, session.quoted_schema, finding.object)
+        statements = [statement for (statement,) in rows]
     elif wanted is None and finding.problem == "unfinished":
         statements = [f"alter table {table} drop constraint {part};"]
     elif wanted is None and finding.problem == "invalid":

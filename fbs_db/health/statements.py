@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from psycopg import sql
 
+from fbs_db.database.indexes import quoted
 from fbs_db.database.session import Session
 from fbs_db.health.comparing import REPAIR_CHECK, same_index
 from fbs_db.schema.snapshot import WRITTEN, Key, Object
@@ -16,11 +17,6 @@ from fbs_db.schema.snapshot import WRITTEN, Key, Object
 def literal(session: Session, text: str) -> str:
     """A text as a literal of SQL."""
     return sql.Literal(text).as_string(session.connection)
-
-
-def quoted(session: Session, names: Iterable[str]) -> dict[str, str]:
-    """Each name as an identifier of SQL, with quotes only where it needs them."""
-    return dict(session.select("select name, quote_ident(name) from unnest(%s::text[]) as t (name)", list(names)))
 
 
 @dataclass(frozen=True)

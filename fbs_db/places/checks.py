@@ -51,6 +51,7 @@ union
 select format('policy %%s of %%s', p.polname, p.polrelid::regclass)
 from named
 inner join pg_catalog.pg_policy as p on named.oid = p.polrelid
+where p.polname not in ('fbs_solution', 'fbs_every_row')
 order by 1
 """
 
@@ -131,7 +132,8 @@ def check_target(old: Session, new: Session, component: str, tables: Sequence[st
     """Check the database that a component goes to, before anything is created there.
 
     Raises:
-        MoveRefused: it is the same schema, or a move of the component from there is not finished.
+        MoveRefused: it is the same schema, a move of the component from there is not finished, or
+            isolation is on here and off there.
     """
     query = (
         "select pg_postmaster_start_time(), oid, (select oid from pg_catalog.pg_namespace where nspname = %s)"
@@ -147,6 +149,29 @@ def check_target(old: Session, new: Session, component: str, tables: Sequence[st
             f"The move of {component} from {new.config.name} to {goes_to} is not finished yet.",
             hint=f"Finish it first: {wording.command('placement', 'move', component, '--to', goes_to)}",
         )
+    if not _is_isolated(new) and _is_isolated(old) and _of_solutions(old, tables):
+        there = new.config.name
+        with wording.given(database=there, schema=None):
+            commands = " && ".join([wording.command("migrate"), wording.command("isolate", "on")])
+        raise MoveRefused(
+            f"Isolation is on in {old.config.name}, and off in {there}: any role there could read the rows of all"
+            f" solutions.",
+            hint=f"Switch it on there first: {commands}\nOr off here. Nothing was changed.",
+        )
+
+
+def _is_isolated(session: Session) -> bool:
+    """Whether isolation is on; not where FBS is not installed."""
+    rows = session.select("select to_regclass(%s) is not null", f"{session.quoted_schema}.fbs_settings")
+    return rows == [(True,)] and session.select("select value from {fbs}fbs_settings where name = 'isolation'") == [
+        ("on",)
+    ]
+
+
+def _of_solutions(session: Session, tables: Sequence[str]) -> bool:
+    """Whether rows of one of these tables belong to a solution."""
+    query = "select exists (select from {fbs}fbs_solution_tables where table_name = any(%s))"
+    return session.select(query, list(tables)) == [(True,)]
 
 
 def check_alike(old: Session, new: Session, tables: Sequence[str]) -> None:

@@ -142,11 +142,16 @@ def keep_tables(
 
 
 def _keeping(old: Session, table: str, schema: str) -> str:
-    """The statements that move a table to another schema, without triggers, foreign keys, domains and calls of FBS."""
+    """The statements that move a table to another schema, without triggers, foreign keys and all else of FBS."""
     rows = old.select(
         """
         with named (name, oid) as (values (%s, %s::regclass))
 
+        -- Row security stays, and without a policy it lets nobody through but the owner.
+        select format('drop policy %%I on %%I;', p.polname, named.name)
+        from named inner join pg_catalog.pg_policy as p on named.oid = p.polrelid
+        where p.polname in ('fbs_solution', 'fbs_every_row')
+        union all
         select format('drop trigger if exists %%I on %%I;', t.tgname, named.name)
         from named inner join pg_catalog.pg_trigger as t on named.oid = t.tgrelid and not t.tgisinternal
         union all

@@ -15,8 +15,8 @@ import psycopg
 import pytest
 
 import fbs_db
+from fbs_db.database import indexes
 from fbs_db.errors import ConnectionLost, LockTimeout
-from fbs_db.health import indexes
 from fbs_db.reports import Progress
 from tests.support.connections import Connect, url_of
 
@@ -26,7 +26,7 @@ INDEX = "fbs_kpis_created_by_id_idx"
 LONG = "fbs_app_basicledger_business_id_account_entry_date_id_idx"
 #: The command, and one for which a transaction came in the way after it had looked.
 COMMAND = "from fbs_db.cli import main; main()"
-TOO_LATE = f"from fbs_db.health import indexes; indexes.Indexes._wait = lambda *_, **__: None; {COMMAND}"
+TOO_LATE = f"from fbs_db.database import indexes; indexes.Indexes._wait = lambda *_, **__: None; {COMMAND}"
 
 
 def not_valid(connection: psycopg.Connection) -> list[str]:

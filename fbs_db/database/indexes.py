@@ -1,14 +1,14 @@
 """Indexes built and dropped concurrently, without leaving an unfinished one.
 
 ``concurrently`` waits for every transaction that uses the table. If it is interrupted meanwhile,
-it leaves an invalid index, which cannot be dropped before those transactions end. So a repair
-waits for them before it begins.
+it leaves an invalid index, which cannot be dropped before those transactions end. So they are
+waited for before it begins.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 import psycopg
@@ -17,7 +17,6 @@ from fbs_db.database.connection import raise_if_lost, said_by
 from fbs_db.database.locks import SESSION
 from fbs_db.database.session import Session
 from fbs_db.errors import LockTimeout
-from fbs_db.health.statements import quoted
 from fbs_db.reports import Progress
 
 _PATIENCE = 10.0
@@ -60,7 +59,12 @@ where
 
 
 class Busy(Exception):
-    """A transaction uses the table for longer than a repair waits; the statement was not run."""
+    """A transaction uses the table for longer than is waited; the statement was not run."""
+
+
+def quoted(session: Session, names: Iterable[str]) -> dict[str, str]:
+    """Each name as an identifier of SQL, with quotes only where it needs them."""
+    return dict(session.select("select name, quote_ident(name) from unnest(%s::text[]) as t (name)", list(names)))
 
 
 def run_patiently(
@@ -83,7 +87,7 @@ def run_patiently(
 
 
 class Indexes:
-    """Runs the index statements of one repair.
+    """Runs the index statements of one command.
 
     Parameters:
         session: a session in autocommit.
@@ -139,7 +143,7 @@ class Indexes:
                 with suppress(psycopg.errors.UndefinedObject):
                     run_patiently(session, f"drop index concurrently if exists {left}", self.progress, _TRIES)
             except LockTimeout:
-                self.progress(Progress("wait", text=f"index {name} stays unfinished; the next repair drops it"))
+                self.progress(Progress("wait", text=f"index {name} stays unfinished; the next run drops it"))
         self.under_way = None
 
     def _wait(self, path: str, table: str, snapshots: bool) -> None:
