@@ -157,7 +157,7 @@ def test_an_edited_file_stops_everything_until_it_is_accepted(installed: psycopg
 
 
 def test_an_applied_file_that_is_missing_stops_everything(installed: psycopg.Connection, sql_copy: Path) -> None:
-    for path in sql_copy.glob("0044_*"):
+    for path in sql_copy.glob("0046_*"):
         path.unlink()
     write(sql_copy, "0099_more", "create table fbs_more (id int);")
     before = catalog(installed)

@@ -27,6 +27,7 @@ OWN_TABLES = {
     "fbs_cleanup_targets",
     "fbs_cleanup_received",
     "fbs_file_deletions",
+    "fbs_roles",
 }
 
 
