@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fbs_db.access.grants import Role, grant, list_roles, revoke
     from fbs_db.adoption import AdoptReport, adopt
     from fbs_db.cleanup.attachments import purge_files, remover
     from fbs_db.cleanup.hosts import attach_host, detach_host, list_hosts
@@ -51,6 +52,7 @@ __all__ = [
     "MoveReport",
     "PlacedTable",
     "RepairReport",
+    "Role",
     "StatusReport",
     "__version__",
     "accept",
@@ -68,9 +70,11 @@ __all__ = [
     "detach_users",
     "drop_later_names",
     "drop_moved",
+    "grant",
     "indexes",
     "list_hosts",
     "list_later_names",
+    "list_roles",
     "list_settings",
     "migrate",
     "move",
@@ -80,6 +84,7 @@ __all__ = [
     "remover",
     "repair",
     "retry_cleanup",
+    "revoke",
     "rollback",
     "run_cleanup",
     "status",
@@ -90,6 +95,7 @@ __all__ = [
 
 #: The public names by module. A module is imported on first use: all of them take a quarter of a second.
 _HOMES = {
+    "access.grants": "Role grant list_roles revoke",
     "adoption": "AdoptReport adopt",
     "cleanup.attachments": "purge_files remover",
     "cleanup.hosts": "attach_host detach_host list_hosts",

@@ -22,8 +22,8 @@ from fbs_db.errors import BadMigrationFiles, UsageError
 
 #: The component that every database with FBS has.
 BASE = "base"
-#: A feature that a file provides: the keys of user columns, the clean-up of host rows.
-USER_LINK, HOST_LINK = "user_link", "host_link"
+#: A feature that a file provides: the keys of user columns, the clean-up of host rows, the rights of roles.
+USER_LINK, HOST_LINK, ROLES = "user_link", "host_link", "roles"
 
 _FILE_NAME = re.compile(r"\d{4}_[a-z0-9_]+\.sql")
 _HEADER = re.compile(r"\s*--\s*(component|depends|provides|transactional)\s*:(.*)")

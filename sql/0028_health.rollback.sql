@@ -1,4 +1,5 @@
 -- 0028_health: back to before it.
 
+drop function fbs_role_differences();
 drop function fbs_health();
 drop function fbs_states();

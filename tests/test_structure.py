@@ -15,7 +15,8 @@ from tests.support import ROOT
 
 #: The rooms from the ground up; each imports from those before it. Modules beside them are known to all.
 ROOMS = (
-    "database", "schema", "cleanup", "places", "health", "adoption", "reads", "docs", "testing", "cli", "django",
+    "database", "schema", "cleanup", "access", "places", "health", "adoption", "reads", "docs", "testing", "cli",
+    "django",
 )  # fmt: skip
 LINES = 450
 

@@ -29,8 +29,8 @@ from fbs_db.schema.run import refuse_unfit
 from fbs_db.schema.snapshot import Key, Object
 
 _UNCHECKED = "set local check_function_bodies = off;"
-#: What each file does last that makes functions which change something.
-_REVOKE = "select fbs_revoke_execute();"
+#: What each file does last that makes functions which change something; and what every run does last.
+_RIGHTS = ("select fbs_revoke_execute();", "select fbs_grant_roles();")
 
 
 @dataclass(frozen=True)
@@ -310,7 +310,7 @@ def _script(backend: Backend, lock: str, changes: tuple[Change, ...]) -> str:
     """The changes as SQL for psql."""
     parts = ["begin;", backend.settings_sql(), _UNCHECKED, lock]
     parts += [statement for change in changes for statement in change.statements]
-    return "\n\n".join([*parts, _REVOKE, "commit;"]) + "\n"
+    return "\n\n".join([*parts, *_RIGHTS, "commit;"]) + "\n"
 
 
 # --- carrying it out
@@ -333,7 +333,8 @@ def _do(
         for change in plan.changes:
             progress(Progress("wait", text=f"{change.kind} {change.object}"))
             _run(session, change)
-        session.cursor().execute(_REVOKE)
+        for statement in _RIGHTS:
+            session.cursor().execute(statement.encode())
         progress(Progress("wait", text="check"))
         found = check_at(session)
         kept = {(one.kind, one.object) for one in plan.kept}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from psycopg import sql
@@ -15,17 +16,30 @@ from fbs_db.schema import snapshot
 MAY_RUN_CODE = ("others may create", "belongs to another role")
 
 
-def read_rights(session: Session) -> list[tuple[Any, ...]]:
+#: The problem of a function that a role may execute; a worker may execute some.
+MAY_EXECUTE = "others may execute"
+
+
+def read_rights(session: Session, workers: Sequence[int] = ()) -> list[tuple[Any, ...]]:
     """The findings of ``fbs_rights``, as rows.
 
     Its text is run as the files have it: the function may not be there yet, or be damaged. The schema is
     not in the search path, so that nothing of it is called. Before the installation FBS's owner is the
     role of the session.
+
+    Parameters:
+        workers: the OIDs of the roles that may execute a worker's functions.
     """
+    values = {
+        "current_schema()": sql.Literal(session.schema).as_string(session.connection),
+        "fbs_workers()": f"'{{{','.join(map(str, workers))}}}'::oid[]",
+        "fbs_worker_functions()": files.body_of("fbs_worker_functions").strip(" \n;").partition("select ")[2],
+    }
     body = files.body_of("fbs_rights")
-    schema = sql.Literal(session.schema).as_string(session.connection)
+    for name, value in values.items():
+        body = body.replace(name, value)
     with snapshot.searching(session, "pg_catalog"):
-        return session.cursor().execute(body.replace("current_schema()", schema).encode()).fetchall()
+        return session.cursor().execute(body.encode()).fetchall()
 
 
 # Whoever may create can make such a function, and be taken for FBS's owner.
