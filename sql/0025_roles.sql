@@ -215,6 +215,10 @@ as $$
         p.work <> 'reader' or r.sort not in ('table', 'later name')
         or r.of_table not in (select s.table_id from fbs_secret_columns as s)
     union all
+    -- fbs_setting() reads it.
+    select 'table', 'fbs_settings'::regclass, null, 'SELECT'
+    where work = 'reader'
+    union all
     select 'table', r.id, a.attname, 'SELECT'
     from fbs_relations() as r
     inner join pg_attribute as a on r.id = a.attrelid and a.attnum > 0 and not a.attisdropped

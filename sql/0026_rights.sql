@@ -244,7 +244,11 @@ comment on function fbs_role_powers(oid) is
 'Internal. What a role may do beyond the rights on FBS''s objects, with the statement that takes it away; and whether it sees all rows by that.';
 
 create function fbs_grant_role(
-    role_name text, work text, solutions text[] default null, is_shared boolean default null, dry_run boolean default false
+    role_name text,
+    work text,
+    solutions text[] default null,
+    is_shared boolean default null,
+    dry_run boolean default false
 )
 returns setof text
 language plpgsql
@@ -255,7 +259,7 @@ declare
     of_role oid := (select r.oid from pg_roles as r where r.rolname = fbs_grant_role.role_name);
     wanted text[] := array(select distinct trim(s.name) from unnest(fbs_grant_role.solutions) as s (name) order by 1);
     shared boolean := coalesce(fbs_grant_role.is_shared, false);
-    here text := (select c.relnamespace::regnamespace from pg_class as c where c.oid = 'fbs_migrations'::regclass);
+    here text := quote_ident(current_schema());
     present record;
     problem text;
     statement text;
@@ -297,7 +301,7 @@ begin
     if not exists (
         select from (select * from fbs_rights_of(of_role) union all select * from fbs_rights_of(0)) as r
         where r.class = 'schema' and r.privilege = 'USAGE'
-    ) and not has_schema_privilege(here, 'usage with grant option')
+    ) and not has_schema_privilege(current_schema(), 'usage with grant option')
     then
         raise exception '% may not grant the use of schema %', current_user, here
             using errcode = 'FB073',
@@ -353,11 +357,10 @@ begin
     end if;
     for statement in
         select format(
-            'delete from %s.fbs_roles where role_name = %L%s;', c.relnamespace::regnamespace, role_name,
+            'delete from %I.fbs_roles where role_name = %L%s;', current_schema(), role_name,
             case when work is null then '' else format(' and work = %L', work) end
         )
-        from pg_class as c
-        where c.oid = 'fbs_migrations'::regclass and works && gone
+        where works && gone
         union all
         select c.statement
         from fbs_right_changes(of_role, array(select unnest(works) except select unnest(gone)), true) as c

@@ -2972,7 +2972,7 @@ declare
     of_role oid := (select r.oid from pg_roles as r where r.rolname = fbs_grant_role.role_name);
     wanted text[] := array(select distinct trim(s.name) from unnest(fbs_grant_role.solutions) as s (name) order by 1);
     shared boolean := coalesce(fbs_grant_role.is_shared, false);
-    here text := (select c.relnamespace::regnamespace from pg_class as c where c.oid = 'fbs_migrations'::regclass);
+    here text := quote_ident(current_schema());
     present record;
     problem text;
     statement text;
@@ -3014,11 +3014,11 @@ begin
     if not exists (
         select from (select * from fbs_rights_of(of_role) union all select * from fbs_rights_of(0)) as r
         where r.class = 'schema' and r.privilege = 'USAGE'
-    ) and not has_schema_privilege(here, 'usage with grant option')
+    ) and not has_schema_privilege(current_schema(), 'usage with grant option')
     then
         raise exception '% may not grant the use of schema %', current_user, here
             using errcode = 'FB073',
-                hint = format('Type this as the owner of the schema, then the same again: grant usage on schema %s to %I;', here, role_name);
+                hint = format('As the schema''s owner, type: grant usage on schema %s to %I; Then the same again.', here, role_name);
     end if;
 
     for statement in
@@ -5197,11 +5197,10 @@ begin
     end if;
     for statement in
         select format(
-            'delete from %s.fbs_roles where role_name = %L%s;', c.relnamespace::regnamespace, role_name,
+            'delete from %I.fbs_roles where role_name = %L%s;', current_schema(), role_name,
             case when work is null then '' else format(' and work = %L', work) end
         )
-        from pg_class as c
-        where c.oid = 'fbs_migrations'::regclass and works && gone
+        where works && gone
         union all
         select c.statement
         from fbs_right_changes(of_role, array(select unnest(works) except select unnest(gone)), true) as c
@@ -6643,6 +6642,10 @@ CREATE FUNCTION fbs_work_rights(work text) RETURNS TABLE(class text, object_id o
     where
         p.work <> 'reader' or r.sort not in ('table', 'later name')
         or r.of_table not in (select s.table_id from fbs_secret_columns as s)
+    union all
+    -- fbs_setting() reads it.
+    select 'table', 'fbs_settings'::regclass, null, 'SELECT'
+    where work = 'reader'
     union all
     select 'table', r.id, a.attname, 'SELECT'
     from fbs_relations() as r

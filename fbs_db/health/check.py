@@ -20,7 +20,7 @@ from fbs_db.health.states import present
 from fbs_db.places.state import guards
 from fbs_db.reports import Progress, Report, silent
 from fbs_db.schema import snapshot
-from fbs_db.schema.rights import MAY_EXECUTE, MAY_RUN_CODE, read_rights
+from fbs_db.schema.rights import MAY_RUN_CODE, read_rights, workers
 from fbs_db.schema.snapshot import Key, Object
 from fbs_db.wording import command, completed
 
@@ -161,10 +161,8 @@ def check_at(
         # In such a schema any other question may run the code of others, with the rights of the one who asks.
         if not any(one.problem in MAY_RUN_CODE for one in findings):
             found = present(session)
-            if any(one.problem == MAY_EXECUTE for one in findings) and ("function", "fbs_workers()") in found:
-                findings = [Finding(*row) for row in read_rights(session, session.call("fbs_workers")[0][0])]
             history, applied = _history(session, found)
-            findings += history
+            findings = [Finding(*row) for row in read_rights(session, workers(session))] + history
             if applied:
                 objects = snapshot.expected(applied, session.connection.info.server_version)
                 findings += _compared(session, objects, found)

@@ -162,7 +162,8 @@ def _keeping(old: Session, table: str, schema: str) -> str:
         union all
         select distinct
             format('revoke all on %%s %%I', case owned.relkind when 'S' then 'sequence' else '' end, owned.relname)
-            || ' from ' || case g.grantee when 0 then 'public' else quote_ident(pg_get_userbyid(g.grantee)) end || ' cascade;'
+            || case g.grantee when 0 then ' from public' else ' from ' || quote_ident(pg_get_userbyid(g.grantee)) end
+            || ' cascade;'
         from named
         inner join pg_catalog.pg_class as owned
             on

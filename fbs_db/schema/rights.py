@@ -16,10 +16,6 @@ from fbs_db.schema import snapshot
 MAY_RUN_CODE = ("others may create", "belongs to another role")
 
 
-#: The problem of a function that a role may execute; a worker may execute some.
-MAY_EXECUTE = "others may execute"
-
-
 def read_rights(session: Session, workers: Sequence[int] = ()) -> list[tuple[Any, ...]]:
     """The findings of ``fbs_rights``, as rows.
 
@@ -40,6 +36,16 @@ def read_rights(session: Session, workers: Sequence[int] = ()) -> list[tuple[Any
         body = body.replace(name, value)
     with snapshot.searching(session, "pg_catalog"):
         return session.cursor().execute(body.encode()).fetchall()
+
+
+def workers(session: Session) -> list[int]:
+    """The OIDs of the roles that were granted the work of a worker. Only for a schema where others may not create."""
+    callable_here = (
+        "select from pg_catalog.pg_proc as f inner join pg_catalog.pg_namespace as n on f.pronamespace = n.oid"
+        " where n.nspname = %s and f.proname = 'fbs_workers' and has_schema_privilege(n.oid, 'usage')"
+        " and has_function_privilege(f.oid, 'execute')"
+    )
+    return list(session.call("fbs_workers")[0][0]) if session.select(callable_here, session.schema) else []
 
 
 # Whoever may create can make such a function, and be taken for FBS's owner.
