@@ -267,7 +267,7 @@ begin
     if of_role is null then
         raise exception 'there is no role %', coalesce(role_name, 'NULL')
             using errcode = 'FB070',
-                hint = format('Create it first: create role %I login;', role_name);
+                hint = format('Create it first: create role %I login;', coalesce(role_name, 'NAME'));
     end if;
     problem := case
         when work is null or work not in ('app', 'reader', 'worker', 'monitor')

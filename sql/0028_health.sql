@@ -367,7 +367,7 @@ as $$
         r.role_name, r.works, 'revoke', 'role', null, 'is a member of ' || quote_ident(g.role_name),
         format('revoke %I from %I;', g.role_name, r.role_name)
     from all_roles as r
-    inner join all_roles as g on r.oid <> g.oid and g.oid <> 0 and pg_has_role(r.oid, g.oid, 'member')
+    inner join all_roles as g on r.oid <> g.oid and pg_has_role(nullif(r.oid, 0), nullif(g.oid, 0), 'member')
     where
         r.works <> '{}'
         and not pg_has_role(r.oid, fbs_owner(), 'member')

@@ -2980,7 +2980,7 @@ begin
     if of_role is null then
         raise exception 'there is no role %', coalesce(role_name, 'NULL')
             using errcode = 'FB070',
-                hint = format('Create it first: create role %I login;', role_name);
+                hint = format('Create it first: create role %I login;', coalesce(role_name, 'NAME'));
     end if;
     problem := case
         when work is null or work not in ('app', 'reader', 'worker', 'monitor')
@@ -5613,7 +5613,7 @@ CREATE FUNCTION fbs_role_differences() RETURNS TABLE(role_name text, works text[
         r.role_name, r.works, 'revoke', 'role', null, 'is a member of ' || quote_ident(g.role_name),
         format('revoke %I from %I;', g.role_name, r.role_name)
     from all_roles as r
-    inner join all_roles as g on r.oid <> g.oid and g.oid <> 0 and pg_has_role(r.oid, g.oid, 'member')
+    inner join all_roles as g on r.oid <> g.oid and pg_has_role(nullif(r.oid, 0), nullif(g.oid, 0), 'member')
     where
         r.works <> '{}'
         and not pg_has_role(r.oid, fbs_owner(), 'member')

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _DRY_RUN = click.option("--dry-run", is_flag=True, help="Print the exact SQL. Change nothing.")
 
 
-@subcommand(main, "grant")
+@subcommand(main, "grant", each=True)
 @click.argument("role")
 @click.option("--as", "work", required=True, type=click.Choice(WORKS), help="The work it does.")
 @click.option(
@@ -65,7 +65,7 @@ def grant(call: Call, *, role: str, work: str, solutions: tuple[str, ...], share
     return Answer(report, _show_script if dry_run else show)
 
 
-@subcommand(main, "revoke")
+@subcommand(main, "revoke", each=True)
 @click.argument("role")
 @click.option("--as", "work", type=click.Choice(WORKS), help="The work that it no longer does. By default all.")
 @_DRY_RUN

@@ -48,6 +48,14 @@ def workers(session: Session) -> list[int]:
     return list(session.call("fbs_workers")[0][0]) if session.select(callable_here, session.schema) else []
 
 
+def grant_again(session: Session) -> None:
+    """Grant roles what is made anew, such as a view. Without the function there are no roles."""
+    name = f"{session.quoted_schema}.fbs_grant_roles()"
+    with session.connection.transaction():
+        if session.select("select to_regprocedure(%s) is not null", name) == [(True,)]:
+            session.call("fbs_grant_roles")
+
+
 # Whoever may create can make such a function, and be taken for FBS's owner.
 _UNPROVEN = """
 select r.rolname::text

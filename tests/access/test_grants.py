@@ -318,6 +318,34 @@ def test_migrate_grants_what_is_new(suite: psycopg.Connection, sql_copy: Path) -
     assert all(one.fits for one in fbs_db.list_roles(url_as(suite), schema=SCHEMA))
 
 
+def test_what_is_repaired_is_granted(suite: psycopg.Connection) -> None:
+    for work in WORKS:
+        grant(suite, work)
+    before = rights(suite)
+    execute(suite, "drop view fbs_bi_charts, fbs_retention; drop function fbs_purge(text, bigint, integer)")
+    assert rights(suite) < before
+    report = fbs_db.repair(url_as(suite), schema=SCHEMA, apply=True)
+    assert [one.reason for one in report.mends if not one.done] == []
+    assert rights(suite) == before
+
+
+def test_later_names_have_the_rights_of_their_tables(suite: psycopg.Connection) -> None:
+    grant(suite, "reader", OTHER)
+    fbs_db.add_later_names(url_as(suite), schema=SCHEMA)
+    grant(suite, "app")
+    with as_role(suite) as app, as_role(suite, OTHER) as reader:
+        for table in ("dms_document", "lic_solution_license", "fbs_cash_entries"):
+            for statement in ("select * from {}", "update {} set id = id", "delete from {}"):
+                assert not refused(app, statement.format(table)), (table, statement)
+            assert refused(reader, f"delete from {table}")
+            assert refused(reader, f"select * from {table}") == (table == "lic_solution_license")
+    assert {one.state for one in fbs_db.list_later_names(url_as(suite), schema=SCHEMA)} == {"current"}
+    assert all(one.fits for one in fbs_db.list_roles(url_as(suite), schema=SCHEMA))
+    for name in (ROLE, OTHER):
+        fbs_db.revoke(name, database=url_as(suite), schema=SCHEMA)
+        assert rights(suite, name) == set()
+
+
 def test_a_secret_of_a_table_that_was_read_as_a_whole_is_taken_back(suite: psycopg.Connection) -> None:
     grant(suite, "reader")
     execute(suite, "grant select on fbs_handshakes to ROLE; grant select (password) on fbs_odoo_databases to ROLE")
