@@ -28,7 +28,7 @@ comment on column fbs_roles.role_name is
 comment on column fbs_roles.work is
 'What it works as: app (an application), reader, worker (clean-up) or monitor.';
 comment on column fbs_roles.solutions is
-'The solutions whose rows it sees and writes, whatever it sets; an empty list where it has none of its own.';
+'The solutions whose rows it sees and writes, whatever it sets; {} where it has none of its own.';
 comment on column fbs_roles.is_shared is
 'Whether it sees the solution that fbs.solution names, set for the transaction.';
 comment on column fbs_roles.granted_at is

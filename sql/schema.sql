@@ -11303,7 +11303,7 @@ COMMENT ON COLUMN fbs_roles.role_name IS 'Name of the role. A login is known by 
 
 COMMENT ON COLUMN fbs_roles.work IS 'What it works as: app (an application), reader, worker (clean-up) or monitor.';
 
-COMMENT ON COLUMN fbs_roles.solutions IS 'The solutions whose rows it sees and writes, whatever it sets; an empty list where it has none of its own.';
+COMMENT ON COLUMN fbs_roles.solutions IS 'The solutions whose rows it sees and writes, whatever it sets; {} where it has none of its own.';
 
 COMMENT ON COLUMN fbs_roles.is_shared IS 'Whether it sees the solution that fbs.solution names, set for the transaction.';
 

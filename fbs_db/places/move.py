@@ -98,7 +98,7 @@ def move(
             rows are copied.
         EditedMigration, MissingMigration: as for `fbs_db.migrate`, in the old database.
 
-    Calls ``fbs_compile_rules`` and ``fbs_grant_roles``; guards old tables with ``fbs_refuse_moved``.
+    Calls ``fbs_compile_rules``; guards old tables with ``fbs_refuse_moved``.
     """
     known = project.configuration()
     if component not in files.components():
@@ -204,7 +204,6 @@ def _copy(
             new.call("fbs_compile_rules")
             if has_later_names(old, names):
                 new.call("fbs_add_later_names")
-            new.call("fbs_grant_roles")
 
         with new.lock(progress=progress):
             tables = old.retry(lambda: copy_guarded(old, new, names, finish, progress), progress, copying.TRIES)

@@ -122,7 +122,7 @@ def test_a_header_ends_with_the_first_statement(tmp_path: Path) -> None:
 
 
 def test_each_feature_is_provided_by_one_file_with_what_code_calls() -> None:
-    calls = {files.USER_LINK: "fbs_link_users", files.HOST_LINK: "fbs_compile_rules"}
+    calls = {files.USER_LINK: "fbs_link_users", files.HOST_LINK: "fbs_compile_rules", files.ROLES: "fbs_grant_roles"}
     provided = {feature: file for file in files.load() for feature in file.provides}
     assert sorted(provided) == sorted(feature for file in files.load() for feature in file.provides) == sorted(calls)
     made_by = {name: file.id for file in files.load() for kind, name in file.creates if kind == "function"}
