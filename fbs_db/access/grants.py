@@ -10,6 +10,7 @@ from typing import Literal, get_args
 from fbs_db.database.session import Database, Session, open_session, told_what_stays
 from fbs_db.errors import TargetError, UsageError
 from fbs_db.reports import Report
+from fbs_db.schema.rights import refuse_rights_of_others
 
 Work = Literal["app", "reader", "worker", "monitor"]
 
@@ -121,7 +122,7 @@ def grant(
 
     Raises:
         TargetError: there is no such role, or it has more rights than any work needs, or the solutions do not
-            fit the work, or FBS's owner may not grant the use of the schema.
+            fit the work, or FBS's owner may not grant the use of the schema, or others may create in it.
         LockTimeout: a migration is running.
 
     Calls ``fbs_grant_role``.
@@ -201,6 +202,7 @@ def _changed(session: Session, role: str, dry_run: bool, function: str, *argumen
     """Call a function that changes the rights of a role, or lists the statements that would."""
     if "\0" in role:
         raise UsageError("The name of a role cannot contain a NUL character.")
+    refuse_rights_of_others(session)  # as whoever calls FBS's functions trusts who may write them
     lock = nullcontext() if dry_run else session.lock()
     with told_what_stays(), lock, session.translated(), session.connection.transaction():
         statements = [text for (text,) in session.call(function, role, *arguments, dry_run)]

@@ -88,7 +88,7 @@ def revoke(call: Call, *, role: str, work: str | None, dry_run: bool) -> Answer:
 
 @subcommand(main, "roles", each=True)
 def roles(call: Call) -> Answer:
-    """List the roles with their work, what they lack, and what they have beyond it.
+    """List roles, their work, and rights that differ.
 
     Exit code 1 where a role lacks a right, or has one that its work does not need. Roles that
     grant did not grant anything are listed with what they have.

@@ -520,6 +520,39 @@ def test_what_cannot_be_granted_is_refused(suite: psycopg.Connection) -> None:
             assert refused(app, statement), statement
 
 
+def test_the_commands_say_what_a_role_works_as(suite: psycopg.Connection) -> None:
+    def typed(*words: str) -> tuple[int, str]:
+        said = run("--database", url_as(suite), *words, "--schema", SCHEMA)
+        return said.exit_code, said.output.partition("\n")[0]
+
+    assert typed("grant", OTHER, "--as", "app", "--solution", "b", "--solution", "a") == (
+        0,
+        f"{OTHER} works as app of a, b.",
+    )
+    assert typed("grant", OTHER, "--as", "app") == (0, f"{OTHER} works as app of a, b, and lacked nothing.")
+    assert typed("grant", OTHER, "--as", "reader", "--shared") == (0, f"{OTHER} works as reader (shared).")
+    assert typed("grant", OTHER, "--as", "app", "--solution", "a", "--shared")[0] == 2
+    assert typed("grant", OTHER, "--as", "worker", "--shared") == (2, "Error: a worker works for all solutions")
+    assert typed("grant", OTHER, "--as", "owner")[0] == 2
+    assert typed("revoke", OTHER, "--as", "app") == (
+        0, f"{OTHER} no longer works as app. It works as reader (shared).",
+    )  # fmt: skip
+    assert typed("revoke", OTHER, "--as", "app")[1].startswith(f"{OTHER} had no such work or rights.")
+    assert typed("revoke", OTHER) == (0, f"{OTHER} has no work and no rights of it.")
+    assert typed("revoke", OTHER) == (0, f"{OTHER} had no such work or rights.")
+
+
+def test_a_superuser_does_not_run_what_another_role_may_write(suite: psycopg.Connection) -> None:
+    """FBS's owner, who owns nothing else here, could have written anything into the functions."""
+    execute(
+        suite, f'alter schema "{SCHEMA}" owner to postgres; grant all on schema "{SCHEMA}" to {OWNER} with grant option'
+    )
+    for change in (fbs_db.grant, fbs_db.revoke):
+        with pytest.raises(errors.TargetError, match="you are a superuser"):
+            change(OTHER, "app", url_of(suite), schema=SCHEMA)
+    grant(suite, "app", OTHER)
+
+
 def test_roles_says_who_lacks_and_has_what(suite: psycopg.Connection) -> None:
     command = ["--database", url_as(suite), "roles", "--schema", SCHEMA]
     assert answer(run(*command, "--json")) == []
