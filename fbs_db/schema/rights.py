@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import psycopg
 from psycopg import sql
 
 from fbs_db import files, wording
+from fbs_db.database.connection import raise_if_lost
 from fbs_db.database.session import Session
 from fbs_db.errors import TargetError
 from fbs_db.schema import snapshot
@@ -45,7 +47,12 @@ def workers(session: Session) -> list[int]:
         " where n.nspname = %s and f.proname = 'fbs_workers' and has_schema_privilege(n.oid, 'usage')"
         " and has_function_privilege(f.oid, 'execute')"
     )
-    return list(session.call("fbs_workers")[0][0]) if session.select(callable_here, session.schema) else []
+    try:
+        with session.connection.transaction():
+            return list(session.call("fbs_workers")[0][0]) if session.select(callable_here, session.schema) else []
+    except (psycopg.Error, TargetError) as error:
+        raise_if_lost(session.connection, error)
+        return []  # the function is damaged, which a check reports
 
 
 def grant_again(session: Session) -> None:

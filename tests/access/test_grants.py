@@ -551,6 +551,7 @@ def test_a_superuser_does_not_run_what_another_role_may_write(suite: psycopg.Con
         with pytest.raises(errors.TargetError, match="you are a superuser"):
             change(OTHER, "app", url_of(suite), schema=SCHEMA)
     grant(suite, "app", OTHER)
+    fbs_db.revoke(OTHER, "app", url_as(suite), schema=SCHEMA)
 
 
 def test_roles_says_who_lacks_and_has_what(suite: psycopg.Connection) -> None:
