@@ -2986,6 +2986,14 @@ begin
         when work is null or work not in ('app', 'reader', 'worker', 'monitor')
             then format('a role works as app, reader, worker or monitor, not as %s', work)
         when work in ('worker', 'monitor') and (wanted <> '{}' or shared) then format('a %s works for all solutions', work)
+        -- These see what FBS does for all.
+        when exists (
+            select from fbs_roles as r
+            where
+                r.role_name = fbs_grant_role.role_name
+                and case when fbs_grant_role.work in ('worker', 'monitor') then r.solutions <> '{}' or r.is_shared
+                    else (wanted <> '{}' or shared) and r.work in ('worker', 'monitor') end
+        ) then 'a role with solutions is no worker and no monitor'
         when wanted <> '{}' and shared then 'a role that is shared has no solutions of its own'
         when array_position(wanted, null) is not null or wanted && '{""}' then 'a solution has a name'
     end;
@@ -3003,7 +3011,14 @@ begin
     end if;
 
     select string_agg(p.power, ', ') into problem
-    from fbs_role_powers(of_role) as p
+    from (
+        select o.* from fbs_role_powers(of_role) as o
+        union all
+        select format('is a member of %I, a %s', u.rolname, r.work), false, ''
+        from fbs_roles as r
+        inner join pg_roles as u on r.role_name = u.rolname and u.oid <> of_role and pg_has_role(of_role, u.oid, 'member')
+        where r.work in ('worker', 'monitor')
+    ) as p
     where p.sees_all or wanted <> '{}' or shared;
     if problem is not null then
         raise exception 'role % %, which is more than any work needs', role_name, problem

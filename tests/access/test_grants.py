@@ -503,6 +503,17 @@ def test_what_cannot_be_granted_is_refused(suite: psycopg.Connection) -> None:
         assert refusal(owner, f"select fbs_grant_role('{OTHER}', 'app', '{{acme}}')")[0] == "FB071"
         assert rights(suite, OTHER) == set()
         execute(suite, f"alter role {OTHER} noreplication")
+        # Whoever does FBS's own work comes to the rows of all solutions.
+        owner.execute(f"select fbs_grant_role('{OTHER}', 'monitor')".encode())
+        assert refusal(owner, f"select fbs_grant_role('{OTHER}', 'app', '{{acme}}')")[0] == "FB072"
+        execute(suite, f"grant {OTHER} to ROLE")
+        quoted = sql.Literal(ROLE).as_string()
+        assert refusal(owner, f"select fbs_grant_role({quoted}, 'app', '{{acme}}')")[0] == "FB071"
+        owner.execute(f"select fbs_grant_role({quoted}, 'app'); select fbs_revoke_role({quoted})".encode())
+        execute(suite, f"revoke {OTHER} from ROLE")
+        owner.execute(f"select fbs_grant_role({quoted}, 'app', null, true)".encode())
+        assert refusal(owner, f"select fbs_grant_role({quoted}, 'worker')")[0] == "FB072"
+        owner.execute(f"select fbs_revoke_role({quoted}); select fbs_revoke_role('{OTHER}')".encode())
         # The schema is not the owner's to grant.
         execute(suite, f'alter schema "{SCHEMA}" owner to postgres; grant usage on schema "{SCHEMA}" to {OWNER}')
         assert refusal(owner, f"select fbs_grant_role('{OTHER}', 'app')")[0] == "FB073"
