@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fbs_db.access.grants import Role, grant, list_roles, revoke
     from fbs_db.access.isolation import IsolationReport, IsolationStatus, isolate, isolation_status
     from fbs_db.adoption import AdoptReport, adopt
     from fbs_db.cleanup.attachments import purge_files, remover
@@ -54,6 +55,7 @@ __all__ = [
     "MoveReport",
     "PlacedTable",
     "RepairReport",
+    "Role",
     "StatusReport",
     "__version__",
     "accept",
@@ -71,11 +73,13 @@ __all__ = [
     "detach_users",
     "drop_later_names",
     "drop_moved",
+    "grant",
     "indexes",
     "isolate",
     "isolation_status",
     "list_hosts",
     "list_later_names",
+    "list_roles",
     "list_settings",
     "migrate",
     "move",
@@ -85,6 +89,7 @@ __all__ = [
     "remover",
     "repair",
     "retry_cleanup",
+    "revoke",
     "rollback",
     "run_cleanup",
     "status",
@@ -95,6 +100,7 @@ __all__ = [
 
 #: The public names by module. A module is imported on first use: all of them take a quarter of a second.
 _HOMES = {
+    "access.grants": "Role grant list_roles revoke",
     "access.isolation": "IsolationReport IsolationStatus isolate isolation_status",
     "adoption": "AdoptReport adopt",
     "cleanup.attachments": "purge_files remover",

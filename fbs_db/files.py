@@ -22,8 +22,8 @@ from fbs_db.errors import BadMigrationFiles, UsageError
 
 #: The component that every database with FBS has.
 BASE = "base"
-#: A feature that a file provides: the keys of user columns, the clean-up of host rows, isolation by solution.
-USER_LINK, HOST_LINK, ISOLATION = "user_link", "host_link", "isolation"
+#: A feature that a file provides: the keys of user columns, the clean-up of host rows, isolation, the rights of roles.
+USER_LINK, HOST_LINK, ISOLATION, ROLES = "user_link", "host_link", "isolation", "roles"
 
 _FILE_NAME = re.compile(r"\d{4}_[a-z0-9_]+\.sql")
 _HEADER = re.compile(r"\s*--\s*(component|depends|provides|transactional)\s*:(.*)")

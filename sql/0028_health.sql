@@ -437,3 +437,76 @@ $$;
 
 comment on function fbs_health() is
 'What is not as it should be: disabled triggers, invalid indexes, keys not validated, users and host tables, later names out of date, clean-ups and files that wait. No row is good news; notes need nothing to be done. What is missing or changed altogether, and what is pending: fbs-db check';
+
+create function fbs_role_differences()
+returns table (role_name text, works text[], change text, class text, objects text[], privileges text, statement text)
+language sql
+stable
+set search_path from current
+as $$
+    with listed as materialized (
+        select r.role_name, u.oid, array_agg(r.work order by r.work) as works
+        from fbs_roles as r
+        left join pg_roles as u on r.role_name = u.rolname
+        group by r.role_name, u.oid
+    ),
+
+    grantees as materialized (
+        select distinct g.grantee as id
+        from pg_proc as home
+        cross join lateral (
+            select c.relacl as acl from pg_class as c where c.relnamespace = home.pronamespace
+            union all
+            select a.attacl
+            from pg_class as c
+            inner join pg_attribute as a on c.oid = a.attrelid
+            where c.relnamespace = home.pronamespace
+            union all
+            select f.proacl from pg_proc as f where f.pronamespace = home.pronamespace
+        ) as l
+        cross join aclexplode(l.acl) as g
+        where home.oid = 'fbs_owner()'::regprocedure
+    ),
+
+    -- Whoever calls what everybody may call needs no work.
+    all_roles as materialized (
+        select l.role_name, l.oid, l.works, l.works as needs
+        from listed as l
+        where l.oid is not null
+        union all
+        select 'PUBLIC', 0, '{}', '{public}'
+        union all
+        select u.rolname, u.oid, '{}', '{public}'
+        from grantees as g
+        inner join pg_roles as u on g.id = u.oid
+        where u.rolname not in (select l.role_name from listed as l) and not fbs_trusts(u.oid)
+    )
+
+    select l.role_name, l.works, 'missing', null, null, null, format('create role %I login;', l.role_name)
+    from listed as l
+    where l.oid is null
+    union all
+    select r.role_name, r.works, c.change, c.class, c.objects, c.privileges, c.statement
+    from all_roles as r
+    cross join lateral fbs_right_changes(r.oid, r.needs, true) as c
+    where c.change = 'revoke' or r.works <> '{}'
+    union all
+    select r.role_name, r.works, 'revoke', 'role', null, p.power, p.statement
+    from all_roles as r
+    cross join lateral fbs_role_powers(r.oid) as p
+    where r.works <> '{}'
+    union all
+    -- What it may by roles that it is a member of.
+    select
+        r.role_name, r.works, 'revoke', 'role', null, 'is a member of ' || quote_ident(g.role_name),
+        format('revoke %I from %I;', g.role_name, r.role_name)
+    from all_roles as r
+    inner join all_roles as g on r.oid <> g.oid and pg_has_role(nullif(r.oid, 0), nullif(g.oid, 0), 'member')
+    where
+        r.works <> '{}'
+        and not pg_has_role(r.oid, fbs_owner(), 'member')
+        and exists (select from fbs_right_changes(g.oid, r.works, true) as c where c.change = 'revoke');
+$$;
+
+comment on function fbs_role_differences() is
+'Internal. What roles lack of what their work needs (grant), and have beyond it (revoke), those without a work and PUBLIC too; and those that do not exist (missing).';

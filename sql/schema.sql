@@ -3038,6 +3038,138 @@ $$;
 
 COMMENT ON FUNCTION fbs_gone_keys(model text, held text[], target text, solution text) IS 'Internal. Those of the keys, held by rows here or in another database, that no host row has and no rekey waits for; none where no table is attached, or it is gone. Error FB025.';
 
+CREATE FUNCTION fbs_grant_role(role_name text, work text, solutions text[] DEFAULT NULL::text[], is_shared boolean DEFAULT NULL::boolean, dry_run boolean DEFAULT false) RETURNS SETOF text
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+    of_role oid := (select r.oid from pg_roles as r where r.rolname = fbs_grant_role.role_name);
+    wanted text[] := array(select distinct trim(s.name) from unnest(fbs_grant_role.solutions) as s (name) order by 1);
+    shared boolean := coalesce(fbs_grant_role.is_shared, false);
+    here text := quote_ident(current_schema());
+    present record;
+    problem text;
+    statement text;
+begin
+    if of_role is null then
+        raise exception 'there is no role %', coalesce(role_name, 'NULL')
+            using errcode = 'FB070',
+                hint = format('Create it first: create role %I login;', coalesce(role_name, 'NAME'));
+    end if;
+    problem := case
+        when work is null or work not in ('app', 'reader', 'worker', 'monitor')
+            then format('a role works as app, reader, worker or monitor, not as %s', work)
+        when work in ('worker', 'monitor') and (wanted <> '{}' or shared) then format('a %s works for all solutions', work)
+        -- These see what FBS does for all.
+        when exists (
+            select from fbs_roles as r
+            where
+                r.role_name = fbs_grant_role.role_name
+                and case when fbs_grant_role.work in ('worker', 'monitor') then r.solutions <> '{}' or r.is_shared
+                    else (wanted <> '{}' or shared) and r.work in ('worker', 'monitor') end
+        ) then 'a role with solutions is no worker and no monitor'
+        when wanted <> '{}' and shared then 'a role that is shared has no solutions of its own'
+        when array_position(wanted, null) is not null or wanted && '{""}' then 'a solution has a name'
+    end;
+    if problem is not null then
+        raise exception '%', problem
+            using errcode = 'FB072', hint = 'See: fbs-db grant --help';
+    end if;
+
+    select r.solutions, r.is_shared into present
+    from fbs_roles as r
+    where r.role_name = fbs_grant_role.role_name and r.work = fbs_grant_role.work;
+    if solutions is null and is_shared is null then
+        wanted := coalesce(present.solutions, '{}');
+        shared := coalesce(present.is_shared, false);
+    end if;
+
+    select string_agg(p.power, ', ') into problem
+    from (
+        select o.* from fbs_role_powers(of_role) as o
+        union all
+        select format('is a member of %I, a %s', u.rolname, r.work), false, ''
+        from fbs_roles as r
+        inner join pg_roles as u on r.role_name = u.rolname and u.oid <> of_role and pg_has_role(of_role, u.oid, 'member')
+        where r.work in ('worker', 'monitor')
+    ) as p
+    where p.sees_all or wanted <> '{}' or shared;
+    if problem is not null then
+        raise exception 'role % %, which is more than any work needs', role_name, problem
+            using errcode = 'FB071',
+                detail = case when wanted <> '{}' or shared then 'It would see the rows of other solutions.' else 'It has the rights already.' end,
+                hint = 'Grant it to a role that has no such rights: create role NAME login;';
+    end if;
+    if not exists (
+        select from (select * from fbs_rights_of(of_role) union all select * from fbs_rights_of(0)) as r
+        where r.class = 'schema' and r.privilege = 'USAGE'
+    ) and not has_schema_privilege(current_schema(), 'usage with grant option')
+    then
+        raise exception '% may not grant the use of schema %', current_user, here
+            using errcode = 'FB073',
+                hint = format('As the schema''s owner, type: grant usage on schema %s to %I; Then the same again.', here, role_name);
+    end if;
+
+    for statement in
+        select format(
+            'insert into %s.fbs_roles (role_name, work, solutions, is_shared) values (%L, %L, %L, %L)'
+            ' on conflict (role_name, work) do update set solutions = excluded.solutions, is_shared = excluded.is_shared;',
+            here, role_name, work, wanted, shared
+        )
+        where (wanted, shared) is distinct from (present.solutions, present.is_shared)
+        union all
+        select c.statement
+        from fbs_right_changes(
+            of_role, array(select r.work from fbs_roles as r where r.role_name = fbs_grant_role.role_name) || work, false
+        ) as c
+    loop
+        if not dry_run then
+            execute statement;
+        end if;
+        return next statement;
+    end loop;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_grant_role(role_name text, work text, solutions text[], is_shared boolean, dry_run boolean) IS 'Gives a role what its work as app, reader, worker or monitor needs, for the solutions named, or shared; without both they stay as they are. Can be repeated. Returns the statements, which it runs unless dry_run is true. Errors FB070 (no such role), FB071 (it has more rights than any work needs), FB072 (no such work, or solutions that do not fit it), FB073 (the schema is not FBS''s owner''s to grant).';
+
+CREATE FUNCTION fbs_grant_roles() RETURNS SETOF text
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+declare
+    listed record;
+    statement text;
+begin
+    for listed in
+        select r.role_name, u.oid, array_agg(r.work) as works
+        from fbs_roles as r
+        left join pg_roles as u on r.role_name = u.rolname
+        group by r.role_name, u.oid
+        order by r.role_name
+    loop
+        if listed.oid is null then
+            raise warning 'role % does not exist and was granted nothing', listed.role_name
+                using hint = format('Create it: create role %I login; or forget it: ', listed.role_name)
+                || fbs_command('revoke', listed.role_name);
+            continue;
+        end if;
+        continue when fbs_trusts(listed.oid);
+        for statement in
+            select c.statement
+            from fbs_right_changes(listed.oid, listed.works, false) as c
+            where c.class <> 'schema' or has_schema_privilege(current_schema(), 'usage with grant option')
+        loop
+            execute statement;
+            return next statement;
+        end loop;
+    end loop;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_grant_roles() IS 'Gives every role of fbs_roles what it lacks, as fbs-db migrate does for new tables, columns and views. A role that does not exist is skipped with a warning. Returns the statements run.';
+
 CREATE FUNCTION fbs_has_statement_trigger(table_id oid, event text) RETURNS boolean
     LANGUAGE sql STABLE
     SET search_path TO 'public', 'pg_temp'
@@ -5154,6 +5286,70 @@ $_$;
 
 COMMENT ON FUNCTION fbs_rekey_rule(only_rule text, model text, keys text[], new_keys text[], solution text, alone boolean) IS 'Internal. Lets the rows of one rule''s table follow from old keys of a model to new ones. Returns the number of rows changed.';
 
+CREATE FUNCTION fbs_relations() RETURNS TABLE(id oid, sort text, of_table oid)
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    with recursive relations as (
+        select
+            c.oid, c.relname, c.relkind, c.relname = any(fbs_internal_tables()) as is_internal,
+            c.relkind = 'v' and coalesce(obj_description(c.oid, 'pg_class') ~ 'Made by fbs_add_later_names\(\)', false) as is_later
+        from pg_proc as home
+        inner join pg_class as c on home.pronamespace = c.relnamespace and home.proowner = c.relowner
+        where home.oid = 'fbs_owner()'::regprocedure and c.relkind in ('r', 'p', 'v', 'S')
+    ),
+
+    -- A view reads what it takes columns of; a mere name in it is no column.
+    sources as (
+        select distinct r.ev_class as view_id, d.refobjid as id
+        from pg_rewrite as r
+        inner join pg_depend as d
+            on
+                r.oid = d.objid and d.classid = 'pg_rewrite'::regclass and d.refclassid = 'pg_class'::regclass
+                and d.refobjsubid > 0 and r.ev_class <> d.refobjid
+        where r.ev_class in (select v.oid from relations as v where v.relkind = 'v')
+    ),
+
+    reads (view_id, id) as (
+        select s.view_id, s.id
+        from sources as s
+        union
+        select r.view_id, s.id
+        from reads as r
+        inner join sources as s on r.id = s.view_id
+    ),
+
+    views as (
+        select
+            r.view_id, bool_or(t.is_internal) as of_internal, bool_or(not t.is_internal) as of_rows, min(t.oid) as table_id
+        from reads as r
+        inner join relations as t on r.id = t.oid and t.relkind in ('r', 'p') and t.relname ~ '^fbs_'
+        group by r.view_id
+    )
+
+    select
+        c.oid,
+        case
+            when c.relkind = 'S' then case when t.is_internal then 'internal sequence' else 'sequence' end
+            when c.is_later then 'later name'
+            when c.relkind <> 'v' then case when c.is_internal then 'internal table' else 'table' end
+            when v.of_internal then 'internal view'
+            when v.of_rows then 'view'
+            else 'general view'
+        end,
+        coalesce(t.oid, v.table_id, c.oid)
+    from relations as c
+    left join pg_depend as d
+        on
+            c.relkind = 'S' and c.oid = d.objid and d.classid = 'pg_class'::regclass and d.refclassid = 'pg_class'::regclass
+            and d.deptype in ('a', 'i')
+    left join relations as t on d.refobjid = t.oid
+    left join views as v on c.oid = v.view_id
+    where case c.relkind when 'S' then t.relname ~ '^fbs_' else c.relname ~ '^fbs_' or c.is_later end;
+$$;
+
+COMMENT ON FUNCTION fbs_relations() IS 'Internal. FBS''s tables, views and sequences as rights tell them apart: table, view (of rows), later name and sequence; internal table, view and sequence; and general view, of the catalogs alone. With the table that a later name or a sequence belongs to.';
+
 CREATE FUNCTION fbs_rename_model(old_name text, new_name text, solution text DEFAULT NULL::text) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
@@ -5318,6 +5514,181 @@ $$;
 
 COMMENT ON FUNCTION fbs_revoke_execute() IS 'Internal. Revokes EXECUTE on the functions that change something from everybody but their owner: those that are neither stable nor immutable, triggers apart. Each file that makes such a function calls it last.';
 
+CREATE FUNCTION fbs_revoke_role(role_name text, work text DEFAULT NULL::text, dry_run boolean DEFAULT false) RETURNS SETOF text
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+    of_role oid := (select r.oid from pg_roles as r where r.rolname = fbs_revoke_role.role_name);
+    works text[] := array(select r.work from fbs_roles as r where r.role_name = fbs_revoke_role.role_name);
+    gone text[] := case when work is null then works else array[work] end;
+    statement text;
+begin
+    if of_role is null and works = '{}' then
+        raise exception 'there is no role %', coalesce(role_name, 'NULL')
+            using errcode = 'FB070', hint = 'Those that were granted a work: ' || fbs_command('roles');
+    end if;
+    if work is not null and work not in ('app', 'reader', 'worker', 'monitor') then
+        raise exception 'a role works as app, reader, worker or monitor, not as %', work
+            using errcode = 'FB072';
+    end if;
+    if not works && gone and work is not null then
+        return;
+    end if;
+    for statement in
+        select format(
+            'delete from %I.fbs_roles where role_name = %L%s;', current_schema(), role_name,
+            case when work is null then '' else format(' and work = %L', work) end
+        )
+        where works && gone
+        union all
+        select c.statement
+        from fbs_right_changes(of_role, array(select unnest(works) except select unnest(gone)), true) as c
+        where of_role is not null
+    loop
+        if not dry_run then
+            execute statement;
+        end if;
+        return next statement;
+    end loop;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_revoke_role(role_name text, work text, dry_run boolean) IS 'Takes a work from a role, or all: it keeps what its other works need, and no other right on FBS''s objects. A role that was dropped is forgotten. Returns the statements, which it runs unless dry_run is true. Errors FB070 (no such role), FB072 (no such work).';
+
+CREATE FUNCTION fbs_right_changes(role_id oid, works text[], take_back boolean) RETURNS TABLE(change text, class text, objects text[], privileges text, statement text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    with needed as materialized (
+        select distinct r.class, r.object_id, r.column_name, r.privilege
+        from unnest(works) as w (work)
+        cross join lateral fbs_work_rights(w.work) as r
+    ),
+
+    wanted as materialized (
+        select n.*
+        from needed as n
+        where
+            n.column_name is null
+            or (n.class, n.object_id, n.privilege) not in (
+                select w.class, w.object_id, w.privilege from needed as w where w.column_name is null
+            )
+    ),
+
+    present as materialized (
+        select r.* from fbs_rights_of(role_id) as r
+    ),
+
+    surplus as materialized (
+        select p.*
+        from present as p
+        where
+            not exists (
+                select from wanted as w
+                where
+                    (w.class, w.object_id, w.privilege) = (p.class, p.object_id, p.privilege)
+                    and (w.column_name is null or w.column_name = p.column_name)
+            )
+            -- A column of a later migration may be a secret of a table that was read as a whole.
+            and (
+                take_back
+                or p.privilege = 'SELECT' and p.object_id in (
+                    select s.table_id
+                    from fbs_secret_columns as s
+                    where p.column_name is null or p.column_name = s.column_name
+                )
+            )
+            -- The schema may have tables of the host, which the role uses.
+            and (
+                p.class <> 'schema' or p.privilege = 'USAGE' and not exists (
+                    select from pg_class as c
+                    cross join aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) as g
+                    where
+                        c.relnamespace = p.object_id and c.relkind in ('r', 'p', 'v', 'm', 'f')
+                        and c.oid not in (select r.id from fbs_relations() as r)
+                        and pg_has_role(role_id, nullif(g.grantee, 0), 'usage')
+                )
+            )
+    ),
+
+    changes as (
+        select 'revoke' as change, s.*
+        from surplus as s
+        union all
+        select 'grant', w.*
+        from wanted as w
+        where
+            not exists (
+                select from present as p
+                where
+                    (w.class, w.object_id, w.privilege) = (p.class, p.object_id, p.privilege)
+                    and (p.column_name is null or p.column_name = w.column_name)
+                    -- To revoke it from a table is to revoke it from its columns.
+                    and (p.class, p.object_id, p.privilege) not in (
+                        select s.class, s.object_id, s.privilege from surplus as s where s.column_name is null
+                    )
+            )
+            and (w.class not in ('schema', 'routine') or (w.object_id, w.privilege) not in (
+                select p.object_id, p.privilege from fbs_rights_of(0) as p
+            ))
+    ),
+
+    parts as (
+        select
+            c.change, c.class, c.object_id,
+            string_agg(lower(c.privilege), ', ' order by position(c.privilege in 'SELECT INSERT UPDATE DELETE'), c.privilege) as privileges
+        from changes as c
+        where c.column_name is null
+        group by c.change, c.class, c.object_id
+        union all
+        select
+            c.change, c.class, c.object_id,
+            format('%s (%s)', lower(c.privilege), string_agg(quote_ident(c.column_name), ', ' order by a.attnum))
+        from changes as c
+        inner join pg_attribute as a on c.object_id = a.attrelid and c.column_name = a.attname
+        group by c.change, c.class, c.object_id, c.privilege
+    ),
+
+    named as (
+        select
+            p.change, p.class, p.privileges,
+            case p.class
+                when 'schema' then quote_ident(n.nspname)
+                when 'routine' then format('%I.%I(%s)', n.nspname, f.proname, (
+                    select
+                        string_agg(
+                            case t.typnamespace when 'pg_catalog'::regnamespace then '' else quote_ident(n.nspname) || '.' end
+                            || regexp_replace(format_type(t.oid, null), '^.*\.', ''),
+                            ', ' order by a.place
+                        )
+                    from unnest(f.proargtypes) with ordinality as a (type_id, place)
+                    inner join pg_type as t on a.type_id = t.oid
+                ))
+                else format('%I.%I', n.nspname, c.relname)
+            end as name
+        from parts as p
+        left join pg_class as c on p.object_id = c.oid and p.class in ('table', 'sequence')
+        left join pg_proc as f on p.object_id = f.oid and p.class = 'routine'
+        left join pg_namespace as n on n.oid = coalesce(c.relnamespace, f.pronamespace, p.object_id)
+    )
+
+    select
+        n.change, n.class, array_agg(n.name order by n.name), n.privileges,
+        format(
+            case n.change when 'grant' then 'grant %s on %s%s to %s;' else 'revoke %s on %s%s from %s cascade;' end,
+            n.privileges, case n.class when 'table' then '' else n.class || ' ' end,
+            string_agg(n.name, ', ' order by n.name), coalesce(quote_ident(r.rolname), 'public')
+        )
+    from named as n
+    left join pg_roles as r on r.oid = role_id
+    group by n.change, n.class, n.privileges, r.rolname
+    order by n.change desc, position(n.class in 'schema table sequence routine'), n.privileges;
+$$;
+
+COMMENT ON FUNCTION fbs_right_changes(role_id oid, works text[], take_back boolean) IS 'Internal. The statements that give a role, or PUBLIC (0), what these kinds of work need; with take_back also those that take back all else. A secret is always taken back.';
+
 CREATE FUNCTION fbs_rights() RETURNS TABLE(severity text, kind text, object text, problem text, found text, expected text, mend text)
     LANGUAGE sql STABLE
     SET search_path TO 'public', 'pg_temp'
@@ -5362,7 +5733,7 @@ CREATE FUNCTION fbs_rights() RETURNS TABLE(severity text, kind text, object text
             or (f.proname ~ '^fbs_' and (f.prosecdef or array_to_string(f.proconfig, ' ') ~ 'search_path=')) as is_ours,
             f.provolatile = 'v'
             -- These read nothing but what the session may see.
-            or f.prosecdef and f.proname not in ('fbs_session_solutions', 'fbs_solutions', 'fbs_is_step_of') as acts,
+            or f.prosecdef and f.proname not in ('fbs_session_solutions', 'fbs_solutions', 'fbs_is_step_of', 'fbs_workers') as acts,
             f.proname || '(' || oidvectortypes(f.proargtypes) || ')' as called,
             format('%s.%I(%s)', h.name, f.proname, oidvectortypes(f.proargtypes)) as named
         from here as h
@@ -5449,7 +5820,9 @@ CREATE FUNCTION fbs_rights() RETURNS TABLE(severity text, kind text, object text
     cross join routines as f
     cross join aclexplode(coalesce(f.proacl, acldefault('f', f.proowner))) as g
     inner join others as o on g.grantee = o.id
-    where f.is_ours and f.acts and not f.of_triggers and f.proowner <> o.id
+    where
+        f.is_ours and f.acts and not f.of_triggers and f.proowner <> o.id
+        and not (f.proname = any(fbs_worker_functions()) and o.id = any(fbs_workers()))
     group by h.owner, f.oid, f.called, f.named
     union all
     select
@@ -5483,6 +5856,185 @@ CREATE FUNCTION fbs_rights() RETURNS TABLE(severity text, kind text, object text
 $$;
 
 COMMENT ON FUNCTION fbs_rights() IS 'Internal. The rights in this schema that others have and only FBS''s owner should have: to create, to execute functions that change something, to write to tables that say what FBS does; and the functions that PUBLIC may not execute, as in a new installation it may. Others are roles that fbs_trusts does not trust. fbs-db check runs its text, as fbs-db migrate does before there is the function.';
+
+CREATE FUNCTION fbs_rights_of(role_id oid) RETURNS TABLE(class text, object_id oid, column_name text, privilege text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    with relations as materialized (
+        select c.oid, c.relkind, c.relacl
+        from fbs_relations() as r
+        inner join pg_class as c on r.id = c.oid
+    ),
+
+    lists (class, object_id, column_name, acl) as (
+        select 'schema', n.oid, null, n.nspacl
+        from pg_proc as f
+        inner join pg_namespace as n on f.pronamespace = n.oid
+        where f.oid = 'fbs_owner()'::regprocedure and n.nspowner <> role_id
+        union all
+        select case r.relkind when 'S' then 'sequence' else 'table' end, r.oid, null, r.relacl
+        from relations as r
+        union all
+        select 'table', r.oid, a.attname, a.attacl
+        from relations as r
+        inner join pg_attribute as a on r.oid = a.attrelid and a.attacl is not null and not a.attisdropped
+        union all
+        select 'routine', f.oid, null, coalesce(f.proacl, acldefault('f', f.proowner))
+        from fbs_routines() as r
+        inner join pg_proc as f on r.id = f.oid
+    )
+
+    select distinct l.class, l.object_id, l.column_name, g.privilege_type
+    from lists as l
+    cross join aclexplode(l.acl) as g
+    where g.grantee = role_id and role_id <> fbs_owner();
+$$;
+
+COMMENT ON FUNCTION fbs_rights_of(role_id oid) IS 'Internal. What was granted to a role on FBS''s objects, or to PUBLIC (0). Not what it has as a member of others, or owns.';
+
+CREATE FUNCTION fbs_role_differences() RETURNS TABLE(role_name text, works text[], change text, class text, objects text[], privileges text, statement text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    with listed as materialized (
+        select r.role_name, u.oid, array_agg(r.work order by r.work) as works
+        from fbs_roles as r
+        left join pg_roles as u on r.role_name = u.rolname
+        group by r.role_name, u.oid
+    ),
+
+    grantees as materialized (
+        select distinct g.grantee as id
+        from pg_proc as home
+        cross join lateral (
+            select c.relacl as acl from pg_class as c where c.relnamespace = home.pronamespace
+            union all
+            select a.attacl
+            from pg_class as c
+            inner join pg_attribute as a on c.oid = a.attrelid
+            where c.relnamespace = home.pronamespace
+            union all
+            select f.proacl from pg_proc as f where f.pronamespace = home.pronamespace
+        ) as l
+        cross join aclexplode(l.acl) as g
+        where home.oid = 'fbs_owner()'::regprocedure
+    ),
+
+    -- Whoever calls what everybody may call needs no work.
+    all_roles as materialized (
+        select l.role_name, l.oid, l.works, l.works as needs
+        from listed as l
+        where l.oid is not null
+        union all
+        select 'PUBLIC', 0, '{}', '{public}'
+        union all
+        select u.rolname, u.oid, '{}', '{public}'
+        from grantees as g
+        inner join pg_roles as u on g.id = u.oid
+        where u.rolname not in (select l.role_name from listed as l) and not fbs_trusts(u.oid)
+    )
+
+    select l.role_name, l.works, 'missing', null, null, null, format('create role %I login;', l.role_name)
+    from listed as l
+    where l.oid is null
+    union all
+    select r.role_name, r.works, c.change, c.class, c.objects, c.privileges, c.statement
+    from all_roles as r
+    cross join lateral fbs_right_changes(r.oid, r.needs, true) as c
+    where c.change = 'revoke' or r.works <> '{}'
+    union all
+    select r.role_name, r.works, 'revoke', 'role', null, p.power, p.statement
+    from all_roles as r
+    cross join lateral fbs_role_powers(r.oid) as p
+    where r.works <> '{}'
+    union all
+    -- What it may by roles that it is a member of.
+    select
+        r.role_name, r.works, 'revoke', 'role', null, 'is a member of ' || quote_ident(g.role_name),
+        format('revoke %I from %I;', g.role_name, r.role_name)
+    from all_roles as r
+    inner join all_roles as g on r.oid <> g.oid and pg_has_role(nullif(r.oid, 0), nullif(g.oid, 0), 'member')
+    where
+        r.works <> '{}'
+        and not pg_has_role(r.oid, fbs_owner(), 'member')
+        and exists (select from fbs_right_changes(g.oid, r.works, true) as c where c.change = 'revoke');
+$$;
+
+COMMENT ON FUNCTION fbs_role_differences() IS 'Internal. What roles lack of what their work needs (grant), and have beyond it (revoke), those without a work and PUBLIC too; and those that do not exist (missing).';
+
+CREATE FUNCTION fbs_role_powers(role_id oid) RETURNS TABLE(power text, sees_all boolean, statement text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+    with home as (
+        select f.proowner as owner_id, n.nspowner, d.datdba
+        from pg_proc as f
+        inner join pg_namespace as n on f.pronamespace = n.oid
+        inner join pg_database as d on d.datname = current_database()
+        where f.oid = 'fbs_owner()'::regprocedure
+    )
+
+    select p.power, p.sees_all, p.statement
+    from home as h
+    inner join pg_roles as r on r.oid = role_id
+    cross join lateral (
+        values
+        (r.rolsuper, true, 'is a superuser', format('alter role %I nosuperuser;', r.rolname)),
+        (r.rolbypassrls and not r.rolsuper, true, 'has BYPASSRLS', format('alter role %I nobypassrls;', r.rolname)),
+        (r.oid = h.owner_id, true, 'is FBS''s owner', ''),
+        -- These come to the rights of others by a detour.
+        (
+            r.rolreplication and not r.rolsuper, false, 'has REPLICATION',
+            format('alter role %I noreplication;', r.rolname)
+        ),
+        (
+            r.rolcreaterole and not r.rolsuper and current_setting('server_version_num')::integer < 160000, false,
+            'has CREATEROLE', format('alter role %I nocreaterole;', r.rolname)
+        ),
+        (
+            not pg_has_role(r.oid, h.owner_id, 'member')
+            and (pg_has_role(r.oid, h.nspowner, 'member') or pg_has_role(r.oid, h.datdba, 'member')),
+            false, 'owns the schema or the database', ''
+        )
+    ) as p (is_so, sees_all, power, statement)
+    where p.is_so
+    union all
+    select
+        'is a member of ' || quote_ident(w.rolname) || case w.oid when h.owner_id then ', FBS''s owner' else '' end,
+        w.rolname !~ '^pg_', format('revoke %I from %I;', w.rolname, r.rolname)
+    from home as h
+    inner join pg_roles as r on r.oid = role_id and not r.rolsuper
+    inner join pg_roles as w
+        on
+            r.oid <> w.oid
+            and (
+                w.oid = h.owner_id or w.rolsuper or w.rolbypassrls
+                or w.rolname ~ '^pg_(read_all_data|write_all_data|(read|write|execute)_server_(files|program))$'
+            )
+            and pg_has_role(r.oid, w.oid, 'member');
+$_$;
+
+COMMENT ON FUNCTION fbs_role_powers(role_id oid) IS 'Internal. What a role may do beyond the rights on FBS''s objects, with the statement that takes it away; and whether it sees all rows by that.';
+
+CREATE FUNCTION fbs_routines() RETURNS TABLE(id oid, reads boolean)
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    select
+        f.oid,
+        -- With the rights of the one who calls it a function tells nothing more; these tell nothing of others.
+        f.provolatile <> 'v'
+        and (not f.prosecdef or f.proname in ('fbs_session_solutions', 'fbs_solutions', 'fbs_is_step_of', 'fbs_workers'))
+    from pg_proc as home
+    inner join pg_proc as f on home.pronamespace = f.pronamespace and home.proowner = f.proowner
+    where
+        home.oid = 'fbs_owner()'::regprocedure and f.proname ~ '^fbs_' and f.prorettype <> 'trigger'::regtype
+        -- The host's own functions may have such a name, too.
+        and (f.provolatile <> 'v' or f.prosecdef or array_to_string(f.proconfig, ' ') ~ 'search_path=');
+$$;
+
+COMMENT ON FUNCTION fbs_routines() IS 'Internal. FBS''s functions but those of triggers, and whether everybody may call one.';
 
 CREATE FUNCTION fbs_row_is_of(solution text, alone boolean, columns text[], named text[]) RETURNS boolean
     LANGUAGE sql STABLE
@@ -6507,6 +7059,49 @@ $$;
 
 COMMENT ON FUNCTION fbs_work_queue(batch integer, due_only boolean) IS 'Internal. Does so many queued clean-ups at most, due or not; several workers share them. What fails waits longer. Returns what was done, with the number of entries and keys, and what failed, with rule and error.';
 
+CREATE FUNCTION fbs_work_rights(work text) RETURNS TABLE(class text, object_id oid, column_name text, privilege text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    select 'schema', f.pronamespace, null, 'USAGE'
+    from pg_proc as f
+    where f.oid = 'fbs_owner()'::regprocedure
+    union all
+    select 'routine', r.id, null, 'EXECUTE'
+    from fbs_routines() as r
+    inner join pg_proc as f on r.id = f.oid
+    where case work when 'worker' then f.proname = any(fbs_worker_functions()) else r.reads end
+    union all
+    select case r.sort when 'sequence' then 'sequence' else 'table' end, r.id, null, unnest(p.privileges)
+    from fbs_relations() as r
+    inner join (
+        values
+        ('app', '{table,later name}'::text[], '{SELECT,INSERT,UPDATE,DELETE}'::text[]),
+        ('app', '{sequence}', '{USAGE}'),
+        ('app', '{view,general view}', '{SELECT}'),
+        ('reader', '{table,later name,view,general view,internal view}', '{SELECT}'),
+        ('monitor', '{internal table,internal view,general view}', '{SELECT}')
+    ) as p (work, sorts, privileges)
+        on r.sort = any(p.sorts) and fbs_work_rights.work = p.work
+    where
+        p.work <> 'reader' or r.sort not in ('table', 'later name')
+        or r.of_table not in (select s.table_id from fbs_secret_columns as s)
+    union all
+    -- fbs_setting() reads it.
+    select 'table', 'fbs_settings'::regclass, null, 'SELECT'
+    where work = 'reader'
+    union all
+    select 'table', r.id, a.attname, 'SELECT'
+    from fbs_relations() as r
+    inner join pg_attribute as a on r.id = a.attrelid and a.attnum > 0 and not a.attisdropped
+    where
+        work = 'reader' and r.sort = 'table'
+        and r.id in (select s.table_id from fbs_secret_columns as s)
+        and (r.id, a.attname) not in (select s.table_id, s.column_name::name from fbs_secret_columns as s);
+$$;
+
+COMMENT ON FUNCTION fbs_work_rights(work text) IS 'Internal. The rights that a kind of work needs (app, reader, worker, monitor), from the catalogs; those of everybody for ';
+
 CREATE FUNCTION fbs_worker_functions() RETURNS text[]
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'public', 'pg_temp'
@@ -6521,6 +7116,15 @@ CREATE FUNCTION fbs_worker_functions() RETURNS text[]
 $$;
 
 COMMENT ON FUNCTION fbs_worker_functions() IS 'Internal. Names of the functions that a worker calls. They run with the rights of FBS''s owner; those of components that are not installed are not there.';
+
+CREATE FUNCTION fbs_workers() RETURNS oid[]
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    select array(select r.oid from fbs_roles as w inner join pg_roles as r on w.role_name = r.rolname where w.work = 'worker');
+$$;
+
+COMMENT ON FUNCTION fbs_workers() IS 'Internal. The roles that were granted the work of a worker.';
 
 CREATE TABLE fbs_app_basicledger (
     id bigint NOT NULL,

@@ -15,7 +15,7 @@ from tests.support import ROOT
 
 #: The rooms from the ground up; each imports from those before it. Modules beside them are known to all.
 ROOMS = (
-    "database", "schema", "access", "cleanup", "places", "health", "adoption", "reads", "docs", "testing", "cli",
+    "database", "schema", "cleanup", "access", "places", "health", "adoption", "reads", "docs", "testing", "cli",
     "django",
 )  # fmt: skip
 LINES = 450

@@ -29,8 +29,8 @@ from fbs_db.schema.run import refuse_unfit
 from fbs_db.schema.snapshot import Key, Object
 
 _UNCHECKED = "set local check_function_bodies = off;"
-#: What each file does last that makes functions which change something; and new tables are isolated like the others.
-_LAST = ("select fbs_revoke_execute();", "select fbs_keep_isolated();")
+#: What each file does last that makes functions which change something; and what every run does last.
+_LAST = ("select fbs_revoke_execute();", "select fbs_keep_isolated();", "select fbs_grant_roles();")
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from fbs_db.health.states import present
 from fbs_db.places.state import guards
 from fbs_db.reports import Progress, Report, silent
 from fbs_db.schema import snapshot
-from fbs_db.schema.rights import MAY_RUN_CODE, read_rights
+from fbs_db.schema.rights import MAY_RUN_CODE, read_rights, workers
 from fbs_db.schema.snapshot import Key, Object
 from fbs_db.wording import command, completed
 
@@ -164,7 +164,7 @@ def check_at(
         if not any(one.problem in MAY_RUN_CODE for one in findings):
             found = present(session)
             history, applied = _history(session, found)
-            findings += history
+            findings = [Finding(*row) for row in read_rights(session, workers(session))] + history
             if applied:
                 objects = snapshot.expected(applied, session.connection.info.server_version)
                 findings += _compared(session, objects, found)

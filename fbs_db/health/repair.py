@@ -18,7 +18,7 @@ from fbs_db.health.statements import Wanted, literal, making
 from fbs_db.health.states import present
 from fbs_db.reports import Progress, Report, silent
 from fbs_db.schema import snapshot
-from fbs_db.schema.rights import refuse_rights_of_others
+from fbs_db.schema.rights import grant_again, refuse_rights_of_others
 from fbs_db.schema.run import refuse_unfit
 from fbs_db.schema.snapshot import Key, Object
 from fbs_db.wording import command, counted
@@ -124,6 +124,7 @@ def repair(
                     with _in_place(session):
                         for one in first or fresh:
                             results[_subject(one)] = _apply(session, one, indexes, progress) if one.safe else one
+                    grant_again(session)
                     report = _checked_again(session, results)
                     planned = _plan(session, report)
         except BaseException:

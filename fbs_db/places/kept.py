@@ -165,6 +165,28 @@ def _keeping(old: Session, table: str, schema: str) -> str:
         inner join pg_catalog.pg_attribute as a on named.oid = a.attrelid and a.attnum > 0
         inner join pg_catalog.pg_type as y on a.atttypid = y.oid and y.typtype = 'd'
         union all
+        select distinct
+            format('revoke all on %%s %%I', case owned.relkind when 'S' then 'sequence' else '' end, owned.relname)
+            || case g.grantee when 0 then ' from public' else ' from ' || quote_ident(pg_get_userbyid(g.grantee)) end
+            || ' cascade;'
+        from named
+        inner join pg_catalog.pg_class as owned
+            on
+                named.oid = owned.oid
+                or owned.oid in (
+                    select d.objid from pg_catalog.pg_depend as d
+                    where
+                        d.refobjid = named.oid and d.refclassid = d.classid and d.deptype in ('a', 'i')
+                        and d.classid = 'pg_catalog.pg_class'::regclass
+                )
+        cross join lateral (
+            select owned.relacl as acl
+            union all
+            select a.attacl from pg_catalog.pg_attribute as a where a.attrelid = owned.oid
+        ) as l
+        cross join lateral aclexplode(l.acl) as g
+        where owned.relkind in ('r', 'S') and g.grantee <> owned.relowner
+        union all
         select distinct format('drop %%s %%I;', used.kind, used.name)
         from named
         inner join lateral (

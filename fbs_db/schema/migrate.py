@@ -14,7 +14,7 @@ from fbs_db import files
 from fbs_db.database.locks import LOCK_WAIT, Retries
 from fbs_db.database.session import Database, Session, open_session, told_what_stays
 from fbs_db.errors import TargetError, UsageError
-from fbs_db.files import HOST_LINK, ISOLATION, USER_LINK, MigrationFile
+from fbs_db.files import HOST_LINK, ISOLATION, ROLES, USER_LINK, MigrationFile
 from fbs_db.reports import DryRunReport, MigrateReport, Progress, UserColumn, silent
 from fbs_db.schema.history import Backend, name_taken
 from fbs_db.schema.planning import planned, tried_locks
@@ -215,7 +215,7 @@ def _untied(run: Run, every: list[MigrationFile]) -> bool:
 
 
 def _finish(run: Run, every: list[MigrationFile], pending: list[MigrationFile], retries: Retries) -> None:
-    """Compile the rules, isolate new tables and tie the users, in the transaction of the files.
+    """Compile the rules, isolate and grant what is new, and tie the users, in the transaction of the files.
 
     The lock on the user table comes last.
     """
@@ -226,5 +226,7 @@ def _finish(run: Run, every: list[MigrationFile], pending: list[MigrationFile], 
             session.call("fbs_compile_rules")  # with those for tables of components that came later
         if pending and ISOLATION in there:
             session.call("fbs_keep_isolated")  # these tables, too
+        if pending and ROLES in there:
+            session.call("fbs_grant_roles")
         if user_table and USER_LINK in there and not users_tied(session, user_table):
             link_users(session, user_table, retries)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from fbs_db.database.connection import shown
 from fbs_db.database.session import Session
-from fbs_db.files import HOST_LINK, ISOLATION, USER_LINK, MigrationFile, provided
+from fbs_db.files import HOST_LINK, ISOLATION, ROLES, USER_LINK, MigrationFile, provided
 from fbs_db.reports import DryRunReport, Operation, PlannedColumn, TableLock
 from fbs_db.schema.history import Backend
 from fbs_db.schema.run import Run, in_groups
@@ -75,6 +75,7 @@ def planned(run: Run, every: list[MigrationFile], pending: list[MigrationFile]) 
     tables += sorted({column.table_name for column in untied} & here)
     finish = [session.calling("fbs_compile_rules")] if pending and HOST_LINK in features else []
     finish += [session.calling("fbs_keep_isolated")] if pending and ISOLATION in features else []
+    finish += [session.calling("fbs_grant_roles")] if pending and ROLES in features else []
     finish += [session.calling("fbs_link_users", backend.user_table)] if untied else []
     text = script(backend, pending, "apply", finish)
     checks = [session.calling("fbs_check_user_column", row.table_name, row.column_name, False) for row in users]

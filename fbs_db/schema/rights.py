@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import psycopg
 from psycopg import sql
 
 from fbs_db import files, wording
+from fbs_db.database.connection import raise_if_lost
 from fbs_db.database.session import Session
 from fbs_db.errors import TargetError
 from fbs_db.schema import snapshot
@@ -15,17 +18,49 @@ from fbs_db.schema import snapshot
 MAY_RUN_CODE = ("others may create", "belongs to another role")
 
 
-def read_rights(session: Session) -> list[tuple[Any, ...]]:
+def read_rights(session: Session, workers: Sequence[int] = ()) -> list[tuple[Any, ...]]:
     """The findings of ``fbs_rights``, as rows.
 
     Its text is run as the files have it: the function may not be there yet, or be damaged. The schema is
     not in the search path, so that nothing of it is called. Before the installation FBS's owner is the
     role of the session.
+
+    Parameters:
+        workers: the OIDs of the roles that may execute a worker's functions.
     """
+    values = {
+        "current_schema()": sql.Literal(session.schema).as_string(session.connection),
+        "fbs_workers()": f"'{{{','.join(map(str, workers))}}}'::oid[]",
+        "fbs_worker_functions()": files.body_of("fbs_worker_functions").strip(" \n;").partition("select ")[2],
+    }
     body = files.body_of("fbs_rights")
-    schema = sql.Literal(session.schema).as_string(session.connection)
+    for name, value in values.items():
+        body = body.replace(name, value)
     with snapshot.searching(session, "pg_catalog"):
-        return session.cursor().execute(body.replace("current_schema()", schema).encode()).fetchall()
+        return session.cursor().execute(body.encode()).fetchall()
+
+
+def workers(session: Session) -> list[int]:
+    """The OIDs of the roles that were granted the work of a worker. Only for a schema where others may not create."""
+    callable_here = (
+        "select from pg_catalog.pg_proc as f inner join pg_catalog.pg_namespace as n on f.pronamespace = n.oid"
+        " where n.nspname = %s and f.proname = 'fbs_workers' and has_schema_privilege(n.oid, 'usage')"
+        " and has_function_privilege(f.oid, 'execute')"
+    )
+    try:
+        with session.connection.transaction():
+            return list(session.call("fbs_workers")[0][0]) if session.select(callable_here, session.schema) else []
+    except (psycopg.Error, TargetError) as error:
+        raise_if_lost(session.connection, error)
+        return []  # the function is damaged, which a check reports
+
+
+def grant_again(session: Session) -> None:
+    """Grant roles what is made anew, such as a view. Without the function there are no roles."""
+    name = f"{session.quoted_schema}.fbs_grant_roles()"
+    with session.connection.transaction():
+        if session.select("select to_regprocedure(%s) is not null", name) == [(True,)]:
+            session.call("fbs_grant_roles")
 
 
 # Whoever may create can make such a function, and be taken for FBS's owner.

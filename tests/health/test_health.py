@@ -239,6 +239,9 @@ def misjudged(connection: psycopg.Connection, batch: list[Damage]) -> str:
         if one[:2] in ALL
         if retyped & {*ALL[one[:2]].needs} or (one[0] in ("setting", "rule") and tables & _above(one[:2]))
     }
+    if any(damage.it.kind == "column" for damage in batch):
+        # What is written from the rules goes by the types of their columns.
+        found -= {("rule", "fbs_apply_rules", "out of date")} - expected
     if found == expected and not failure:
         return ""
     statements = "; ".join(damage.statement for damage in batch)

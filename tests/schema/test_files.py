@@ -126,6 +126,7 @@ def test_each_feature_is_provided_by_one_file_with_what_code_calls() -> None:
         files.USER_LINK: "fbs_link_users",
         files.HOST_LINK: "fbs_compile_rules",
         files.ISOLATION: "fbs_keep_isolated",
+        files.ROLES: "fbs_grant_roles",
     }
     provided = {feature: file for file in files.load() for feature in file.provides}
     assert sorted(provided) == sorted(feature for file in files.load() for feature in file.provides) == sorted(calls)
