@@ -96,21 +96,26 @@ def _environment() -> dict[str, str | None]:
 
 
 @contextmanager
-def connected(where: str, application: str = "fbs-db") -> Iterator[Connection]:
+def connected(where: str, application: str = "fbs-db", role: str | None = None) -> Iterator[Connection]:
     """A connection of our own, in autocommit, closed at the end.
 
     Parameters:
         where: a connection string from `resolve`.
         application: name under which the server lists the connection.
+        role: the role to work as; None for that of the login.
 
     Raises:
         ConnectionFailed: the connection failed.
         ConnectionLost: the connection broke.
         UnsupportedServer: the server is older than PostgreSQL 15.
+        TargetError: the login may not work as that role.
     """
     connection = connect_to(where, application)
     try:
         check_server(connection)
+        if role is not None:
+            with errors_of_server(connection):
+                _become(connection, role, local=False)
         yield connection
     finally:
         connection.close()
@@ -188,6 +193,46 @@ def lent(connection: Connection) -> Iterator[None]:
     with settings_kept(connection, _PLAIN, local=local), connection.cursor(row_factory=tuple_row) as cursor:
         cursor.execute(PLAIN.encode(), (local,))
         yield
+
+
+@contextmanager
+def lent_as(connection: Connection, role: str) -> Iterator[None]:
+    """A block in which the caller's connection works as a role.
+
+    Raises:
+        TargetError: its login may not.
+    """
+    local = connection.info.transaction_status is pq.TransactionStatus.INTRANS
+    with settings_kept(connection, ["role"], local=local):
+        _become(connection, role, local=local)
+        yield
+
+
+def _become(connection: Connection, role: str, *, local: bool) -> None:
+    """Set the role of the session, or of the transaction alone."""
+    if not role or "\0" in role:
+        raise UsageError("The name of a role cannot be empty text or contain a NUL character.")
+    try:
+        with connection.transaction(), connection.cursor() as cursor:
+            cursor.execute("select set_config('role', %s, %s)", (role, local))
+    except (psycopg.errors.InvalidParameterValue, psycopg.errors.InsufficientPrivilege) as error:
+        with connection.cursor(row_factory=tuple_row) as cursor:
+            query = """
+                select
+                    r.oid is not null, coalesce(pg_has_role(session_user, r.oid, 'member'), false),
+                    quote_ident(s.name), session_user::text, quote_ident(session_user)
+                from (values (%s)) as s (name)
+                left join pg_catalog.pg_roles as r on s.name = r.rolname
+                """
+            there, member, quoted, login, quoted_login = cursor.execute(query, (role,)).fetchone() or ("",) * 5
+        grant = f"grant {quoted} to {quoted_login}{' with set true' if member else ''};"
+        if not there:
+            raise TargetError(
+                f"There is no role {role}.", hint=f"Check its name. Or create it: create role {quoted} nologin; {grant}"
+            ) from error
+        raise TargetError(
+            f"{login} may not work as role {role}.", hint=f"Type this in psql, as who may grant that role: {grant}"
+        ) from error
 
 
 def refuse_pipeline(connection: Connection[Any] | AsyncConnection[Any]) -> None:

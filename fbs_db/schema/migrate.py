@@ -29,6 +29,7 @@ def migrate(
     to: str | None = None,
     schema: str | None = None,
     user_table: str | None = None,
+    role: str | None = None,
     wait: float = LOCK_WAIT,
     directory: Path | None = None,
     progress: Callable[[Progress], None] = silent,
@@ -44,6 +45,8 @@ def migrate(
         schema: schema of the tables, which must exist; None for the configured one, or ``public``.
         user_table: the host's user table, whose key gives user columns their type; None for the
             configured one.
+        role: the role to work as, which owns what it makes; None for the configured one, or that of the login,
+            which has to be a member.
         wait: seconds to wait for another migration.
         directory: the SQL files; None for those of the package.
         progress: called as files begin and end.
@@ -61,7 +64,7 @@ def migrate(
     every = files.load(directory)
     wanted = _up_to(every, to)
     with (
-        open_session(database, schema, start=True, application="fbs-db migrate") as session,
+        open_session(database, schema, start=True, application="fbs-db migrate", role=role) as session,
         ExitStack() as until_the_end,
     ):
         run = Run(session, user_table, progress)

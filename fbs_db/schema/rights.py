@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 from psycopg import sql
@@ -10,9 +11,14 @@ from fbs_db import files, wording
 from fbs_db.database.session import Session
 from fbs_db.errors import TargetError
 from fbs_db.schema import snapshot
+from fbs_db.schema.snapshot import Key
 
 #: The problems by which FBS's functions, and statements in the schema, may run the code of others.
 MAY_RUN_CODE = ("others may create", "belongs to another role")
+
+
+#: The functions that are lists, whose text stands in place of their call.
+_LISTS = ("fbs_relations", "fbs_internal_tables")
 
 
 def read_rights(session: Session) -> list[tuple[Any, ...]]:
@@ -22,10 +28,42 @@ def read_rights(session: Session) -> list[tuple[Any, ...]]:
     not in the search path, so that nothing of it is called. Before the installation FBS's owner is the
     role of the session.
     """
-    body = files.body_of("fbs_rights")
+    ours = snapshot.expected(None, session.connection.info.server_version)
+    # A function that others may execute can be of the host, too.
+    rows = [
+        row for row in _run(session, "fbs_rights") if row[3] != "others may execute" or ("function", row[2]) in ours
+    ]
+    return [
+        (severity, "owner", name, problem, *texts, wording.command("repair", "--apply"))
+        if problem == "belongs to another role" and (("function", name) in ours or ("view", name) in ours)
+        else (severity, "right", name, problem, *texts, mend)
+        for severity, _, name, problem, *texts, mend in rows
+    ]
+
+
+def read_granted(session: Session, objects: Container[Key]) -> list[tuple[Any, ...]]:
+    """The findings of ``fbs_rights_granted`` about these objects and their sequences, as rows.
+
+    Its text is run as that of ``fbs_rights``.
+    """
+    return [
+        row
+        for row in _run(session, "fbs_rights_granted")
+        if any((kind, row[2]) in objects for kind in ("table", "view", "function", "domain", "statistics"))
+        or row[2].endswith("_seq")
+    ]
+
+
+def _run(session: Session, function: str) -> list[tuple[Any, ...]]:
+    body = files.body_of(function)
+    for name in _LISTS:
+        body = body.replace(f"{name}()", f"({files.body_of(name).strip()})")
     schema = sql.Literal(session.schema).as_string(session.connection)
+    ((quoted,),) = session.select("select quote_ident(%s)", session.schema)
     with snapshot.searching(session, "pg_catalog"):
-        return session.cursor().execute(body.replace("current_schema()", schema).encode()).fetchall()
+        rows = session.cursor().execute(body.replace("current_schema()", schema).encode()).fetchall()
+    # Types of ours have the schema's name before them.
+    return [(*row[:2], row[2].replace(f"{quoted}.fbs_", "fbs_"), *row[3:]) for row in rows]
 
 
 # Whoever may create can make such a function, and be taken for FBS's owner.
@@ -57,7 +95,7 @@ def refuse_rights_of_others(session: Session) -> None:
             raise TargetError(
                 f"FBS in schema {session.schema} belongs to {owner}, and you are a superuser, whose rights"
                 " its functions would have.",
-                hint=f"Type the same as {owner}: set PGUSER, or PGOPTIONS='-c role={owner}'.",
+                hint=f"Work as {owner}, if you trust that role, with the option --role: {_named_by(owner)}",
             )
     found = [row for row in read_rights(session) if row[3] in MAY_RUN_CODE]
     if not found:
@@ -68,11 +106,23 @@ def refuse_rights_of_others(session: Session) -> None:
         else f"{name} in schema {session.schema} belongs to {who}."
         for _, _, name, problem, who, _, _ in found
     ]
-    statements = "\n".join(row[-1].replace("; ", ";\n") for row in found)
-    name = "fbs" if session.schema != "fbs" else "fbs_own"
+    hints = []
+    if statements := [row[-1].replace("; ", ";\n") for row in found if row[1] != "owner"]:
+        name = "fbs" if session.schema != "fbs" else "fbs_own"
+        hints = [
+            "Type this in psql, as the schema's owner:",
+            *statements,
+            f"Or, if the host needs it as it is, give FBS a schema of its own: create schema {name};",
+            f"Then type: {wording.command('migrate', '--schema', name)}",
+        ]
+    if len(statements) < len(found):
+        hints.append(f"To give back what is FBS's, type as a superuser: {wording.command('repair', '--apply')}")
     raise TargetError(
         "\n".join([*lines, "FBS's functions could run code of such a role, with the rights of FBS's owner."]),
-        hint=f"Type this in psql, as the schema's owner:\n{statements}\n"
-        f"Or, if the host needs it as it is, give FBS a schema of its own: create schema {name};\n"
-        f"Then type: {wording.command('migrate', '--schema', name)}",
+        hint="\n".join(hints),
     )
+
+
+def _named_by(owner: str) -> str:
+    with wording.given(role=owner):
+        return wording.command("check")
