@@ -344,7 +344,7 @@ def from_server(error: psycopg.Error, message: str = "", statement: str = "") ->
             statement=statement or error.diag.context or "",
         )
     if sqlstate == "42501":
-        return TargetError(message, hint=hint or "Connect as a role that may do this.")
+        return TargetError(message, hint=hint or f"Connect as a role that may do this.{_needed(message)}")
     if sqlstate in _UNFIT_HINTS:
         return (UnreadableValue if sqlstate == "22021" else TargetError)(message, hint=_UNFIT_HINTS[sqlstate])
     if sqlstate.startswith("53"):
@@ -352,6 +352,14 @@ def from_server(error: psycopg.Error, message: str = "", statement: str = "") ->
     if sqlstate.startswith("FB"):
         return TargetError(message, hint=hint)
     return None
+
+
+def _needed(message: str) -> str:
+    """What FBS's owner needs on a table of the host."""
+    table = re.match(r"permission denied for table (?!fbs_)(\S+)$", message)
+    if table is None:
+        return ""
+    return f" FBS's owner needs on a host's table: grant select, references, trigger on {table[1]} to OWNER;"
 
 
 def refuse_transaction_pooler(connection: Connection, hint: str) -> None:

@@ -18,7 +18,7 @@ from fbs_db.files import HOST_LINK, USER_LINK, MigrationFile
 from fbs_db.reports import DryRunReport, MigrateReport, Progress, UserColumn, silent
 from fbs_db.schema.history import Backend, name_taken
 from fbs_db.schema.planning import planned, tried_locks
-from fbs_db.schema.rights import refuse_rights_of_others
+from fbs_db.schema.rights import refuse_rights_of_others, warn_of_superuser
 from fbs_db.schema.run import Run, problems, refuse_unfit
 from fbs_db.schema.users import check_user_columns, link_users, users_tied
 
@@ -87,6 +87,8 @@ def migrate(
             if run.backend.in_callers_transaction:
                 run.kept = "in your transaction"
             users = check_user_columns(session, run.backend, run.backend.user_table, progress, before=run.told())
+        if run.steps and not run.history:
+            warn_of_superuser(session)
         return run.report(started, users)
 
 

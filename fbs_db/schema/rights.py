@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Container
 from typing import Any
 
@@ -12,6 +14,8 @@ from fbs_db.database.session import Session
 from fbs_db.errors import TargetError
 from fbs_db.schema import snapshot
 from fbs_db.schema.snapshot import Key
+
+logger = logging.getLogger("fbs_db")
 
 #: The problems by which FBS's functions, and statements in the schema, may run the code of others.
 MAY_RUN_CODE = ("others may create", "belongs to another role")
@@ -80,6 +84,15 @@ where
 """
 
 
+_INSTALLED = """
+select exists (
+    select from pg_catalog.pg_class as c
+    inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
+    where n.nspname = %s and c.relname = 'fbs_migrations'
+)
+"""
+
+
 def refuse_rights_of_others(session: Session) -> None:
     """Refuse a schema in which others may create functions, or did.
 
@@ -115,6 +128,9 @@ def refuse_rights_of_others(session: Session) -> None:
             f"Or, if the host needs it as it is, give FBS a schema of its own: create schema {name};",
             f"Then type: {wording.command('migrate', '--schema', name)}",
         ]
+    creator = next((who for _, _, _, problem, who, _, _ in found if problem == "others may create"), "")
+    if re.fullmatch("[a-z_0-9]+", creator) and session.select(_INSTALLED, session.schema) == [(False,)]:
+        hints.append(f"Or, if {creator} is to own FBS, type: {_named_by(creator, 'migrate')}")
     if len(statements) < len(found):
         hints.append(f"To give back what is FBS's, type as a superuser: {wording.command('repair', '--apply')}")
     raise TargetError(
@@ -123,6 +139,33 @@ def refuse_rights_of_others(session: Session) -> None:
     )
 
 
-def _named_by(owner: str) -> str:
+_SUPERUSER = """
+select r.rolname::text, quote_ident(%s), exists (select from pg_catalog.pg_roles where rolname = 'fbs_owner')
+from pg_catalog.pg_roles as r
+where
+    -- Others may not ask for the setting.
+    case when r.rolsuper and r.rolname = current_user then current_setting('data_directory') !~ '/[.]fbs-db/data$' end
+"""
+
+
+def warn_of_superuser(session: Session) -> None:
+    """Log that a superuser owns what was just installed, and how to give it a better owner.
+
+    Not on the embedded server, which is for trying.
+    """
+    for superuser, schema, is_there in session.select(_SUPERUSER, session.schema):
+        make = "" if is_there else "create role fbs_owner nologin; "
+        logger.warning(
+            "FBS in schema %s belongs to %s, a superuser, with whose rights its triggers run. To give it an owner that"
+            " cannot log in, type this while it has no rows:\n  %s\n  %s\n  %s",
+            session.schema,
+            superuser,
+            wording.command("rollback", "--all"),
+            wording.typed(f"{make}grant usage, create on schema {schema} to fbs_owner;"),
+            _named_by("fbs_owner", "migrate"),
+        )
+
+
+def _named_by(owner: str, word: str = "check") -> str:
     with wording.given(role=owner):
-        return wording.command("check")
+        return wording.command(word)
