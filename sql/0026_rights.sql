@@ -266,8 +266,12 @@ as $$
         from here as h
         inner join pg_proc as f on h.oid = f.pronamespace and f.prokind in ('f', 'p')
         where
-            f.proname in ('fbs_touch', 'fbs_touch_last_updated')
-            or (f.proname ~ '^fbs_' and (f.prosecdef or array_to_string(f.proconfig, ' ') ~ 'search_path='))
+            (f.proname ~ '^fbs_' and (f.prosecdef or array_to_string(f.proconfig, ' ') ~ 'search_path='))
+            -- PostgreSQL inlines most of these.
+            or f.proname in (
+                'fbs_touch', 'fbs_touch_last_updated', 'fbs_days_between', 'fbs_time_between', 'fbs_judge_license',
+                'fbs_custom_fields_typed', 'fbs_is_due_state', 'fbs_suite_deadlines'
+            )
     ),
 
     foreigners as (

@@ -137,7 +137,8 @@ def _plan(session: Session, report: CheckReport, rights: bool) -> list[Repair]:
     found = present(session) | snapshot.live_rows(session, objects)
     names = quoted(session, {part for one in findings for part in one.object.split(".")[:2]})
     repairs = [_repair(session, one, objects, found, names) for one in findings]
-    repairs += [_of_rights(one, rights) for one in report.findings if one.kind in RIGHTS and one.mend.endswith(";")]
+    of_rights = [one for one in report.findings if one.kind in RIGHTS and one.severity != "note"]
+    repairs += [_of_rights(one, rights) for one in of_rights if one.mend.endswith(";")]
     # First what is left unfinished, as its name may be needed; foreign keys after the keys they
     # refer to, views after the views they read.
     order = {key: number for number, key in enumerate(objects)}
@@ -155,7 +156,7 @@ def _plan(session: Session, report: CheckReport, rights: bool) -> list[Repair]:
 
 def _of_rights(finding: Finding, rights: bool) -> Repair:
     """The statement of a finding, which is run if it takes nothing from anybody, or everything may be taken."""
-    may = finding.kind == "owner" or (rights and finding.severity != "note")
+    may = finding.kind == "owner" or rights
     reason = "" if may else f"Not applied. To apply it, add --rights: {command('repair', '--apply', '--rights')}"
     return Repair(finding.kind, finding.object, finding.problem, (finding.mend,), may, reason)
 

@@ -110,7 +110,7 @@ def test_a_member_without_it_is_told_of_what_became_his(owned: psycopg.Connectio
 
 def test_psql_works_as_the_role(owned: psycopg.Connection, tmp_path: Path) -> None:
     where = as_role(owned)
-    typed = ["select current_user, session_user", "reset role", "discard all", "select current_user"]
+    typed = ["select current_user, session_user", "reset role", "reset all", "select current_user"]
     options = [word for statement in typed for word in ("-c", statement)]
     printed = _in_process("--database", where, "--role", OWNER, "psql", "-Atq", *options)
     assert printed.splitlines() == [f"{OWNER}|{DEPLOY}", OWNER]

@@ -148,6 +148,29 @@ def test_a_right_of_others_is_found_and_its_statement_takes_it_back(
             assert rights(owned) == [], granted
 
 
+def test_every_object_has_its_owner(owned: psycopg.Connection) -> None:
+    """Those of a member: a superuser and a member are trusted with the texts."""
+    with owned.transaction(force_rollback=True):
+        owned.execute(f"grant create on schema public to {MEMBER}; reassign owned by {OWNER} to {MEMBER}".encode())
+        owned.execute(f"alter function fbs_owner() owner to {OWNER}".encode())
+        found = {one.object: one for one in rights(owned)}
+        kinds = ("table", "view", "function", "domain", "statistics")
+        objects = snapshot.expected(None, owned.info.server_version)
+        wanted = {name for kind, name in objects if kind in kinds} - {"fbs_owner()"}
+        assert wanted - set(found) == set()
+        assert set(found) - wanted == set()
+        assert {one.severity for one in found.values()} == {"warning"}
+        for one in found.values():
+            owned.execute(one.mend.encode())
+        assert rights(owned) == []
+
+
+def test_the_list_of_relations_is_whole(installed: psycopg.Connection) -> None:
+    objects = snapshot.expected(None, installed.info.server_version)
+    relations = {name for kind, name in objects if kind in ("table", "view")}
+    assert installed.execute("select unnest(fbs_relations())").fetchall() == [(name,) for name in sorted(relations)]
+
+
 def test_what_hosts_grant_to_their_roles_is_no_error(owned: psycopg.Connection) -> None:
     for granted in HARMLESS:
         with owned.transaction(force_rollback=True):
