@@ -16,7 +16,7 @@ from fbs_db.errors import TargetError
 from fbs_db.health.indexes import run_patiently
 from fbs_db.reports import Progress, Report
 from fbs_db.schema import snapshot
-from fbs_db.schema.rights import MAY_RUN_CODE, read_rights
+from fbs_db.schema.rights import MAY_RUN_CODE, read_rights, refuse_lending_superusers
 
 #: The kinds of findings about rights, in the order in which they are mended.
 RIGHTS = ("owner", "right")
@@ -65,6 +65,7 @@ def restore(session: Session, rights: bool, progress: Callable[[Progress], None]
     Raises:
         TargetError: the login may not do this, or it is not clear who is FBS's owner.
     """
+    refuse_lending_superusers(session)
     _refuse_dispute(session)
     found = [row for row in read_rights(session) if row[3] in MAY_RUN_CODE]
     chosen = [row for row in found if row[1] == "owner" or (rights and row[3] == "others may create")]

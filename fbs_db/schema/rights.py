@@ -84,6 +84,21 @@ where
 """
 
 
+def refuse_lending_superusers(session: Session) -> None:
+    """Refuse a superuser, where FBS's owner is none.
+
+    Raises:
+        TargetError: the session's role is a superuser, and FBS's owner is none and owns nothing else here.
+    """
+    with snapshot.searching(session, "pg_catalog"):
+        for (owner,) in session.select(_UNPROVEN, session.schema):
+            raise TargetError(
+                f"FBS in schema {session.schema} belongs to {owner}, and you are a superuser, whose rights"
+                " its functions would have.",
+                hint=f"Work as {owner}, if you trust that role, with the option --role: {_named_by(owner)}",
+            )
+
+
 _INSTALLED = """
 select exists (
     select from pg_catalog.pg_class as c
@@ -103,13 +118,7 @@ def refuse_rights_of_others(session: Session) -> None:
         TargetError: there are such roles, functions or operators, and the hint has the statements that mend
             it; or the session's role is a superuser, and FBS's owner is none and owns nothing else here.
     """
-    with snapshot.searching(session, "pg_catalog"):
-        for (owner,) in session.select(_UNPROVEN, session.schema):
-            raise TargetError(
-                f"FBS in schema {session.schema} belongs to {owner}, and you are a superuser, whose rights"
-                " its functions would have.",
-                hint=f"Work as {owner}, if you trust that role, with the option --role: {_named_by(owner)}",
-            )
+    refuse_lending_superusers(session)
     found = [row for row in read_rights(session) if row[3] in MAY_RUN_CODE]
     if not found:
         return

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
 import pytest
 
 import fbs_db
+from fbs_db.cleanup.across import reaching
 from fbs_db.database.session import open_session
-from fbs_db.errors import TargetError, UsageError
+from fbs_db.database.which import acting_as
+from fbs_db.errors import FbsDbError, TargetError, UsageError
 from tests.support.commands import run
 from tests.support.connections import url_of
+from tests.support.projects import HOSTS, Project
 from tests.support.roles import role
 
 OWNER, DEPLOY, OTHER = "fbs_role_owner", "fbs_role_deploy", "fbs_role_other"
@@ -117,9 +123,6 @@ def test_psql_works_as_the_role(owned: psycopg.Connection, tmp_path: Path) -> No
 
 
 def _in_process(*words: str) -> str:
-    import subprocess
-    import sys
-
     done = subprocess.run(
         [sys.executable, "-m", "fbs_db", *words], capture_output=True, text=True, check=False, timeout=60
     )
@@ -215,6 +218,35 @@ def test_a_lent_connection_gets_its_role_back(owned: psycopg.Connection, autocom
             lent.commit()
             assert lent.execute("select current_setting('role')").fetchone() == (before,)
     assert owners(owned) == {OWNER}
+
+
+def test_a_connection_that_broke_is_opened_as_the_role_again(owned: psycopg.Connection) -> None:
+    """As the worker does."""
+    where = as_role(owned)
+    with acting_as(OWNER), reaching("fbs-db tests", where, None) as reach:
+        first = reach(where)
+        owned.execute("select pg_terminate_backend(%s)", [first.connection.info.backend_pid])
+        with suppress(psycopg.Error, FbsDbError):
+            first.select("select 1")
+        assert reach(where) is not first
+        assert reach(where).select("select current_user::text, session_user::text") == [(OWNER, DEPLOY)]
+
+
+@pytest.mark.slow
+def test_django_migrates_as_the_configured_role(newest: Project) -> None:
+    with (
+        psycopg.connect(newest.server.url(newest.databases["default"])) as connection,
+        role(connection, OWNER, "nologin"),
+    ):
+        connection.execute(
+            f"grant usage, create on schema public to {OWNER};"
+            f" alter default privileges grant select, references, trigger on tables to {OWNER}".encode()
+        )
+        connection.commit()
+        project = newest.having(fbs_db={**HOSTS, "DATABASES": {"default": {"ROLE": OWNER}}})
+        project.manage("migrate")
+        assert owners(connection) == {OWNER}
+        assert "no issues" in project.manage("check", "--database", "default")
 
 
 # --- a superuser
