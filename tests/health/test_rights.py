@@ -11,6 +11,8 @@ from click.testing import Result
 import fbs_db
 from fbs_db.database.session import open_session
 from fbs_db.errors import TargetError
+from fbs_db.health.owners import restore
+from fbs_db.reports import silent
 from fbs_db.schema import snapshot
 from fbs_db.schema.rights import read_granted, read_rights
 from tests.support.commands import on, run
@@ -310,7 +312,8 @@ def test_repair_gives_back_what_belongs_to_another_role(owned: psycopg.Connectio
     assert rights(owned) == []
 
 
-def test_what_others_may_have_changed_gets_its_text_again(owned: psycopg.Connection) -> None:
+def give_away(owned: psycopg.Connection) -> None:
+    """Functions and a view belong to another role, which has changed one of them."""
     owned.execute(
         f"alter function fbs_touch() owner to {APP}; alter function fbs_owner() owner to {APP};"
         f" alter view fbs_bi_kpis owner to {APP}; alter function fbs_apply_rules owner to {APP};"
@@ -323,6 +326,21 @@ def test_what_others_may_have_changed_gets_its_text_again(owned: psycopg.Connect
     owned.execute("reset role")
     owned.execute(f"revoke create on schema public from {APP}".encode())
     owned.commit()
+
+
+def test_what_others_may_have_changed_has_its_text_once_it_is_back(owned: psycopg.Connection) -> None:
+    """There is no moment at which the owner has what another role wrote."""
+    give_away(owned)
+    with open_session(url_of(owned), None, role=OWNER) as session:
+        done = restore(session, False, silent)
+    assert {"fbs_touch()", "fbs_bi_kpis"} < {one.object for one in done}
+    assert owned.execute(
+        "select proowner::regrole::text, prosecdef, prosrc ~ 'evil' from pg_proc where proname = 'fbs_touch'"
+    ).fetchall() == [(OWNER, False, False)]
+
+
+def test_what_others_may_have_changed_gets_its_text_again(owned: psycopg.Connection) -> None:
+    give_away(owned)
     report = fbs_db.check(owned)
     assert {(one.object, one.mend) for one in report.findings if one.kind == "owner"} >= {
         ("fbs_touch()", "fbs-db repair --apply"),
