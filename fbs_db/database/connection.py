@@ -212,26 +212,29 @@ def _become(connection: Connection, role: str, *, local: bool) -> None:
     """Set the role of the session, or of the transaction alone."""
     if not role or "\0" in role:
         raise UsageError("The name of a role cannot be empty text or contain a NUL character.")
+    if not local:  # or other clients of the pooler would get it
+        refuse_transaction_pooler(connection, f"Connect directly, or as {role} itself.")
     try:
         with connection.transaction(), connection.cursor() as cursor:
-            cursor.execute("select set_config('role', %s, %s)", (role, local))
+            cursor.execute("select pg_catalog.set_config('role', %s, %s)", (role, local))
     except (psycopg.errors.InvalidParameterValue, psycopg.errors.InsufficientPrivilege) as error:
         with connection.cursor(row_factory=tuple_row) as cursor:
             query = """
                 select
-                    r.oid is not null, coalesce(pg_has_role(session_user, r.oid, 'member'), false),
-                    quote_ident(s.name), session_user::text, quote_ident(session_user)
-                from (values (%s)) as s (name)
+                    r.oid is not null, coalesce(pg_catalog.pg_has_role(me.oid, r.oid, 'member'), false),
+                    me.rolsuper, pg_catalog.quote_ident(s.name), me.rolname::text, pg_catalog.quote_ident(me.rolname)
+                from (values (%s::text)) as s (name)
                 left join pg_catalog.pg_roles as r on s.name = r.rolname
+                inner join pg_catalog.pg_roles as me on me.rolname = session_user
                 """
-            there, member, quoted, login, quoted_login = cursor.execute(query, (role,)).fetchone() or ("",) * 5
-        grant = f"grant {quoted} to {quoted_login}{' with set true' if member else ''};"
+            there, member, is_superuser, quoted, login, to = cursor.execute(query, (role,)).fetchone() or ("",) * 6
+        grant = "" if is_superuser else f" grant {quoted} to {to}{' with set true' if member else ''};"
         if not there:
             raise TargetError(
-                f"There is no role {role}.", hint=f"Check its name. Or create it: create role {quoted} nologin; {grant}"
+                f"There is no role {role}.", hint=f"Check its name. Or create it: create role {quoted} nologin;{grant}"
             ) from error
         raise TargetError(
-            f"{login} may not work as role {role}.", hint=f"Type this in psql, as who may grant that role: {grant}"
+            f"{login} may not work as role {role}.", hint=f"Type this in psql, as who may grant that role:{grant}"
         ) from error
 
 
