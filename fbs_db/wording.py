@@ -1,7 +1,7 @@
 """Commands and counts in messages.
 
-A command can be pasted into a shell: it names the database and the schema that this invocation was
-given, and is quoted. It never holds a password.
+A command can be pasted into a shell: it names the database, the role and the schema that this invocation
+was given, and is quoted. It never holds a password.
 """
 
 from __future__ import annotations
@@ -24,20 +24,24 @@ from fbs_db.redaction import SECRETS
 _PROGRAM = "fbs-db"
 #: Commands that take neither a database nor a schema: the project's configuration has both.
 _OF_THE_PROJECT = ("placement", "server", "demo")
+#: Commands that do nothing as a role.
+_WITHOUT_ROLE = ("server", "help", "url")
 
 
 @dataclass(frozen=True)
 class Given:
-    """The database and the schema that an invocation was given.
+    """The database, the schema and the role that an invocation was given.
 
     Attributes:
         database: a connection string, or the name of a configured database; None for the default.
         schema: None for the default.
+        role: None for that of the configuration, or of the login.
         environment: the variables that the command needs to find the same database.
     """
 
     database: str | None = None
     schema: str | None = None
+    role: str | None = None
     environment: str = ""
 
 
@@ -75,6 +79,8 @@ def command(*words: str) -> str:
     schema = None if words[0] in (*_OF_THE_PROJECT, "url") or "--schema" in words else now.schema
     parts = [now.environment, _program()]
     parts += [f"--database {_database_for_shell(database)}"] if database is not None else []
+    if now.role is not None and words[0] not in _WITHOUT_ROLE:
+        parts.append(f"--role {shlex.quote(now.role)}")
     # psql takes all arguments that follow its options.
     first = 1 if words[0] == "psql" else len(words)
     parts += [shlex.quote(word) for word in words[:first]]

@@ -214,7 +214,21 @@ begin
     where s.schema_name = (select n.nspname from pg_namespace as n where n.oid = here) and s.name ~ '^fbs_'
     order by 2, 3;
 
-    return query select r.* from fbs_rights() as r order by r.severity, r.object;
+    return query
+    select
+        r.severity, r.kind, r.object, r.problem, r.found, r.expected,
+        case r.kind when 'owner' then fbs_command('repair', '--apply') else r.mend end
+    from fbs_rights() as r
+    order by r.severity, r.object;
+    return query select g.* from fbs_rights_granted() as g order by g.severity, g.kind, g.object;
+    if
+        to_regclass('fbs_secret_columns') is not null
+        and to_regclass('fbs_roles') is not null
+        and has_table_privilege('fbs_roles', 'select') and not row_security_active('fbs_roles')
+        and has_table_privilege('fbs_secret_columns', 'select')
+    then
+        return query select s.* from fbs_secret_readers() as s order by s.severity, s.object;
+    end if;
 
     select u.user_table into users from fbs_user_columns as u where u.user_table is not null limit 1;
     if users is null then

@@ -3224,7 +3224,21 @@ begin
     where s.schema_name = (select n.nspname from pg_namespace as n where n.oid = here) and s.name ~ '^fbs_'
     order by 2, 3;
 
-    return query select r.* from fbs_rights() as r order by r.severity, r.object;
+    return query
+    select
+        r.severity, r.kind, r.object, r.problem, r.found, r.expected,
+        case r.kind when 'owner' then fbs_command('repair', '--apply') else r.mend end
+    from fbs_rights() as r
+    order by r.severity, r.object;
+    return query select g.* from fbs_rights_granted() as g order by g.severity, g.kind, g.object;
+    if
+        to_regclass('fbs_secret_columns') is not null
+        and to_regclass('fbs_roles') is not null
+        and has_table_privilege('fbs_roles', 'select') and not row_security_active('fbs_roles')
+        and has_table_privilege('fbs_secret_columns', 'select')
+    then
+        return query select s.* from fbs_secret_readers() as s order by s.severity, s.object;
+    end if;
 
     select u.user_table into users from fbs_user_columns as u where u.user_table is not null limit 1;
     if users is null then
@@ -5286,6 +5300,47 @@ $_$;
 
 COMMENT ON FUNCTION fbs_rekey_rule(only_rule text, model text, keys text[], new_keys text[], solution text, alone boolean) IS 'Internal. Lets the rows of one rule''s table follow from old keys of a model to new ones. Returns the number of rows changed.';
 
+CREATE FUNCTION fbs_relation_names() RETURNS text[]
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    select array[
+        'fbs_accounting_account_balances', 'fbs_accounting_cash_entries', 'fbs_accounting_ledger_lines',
+        'fbs_accounting_taxes', 'fbs_accounting_transactions', 'fbs_app_basicledger', 'fbs_app_cashentry',
+        'fbs_app_incomeexpense', 'fbs_app_taxcalculation', 'fbs_approval_requests', 'fbs_approval_responses',
+        'fbs_approvals_approvers', 'fbs_approvals_details', 'fbs_approvals_pending', 'fbs_approvals_requests',
+        'fbs_audit_trails', 'fbs_bi_charts', 'fbs_bi_dashboards', 'fbs_bi_kpis', 'fbs_bi_reports',
+        'fbs_business_rules', 'fbs_cache_entries', 'fbs_charts', 'fbs_choices', 'fbs_cleanup_queue',
+        'fbs_cleanup_received', 'fbs_cleanup_rules', 'fbs_cleanup_targets', 'fbs_cleanup_terms',
+        'fbs_compliance_audit_trail', 'fbs_compliance_recurring_transactions', 'fbs_compliance_report_schedules',
+        'fbs_compliance_rule_list', 'fbs_compliance_rules', 'fbs_compliance_summary',
+        'fbs_compliance_user_activity', 'fbs_custom_fields', 'fbs_custom_fields_objects',
+        'fbs_custom_fields_values', 'fbs_dashboards', 'fbs_discovery_fields', 'fbs_discovery_models',
+        'fbs_discovery_modules', 'fbs_discovery_session_list', 'fbs_discovery_sessions', 'fbs_dms_document',
+        'fbs_dms_document_approval', 'fbs_dms_document_category', 'fbs_dms_document_tag', 'fbs_dms_document_tags',
+        'fbs_dms_document_type', 'fbs_dms_document_workflow', 'fbs_dms_file_attachment', 'fbs_documents_categories',
+        'fbs_documents_details', 'fbs_documents_overview', 'fbs_documents_pending_approvals', 'fbs_file_deletions',
+        'fbs_handshakes', 'fbs_hosts', 'fbs_identities', 'fbs_kpis', 'fbs_later_names',
+        'fbs_license_manager_feature_usage', 'fbs_license_manager_manager', 'fbs_license_manager_solution_license',
+        'fbs_licensing_licenses', 'fbs_licensing_usage', 'fbs_migration_log', 'fbs_migrations',
+        'fbs_msme_analytics', 'fbs_msme_analytics_series', 'fbs_msme_campaigns', 'fbs_msme_compliance',
+        'fbs_msme_compliance_status', 'fbs_msme_dashboard', 'fbs_msme_kpi_progress', 'fbs_msme_kpis',
+        'fbs_msme_marketing', 'fbs_msme_setup', 'fbs_msme_setup_templates', 'fbs_msme_setup_wizard',
+        'fbs_msme_templates', 'fbs_notifications', 'fbs_notifications_alerts', 'fbs_notifications_counts',
+        'fbs_notifications_inbox', 'fbs_odoo_databases', 'fbs_odoo_fields', 'fbs_odoo_models', 'fbs_odoo_modules',
+        'fbs_operations_business_rules', 'fbs_operations_cache', 'fbs_operations_handshakes',
+        'fbs_operations_requests', 'fbs_recurring_transactions', 'fbs_report_schedules', 'fbs_reports',
+        'fbs_request_logs', 'fbs_retention', 'fbs_roles', 'fbs_rule_states', 'fbs_secret_columns', 'fbs_settings',
+        'fbs_solution_map', 'fbs_solution_tables', 'fbs_token_mappings', 'fbs_user_activity_logs',
+        'fbs_user_columns', 'fbs_workflow_active_runs', 'fbs_workflow_analytics', 'fbs_workflow_catalog',
+        'fbs_workflow_definitions', 'fbs_workflow_execution_logs', 'fbs_workflow_graphs', 'fbs_workflow_instances',
+        'fbs_workflow_log', 'fbs_workflow_open_transitions', 'fbs_workflow_runs', 'fbs_workflow_steps',
+        'fbs_workflow_transitions', 'fbs_workflow_waiting'
+    ];
+$$;
+
+COMMENT ON FUNCTION fbs_relation_names() IS 'Internal. Names of FBS''s tables and views: a host may have others that begin with fbs_.';
+
 CREATE FUNCTION fbs_relations() RETURNS TABLE(id oid, sort text, of_table oid)
     LANGUAGE sql STABLE
     SET search_path TO 'public', 'pg_temp'
@@ -5739,34 +5794,6 @@ CREATE FUNCTION fbs_rights() RETURNS TABLE(severity text, kind text, object text
         from here as h
         inner join pg_proc as f on h.oid = f.pronamespace
         where f.prokind in ('f', 'p')
-    ),
-
-    writers as (
-        select
-            c.relname, c.relowner, c.relowner = o.id as is_owner, o.name, o.label,
-            string_agg(distinct lower(g.privilege_type), ', ') as privileges
-        from here as h
-        inner join pg_class as c on h.oid = c.relnamespace and c.relname ~ '^fbs_' and c.relkind in ('r', 'p')
-        cross join lateral (
-            select t.* from aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) as t
-            union all
-            select t.*
-            from pg_attribute as a
-            cross join aclexplode(a.attacl) as t
-            where a.attrelid = c.oid and a.attacl is not null and not a.attisdropped
-        ) as g
-        inner join others as o on g.grantee = o.id
-        where
-            -- A trigger fires with the rights of the one who writes, such as the clean-up.
-            (g.privilege_type = 'TRIGGER' and c.relowner <> o.id)
-            or (
-                g.privilege_type in ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'TRIGGER')
-                and c.relname in (
-                    'fbs_cleanup_rules', 'fbs_hosts', 'fbs_cleanup_queue', 'fbs_cleanup_targets', 'fbs_cleanup_received',
-                    'fbs_solution_map', 'fbs_settings', 'fbs_migrations', 'fbs_migration_log', 'fbs_file_deletions'
-                )
-            )
-        group by c.relname, c.relowner, o.id, o.name, o.label
     )
 
     select
@@ -5792,8 +5819,8 @@ CREATE FUNCTION fbs_rights() RETURNS TABLE(severity text, kind text, object text
     -- What was created before the right was revoked. PostgreSQL calls it in place of its own or FBS's,
     -- whatever the order of the path, where its arguments fit better.
     select
-        'error', 'right', f.called, 'belongs to another role', o.label, h.owner,
-        format(case when f.of_triggers then 'alter routine %s owner to %s;' else 'drop routine %s;' end, f.named, h.owner)
+        'error', case when f.is_ours then 'owner' else 'right' end, f.called, 'belongs to another role', o.label, h.owner,
+        format('drop routine %s;', f.named)
     from here as h
     cross join routines as f
     inner join others as o on f.proowner = o.id and not o.owns_schema
@@ -5802,6 +5829,14 @@ CREATE FUNCTION fbs_rights() RETURNS TABLE(severity text, kind text, object text
         or exists (
             select from pg_proc as b where b.pronamespace = 'pg_catalog'::regnamespace and b.proname = f.proname
         )
+    union all
+    -- A view's functions run with the rights of whoever reads it.
+    select
+        'error', 'owner', c.relname::text, 'belongs to another role', o.label, h.owner,
+        format('drop view %s.%I;', h.name, c.relname)
+    from here as h
+    inner join pg_class as c on h.oid = c.relnamespace and c.relkind = 'v' and c.relname = any(fbs_relation_names()::text[])
+    inner join others as o on c.relowner = o.id and not o.owns_schema
     union all
     select
         'error', 'right', p.oprname || ' (operator)', 'belongs to another role', o.label, h.owner,
@@ -5822,22 +5857,8 @@ CREATE FUNCTION fbs_rights() RETURNS TABLE(severity text, kind text, object text
     inner join others as o on g.grantee = o.id
     where
         f.is_ours and f.acts and not f.of_triggers and f.proowner <> o.id
-        and not (f.proname = any(fbs_worker_functions()) and o.id = any(fbs_workers()))
+        and not (f.proname = any(fbs_worker_functions()::text[]) and o.id = any(fbs_workers()))
     group by h.owner, f.oid, f.called, f.named
-    union all
-    select
-        'error', 'right', w.relname::text, 'others may write',
-        string_agg(w.label || ': ' || w.privileges, '; ' order by w.name), h.owner || ' alone',
-        case
-            when bool_or(w.is_owner) then format('alter table %s.%I owner to %s;', h.name, w.relname, h.owner)
-            else format(
-                'revoke %s on %s.%I from %s cascade;', string_agg(distinct w.privileges, ', '), h.name, w.relname,
-                string_agg(w.name, ', ' order by w.name)
-            )
-        end
-    from here as h
-    cross join writers as w
-    group by h.name, h.owner, w.relname
     union all
     select
         'note', 'right',
@@ -5855,7 +5876,156 @@ CREATE FUNCTION fbs_rights() RETURNS TABLE(severity text, kind text, object text
     having count(*) > 0;
 $$;
 
-COMMENT ON FUNCTION fbs_rights() IS 'Internal. The rights in this schema that others have and only FBS''s owner should have: to create, to execute functions that change something, to write to tables that say what FBS does; and the functions that PUBLIC may not execute, as in a new installation it may. Others are roles that fbs_trusts does not trust. fbs-db check runs its text, as fbs-db migrate does before there is the function.';
+COMMENT ON FUNCTION fbs_rights() IS 'Internal. What has to be mended before anything in this schema may be called, and what of it others may execute: roles that may create here, functions and views of others, EXECUTE on functions that change something; and the functions that PUBLIC may not execute, as in a new installation it may. Others are roles that fbs_trusts does not trust. fbs-db check runs its text, as fbs-db migrate does before there is the function.';
+
+CREATE FUNCTION fbs_rights_granted() RETURNS TABLE(severity text, kind text, object text, problem text, found text, expected text, mend text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    with here as (
+        select
+            n.oid, n.nspowner, d.datdba, r.oid as owner_id,
+            quote_ident(n.nspname) as name, quote_ident(r.rolname) as owner
+        from pg_namespace as n
+        inner join pg_database as d on d.datname = current_database()
+        inner join pg_proc as f on n.oid = f.pronamespace and f.proname = 'fbs_owner' and f.pronargs = 0
+        inner join pg_roles as r on f.proowner = r.oid
+        where n.nspname = current_schema()
+    ),
+
+    -- Superusers count as members of every role.
+    others as (
+        select r.oid as id, quote_ident(r.rolname) as name, quote_ident(r.rolname) as label
+        from here as h
+        inner join pg_roles as r on not pg_has_role(r.oid, h.owner_id, 'member')
+        union all
+        select 0, 'public', 'PUBLIC'
+    ),
+
+    relations as (
+        select c.oid, c.relname, c.relkind, c.relowner, c.relacl, format('%s.%I', h.name, c.relname) as named
+        from here as h
+        inner join pg_class as c
+            on h.oid = c.relnamespace and c.relkind in ('r', 'p', 'v', 'm') and c.relname = any(fbs_relation_names()::text[])
+    ),
+
+    -- Sequences belong to the owner of their table.
+    sequences as (
+        select distinct s.oid, s.relname, s.relkind, s.relowner, s.relacl, format('%s.%I', h.name, s.relname) as named
+        from here as h
+        cross join relations as r
+        inner join pg_depend as d
+            on r.oid = d.refobjid and d.refclassid = 'pg_class'::regclass and d.classid = 'pg_class'::regclass
+            and d.deptype in ('a', 'i')
+        inner join pg_class as s on d.objid = s.oid and s.relkind = 'S' and h.oid = s.relnamespace
+    ),
+
+    owned as (
+        select
+            case r.relkind when 'v' then 'view' when 'm' then 'materialized view' else 'table' end as what,
+            r.relname::text as object, r.named, r.relowner as owner_id
+        from relations as r
+        union all
+        select 'domain', y.typname, format('%s.%I', h.name, y.typname), y.typowner
+        from here as h
+        inner join pg_type as y on h.oid = y.typnamespace and y.typname = 'fbs_user_id' and y.typtype = 'd'
+        union all
+        select 'statistics', r.relname || '.' || s.stxname, format('%s.%I', h.name, s.stxname), s.stxowner
+        from here as h
+        inner join pg_statistic_ext as s on h.oid = s.stxnamespace and s.stxname ~ '^fbs_'
+        inner join relations as r on s.stxrelid = r.oid
+        union all
+        select
+            'routine', f.proname || '(' || oidvectortypes(f.proargtypes) || ')',
+            format('%s.%I(%s)', h.name, f.proname, oidvectortypes(f.proargtypes)), f.proowner
+        from here as h
+        inner join pg_proc as f on h.oid = f.pronamespace and f.prokind in ('f', 'p')
+        where
+            (f.proname ~ '^fbs_' and (f.prosecdef or array_to_string(f.proconfig, ' ') ~ 'search_path='))
+            -- PostgreSQL inlines most of these.
+            or f.proname in (
+                'fbs_touch', 'fbs_touch_last_updated', 'fbs_days_between', 'fbs_time_between', 'fbs_judge_license',
+                'fbs_custom_fields_typed', 'fbs_is_due_state', 'fbs_suite_deadlines'
+            )
+    ),
+
+    foreigners as (
+        select
+            o.*, quote_ident(r.rolname) as role_name,
+            pg_has_role(o.owner_id, h.owner_id, 'member')
+            or pg_has_role(o.owner_id, h.nspowner, 'member')
+            or pg_has_role(o.owner_id, h.datdba, 'member') as is_trusted
+        from here as h
+        cross join owned as o
+        inner join pg_roles as r on o.owner_id = r.oid
+        where o.owner_id <> h.owner_id
+    ),
+
+    granted as (
+        select
+            r.relname, r.relkind, r.named, o.id, o.name, o.label, lower(g.privilege_type) as privilege,
+            case
+                -- A trigger fires with the rights of the one who writes, such as the clean-up.
+                when g.privilege_type = 'TRIGGER' or (g.privilege_type = 'TRUNCATE' and r.relkind in ('r', 'p'))
+                    then 'others may write'
+                when
+                    g.privilege_type in ('INSERT', 'UPDATE', 'DELETE')
+                    and r.relname = any(fbs_internal_tables()::text[])
+                    then 'others may write'
+                when g.privilege_type = 'REFERENCES' and r.relkind in ('r', 'p') then 'others may reference'
+                when o.id = 0 then 'open to PUBLIC'
+            end as problem
+        from (select * from relations union all select * from sequences) as r
+        cross join lateral (
+            select t.grantee, t.privilege_type
+            from
+                aclexplode(
+                    coalesce(r.relacl, acldefault((case r.relkind when 'S' then 's' else 'r' end)::"char", r.relowner))
+                ) as t
+            union
+            select t.grantee, t.privilege_type
+            from pg_attribute as a
+            cross join aclexplode(a.attacl) as t
+            where a.attrelid = r.oid and a.attacl is not null and not a.attisdropped
+        ) as g
+        inner join others as o on g.grantee = o.id and r.relowner <> o.id
+    ),
+
+    by_role as (
+        select
+            g.relname, g.relkind, g.named, g.problem, g.name, g.label,
+            string_agg(g.privilege, ', ' order by g.privilege) as privileges,
+            bool_or(g.privilege not in ('select', 'usage')) as may_change
+        from granted as g
+        where g.problem is not null
+        group by g.relname, g.relkind, g.named, g.problem, g.id, g.name, g.label
+    )
+
+    select
+        case when f.is_trusted or f.what = 'statistics' then 'warning' else 'error' end, 'owner', f.object,
+        'belongs to another role', f.role_name, h.owner, format('alter %s %s owner to %s;', f.what, f.named, h.owner)
+    from here as h
+    cross join foreigners as f
+    -- fbs_rights has the others.
+    where f.is_trusted or f.what not in ('routine', 'view')
+    union all
+    select
+        case when b.problem = 'others may write' or bool_or(b.problem = 'open to PUBLIC' and b.may_change) then 'error' else 'warning' end,
+        'right', b.relname::text, b.problem, string_agg(b.label || ': ' || b.privileges, '; ' order by b.name),
+        h.owner || ' alone',
+        string_agg(
+            format(
+                'revoke %s on %s%s from %s cascade;',
+                b.privileges, case b.relkind when 'S' then 'sequence ' else '' end, b.named, b.name
+            ),
+            ' ' order by b.name
+        )
+    from here as h
+    cross join by_role as b
+    group by h.owner, b.relname, b.named, b.problem;
+$$;
+
+COMMENT ON FUNCTION fbs_rights_granted() IS 'Internal. FBS''s objects that belong to another role than FBS''s owner, and what others may do with its tables, views and sequences and should not: write to those that say what FBS does, put triggers on them, truncate them, refer to them by foreign keys; and whatever PUBLIC may. fbs-db check runs its text, with the lists that it calls in their places.';
 
 CREATE FUNCTION fbs_rights_of(role_id oid) RETURNS TABLE(class text, object_id oid, column_name text, privilege text)
     LANGUAGE sql STABLE
@@ -6547,6 +6717,77 @@ end;
 $$;
 
 COMMENT ON FUNCTION fbs_run_rekey(model text, keys text[], new_keys text[], solution text, alone boolean, OUT left_keys text[], OUT left_new_keys text[], OUT state text, OUT said text) IS 'Internal. Lets FBS rows follow changed keys. Returns the keys, old and new, that violate a constraint, with the error; NULL where all went well.';
+
+CREATE FUNCTION fbs_secret_readers() RETURNS TABLE(severity text, kind text, object text, problem text, found text, expected text, mend text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    -- Superusers count as members of every role.
+    with others as (
+        select r.oid as id, quote_ident(r.rolname) as name, quote_ident(r.rolname) as label, r.rolcanlogin
+        from pg_roles as r
+        where
+            not fbs_trusts(r.oid)
+            and not exists (select from fbs_roles as a where a.work = 'app' and a.role_name = r.rolname)
+        union all
+        select 0, 'public', 'PUBLIC', false
+    ),
+
+    readers as (
+        select s.table_id, s.table_name, s.column_name, o.name, o.label, bool_or(g.of_all) as of_all
+        from fbs_secret_columns as s
+        inner join pg_class as c on s.table_id = c.oid
+        inner join pg_attribute as a on c.oid = a.attrelid and s.column_name = a.attname
+        cross join lateral (
+            select t.grantee, true as of_all
+            from aclexplode(c.relacl) as t
+            where t.privilege_type = 'SELECT'
+            union all
+            select t.grantee, false
+            from aclexplode(a.attacl) as t
+            where t.privilege_type = 'SELECT'
+        ) as g
+        inner join others as o on g.grantee = o.id and c.relowner <> o.id
+        group by s.table_id, s.table_name, s.column_name, o.name, o.label
+    )
+
+    select
+        'error', 'right', r.table_name || '.' || r.column_name, 'secret, others may read',
+        string_agg(r.label, ', ' order by r.name),
+        fbs_owner()::regrole || ' and roles granted app',
+        string_agg(
+            case
+                when r.of_all then format('revoke select on %s from %s cascade;', fbs_named(r.table_id), r.name)
+                else format('revoke select (%I) on %s from %s cascade;', r.column_name, fbs_named(r.table_id), r.name)
+            end
+            -- The rest of the table may be read as before.
+            || case
+                when r.of_all and r.name <> 'public'
+                    then format(' grant select (%s) on %s to %s;', open_columns.names, fbs_named(r.table_id), r.name)
+                else ''
+            end,
+            ' ' order by r.name
+        )
+    from readers as r
+    cross join lateral (
+        select string_agg(quote_ident(a.attname), ', ' order by a.attnum) as names
+        from pg_attribute as a
+        where
+            a.attrelid = r.table_id and a.attnum > 0 and not a.attisdropped
+            and not exists (
+                select from fbs_secret_columns as s where s.table_id = a.attrelid and s.column_name = a.attname
+            )
+    ) as open_columns
+    group by r.table_name, r.column_name
+    union all
+    select
+        'note', 'right', 'pg_read_all_data', 'secrets, members may read', string_agg(o.label, ', ' order by o.name), null, ''
+    from others as o
+    where o.rolcanlogin and pg_has_role(o.id, 'pg_read_all_data', 'member')
+    having count(*) > 0;
+$$;
+
+COMMENT ON FUNCTION fbs_secret_readers() IS 'Internal. The columns of fbs_secret_columns that roles may read who are neither FBS''s owner nor granted app in fbs_roles.';
 
 CREATE FUNCTION fbs_session_solutions() RETURNS text[]
     LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE

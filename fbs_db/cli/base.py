@@ -17,6 +17,7 @@ from fbs_db import wording
 from fbs_db.cli.interrupts import handled, interruption
 from fbs_db.cli.output import LogFormatter, complain, echo, print_json
 from fbs_db.database import server
+from fbs_db.database.which import acting_as
 from fbs_db.errors import FbsDbError, UsageError
 from fbs_db.redaction import redacted
 from fbs_db.version import __version__
@@ -84,11 +85,17 @@ def _not_confirmed() -> FbsDbError:
     " the variables of libpq (PGHOST, ...), fbs-db.toml or pyproject.toml, the settings of DJANGO_SETTINGS_MODULE,"
     " or the embedded server, in this order.",
 )
+@click.option(
+    "--role",
+    metavar="ROLE",
+    help="The role to work as, such as FBS's owner; your login has to be a member. By default the configured one,"
+    " or the login itself.",
+)
 @click.option("-v", "--verbose", count=True, help="-v shows server notices, -vv every statement with its time.")
 @click.option("--no-color", is_flag=True, help="Print without colours, as with NO_COLOR.")
 @click.version_option(__version__, prog_name="fbs-db")
 @click.pass_context
-def main(context: click.Context, database: str | None, verbose: int, no_color: bool) -> None:
+def main(context: click.Context, database: str | None, role: str | None, verbose: int, no_color: bool) -> None:
     """FBS's schema in PostgreSQL: install it, check it, clean up after deletions.
 
     \b
@@ -116,7 +123,8 @@ def main(context: click.Context, database: str | None, verbose: int, no_color: b
     """
     context.obj = database
     server.announce = lambda text: echo(text, fg="yellow", err=True)
-    context.with_resource(wording.given(database=database))
+    context.with_resource(wording.given(database=database, role=role))
+    context.with_resource(acting_as(role))
     if no_color or os.environ.get("NO_COLOR"):
         context.color = False
     level = [logging.WARNING, logging.INFO, logging.DEBUG][min(verbose, 2)]

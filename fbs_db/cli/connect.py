@@ -50,14 +50,22 @@ def psql(call: Call, *, arguments: tuple[str, ...]) -> None:
     settings = [str(options.pop("options", None) or environment.get("PGOPTIONS", ""))]
     if connection.looks_for_clients(where):
         settings.insert(0, f"-c {connection.CLIENT_CHECK}=1s")
+    if (role := which.role_for(config)) is not None:
+        with connection.connected(where, role=role):  # or psql would say less of what is wrong
+            settings.append(f"-c role={_escaped(role)}")
     schema = call.schema or config.schema
     if schema and schema != "public":
-        search_path = re.sub(r"([\\\s])", r"\\\1", '"' + schema.replace('"', '""') + '"')
-        settings.append(f"-c search_path={search_path}")
+        quoted = '"' + schema.replace('"', '""') + '"'
+        settings.append(f"-c search_path={_escaped(quoted)}")
     environment["PGOPTIONS"] = " ".join(filter(None, settings))
     program = _psql()
     sys.stdout.flush()
     os.execve(program, [program, "-d", conninfo.make_conninfo("", **options), *arguments], environment)
+
+
+def _escaped(value: str) -> str:
+    """A value as libpq's ``options`` have it."""
+    return re.sub(r"([\\\s])", r"\\\1", value)
 
 
 def _psql() -> str:

@@ -37,15 +37,22 @@ def check(call: Call, *, only: tuple[str, ...], data: bool) -> Answer:
 
 @subcommand(main, "repair")
 @click.option("--apply", "apply_", is_flag=True, help="Run the repairs that lose no data.")
-def repair(call: Call, *, apply_: bool) -> Answer:
+@click.option("--rights", is_flag=True, help="Also take away rights that others should not have. Hosts may use them.")
+def repair(call: Call, *, apply_: bool, rights: bool) -> Answer:
     """Show, or with --apply run, repairs that lose no data.
 
     The output is SQL for psql; everything else in it is a comment. Statements that could
     lose data are comments too: they are for you to decide, and never run.
 
+    What belongs to another role is given back to FBS's owner. That takes a superuser, or a
+    member of both roles; with --role OWNER the login does it. What PUBLIC and other roles
+    were granted and should not have stays, unless --rights is given: a host may need it.
+
     Exit codes: 0 nothing is left to repair; 1 something is left; 2 it could not be done.
     """
-    report = fbs_db.repair(call.database, schema=call.schema, apply=apply_, progress=call.progress(_show_repair))
+    report = fbs_db.repair(
+        call.database, schema=call.schema, apply=apply_, rights=rights, progress=call.progress(_show_repair)
+    )
     return Answer(report, lambda report: _show_mends(report, apply_), 0 if report.check.healthy else 1)
 
 
@@ -93,14 +100,16 @@ def _show_mends(report: RepairReport, applied: bool) -> None:
             print_exact(statement if mend.safe else wording.commented(statement))
     if not report.mends:
         _remark("There is nothing to repair.", fg="green")
-    elif not applied:
+    elif not applied and any(mend.safe for mend in report.mends):
         _remark(f"Nothing was changed. To run the statements above: {wording.command('repair', '--apply')}")
     left = [finding for finding in report.check.findings if finding.severity != "note"]
     if applied and report.mends and not left:
         _remark(f"{len(report.mends)} repaired. The schema is healthy.", fg="green")
     elif applied and left:
         _remark(f"Left: {wording.counted(len(left), 'finding')}. See: {wording.command('check')}")
-    elif any(finding.mend != wording.command("repair") for finding in left):
+    elif {(one.kind, one.object, one.problem) for one in left} - {
+        (one.kind, one.object, one.problem) for one in report.mends
+    }:
         _remark(f"Other findings cannot be repaired this way. See: {wording.command('check')}")
 
 

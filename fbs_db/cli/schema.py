@@ -9,10 +9,12 @@ from typing import Any
 import click
 
 import fbs_db
+from fbs_db import wording
 from fbs_db.cli.base import main
 from fbs_db.cli.output import complain, confirm, done, echo, print_exact, show_orphans, show_progress, style
 from fbs_db.cli.subcommand import Answer, Call, subcommand
 from fbs_db.database import locks
+from fbs_db.database.which import acting_as
 from fbs_db.errors import LockTimeout, RowsAtStake
 from fbs_db.reports import DryRunReport, MigrateReport, MigrationStatus, StatusReport
 from fbs_db.schema.migrate import plan
@@ -22,10 +24,25 @@ from fbs_db.wording import command, commented, counted
 _STATE_COLORS = {"applied": "green", "pending": "yellow", "edited": "red", "missing": "red"}
 
 
+def _given_role(context: click.Context, _: click.Parameter, role: str | None) -> None:
+    """The same as the option of ``fbs-db`` itself."""
+    if role is not None:
+        around = context.parent or context
+        around.with_resource(wording.given(role=role))
+        around.with_resource(acting_as(role))
+
+
 @subcommand(main, "migrate", each=True)
 @click.option("--to", metavar="ID", help="The last migration to apply, such as 0003.")
 @click.option("--dry-run", is_flag=True, help="Print the exact SQL and its locks on existing tables. Change nothing.")
 @click.option("--user-table", metavar="T", help="The host's user table. User columns get the type of its key.")
+@click.option(
+    "--role",
+    metavar="ROLE",
+    callback=_given_role,
+    expose_value=False,
+    help="The role to work as, which will own FBS. The same as: fbs-db --role ROLE migrate",
+)
 @click.option(
     "--wait",
     metavar="SECONDS",

@@ -7,6 +7,7 @@ Django's settings as ``FBS_DB``. By default one database holds all components.
 url = "postgresql://app@db.example/app"
 schema = "fbs"
 user_table = "accounts_user"
+role = "fbs_owner"
 
 [databases.licences]
 env = "LICENCES_URL"
@@ -41,6 +42,7 @@ class DatabaseConfig:
         service: the libpq service that has the connection settings.
         schema: the schema of FBS's tables.
         user_table: the host's user table.
+        role: the role to work as, which the login is a member of; reads are done as the login.
         user_key_type: the type of the users' keys, if their table is in another database.
         components: the components that it holds; None for all.
         reason: why it holds them, in words.
@@ -52,6 +54,7 @@ class DatabaseConfig:
     service: str | None = None
     schema: str | None = None
     user_table: str | None = None
+    role: str | None = None
     user_key_type: str | None = None
     components: tuple[str, ...] | None = None
     reason: str = "there is one database, which holds all"

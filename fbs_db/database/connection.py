@@ -96,21 +96,26 @@ def _environment() -> dict[str, str | None]:
 
 
 @contextmanager
-def connected(where: str, application: str = "fbs-db") -> Iterator[Connection]:
+def connected(where: str, application: str = "fbs-db", role: str | None = None) -> Iterator[Connection]:
     """A connection of our own, in autocommit, closed at the end.
 
     Parameters:
         where: a connection string from `resolve`.
         application: name under which the server lists the connection.
+        role: the role to work as; None for that of the login.
 
     Raises:
         ConnectionFailed: the connection failed.
         ConnectionLost: the connection broke.
         UnsupportedServer: the server is older than PostgreSQL 15.
+        TargetError: the login may not work as that role.
     """
     connection = connect_to(where, application)
     try:
         check_server(connection)
+        if role is not None:
+            with errors_of_server(connection):
+                _become(connection, role, local=False)
         yield connection
     finally:
         connection.close()
@@ -188,6 +193,49 @@ def lent(connection: Connection) -> Iterator[None]:
     with settings_kept(connection, _PLAIN, local=local), connection.cursor(row_factory=tuple_row) as cursor:
         cursor.execute(PLAIN.encode(), (local,))
         yield
+
+
+@contextmanager
+def lent_as(connection: Connection, role: str) -> Iterator[None]:
+    """A block in which the caller's connection works as a role.
+
+    Raises:
+        TargetError: its login may not.
+    """
+    local = connection.info.transaction_status is pq.TransactionStatus.INTRANS
+    with settings_kept(connection, ["role"], local=local):
+        _become(connection, role, local=local)
+        yield
+
+
+def _become(connection: Connection, role: str, *, local: bool) -> None:
+    """Set the role of the session, or of the transaction alone."""
+    if not role or "\0" in role:
+        raise UsageError("The name of a role cannot be empty text or contain a NUL character.")
+    if not local:  # or other clients of the pooler would get it
+        refuse_transaction_pooler(connection, f"Connect directly, or as {role} itself.")
+    try:
+        with connection.transaction(), connection.cursor() as cursor:
+            cursor.execute("select pg_catalog.set_config('role', %s, %s)", (role, local))
+    except (psycopg.errors.InvalidParameterValue, psycopg.errors.InsufficientPrivilege) as error:
+        with connection.cursor(row_factory=tuple_row) as cursor:
+            query = """
+                select
+                    r.oid is not null, coalesce(pg_catalog.pg_has_role(me.oid, r.oid, 'member'), false),
+                    me.rolsuper, pg_catalog.quote_ident(s.name), me.rolname::text, pg_catalog.quote_ident(me.rolname)
+                from (values (%s::text)) as s (name)
+                left join pg_catalog.pg_roles as r on s.name = r.rolname
+                inner join pg_catalog.pg_roles as me on me.rolname = session_user
+                """
+            there, member, is_superuser, quoted, login, to = cursor.execute(query, (role,)).fetchone() or ("",) * 6
+        grant = "" if is_superuser else f" grant {quoted} to {to}{' with set true' if member else ''};"
+        if not there:
+            raise TargetError(
+                f"There is no role {role}.", hint=f"Check its name. Or create it: create role {quoted} nologin;{grant}"
+            ) from error
+        raise TargetError(
+            f"{login} may not work as role {role}.", hint=f"Type this in psql, as who may grant that role:{grant}"
+        ) from error
 
 
 def refuse_pipeline(connection: Connection[Any] | AsyncConnection[Any]) -> None:
@@ -299,7 +347,7 @@ def from_server(error: psycopg.Error, message: str = "", statement: str = "") ->
             statement=statement or error.diag.context or "",
         )
     if sqlstate == "42501":
-        return TargetError(message, hint=hint or "Connect as a role that may do this.")
+        return TargetError(message, hint=hint or f"Connect as a role that may do this.{_needed(message)}")
     if sqlstate in _UNFIT_HINTS:
         return (UnreadableValue if sqlstate == "22021" else TargetError)(message, hint=_UNFIT_HINTS[sqlstate])
     if sqlstate.startswith("53"):
@@ -307,6 +355,14 @@ def from_server(error: psycopg.Error, message: str = "", statement: str = "") ->
     if sqlstate.startswith("FB"):
         return TargetError(message, hint=hint)
     return None
+
+
+def _needed(message: str) -> str:
+    """What FBS's owner needs on a table of the host."""
+    table = re.match(r"permission denied for table (?!fbs_)(\S+)$", message)
+    if table is None:
+        return ""
+    return f" FBS's owner needs on a host's table: grant select, references, trigger on {table[1]} to OWNER;"
 
 
 def refuse_transaction_pooler(connection: Connection, hint: str) -> None:

@@ -1,7 +1,7 @@
 """The dictionary ``FBS_DB`` of a host's Django settings, with the ``DATABASES`` it names.
 
 FBS_DB = {
-    "DATABASES": {"default": {"SCHEMA": "fbs"}, "licences": {"COMPONENTS": ["licensing"]}},
+    "DATABASES": {"default": {"SCHEMA": "fbs", "ROLE": "fbs_owner"}, "licences": {"COMPONENTS": ["licensing"]}},
     "HOSTS": {"tenants.Tenant": {}, "rentals.Room": {"KEY": "number"}},
     "SIGNALS": False,
     "LATER_NAMES": True,

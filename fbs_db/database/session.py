@@ -16,10 +16,18 @@ from psycopg.rows import tuple_row
 from fbs_db import files, wording
 from fbs_db.database import project
 from fbs_db.database.config import DatabaseConfig
-from fbs_db.database.connection import check_server, connected, errors_of_server, lent, raise_if_lost, refuse_pipeline
+from fbs_db.database.connection import (
+    check_server,
+    connected,
+    errors_of_server,
+    lent,
+    lent_as,
+    raise_if_lost,
+    refuse_pipeline,
+)
 from fbs_db.database.locks import LOCK_WAIT, Answer, Retries, SchemaLock
 from fbs_db.database.statements import statements_logged
-from fbs_db.database.which import resolve
+from fbs_db.database.which import resolve, role_for
 from fbs_db.errors import ConnectionLost, FbsDbError, TargetError, UsageError
 from fbs_db.reports import Progress, silent
 
@@ -222,7 +230,12 @@ class Session:
 
 @contextmanager
 def open_session(
-    database: Database, schema: str | None, *, start: bool = False, application: str = "fbs-db"
+    database: Database,
+    schema: str | None,
+    *,
+    start: bool = False,
+    application: str = "fbs-db",
+    role: str | None = None,
 ) -> Iterator[Session]:
     """Connect, or use the caller's connection and restore its settings at the end.
 
@@ -232,11 +245,12 @@ def open_session(
         schema: the schema of FBS's tables; None for the configured one, or ``public``.
         start: whether an embedded server may be created if there is none.
         application: the application name of a connection of our own.
+        role: the role to work as; None for that of the command line or the configuration, or of the login.
 
     Raises:
         ConnectionFailed, ConnectionLost, UnsupportedServer, EmbeddedServerError:
             there is no usable connection.
-        TargetError: there is no such schema.
+        TargetError: there is no such schema, or the login may not work as that role.
         UsageError: the caller's connection is closed, or its transaction failed.
     """
     if isinstance(database, Connection):
@@ -250,10 +264,15 @@ def open_session(
         raise UsageError(f"The name {schema} is reserved by PostgreSQL.", hint="Choose another schema.")
     with ExitStack() as stack:
         stack.enter_context(_given(database, given_schema))
+        if role is not None:
+            stack.enter_context(wording.given(role=role))
+        role = role_for(config) if role is None else role
         if isinstance(database, Connection):
             connection = stack.enter_context(_borrowed(database))
+            if role is not None:
+                stack.enter_context(lent_as(database, role))
         else:
-            connection = stack.enter_context(connected(where, application))
+            connection = stack.enter_context(connected(where, application, role))
         stack.enter_context(_notices_logged(connection))
         stack.enter_context(statements_logged(connection))
         stack.enter_context(errors_of_server(connection))

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import psycopg
 from psycopg import conninfo
@@ -19,6 +22,25 @@ from fbs_db.redaction import ConnectionString
 
 _LIKE = "Write it like postgresql://user@host:5432/database"
 _LIBPQ_VARIABLES = ("PGSERVICE", "PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE")
+
+
+_role: ContextVar[str | None] = ContextVar("_role", default=None)
+
+
+@contextmanager
+def acting_as(role: str | None) -> Iterator[None]:
+    """A block in which sessions work as a role, whatever is configured; None changes nothing."""
+    token = _role.set(role if role is not None else _role.get())
+    try:
+        yield
+    finally:
+        _role.reset(token)
+
+
+def role_for(config: DatabaseConfig) -> str | None:
+    """The role that sessions on a database work as; None for that of the login."""
+    role = _role.get()
+    return config.role if role is None else role
 
 
 def resolve(

@@ -53,6 +53,7 @@ NUMBERS = {
     "file": 131,
     "rows": 132,
     "right": 133,
+    "owner": 134,
     "privilege": 140,
 }
 OTHER = 199

@@ -20,7 +20,7 @@ from fbs_db.health.states import present
 from fbs_db.places.state import guards
 from fbs_db.reports import Progress, Report, silent
 from fbs_db.schema import snapshot
-from fbs_db.schema.rights import MAY_RUN_CODE, read_rights, workers
+from fbs_db.schema.rights import MAY_RUN_CODE, read_granted, read_rights, workers
 from fbs_db.schema.snapshot import Key, Object
 from fbs_db.wording import command, completed
 
@@ -38,6 +38,7 @@ KINDS = (
     "isolation",
     "file",
     "rows",
+    "owner",
     "right",
     "privilege",
 )
@@ -46,21 +47,14 @@ _UNFINISHED = "left by an interrupted statement, or still being built"
 
 #: The problem in ``fbs_health`` of a table that the host has under its later name as well.
 _TWICE = "there twice"
-#: Findings that are made of ``fbs_states`` and ``fbs_rights`` here, as ``fbs_health`` does for psql.
-_MADE_HERE = ("trigger", "index", "constraint", "right")
+#: Findings that are made of ``fbs_states``, ``fbs_rights`` and ``fbs_rights_granted`` here, as ``fbs_health`` does
+#: for psql. Those of ``fbs_secret_readers`` are taken from it.
+_MADE_HERE = ("trigger", "index", "constraint", "owner", "right")
 #: The tables and views that ``fbs_health`` reads.
 _READS = (
-    "fbs_user_columns",
-    "fbs_hosts",
-    "fbs_cleanup_queue",
-    "fbs_cleanup_targets",
-    "fbs_cleanup_rules",
-    "fbs_rule_states",
-    "fbs_settings",
-    "fbs_roles",
-    "fbs_file_deletions",
-    "fbs_later_names",
-)
+    "fbs_user_columns", "fbs_hosts", "fbs_cleanup_queue", "fbs_cleanup_targets", "fbs_cleanup_rules", "fbs_rule_states",
+    "fbs_settings", "fbs_file_deletions", "fbs_later_names", "fbs_roles", "fbs_secret_columns",
+)  # fmt: skip
 #: Kinds that a host may remove without breaking anything.
 _LESS = ("comment", "setting", "rule")
 
@@ -167,6 +161,7 @@ def check_at(
             findings = [Finding(*row) for row in read_rights(session, workers(session))] + history
             if applied:
                 objects = snapshot.expected(applied, session.connection.info.server_version)
+                findings += [Finding(*row) for row in read_granted(session, objects)]
                 findings += _compared(session, objects, found)
                 findings = _without_hosts(session, findings, objects, found)
                 if data:
@@ -189,7 +184,9 @@ def _compared(session: Session, objects: Mapping[Key, Object], found: dict[Key, 
         known.add(("rule", "out of date"))  # it is written for that table
     yield from findings
     asked = _asked(session, "fbs_health", found)
-    yield from (one for one in asked if one.kind not in _MADE_HERE and (one.kind, one.problem) not in known)
+    for one in asked:
+        if (one.kind not in _MADE_HERE or "secret" in one.problem) and (one.kind, one.problem) not in known:
+            yield one
     yield from _targets(session, found)
 
 
@@ -234,7 +231,7 @@ def _without_hosts(
     return [
         one
         for one in findings
-        if one.kind not in (*snapshot.KINDS, "right")
+        if one.kind not in (*snapshot.KINDS, "owner", "right")
         or (
             one.object.partition(".")[0] not in hosts and not (one.object in twins and one.problem == "not part of FBS")
         )

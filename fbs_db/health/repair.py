@@ -14,6 +14,7 @@ from fbs_db.database.session import Database, Session, open_session
 from fbs_db.errors import FbsDbError, LockTimeout, UsageError
 from fbs_db.health.check import CheckReport, Finding, check_at
 from fbs_db.health.comparing import REPAIR_CHECK
+from fbs_db.health.owners import RIGHTS, Repair, restore
 from fbs_db.health.statements import Wanted, literal, making
 from fbs_db.health.states import present
 from fbs_db.reports import Progress, Report, silent
@@ -45,27 +46,6 @@ _Subject = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
-class Repair(Report):
-    """The repair of one finding.
-
-    Attributes:
-        kind, object, problem: the finding's.
-        statements: SQL that psql runs too; where a person has to decide, what may help.
-        safe: whether it loses no data; only then is it applied.
-        reason: why a person has to decide, or why it failed; empty text where nothing is left to do.
-        done: whether it was applied, and a second check no longer had the finding.
-    """
-
-    kind: str
-    object: str
-    problem: str
-    statements: tuple[str, ...]
-    safe: bool
-    reason: str = ""
-    done: bool = False
-
-
-@dataclass(frozen=True)
 class RepairReport(Report):
     """The repairs that were applied, or would be.
 
@@ -85,6 +65,7 @@ def repair(
     *,
     schema: str | None = None,
     apply: bool = False,
+    rights: bool = False,
     progress: Callable[[Progress], None] = silent,
 ) -> RepairReport:
     """Show, or apply, the repairs of a drifted schema that lose no data.
@@ -96,23 +77,26 @@ def repair(
     Parameters:
         database, schema, progress: as for `fbs_db.migrate`; no server is created.
         apply: run the repairs; without it they are only shown.
+        rights: also take away what PUBLIC and others were granted and should not have.
 
     Raises:
         UsageError: the connection is not in autocommit, and no index can be built in a transaction.
         LockTimeout: a migration or another repair is running.
+        TargetError: functions or views belong to another role, and the login may not give them back.
 
     Reads what `fbs_db.check` reads.
     """
     with open_session(database, schema, application="fbs-db repair") as session:
+        mended = restore(session, rights, progress) if apply else []
         refuse_rights_of_others(session)
         report = check_at(session, identities=True)
-        planned = _plan(session, report)
+        planned = _plan(session, report, rights)
         if not apply:
             return RepairReport(tuple(planned), _settings(session), report)
         if not session.connection.autocommit:
             raise UsageError("A repair needs a connection in autocommit.", hint="It builds indexes concurrently.")
         refuse_unfit(session)
-        results: dict[_Subject, Repair] = {}
+        results: dict[_Subject, Repair] = {_subject(one): replace(one, done=True) for one in mended}
         indexes = Indexes(session, progress)
         try:
             with session.lock(progress=progress):
@@ -126,7 +110,7 @@ def repair(
                             results[_subject(one)] = _apply(session, one, indexes, progress) if one.safe else one
                     grant_again(session)
                     report = _checked_again(session, results)
-                    planned = _plan(session, report)
+                    planned = _plan(session, report, rights)
         except BaseException:
             if indexes.under_way and not isinstance(database, psycopg.Connection):
                 with suppress(FbsDbError), open_session(database, schema, application="fbs-db repair") as again:
@@ -157,7 +141,7 @@ def _checked_again(session: Session, results: dict[_Subject, Repair]) -> CheckRe
     return report
 
 
-def _plan(session: Session, report: CheckReport) -> list[Repair]:
+def _plan(session: Session, report: CheckReport, rights: bool) -> list[Repair]:
     """The repairs of a report's findings, in the order in which they can run."""
     repairable = command("repair")
     findings = [one for one in report.findings if one.mend == repairable]
@@ -165,6 +149,8 @@ def _plan(session: Session, report: CheckReport) -> list[Repair]:
     found = present(session) | snapshot.live_rows(session, objects)
     names = quoted(session, {part for one in findings for part in one.object.split(".")[:2]})
     repairs = [_repair(session, one, objects, found, names) for one in findings]
+    of_rights = [one for one in report.findings if one.kind in RIGHTS and one.severity != "note"]
+    repairs += [_of_rights(one, rights) for one in of_rights if one.mend.endswith(";")]
     # First what is left unfinished, as its name may be needed; foreign keys after the keys they
     # refer to, views after the views they read.
     order = {key: number for number, key in enumerate(objects)}
@@ -172,12 +158,19 @@ def _plan(session: Session, report: CheckReport) -> list[Repair]:
         repairs,
         key=lambda one: (
             one.kind in ("rows", "isolation") or (one.kind, one.object) in objects,
-            (*snapshot.KINDS, "rows", "isolation").index(one.kind),
+            (*RIGHTS, *snapshot.KINDS, "rows", "isolation").index(one.kind),
             "FOREIGN" in "".join(one.statements),
             order.get((one.kind, one.object), 0),
             one.object,
         ),
     )
+
+
+def _of_rights(finding: Finding, rights: bool) -> Repair:
+    """The statement of a finding, which is run if it takes nothing from anybody, or everything may be taken."""
+    may = finding.kind == "owner" or rights
+    reason = "" if may else f"Not applied. To apply it, add --rights: {command('repair', '--apply', '--rights')}"
+    return Repair(finding.kind, finding.object, finding.problem, (finding.mend,), may, reason)
 
 
 def _repair(
@@ -226,6 +219,8 @@ def _apply(session: Session, it: Repair, indexes: Indexes, progress: Callable[[P
         for statement in it.statements:
             if it.kind in ("index", "constraint") and " concurrently " in statement.lower():
                 indexes.run(statement, table, part, snapshots=builds)
+            elif it.kind == "owner":  # the login may do so, where FBS's owner may not
+                run_patiently(session, f"set local role none; {statement}", progress)
             else:
                 run_patiently(session, statement, progress)
     except Busy as error:

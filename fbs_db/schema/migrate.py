@@ -18,7 +18,7 @@ from fbs_db.files import HOST_LINK, ISOLATION, ROLES, USER_LINK, MigrationFile
 from fbs_db.reports import DryRunReport, MigrateReport, Progress, UserColumn, silent
 from fbs_db.schema.history import Backend, name_taken
 from fbs_db.schema.planning import planned, tried_locks
-from fbs_db.schema.rights import refuse_rights_of_others
+from fbs_db.schema.rights import refuse_rights_of_others, warn_of_superuser
 from fbs_db.schema.run import Run, problems, refuse_unfit
 from fbs_db.schema.users import check_user_columns, link_users, users_tied
 
@@ -29,6 +29,7 @@ def migrate(
     to: str | None = None,
     schema: str | None = None,
     user_table: str | None = None,
+    role: str | None = None,
     wait: float = LOCK_WAIT,
     directory: Path | None = None,
     progress: Callable[[Progress], None] = silent,
@@ -44,6 +45,8 @@ def migrate(
         schema: schema of the tables, which must exist; None for the configured one, or ``public``.
         user_table: the host's user table, whose key gives user columns their type; None for the
             configured one.
+        role: the role to work as, which owns what it makes; None for the configured one, or that of the login,
+            which has to be a member.
         wait: seconds to wait for another migration.
         directory: the SQL files; None for those of the package.
         progress: called as files begin and end.
@@ -61,7 +64,7 @@ def migrate(
     every = files.load(directory)
     wanted = _up_to(every, to)
     with (
-        open_session(database, schema, start=True, application="fbs-db migrate") as session,
+        open_session(database, schema, start=True, application="fbs-db migrate", role=role) as session,
         ExitStack() as until_the_end,
     ):
         run = Run(session, user_table, progress)
@@ -84,6 +87,8 @@ def migrate(
             if run.backend.in_callers_transaction:
                 run.kept = "in your transaction"
             users = check_user_columns(session, run.backend, run.backend.user_table, progress, before=run.told())
+        if run.steps and not run.history:
+            warn_of_superuser(session)
         return run.report(started, users)
 
 

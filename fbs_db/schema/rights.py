@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+import re
+from collections.abc import Container, Sequence
 from typing import Any
 
 import psycopg
@@ -13,9 +15,16 @@ from fbs_db.database.connection import raise_if_lost
 from fbs_db.database.session import Session
 from fbs_db.errors import TargetError
 from fbs_db.schema import snapshot
+from fbs_db.schema.snapshot import Key
+
+logger = logging.getLogger("fbs_db")
 
 #: The problems by which FBS's functions, and statements in the schema, may run the code of others.
 MAY_RUN_CODE = ("others may create", "belongs to another role")
+
+
+#: The functions that are lists, whose text stands in place of their call.
+_LISTS = ("fbs_relation_names", "fbs_internal_tables", "fbs_worker_functions")
 
 
 def read_rights(session: Session, workers: Sequence[int] = ()) -> list[tuple[Any, ...]]:
@@ -28,16 +37,49 @@ def read_rights(session: Session, workers: Sequence[int] = ()) -> list[tuple[Any
     Parameters:
         workers: the OIDs of the roles that may execute a worker's functions.
     """
+    ours = snapshot.expected(None, session.connection.info.server_version)
+    # A function that others may execute can be of the host, too.
+    rows = [
+        row
+        for row in _run(session, "fbs_rights", workers)
+        if row[3] != "others may execute" or ("function", row[2]) in ours
+    ]
+    return [
+        (severity, "owner", name, problem, *texts, wording.command("repair", "--apply"))
+        if problem == "belongs to another role" and (("function", name) in ours or ("view", name) in ours)
+        else (severity, "right", name, problem, *texts, mend)
+        for severity, _, name, problem, *texts, mend in rows
+    ]
+
+
+def read_granted(session: Session, objects: Container[Key]) -> list[tuple[Any, ...]]:
+    """The findings of ``fbs_rights_granted`` about these objects and their sequences, as rows.
+
+    Its text is run as that of ``fbs_rights``.
+    """
+    return [
+        row
+        for row in _run(session, "fbs_rights_granted")
+        if any((kind, row[2]) in objects for kind in ("table", "view", "function", "domain", "statistics"))
+        or row[2].endswith("_seq")
+    ]
+
+
+def _run(session: Session, function: str, workers: Sequence[int] = ()) -> list[tuple[Any, ...]]:
+    body = files.body_of(function)
+    for name in _LISTS:
+        body = body.replace(f"{name}()", f"({files.body_of(name).strip()})")
     values = {
         "current_schema()": sql.Literal(session.schema).as_string(session.connection),
         "fbs_workers()": f"'{{{','.join(map(str, workers))}}}'::oid[]",
-        "fbs_worker_functions()": files.body_of("fbs_worker_functions").strip(" \n;").partition("select ")[2],
     }
-    body = files.body_of("fbs_rights")
     for name, value in values.items():
         body = body.replace(name, value)
+    ((quoted,),) = session.select("select quote_ident(%s)", session.schema)
     with snapshot.searching(session, "pg_catalog"):
-        return session.cursor().execute(body.encode()).fetchall()
+        rows = session.cursor().execute(body.encode()).fetchall()
+    # Types of ours have the schema's name before them.
+    return [(*row[:2], row[2].replace(f"{quoted}.fbs_", "fbs_"), *row[3:]) for row in rows]
 
 
 def workers(session: Session) -> list[int]:
@@ -77,6 +119,30 @@ where
 """
 
 
+def refuse_lending_superusers(session: Session) -> None:
+    """Refuse a superuser, where FBS's owner is none.
+
+    Raises:
+        TargetError: the session's role is a superuser, and FBS's owner is none and owns nothing else here.
+    """
+    with snapshot.searching(session, "pg_catalog"):
+        for (owner,) in session.select(_UNPROVEN, session.schema):
+            raise TargetError(
+                f"FBS in schema {session.schema} belongs to {owner}, and you are a superuser, whose rights"
+                " its functions would have.",
+                hint=f"Work as {owner}, if you trust that role, with the option --role: {_named_by(owner)}",
+            )
+
+
+_INSTALLED = """
+select exists (
+    select from pg_catalog.pg_class as c
+    inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
+    where n.nspname = %s and c.relname = 'fbs_migrations'
+)
+"""
+
+
 def refuse_rights_of_others(session: Session) -> None:
     """Refuse a schema in which others may create functions, or did.
 
@@ -87,13 +153,7 @@ def refuse_rights_of_others(session: Session) -> None:
         TargetError: there are such roles, functions or operators, and the hint has the statements that mend
             it; or the session's role is a superuser, and FBS's owner is none and owns nothing else here.
     """
-    with snapshot.searching(session, "pg_catalog"):
-        for (owner,) in session.select(_UNPROVEN, session.schema):
-            raise TargetError(
-                f"FBS in schema {session.schema} belongs to {owner}, and you are a superuser, whose rights"
-                " its functions would have.",
-                hint=f"Type the same as {owner}: set PGUSER, or PGOPTIONS='-c role={owner}'.",
-            )
+    refuse_lending_superusers(session)
     found = [row for row in read_rights(session) if row[3] in MAY_RUN_CODE]
     if not found:
         return
@@ -103,11 +163,53 @@ def refuse_rights_of_others(session: Session) -> None:
         else f"{name} in schema {session.schema} belongs to {who}."
         for _, _, name, problem, who, _, _ in found
     ]
-    statements = "\n".join(row[-1].replace("; ", ";\n") for row in found)
-    name = "fbs" if session.schema != "fbs" else "fbs_own"
+    hints = []
+    if statements := [row[-1].replace("; ", ";\n") for row in found if row[1] != "owner"]:
+        name = "fbs" if session.schema != "fbs" else "fbs_own"
+        hints = [
+            "Type this in psql, as the schema's owner:",
+            *statements,
+            f"Or, if the host needs it as it is, give FBS a schema of its own: create schema {name};",
+            f"Then type: {wording.command('migrate', '--schema', name)}",
+        ]
+    creator = next((who for _, _, _, problem, who, _, _ in found if problem == "others may create"), "")
+    if re.fullmatch("[a-z_0-9]+", creator) and session.select(_INSTALLED, session.schema) == [(False,)]:
+        hints.append(f"Or, if {creator} is to own FBS, type: {_named_by(creator, 'migrate')}")
+    if len(statements) < len(found):
+        hints.append(f"To give back what is FBS's, type as a superuser: {wording.command('repair', '--apply')}")
     raise TargetError(
         "\n".join([*lines, "FBS's functions could run code of such a role, with the rights of FBS's owner."]),
-        hint=f"Type this in psql, as the schema's owner:\n{statements}\n"
-        f"Or, if the host needs it as it is, give FBS a schema of its own: create schema {name};\n"
-        f"Then type: {wording.command('migrate', '--schema', name)}",
+        hint="\n".join(hints),
     )
+
+
+_SUPERUSER = """
+select r.rolname::text, quote_ident(%s), exists (select from pg_catalog.pg_roles where rolname = 'fbs_owner')
+from pg_catalog.pg_roles as r
+where
+    -- Others may not ask for the setting.
+    case when r.rolsuper and r.rolname = current_user then current_setting('data_directory') !~ '/[.]fbs-db/data$' end
+"""
+
+
+def warn_of_superuser(session: Session) -> None:
+    """Log that a superuser owns what was just installed, and how to give it a better owner.
+
+    Not on the embedded server, which is for trying.
+    """
+    for superuser, schema, is_there in session.select(_SUPERUSER, session.schema):
+        make = "" if is_there else "create role fbs_owner nologin; "
+        logger.warning(
+            "FBS in schema %s belongs to %s, a superuser, with whose rights its triggers run. To give it an owner that"
+            " cannot log in, type this while it has no rows:\n  %s\n  %s\n  %s",
+            session.schema,
+            superuser,
+            wording.command("rollback", "--all"),
+            wording.typed(f"{make}grant usage, create on schema {schema} to fbs_owner;"),
+            _named_by("fbs_owner", "migrate"),
+        )
+
+
+def _named_by(owner: str, word: str = "check") -> str:
+    with wording.given(role=owner):
+        return wording.command(word)

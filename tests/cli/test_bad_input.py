@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ import pytest
 from psycopg import sql
 
 import fbs_db
+from fbs_db.database.session import open_session
 from fbs_db.errors import PoolerRefused, UnsupportedServer
 from tests.support.catalog import catalog
 from tests.support.clones import CloneOf
@@ -406,6 +407,10 @@ def test_a_pooler_of_transactions_is_refused(
             connection.commit()
             connection.close()
         refused("--database", where, "migrate", says="A pooler in front of PostgreSQL")
+        refused("--database", where, "--role", "pg_monitor", "status", says="A pooler in front of PostgreSQL")
+        for _ in range(7):
+            with psycopg.connect(where, autocommit=True) as other:
+                assert other.execute("select current_user::text").fetchone() == ("postgres",)
         assert run("--database", where, "status").exit_code == 0
         watcher = second(empty)
         assert watcher.execute("select pid from pg_locks where locktype = 'advisory'").fetchall() == []
@@ -434,6 +439,12 @@ def test_a_pooler_of_sessions_is_as_good_as_none(pg18: Server, empty: psycopg.Co
     with pooler(pg18, "session") as url:
         where = url(empty.info.dbname)
         assert run("--database", where, "migrate").exit_code == 0
+        with open_session(where, None, role="pg_monitor") as session:
+            assert session.select("select current_user::text") == [("pg_monitor",)]
+        with ExitStack() as stack:
+            for _ in range(7):
+                other = stack.enter_context(psycopg.connect(where))
+                assert other.execute("select current_user::text").fetchone() == ("postgres",)
         assert run("--database", where, "status").exit_code == 0
         with fbs_db.connect(where) as fbs:
             assert list(fbs.notifications.inbox()) == []

@@ -46,11 +46,10 @@ CHOICES = {
     "replica identity": "alter table fbs_kpis replica identity full",
     "replica identity by an index": "alter table fbs_kpis replica identity using index fbs_kpis_pkey",
     "publication": "create publication of_host for table fbs_kpis",
-    "owner": "create role fbs_of_host; alter table fbs_kpis owner to fbs_of_host;"
-    " alter view fbs_bi_kpis owner to fbs_of_host",
     "grants": "create role fbs_of_host; grant select on all tables in schema public to fbs_of_host;"
-    " grant insert, update, delete, truncate, references on fbs_kpis to fbs_of_host;"
-    " grant select on fbs_kpis to public; grant execute on function fbs_setting(text), fbs_touch() to fbs_of_host;"
+    " grant insert, update, delete on fbs_kpis to fbs_of_host;"
+    " revoke select on fbs_odoo_databases, fbs_token_mappings, fbs_handshakes, fbs_license_manager_solution_license"
+    " from fbs_of_host; grant execute on function fbs_setting(text), fbs_touch() to fbs_of_host;"
     " grant usage on all sequences in schema public to fbs_of_host",
     "revokes": "revoke all on all tables in schema public from public; revoke all on schema public from public;"
     " revoke execute on all functions in schema public from public;"

@@ -127,7 +127,8 @@ def test_a_role_that_may_not_read_the_users_still_learns_the_rest(installed: psy
     fbs_db.attach_users("auth_user", installed)
     installed.execute(
         "drop role if exists fbs_reader; create role fbs_reader login;"
-        " grant select on all tables in schema public to fbs_reader; revoke select on auth_user from fbs_reader"
+        " grant select on all tables in schema public to fbs_reader; revoke select on auth_user from fbs_reader;"
+        " insert into fbs_roles (role_name, work) values ('fbs_reader', 'app')"
     )
     installed.execute(kpi().replace("'daily'", "'sometimes'"))
     installed.commit()
@@ -204,7 +205,8 @@ def test_an_identity_is_mended_beside_running_inserts(installed: psycopg.Connect
 def test_a_role_that_may_not_read_sequences_is_told(installed: psycopg.Connection) -> None:
     installed.execute(
         "drop role if exists fbs_reader; create role fbs_reader login;"
-        " grant select on all tables in schema public to fbs_reader"
+        " grant select on all tables in schema public to fbs_reader;"
+        " insert into fbs_roles (role_name, work) values ('fbs_reader', 'app')"
     )
     installed.commit()
     report = fbs_db.check(url_of(installed).replace("postgres@", "fbs_reader@"), data=True)

@@ -159,7 +159,7 @@ def test_a_superuser_is_not_lent_to_an_owner_whom_nobody_named(roles: psycopg.Co
         other.execute("create function fbs_owner() returns oid language sql return 1")
     with pytest.raises(TargetError, match=f"belongs to {OTHER}, and you are a superuser") as caught:
         fbs_db.migrate(url_of(roles))
-    assert f"PGOPTIONS='-c role={OTHER}'" in caught.value.hint
+    assert f" --role {OTHER} check" in caught.value.hint
     with pytest.raises(TargetError):
         fbs_db.migrate(as_role(roles, OWNER))
     assert roles.execute("select * from ran").fetchall() == []
