@@ -23,30 +23,53 @@ $$;
 comment on function fbs_session_solutions() is
 'Solutions whose rows this session sees while isolation is on: those of its login (session_user), or the one that fbs.solution names, where the login is shared.';
 
+-- Each statement calls it for each table that it reads: one query, planned once a session.
 create function fbs_solutions(column_name text)
 returns text[]
-language sql
+language plpgsql
 stable
 security definer
 parallel safe
 set search_path from current
+set plan_cache_mode = force_generic_plan
 as $$
-    with mine as materialized (select unnest(fbs_session_solutions()) as name)
-
-    select array(
-        select n.name
-        from mine as m
-        cross join lateral unnest(array[m.name, 'fbs_' || m.name || '_db', 'djo_' || m.name || '_db']) as n (name)
-        union
-        select x.identifier
-        from fbs_solution_map as x
-        inner join mine as m on x.solution = m.name
-        where x.column_name = fbs_solutions.column_name
+begin
+    return array(
+        select unnest(
+            array[s.name, 'fbs_' || s.name || '_db', 'djo_' || s.name || '_db']
+            || array(
+                select x.identifier
+                from fbs_solution_map as x
+                where x.column_name = fbs_solutions.column_name and x.solution = s.name
+            )
+        )
+        from fbs_roles as r
+        cross join
+            unnest(case when r.is_shared then array[current_setting('fbs.solution', true)] else r.solutions end) as s (name)
+        where r.role_name = session_user::text and s.name <> ''
     );
+end;
 $$;
 
 comment on function fbs_solutions(text) is
 'The names that the session''s solutions have in a column, such as business_id: each by its own name, its database''s, and those of fbs_solution_map.';
+
+create function fbs_reads_isolated(of_table regclass, column_name text)
+returns boolean
+language plpgsql
+stable
+parallel safe
+set search_path from current
+set plan_cache_mode = force_generic_plan
+as $$
+begin
+    return has_column_privilege(session_user, of_table, column_name, 'select')
+        and exists (select from pg_policy as p where p.polrelid = of_table and p.polname = 'fbs_solution');
+end;
+$$;
+
+comment on function fbs_reads_isolated(regclass, text) is
+'Internal. Whether isolation restricts a table and the session''s login may read a column of it: asked by what finds keys with the rights of FBS''s owner.';
 
 create view fbs_solution_tables
 with (security_invoker = true) as
@@ -114,7 +137,8 @@ language sql
 stable
 set search_path from current
 as $$
-    -- Written as PostgreSQL shows a policy's condition, so that the two can be compared.
+    -- Written as PostgreSQL shows a policy's condition, so that the two can be compared. By the offset each row's
+    -- parent is looked up: else all parents of the solution are read for a page of children.
     select string_agg(c.condition, ' AND ' order by c.place)
     from fbs_solution_tables as t
     cross join lateral (
@@ -130,7 +154,7 @@ as $$
             case when a.attname = t.parent_column then 0 else a.attnum end,
             case
                 when a.attname = t.parent_column
-                    then format('(EXISTS ( SELECT FROM %s p WHERE (p.id = %s.%I)))', k.confrelid::regclass, k.conrelid::regclass, a.attname)
+                    then format('(EXISTS ( SELECT FROM %s p WHERE (p.id = %s.%I) OFFSET 0))', k.confrelid::regclass, k.conrelid::regclass, a.attname)
                 -- The steps' own policy looks at this table.
                 when t.table_name = 'fbs_dms_document_workflow' then format('((%1$I IS NULL) OR fbs_is_step_of(id, %1$I))', a.attname)
                 else format(

@@ -2262,6 +2262,12 @@ begin
         exit when too_few;
     end loop;
     -- Those that few have are found by their index.
+    if too_few and row_security_active('fbs_dms_document') then
+        found_ids := fbs_find_documents_by_metadata(
+            fbs_documents_by_metadata.company_id, fbs_documents_by_metadata.metadata, before_created_at, before_id, page_size
+        );
+        too_few := found_ids is null;
+    end if;
     if too_few then
         found_ids := array(
             with matches as materialized (
@@ -2357,6 +2363,8 @@ CREATE FUNCTION fbs_documents_search(company_id text, query text, state text DEF
 declare
     asked record := fbs_document_query(company_id, query);
     by_index boolean := false;
+    found_ids bigint[];
+    next_ids bigint[];
     fits boolean;
     looked_at integer := 0;
     shown integer := 0;
@@ -2377,8 +2385,8 @@ begin
                 cross join lateral (select d.name || ' ' || d.title || ' ' || d.description as content) as c
                 where
                     d.company_id = fbs_documents_search.company_id
-                    and (not by_index or fbs_document_words(d.company_id, c.content) @@ asked.needed
-                        or d.id = any(asked.tagged_ids))
+                    and (not by_index or d.id = any(next_ids) or next_ids is null
+                        and (fbs_document_words(d.company_id, c.content) @@ asked.needed or d.id = any(asked.tagged_ids)))
                     and (fbs_documents_search.state is null or d.state = fbs_documents_search.state)
                     and (fbs_documents_search.document_type_id is null
                         or d.document_type_id = fbs_documents_search.document_type_id)
@@ -2397,7 +2405,16 @@ begin
             after_created_at := created_at;
             after_id := id;
         end loop;
+        -- Under a policy no index finds words.
+        if too_few and row_security_active('fbs_dms_document') then
+            found_ids := fbs_find_documents_by_words(company_id, asked.needed, asked.tagged_ids, after_created_at, after_id);
+        end if;
         by_index := true;
+        if found_ids is not null then
+            next_ids := found_ids[:500];
+            found_ids := found_ids[501:];
+            too_few := shown < page_size and next_ids <> '{}';
+        end if;
     end loop;
 end;
 $$;
@@ -2667,6 +2684,24 @@ $$;
 
 COMMENT ON FUNCTION fbs_fill_solution() IS 'Trigger: gives a new row that names no solution, as FBS''s services write some, that of its session. On while isolation is.';
 
+CREATE FUNCTION fbs_find_approval_requests(model_name text, record_id text) RETURNS bigint[]
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+begin
+    return case when fbs_reads_isolated('fbs_approval_requests', 'request_data') then array(
+        select r.id
+        from fbs_approval_requests as r
+        where
+            r.request_data ->> 'record_id' = fbs_find_approval_requests.record_id
+            and r.request_data ->> 'model_name' = fbs_find_approval_requests.model_name
+            and r.solution_name = any((select fbs_solutions('solution_name'))::text[])
+    ) end;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_find_approval_requests(model_name text, record_id text) IS 'Keys of the approval requests about a record of the host''s, by index: those of the session''s solutions. For reads of a record while isolation is on, where no index serves the view; else NULL, as for a login that may not read the table.';
+
 CREATE FUNCTION fbs_find_deadlines(solution_name text, since date, until date, on_date date, page_size bigint) RETURNS TABLE(due_date date, kind text, title text, status text, amount numeric, table_name text, record_id bigint)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'public', 'pg_temp'
@@ -2858,6 +2893,55 @@ $$;
 
 COMMENT ON FUNCTION fbs_find_deadlines(solution_name text, since date, until date, on_date date, page_size bigint) IS 'Internal. What fbs_suite_deadlines puts in order: of each kind the earliest page_size. A statement whose table is not installed here is never reached.';
 
+CREATE FUNCTION fbs_find_documents_by_metadata(company_id text, metadata jsonb, before_created_at timestamp with time zone, before_id bigint, page_size bigint) RETURNS bigint[]
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+begin
+    return case when fbs_reads_isolated('fbs_dms_document', 'metadata') then array(
+        with matches as materialized (
+            select d.id, d.company_id, d.created_at
+            from fbs_dms_document as d
+            where d.metadata @> fbs_find_documents_by_metadata.metadata
+        )
+
+        select d.id
+        from matches as d
+        where
+            d.company_id = fbs_find_documents_by_metadata.company_id
+            and d.company_id = any((select fbs_solutions('company_id'))::text[])
+            and (d.created_at, d.id) < (before_created_at, before_id)
+        order by d.created_at desc, d.id desc
+        limit page_size
+    ) end;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_find_documents_by_metadata(company_id text, metadata jsonb, before_created_at timestamp with time zone, before_id bigint, page_size bigint) IS 'Internal. Keys of the newest of a company''s documents that have facts among their metadata, by index, where the company is of the session''s solutions. NULL while isolation is off, and for a login that may not read the table.';
+
+CREATE FUNCTION fbs_find_documents_by_words(company_id text, needed tsquery, tagged_ids bigint[], before_created_at timestamp with time zone, before_id bigint) RETURNS bigint[]
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+begin
+    return case when fbs_reads_isolated('fbs_dms_document', 'description') then array(
+        select d.id
+        from fbs_dms_document as d
+        where
+            d.company_id = fbs_find_documents_by_words.company_id
+            and d.company_id = any((select fbs_solutions('company_id'))::text[])
+            and (
+                fbs_document_words(d.company_id, d.name || ' ' || d.title || ' ' || d.description) @@ needed
+                or d.id = any(tagged_ids)
+            )
+            and (d.created_at, d.id) < (before_created_at, before_id)
+        order by d.created_at desc, d.id desc
+    ) end;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_find_documents_by_words(company_id text, needed tsquery, tagged_ids bigint[], before_created_at timestamp with time zone, before_id bigint) IS 'Internal. Keys of a company''s documents that have words, by index, or are among these, newest first, where the company is of the session''s solutions. NULL while isolation is off, and for a login that may not read the table.';
+
 CREATE FUNCTION fbs_find_limit(limits jsonb, feature_name text) RETURNS numeric
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'public', 'pg_temp'
@@ -2877,6 +2961,24 @@ end;
 $$;
 
 COMMENT ON FUNCTION fbs_find_limit(limits jsonb, feature_name text) IS 'Internal. How much of a feature the limits of a licence allow: a number, or the number called count in an object, as FBS writes either. NULL for no limit: where none is named, it is -1, or it is not a number. 0 allows nothing.';
+
+CREATE FUNCTION fbs_find_workflow_runs(model_name text, record_id text) RETURNS bigint[]
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+begin
+    return case when fbs_reads_isolated('fbs_workflow_instances', 'workflow_data') then array(
+        select i.id
+        from fbs_workflow_instances as i
+        where
+            i.workflow_data ->> 'record_id' = fbs_find_workflow_runs.record_id
+            and i.workflow_data ->> 'model_name' = fbs_find_workflow_runs.model_name
+            and i.solution_name = any((select fbs_solutions('solution_name'))::text[])
+    ) end;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_find_workflow_runs(model_name text, record_id text) IS 'Keys of the workflow runs about a record of the host''s, by index: those of the session''s solutions. For reads of a record while isolation is on, where no index serves the view; else NULL, as for a login that may not read the table.';
 
 CREATE FUNCTION fbs_foreign_code(host_table regclass, whoever_owns boolean DEFAULT false) RETURNS text
     LANGUAGE sql STABLE
@@ -4505,6 +4607,19 @@ $$;
 
 COMMENT ON FUNCTION fbs_queue_sweep(model text, solution text) IS 'Internal. Queues a sweep of a model, here and in other databases.';
 
+CREATE FUNCTION fbs_reads_isolated(of_table regclass, column_name text) RETURNS boolean
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'public', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+begin
+    return has_column_privilege(session_user, of_table, column_name, 'select')
+        and exists (select from pg_policy as p where p.polrelid = of_table and p.polname = 'fbs_solution');
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_reads_isolated(of_table regclass, column_name text) IS 'Internal. Whether isolation restricts a table and the session''s login may read a column of it: asked by what finds keys with the rights of FBS''s owner.';
+
 CREATE FUNCTION fbs_receive_cleanup(source text, tickets uuid[], model text, keys text[], new_keys text[], gone text[], solution text DEFAULT NULL::text, alone boolean DEFAULT true) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
@@ -5735,7 +5850,8 @@ CREATE FUNCTION fbs_solution_policy(of_table regclass, writing boolean) RETURNS 
     LANGUAGE sql STABLE
     SET search_path TO 'public', 'pg_temp'
     AS $_$
-    -- Written as PostgreSQL shows a policy's condition, so that the two can be compared.
+    -- Written as PostgreSQL shows a policy's condition, so that the two can be compared. By the offset each row's
+    -- parent is looked up: else all parents of the solution are read for a page of children.
     select string_agg(c.condition, ' AND ' order by c.place)
     from fbs_solution_tables as t
     cross join lateral (
@@ -5751,7 +5867,7 @@ CREATE FUNCTION fbs_solution_policy(of_table regclass, writing boolean) RETURNS 
             case when a.attname = t.parent_column then 0 else a.attnum end,
             case
                 when a.attname = t.parent_column
-                    then format('(EXISTS ( SELECT FROM %s p WHERE (p.id = %s.%I)))', k.confrelid::regclass, k.conrelid::regclass, a.attname)
+                    then format('(EXISTS ( SELECT FROM %s p WHERE (p.id = %s.%I) OFFSET 0))', k.confrelid::regclass, k.conrelid::regclass, a.attname)
                 -- The steps' own policy looks at this table.
                 when t.table_name = 'fbs_dms_document_workflow' then format('((%1$I IS NULL) OR fbs_is_step_of(id, %1$I))', a.attname)
                 else format(
@@ -5770,21 +5886,26 @@ $_$;
 COMMENT ON FUNCTION fbs_solution_policy(of_table regclass, writing boolean) IS 'Internal. The condition of a table''s policy: true of the rows of the session''s solutions; for writing, of those that point at no other solution''s.';
 
 CREATE FUNCTION fbs_solutions(column_name text) RETURNS text[]
-    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'public', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
     AS $$
-    with mine as materialized (select unnest(fbs_session_solutions()) as name)
-
-    select array(
-        select n.name
-        from mine as m
-        cross join lateral unnest(array[m.name, 'fbs_' || m.name || '_db', 'djo_' || m.name || '_db']) as n (name)
-        union
-        select x.identifier
-        from fbs_solution_map as x
-        inner join mine as m on x.solution = m.name
-        where x.column_name = fbs_solutions.column_name
+begin
+    return array(
+        select unnest(
+            array[s.name, 'fbs_' || s.name || '_db', 'djo_' || s.name || '_db']
+            || array(
+                select x.identifier
+                from fbs_solution_map as x
+                where x.column_name = fbs_solutions.column_name and x.solution = s.name
+            )
+        )
+        from fbs_roles as r
+        cross join
+            unnest(case when r.is_shared then array[current_setting('fbs.solution', true)] else r.solutions end) as s (name)
+        where r.role_name = session_user::text and s.name <> ''
     );
+end;
 $$;
 
 COMMENT ON FUNCTION fbs_solutions(column_name text) IS 'The names that the session''s solutions have in a column, such as business_id: each by its own name, its database''s, and those of fbs_solution_map.';
