@@ -201,6 +201,24 @@ def test_a_policy_of_the_hosts_own_decides_where_isolation_is_off(shop: psycopg.
             assert list(getattr(reader.documents, method)("acme", **arguments)) == []
 
 
+def test_a_solution_goes_by_its_names_and_those_of_the_map(shop: psycopg.Connection) -> None:
+    shop.execute("insert into fbs_solution_map values ('company_id', 'Acme Ltd', 'acme'), ('company_id', 'B', 'beta')")
+    shop.execute("update fbs_roles set solutions = '{acme,third}' where role_name = %s", [ACME])
+    shop.execute("insert into fbs_roles (role_name, work, solutions) values (%s, 'reader', '{}')", [ACME])
+    names = "select array(select unnest(fbs_solutions(%s)) order by 1)"
+    expected = ["acme", "djo_acme_db", "djo_third_db", "fbs_acme_db", "fbs_third_db", "third"]
+    with session(shop, ACME, "beta") as connection:
+        assert connection.execute(names, ["solution_name"]).fetchone() == (expected,)
+        assert connection.execute(names, ["company_id"]).fetchone() == (["Acme Ltd", *expected],)
+    shop.execute("update fbs_approval_requests set solution_name = '' where id = 1")
+    with session(shop, SHARED) as connection:
+        for solution in (None, ""):
+            if solution is not None:
+                connection.execute("select set_config('fbs.solution', %s, false)", [solution])
+            assert connection.execute(names, ["company_id"]).fetchone() == ([],)
+            assert connection.execute("select count(*) from fbs_approval_requests").fetchone() == (0,)
+
+
 # --- what finds keys with the rights of FBS's owner
 
 
