@@ -7,17 +7,24 @@ select set_config('search_path', quote_ident(current_schema()) || ', pg_temp', f
 
 create function fbs_session_solutions()
 returns text[]
-language sql
+language plpgsql
 stable
 security definer
 parallel safe
 set search_path from current
+set plan_cache_mode = force_generic_plan
 as $$
-    select coalesce(array_agg(distinct s.name), '{}')
-    from fbs_roles as r
-    cross join
-        unnest(case when r.is_shared then array[current_setting('fbs.solution', true)] else r.solutions end) as s (name)
-    where r.role_name = session_user::text and s.name <> '';
+begin
+    return array(
+        select distinct s.name
+        from (
+            select unnest(case when r.is_shared then array[current_setting('fbs.solution', true)] else r.solutions end) as name
+            from fbs_roles as r
+            where r.role_name = session_user::text
+        ) as s
+        where s.name <> ''
+    );
+end;
 $$;
 
 comment on function fbs_session_solutions() is
@@ -43,10 +50,12 @@ begin
                 where x.column_name = fbs_solutions.column_name and x.solution = s.name
             )
         )
-        from fbs_roles as r
-        cross join
-            unnest(case when r.is_shared then array[current_setting('fbs.solution', true)] else r.solutions end) as s (name)
-        where r.role_name = session_user::text and s.name <> ''
+        from (
+            select unnest(case when r.is_shared then array[current_setting('fbs.solution', true)] else r.solutions end) as name
+            from fbs_roles as r
+            where r.role_name = session_user::text
+        ) as s
+        where s.name <> ''
     );
 end;
 $$;

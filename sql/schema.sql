@@ -5151,7 +5151,10 @@ CREATE FUNCTION fbs_rights() RETURNS TABLE(severity text, kind text, object text
             or (f.proname ~ '^fbs_' and (f.prosecdef or array_to_string(f.proconfig, ' ') ~ 'search_path=')) as is_ours,
             f.provolatile = 'v'
             -- These read nothing but what the session may see.
-            or f.prosecdef and f.proname not in ('fbs_session_solutions', 'fbs_solutions', 'fbs_is_step_of') as acts,
+            or f.prosecdef and f.proname not in (
+                'fbs_session_solutions', 'fbs_solutions', 'fbs_is_step_of', 'fbs_find_approval_requests', 'fbs_find_workflow_runs',
+                'fbs_find_documents_by_words', 'fbs_find_documents_by_metadata'
+            ) as acts,
             f.proname || '(' || oidvectortypes(f.proargtypes) || ')' as called,
             format('%s.%I(%s)', h.name, f.proname, oidvectortypes(f.proargtypes)) as named
         from here as h
@@ -5786,14 +5789,21 @@ $$;
 COMMENT ON FUNCTION fbs_run_rekey(model text, keys text[], new_keys text[], solution text, alone boolean, OUT left_keys text[], OUT left_new_keys text[], OUT state text, OUT said text) IS 'Internal. Lets FBS rows follow changed keys. Returns the keys, old and new, that violate a constraint, with the error; NULL where all went well.';
 
 CREATE FUNCTION fbs_session_solutions() RETURNS text[]
-    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'public', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
     AS $$
-    select coalesce(array_agg(distinct s.name), '{}')
-    from fbs_roles as r
-    cross join
-        unnest(case when r.is_shared then array[current_setting('fbs.solution', true)] else r.solutions end) as s (name)
-    where r.role_name = session_user::text and s.name <> '';
+begin
+    return array(
+        select distinct s.name
+        from (
+            select unnest(case when r.is_shared then array[current_setting('fbs.solution', true)] else r.solutions end) as name
+            from fbs_roles as r
+            where r.role_name = session_user::text
+        ) as s
+        where s.name <> ''
+    );
+end;
 $$;
 
 COMMENT ON FUNCTION fbs_session_solutions() IS 'Solutions whose rows this session sees while isolation is on: those of its login (session_user), or the one that fbs.solution names, where the login is shared.';
@@ -5900,10 +5910,12 @@ begin
                 where x.column_name = fbs_solutions.column_name and x.solution = s.name
             )
         )
-        from fbs_roles as r
-        cross join
-            unnest(case when r.is_shared then array[current_setting('fbs.solution', true)] else r.solutions end) as s (name)
-        where r.role_name = session_user::text and s.name <> ''
+        from (
+            select unnest(case when r.is_shared then array[current_setting('fbs.solution', true)] else r.solutions end) as name
+            from fbs_roles as r
+            where r.role_name = session_user::text
+        ) as s
+        where s.name <> ''
     );
 end;
 $$;
