@@ -13,9 +13,10 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 import fbs_db
-from fbs_db.reads.query import select
+from fbs_db.reads.drivers import RowSecurity
+from fbs_db.reads.query import Query, restricted, select
 from tests.support.connections import url_of
-from tests.support.every_read import read_of
+from tests.support.every_read import GROUPS, read_of
 from tests.support.roles import role
 
 #: Logins: of a solution, shared by all, listed without rights on tables, and with rights but not listed.
@@ -252,6 +253,28 @@ def test_tags_are_no_way_to_documents_of_others(shop: psycopg.Connection) -> Non
 
 
 # --- how
+
+
+@pytest.mark.parametrize("active", [False, True])
+def test_a_source_is_asked_now_and_then_whether_policies_restrict_it(active: bool) -> None:
+    """Where none do, a look-up is the statement that it always was."""
+    session = RowSecurity()
+    read = read_of("approvals", "requests")
+    plain = select(read, "public", TENANT, limit=50)
+
+    def sent(**arguments: str) -> Iterator[Query]:
+        steps = GROUPS.approvals.requests._declared.steps("public", (), arguments, session)
+        query = next(steps)
+        yield query
+        if "row_security_active" in query.text and not query.read:
+            yield steps.send([(active,)])
+
+    chosen = plain.isolated if active else plain
+    assert chosen
+    first, then = sent(**TENANT)
+    assert (first.text, then.text) == (restricted(read, "public").text, chosen.text)
+    assert [one.text for one in sent(**TENANT)] == [chosen.text]
+    assert [one.isolated for one in sent(solution_name="acme")] == [None]
 
 
 def plans(connection: psycopg.Connection, name: str, query: str, values: Any = ()) -> str:
