@@ -111,19 +111,24 @@ parallel safe
 set search_path from current
 as $$
 begin
-    return case when fbs_reads_isolated('fbs_dms_document', 'description') then array(
-        select d.id
-        from fbs_dms_document as d
-        where
-            d.company_id = fbs_find_documents_by_words.company_id
-            and d.company_id = any((select fbs_solutions('company_id'))::text[])
-            and (
-                fbs_document_words(d.company_id, d.name || ' ' || d.title || ' ' || d.description) @@ needed
-                or d.id = any(tagged_ids)
-            )
-            and (d.created_at, d.id) < (before_created_at, before_id)
-        order by d.created_at desc, d.id desc
-    ) end;
+    if not fbs_reads_isolated('fbs_dms_document', 'description') then
+        return null;
+    -- All that is found is of the company: the policy's condition, asked once, leaves the index to the words.
+    elsif company_id = any(fbs_solutions('company_id')) then
+        return array(
+            select d.id
+            from fbs_dms_document as d
+            where
+                d.company_id = fbs_find_documents_by_words.company_id
+                and (
+                    fbs_document_words(d.company_id, d.name || ' ' || d.title || ' ' || d.description) @@ needed
+                    or d.id = any(tagged_ids)
+                )
+                and (d.created_at, d.id) < (before_created_at, before_id)
+            order by d.created_at desc, d.id desc
+        );
+    end if;
+    return '{}';
 end;
 $$;
 
@@ -145,22 +150,26 @@ parallel safe
 set search_path from current
 as $$
 begin
-    return case when fbs_reads_isolated('fbs_dms_document', 'metadata') then array(
-        with matches as materialized (
-            select d.id, d.company_id, d.created_at
-            from fbs_dms_document as d
-            where d.metadata @> fbs_find_documents_by_metadata.metadata
-        )
+    if not fbs_reads_isolated('fbs_dms_document', 'metadata') then
+        return null;
+    elsif company_id = any(fbs_solutions('company_id')) then
+        return array(
+            with matches as materialized (
+                select d.id, d.company_id, d.created_at
+                from fbs_dms_document as d
+                where d.metadata @> fbs_find_documents_by_metadata.metadata
+            )
 
-        select d.id
-        from matches as d
-        where
-            d.company_id = fbs_find_documents_by_metadata.company_id
-            and d.company_id = any((select fbs_solutions('company_id'))::text[])
-            and (d.created_at, d.id) < (before_created_at, before_id)
-        order by d.created_at desc, d.id desc
-        limit page_size
-    ) end;
+            select d.id
+            from matches as d
+            where
+                d.company_id = fbs_find_documents_by_metadata.company_id
+                and (d.created_at, d.id) < (before_created_at, before_id)
+            order by d.created_at desc, d.id desc
+            limit page_size
+        );
+    end if;
+    return '{}';
 end;
 $$;
 
