@@ -11,6 +11,9 @@ layer, the same statements through psycopg alone, as it reads by itself, and Dja
 take turns on the same rows. Prints medians, and whether each aim was met: of calls the
 median of the rounds' ratios. As what else the machine does comes and goes, what misses its
 aim is measured once more, and the better counts.
+
+With --isolated it compares reads by an application's login in two databases alike, in one of
+them with isolation on, instead: see isolated.py.
 """
 
 from __future__ import annotations
@@ -39,11 +42,13 @@ from psycopg.rows import tuple_row
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import isolated
+
 import fbs_db
 from fbs_db.reads import Page
 from fbs_db.reads.query import Query, Read, call, select
 from tests.support.every_read import read_of, read_on, reads
-from tests.support.servers import find_binaries, running
+from tests.support.servers import Server, find_binaries, running
 
 SETTINGS = """
 fsync = on
@@ -176,14 +181,19 @@ def statements() -> dict[str, list[str]]:
     return found
 
 
-def fill(url: str, rows: int, wanted: set[str]) -> None:
-    """Fill the tables of these groups, two at a time; their indexes are made afterwards, which is faster."""
+def fill(url: str, rows: int, wanted: set[str], shops: int | None = None) -> None:
+    """Fill the tables of these groups, two at a time; their indexes are made afterwards, which is faster.
+
+    With ``shops`` the rows are of so many solutions, see isolated.py.
+    """
     filling = statements()
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(
             f"create function bench_rows() returns integer language sql immutable return {rows}".encode()
         )
         connection.execute(";".join(filling.pop("")).encode())
+        if shops:
+            connection.execute(isolated.spread_rows(shops).encode())
 
     def one(statement: str) -> None:
         table = statement.partition("insert into ")[2].split()[0]
@@ -197,7 +207,8 @@ def fill(url: str, rows: int, wanted: set[str]) -> None:
             ).fetchall()
             for name, _ in made:
                 connection.execute(f"drop index {name}".encode())
-            connection.execute(statement.encode())
+            by_user = "'shop ' || u.number % 2000"
+            connection.execute((statement.replace(by_user, "bench_shop(u.n)") if shops else statement).encode())
             for _, definition in made:
                 connection.execute(definition.encode())
 
@@ -691,6 +702,20 @@ def verdict(name: str, found: float, aim: float) -> None:
     print(f"{name:<80}{found:8.2f}  aim at most {aim:g}: {'met' if found <= aim else 'missed'}")
 
 
+def compare_isolated(server: Server, solutions: int, arguments: argparse.Namespace) -> None:
+    """Fill a database, have a copy with isolation, and compare what an application reads in both."""
+    names = f"of_{solutions}", f"isolated_{solutions}"
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        connection.execute(f"create database {names[0]}".encode())
+        fbs_db.migrate(server.url(names[0]))
+        fill(server.url(names[0]), 20_000 if arguments.quick else arguments.rows, isolated.GROUPS, solutions)
+        connection.execute(f"create database {names[1]} template {names[0]}".encode())
+    with psycopg.connect(server.url(names[1])) as connection:
+        connection.execute("select fbs_isolate(true)")
+    rounds = 7 if arguments.quick else 30
+    isolated.measure(server.url(names[0]), server.url(names[1]), solutions, rounds, lambda name: arguments.name in name)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000, help="rows in each large table (default: 1,000,000)")
@@ -698,6 +723,16 @@ def main() -> None:
     parser.add_argument("--only", metavar="GROUP", help="the reads of one group only")
     parser.add_argument("--samples", type=int, default=3, help="samples of statistics (default: 3)")
     parser.add_argument("--rounds", type=int, default=100, help="turns of each way to read (default: 100)")
+    parser.add_argument("--isolated", action="store_true", help="what isolation costs, instead of all else")
+    parser.add_argument(
+        "--solutions",
+        type=int,
+        nargs="+",
+        default=[2, 20],
+        help="with --isolated: so many own the rows (default: 2 20)",
+    )
+    parser.add_argument("--quick", action="store_true", help="with --isolated: 20,000 rows and few turns")
+    parser.add_argument("--name", default="", help="with --isolated: only reads with this in their names")
     arguments = parser.parse_args()
     binaries = find_binaries(18)
     if binaries is None:
@@ -707,6 +742,11 @@ def main() -> None:
     if not only <= every:
         sys.exit(f"There is no group {arguments.only}; there are {', '.join(sorted(every))}.")
 
+    if arguments.isolated:
+        with running(binaries, 18, base=arguments.base, settings=SETTINGS) as server:
+            for solutions in arguments.solutions:
+                compare_isolated(server, solutions, arguments)
+        return
     with running(binaries, 18, base=arguments.base, settings=SETTINGS) as server:
         started = time.perf_counter()
         fbs_db.migrate(server.url())

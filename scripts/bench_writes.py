@@ -20,6 +20,9 @@ Prints a line a table: ours to Django's as the median of the turns' ratios; then
 bytes of WAL that an inserted row takes, the number of indexes, their bytes to the table's, and the
 share of the updates of a plain column that were HOT. Then whether the worst table meets each aim.
 The aim of bytes is for --rows 1000000.
+
+With --isolated it compares two copies of ours instead, in which the same login of an application
+writes, in one of them with isolation on: tables that belong to a solution, all rows of one.
 """
 
 from __future__ import annotations
@@ -32,10 +35,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from statistics import median
 from typing import Any
 
+import random_rows
 from measuring import ROOT, Bench, Way, connect, in_turns, parser, started, timed, verdict
-from random_rows import BASE, TABLES, USERS, VALUES, into, rows, type_of, written
+from random_rows import BASE, OWNERS, TABLES, USERS, VALUES, into, rows, type_of, written
 
 #: Those that grow with use. The others are small catalogues.
 LARGE = {
@@ -55,7 +60,10 @@ HEADINGS = (
 MOST_INDEXES = 9
 MOST_INDEXES_OF = {"fbs_dms_document": 12}
 
-OURS, DJANGO = "ours", "django"
+OURS, DJANGO, ISOLATED = "ours", "django", "isolated"
+LOGIN = "fbs_bench_login"
+#: Of writes to tables with their own solution column, and through a parent.
+AIM_OWN, AIM_PARENT = 1.1, 1.5
 SMALL_ROWS = 20_000
 BATCH, SINGLES = 1000, 100
 #: The first of these that a table has is its status.
@@ -104,6 +112,12 @@ class Side:
         self.run(f"create temporary table coming as {rows(self.table, last + 1, end)}")
         self.run("alter table coming add primary key (n)")
         self.run("analyze coming")
+
+    def act(self) -> None:
+        """Go on as the login of an application."""
+        self.run(f"grant select on coming to {LOGIN}")
+        self.run(f"set session authorization {LOGIN}")
+        self.gin = []  # whose pending lists their owner alone cleans up
 
     def weights(self) -> tuple[int, float]:
         """The number of indexes, and their bytes to the table's."""
@@ -222,30 +236,37 @@ class Found:
         return f"{ratios}  {wal}  {'{:4} {:3}'.format(*self.indexes)}  {weights}  {'{:4.0%} {:4.0%}'.format(*self.hot)}"
 
 
-def measure(bench: Bench, table: str, size: int) -> Found:
-    sides = {name: Side(bench.new(f"{name}_copy", name), table) for name in (OURS, DJANGO)}
+def measure(bench: Bench, table: str, size: int, other: str = DJANGO) -> Found:
+    sides = {name: Side(bench.new(f"{name}_copy", name), table) for name in (OURS, other)}
     rounds, last = bench.options.of(15, 7), BASE + size
     singles_after = last + (rounds + 1) * BATCH
     for side in sides.values():
         side.build(BASE + 1, last, singles_after + (rounds + 1) * SINGLES)
     weights = [side.weights() for side in sides.values()]
-    taken = sides[OURS].indexed() | sides[DJANGO].indexed() | set(STATUS)
+    taken = sides[OURS].indexed() | sides[other].indexed() | set(STATUS)
     shuffled = [key for key in range(BASE + 1, last + 1) if key % 5]
     random.Random(18).shuffle(shuffled)
+    compared = (ISOLATED, OURS) if other == ISOLATED else (OURS, other)
 
     def keys(turn: int) -> list[int]:
         return shuffled[turn * BATCH : (turn + 1) * BATCH]
 
     def ratio(way: Callable[[Side], Way]) -> float:
-        return in_turns({name: way(side) for name, side in sides.items()}, rounds).ratio(OURS, DJANGO)
+        return in_turns({name: way(side) for name, side in sides.items()}, rounds).ratio(*compared)
 
+    if other == ISOLATED:
+        for side in sides.values():
+            side.act()
     ratios = {
         "insert": ratio(lambda side: side.insert(last)),
         "insert one": ratio(lambda side: side.insert_one(singles_after)),
     }
     for side in sides.values():
+        side.run("reset session authorization")
         side.run(f"delete from {table} where id > {BASE} and id % 5 = 0")
         side.run(f"vacuum analyze {table}")
+        if other == ISOLATED:
+            side.act()
     changes = {"update": plain_change(table, taken), "status": status_change(table)}
     hot = [0.0, 0.0]
     for name, change in changes.items():
@@ -289,6 +310,48 @@ def make_databases(bench: Bench) -> None:
         side.connection.close()
 
 
+def make_isolated(bench: Bench) -> dict[str, bool]:
+    """Two databases of ours with rows of one solution, in one of which isolation is on. Returns the tables that belong
+    to a solution, and whether by their parents; without those of which one has few rows."""
+    random_rows.solutions = 1
+    url = bench.new(OURS)
+    side = Side(url, "fbs_odoo_databases")
+    side.run("alter system set autovacuum = off")
+    side.run("alter system set fsync = off")
+    side.run("select pg_reload_conf()")
+    migrate_django(url, "HOST_WITHOUT_FBS")
+    bench.install(url, "auth_user")
+    side.run(USERS)
+    for table in TABLES:
+        side.fill(table, 1, BASE)
+    side.run(f"create role {LOGIN} login")
+    side.run(f"grant select, insert, update, delete on all tables in schema public to {LOGIN}")
+    side.run(f"grant usage on all sequences in schema public to {LOGIN}")
+    side.run(f"insert into fbs_roles (role_name, work, solutions) values ('{LOGIN}', 'app', '{{shop 1}}')")
+    side.run("vacuum analyze")
+    found = side.run("select table_name, parent_id is not null from fbs_solution_tables order by 2, 1")
+    side.connection.close()
+    with connect(bench.new(ISOLATED, OURS)) as connection:
+        connection.execute("select fbs_isolate(true)")
+    # A unique set lets a solution have one row, or as many as there are choices. Random steps are of other workflows.
+    few = {table for table in TABLES if set(OWNERS) & random_rows.key_values(TABLES[table]).keys()}
+    few.add("fbs_dms_document_workflow")
+    return {table: by_parent for table, by_parent in found if table not in few}
+
+
+def judge_isolated(found: dict[str, Found], by_parent: dict[str, bool]) -> None:
+    """Whether the worst table of each kind meets the aim, and the median of all."""
+    for parent, aim, kind in ((False, AIM_OWN, "own column"), (True, AIM_PARENT, "through a parent")):
+        for way in WAYS:
+            ratios = {
+                name: one.ratios[way] for name, one in found.items() if by_parent[name] is parent and way in one.ratios
+            }
+            if ratios:
+                worst = max(ratios, key=lambda name: ratios[name])
+                verdict(f"{way}, {kind}: the median of {len(ratios)} tables", median(ratios.values()), aim)
+                verdict(f"{way}, {kind}: {worst}", ratios[worst], aim)
+
+
 def judge(found: dict[str, Found]) -> None:
     """Whether the worst table meets each aim."""
     for kind, aims in (("large", LARGE_AIMS), ("small", SMALL_AIMS)):
@@ -308,22 +371,33 @@ def main() -> None:
     options.add_argument(
         "--rows", type=int, help="rows of a large table, at least 20,000 (default: 50,000; with --quick 20,000)"
     )
+    options.add_argument(
+        "--isolated", action="store_true", help="what isolation costs, instead of beside Django's schema"
+    )
     arguments = options.parse_args()
     if arguments.rows is not None and arguments.rows < SMALL_ROWS:
         options.error(f"--rows: at least {SMALL_ROWS}")
     found: dict[str, Found] = {}
     with started(arguments) as bench:
         size = arguments.rows or bench.options.of(50_000, 20_000)
-        make_databases(bench)
-        print(f"{size:,} rows in large tables, {SMALL_ROWS:,} in small ones; ours to Django's\n")
+        by_parent = make_isolated(bench) if arguments.isolated else {}
+        if not arguments.isolated:
+            make_databases(bench)
+        shown = "isolated to not" if arguments.isolated else "ours to Django's"
+        print(f"{size:,} rows in large tables, {SMALL_ROWS:,} in small ones; {shown}\n")
         print(HEADINGS)
-        for table in arguments.only or TABLES:
+        tables = [table for table in arguments.only or TABLES if not arguments.isolated or table in by_parent]
+        for table in tables:
             began = time.monotonic()
-            found[table] = measure(bench, table, size if table in LARGE else SMALL_ROWS)
+            other = ISOLATED if arguments.isolated else DJANGO
+            found[table] = measure(bench, table, size if table in LARGE else SMALL_ROWS, other)
             print(f"{table.removeprefix('fbs_'):<32}{found[table]}", flush=True)
             print(f"{table}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     print()
-    judge(found)
+    if arguments.isolated:
+        judge_isolated(found, by_parent)
+    else:
+        judge(found)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ from tests.support.catalog import is_user_key, listed_tables
 TABLES = {table["table"]: table for table in listed_tables()}
 #: Rows of each table that others point at, and users.
 BASE = 2000
+#: How many solutions the rows are of.
+solutions = 2000
 #: Columns that say whose a row is.
 OWNERS = ["solution_name", "business_id", "company_id", "database_name", "solution_db", "model_name"]
 
@@ -76,7 +78,7 @@ def value(column: dict[str, Any]) -> str:
     if "set_on" in column or name == "timestamp":
         return TIME
     if name in OWNERS:
-        return f"'shop ' || {pick(2000)}"
+        return f"'shop ' || {pick(solutions)}"
     if "references" in column:
         found = pick(BASE)
     elif choices := column.get("choices"):

@@ -2,3 +2,4 @@
 
 drop table fbs_approval_responses;
 drop table fbs_approval_requests;
+drop function fbs_find_approval_requests(text, text);

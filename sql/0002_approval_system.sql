@@ -68,6 +68,29 @@ create statistics fbs_approval_requests_request_data_record_stat
 on (request_data ->> 'record_id')
 from fbs_approval_requests;
 
+create function fbs_find_approval_requests(model_name text, record_id text)
+returns bigint[]
+language plpgsql
+stable
+security definer
+parallel safe
+set search_path from current
+as $$
+begin
+    return case when fbs_reads_isolated('fbs_approval_requests', 'request_data') then array(
+        select r.id
+        from fbs_approval_requests as r
+        where
+            r.request_data ->> 'record_id' = fbs_find_approval_requests.record_id
+            and r.request_data ->> 'model_name' = fbs_find_approval_requests.model_name
+            and r.solution_name = any((select fbs_solutions('solution_name'))::text[])
+    ) end;
+end;
+$$;
+
+comment on function fbs_find_approval_requests(text, text) is
+'Keys of the approval requests about a record of the host''s, by index: those of the session''s solutions. For reads of a record while isolation is on, where no index serves the view; else NULL, as for a login that may not read the table.';
+
 create trigger fbs_approval_requests_keep_updated_at
 before update of updated_at on fbs_approval_requests
 for each row

@@ -5,3 +5,4 @@ drop table fbs_workflow_transitions;
 drop table fbs_workflow_instances;
 drop table fbs_workflow_steps;
 drop table fbs_workflow_definitions;
+drop function fbs_find_workflow_runs(text, text);

@@ -234,6 +234,29 @@ create statistics fbs_workflow_instances_workflow_current_step_stat (dependencie
 on workflow_definition_id, current_step_id
 from fbs_workflow_instances;
 
+create function fbs_find_workflow_runs(model_name text, record_id text)
+returns bigint[]
+language plpgsql
+stable
+security definer
+parallel safe
+set search_path from current
+as $$
+begin
+    return case when fbs_reads_isolated('fbs_workflow_instances', 'workflow_data') then array(
+        select i.id
+        from fbs_workflow_instances as i
+        where
+            i.workflow_data ->> 'record_id' = fbs_find_workflow_runs.record_id
+            and i.workflow_data ->> 'model_name' = fbs_find_workflow_runs.model_name
+            and i.solution_name = any((select fbs_solutions('solution_name'))::text[])
+    ) end;
+end;
+$$;
+
+comment on function fbs_find_workflow_runs(text, text) is
+'Keys of the workflow runs about a record of the host''s, by index: those of the session''s solutions. For reads of a record while isolation is on, where no index serves the view; else NULL, as for a login that may not read the table.';
+
 comment on table fbs_workflow_instances is
 'Single runs of a workflow and how far each has come. By default unfinished ones are cancelled when the host''s record they are about is deleted, if its table is attached.';
 comment on column fbs_workflow_instances.id is

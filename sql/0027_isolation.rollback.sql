@@ -9,5 +9,6 @@ drop function fbs_isolation_parts(boolean);
 drop function fbs_fill_solution();
 drop function fbs_solution_policy(regclass, boolean);
 drop view fbs_solution_tables;
+drop function fbs_reads_isolated(regclass, text);
 drop function fbs_solutions(text);
 drop function fbs_session_solutions();

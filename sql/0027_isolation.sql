@@ -8,46 +8,82 @@ select set_config('search_path', quote_ident(current_schema()) || ', pg_temp', f
 
 create function fbs_session_solutions()
 returns text[]
-language sql
+language plpgsql
 stable
 security definer
 parallel safe
 set search_path from current
+set plan_cache_mode = force_generic_plan
 as $$
-    select coalesce(array_agg(distinct s.name), '{}')
-    from fbs_roles as r
-    cross join
-        unnest(case when r.is_shared then array[current_setting('fbs.solution', true)] else r.solutions end) as s (name)
-    where r.role_name = session_user::text and s.name <> '';
+begin
+    return array(
+        select distinct s.name
+        from (
+            select unnest(case when r.is_shared then array[current_setting('fbs.solution', true)] else r.solutions end) as name
+            from fbs_roles as r
+            where r.role_name = session_user::text
+        ) as s
+        where s.name <> ''
+    );
+end;
 $$;
 
 comment on function fbs_session_solutions() is
 'Solutions whose rows this session sees while isolation is on: those of its login (session_user), or the one that fbs.solution names, where the login is shared.';
 
+-- Each statement calls it for each table that it reads: one query, planned once a session.
 create function fbs_solutions(column_name text)
 returns text[]
-language sql
+language plpgsql
 stable
 security definer
 parallel safe
 set search_path from current
+set plan_cache_mode = force_generic_plan
 as $$
-    with mine as materialized (select unnest(fbs_session_solutions()) as name)
-
-    select array(
-        select n.name
-        from mine as m
-        cross join lateral unnest(array[m.name, 'fbs_' || m.name || '_db', 'djo_' || m.name || '_db']) as n (name)
-        union
-        select x.identifier
-        from fbs_solution_map as x
-        inner join mine as m on x.solution = m.name
-        where x.column_name = fbs_solutions.column_name
+begin
+    return array(
+        select unnest(
+            array[s.name, 'fbs_' || s.name || '_db', 'djo_' || s.name || '_db']
+            || array(
+                select x.identifier
+                from fbs_solution_map as x
+                where x.column_name = fbs_solutions.column_name and x.solution = s.name
+            )
+        )
+        from (
+            select unnest(case when r.is_shared then array[current_setting('fbs.solution', true)] else r.solutions end) as name
+            from fbs_roles as r
+            where r.role_name = session_user::text
+        ) as s
+        where s.name <> ''
     );
+end;
 $$;
 
 comment on function fbs_solutions(text) is
 'The names that the session''s solutions have in a column, such as business_id: each by its own name, its database''s, and those of fbs_solution_map.';
+
+create function fbs_reads_isolated(of_table regclass, column_name text)
+returns boolean
+language plpgsql
+stable
+parallel safe
+set search_path from current
+set plan_cache_mode = force_generic_plan
+as $$
+begin
+    return has_column_privilege(session_user, of_table, column_name, 'select')
+        and exists (select from pg_policy as p where p.polrelid = of_table and p.polname = 'fbs_solution')
+        -- The host's own may hide more.
+        and not exists (
+            select from pg_policy as p where p.polrelid = of_table and p.polname not in ('fbs_solution', 'fbs_every_row')
+        );
+end;
+$$;
+
+comment on function fbs_reads_isolated(regclass, text) is
+'Internal. Whether isolation alone restricts a table and the session''s login may read a column of it: asked by what finds keys with the rights of FBS''s owner.';
 
 create view fbs_solution_tables
 with (security_invoker = true) as
@@ -117,7 +153,8 @@ language sql
 stable
 set search_path from current
 as $$
-    -- Written as PostgreSQL shows a policy's condition, so that the two can be compared.
+    -- Written as PostgreSQL shows a policy's condition, so that the two can be compared. By the offset each row's
+    -- parent is looked up: else all parents of the solution are read for a page of children.
     select case
         when writing and t.table_name = 'fbs_dms_document_workflow' and to_regprocedure('fbs_is_step_of(bigint, bigint)') is null
             then 'false'
@@ -132,7 +169,7 @@ as $$
                     '((%1$I)::text = ANY (( SELECT fbs_solutions(%1$L::text) AS fbs_solutions)::text[]))', t.solution_column
                 )
                 when t.parent_id is null then 'false'
-                else format('(EXISTS ( SELECT FROM %s p WHERE (p.id = %I.%I)))', t.parent_id, t.table_name, t.parent_column)
+                else format('(EXISTS ( SELECT FROM %s p WHERE (p.id = %I.%I) OFFSET 0))', t.parent_id, t.table_name, t.parent_column)
             end as condition
         union
         -- A row points at rows of its own solution only, or it would tell which keys others have.

@@ -2290,6 +2290,12 @@ begin
         exit when too_few;
     end loop;
     -- Those that few have are found by their index.
+    if too_few and row_security_active('fbs_dms_document') then
+        found_ids := fbs_find_documents_by_metadata(
+            fbs_documents_by_metadata.company_id, fbs_documents_by_metadata.metadata, before_created_at, before_id, page_size
+        );
+        too_few := found_ids is null;
+    end if;
     if too_few then
         found_ids := array(
             with matches as materialized (
@@ -2385,6 +2391,8 @@ CREATE FUNCTION fbs_documents_search(company_id text, query text, state text DEF
 declare
     asked record := fbs_document_query(company_id, query);
     by_index boolean := false;
+    found_ids bigint[];
+    next_ids bigint[];
     fits boolean;
     looked_at integer := 0;
     shown integer := 0;
@@ -2405,8 +2413,8 @@ begin
                 cross join lateral (select d.name || ' ' || d.title || ' ' || d.description as content) as c
                 where
                     d.company_id = fbs_documents_search.company_id
-                    and (not by_index or fbs_document_words(d.company_id, c.content) @@ asked.needed
-                        or d.id = any(asked.tagged_ids))
+                    and (not by_index or d.id = any(next_ids) or next_ids is null
+                        and (fbs_document_words(d.company_id, c.content) @@ asked.needed or d.id = any(asked.tagged_ids)))
                     and (fbs_documents_search.state is null or d.state = fbs_documents_search.state)
                     and (fbs_documents_search.document_type_id is null
                         or d.document_type_id = fbs_documents_search.document_type_id)
@@ -2425,7 +2433,16 @@ begin
             after_created_at := created_at;
             after_id := id;
         end loop;
+        -- Under a policy no index finds words.
+        if too_few and row_security_active('fbs_dms_document') then
+            found_ids := fbs_find_documents_by_words(company_id, asked.needed, asked.tagged_ids, after_created_at, after_id);
+        end if;
         by_index := true;
+        if found_ids is not null then
+            next_ids := found_ids[:500];
+            found_ids := found_ids[501:];
+            too_few := shown < page_size and next_ids <> '{}';
+        end if;
     end loop;
 end;
 $$;
@@ -2724,6 +2741,24 @@ $$;
 
 COMMENT ON FUNCTION fbs_fill_solution() IS 'Trigger: gives a new row that names no solution, as FBS''s services write some, that of its session. On while isolation is.';
 
+CREATE FUNCTION fbs_find_approval_requests(model_name text, record_id text) RETURNS bigint[]
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+begin
+    return case when fbs_reads_isolated('fbs_approval_requests', 'request_data') then array(
+        select r.id
+        from fbs_approval_requests as r
+        where
+            r.request_data ->> 'record_id' = fbs_find_approval_requests.record_id
+            and r.request_data ->> 'model_name' = fbs_find_approval_requests.model_name
+            and r.solution_name = any((select fbs_solutions('solution_name'))::text[])
+    ) end;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_find_approval_requests(model_name text, record_id text) IS 'Keys of the approval requests about a record of the host''s, by index: those of the session''s solutions. For reads of a record while isolation is on, where no index serves the view; else NULL, as for a login that may not read the table.';
+
 CREATE FUNCTION fbs_find_deadlines(solution_name text, since date, until date, on_date date, page_size bigint) RETURNS TABLE(due_date date, kind text, title text, status text, amount numeric, table_name text, record_id bigint)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'public', 'pg_temp'
@@ -2915,6 +2950,64 @@ $$;
 
 COMMENT ON FUNCTION fbs_find_deadlines(solution_name text, since date, until date, on_date date, page_size bigint) IS 'Internal. What fbs_suite_deadlines puts in order: of each kind the earliest page_size. A statement whose table is not installed here is never reached.';
 
+CREATE FUNCTION fbs_find_documents_by_metadata(company_id text, metadata jsonb, before_created_at timestamp with time zone, before_id bigint, page_size bigint) RETURNS bigint[]
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+begin
+    if not fbs_reads_isolated('fbs_dms_document', 'metadata') then
+        return null;
+    elsif company_id = any(fbs_solutions('company_id')) then
+        return array(
+            with matches as materialized (
+                select d.id, d.company_id, d.created_at
+                from fbs_dms_document as d
+                where d.metadata @> fbs_find_documents_by_metadata.metadata
+            )
+
+            select d.id
+            from matches as d
+            where
+                d.company_id = fbs_find_documents_by_metadata.company_id
+                and (d.created_at, d.id) < (before_created_at, before_id)
+            order by d.created_at desc, d.id desc
+            limit page_size
+        );
+    end if;
+    return '{}';
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_find_documents_by_metadata(company_id text, metadata jsonb, before_created_at timestamp with time zone, before_id bigint, page_size bigint) IS 'Internal. Keys of the newest of a company''s documents that have facts among their metadata, by index, where the company is of the session''s solutions. NULL while isolation is off, and for a login that may not read the table.';
+
+CREATE FUNCTION fbs_find_documents_by_words(company_id text, needed tsquery, tagged_ids bigint[], before_created_at timestamp with time zone, before_id bigint) RETURNS bigint[]
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+begin
+    if not fbs_reads_isolated('fbs_dms_document', 'description') then
+        return null;
+    -- All that is found is of the company: the policy's condition, asked once, leaves the index to the words.
+    elsif company_id = any(fbs_solutions('company_id')) then
+        return array(
+            select d.id
+            from fbs_dms_document as d
+            where
+                d.company_id = fbs_find_documents_by_words.company_id
+                and (
+                    fbs_document_words(d.company_id, d.name || ' ' || d.title || ' ' || d.description) @@ needed
+                    or d.id = any(tagged_ids)
+                )
+                and (d.created_at, d.id) < (before_created_at, before_id)
+            order by d.created_at desc, d.id desc
+        );
+    end if;
+    return '{}';
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_find_documents_by_words(company_id text, needed tsquery, tagged_ids bigint[], before_created_at timestamp with time zone, before_id bigint) IS 'Internal. Keys of a company''s documents that have words, by index, or are among these, newest first, where the company is of the session''s solutions. NULL while isolation is off, and for a login that may not read the table.';
+
 CREATE FUNCTION fbs_find_limit(limits jsonb, feature_name text) RETURNS numeric
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'public', 'pg_temp'
@@ -2934,6 +3027,24 @@ end;
 $$;
 
 COMMENT ON FUNCTION fbs_find_limit(limits jsonb, feature_name text) IS 'Internal. How much of a feature the limits of a licence allow: a number, or the number called count in an object, as FBS writes either. NULL for no limit: where none is named, it is -1, or it is not a number. 0 allows nothing.';
+
+CREATE FUNCTION fbs_find_workflow_runs(model_name text, record_id text) RETURNS bigint[]
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+begin
+    return case when fbs_reads_isolated('fbs_workflow_instances', 'workflow_data') then array(
+        select i.id
+        from fbs_workflow_instances as i
+        where
+            i.workflow_data ->> 'record_id' = fbs_find_workflow_runs.record_id
+            and i.workflow_data ->> 'model_name' = fbs_find_workflow_runs.model_name
+            and i.solution_name = any((select fbs_solutions('solution_name'))::text[])
+    ) end;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_find_workflow_runs(model_name text, record_id text) IS 'Keys of the workflow runs about a record of the host''s, by index: those of the session''s solutions. For reads of a record while isolation is on, where no index serves the view; else NULL, as for a login that may not read the table.';
 
 CREATE FUNCTION fbs_foreign_code(host_table regclass, whoever_owns boolean DEFAULT false) RETURNS text
     LANGUAGE sql STABLE
@@ -4948,6 +5059,23 @@ $$;
 
 COMMENT ON FUNCTION fbs_queue_sweep(model text, solution text) IS 'Internal. Queues a sweep of a model, here and in other databases.';
 
+CREATE FUNCTION fbs_reads_isolated(of_table regclass, column_name text) RETURNS boolean
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'public', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+begin
+    return has_column_privilege(session_user, of_table, column_name, 'select')
+        and exists (select from pg_policy as p where p.polrelid = of_table and p.polname = 'fbs_solution')
+        -- The host's own may hide more.
+        and not exists (
+            select from pg_policy as p where p.polrelid = of_table and p.polname not in ('fbs_solution', 'fbs_every_row')
+        );
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_reads_isolated(of_table regclass, column_name text) IS 'Internal. Whether isolation alone restricts a table and the session''s login may read a column of it: asked by what finds keys with the rights of FBS''s owner.';
+
 CREATE FUNCTION fbs_receive_cleanup(source text, tickets uuid[], model text, keys text[], new_keys text[], gone text[], solution text DEFAULT NULL::text, alone boolean DEFAULT true) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -5788,7 +5916,10 @@ CREATE FUNCTION fbs_rights() RETURNS TABLE(severity text, kind text, object text
             or (f.proname ~ '^fbs_' and (f.prosecdef or array_to_string(f.proconfig, ' ') ~ 'search_path=')) as is_ours,
             f.provolatile = 'v'
             -- These read nothing but what the session may see.
-            or f.prosecdef and f.proname not in ('fbs_session_solutions', 'fbs_solutions', 'fbs_is_step_of', 'fbs_workers') as acts,
+            or f.prosecdef and f.proname not in (
+                'fbs_session_solutions', 'fbs_solutions', 'fbs_is_step_of', 'fbs_workers', 'fbs_find_approval_requests',
+                'fbs_find_workflow_runs', 'fbs_find_documents_by_words', 'fbs_find_documents_by_metadata'
+            ) as acts,
             f.proname || '(' || oidvectortypes(f.proargtypes) || ')' as called,
             format('%s.%I(%s)', h.name, f.proname, oidvectortypes(f.proargtypes)) as named
         from here as h
@@ -6790,14 +6921,21 @@ $$;
 COMMENT ON FUNCTION fbs_secret_readers() IS 'Internal. The columns of fbs_secret_columns that roles may read who are neither FBS''s owner nor granted app in fbs_roles.';
 
 CREATE FUNCTION fbs_session_solutions() RETURNS text[]
-    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'public', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
     AS $$
-    select coalesce(array_agg(distinct s.name), '{}')
-    from fbs_roles as r
-    cross join
-        unnest(case when r.is_shared then array[current_setting('fbs.solution', true)] else r.solutions end) as s (name)
-    where r.role_name = session_user::text and s.name <> '';
+begin
+    return array(
+        select distinct s.name
+        from (
+            select unnest(case when r.is_shared then array[current_setting('fbs.solution', true)] else r.solutions end) as name
+            from fbs_roles as r
+            where r.role_name = session_user::text
+        ) as s
+        where s.name <> ''
+    );
+end;
 $$;
 
 COMMENT ON FUNCTION fbs_session_solutions() IS 'Solutions whose rows this session sees while isolation is on: those of its login (session_user), or the one that fbs.solution names, where the login is shared.';
@@ -6854,7 +6992,8 @@ CREATE FUNCTION fbs_solution_policy(of_table regclass, writing boolean) RETURNS 
     LANGUAGE sql STABLE
     SET search_path TO 'public', 'pg_temp'
     AS $_$
-    -- Written as PostgreSQL shows a policy's condition, so that the two can be compared.
+    -- Written as PostgreSQL shows a policy's condition, so that the two can be compared. By the offset each row's
+    -- parent is looked up: else all parents of the solution are read for a page of children.
     select case
         when writing and t.table_name = 'fbs_dms_document_workflow' and to_regprocedure('fbs_is_step_of(bigint, bigint)') is null
             then 'false'
@@ -6869,7 +7008,7 @@ CREATE FUNCTION fbs_solution_policy(of_table regclass, writing boolean) RETURNS 
                     '((%1$I)::text = ANY (( SELECT fbs_solutions(%1$L::text) AS fbs_solutions)::text[]))', t.solution_column
                 )
                 when t.parent_id is null then 'false'
-                else format('(EXISTS ( SELECT FROM %s p WHERE (p.id = %I.%I)))', t.parent_id, t.table_name, t.parent_column)
+                else format('(EXISTS ( SELECT FROM %s p WHERE (p.id = %I.%I) OFFSET 0))', t.parent_id, t.table_name, t.parent_column)
             end as condition
         union
         -- A row points at rows of its own solution only, or it would tell which keys others have.
@@ -6895,21 +7034,28 @@ $_$;
 COMMENT ON FUNCTION fbs_solution_policy(of_table regclass, writing boolean) IS 'Internal. The condition of a table''s policy: true of the rows of the session''s solutions; for writing, of those that point at no other solution''s.';
 
 CREATE FUNCTION fbs_solutions(column_name text) RETURNS text[]
-    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'public', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
     AS $$
-    with mine as materialized (select unnest(fbs_session_solutions()) as name)
-
-    select array(
-        select n.name
-        from mine as m
-        cross join lateral unnest(array[m.name, 'fbs_' || m.name || '_db', 'djo_' || m.name || '_db']) as n (name)
-        union
-        select x.identifier
-        from fbs_solution_map as x
-        inner join mine as m on x.solution = m.name
-        where x.column_name = fbs_solutions.column_name
+begin
+    return array(
+        select unnest(
+            array[s.name, 'fbs_' || s.name || '_db', 'djo_' || s.name || '_db']
+            || array(
+                select x.identifier
+                from fbs_solution_map as x
+                where x.column_name = fbs_solutions.column_name and x.solution = s.name
+            )
+        )
+        from (
+            select unnest(case when r.is_shared then array[current_setting('fbs.solution', true)] else r.solutions end) as name
+            from fbs_roles as r
+            where r.role_name = session_user::text
+        ) as s
+        where s.name <> ''
     );
+end;
 $$;
 
 COMMENT ON FUNCTION fbs_solutions(column_name text) IS 'The names that the session''s solutions have in a column, such as business_id: each by its own name, its database''s, and those of fbs_solution_map.';

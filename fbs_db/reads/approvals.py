@@ -146,6 +146,7 @@ class Approvals(Group[AnyDriver]):
             ("status", "solution_name"),
         ),
         not_alone=("model_name", "record_id"),
+        by_record=("fbs_approval_requests", "fbs_find_approval_requests"),
         known={"approval_type": APPROVAL_TYPES, "status": ("pending", "approved", "rejected", "cancelled")},
     )
     def requests(
@@ -172,6 +173,7 @@ class Approvals(Group[AnyDriver]):
         ranged="created_at",
         together=(("model_name", "record_id"),),
         not_alone=("model_name", "record_id"),
+        by_record=("fbs_approval_requests", "fbs_find_approval_requests"),
         known={"approval_type": APPROVAL_TYPES},
     )
     def pending(

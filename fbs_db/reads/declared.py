@@ -15,9 +15,9 @@ from itertools import repeat
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, get_args, get_origin, overload
 
-from fbs_db.reads.drivers import AsyncDriver, Driver, Steps
+from fbs_db.reads.drivers import AsyncDriver, Driver, RowSecurity, Steps
 from fbs_db.reads.pages import Page
-from fbs_db.reads.query import Query, Read, State, call, select
+from fbs_db.reads.query import Query, Read, State, call, restricted, select
 from fbs_db.reads.rows import Row, UserKey
 
 if TYPE_CHECKING:
@@ -94,7 +94,9 @@ class Declared(Generic[P, A]):
     def _call(self, driver: Any) -> _Bound[P, A]:
         return (AsyncCall if isinstance(driver, AsyncDriver) else Call)(self, driver)
 
-    def steps(self, schema: str, given: tuple[Any, ...], named: Mapping[str, Any]) -> Steps[A]:
+    def steps(
+        self, schema: str, given: tuple[Any, ...], named: Mapping[str, Any], session: RowSecurity | None = None
+    ) -> Steps[A]:
         """What a call fetches, and when."""
         arguments = self.arguments(given, named)
         if self.read.arguments is not None:
@@ -102,10 +104,16 @@ class Declared(Generic[P, A]):
         if not self._paged:
             return self._fetched(select(self.read, schema, arguments))
         after, limit = arguments.pop("after", None), arguments.pop("limit", self._defaults["limit"])
-        return self._fetched(select(self.read, schema, arguments, after, limit), limit)
+        return self._fetched(select(self.read, schema, arguments, after, limit), limit, session)
 
-    def _fetched(self, query: Query, limit: int | None = None) -> Steps[A]:
+    def _fetched(self, query: Query, limit: int | None = None, session: RowSecurity | None = None) -> Steps[A]:
         """The rows; where there are none, whether the values of the filters exist at all."""
+        if query.isolated and session:
+            if session.is_old:
+                ((active,),) = yield restricted(self.read, query.schema)
+                session.note(active)
+            if session.is_active:
+                query = query.isolated
         found = yield query
         if not found:
             for one in query.unlisted:
@@ -153,7 +161,8 @@ class DeclaredList(Declared[P, Page[R]], Generic[P, R]):
         """All rows that match the filters."""
         if paging := sorted({"after", "limit"} & named.keys()):
             raise TypeError(f"{self.__qualname__}.stream() gives all rows: it takes no {' or '.join(paging)}.")
-        return select(self.read, schema, self.arguments((), named))
+        query = select(self.read, schema, self.arguments((), named))
+        return query.isolated or query
 
 
 class _Bound(Generic[P, A]):
@@ -182,13 +191,15 @@ class _Bound(Generic[P, A]):
 
 class Call(_Bound[P, A]):
     def __call__(self, *given: P.args, **named: P.kwargs) -> A:
-        answer: A = self._driver.run(self._declared.steps(self._driver.schema, given, named))
+        answer: A = self._driver.run(self._declared.steps(self._driver.schema, given, named, self._driver.row_security))
         return answer
 
 
 class AsyncCall(_Bound[P, A]):
     async def __call__(self, *given: P.args, **named: P.kwargs) -> A:
-        answer: A = await self._driver.run(self._declared.steps(self._driver.schema, given, named))
+        answer: A = await self._driver.run(
+            self._declared.steps(self._driver.schema, given, named, self._driver.row_security)
+        )
         return answer
 
 
@@ -258,6 +269,7 @@ class view:  # noqa: N801 - it is written as a decorator
         scattered: whether the columns of the order are in several tables.
         whole: whether a call may name no filter.
         by_value: columns whose values need a plan of their own each.
+        by_record: the table whose JSON names a record, and the function that finds keys while isolation is on.
     """
 
     def __init__(
@@ -274,6 +286,7 @@ class view:  # noqa: N801 - it is written as a decorator
         scattered: bool = False,
         whole: bool = True,
         by_value: tuple[str, ...] = (),
+        by_record: tuple[str, str] | None = None,
     ) -> None:
         self._alone = lambda name: name not in (*_NO_FILTERS, *not_alone)
         self._order = [one.lstrip("-") for one in order]
@@ -289,6 +302,7 @@ class view:  # noqa: N801 - it is written as a decorator
             scattered=scattered,
             whole=whole,
             by_value=by_value,
+            by_record=by_record,
         )
 
     @overload

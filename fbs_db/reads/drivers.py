@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Generator, Iterator, Sequence
 from datetime import timedelta
 from decimal import Decimal
@@ -35,6 +36,28 @@ _RAW = (RawCursor, AsyncRawCursor, RawServerCursor, AsyncRawServerCursor)
 _OF_TEXTS = (ClientCursor, AsyncClientCursor)  # which get all values as texts
 #: Rows of a stream that are fetched at once.
 _CHUNK = 1000
+#: Seconds after which a source is asked again whether policies restrict it.
+_ASKED_EVERY = 60.0
+
+
+class RowSecurity:
+    """Whether policies restrict what a source reads, as it was last asked.
+
+    A statement is chosen by it, whose rows are the same in any case: it may be out of date for a while.
+    """
+
+    __slots__ = ("_asked_at", "is_active")
+
+    def __init__(self) -> None:
+        self.is_active = False
+        self._asked_at = -_ASKED_EVERY
+
+    @property
+    def is_old(self) -> bool:
+        return time.monotonic() - self._asked_at >= _ASKED_EVERY
+
+    def note(self, active: bool) -> None:
+        self.is_active, self._asked_at = active, time.monotonic()
 
 
 class Driver:
@@ -43,6 +66,7 @@ class Driver:
     def __init__(self, source: Source, schema: str) -> None:
         self.source = source
         self.schema = schema
+        self.row_security = RowSecurity()
 
     def run(self, steps: Steps[A]) -> A:
         with cursor_on(self.source) as cursor:
@@ -75,6 +99,7 @@ class AsyncDriver:
     def __init__(self, source: AsyncSource, schema: str) -> None:
         self.source = source
         self.schema = schema
+        self.row_security = RowSecurity()
 
     async def run(self, steps: Steps[A]) -> A:
         async with async_cursor_on(self.source) as cursor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -12,6 +12,9 @@ from typing import Any
 from fbs_db.errors import UsageError
 from fbs_db.reads.pages import keys_of
 from fbs_db.reads.rows import Row
+
+#: Columns that name a record of the host's.
+RECORD = ("model_name", "record_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,8 @@ class Read:
         whole: whether a call may name no filter; an index gives all rows in order then.
         by_value: columns whose values differ so much in how many rows have them that each needs a plan of its own;
             not together with others that one index finds.
+        by_record: of a view with model_name and record_id, the table whose JSON names the record, and the function that
+            finds keys by an index where isolation keeps the view from it.
         known: values by column: those that forms of FBS offer, and those that FBS writes beside them.
         states: columns that a view works out and whose values are all known.
         opposites: columns that are true where another is false, by which a filter goes instead.
@@ -67,6 +72,7 @@ class Read:
     scattered: bool = False
     whole: bool = True
     by_value: tuple[str, ...] = ()
+    by_record: tuple[str, str] | None = None
 
     @property
     def least(self) -> str:
@@ -93,6 +99,7 @@ class Query:
         unlisted: filters by values that no list has: where no row has one, it is a slip.
         planned_anew: whether the server has to choose the index by the values, each time.
         given: of a function, the arguments that are given.
+        isolated: what gives the same rows, and faster while policies restrict the session; None where it is this.
     """
 
     text: str
@@ -102,6 +109,7 @@ class Query:
     unlisted: Sequence[Unlisted] = ()
     planned_anew: bool = False
     given: Mapping[str, Any] = field(default_factory=dict)
+    isolated: Query | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +159,9 @@ def select(
         for name, value in arguments.items()
         if value is not None and name not in ("since", "until")
     }
+    by_record = read.by_record is not None and set(RECORD) <= wanted.keys()
+    if by_record:
+        wanted = {name: wanted.pop(name) for name in RECORD} | wanted
     stated = [name for name in wanted if name in read.states]
     for name in stated:
         if wanted[name] not in (names := read.states[name].names):
@@ -175,7 +186,7 @@ def select(
             parameters = [*parameters, *keys, *most, *parameters, *most, *most]
         else:
             parameters += [*_following_parameters(read, keys, constant), *most]
-    text = _select(read, schema, tuple(wanted), bounds, nulls, constant, halved, limit is not None)
+    shape = read, schema, tuple(wanted), bounds, nulls, constant, halved, limit is not None
     unlisted = [
         Unlisted(name, wanted[name], read.known[name], _any(read, schema, name, wanted[name]))
         for name in wanted
@@ -183,7 +194,16 @@ def select(
     ]
     uneven = len(wanted) > 1 or bool(set(read.by_value) & wanted.keys())
     anew = bool(stated) or (uneven and tuple(wanted) not in read.together)
-    return Query(text, tuple(parameters), read, schema, unlisted, anew)
+    query = Query(_select(*shape), tuple(parameters), read, schema, unlisted, anew)
+    if by_record:
+        query.isolated = replace(query, text=_select(*shape, by_record=True))
+    return query
+
+
+def restricted(read: Read, schema: str) -> Query:
+    """Whether policies restrict what the session reads of the table that names a record."""
+    table, _ = read.by_record or ("", "")
+    return Query(f"select {_restricted(schema, table)}", ())
 
 
 def fit(name: str, value: Any) -> Any:
@@ -234,10 +254,14 @@ def _select(
     constant: int,
     halved: bool,
     limited: bool,
+    by_record: bool = False,
 ) -> str:
     """The statement, which is the same for all values."""
     _refuse_alone(read, filters)
-    where = [_matches(read, schema, name) for name in filters]
+    where = [_matches(read, schema, name) for name in filters if not (by_record and name in RECORD)]
+    source = f"{identifier(schema)}.{identifier(read.source)}"
+    if by_record:
+        source = _of_record(read, schema, source)
     where += [f"{identifier(read.ranged)} {'>=' if bound == 'since' else '<'} %s" for bound in bounds]
     names = [column.lstrip("-") for column in read.order]
     directions = (" desc" if column.startswith("-") else "" for column in read.order)
@@ -247,7 +271,7 @@ def _select(
     columns = _names(read.row._fields)
 
     def rows(*conditions: str) -> str:
-        found = f"select {columns} from {identifier(schema)}.{identifier(read.source)}"
+        found = f"select {columns} from {source}"
         every = " and ".join([*where, *conditions])
         return f"{found} where {every}{in_order}" if every else f"{found}{in_order}"
 
@@ -266,6 +290,25 @@ def _matches(read: Read, schema: str, column: str) -> str:
     if state := read.states.get(column):
         return f"{identifier(schema)}.{identifier(state.test)}(%s, {_names(state.of)})"
     return f"{identifier(column)} = %s"
+
+
+def _of_record(read: Read, schema: str, source: str) -> str:
+    """The rows of a view that are about a record: by keys, which a function finds or, where it finds none for this
+    session, the view. By the offset they are fetched before they are put in order.
+    """
+    table, finder = read.by_record or ("", "")
+    found = f"{identifier(schema)}.{identifier(finder)}(model_name, record_id)"
+    return (
+        f"(select * from {source} where id = any((select coalesce("
+        f"case when {_restricted(schema, table)} then {found} end,"
+        f" array(select v.id from {source} as v where v.model_name = r.model_name and v.record_id = r.record_id))"
+        " from (values (%s::text, %s::text)) as r (model_name, record_id))::bigint[]) offset 0) as of_record"
+    )
+
+
+def _restricted(schema: str, table: str) -> str:
+    name = f"{identifier(schema)}.{identifier(table)}".replace("'", "''")
+    return f"row_security_active('{name}'::regclass)"
 
 
 def _refuse_alone(read: Read, filters: tuple[str, ...]) -> None:

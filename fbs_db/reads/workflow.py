@@ -322,6 +322,7 @@ class Workflow(Group[AnyDriver]):
             ("solution_name", "business_id"),
         ),
         not_alone=("model_name", "record_id"),
+        by_record=("fbs_workflow_instances", "fbs_find_workflow_runs"),
         by_value=("status", "current_step_id"),
         known={"status": ("draft", "active", "paused", "completed", "cancelled", "failed", "running")},
     )
