@@ -198,15 +198,15 @@ def grant(connection: psycopg.Connection, login: Login) -> None:
             connection.execute(sql.SQL(f"grant usage on sequence {table} to {{}}").format(name))
     else:
         columns = connection.execute(
-            "select c.oid::regclass::text, string_agg(quote_ident(a.attname), ', ') filter (where s.column_name is null),"
-            " count(s.column_name) > 0"
+            "select c.oid::regclass::text, count(s.column_name) > 0,"
+            " string_agg(quote_ident(a.attname), ', ') filter (where s.column_name is null)"
             " from pg_class as c"
             " inner join pg_attribute as a on c.oid = a.attrelid and a.attnum > 0 and not a.attisdropped"
             " left join fbs_secret_columns as s on c.oid = s.table_id and a.attname = s.column_name"
             f" where c.relnamespace = 'public'::regnamespace and c.relkind = 'r' and {own}"
             " group by 1"
         )
-        for table, names, secrets in columns.fetchall():
+        for table, secrets, names in columns.fetchall():
             some = f" ({names})" if secrets else ""
             connection.execute(sql.SQL(f"grant select{some} on {table} to {{}}").format(name))
     for (view,) in connection.execute(f"{tables} and c.relkind = 'v'").fetchall():
@@ -311,7 +311,7 @@ def value_of(column: Column, solution: str, number: int, ids: dict[str, int]) ->
     if column.name in NAMES:
         return name_of(solution, column.name, number)
     if column.target:
-        return ids[column.target] if column.target in ids else 1
+        return ids.get(column.target, 1)
     if at in ALIKE:
         value = ALIKE[at]
         return f"{value} {number}" if number and isinstance(value, str) else value
