@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.attacks import assert_none, on_each_version
-from tests.support.every_answer import Answer, answers, ask, questions
+from tests.support.every_answer import OF_HEALTH, Answer, answers, ask, questions
 from tests.support.isolated import (
     ACME,
     APP,
@@ -32,8 +32,6 @@ SHARED = {
 }  # fmt: skip
 #: Functions that a reader is refused, as they check a secret; views that it has no right on.
 OF_SECRETS = {"fbs_operations_token_owner", "fbs_operations_verified_handshake", "lic_solution_license"}
-#: Functions that say how FBS fares. An application has no right to what some read.
-OF_HEALTH = {"fbs_health", "fbs_isolation_obstacles", "fbs_rights", "fbs_setting"}
 #: Functions that say which solutions a session has; and in which database it is.
 OF_SESSION = {"fbs_session_solutions", "fbs_solutions"}
 OF_DATABASE = {"fbs_source"}

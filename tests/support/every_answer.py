@@ -14,6 +14,8 @@ from psycopg.rows import dict_row
 
 from tests.support.isolated import ALIKE, MARK, SECRET, USERS, Facts
 
+#: Functions that say how FBS fares. An application has no right to what some read.
+OF_HEALTH = {"fbs_health", "fbs_isolation_obstacles", "fbs_rights", "fbs_setting"}
 #: Arguments of functions by name, such as find rows of a solution.
 _SINCE, _UNTIL = date.today() - timedelta(days=400), date.today() + timedelta(days=400)
 _TABLE = {
