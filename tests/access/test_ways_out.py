@@ -322,6 +322,8 @@ def test_a_shared_login_has_the_solution_of_its_transaction(lair: Lair) -> None:
         session.run("select set_config('fbs.solution', 'beta', false)")
         assert counts(session, lair) == {ROWS}
         assert THEIRS in str(session.heard)
+        session.run("discard all")
+        assert counts(session, lair) == {0}
 
 
 @pytest.mark.parametrize(

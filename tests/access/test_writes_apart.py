@@ -22,6 +22,7 @@ from tests.support.isolated import (
     LOGINS,
     MARK,
     NAMES,
+    OWNER,
     ROWS,
     SUPERUSER,
     USERS,
@@ -271,3 +272,30 @@ def test_nothing_of_the_other_solution_goes_with_what_is_deleted(world: Isolated
                 problems[table] = f"changes {changed}"
                 before = after
     assert_none(problems)
+
+
+@pytest.mark.parametrize(("world", "login"), on_each_version({"app": APP}, lambda _: True), indirect=["world"])
+def test_a_shared_row_is_deleted_unless_another_solution_uses_it(world: Isolated, login: Login) -> None:
+    """Used through another row that goes with it, too. FBS's owner deletes all the same, and everybody without
+    isolation."""
+    category = "insert into fbs_dms_document_category (name, description, parent_id) values (%s, '', %s) returning id"
+    keys: list[int] = []
+    with world.copy() as name, world.connect(OWNER, name) as owner, world.connect(login, name) as connection:
+        for what in ("above", "used", "own", "unused"):
+            row = connection.execute(category, [what, keys[0] if what == "used" else None]).fetchone()
+            keys.append(row[0] if row else 0)
+        above, used, own, unused = keys
+        for solution, key in ((BETA, used), (ACME, own)):
+            document = world.of(solution).ids["fbs_dms_document"]
+            owner.execute("update fbs_dms_document set category_id = %s where id = %s", [key, document])
+        delete = "delete from fbs_dms_document_category where id = %s"
+        for key in (above, used):
+            with pytest.raises(psycopg.Error) as refused:
+                connection.execute(delete, [key])
+            assert refused.value.sqlstate == "FB080"
+            assert not is_told(Written(0, "FB080", told(refused.value)))
+        assert [connection.execute(delete, [key]).rowcount for key in (own, unused)] == [1, 1]
+        with connection.transaction(force_rollback=True), owner.transaction(force_rollback=True):
+            assert owner.execute(delete, [above]).rowcount == 1
+        owner.execute("delete from fbs_custom_fields where solution_name ~ 'beta'; select fbs_isolate(false)")
+        assert connection.execute(delete, [above]).rowcount == 1

@@ -209,7 +209,9 @@ def _call(one: Answer, facts: Facts, number: int) -> sql.Composed:
     given = []
     for name, kind in one.parameters[:number]:
         # A function for FBS's own use may be asked anything, if it has nobody else's rights.
-        value = known[name] if name in known or one.is_read or one.is_definer else _BY_TYPE[kind]
+        may_be_any = not one.is_read and not one.is_definer
+        assert name in known or may_be_any, f"{one.name}({name}) finds rows with what? Say so in _arguments()"
+        value = known[name] if name in known else _BY_TYPE[kind]
         text = sql.Literal(psycopg.types.json.Jsonb(value) if isinstance(value, dict) else value)
         given.append(sql.SQL(f"{{}}::{kind}").format(text))
     return sql.SQL("select t::text from {}({}) as t").format(sql.Identifier(one.name), sql.SQL(", ").join(given))
