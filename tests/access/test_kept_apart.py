@@ -74,7 +74,7 @@ def is_refused(rows: list[str]) -> bool:
 
 @pytest.mark.parametrize(
     ("world", "login"),
-    on_each_version(LOGINS, lambda name: "app" in name or name == "reader_acme-set"),
+    on_each_version(LOGINS, ("app_acme-set", "app_unlisted-set", "app_shared-set", "reader_both").__contains__),
     indirect=["world"],
 )
 def test_every_answer_is_as_if_there_were_no_other_solution(world: Isolated, login: Login) -> None:
