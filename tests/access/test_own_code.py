@@ -7,8 +7,8 @@ import pytest
 
 from tests.support.attacks import assert_none
 from tests.support.every_answer import OF_HEALTH, answers, questions, timeless, told
-from tests.support.isolated import ACME, MARK, OTHER_APP, OWNER, READER, ROWS, SECRET
-from tests.support.lair import ME, Lair, assert_heard_nothing, counts, tables
+from tests.support.isolated import ACME, MARK, OTHER_APP, OWNER, READER, ROWS, SECRET, SUPERUSER
+from tests.support.lair import ME, THEIRS, Lair, assert_heard_nothing, counts, tables
 
 #: What the policies and the reading functions name, under the same names, with arguments that fit better.
 SHADOWS = """
@@ -101,6 +101,41 @@ def test_code_of_ones_own_gets_the_own_rows_only(lair: Lair, leak: str) -> None:
         if leak.startswith("explain") or "::jsonb" in leak:
             session.heard.append(MARK.format(ACME))
         assert_heard_nothing(session)
+
+
+def test_estimates_are_not_made_from_the_rows_of_others(lair: Lair) -> None:
+    """While it plans, PostgreSQL compares with values that it has from ANALYZE, by whatever operator there is."""
+    columns = lair.owner.execute(
+        "select c.relname, quote_ident(a.attname) from pg_class as c inner join pg_attribute as a on c.oid = a.attrelid"
+        " where c.relnamespace = 'public'::regnamespace and c.relname = any(%s) and a.attnum > 0"
+        " and a.atttypid = any('{text,varchar}'::regtype[])",
+        [[*tables(lair), *(one.name for one in answers(lair.owner, ME) if one.kind == "view" and one.is_read)]],
+    ).fetchall()
+    asked = [
+        f"explain select * from public.{table} as t{more} where t.{column} operator(lair.{operator}) {other}"
+        for table, column in columns
+        for operator in ("<<<", "===")
+        for more, other in (("", "'x'"), (f", public.{table} as u", f"u.{column}"))
+    ] + [
+        f"explain select * from public.{table} as t where (t.{column} ->> 'record_id') operator(lair.{operator}) 'x'"
+        for table, column in (
+            ("fbs_approval_requests", "request_data"),
+            ("fbs_workflow_instances", "workflow_data"),
+            ("fbs_dms_document", "metadata"),
+        )
+        for operator in ("<<<", "===")
+    ]
+    with lair.connect(SUPERUSER) as session:
+        for statement in asked:
+            session.run(statement)
+        assert f"leaked {THEIRS}" in str(session.heard)
+    with lair.connect() as session:
+        problems = {}
+        for statement in asked:
+            session.heard.clear()
+            session.run(statement)
+            problems[statement] = ", ".join(one for one in session.heard if THEIRS in one)
+        assert_none(problems)
 
 
 def test_names_of_ones_own_change_no_answer(lair: Lair) -> None:

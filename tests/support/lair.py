@@ -59,9 +59,12 @@ begin
     return true;
 end;
 $$;
-create function lair.leaks(text, text) returns boolean language sql immutable cost 0.0000001
-as $$ select lair.leak($1) $$;
-create operator lair.<<< (leftarg = text, rightarg = text, function = lair.leaks);
+create function lair.leaks(text, text) returns boolean language plpgsql immutable cost 0.0000001
+as $$ begin return lair.leak($1); end $$;
+create operator lair.<<< (
+    leftarg = text, rightarg = text, function = lair.leaks, restrict = scalarltsel, join = scalarltjoinsel
+);
+create operator lair.=== (leftarg = text, rightarg = text, function = lair.leaks, restrict = eqsel, join = eqjoinsel);
 create function lair.next(text, text) returns text language plpgsql immutable cost 0.0000001 as $$
 begin
     perform lair.leak($2);
