@@ -371,6 +371,15 @@ begin
         return;
     end if;
 
+    return query
+    select
+        t.table_name, null::text, 'another policy shows more rows than those of a solution', null::bigint, p.polname::text,
+        format('drop policy %I on %s;', p.polname, t.table_id)
+    from fbs_solution_tables as t
+    inner join pg_policy as p on t.table_id = p.polrelid
+    where p.polpermissive and p.polname <> 'fbs_solution'
+    order by 1, 5;
+
     select array_agg(n.name) into known
     from (
         select unnest(r.solutions) as solution from fbs_roles as r
@@ -410,6 +419,6 @@ end;
 $$;
 
 comment on function fbs_isolation_obstacles(boolean) is
-'What stands in the way of switching isolation on (rows that nobody would see but FBS''s owner) or off (rows that a unique set of all solutions refuses), with their number, an example, and what to do.';
+'What stands in the way of switching isolation on (rows that nobody would see but FBS''s owner, other policies that allow more) or off (rows that a unique set of all solutions refuses), with their number, an example, and what to do.';
 
 select fbs_revoke_execute();
