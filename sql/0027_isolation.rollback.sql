@@ -5,7 +5,6 @@ select fbs_isolate(false);
 drop function fbs_isolation_obstacles(boolean);
 drop function fbs_isolate(boolean);
 drop function fbs_isolation_parts(boolean);
-drop function fbs_keep_shared();
 drop function fbs_fill_solution();
 drop function fbs_solution_policy(regclass, boolean);
 drop view fbs_solution_tables;

@@ -167,59 +167,6 @@ $$;
 comment on function fbs_fill_solution() is
 'Trigger: gives a new row that names no solution, as FBS''s services write some, that of its session. On while isolation is.';
 
-create function fbs_keep_shared()
-returns trigger
-language plpgsql
-security definer
-set search_path from current
-set row_security = off
-as $$
-declare
-    link record;
-    is_used boolean;
-begin
-    -- Everybody may put it on a table of theirs; it runs with the rights of FBS's owner.
-    if not exists (
-            select from pg_class as c
-            where c.oid = tg_relid and c.relnamespace::regnamespace::text = quote_ident(current_schema()) and fbs_trusts(c.relowner)
-        )
-        -- A foreign key deletes with the rights of the tables' owner. Who asked for it is the user of the session.
-        or fbs_trusts(quote_ident(session_user)::regrole)
-        or exists (select from pg_roles as r where r.rolname = session_user and r.rolbypassrls)
-    then
-        return old;
-    end if;
-    for link in
-        select t.table_id, a.attname as column_name, t.solution_column, t.parent_column, t.parent_id, p.solution_column as parents
-        from pg_constraint as k
-        inner join fbs_solution_tables as t on k.conrelid = t.table_id
-        inner join pg_attribute as a on k.conrelid = a.attrelid and k.conkey = array[a.attnum]
-        left join fbs_solution_tables as p on t.parent_id = p.table_id
-        where k.confrelid = tg_relid and k.contype = 'f'
-    loop
-        execute format(
-            'select exists (select from %s as t where t.%I = $1 and (%s) is not true)', link.table_id, link.column_name,
-            case
-                when link.solution_column is not null
-                    then format('t.%I = any(fbs_solutions(%1$L))', link.solution_column)
-                else format(
-                    'exists (select from %s as p where p.id = t.%I and p.%I = any(fbs_solutions(%3$L)))',
-                    link.parent_id, link.parent_column, link.parents
-                )
-            end
-        ) into is_used using old.id;
-        if is_used then
-            raise exception 'row % of % is used by another solution', old.id, tg_table_name
-                using errcode = 'FB080', hint = 'Deleting it would delete rows of that solution. Let FBS''s owner delete it.';
-        end if;
-    end loop;
-    return old;
-end;
-$$;
-
-comment on function fbs_keep_shared() is
-'Trigger: refuses, with error FB080, to delete a row that all solutions share, such as a document type, where a row of another solution would go with it. On while isolation is.';
-
 create function fbs_isolation_parts(wanted boolean)
 returns table (table_id regclass, part text, statement text, present boolean)
 language sql
@@ -271,28 +218,6 @@ as $$
     left join pg_trigger as g
         on t.table_id = g.tgrelid and g.tgname = 'fbs_fill_solution' and g.tgfoid = 'fbs_fill_solution()'::regprocedure
     where t.solution_column is not null
-    union all
-    select
-        s.table_id, 'guard',
-        case
-            when wanted then format(
-                'create or replace trigger fbs_keep_shared before delete on %s for each row execute function fbs_keep_shared();',
-                s.table_id
-            )
-            else format('drop trigger fbs_keep_shared on %s;', s.table_id)
-        end,
-        case when wanted then coalesce(g.tgenabled in ('O', 'A'), false) else g.oid is null end
-    from (
-        select distinct k.confrelid::regclass as table_id
-        from tables as t
-        inner join pg_constraint as k on t.table_id = k.conrelid and k.contype = 'f'
-        inner join pg_class as c on k.confrelid = c.oid
-        inner join pg_class as h on t.table_id = h.oid and c.relnamespace = h.relnamespace
-        -- A user column's table is the host's.
-        where c.relname ~ '^fbs_' and k.confrelid not in (select o.table_id from tables as o)
-    ) as s
-    left join pg_trigger as g
-        on s.table_id = g.tgrelid and g.tgname = 'fbs_keep_shared' and g.tgfoid = 'fbs_keep_shared()'::regprocedure
     union all
     -- The only unique set in which a value of another solution could be taken.
     select
@@ -371,15 +296,6 @@ begin
         return;
     end if;
 
-    return query
-    select
-        t.table_name, null::text, 'another policy shows more rows than those of a solution', null::bigint, p.polname::text,
-        format('drop policy %I on %s;', p.polname, t.table_id)
-    from fbs_solution_tables as t
-    inner join pg_policy as p on t.table_id = p.polrelid
-    where p.polpermissive and p.polname <> 'fbs_solution'
-    order by 1, 5;
-
     select array_agg(n.name) into known
     from (
         select unnest(r.solutions) as solution from fbs_roles as r
@@ -419,6 +335,6 @@ end;
 $$;
 
 comment on function fbs_isolation_obstacles(boolean) is
-'What stands in the way of switching isolation on (rows that nobody would see but FBS''s owner, other policies that allow more) or off (rows that a unique set of all solutions refuses), with their number, an example, and what to do.';
+'What stands in the way of switching isolation on (rows that nobody would see but FBS''s owner) or off (rows that a unique set of all solutions refuses), with their number, an example, and what to do.';
 
 select fbs_revoke_execute();

@@ -3497,15 +3497,6 @@ begin
         return;
     end if;
 
-    return query
-    select
-        t.table_name, null::text, 'another policy shows more rows than those of a solution', null::bigint, p.polname::text,
-        format('drop policy %I on %s;', p.polname, t.table_id)
-    from fbs_solution_tables as t
-    inner join pg_policy as p on t.table_id = p.polrelid
-    where p.polpermissive and p.polname <> 'fbs_solution'
-    order by 1, 5;
-
     select array_agg(n.name) into known
     from (
         select unnest(r.solutions) as solution from fbs_roles as r
@@ -3544,7 +3535,7 @@ begin
 end;
 $_$;
 
-COMMENT ON FUNCTION fbs_isolation_obstacles(wanted boolean) IS 'What stands in the way of switching isolation on (rows that nobody would see but FBS''s owner, other policies that allow more) or off (rows that a unique set of all solutions refuses), with their number, an example, and what to do.';
+COMMENT ON FUNCTION fbs_isolation_obstacles(wanted boolean) IS 'What stands in the way of switching isolation on (rows that nobody would see but FBS''s owner) or off (rows that a unique set of all solutions refuses), with their number, an example, and what to do.';
 
 CREATE FUNCTION fbs_isolation_parts(wanted boolean) RETURNS TABLE(table_id regclass, part text, statement text, present boolean)
     LANGUAGE sql STABLE
@@ -3595,28 +3586,6 @@ CREATE FUNCTION fbs_isolation_parts(wanted boolean) RETURNS TABLE(table_id regcl
     left join pg_trigger as g
         on t.table_id = g.tgrelid and g.tgname = 'fbs_fill_solution' and g.tgfoid = 'fbs_fill_solution()'::regprocedure
     where t.solution_column is not null
-    union all
-    select
-        s.table_id, 'guard',
-        case
-            when wanted then format(
-                'create or replace trigger fbs_keep_shared before delete on %s for each row execute function fbs_keep_shared();',
-                s.table_id
-            )
-            else format('drop trigger fbs_keep_shared on %s;', s.table_id)
-        end,
-        case when wanted then coalesce(g.tgenabled in ('O', 'A'), false) else g.oid is null end
-    from (
-        select distinct k.confrelid::regclass as table_id
-        from tables as t
-        inner join pg_constraint as k on t.table_id = k.conrelid and k.contype = 'f'
-        inner join pg_class as c on k.confrelid = c.oid
-        inner join pg_class as h on t.table_id = h.oid and c.relnamespace = h.relnamespace
-        -- A user column's table is the host's.
-        where c.relname ~ '^fbs_' and k.confrelid not in (select o.table_id from tables as o)
-    ) as s
-    left join pg_trigger as g
-        on s.table_id = g.tgrelid and g.tgname = 'fbs_keep_shared' and g.tgfoid = 'fbs_keep_shared()'::regprocedure
     union all
     -- The only unique set in which a value of another solution could be taken.
     select
@@ -3675,6 +3644,7 @@ begin
             select from pg_class as c
             where c.oid = tg_relid and c.relnamespace::regnamespace::text = quote_ident(current_schema()) and fbs_trusts(c.relowner)
         )
+        or to_regclass('fbs_solution_tables') is null
         -- A foreign key deletes with the rights of the tables' owner. Who asked for it is the user of the session.
         or fbs_trusts(quote_ident(session_user)::regrole)
         or exists (select from pg_roles as r where r.rolname = session_user and r.rolbypassrls)
@@ -3682,9 +3652,12 @@ begin
         return old;
     end if;
     for link in
-        select t.table_id, a.attname as column_name, t.solution_column, t.parent_column, t.parent_id, p.solution_column as parents
+        select
+            t.table_id, a.attname as column_name, t.solution_column, t.parent_column, t.parent_id,
+            p.solution_column as column_of_parent
         from pg_constraint as k
         inner join fbs_solution_tables as t on k.conrelid = t.table_id
+        inner join pg_class as c on k.conrelid = c.oid and c.relrowsecurity
         inner join pg_attribute as a on k.conrelid = a.attrelid and k.conkey = array[a.attnum]
         left join fbs_solution_tables as p on t.parent_id = p.table_id
         where k.confrelid = tg_relid and k.contype = 'f'
@@ -3696,7 +3669,7 @@ begin
                     then format('t.%I = any(fbs_solutions(%1$L))', link.solution_column)
                 else format(
                     'exists (select from %s as p where p.id = t.%I and p.%I = any(fbs_solutions(%3$L)))',
-                    link.parent_id, link.parent_column, link.parents
+                    link.parent_id, link.parent_column, link.column_of_parent
                 )
             end
         ) into is_used using old.id;
@@ -3709,7 +3682,7 @@ begin
 end;
 $_$;
 
-COMMENT ON FUNCTION fbs_keep_shared() IS 'Trigger: refuses, with error FB080, to delete a row that all solutions share, such as a document type, where a row of another solution would go with it. On while isolation is.';
+COMMENT ON FUNCTION fbs_keep_shared() IS 'Trigger: while isolation is on, refuses with error FB080 to delete a row that all solutions share, such as a document type, if rows of another solution would go with it.';
 
 CREATE FUNCTION fbs_key_collation(host_table regclass) RETURNS regcollation
     LANGUAGE sql STABLE
@@ -12381,13 +12354,19 @@ CREATE TRIGGER fbs_dms_document_approval_keep_updated_at BEFORE UPDATE OF update
 
 CREATE TRIGGER fbs_dms_document_approval_touch BEFORE UPDATE ON fbs_dms_document_approval FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch();
 
+CREATE TRIGGER fbs_dms_document_category_keep_shared BEFORE DELETE ON fbs_dms_document_category FOR EACH ROW EXECUTE FUNCTION fbs_keep_shared();
+
 CREATE TRIGGER fbs_dms_document_category_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_dms_document_category FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
 CREATE TRIGGER fbs_dms_document_category_touch BEFORE UPDATE ON fbs_dms_document_category FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch();
 
 CREATE TRIGGER fbs_dms_document_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_dms_document FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
+CREATE TRIGGER fbs_dms_document_tag_keep_shared BEFORE DELETE ON fbs_dms_document_tag FOR EACH ROW EXECUTE FUNCTION fbs_keep_shared();
+
 CREATE TRIGGER fbs_dms_document_touch BEFORE UPDATE ON fbs_dms_document FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (((old.attachment_id IS NOT NULL) AND (new.attachment_id IS NULL)) OR ((old.approved_by_id IS NOT NULL) AND (new.approved_by_id IS NULL))))))) EXECUTE FUNCTION fbs_touch();
+
+CREATE TRIGGER fbs_dms_document_type_keep_shared BEFORE DELETE ON fbs_dms_document_type FOR EACH ROW EXECUTE FUNCTION fbs_keep_shared();
 
 CREATE TRIGGER fbs_dms_document_type_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_dms_document_type FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 

@@ -320,19 +320,3 @@ def test_later_names_show_and_write_the_own_rows_only(lair: Lair) -> None:
 def has(session: Session, view: str, column: str) -> bool:
     query = "select count(*) from pg_attribute where attrelid = %s::regclass and attname = %s"
     return session.run(query, view, column) == [(1,)]
-
-
-# What makes a way out
-
-
-def test_another_policy_that_shows_more_stands_in_the_way(lair: Lair) -> None:
-    """PostgreSQL shows what any permissive policy allows; one that is restrictive takes away."""
-    query = "select table_name, example, mend from fbs_isolation_obstacles(true)"
-    with lair.owner.transaction(force_rollback=True):
-        lair.owner.execute("create policy of_host on fbs_notifications as restrictive using (not is_read)")
-        assert lair.owner.execute(query).fetchall() == []
-        lair.owner.execute('create policy "of host" on fbs_notifications for select using (true)')
-        (found,) = lair.owner.execute(query).fetchall()
-        assert found[:2] == ("fbs_notifications", "of host")
-        lair.owner.execute(found[2].encode())
-        assert lair.owner.execute(query).fetchall() == []
