@@ -88,7 +88,7 @@ def test_every_answer_is_as_if_there_were_no_other_solution(world: Isolated, log
         for one in answering(world, login.work):
             for question in questions(one, world.facts.values()):
                 named, rows = question.as_string(), ask(asking, question)
-                is_own = not one.is_read or one.name in refused | OF_HEALTH | OF_SESSION
+                is_own = not one.is_read or one.is_definer or one.name in refused | OF_HEALTH | OF_SESSION
                 expected = ask(alone, question) if is_own else owners[named]
                 if one.name in refused and not is_refused(rows):
                     problems[named] = f"{rows}, and it should be refused"
@@ -131,7 +131,22 @@ def test_every_read_of_rows_of_solutions_is_asked_for_some(world: Isolated) -> N
     while more:
         more = {one.name for one in reads if one.mentions & of_solutions} - of_solutions
         of_solutions |= more
-    assert of_solutions - found - OF_HEALTH == set()
+    definers = {one.name for one in reads if one.is_definer}
+    assert of_solutions - found - OF_HEALTH - definers == set()
+
+
+def test_every_function_with_its_owners_rights_is_asked_for_rows_of_solutions(world: Isolated) -> None:
+    """It looks for what the session may see by itself, and has to find it."""
+    definers = [one for one in answering(world, "app") if one.is_definer and one.name not in OF_SESSION]
+    assert definers
+    with world.connect(APP, frozenset({ACME})) as with_rows, world.connect(APP, NONE) as without:
+        found = {
+            one.name
+            for one in definers
+            for question in questions(one, world.facts.values())
+            if ask(with_rows, question) != ask(without, question)
+        }
+    assert {one.name for one in definers} - found == set()
 
 
 def test_applications_and_readers_execute_nothing_that_acts(world: Isolated) -> None:

@@ -12,7 +12,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from tests.support.isolated import ALIKE, MARK, SECRET, USERS, Facts
+from tests.support.isolated import ALIKE, MARK, RECORD, SECRET, USERS, Facts
 
 #: Functions that say how FBS fares. An application has no right to what some read.
 OF_HEALTH = {"fbs_health", "fbs_isolation_obstacles", "fbs_rights", "fbs_setting"}
@@ -36,6 +36,8 @@ def _arguments(facts: Facts) -> dict[str, Any]:
         "after_date": _SINCE,
         "after_id": 0,
         "at": None,
+        "before_created_at": _UNTIL,
+        "before_id": 10**9,
         "bucket": "1 day",
         "carried": 0,
         "category_id": document["category_id"],
@@ -56,10 +58,11 @@ def _arguments(facts: Facts) -> dict[str, Any]:
         "limits": values["fbs_license_manager_solution_license"]["limits"],
         "measured_value": 1,
         "metadata": {"of": mark},
-        "model": ALIKE["fbs_custom_fields", "model_name"],
-        "model_name": ALIKE["fbs_custom_fields", "model_name"],
+        **RECORD,
+        "model": RECORD["model_name"],
         "months": 3,
         "named": [solution],
+        "needed": f"'{facts.named('company_id')}=of':*",
         "of_table": "fbs_dms_document",
         "of_type": values["fbs_app_incomeexpense"]["transaction_type"],
         "on_date": date.today(),
@@ -75,6 +78,7 @@ def _arguments(facts: Facts) -> dict[str, Any]:
         "since": _SINCE,
         "solution": facts.named("solution_name"),
         "state": document["state"],
+        "tagged_ids": [facts.ids["fbs_dms_document"]],
         "table_id": "fbs_dms_document",
         "table_name": "fbs_dms_document",
         "target": None,

@@ -89,6 +89,8 @@ ALIKE = {
     ("fbs_custom_fields", "database_name"): "odoo",
     ("fbs_custom_fields", "record_id"): 1,
 }
+#: The record that documents, requests and workflows of both are about.
+RECORD = {"model_name": ALIKE["fbs_custom_fields", "model_name"], "record_id": "1"}
 _FUTURE = ("due_date", "end_date", "expiry_date", "expires_at", "next_run", "tax_period_end")
 
 
@@ -334,7 +336,7 @@ def value_of(column: Column, solution: str, number: int, ids: dict[str, int]) ->
     if column.type in ("character varying", "text"):
         return f"{MARK.format(solution)} {number} {column.name}"[: column.length]
     if column.type == "jsonb":
-        return json.dumps({"of": MARK.format(solution), "number": number})
+        return json.dumps({"of": MARK.format(solution), "number": number, **RECORD})
     if column.type == "boolean":
         return (column.name != "is_read") != bool(number)
     if column.type == "inet":
