@@ -221,7 +221,7 @@ def _call(one: Answer, facts: Facts, number: int) -> sql.Composed:
     return sql.SQL("select t::text from {}({}) as t").format(sql.Identifier(one.name), sql.SQL(", ").join(given))
 
 
-def ask(connection: psycopg.Connection, query: sql.Composed) -> list[str]:
+def ask(connection: psycopg.Connection, query: sql.SQL | sql.Composed) -> list[str]:
     """The rows, or the error; times of day, which go on, are left out."""
     try:
         return sorted(timeless(row) for (row,) in connection.execute(query))
