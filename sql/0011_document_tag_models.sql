@@ -60,3 +60,77 @@ comment on column fbs_dms_document_tags.document_id is
 'Document that bears the tag; the tagging is deleted with that document.';
 comment on column fbs_dms_document_tags.documenttag_id is
 'Tag put on the document, once per document; the tagging is deleted with that tag.';
+
+create function fbs_keep_shared()
+returns trigger
+language plpgsql
+security definer
+set search_path from current
+set row_security = off
+as $$
+declare
+    link record;
+    is_used boolean;
+begin
+    -- Everybody may put it on a table of theirs; it runs with the rights of FBS's owner.
+    if not exists (
+            select from pg_class as c
+            where c.oid = tg_relid and c.relnamespace::regnamespace::text = quote_ident(current_schema()) and fbs_trusts(c.relowner)
+        )
+        or to_regclass('fbs_solution_tables') is null
+        -- A foreign key deletes with the rights of the tables' owner. Who asked for it is the user of the session.
+        or fbs_trusts(quote_ident(session_user)::regrole)
+        or exists (select from pg_roles as r where r.rolname = session_user and r.rolbypassrls)
+    then
+        return old;
+    end if;
+    for link in
+        select
+            t.table_id, a.attname as column_name, t.solution_column, t.parent_column, t.parent_id,
+            p.solution_column as column_of_parent
+        from pg_constraint as k
+        inner join fbs_solution_tables as t on k.conrelid = t.table_id
+        inner join pg_class as c on k.conrelid = c.oid and c.relrowsecurity
+        inner join pg_attribute as a on k.conrelid = a.attrelid and k.conkey = array[a.attnum]
+        left join fbs_solution_tables as p on t.parent_id = p.table_id
+        where k.confrelid = tg_relid and k.contype = 'f'
+    loop
+        execute format(
+            'select exists (select from %s as t where t.%I = $1 and (%s) is not true)', link.table_id, link.column_name,
+            case
+                when link.solution_column is not null
+                    then format('t.%I = any(fbs_solutions(%1$L))', link.solution_column)
+                else format(
+                    'exists (select from %s as p where p.id = t.%I and p.%I = any(fbs_solutions(%3$L)))',
+                    link.parent_id, link.parent_column, link.column_of_parent
+                )
+            end
+        ) into is_used using old.id;
+        if is_used then
+            raise exception 'row % of % is used by another solution', old.id, tg_table_name
+                using errcode = 'FB080', hint = 'Deleting it would delete rows of that solution. Let FBS''s owner delete it.';
+        end if;
+    end loop;
+    return old;
+end;
+$$;
+
+comment on function fbs_keep_shared() is
+'Trigger: while isolation is on, refuses with error FB080 to delete a row that all solutions share, such as a document type, if rows of another solution would go with it.';
+
+create trigger fbs_dms_document_type_keep_shared
+before delete on fbs_dms_document_type
+for each row
+execute function fbs_keep_shared();
+
+create trigger fbs_dms_document_category_keep_shared
+before delete on fbs_dms_document_category
+for each row
+execute function fbs_keep_shared();
+
+create trigger fbs_dms_document_tag_keep_shared
+before delete on fbs_dms_document_tag
+for each row
+execute function fbs_keep_shared();
+
+select fbs_revoke_execute();

@@ -4182,6 +4182,60 @@ $$;
 
 COMMENT ON FUNCTION fbs_keep_isolated() IS 'Internal. Isolates what came since isolation was switched on, such as the tables of a component; does nothing while it is off. Whatever makes tables calls it in the same transaction. Returns the number of changes.';
 
+CREATE FUNCTION fbs_keep_shared() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    SET row_security TO 'off'
+    AS $_$
+declare
+    link record;
+    is_used boolean;
+begin
+    -- Everybody may put it on a table of theirs; it runs with the rights of FBS's owner.
+    if not exists (
+            select from pg_class as c
+            where c.oid = tg_relid and c.relnamespace::regnamespace::text = quote_ident(current_schema()) and fbs_trusts(c.relowner)
+        )
+        or to_regclass('fbs_solution_tables') is null
+        -- A foreign key deletes with the rights of the tables' owner. Who asked for it is the user of the session.
+        or fbs_trusts(quote_ident(session_user)::regrole)
+        or exists (select from pg_roles as r where r.rolname = session_user and r.rolbypassrls)
+    then
+        return old;
+    end if;
+    for link in
+        select
+            t.table_id, a.attname as column_name, t.solution_column, t.parent_column, t.parent_id,
+            p.solution_column as column_of_parent
+        from pg_constraint as k
+        inner join fbs_solution_tables as t on k.conrelid = t.table_id
+        inner join pg_class as c on k.conrelid = c.oid and c.relrowsecurity
+        inner join pg_attribute as a on k.conrelid = a.attrelid and k.conkey = array[a.attnum]
+        left join fbs_solution_tables as p on t.parent_id = p.table_id
+        where k.confrelid = tg_relid and k.contype = 'f'
+    loop
+        execute format(
+            'select exists (select from %s as t where t.%I = $1 and (%s) is not true)', link.table_id, link.column_name,
+            case
+                when link.solution_column is not null
+                    then format('t.%I = any(fbs_solutions(%1$L))', link.solution_column)
+                else format(
+                    'exists (select from %s as p where p.id = t.%I and p.%I = any(fbs_solutions(%3$L)))',
+                    link.parent_id, link.parent_column, link.column_of_parent
+                )
+            end
+        ) into is_used using old.id;
+        if is_used then
+            raise exception 'row % of % is used by another solution', old.id, tg_table_name
+                using errcode = 'FB080', hint = 'Deleting it would delete rows of that solution. Let FBS''s owner delete it.';
+        end if;
+    end loop;
+    return old;
+end;
+$_$;
+
+COMMENT ON FUNCTION fbs_keep_shared() IS 'Trigger: while isolation is on, refuses with error FB080 to delete a row that all solutions share, such as a document type, if rows of another solution would go with it.';
+
 CREATE FUNCTION fbs_key_collation(host_table regclass) RETURNS regcollation
     LANGUAGE sql STABLE
     SET search_path TO 'public', 'pg_temp'
@@ -13735,13 +13789,19 @@ CREATE TRIGGER fbs_dms_document_approval_keep_updated_at BEFORE UPDATE OF update
 
 CREATE TRIGGER fbs_dms_document_approval_touch BEFORE UPDATE ON fbs_dms_document_approval FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch();
 
+CREATE TRIGGER fbs_dms_document_category_keep_shared BEFORE DELETE ON fbs_dms_document_category FOR EACH ROW EXECUTE FUNCTION fbs_keep_shared();
+
 CREATE TRIGGER fbs_dms_document_category_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_dms_document_category FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
 CREATE TRIGGER fbs_dms_document_category_touch BEFORE UPDATE ON fbs_dms_document_category FOR EACH ROW WHEN (((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone))) EXECUTE FUNCTION fbs_touch();
 
 CREATE TRIGGER fbs_dms_document_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_dms_document FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
+CREATE TRIGGER fbs_dms_document_tag_keep_shared BEFORE DELETE ON fbs_dms_document_tag FOR EACH ROW EXECUTE FUNCTION fbs_keep_shared();
+
 CREATE TRIGGER fbs_dms_document_touch BEFORE UPDATE ON fbs_dms_document FOR EACH ROW WHEN ((((new.updated_at = old.updated_at) OR (new.updated_at = '-infinity'::timestamp with time zone)) AND (NOT ((pg_trigger_depth() > 0) AND (((old.attachment_id IS NOT NULL) AND (new.attachment_id IS NULL)) OR ((old.approved_by_id IS NOT NULL) AND (new.approved_by_id IS NULL))))))) EXECUTE FUNCTION fbs_touch();
+
+CREATE TRIGGER fbs_dms_document_type_keep_shared BEFORE DELETE ON fbs_dms_document_type FOR EACH ROW EXECUTE FUNCTION fbs_keep_shared();
 
 CREATE TRIGGER fbs_dms_document_type_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_dms_document_type FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 
