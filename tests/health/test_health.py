@@ -545,14 +545,14 @@ def test_what_waits(installed: psycopg.Connection) -> None:
 
 
 def test_history(installed: psycopg.Connection) -> None:
-    installed.execute("delete from fbs_migrations where migration_id = '0028_health'")
+    installed.execute("delete from fbs_migrations where migration_id = '0030_health'")
     installed.execute("update fbs_migrations set checksum = 'x' where migration_id = '0002_approval_system'")
     installed.execute(
         "insert into fbs_migrations (migration_id, checksum, fbs_db_version) values ('0900_later', 'x', '9.1')"
     )
     assert finding(installed, "migration") == [
         ("error", "0002_approval_system", "edited", "fbs-db accept 0002_approval_system"),
-        ("error", "0028_health", "pending", "fbs-db migrate"),
+        ("error", "0030_health", "pending", "fbs-db migrate"),
         ("error", "0900_later", "no file", "pip install 'fbs-db>=9.1'"),
     ]
     # What a file that is not applied would make is not missing, nor is it FBS's where it is there.

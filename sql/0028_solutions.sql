@@ -1,0 +1,166 @@
+-- 0028_solutions: which solutions a session sees, by which names, and which tables
+-- hold rows of solutions.
+--
+-- component: base
+-- depends: 0025_roles
+
+select set_config('search_path', quote_ident(current_schema()) || ', pg_temp', false);
+
+create function fbs_session_solutions()
+returns text[]
+language plpgsql
+stable
+security definer
+parallel safe
+set search_path from current
+set plan_cache_mode = force_generic_plan
+as $$
+begin
+    return array(
+        select distinct s.name
+        from (
+            select unnest(case when r.is_shared then array[current_setting('fbs.solution', true)] else r.solutions end) as name
+            from fbs_roles as r
+            where r.role_name = session_user::text
+        ) as s
+        where s.name <> ''
+    );
+end;
+$$;
+
+comment on function fbs_session_solutions() is
+'Solutions whose rows this session sees while isolation is on: those of its login (session_user), or the one that fbs.solution names, where the login is shared.';
+
+-- Each statement calls it for each table that it reads: one query, planned once a session.
+create function fbs_solutions(column_name text)
+returns text[]
+language plpgsql
+stable
+security definer
+parallel safe
+set search_path from current
+set plan_cache_mode = force_generic_plan
+as $$
+begin
+    return array(
+        select unnest(
+            array[s.name, 'fbs_' || s.name || '_db', 'djo_' || s.name || '_db']
+            || array(
+                select x.identifier
+                from fbs_solution_map as x
+                where x.column_name = fbs_solutions.column_name and x.solution = s.name
+            )
+        )
+        from (
+            select unnest(case when r.is_shared then array[current_setting('fbs.solution', true)] else r.solutions end) as name
+            from fbs_roles as r
+            where r.role_name = session_user::text
+        ) as s
+        where s.name <> ''
+    );
+end;
+$$;
+
+comment on function fbs_solutions(text) is
+'The names that the session''s solutions have in a column, such as business_id: each by its own name, its database''s, and those of fbs_solution_map.';
+
+create function fbs_reads_isolated(of_table regclass, column_name text)
+returns boolean
+language plpgsql
+stable
+parallel safe
+set search_path from current
+set plan_cache_mode = force_generic_plan
+as $$
+begin
+    return has_column_privilege(session_user, of_table, column_name, 'select')
+        and exists (select from pg_policy as p where p.polrelid = of_table and p.polname = 'fbs_solution')
+        -- The host's own may hide more.
+        and not exists (
+            select from pg_policy as p where p.polrelid = of_table and p.polname not in ('fbs_solution', 'fbs_every_row')
+        );
+end;
+$$;
+
+comment on function fbs_reads_isolated(regclass, text) is
+'Internal. Whether isolation alone restricts a table and the session''s login may read a column of it: asked by what finds keys with the rights of FBS''s owner.';
+
+create view fbs_solution_tables
+with (security_invoker = true) as
+select
+    c.oid::regclass as table_id,
+    listed.table_name,
+    listed.solution_column,
+    listed.parent_column,
+    p.oid::regclass as parent_id
+from (
+    values
+    ('fbs_handshakes', 'solution_name', null, null),
+    ('fbs_notifications', 'solution_name', null, null),
+    ('fbs_custom_fields', 'solution_name', null, null),
+    ('fbs_approval_requests', 'solution_name', null, null),
+    ('fbs_approval_responses', null, 'approval_request_id', 'fbs_approval_requests'),
+    ('fbs_msme_setup_wizard', 'solution_name', null, null),
+    ('fbs_msme_kpis', 'solution_name', null, null),
+    ('fbs_msme_compliance', 'solution_name', null, null),
+    ('fbs_msme_marketing', 'solution_name', null, null),
+    ('fbs_msme_analytics', 'solution_name', null, null),
+    ('fbs_workflow_definitions', 'solution_name', null, null),
+    ('fbs_workflow_instances', 'solution_name', null, null),
+    ('fbs_workflow_steps', null, 'workflow_definition_id', 'fbs_workflow_definitions'),
+    ('fbs_workflow_transitions', null, 'workflow_definition_id', 'fbs_workflow_definitions'),
+    ('fbs_workflow_execution_logs', null, 'workflow_instance_id', 'fbs_workflow_instances'),
+    ('fbs_compliance_rules', 'solution_name', null, null),
+    ('fbs_audit_trails', 'solution_name', null, null),
+    ('fbs_report_schedules', 'solution_name', null, null),
+    ('fbs_recurring_transactions', 'solution_name', null, null),
+    ('fbs_user_activity_logs', 'solution_name', null, null),
+    ('fbs_app_cashentry', 'business_id', null, null),
+    ('fbs_app_incomeexpense', 'business_id', null, null),
+    ('fbs_app_basicledger', 'business_id', null, null),
+    ('fbs_app_taxcalculation', 'business_id', null, null),
+    ('fbs_dms_file_attachment', 'company_id', null, null),
+    ('fbs_dms_document', 'company_id', null, null),
+    ('fbs_dms_document_tags', null, 'document_id', 'fbs_dms_document'),
+    ('fbs_dms_document_workflow', null, 'document_id', 'fbs_dms_document'),
+    ('fbs_dms_document_approval', null, 'workflow_id', 'fbs_dms_document_workflow'),
+    ('fbs_license_manager_solution_license', 'solution_name', null, null),
+    ('fbs_license_manager_feature_usage', 'solution_name', null, null)
+) as listed (table_name, solution_column, parent_column, parent_name)
+-- A view has no search_path of its own; the schema is the one of this table.
+inner join pg_class as home on home.oid = 'fbs_migrations'::regclass
+inner join pg_class as c
+    on listed.table_name = c.relname and home.relnamespace = c.relnamespace and c.relkind in ('r', 'p')
+left join pg_class as p
+    on listed.parent_name = p.relname and home.relnamespace = p.relnamespace and p.relkind in ('r', 'p');
+
+comment on view fbs_solution_tables is
+'Tables whose rows belong to a solution, by a column of their own or through their parent.';
+comment on column fbs_solution_tables.table_id is
+'The table, as PostgreSQL identifies it.';
+comment on column fbs_solution_tables.table_name is
+'Name of the table.';
+comment on column fbs_solution_tables.solution_column is
+'Column that names the solution; NULL where the parent does.';
+comment on column fbs_solution_tables.parent_column is
+'Column that names the row''s parent; NULL where the row names its solution itself.';
+comment on column fbs_solution_tables.parent_id is
+'The table of the parent; NULL where the row names its solution itself.';
+
+create function fbs_fill_solution()
+returns trigger
+language plpgsql
+set search_path from current
+as $$
+declare
+    mine text[] := fbs_session_solutions();
+begin
+    if cardinality(mine) = 1 then
+        return jsonb_populate_record(new, jsonb_build_object(tg_argv[0], mine[1]));
+    end if;
+    return new;
+end;
+$$;
+
+comment on function fbs_fill_solution() is
+'Trigger: gives a new row that names no solution, as FBS''s services write some, that of its session. On while isolation is.';
