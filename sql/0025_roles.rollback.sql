@@ -6,6 +6,7 @@ drop function fbs_rights_of(oid);
 drop function fbs_work_rights(text);
 drop function fbs_routines();
 drop function fbs_relations();
+drop function fbs_session_functions();
 drop function fbs_worker_functions();
 drop function fbs_internal_tables();
 drop view fbs_secret_columns;

@@ -99,6 +99,21 @@ $$;
 comment on function fbs_worker_functions() is
 'Internal. Names of the functions that a worker calls. They run with the rights of FBS''s owner; those of components that are not installed are not there.';
 
+create function fbs_session_functions()
+returns text[]
+language sql
+immutable
+set search_path from current
+as $$
+    select array[
+        'fbs_find_approval_requests', 'fbs_find_documents_by_metadata', 'fbs_find_documents_by_words',
+        'fbs_find_workflow_runs', 'fbs_is_step_of', 'fbs_session_solutions', 'fbs_solutions', 'fbs_workers'
+    ];
+$$;
+
+comment on function fbs_session_functions() is
+'Internal. Names of the functions with the rights of FBS''s owner that everybody may call: they tell nothing but what the session may see.';
+
 create function fbs_relations()
 returns table (id oid, sort text, of_table oid)
 language sql
@@ -174,9 +189,9 @@ set search_path from current
 as $$
     select
         f.oid,
-        -- With the rights of the one who calls it a function tells nothing more; these tell nothing of others.
+        -- With the rights of the one who calls it a function tells nothing more.
         f.provolatile <> 'v'
-        and (not f.prosecdef or f.proname in ('fbs_session_solutions', 'fbs_solutions', 'fbs_is_step_of', 'fbs_workers'))
+        and (not f.prosecdef or f.proname = any(fbs_session_functions()))
     from pg_proc as home
     inner join pg_proc as f on home.pronamespace = f.pronamespace and home.proowner = f.proowner
     where

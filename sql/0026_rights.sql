@@ -103,11 +103,7 @@ as $$
             f.proname in ('fbs_touch', 'fbs_touch_last_updated')
             or (f.proname ~ '^fbs_' and (f.prosecdef or array_to_string(f.proconfig, ' ') ~ 'search_path=')) as is_ours,
             f.provolatile = 'v'
-            -- These read nothing but what the session may see.
-            or f.prosecdef and f.proname not in (
-                'fbs_session_solutions', 'fbs_solutions', 'fbs_is_step_of', 'fbs_workers', 'fbs_find_approval_requests',
-                'fbs_find_workflow_runs', 'fbs_find_documents_by_words', 'fbs_find_documents_by_metadata'
-            ) as acts,
+            or f.prosecdef and f.proname <> all(fbs_session_functions()::text[]) as acts,
             f.proname || '(' || oidvectortypes(f.proargtypes) || ')' as called,
             format('%s.%I(%s)', h.name, f.proname, oidvectortypes(f.proargtypes)) as named
         from here as h

@@ -1,7 +1,7 @@
 -- 0046_document_approval_views: one document with all that belongs to it, and approvals that wait.
 --
 -- component: dms
--- depends: 0010_document_models 0011_document_tag_models 0012_document_approval_models 0029_isolation
+-- depends: 0010_document_models 0011_document_tag_models 0012_document_approval_models
 
 select set_config('search_path', quote_ident(current_schema()) || ', pg_temp', false);
 

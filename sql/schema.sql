@@ -5969,11 +5969,7 @@ CREATE FUNCTION fbs_rights() RETURNS TABLE(severity text, kind text, object text
             f.proname in ('fbs_touch', 'fbs_touch_last_updated')
             or (f.proname ~ '^fbs_' and (f.prosecdef or array_to_string(f.proconfig, ' ') ~ 'search_path=')) as is_ours,
             f.provolatile = 'v'
-            -- These read nothing but what the session may see.
-            or f.prosecdef and f.proname not in (
-                'fbs_session_solutions', 'fbs_solutions', 'fbs_is_step_of', 'fbs_workers', 'fbs_find_approval_requests',
-                'fbs_find_workflow_runs', 'fbs_find_documents_by_words', 'fbs_find_documents_by_metadata'
-            ) as acts,
+            or f.prosecdef and f.proname <> all(fbs_session_functions()::text[]) as acts,
             f.proname || '(' || oidvectortypes(f.proargtypes) || ')' as called,
             format('%s.%I(%s)', h.name, f.proname, oidvectortypes(f.proargtypes)) as named
         from here as h
@@ -6378,9 +6374,9 @@ CREATE FUNCTION fbs_routines() RETURNS TABLE(id oid, reads boolean)
     AS $$
     select
         f.oid,
-        -- With the rights of the one who calls it a function tells nothing more; these tell nothing of others.
+        -- With the rights of the one who calls it a function tells nothing more.
         f.provolatile <> 'v'
-        and (not f.prosecdef or f.proname in ('fbs_session_solutions', 'fbs_solutions', 'fbs_is_step_of', 'fbs_workers'))
+        and (not f.prosecdef or f.proname = any(fbs_session_functions()))
     from pg_proc as home
     inner join pg_proc as f on home.pronamespace = f.pronamespace and home.proowner = f.proowner
     where
@@ -6973,6 +6969,18 @@ CREATE FUNCTION fbs_secret_readers() RETURNS TABLE(severity text, kind text, obj
 $$;
 
 COMMENT ON FUNCTION fbs_secret_readers() IS 'Internal. The columns of fbs_secret_columns that roles may read who are neither FBS''s owner nor granted app in fbs_roles.';
+
+CREATE FUNCTION fbs_session_functions() RETURNS text[]
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    select array[
+        'fbs_find_approval_requests', 'fbs_find_documents_by_metadata', 'fbs_find_documents_by_words',
+        'fbs_find_workflow_runs', 'fbs_is_step_of', 'fbs_session_solutions', 'fbs_solutions', 'fbs_workers'
+    ];
+$$;
+
+COMMENT ON FUNCTION fbs_session_functions() IS 'Internal. Names of the functions with the rights of FBS''s owner that everybody may call: they tell nothing but what the session may see.';
 
 CREATE FUNCTION fbs_session_solutions() RETURNS text[]
     LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE

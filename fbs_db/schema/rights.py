@@ -24,7 +24,7 @@ MAY_RUN_CODE = ("others may create", "belongs to another role")
 
 
 #: The functions that are lists, whose text stands in place of their call.
-_LISTS = ("fbs_relation_names", "fbs_internal_tables", "fbs_worker_functions")
+_LISTS = ("fbs_relation_names", "fbs_internal_tables", "fbs_worker_functions", "fbs_session_functions")
 
 
 def read_rights(session: Session, workers: Sequence[int] = ()) -> list[tuple[Any, ...]]:

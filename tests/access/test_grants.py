@@ -209,7 +209,8 @@ def test_an_application_writes_each_table_and_nothing_of_fbs(suite: psycopg.Conn
 def arguments(connection: psycopg.Connection) -> list[tuple[str, str]]:
     """The name of each function for users that changes nothing, and a call of it."""
     by_type = {
-        "text": "'a'", "bigint": "1", "integer": "1", "numeric": "1", "date": "'2026-01-01'", "jsonb": '\'{"a": 1}\'',
+        "text": "'a'", "bigint": "1", "integer": "1", "regclass": "'pg_class'", "numeric": "1",
+        "date": "'2026-01-01'", "jsonb": '\'{"a": 1}\'',
         "timestamp with time zone": "'2026-01-01'", "interval": "'1 day'", "integer[]": "'{1}'", "boolean": "true",
         "fbs_user_id": "1",
     }  # fmt: skip

@@ -189,33 +189,10 @@ def _roles() -> sql.Composed:
 
 def grant(connection: psycopg.Connection, login: Login) -> None:
     """Give a login the rights of its work, and list it."""
-    name = sql.Identifier(login.name)
-    connection.execute(sql.SQL("grant usage on schema public to {}").format(name))
-    tables = "select c.oid::regclass::text from pg_class as c where c.relnamespace = 'public'::regnamespace"
-    own = "c.relname <> all(fbs_internal_tables())"
-    if login.work == "app":
-        for (table,) in connection.execute(f"{tables} and c.relkind = 'r' and {own}").fetchall():
-            connection.execute(sql.SQL(f"grant select, insert, update, delete on {table} to {{}}").format(name))
-        for (table,) in connection.execute(f"{tables} and c.relkind = 'S'").fetchall():
-            connection.execute(sql.SQL(f"grant usage on sequence {table} to {{}}").format(name))
-    else:
-        columns = connection.execute(
-            "select c.oid::regclass::text, count(s.column_name) > 0,"
-            " string_agg(quote_ident(a.attname), ', ') filter (where s.column_name is null)"
-            " from pg_class as c"
-            " inner join pg_attribute as a on c.oid = a.attrelid and a.attnum > 0 and not a.attisdropped"
-            " left join fbs_secret_columns as s on c.oid = s.table_id and a.attname = s.column_name"
-            f" where c.relnamespace = 'public'::regnamespace and c.relkind = 'r' and {own}"
-            " group by 1"
-        )
-        for table, secrets, names in columns.fetchall():
-            some = f" ({names})" if secrets else ""
-            connection.execute(sql.SQL(f"grant select{some} on {table} to {{}}").format(name))
-    for (view,) in connection.execute(f"{tables} and c.relkind = 'v'").fetchall():
-        connection.execute(sql.SQL(f"grant select on {view} to {{}}").format(name))
-    if login.solutions is not None:
-        query = "insert into fbs_roles (role_name, work, solutions, is_shared) values (%s, %s, %s, %s)"
-        connection.execute(query, [login.name, login.work, list(login.solutions), login.is_shared])
+    query = "select fbs_grant_role(%s, %s, %s, %s)"
+    connection.execute(query, [login.name, login.work, list(login.solutions or ()), login.is_shared])
+    if login.solutions is None:
+        connection.execute("delete from fbs_roles where role_name = %s", [login.name])
 
 
 # Rows
