@@ -164,3 +164,97 @@ $$;
 
 comment on function fbs_fill_solution() is
 'Trigger: gives a new row that names no solution, as FBS''s services write some, that of its session. On while isolation is.';
+
+create function fbs_solution_policy(of_table regclass, writing boolean)
+returns text
+language sql
+stable
+set search_path from current
+as $$
+    -- Written as PostgreSQL shows a policy's condition, so that the two can be compared. By the offset each row's
+    -- parent is looked up: else all parents of the solution are read for a page of children.
+    select case
+        when writing and t.table_name = 'fbs_dms_document_workflow' and to_regprocedure('fbs_is_step_of(bigint, bigint)') is null
+            then 'false'
+        else string_agg(c.condition, ' AND ' order by c.place)
+    end
+    from fbs_solution_tables as t
+    cross join lateral (
+        select
+            0 as place,
+            case
+                when t.solution_column is not null then format(
+                    '((%1$I)::text = ANY (( SELECT fbs_solutions(%1$L::text) AS fbs_solutions)::text[]))', t.solution_column
+                )
+                when t.parent_id is null then 'false'
+                else format('(EXISTS ( SELECT FROM %s p WHERE (p.id = %I.%I) OFFSET 0))', t.parent_id, t.table_name, t.parent_column)
+            end as condition
+        union
+        -- A row points at rows of its own solution only, or it would tell which keys others have.
+        select
+            a.attnum,
+            case
+                -- The steps' own policy looks at this table.
+                when t.table_name = 'fbs_dms_document_workflow' then format('((%1$I IS NULL) OR fbs_is_step_of(id, %1$I))', a.attname)
+                else format(
+                    '((%2$I IS NULL) OR (EXISTS ( SELECT FROM %1$s p WHERE (p.id = %3$I.%2$I))))',
+                    k.confrelid::regclass, a.attname, t.table_name
+                )
+            end
+        from pg_constraint as k
+        inner join fbs_solution_tables as target on k.confrelid = target.table_id
+        inner join pg_attribute as a on k.conrelid = a.attrelid and k.conkey = array[a.attnum]
+        where writing and k.conrelid = t.table_id and k.contype = 'f' and a.attname is distinct from t.parent_column
+    ) as c
+    where t.table_id = of_table
+    group by t.table_name;
+$$;
+
+comment on function fbs_solution_policy(regclass, boolean) is
+'Internal. The condition of a table''s policy: true of the rows of the session''s solutions; for writing, of those that point at no other solution''s.';
+
+create function fbs_solution_named(column_name text, name text)
+returns text
+language sql
+stable
+set search_path from current
+as $$
+    select coalesce(
+        (
+            select m.solution
+            from fbs_solution_map as m
+            where m.column_name = fbs_solution_named.column_name and m.identifier = fbs_solution_named.name
+        ),
+        substring(name from '^(?:fbs|djo)_(.+)_db$'),
+        name
+    );
+$$;
+
+comment on function fbs_solution_named(text, text) is
+'Internal. The solution that a name stands for in a column.';
+
+create function fbs_solution_source(of_table regclass, row_name text, out solution_column text, out expression text)
+language plpgsql
+stable
+set search_path from current
+as $$
+declare
+    it fbs_solution_tables;
+    above record;
+begin
+    select t.* into it from fbs_solution_tables as t where t.table_id = of_table;
+    if it.solution_column is not null then
+        solution_column := it.solution_column;
+        expression := format('%s.%I::text', row_name, it.solution_column);
+    else
+        above := fbs_solution_source(it.parent_id, row_name || 'p');
+        solution_column := above.solution_column;
+        expression := format(
+            '(select %s from %s as %sp where %3$sp.id = %3$s.%I)', above.expression, it.parent_id, row_name, it.parent_column
+        );
+    end if;
+end;
+$$;
+
+comment on function fbs_solution_source(regclass, text) is
+'Internal. SQL for the name of a row''s solution, from itself or its parents, and the column that it stands in.';

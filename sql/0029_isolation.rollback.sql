@@ -7,4 +7,3 @@ drop function fbs_isolation_obstacles(boolean, regclass);
 drop function fbs_keep_isolated();
 drop function fbs_isolate(boolean);
 drop function fbs_isolation_parts(boolean);
-drop function fbs_solution_policy(regclass, boolean);

@@ -6,54 +6,6 @@
 
 select set_config('search_path', quote_ident(current_schema()) || ', pg_temp', false);
 
-create function fbs_solution_policy(of_table regclass, writing boolean)
-returns text
-language sql
-stable
-set search_path from current
-as $$
-    -- Written as PostgreSQL shows a policy's condition, so that the two can be compared. By the offset each row's
-    -- parent is looked up: else all parents of the solution are read for a page of children.
-    select case
-        when writing and t.table_name = 'fbs_dms_document_workflow' and to_regprocedure('fbs_is_step_of(bigint, bigint)') is null
-            then 'false'
-        else string_agg(c.condition, ' AND ' order by c.place)
-    end
-    from fbs_solution_tables as t
-    cross join lateral (
-        select
-            0 as place,
-            case
-                when t.solution_column is not null then format(
-                    '((%1$I)::text = ANY (( SELECT fbs_solutions(%1$L::text) AS fbs_solutions)::text[]))', t.solution_column
-                )
-                when t.parent_id is null then 'false'
-                else format('(EXISTS ( SELECT FROM %s p WHERE (p.id = %I.%I) OFFSET 0))', t.parent_id, t.table_name, t.parent_column)
-            end as condition
-        union
-        -- A row points at rows of its own solution only, or it would tell which keys others have.
-        select
-            a.attnum,
-            case
-                -- The steps' own policy looks at this table.
-                when t.table_name = 'fbs_dms_document_workflow' then format('((%1$I IS NULL) OR fbs_is_step_of(id, %1$I))', a.attname)
-                else format(
-                    '((%2$I IS NULL) OR (EXISTS ( SELECT FROM %1$s p WHERE (p.id = %3$I.%2$I))))',
-                    k.confrelid::regclass, a.attname, t.table_name
-                )
-            end
-        from pg_constraint as k
-        inner join fbs_solution_tables as target on k.confrelid = target.table_id
-        inner join pg_attribute as a on k.conrelid = a.attrelid and k.conkey = array[a.attnum]
-        where writing and k.conrelid = t.table_id and k.contype = 'f' and a.attname is distinct from t.parent_column
-    ) as c
-    where t.table_id = of_table
-    group by t.table_name;
-$$;
-
-comment on function fbs_solution_policy(regclass, boolean) is
-'Internal. The condition of a table''s policy: true of the rows of the session''s solutions; for writing, of those that point at no other solution''s.';
-
 create function fbs_isolation_parts(wanted boolean)
 returns table (table_id regclass, part text, statement text, present boolean)
 language sql
@@ -239,6 +191,7 @@ declare
     known text[];
     unnamed bigint;
     unknown bigint;
+    link record;
 begin
     if not wanted then
         if to_regclass('fbs_custom_fields') is not null and (of_table is null or of_table = to_regclass('fbs_custom_fields')) then
@@ -270,10 +223,35 @@ begin
     for it in
         select t.*
         from fbs_solution_tables as t
-        where t.solution_column is not null and (of_table is null or t.table_id = of_table)
+        where of_table is null or t.table_id = of_table
         order by t.table_name
     loop
         table_name := it.table_name;
+        -- Neither solution could change such a row, and one would delete the other's.
+        for link in
+            select a.attname, k.confrelid::regclass as target, f.expression as here, o.expression as there, f.solution_column, o.solution_column as its
+            from pg_constraint as k
+            inner join fbs_solution_tables as other on k.confrelid = other.table_id
+            inner join pg_attribute as a on k.conrelid = a.attrelid and k.conkey = array[a.attnum]
+            cross join fbs_solution_source(it.table_id, 't') as f
+            cross join fbs_solution_source(other.table_id, 'o') as o
+            where k.conrelid = it.table_id and k.contype = 'f' and a.attname is distinct from it.parent_column
+            order by a.attnum
+        loop
+            execute format(
+                'select count(*), min(t.id) from %1$s as t inner join %2$s as o on t.%3$I = o.id'
+                ' where %4$s is distinct from %5$s and fbs_solution_named(%6$L, %4$s) is distinct from fbs_solution_named(%7$L, %5$s)',
+                it.table_id, link.target, link.attname, link.here, link.there, link.solution_column, link.its
+            ) into rows, example;
+            if rows > 0 then
+                column_name := link.attname;
+                problem := 'points at a row of another solution';
+                mend := format('update %s set %I = ... where id = %s;', fbs_named(it.table_id), link.attname, example);
+                example := 'id ' || example;
+                return next;
+            end if;
+        end loop;
+        continue when it.solution_column is null;
         column_name := it.solution_column;
         -- A business or a company is no solution by itself.
         execute format(
@@ -312,7 +290,7 @@ end;
 $$;
 
 comment on function fbs_isolation_obstacles(boolean, regclass) is
-'What stands in the way of switching isolation on (rows that nobody would see but FBS''s owner) or off (rows that a unique set of all solutions refuses), in all tables or in one, with their number, an example, and what to do.';
+'What stands in the way of switching isolation on (rows that nobody would see but FBS''s owner, or that point at those of another solution) or off (rows that a unique set of all solutions refuses), in all tables or in one, with their number, an example, and what to do.';
 
 create function fbs_isolation_problems()
 returns table (severity text, object text, problem text, found text, expected text, mend text)
@@ -325,11 +303,13 @@ as $$
     ),
 
     listed as (
-        select distinct r.role_name, l.oid, l.rolcanlogin, l.rolcreaterole, v.is_old
+        select
+            r.role_name, l.oid, l.rolcanlogin, l.rolcreaterole, min(r.work) as work,
+            bool_or(r.is_shared or r.solutions <> '{}') as sees_rows, current_setting('server_version_num')::integer < 160000 as is_old
         from fbs_roles as r
         left join pg_roles as l on r.role_name = l.rolname
-        cross join lateral (select current_setting('server_version_num')::integer < 160000 as is_old) as v
         where r.work in ('app', 'reader')
+        group by r.role_name, l.oid, l.rolcanlogin, l.rolcreaterole
     ),
 
     -- A role has the rights of those that it can become: SET ROLE is enough.
@@ -420,6 +400,12 @@ as $$
         case when l.oid is null then fbs_command('revoke', l.role_name) else '' end
     from listed as l
     where l.rolcanlogin is not true
+    union all
+    select
+        'warning', l.role_name, 'sees no row', 'it was granted no solution', null,
+        fbs_command('grant', l.role_name, '--as', l.work, '--solution', 'NAME')
+    from listed as l
+    where l.rolcanlogin and not l.sees_rows
     union all
     select
         'warning', 'fbs_roles', 'no login is listed', 'nobody but FBS''s owner sees a row', null,

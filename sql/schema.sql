@@ -3834,6 +3834,7 @@ declare
     known text[];
     unnamed bigint;
     unknown bigint;
+    link record;
 begin
     if not wanted then
         if to_regclass('fbs_custom_fields') is not null and (of_table is null or of_table = to_regclass('fbs_custom_fields')) then
@@ -3865,10 +3866,35 @@ begin
     for it in
         select t.*
         from fbs_solution_tables as t
-        where t.solution_column is not null and (of_table is null or t.table_id = of_table)
+        where of_table is null or t.table_id = of_table
         order by t.table_name
     loop
         table_name := it.table_name;
+        -- Neither solution could change such a row, and one would delete the other's.
+        for link in
+            select a.attname, k.confrelid::regclass as target, f.expression as here, o.expression as there, f.solution_column, o.solution_column as its
+            from pg_constraint as k
+            inner join fbs_solution_tables as other on k.confrelid = other.table_id
+            inner join pg_attribute as a on k.conrelid = a.attrelid and k.conkey = array[a.attnum]
+            cross join fbs_solution_source(it.table_id, 't') as f
+            cross join fbs_solution_source(other.table_id, 'o') as o
+            where k.conrelid = it.table_id and k.contype = 'f' and a.attname is distinct from it.parent_column
+            order by a.attnum
+        loop
+            execute format(
+                'select count(*), min(t.id) from %1$s as t inner join %2$s as o on t.%3$I = o.id'
+                ' where %4$s is distinct from %5$s and fbs_solution_named(%6$L, %4$s) is distinct from fbs_solution_named(%7$L, %5$s)',
+                it.table_id, link.target, link.attname, link.here, link.there, link.solution_column, link.its
+            ) into rows, example;
+            if rows > 0 then
+                column_name := link.attname;
+                problem := 'points at a row of another solution';
+                mend := format('update %s set %I = ... where id = %s;', fbs_named(it.table_id), link.attname, example);
+                example := 'id ' || example;
+                return next;
+            end if;
+        end loop;
+        continue when it.solution_column is null;
         column_name := it.solution_column;
         -- A business or a company is no solution by itself.
         execute format(
@@ -3906,7 +3932,7 @@ begin
 end;
 $_$;
 
-COMMENT ON FUNCTION fbs_isolation_obstacles(wanted boolean, of_table regclass) IS 'What stands in the way of switching isolation on (rows that nobody would see but FBS''s owner) or off (rows that a unique set of all solutions refuses), in all tables or in one, with their number, an example, and what to do.';
+COMMENT ON FUNCTION fbs_isolation_obstacles(wanted boolean, of_table regclass) IS 'What stands in the way of switching isolation on (rows that nobody would see but FBS''s owner, or that point at those of another solution) or off (rows that a unique set of all solutions refuses), in all tables or in one, with their number, an example, and what to do.';
 
 CREATE FUNCTION fbs_isolation_parts(wanted boolean) RETURNS TABLE(table_id regclass, part text, statement text, present boolean)
     LANGUAGE sql STABLE
@@ -4046,11 +4072,13 @@ CREATE FUNCTION fbs_isolation_problems() RETURNS TABLE(severity text, object tex
     ),
 
     listed as (
-        select distinct r.role_name, l.oid, l.rolcanlogin, l.rolcreaterole, v.is_old
+        select
+            r.role_name, l.oid, l.rolcanlogin, l.rolcreaterole, min(r.work) as work,
+            bool_or(r.is_shared or r.solutions <> '{}') as sees_rows, current_setting('server_version_num')::integer < 160000 as is_old
         from fbs_roles as r
         left join pg_roles as l on r.role_name = l.rolname
-        cross join lateral (select current_setting('server_version_num')::integer < 160000 as is_old) as v
         where r.work in ('app', 'reader')
+        group by r.role_name, l.oid, l.rolcanlogin, l.rolcreaterole
     ),
 
     -- A role has the rights of those that it can become: SET ROLE is enough.
@@ -4141,6 +4169,12 @@ CREATE FUNCTION fbs_isolation_problems() RETURNS TABLE(severity text, object tex
         case when l.oid is null then fbs_command('revoke', l.role_name) else '' end
     from listed as l
     where l.rolcanlogin is not true
+    union all
+    select
+        'warning', l.role_name, 'sees no row', 'it was granted no solution', null,
+        fbs_command('grant', l.role_name, '--as', l.work, '--solution', 'NAME')
+    from listed as l
+    where l.rolcanlogin and not l.sees_rows
     union all
     select
         'warning', 'fbs_roles', 'no login is listed', 'nobody but FBS''s owner sees a row', null,
@@ -7050,6 +7084,23 @@ $_$;
 
 COMMENT ON FUNCTION fbs_solution_condition(columns text[]) IS 'Internal. SQL that is true of the rows (t) of solution $3; $4 says whether rows that name none are its.';
 
+CREATE FUNCTION fbs_solution_named(column_name text, name text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+    select coalesce(
+        (
+            select m.solution
+            from fbs_solution_map as m
+            where m.column_name = fbs_solution_named.column_name and m.identifier = fbs_solution_named.name
+        ),
+        substring(name from '^(?:fbs|djo)_(.+)_db$'),
+        name
+    );
+$_$;
+
+COMMENT ON FUNCTION fbs_solution_named(column_name text, name text) IS 'Internal. The solution that a name stands for in a column.';
+
 CREATE FUNCTION fbs_solution_policy(of_table regclass, writing boolean) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'public', 'pg_temp'
@@ -7094,6 +7145,30 @@ CREATE FUNCTION fbs_solution_policy(of_table regclass, writing boolean) RETURNS 
 $_$;
 
 COMMENT ON FUNCTION fbs_solution_policy(of_table regclass, writing boolean) IS 'Internal. The condition of a table''s policy: true of the rows of the session''s solutions; for writing, of those that point at no other solution''s.';
+
+CREATE FUNCTION fbs_solution_source(of_table regclass, row_name text, OUT solution_column text, OUT expression text) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+declare
+    it fbs_solution_tables;
+    above record;
+begin
+    select t.* into it from fbs_solution_tables as t where t.table_id = of_table;
+    if it.solution_column is not null then
+        solution_column := it.solution_column;
+        expression := format('%s.%I::text', row_name, it.solution_column);
+    else
+        above := fbs_solution_source(it.parent_id, row_name || 'p');
+        solution_column := above.solution_column;
+        expression := format(
+            '(select %s from %s as %sp where %3$sp.id = %3$s.%I)', above.expression, it.parent_id, row_name, it.parent_column
+        );
+    end if;
+end;
+$_$;
+
+COMMENT ON FUNCTION fbs_solution_source(of_table regclass, row_name text, OUT solution_column text, OUT expression text) IS 'Internal. SQL for the name of a row''s solution, from itself or its parents, and the column that it stands in.';
 
 CREATE FUNCTION fbs_solutions(column_name text) RETURNS text[]
     LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE

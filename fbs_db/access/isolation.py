@@ -271,7 +271,7 @@ def _obstacles(session: Session, on: bool, progress: Callable[[Progress], None])
             yield Obstacle(table, text, None, "it hides rows from every login", drop, final=False)
     tables = session.select(
         "select table_id::oid::bigint, table_name from {fbs}fbs_solution_tables"
-        " where solution_column is not null and (%s or table_name = %s) order by 2",
+        " where %s or table_name = %s order by 2",
         on,
         _WITH_SET,
     )

@@ -216,6 +216,47 @@ def test_rows_that_nobody_would_see_are_told_first(shop: psycopg.Connection) -> 
     assert fbs_db.isolate(True, url_of(shop)).obstacles == ()
 
 
+def test_rows_that_point_at_those_of_another_solution_are_told_first(shop: psycopg.Connection) -> None:
+    """Neither solution could change them, and deleting what they point at would delete them."""
+    run(
+        shop,
+        "insert into fbs_solution_map values ('company_id', '7', 'acme'), ('company_id', '8', 'beta')",
+        'insert into fbs_workflow_steps (workflow_definition_id, name, step_type, "order")'
+        " select id, name, 'x', 1 from fbs_workflow_definitions",
+        # By its step only; by its names for acme; by the map.
+        "insert into fbs_workflow_instances (business_id, solution_name, workflow_definition_id, current_step_id)"
+        " values ('', 'acme', 1, 2), ('', 'fbs_acme_db', 1, 1), ('', 'beta', 2, 2)",
+        "insert into fbs_workflow_transitions (workflow_definition_id, from_step_id, to_step_id) values (1, 1, 2)",
+        "insert into fbs_dms_file_attachment"
+        " (file, original_filename, file_size, mime_type, checksum, uploaded_by_id, company_id)"
+        " values ('f', 'f', 1, 't', 'c', 1, '7'), ('g', 'f', 1, 't', 'c', 1, 'beta')",
+        "insert into fbs_dms_document_type (name, code) values ('t', 't')",
+        "insert into fbs_dms_document_category (name) values ('c')",
+        "insert into fbs_dms_document"
+        " (name, title, company_id, document_type_id, category_id, attachment_id, created_by_id)"
+        " values ('ours', '', 'acme', 1, 1, 1, 1), ('theirs', '', '8', 1, 1, 1, 1)",
+    )
+    with pytest.raises(IsolationRefused) as refused:
+        fbs_db.isolate(True, url_of(shop))
+    problem = "points at a row of another solution"
+    assert {(one.object, one.problem, one.rows, one.found) for one in refused.value.report.obstacles} == {
+        ("fbs_workflow_instances.current_step_id", problem, 1, "such as id 1"),
+        ("fbs_workflow_transitions.to_step_id", problem, 1, "such as id 1"),
+        ("fbs_dms_document.attachment_id", problem, 1, "such as id 2"),
+    }
+
+
+def test_a_login_without_a_solution_is_told(shop: psycopg.Connection) -> None:
+    run(shop, f"update fbs_roles set solutions = '{{}}' where role_name = '{BETA}'")
+    result = on(shop, "isolate", "on")
+    assert result.exit_code == 1
+    assert f"{BETA}: sees no row" in result.stderr
+    assert f"grant {BETA} --as app --solution NAME" in result.stderr
+    assert not is_on(shop)
+    assert fbs_db.isolate(True, url_of(shop), anyway=True).done
+    assert briefly(shop, "isolation") == {("warning", BETA, "sees no row")}
+
+
 def test_obstacles_can_be_passed_over(shop: psycopg.Connection) -> None:
     run(shop, f"{FIELD}) values ('m', 1, 'f', 'v')")
     told = on(shop, "isolate", "on", "--dry-run")

@@ -170,7 +170,9 @@ def test_every_object_has_its_owner(owned: psycopg.Connection) -> None:
 def test_the_list_of_relations_is_whole(installed: psycopg.Connection) -> None:
     objects = snapshot.expected(None, installed.info.server_version)
     relations = {name for kind, name in objects if kind in ("table", "view")}
-    assert installed.execute("select unnest(fbs_relation_names())").fetchall() == [(name,) for name in sorted(relations)]
+    assert installed.execute("select unnest(fbs_relation_names())").fetchall() == [
+        (name,) for name in sorted(relations)
+    ]
 
 
 def test_what_hosts_grant_to_their_roles_is_no_error(owned: psycopg.Connection) -> None:
