@@ -228,6 +228,19 @@ def test_on_an_installed_database(page: str, tmp_path: Path, fresh: Fresh) -> No
     type_page(Shell(tmp_path, theirs=url, variables={"DATABASE_URL": url}), page)
 
 
+@pytest.mark.slow
+def test_roles(tmp_path: Path, fresh: Fresh) -> None:
+    """The page's roles are its own; the server has them until the end."""
+    url = fresh(HOST)
+    names = ("web_app", "bi_reports", "fbs_worker", "metrics", "acme_app", "beta_app", "fbs_owner")
+    try:
+        type_page(Shell(tmp_path, theirs=url, variables={"DATABASE_URL": url}), "roles")
+    finally:
+        with psycopg.connect(url, autocommit=True) as connection:
+            for name in names:
+                connection.execute(f"drop owned by {name} cascade; drop role {name}".encode())
+
+
 def test_python(tmp_path: Path, fresh: Fresh) -> None:
     type_page(Shell(tmp_path, variables={"DATABASE_URL": fresh(HOST)}), "python")
 
