@@ -53,7 +53,7 @@ _MADE_HERE = ("trigger", "index", "constraint", "owner", "right")
 #: The tables and views that ``fbs_health`` reads.
 _READS = (
     "fbs_user_columns", "fbs_hosts", "fbs_cleanup_queue", "fbs_cleanup_targets", "fbs_cleanup_rules", "fbs_rule_states",
-    "fbs_settings", "fbs_file_deletions", "fbs_later_names", "fbs_roles", "fbs_secret_columns",
+    "fbs_settings", "fbs_file_deletions", "fbs_later_names", "fbs_roles", "fbs_secret_columns", "fbs_solution_tables",
 )  # fmt: skip
 #: Kinds that a host may remove without breaking anything.
 _LESS = ("comment", "setting", "rule")
