@@ -55,9 +55,9 @@ def migrating(url: str, *options: str) -> subprocess.Popen[str]:
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
-    """Exit code and standard error of a process, once it has ended."""
+    """Exit code and standard error of a process, once it has ended; without what a superuser is told."""
     _, errors = process.communicate(timeout=60)
-    return process.returncode, errors
+    return process.returncode, re.sub(r"^FBS in schema public belongs to postgres, .*\n(?:  .*\n)*", "", errors)
 
 
 def complete(url: str) -> None:
