@@ -12,7 +12,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -89,9 +89,16 @@ def command(*words: str) -> str:
     return " ".join(filter(None, parts))
 
 
+#: Statements on roles, and on views of the host: FBS's owner may not run them.
+_OF_THE_LOGIN = re.compile(r"(create|alter) role |revoke ((?! on ).)* from |alter view (?!.*\bfbs_)")
+
+
 def typed(mend: str) -> str:
-    """The command that mends a finding; SQL is passed to psql."""
-    return command("psql", "-c", mend) if mend.endswith(";") else mend
+    """The command that mends a finding; SQL is passed to psql, as the role that may run it."""
+    if not mend.endswith(";"):
+        return mend
+    with given(role=None) if _OF_THE_LOGIN.match(mend) else nullcontext():
+        return command("psql", "-c", mend)
 
 
 def completed(text: str) -> str:

@@ -262,6 +262,7 @@ def test_obstacles_can_be_passed_over(shop: psycopg.Connection) -> None:
     told = on(shop, "isolate", "on", "--dry-run")
     assert told.exit_code == 1
     assert "names no solution (1 row)" in told.stdout
+    assert told.stdout.splitlines()[-1].endswith(" isolate on --anyway")
     done = on(shop, "isolate", "on", "--anyway")
     assert done.exit_code == 0, done.output
     assert "Isolation is on" in done.stdout
@@ -478,6 +479,10 @@ def test_a_component_that_comes_later_is_isolated(empty_everywhere: psycopg.Conn
     assert missing_parts(empty_everywhere) == []
     fbs_db.migrate(url)
     assert missing_parts(empty_everywhere) == []
+    with pytest.raises(IsolationRefused, match="every role sees the rows of all solutions"):
+        fbs_db.rollback(url, everything=True)
+    assert missing_parts(empty_everywhere) == []
+    fbs_db.isolate(False, url)
     fbs_db.rollback(url, everything=True)
     assert rows(empty_everywhere, "select relname from pg_class where relname ~ '^fbs_'") == []
 

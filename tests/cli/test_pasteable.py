@@ -132,6 +132,18 @@ def test_names_in_a_shell_and_in_sql_within_a_shell() -> None:
             assert quoted(HOSTILE) in said or f"drop table {quoted(HOSTILE)};" in said
 
 
+def test_statements_that_the_owner_may_not_run_are_for_the_login() -> None:
+    with wording.given(role="fbs_owner"):
+        for statement in (
+            "revoke boss from web_app;",
+            "alter role web_app nobypassrls;",
+            "alter view app.v set (security_invoker = true);",
+        ):
+            assert "--role" not in wording.typed(statement), statement
+        for statement in ("revoke select on fbs_kpis from boss cascade;", "drop view fbs_kpis;"):
+            assert "--role fbs_owner psql" in wording.typed(statement), statement
+
+
 @pytest.mark.parametrize(
     ("given", "shown"),
     [
