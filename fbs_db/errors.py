@@ -212,7 +212,7 @@ class AdoptionRefused(FbsDbError):
 
 
 class IsolationRefused(FbsDbError):
-    """Isolation cannot be switched on or off: rows, roles or tables are in the way. Or it is on, and cannot be rolled back.
+    """Isolation cannot be switched on or off, as something is in the way; or not be rolled back, as it is on.
 
     Attributes:
         report: the obstacles, an `fbs_db.IsolationReport`; None where one showed up on the way, and for a rollback.

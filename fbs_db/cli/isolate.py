@@ -59,7 +59,8 @@ def off(call: Call, *, dry_run: bool) -> Answer:
 def status(call: Call) -> Answer:
     """Show whether isolation is on, what it covers, and who sees what.
 
-    Exit codes: 0 it is off, or on and complete; 1 it is on and something is wrong.
+    Exit codes: 0 it is off, or on and complete; 1 it is on and something is wrong; 2 it could
+    not be looked at.
     """
     report = fbs_db.isolation_status(call.database, schema=call.schema)
     return Answer(report, _show_status, 0 if report.complete and not report.problems else 1)

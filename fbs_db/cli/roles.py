@@ -30,7 +30,7 @@ _DRY_RUN = click.option("--dry-run", is_flag=True, help="Print the exact SQL. Ch
     multiple=True,
     help="A solution whose rows it sees while isolation is on; can be repeated. By default they stay as they are.",
 )
-@click.option("--shared", is_flag=True, help="It sees the solution that fbs.solution names, set for the transaction.")
+@click.option("--shared", is_flag=True, help="It sees the solution that fbs.solution names in its transaction.")
 @_DRY_RUN
 def grant(call: Call, *, role: str, work: str, solutions: tuple[str, ...], shared: bool, dry_run: bool) -> Answer:
     """Grant a ROLE exactly the rights that its work needs.
@@ -91,10 +91,12 @@ def revoke(call: Call, *, role: str, work: str | None, dry_run: bool) -> Answer:
 
 @subcommand(main, "roles", each=True)
 def roles(call: Call) -> Answer:
-    """List roles, their work, and rights that differ.
+    """List roles, their work, and rights that differ from it.
 
-    Exit code 1 where a role lacks a right, or has one that its work does not need. Roles that
-    grant did not grant anything are listed with what they have.
+    Other roles with rights on FBS's objects are listed, too; they have no work.
+
+    Exit codes: 0 each role has what its work needs; 1 a role lacks a right, or has one that its
+    work does not need; 2 it could not be looked at.
     """
     found = fbs_db.list_roles(call.database, schema=call.schema)
     return Answer(found, _show_roles, 0 if all(one.fits for one in found) else 1)

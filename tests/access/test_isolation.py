@@ -764,3 +764,11 @@ def test_the_reference_says_which_tables_are_isolated(isolated: psycopg.Connecti
     assert on(isolated, "docs", "--html", "-").stdout.count("A login sees the rows of its solutions only.") == number
     fbs_db.isolate(False, url_of(isolated))
     assert on(isolated, "docs", "--html", "-").stdout.count("With isolation, a login sees") == number
+
+
+def test_the_policies_of_a_table_are_described(isolated: psycopg.Connection) -> None:
+    policies = dict(fbs_db.describe("custom_fields", url_of(isolated)).policies)
+    assert policies["fbs_solution"].startswith("restrictive using (((solution_name)::text = ANY")
+    assert policies["fbs_every_row"] == "permissive using (true)"
+    fbs_db.isolate(False, url_of(isolated))
+    assert fbs_db.describe("custom_fields", url_of(isolated)).policies == ()
