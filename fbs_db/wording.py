@@ -89,8 +89,11 @@ def command(*words: str) -> str:
     return " ".join(filter(None, parts))
 
 
-#: Statements on roles, and on views of the host: FBS's owner may not run them.
-_OF_THE_LOGIN = re.compile(r"(create|alter) role |revoke ((?! on ).)* from |alter view (?!.*\bfbs_)")
+#: Statements on roles, on the schema, and on what others have in it: FBS's owner may not run them.
+_OF_THE_LOGIN = re.compile(
+    r"(create|alter) role |revoke ((?! on ).)* from |revoke create on schema |drop (routine|operator) "
+    r"|alter view (?!.*\bfbs_)"
+)
 
 
 def typed(mend: str) -> str:

@@ -130,7 +130,7 @@ def refuse_lending_superusers(session: Session) -> None:
             raise TargetError(
                 f"FBS in schema {session.schema} belongs to {owner}, and you are a superuser, whose rights"
                 " its functions would have.",
-                hint=f"Work as {owner}, if you trust that role, with the option --role: {_named_by(owner)}",
+                hint=f"Work as {owner}, if you trust that role. Begin each command like this one: {_named_by(owner)}",
             )
 
 
