@@ -71,8 +71,7 @@ def suite(major: int, clone_of: CloneOf) -> Iterator[psycopg.Connection]:
 
 
 def url_as(connection: psycopg.Connection, name: str = OWNER) -> str:
-    quoted = name.replace(" ", "%20").replace('"', "%22")
-    return url_of(connection).replace("//postgres@", f"//{quoted}@")
+    return url_of(connection, name)
 
 
 def as_role(connection: psycopg.Connection, name: str = ROLE) -> psycopg.Connection:

@@ -68,7 +68,7 @@ def run(connection: psycopg.Connection, *statements: str) -> None:
 
 
 def as_login(connection: psycopg.Connection, name: str) -> psycopg.Connection:
-    return psycopg.connect(url_of(connection).replace("//postgres@", f"//{name}@"), autocommit=True)
+    return psycopg.connect(url_of(connection, name), autocommit=True)
 
 
 def seen(connection: psycopg.Connection, name: str, query: str = COLOURS) -> list[object]:

@@ -82,14 +82,14 @@ def _is_unique(listed: dict[str, Any], column: str) -> bool:
 def filled(clone_of: CloneOf) -> Iterator[str]:
     """The URL of a database with two solutions, for the shared login."""
     for connection in clone_of("two_solutions", 18, fill):
-        yield url_of(connection).replace("postgres@", f"{SHARED}@")
+        yield url_of(connection, SHARED)
 
 
 @pytest.fixture
 def filled_everywhere(major: int, clone_of: CloneOf) -> Iterator[str]:
     """The same on each supported server."""
     for connection in clone_of("two_solutions", major, fill):
-        yield url_of(connection).replace("postgres@", f"{SHARED}@")
+        yield url_of(connection, SHARED)
 
 
 def plain(answer: Any) -> Any:

@@ -83,7 +83,7 @@ def test_djangos_check_without_a_way_in_and_without_time(role: str, newest: Proj
 def test_the_command_says_what_to_grant(role: str, installed: psycopg.Connection) -> None:
     installed.execute("revoke usage on schema public from public")
     installed.commit()
-    url = url_of(installed).replace("//postgres@", f"//{ROLE}@")
+    url = url_of(installed, ROLE)
     for _ in range(3):
         report = fbs_db.check(url)
         assert report.healthy
@@ -101,7 +101,7 @@ def test_the_command_says_what_to_grant(role: str, installed: psycopg.Connection
 @pytest.mark.slow
 def test_no_time_to_look_is_no_health(role: str, installed: psycopg.Connection) -> None:
     """A function that is cancelled has not answered that all is well."""
-    url = url_of(installed).replace("//postgres@", f"//{ROLE}@")
+    url = url_of(installed, ROLE)
     installed.execute(f"grant select on all tables in schema public to {ROLE}".encode())
     installed.execute(f"alter role {ROLE} set statement_timeout = '3s'".encode())
     # A view that takes long stands for a large queue.
