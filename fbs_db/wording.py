@@ -12,7 +12,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -89,19 +89,18 @@ def command(*words: str) -> str:
     return " ".join(filter(None, parts))
 
 
-#: Statements on roles, on the schema, and on what others have in it: FBS's owner may not run them.
+#: Statements on roles, on the schema, and on what others have in it: FBS's owner may not run them, but the login may.
 _OF_THE_LOGIN = re.compile(
-    r"(create|alter) role |revoke ((?! on ).)* from |revoke create on schema |drop (routine|operator) "
+    r"alter role |revoke ((?! on ).)* from |revoke create on schema |drop (routine|operator) "
     r"|alter view (?!.*\bfbs_)"
 )
 
 
 def typed(mend: str) -> str:
-    """The command that mends a finding; SQL is passed to psql, as the role that may run it."""
+    """The command that mends a finding; SQL is passed to psql."""
     if not mend.endswith(";"):
         return mend
-    with given(role=None) if _OF_THE_LOGIN.match(mend) else nullcontext():
-        return command("psql", "-c", mend)
+    return command("psql", "-c", f"set role none; {mend}" if _OF_THE_LOGIN.match(mend) else mend)
 
 
 def completed(text: str) -> str:
