@@ -3393,7 +3393,7 @@ begin
     if unseen is not null then
         return query values (
             'note', 'privilege', unseen, 'not looked at', current_user || ' has no privilege to read it', 'a role that works as monitor',
-            fbs_command('grant', 'ROLE', '--as', 'monitor')
+            fbs_command('grant', current_user, '--as', 'monitor')
         );
     end if;
 

@@ -176,7 +176,7 @@ def list_roles(database: Database = None, *, schema: str | None = None) -> list[
         if session.grants("fbs_roles"):
             raise TargetError(
                 f"The role may not read fbs_roles in schema {session.schema}.",
-                hint=f"FBS's owner may, and who works as monitor: {command('grant', 'ROLE', '--as', 'monitor')}",
+                hint=f"As FBS's owner, type: {command('grant', session.role(), '--as', 'monitor')}",
             )
         return list(_roles(session))
 

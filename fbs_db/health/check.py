@@ -273,7 +273,7 @@ def _history(session: Session, found: Mapping[Key, Object]) -> tuple[list[Findin
     readable = all(("column", f"fbs_migrations.{name}") in found for name in names)
     if readable and not session.may("select", "fbs_migrations"):
         said = "a migration counts as applied where any of its objects is there"
-        wanted, mend = "a role that works as monitor", command("grant", "ROLE", "--as", "monitor")
+        wanted, mend = "a role that works as monitor", command("grant", session.role(), "--as", "monitor")
         note = Finding("note", "privilege", "fbs_migrations", "not looked at", said, wanted, mend)
         return [note], [file.id for file in known if _made(file, found)]
     if not readable:
