@@ -50,11 +50,6 @@ _TWICE = "there twice"
 #: Findings that are made of ``fbs_states``, ``fbs_rights`` and ``fbs_rights_granted`` here, as ``fbs_health`` does
 #: for psql. Those of ``fbs_secret_readers`` are taken from it.
 _MADE_HERE = ("trigger", "index", "constraint", "owner", "right")
-#: The tables and views that ``fbs_health`` reads.
-_READS = (
-    "fbs_user_columns", "fbs_hosts", "fbs_cleanup_queue", "fbs_cleanup_targets", "fbs_cleanup_rules", "fbs_rule_states",
-    "fbs_settings", "fbs_file_deletions", "fbs_later_names", "fbs_roles", "fbs_secret_columns",
-)  # fmt: skip
 #: Kinds that a host may remove without breaking anything.
 _LESS = ("comment", "setting", "rule")
 
@@ -335,7 +330,7 @@ def _asked(session: Session, function: str, found: Mapping[Key, Object], *argume
             rows = session.call(function, *arguments)
     except psycopg.errors.InsufficientPrivilege as error:
         said = f"{error.diag.message_primary}"
-        mend = session.grants(*(_READS if function == "fbs_health" else arguments))
+        mend = session.grants(*arguments) if arguments else command("grant", session.role(), "--as", "monitor")
         yield Finding("note", "privilege", " ".join((function, *arguments)), "not looked at", said, None, mend)
         return
     except psycopg.errors.QueryCanceled:
