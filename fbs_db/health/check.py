@@ -330,7 +330,8 @@ def _asked(session: Session, function: str, found: Mapping[Key, Object], *argume
             rows = session.call(function, *arguments)
     except psycopg.errors.InsufficientPrivilege as error:
         said = f"{error.diag.message_primary}"
-        mend = session.grants(*arguments) if arguments else command("grant", session.role(), "--as", "monitor")
+        for_all = function == "fbs_health"
+        mend = command("grant", session.role(), "--as", "monitor") if for_all else session.grants(*arguments)
         yield Finding("note", "privilege", " ".join((function, *arguments)), "not looked at", said, None, mend)
         return
     except psycopg.errors.QueryCanceled:
