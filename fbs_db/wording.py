@@ -22,8 +22,8 @@ from psycopg import ProgrammingError, conninfo
 from fbs_db.redaction import SECRETS
 
 _PROGRAM = "fbs-db"
-#: Commands that take neither a database nor a schema: the project's configuration has both.
-_OF_THE_PROJECT = ("placement", "server", "demo")
+#: Commands that take neither a database nor a schema: the project's configuration has both, or they need none.
+_OF_THE_PROJECT = ("placement", "server", "demo", "help")
 #: Commands that do nothing as a role.
 _WITHOUT_ROLE = ("server", "help", "url")
 
