@@ -15,7 +15,7 @@ Connect = Callable[[psycopg.Connection], psycopg.Connection]
 def url_of(connection: psycopg.Connection, user: str | None = None) -> str:
     """The connection string of a test's database, for another connection to it; of another user's, where named."""
     info = connection.info
-    return f"postgresql://{quote(user or info.user)}@/{info.dbname}?host={info.host}&port={info.port}"
+    return f"postgresql://{quote(user or info.user, safe=':')}@/{info.dbname}?host={info.host}&port={info.port}"
 
 
 def rows(connection: psycopg.Connection, query: str) -> list[tuple[Any, ...]]:
