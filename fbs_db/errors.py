@@ -212,10 +212,10 @@ class AdoptionRefused(FbsDbError):
 
 
 class IsolationRefused(FbsDbError):
-    """Isolation cannot be switched on or off: rows, roles or tables are in the way.
+    """Isolation cannot be switched on or off, as something is in the way; or not be rolled back, as it is on.
 
     Attributes:
-        report: the obstacles, an `fbs_db.IsolationReport`; None where one showed up on the way.
+        report: the obstacles, an `fbs_db.IsolationReport`; None where one showed up on the way, and for a rollback.
     """
 
     exit_code = 1

@@ -291,6 +291,7 @@ class TableDescription(Report):
         constraints: name and definition of each.
         indexes: name and definition of each.
         triggers: name and definition of each.
+        policies: name and definition of each that is in force.
         referenced_by: each foreign key that points at it: its table, and its rule on delete.
     """
 
@@ -301,4 +302,5 @@ class TableDescription(Report):
     constraints: tuple[tuple[str, str], ...]
     indexes: tuple[tuple[str, str], ...]
     triggers: tuple[tuple[str, str], ...]
+    policies: tuple[tuple[str, str], ...]
     referenced_by: tuple[tuple[str, str], ...]

@@ -22,8 +22,8 @@ from psycopg import ProgrammingError, conninfo
 from fbs_db.redaction import SECRETS
 
 _PROGRAM = "fbs-db"
-#: Commands that take neither a database nor a schema: the project's configuration has both.
-_OF_THE_PROJECT = ("placement", "server", "demo")
+#: Commands that take neither a database nor a schema: the project's configuration has both, or they need none.
+_OF_THE_PROJECT = ("placement", "server", "demo", "help")
 #: Commands that do nothing as a role.
 _WITHOUT_ROLE = ("server", "help", "url")
 
@@ -89,9 +89,18 @@ def command(*words: str) -> str:
     return " ".join(filter(None, parts))
 
 
+#: Statements on roles, on the schema, and on what others have in it: FBS's owner may not run them, but the login may.
+_OF_THE_LOGIN = re.compile(
+    r"alter role |revoke ((?! on ).)* from |revoke create on schema |drop (routine|operator) "
+    r"|alter view (?!.*\bfbs_)"
+)
+
+
 def typed(mend: str) -> str:
     """The command that mends a finding; SQL is passed to psql."""
-    return command("psql", "-c", mend) if mend.endswith(";") else mend
+    if not mend.endswith(";"):
+        return mend
+    return command("psql", "-c", f"set role none; {mend}" if _OF_THE_LOGIN.match(mend) else mend)
 
 
 def completed(text: str) -> str:

@@ -9,6 +9,7 @@ is stale, and what to type. CI does so.
 from __future__ import annotations
 
 import json
+import logging
 import re
 import subprocess
 import sys
@@ -179,6 +180,7 @@ def generate() -> dict[Path, str]:
 
 
 def main() -> None:
+    logging.getLogger("fbs_db").setLevel(logging.ERROR)  # a superuser installs here
     stale = []
     for path, text in generate().items():
         if "--check" not in sys.argv:

@@ -102,7 +102,7 @@ begin
                     else (wanted <> '{}' or shared) and r.work in ('worker', 'monitor') end
         ) then 'a role with solutions is no worker and no monitor'
         when wanted <> '{}' and shared then 'a role that is shared has no solutions of its own'
-        when array_position(wanted, null) is not null or wanted && '{""}' then 'a solution has a name'
+        when array_position(wanted, null) is not null or wanted && '{""}' then 'the name of a solution has no characters, or is NULL'
     end;
     if problem is not null then
         raise exception '%', problem
@@ -140,7 +140,7 @@ begin
     then
         raise exception '% may not grant the use of schema %', current_user, here
             using errcode = 'FB073',
-                hint = format('As the schema''s owner, type: grant usage on schema %s to %I; Then the same again.', here, role_name);
+                hint = format('As the schema''s owner, type this in psql, then the same again: grant usage on schema %s to %I;', here, role_name);
     end if;
 
     for statement in

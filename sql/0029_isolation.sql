@@ -200,7 +200,10 @@ begin
                 'fbs_custom_fields', 'solution_name', 'the same field of the same record in several solutions', sum(d.copies)::bigint,
                 min(d.named), format('delete from %s where id = ...;', fbs_named(to_regclass('fbs_custom_fields')))
             from (
-                select count(*) as copies, format('%s %s, %s', f.model_name, f.record_id, f.field_name) as named
+                select
+                    count(*) as copies, format(
+                        '%s %s, %s (ids %s)', f.model_name, f.record_id, f.field_name, string_agg(f.id::text, ', ' order by f.id)
+                    ) as named
                 from fbs_custom_fields as f
                 group by f.model_name, f.record_id, f.field_name, f.database_name
                 having count(*) > 1

@@ -68,13 +68,12 @@ declare
     place text := case here when 'public'::regnamespace then '' else here::regnamespace || '.' end;
     unseen text;
     hidden text;
-    unseen_tables text;
     users regclass;
     host record;
     problem text;
 begin
-    select string_agg(t.name, ', '), string_agg(fbs_named(c.oid), ', ')
-    into unseen, unseen_tables
+    select string_agg(t.name, ', ')
+    into unseen
     from unnest('{fbs_hosts,fbs_cleanup_queue,fbs_cleanup_targets,fbs_cleanup_rules,fbs_rule_states,fbs_settings,fbs_roles,fbs_file_deletions}'::text[]) as t (name)
     inner join pg_class as c on t.name = c.relname and c.relnamespace = here
     where not has_table_privilege(c.oid, 'select');
@@ -156,8 +155,8 @@ begin
 
     if unseen is not null then
         return query values (
-            'note', 'privilege', unseen, 'not looked at', 'no privilege to read', null,
-            format('grant select on %s to %I;', unseen_tables, current_user)
+            'note', 'privilege', unseen, 'not looked at', current_user || ' has no privilege to read it', 'a role that works as monitor',
+            fbs_command('grant', current_user, '--as', 'monitor')
         );
     end if;
 

@@ -3181,7 +3181,7 @@ begin
                     else (wanted <> '{}' or shared) and r.work in ('worker', 'monitor') end
         ) then 'a role with solutions is no worker and no monitor'
         when wanted <> '{}' and shared then 'a role that is shared has no solutions of its own'
-        when array_position(wanted, null) is not null or wanted && '{""}' then 'a solution has a name'
+        when array_position(wanted, null) is not null or wanted && '{""}' then 'the name of a solution has no characters, or is NULL'
     end;
     if problem is not null then
         raise exception '%', problem
@@ -3219,7 +3219,7 @@ begin
     then
         raise exception '% may not grant the use of schema %', current_user, here
             using errcode = 'FB073',
-                hint = format('As the schema''s owner, type: grant usage on schema %s to %I; Then the same again.', here, role_name);
+                hint = format('As the schema''s owner, type this in psql, then the same again: grant usage on schema %s to %I;', here, role_name);
     end if;
 
     for statement in
@@ -3305,13 +3305,12 @@ declare
     place text := case here when 'public'::regnamespace then '' else here::regnamespace || '.' end;
     unseen text;
     hidden text;
-    unseen_tables text;
     users regclass;
     host record;
     problem text;
 begin
-    select string_agg(t.name, ', '), string_agg(fbs_named(c.oid), ', ')
-    into unseen, unseen_tables
+    select string_agg(t.name, ', ')
+    into unseen
     from unnest('{fbs_hosts,fbs_cleanup_queue,fbs_cleanup_targets,fbs_cleanup_rules,fbs_rule_states,fbs_settings,fbs_roles,fbs_file_deletions}'::text[]) as t (name)
     inner join pg_class as c on t.name = c.relname and c.relnamespace = here
     where not has_table_privilege(c.oid, 'select');
@@ -3393,8 +3392,8 @@ begin
 
     if unseen is not null then
         return query values (
-            'note', 'privilege', unseen, 'not looked at', 'no privilege to read', null,
-            format('grant select on %s to %I;', unseen_tables, current_user)
+            'note', 'privilege', unseen, 'not looked at', current_user || ' has no privilege to read it', 'a role that works as monitor',
+            fbs_command('grant', current_user, '--as', 'monitor')
         );
     end if;
 
@@ -3843,7 +3842,10 @@ begin
                 'fbs_custom_fields', 'solution_name', 'the same field of the same record in several solutions', sum(d.copies)::bigint,
                 min(d.named), format('delete from %s where id = ...;', fbs_named(to_regclass('fbs_custom_fields')))
             from (
-                select count(*) as copies, format('%s %s, %s', f.model_name, f.record_id, f.field_name) as named
+                select
+                    count(*) as copies, format(
+                        '%s %s, %s (ids %s)', f.model_name, f.record_id, f.field_name, string_agg(f.id::text, ', ' order by f.id)
+                    ) as named
                 from fbs_custom_fields as f
                 group by f.model_name, f.record_id, f.field_name, f.database_name
                 having count(*) > 1

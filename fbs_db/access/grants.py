@@ -11,6 +11,7 @@ from fbs_db.database.session import Database, Session, open_session, told_what_s
 from fbs_db.errors import TargetError, UsageError
 from fbs_db.reports import Report
 from fbs_db.schema.rights import refuse_rights_of_others
+from fbs_db.wording import command
 
 Work = Literal["app", "reader", "worker", "monitor"]
 
@@ -167,14 +168,16 @@ def list_roles(database: Database = None, *, schema: str | None = None) -> list[
         database, schema: as for `fbs_db.migrate`; no server is created.
 
     Raises:
-        TargetError: FBS is not installed in the schema, or the role may not read ``fbs_roles``; the hint
-            names the privilege to grant.
+        TargetError: FBS is not installed in the schema, or the role may not read ``fbs_roles``.
 
     Reads ``fbs_roles`` and ``fbs_role_differences``.
     """
     with open_session(database, schema, application="fbs-db roles") as session:
-        if missing := session.grants("fbs_roles"):
-            raise TargetError(f"The role may not read fbs_roles in schema {session.schema}.", hint=missing)
+        if session.grants("fbs_roles"):
+            raise TargetError(
+                f"The role may not read fbs_roles in schema {session.schema}.",
+                hint=f"As FBS's owner, type: {command('grant', session.role(), '--as', 'monitor')}",
+            )
         return list(_roles(session))
 
 

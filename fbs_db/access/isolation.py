@@ -270,8 +270,7 @@ def _obstacles(session: Session, on: bool, progress: Callable[[Progress], None])
             text = f"policy {policy} of yours would be in force"
             yield Obstacle(table, text, None, "it hides rows from every login", drop, final=False)
     tables = session.select(
-        "select table_id::oid::bigint, table_name from {fbs}fbs_solution_tables"
-        " where %s or table_name = %s order by 2",
+        "select table_id::oid::bigint, table_name from {fbs}fbs_solution_tables where %s or table_name = %s order by 2",
         on,
         _WITH_SET,
     )
@@ -317,10 +316,19 @@ def _refuse(report: IsolationReport, anyway: bool) -> None:
         return
     word = "on" if report.wanted else "off"
     title = f"{counted(len(stops), 'obstacle', 'stands', 'stand')} in the way of switching isolation {word}:"
-    hint = f"Nothing was changed. Mend them, then type: {command('isolate', word)}"
-    if not any(one.final for one in stops):
-        hint += f"\nTo switch it {word} all the same: {command('isolate', word, '--anyway')}"
-    raise IsolationRefused("\n".join([title, *map(in_lines, stops)]), hint=hint, report=report)
+    raise IsolationRefused("\n".join([title, *map(in_lines, stops)]), hint=next_step(report), report=report)
+
+
+def next_step(report: IsolationReport) -> str:
+    """The command that switches isolation after a dry run or a refusal."""
+    word = "on" if report.wanted else "off"
+    if not report.obstacles:
+        return f"Nothing was changed. To run this: {command('isolate', word)}"
+    them = "it" if len(report.obstacles) == 1 else "them"
+    text = f"Nothing was changed. Mend {them}, then type: {command('isolate', word)}"
+    if any(one.final for one in report.obstacles):
+        return text
+    return f"{text}\nTo switch it {word} all the same: {command('isolate', word, '--anyway')}"
 
 
 def in_lines(one: Obstacle) -> str:

@@ -7,7 +7,7 @@ import sys
 import click
 
 import fbs_db
-from fbs_db.access.isolation import IsolationReport, IsolationStatus, in_lines
+from fbs_db.access.isolation import IsolationReport, IsolationStatus, in_lines, next_step
 from fbs_db.cli.base import main
 from fbs_db.cli.output import done, echo, print_exact, style, wrapped
 from fbs_db.cli.subcommand import Answer, Call, subcommand
@@ -59,7 +59,8 @@ def off(call: Call, *, dry_run: bool) -> Answer:
 def status(call: Call) -> Answer:
     """Show whether isolation is on, what it covers, and who sees what.
 
-    Exit codes: 0 it is off, or on and complete; 1 it is on and something is wrong.
+    Exit codes: 0 it is off, or on and complete; 1 it is on and something is wrong; 2 it could
+    not be looked at.
     """
     report = fbs_db.isolation_status(call.database, schema=call.schema)
     return Answer(report, _show_status, 0 if report.complete and not report.problems else 1)
@@ -89,7 +90,7 @@ def _show_plan(report: IsolationReport) -> None:
         echo(commented("\n".join(map(in_lines, report.obstacles))))
     if report.sql:
         print_exact(report.sql)
-        echo(commented(f"Nothing was changed. To run this: {command('isolate', word)}"))
+        echo(commented(next_step(report)))
     else:
         echo(commented(f"Isolation is {word}, and nothing is to be done."))
 
@@ -100,7 +101,8 @@ def _show_done(report: IsolationReport) -> None:
     if not report.changes and report.was == report.wanted:
         done(f"Isolation is {word} already {where}. Nothing was changed.")
     else:
-        done(f"Isolation is {word} {where}: {counted(report.changes, 'change')}.")
+        changes = f": {counted(report.changes, 'change')}" if report.changes else ""
+        done(f"Isolation is {word} {where}{changes}.")
     for one in report.obstacles:
         echo(in_lines(one), fg="yellow")
 
@@ -120,7 +122,7 @@ def _show_status(report: IsolationStatus) -> None:
         echo(wrapped(", ".join(report.others), "  "))
     _show_roles(report)
     if report.problems:
-        echo("\nWhat isolation does not hold against, or hides:")
+        echo("\nProblems:")
         for one in report.problems:
             echo(in_lines(one), fg="yellow")
     if not report.complete:

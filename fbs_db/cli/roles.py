@@ -30,7 +30,7 @@ _DRY_RUN = click.option("--dry-run", is_flag=True, help="Print the exact SQL. Ch
     multiple=True,
     help="A solution whose rows it sees while isolation is on; can be repeated. By default they stay as they are.",
 )
-@click.option("--shared", is_flag=True, help="It sees the solution that fbs.solution names, set for the transaction.")
+@click.option("--shared", is_flag=True, help="It sees the solution that fbs.solution names in its transaction.")
 @_DRY_RUN
 def grant(call: Call, *, role: str, work: str, solutions: tuple[str, ...], shared: bool, dry_run: bool) -> Answer:
     """Grant a ROLE exactly the rights that its work needs.
@@ -79,8 +79,11 @@ def revoke(call: Call, *, role: str, work: str | None, dry_run: bool) -> Answer:
 
     def show(report: RightsReport) -> None:
         left = ", ".join(_described(one) for one in report.now.works) if report.now else ""
-        had = f"no longer works as {work}" if work else "has no work and no rights of it"
-        echo(f"{role} {had if report.sql else 'had no such work or rights'}.{f' It works as {left}.' if left else ''}")
+        if work:
+            said = f"no longer works as {work}" if report.sql else f"did not work as {work}"
+        else:
+            said = "has no work and no granted rights any more" if report.sql else "had no work and no granted rights"
+        echo(f"{role} {said}.{f' It works as {left}.' if left else ''}")
         _remark(report.now)
 
     return Answer(report, _show_script if dry_run else show)
@@ -88,10 +91,12 @@ def revoke(call: Call, *, role: str, work: str | None, dry_run: bool) -> Answer:
 
 @subcommand(main, "roles", each=True)
 def roles(call: Call) -> Answer:
-    """List roles, their work, and rights that differ.
+    """List roles, their work, and rights that differ from it.
 
-    Exit code 1 where a role lacks a right, or has one that its work does not need. Roles that
-    grant did not grant anything are listed with what they have.
+    Other roles with rights on FBS's objects are listed, too; they have no work.
+
+    Exit codes: 0 each role has what its work needs; 1 a role lacks a right, or has one that its
+    work does not need; 2 it could not be looked at.
     """
     found = fbs_db.list_roles(call.database, schema=call.schema)
     return Answer(found, _show_roles, 0 if all(one.fits for one in found) else 1)
@@ -119,10 +124,14 @@ def _show_roles(found: list[Role]) -> None:
         echo(f"{role.name:<24} {works}", fg="green" if role.fits and role.works else None)
         if not role.exists:
             _show_difference("there is no such role", command("revoke", role.name))
-        for one in role.lacks:
-            _show_difference(f"lacks {_rights(one)}", command("grant", role.name, "--as", role.works[0].work))
-        for one in role.beyond:
-            _show_difference(f"{'beyond its work: ' if role.works else 'has '}{_rights(one)}", typed(one.mend))
+        if role.lacks:
+            lines = "\n  ".join(f"lacks {_rights(one)}" for one in role.lacks)
+            _show_difference(lines, command("grant", role.name, "--as", role.works[0].work))
+        if role.works or role.name == PUBLIC:
+            for one in role.beyond:
+                _show_difference(f"{'beyond its work: ' if role.works else 'has '}{_rights(one)}", typed(one.mend))
+        elif role.beyond:
+            _show_difference("\n  ".join(f"has {_rights(one)}" for one in role.beyond), command("revoke", role.name))
     if not found:
         echo(f"No role was granted anything. To begin: {command('grant', 'ROLE', '--as', 'app')}")
 

@@ -30,7 +30,7 @@ def tables(call: Call, *, indexes: bool) -> Answer:
 def describe(call: Call, *, table: str) -> Answer:
     """Show one TABLE in full.
 
-    It lists columns, constraints, indexes, triggers, comments and referencing tables.
+    It lists columns, constraints, indexes, triggers, policies, comments and referencing tables.
     """
     return Answer(fbs_db.describe(table, call.database, schema=call.schema), _show_description)
 
@@ -91,6 +91,7 @@ def _show_description(table: TableDescription) -> None:
         ("Constraints", table.constraints),
         ("Indexes", table.indexes),
         ("Triggers", table.triggers),
+        ("Policies", table.policies),
         ("Referenced by", tuple((name, f"on delete {rule}") for name, rule in table.referenced_by)),
     ):
         if pairs:

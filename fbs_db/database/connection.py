@@ -358,10 +358,12 @@ def from_server(error: psycopg.Error, message: str = "", statement: str = "") ->
 
 
 def _needed(message: str) -> str:
-    """What FBS's owner needs on a table of the host."""
-    table = re.match(r"permission denied for table (?!fbs_)(\S+)$", message)
+    """Which role may use an object of FBS, or what FBS's owner needs on a table of the host."""
+    table = re.match(r"permission denied for (?:table|view|function) (\S+)$", message)
     if table is None:
         return ""
+    if table[1].startswith("fbs_"):
+        return f" To see which may: {wording.command('help', 'roles')}"
     return f" FBS's owner needs on a host's table: grant select, references, trigger on {table[1]} to OWNER;"
 
 

@@ -158,13 +158,13 @@ class Session:
             # With a context, it is something in the function that was refused.
             if error.diag.context or not called or f"'{called[1]}'" not in files.body_of("fbs_worker_functions"):
                 raise
-            role = self._role()
+            role = self.role()
             raise TargetError(
                 f"Role {role} may not execute {called[1]} in schema {self.schema}.",
                 hint=f"As FBS's owner, type: {wording.command('grant', role, '--as', 'worker')}",
             ) from error
 
-    def _role(self) -> str:
+    def role(self) -> str:
         """The role whose rights the session has; its login, where the transaction has failed."""
         if self.connection.info.transaction_status is pq.TransactionStatus.INERROR:
             return self.connection.info.user

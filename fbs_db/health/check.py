@@ -50,11 +50,6 @@ _TWICE = "there twice"
 #: Findings that are made of ``fbs_states``, ``fbs_rights`` and ``fbs_rights_granted`` here, as ``fbs_health`` does
 #: for psql. Those of ``fbs_secret_readers`` are taken from it.
 _MADE_HERE = ("trigger", "index", "constraint", "owner", "right")
-#: The tables and views that ``fbs_health`` reads.
-_READS = (
-    "fbs_user_columns", "fbs_hosts", "fbs_cleanup_queue", "fbs_cleanup_targets", "fbs_cleanup_rules", "fbs_rule_states",
-    "fbs_settings", "fbs_file_deletions", "fbs_later_names", "fbs_roles", "fbs_secret_columns", "fbs_solution_tables",
-)  # fmt: skip
 #: Kinds that a host may remove without breaking anything.
 _LESS = ("comment", "setting", "rule")
 
@@ -273,9 +268,8 @@ def _history(session: Session, found: Mapping[Key, Object]) -> tuple[list[Findin
     readable = all(("column", f"fbs_migrations.{name}") in found for name in names)
     if readable and not session.may("select", "fbs_migrations"):
         said = "a migration counts as applied where any of its objects is there"
-        note = Finding(
-            "note", "privilege", "fbs_migrations", "not looked at", said, None, session.grants("fbs_migrations")
-        )
+        wanted, mend = "a role that works as monitor", command("grant", session.role(), "--as", "monitor")
+        note = Finding("note", "privilege", "fbs_migrations", "not looked at", said, wanted, mend)
         return [note], [file.id for file in known if _made(file, found)]
     if not readable:
         # The table is damaged, which the comparison reports, or fbs-db never created it.
@@ -336,7 +330,8 @@ def _asked(session: Session, function: str, found: Mapping[Key, Object], *argume
             rows = session.call(function, *arguments)
     except psycopg.errors.InsufficientPrivilege as error:
         said = f"{error.diag.message_primary}"
-        mend = session.grants(*(_READS if function == "fbs_health" else arguments))
+        for_all = function == "fbs_health"
+        mend = command("grant", session.role(), "--as", "monitor") if for_all else session.grants(*arguments)
         yield Finding("note", "privilege", " ".join((function, *arguments)), "not looked at", said, None, mend)
         return
     except psycopg.errors.QueryCanceled:

@@ -130,7 +130,7 @@ def refuse_lending_superusers(session: Session) -> None:
             raise TargetError(
                 f"FBS in schema {session.schema} belongs to {owner}, and you are a superuser, whose rights"
                 " its functions would have.",
-                hint=f"Work as {owner}, if you trust that role, with the option --role: {_named_by(owner)}",
+                hint=f"Work as {owner}, if you trust that role. Begin each command like this one: {_named_by(owner)}",
             )
 
 
@@ -201,9 +201,11 @@ def warn_of_superuser(session: Session) -> None:
         make = "" if is_there else "create role fbs_owner nologin; "
         logger.warning(
             "FBS in schema %s belongs to %s, a superuser, with whose rights its triggers run. To give it an owner that"
-            " cannot log in, type this while it has no rows:\n  %s\n  %s\n  %s",
+            " cannot log in, type this while it has no rows, with the options of this run. For tables of yours see: %s"
+            "\n  %s\n  %s\n  %s",
             session.schema,
             superuser,
+            wording.command("help", "roles"),
             wording.command("rollback", "--all"),
             wording.typed(f"{make}grant usage, create on schema {schema} to fbs_owner;"),
             _named_by("fbs_owner", "migrate"),

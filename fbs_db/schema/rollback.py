@@ -13,12 +13,12 @@ from fbs_db import files
 from fbs_db.database.connection import shown
 from fbs_db.database.locks import LOCK_WAIT
 from fbs_db.database.session import Database, Session, open_session, told_what_stays
-from fbs_db.errors import MissingRollback, RowsAtStake, UsageError
+from fbs_db.errors import IsolationRefused, MissingRollback, RowsAtStake, UsageError
 from fbs_db.files import BASE, MigrationFile
 from fbs_db.reports import DryRunReport, MigrateReport, Progress, silent
 from fbs_db.schema.planning import script
 from fbs_db.schema.run import Run, problems, refuse_unfit
-from fbs_db.wording import counted
+from fbs_db.wording import command, counted
 
 
 def rollback(
@@ -45,6 +45,7 @@ def rollback(
 
     Raises:
         RowsAtStake: tables hold rows, and `lose_rows` is not set.
+        IsolationRefused: isolation is on, and would be rolled back.
         MissingRollback: a file has no rollback file.
         FbsDbError: see `fbs_db.errors`. Nothing was changed.
 
@@ -57,6 +58,7 @@ def rollback(
         with told_what_stays(run.told), session.translated():
             if _to_undo(run, known, to, everything):
                 refuse_unfit(session)
+                _refuse_while_isolated(session, _to_undo(run, known, to, everything))
                 with session.lock(wait, progress):
                     run.look_again()
                     undone = _to_undo(run, known, to, everything)
@@ -127,6 +129,20 @@ def _tables_of_hosts(session: Session, undone: list[MigrationFile]) -> list[str]
         " and relkind in ('r', 'p') order by relname"
     )
     return [name for (name,) in session.select(query, session.quoted_schema, names)]
+
+
+def _refuse_while_isolated(session: Session, undone: Sequence[MigrationFile]) -> None:
+    """Refuse to undo isolation while it is on: every role would see the rows of all solutions."""
+    query = (
+        "select exists (select from pg_catalog.pg_policy as p inner join pg_catalog.pg_class as c on p.polrelid = c.oid"
+        " where c.relnamespace = to_regnamespace(%s) and p.polname = 'fbs_solution')"
+    )
+    undoes = any("isolation" in file.provides for file in undone)
+    if undoes and session.select(query, session.quoted_schema) == [(True,)]:
+        raise IsolationRefused(
+            "Isolation is on. Without it, which is rolled back, every role sees the rows of all solutions.",
+            hint=f"Switch it off first: {command('isolate', 'off')}",
+        )
 
 
 def _refuse_loss(session: Session, tables: Sequence[str], *, locked: bool = False) -> None:

@@ -108,7 +108,7 @@ def describe(
     Raises:
         UsageError: FBS has no such table, or it is not in this schema.
 
-    Reads ``pg_attribute``, ``pg_constraint``, ``pg_index`` and ``pg_trigger``.
+    Reads ``pg_attribute``, ``pg_constraint``, ``pg_index``, ``pg_trigger`` and ``pg_policy``.
     """
     components = _components(directory)
     name = table if table in components else f"fbs_{table}"
@@ -165,6 +165,15 @@ def describe(
                 oid,
                 "select tgname, pg_get_triggerdef(oid) from pg_catalog.pg_trigger"
                 " where tgrelid = %s and not tgisinternal order by tgname",
+            ),
+            policies=_pairs(
+                session,
+                oid,
+                "select p.polname, case when p.polpermissive then 'permissive' else 'restrictive' end"
+                " || coalesce(' using (' || pg_get_expr(p.polqual, p.polrelid) || ')', '')"
+                " || coalesce(' with check (' || pg_get_expr(p.polwithcheck, p.polrelid) || ')', '')"
+                " from pg_catalog.pg_policy as p inner join pg_catalog.pg_class as c on p.polrelid = c.oid"
+                " where c.oid = %s and c.relrowsecurity order by p.polname",
             ),
             referenced_by=_pairs(
                 session,

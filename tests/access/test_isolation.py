@@ -68,7 +68,7 @@ def run(connection: psycopg.Connection, *statements: str) -> None:
 
 
 def as_login(connection: psycopg.Connection, name: str) -> psycopg.Connection:
-    return psycopg.connect(url_of(connection).replace("//postgres@", f"//{name}@"), autocommit=True)
+    return psycopg.connect(url_of(connection, name), autocommit=True)
 
 
 def seen(connection: psycopg.Connection, name: str, query: str = COLOURS) -> list[object]:
@@ -262,6 +262,7 @@ def test_obstacles_can_be_passed_over(shop: psycopg.Connection) -> None:
     told = on(shop, "isolate", "on", "--dry-run")
     assert told.exit_code == 1
     assert "names no solution (1 row)" in told.stdout
+    assert told.stdout.splitlines()[-1].endswith(" isolate on --anyway")
     done = on(shop, "isolate", "on", "--anyway")
     assert done.exit_code == 0, done.output
     assert "Isolation is on" in done.stdout
@@ -478,6 +479,10 @@ def test_a_component_that_comes_later_is_isolated(empty_everywhere: psycopg.Conn
     assert missing_parts(empty_everywhere) == []
     fbs_db.migrate(url)
     assert missing_parts(empty_everywhere) == []
+    with pytest.raises(IsolationRefused, match="every role sees the rows of all solutions"):
+        fbs_db.rollback(url, everything=True)
+    assert missing_parts(empty_everywhere) == []
+    fbs_db.isolate(False, url)
     fbs_db.rollback(url, everything=True)
     assert rows(empty_everywhere, "select relname from pg_class where relname ~ '^fbs_'") == []
 
@@ -759,3 +764,11 @@ def test_the_reference_says_which_tables_are_isolated(isolated: psycopg.Connecti
     assert on(isolated, "docs", "--html", "-").stdout.count("A login sees the rows of its solutions only.") == number
     fbs_db.isolate(False, url_of(isolated))
     assert on(isolated, "docs", "--html", "-").stdout.count("With isolation, a login sees") == number
+
+
+def test_the_policies_of_a_table_are_described(isolated: psycopg.Connection) -> None:
+    policies = dict(fbs_db.describe("custom_fields", url_of(isolated)).policies)
+    assert policies["fbs_solution"].startswith("restrictive using (((solution_name)::text = ANY")
+    assert policies["fbs_every_row"] == "permissive using (true)"
+    fbs_db.isolate(False, url_of(isolated))
+    assert fbs_db.describe("custom_fields", url_of(isolated)).policies == ()

@@ -40,7 +40,7 @@ def owned(empty_everywhere: psycopg.Connection) -> Iterator[psycopg.Connection]:
 
 
 def as_role(connection: psycopg.Connection, name: str = DEPLOY) -> str:
-    return url_of(connection).replace("//postgres@", f"//{name}@")
+    return url_of(connection, name)
 
 
 def fbs(connection: psycopg.Connection, *words: str, role: str = OWNER, login: str = DEPLOY, code: int = 0) -> str:

@@ -42,20 +42,9 @@ begin
             execute format('create role %I login', it.name);
         end if;
     end loop;
-    for it in
-        select c.oid::regclass as name from pg_class as c
-        where
-            c.relnamespace = 'public'::regnamespace
-            and c.relkind in ('r', 'v')
-            and c.relname <> all (fbs_internal_tables())
-    loop
-        execute format('grant select, insert, update, delete on %s to {SHARED}, {OWN}', it.name);
-    end loop;
 end;
 $$;
-grant usage on all sequences in schema public to {SHARED}, {OWN};
-insert into fbs_roles (role_name, work, is_shared, solutions)
-values ('{SHARED}', 'app', true, '{{}}'), ('{OWN}', 'app', false, '{{acme}}');
+select fbs_grant_role('{SHARED}', 'app', is_shared => true), fbs_grant_role('{OWN}', 'app', '{{acme}}');
 select fbs_isolate(true);
 """
 NOW = "select coalesce(current_setting('fbs.solution', true), '')"
@@ -93,14 +82,14 @@ def _is_unique(listed: dict[str, Any], column: str) -> bool:
 def filled(clone_of: CloneOf) -> Iterator[str]:
     """The URL of a database with two solutions, for the shared login."""
     for connection in clone_of("two_solutions", 18, fill):
-        yield url_of(connection).replace("postgres@", f"{SHARED}@")
+        yield url_of(connection, SHARED)
 
 
 @pytest.fixture
 def filled_everywhere(major: int, clone_of: CloneOf) -> Iterator[str]:
     """The same on each supported server."""
     for connection in clone_of("two_solutions", major, fill):
-        yield url_of(connection).replace("postgres@", f"{SHARED}@")
+        yield url_of(connection, SHARED)
 
 
 def plain(answer: Any) -> Any:

@@ -42,12 +42,7 @@ select 'get', '/', now() - interval '100 days', 200, 1, '::1' from generate_seri
 def granted(connection: psycopg.Connection) -> None:
     """Grant the worker's role what it needs, and take from it what everybody has."""
     connection.execute("revoke execute on all functions in schema public from public")
-    connection.execute(sql.SQL("grant usage on schema public to {}").format(sql.Identifier(WORKER)))
-    for (function,) in connection.execute(
-        "select p.oid::regprocedure::text from pg_proc as p"
-        " where p.pronamespace = 'public'::regnamespace and p.proname = any(fbs_worker_functions())"
-    ).fetchall():
-        connection.execute(f"grant execute on function {function} to {WORKER}".encode())
+    connection.execute("select fbs_grant_role(%s, 'worker')", [WORKER])
 
 
 def as_worker(url: str) -> str:

@@ -240,7 +240,7 @@ def test_rows_that_are_hidden_are_not_taken_for_none(host: psycopg.Connection) -
         execute(host, *(text for (text,) in tables))
         execute(host, "alter table dms_document_type enable row level security")
         execute(host, "alter table dms_document_type force row level security")
-        url = url_of(host).replace("//postgres@", f"//{role}@")
+        url = url_of(host, role)
         plan = fbs_db.adopt(url)
         assert [(stop.object, stop.found) for stop in plan.stops] == [
             (

@@ -30,19 +30,7 @@ VERSIONS = ["pg18", pytest.param("pg15", marks=pytest.mark.old_postgres)]
 CHECKS_LOOKED_AT = "-c constraint_exclusion=on"
 
 GRANTED = f"""
-do $$
-declare
-    called record;
-begin
-    for called in
-        select p.oid::regprocedure as name
-        from pg_proc as p
-        where p.pronamespace = 'public'::regnamespace and p.proname = any(fbs_worker_functions())
-    loop
-        execute format('grant execute on function %s to {WORKER}', called.name);
-    end loop;
-end;
-$$;
+select fbs_grant_role('{WORKER}', 'worker');
 create schema den authorization {WORKER};
 """
 

@@ -107,10 +107,6 @@ def execute(connection: psycopg.Connection, statements: str) -> None:
     connection.commit()
 
 
-def as_role(connection: psycopg.Connection, name: str) -> str:
-    return url_of(connection).replace(f"//{connection.info.user}@", f"//{name}@")
-
-
 # --- which database
 
 
@@ -201,7 +197,7 @@ def test_settings_file_that_is_a_directory() -> None:
 
 
 def test_a_wrong_password_and_none(empty: psycopg.Connection, guarded: str) -> None:
-    where = as_role(empty, guarded)
+    where = url_of(empty, guarded)
     with unchanged(empty):
         printed = refused("--database", with_password(where, "Wrong-0ne"), "migrate", says="Check the password")
         assert "Wrong-0ne" not in printed
@@ -263,7 +259,7 @@ def test_no_password_is_printed_however_the_text_is_malformed(
 def test_the_right_password_is_printed_nowhere(
     empty: psycopg.Connection, guarded: str, verbosity: tuple[str, ...]
 ) -> None:
-    urls = (as_role(empty, f"{guarded}:{SECRET}"), with_password(as_role(empty, guarded), SECRET))
+    urls = (url_of(empty, f"{guarded}:{SECRET}"), with_password(url_of(empty, guarded), SECRET))
     for url, command, code in (
         (urls[0], ["migrate", "--dry-run"], 0),
         (urls[1], ["migrate", "--json"], 0),
@@ -465,14 +461,14 @@ def test_a_role_that_may_not_create(empty: psycopg.Connection, role: str) -> Non
     with unchanged(empty):
         for name in ("public", "of others"):
             says = f'grant create on schema "{name}" to "{role}";'
-            refused("--database", as_role(empty, role), "migrate", "--schema", name, says=says)
+            refused("--database", url_of(empty, role), "migrate", "--schema", name, says=says)
 
 
 @pytest.mark.parametrize("command", ["status", "migrate", "rollback"])
 def test_a_role_that_may_not_see_the_history(empty: psycopg.Connection, role: str, command: str) -> None:
     fbs_db.migrate(url_of(empty), to="0002")
     with unchanged(empty):
-        refused("--database", as_role(empty, role), command, says="permission denied for table fbs_migrations")
+        refused("--database", url_of(empty, role), command, says="permission denied for table fbs_migrations")
 
 
 ODD_NAMES = ['we"ird', "two words", "drop; --", "ü", "Mixed.Case", "it's", "100%", "%s", "back\\slash", "n" * 63]

@@ -132,6 +132,20 @@ def test_names_in_a_shell_and_in_sql_within_a_shell() -> None:
             assert quoted(HOSTILE) in said or f"drop table {quoted(HOSTILE)};" in said
 
 
+def test_statements_that_the_owner_may_not_run_are_for_the_login() -> None:
+    with wording.given(role="fbs_owner"):
+        for statement in (
+            "revoke boss from web_app;",
+            "alter role web_app nobypassrls;",
+            "alter view app.v set (security_invoker = true);",
+            "revoke create on schema public from boss;",
+            "drop routine public.lower(text);",
+        ):
+            assert wording.typed(statement).endswith(f"psql -c 'set role none; {statement}'"), statement
+        for statement in ("revoke select on fbs_kpis from boss cascade;", "drop view fbs_kpis;"):
+            assert wording.typed(statement).endswith(f"psql -c '{statement}'"), statement
+
+
 @pytest.mark.parametrize(
     ("given", "shown"),
     [
@@ -260,7 +274,7 @@ def test_fbs_health_in_psql_names_the_schema(empty: psycopg.Connection) -> None:
 def test_a_database_with_a_password_is_named_without_it_in_findings(empty: psycopg.Connection) -> None:
     execute(empty, f"create role {GUARDED} superuser login password '{SECRET}'")
     try:
-        url = with_password(url_of(empty).replace("//postgres@", f"//{GUARDED}@"), SECRET)
+        url = with_password(url_of(empty, GUARDED), SECRET)
         checked = run("--database", url, "check")
         assert SECRET not in checked.output
         [mend] = mends(checked.stdout)

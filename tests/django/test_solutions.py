@@ -58,17 +58,14 @@ declare
 begin
     for it in
         select c.oid::regclass as name from pg_class as c
-        where
-            c.relnamespace = 'public'::regnamespace
-            and c.relkind in ('r', 'v')
-            and c.relname <> all (fbs_internal_tables())
+        where c.relnamespace = 'public'::regnamespace and c.relkind = 'r' and c.relname !~ '^fbs_'
     loop
         execute format('grant select, insert, update, delete on %s to {APP}', it.name);
     end loop;
 end;
 $$;
 grant usage on all sequences in schema public to {APP};
-insert into fbs_roles (role_name, work, is_shared) values ('{APP}', 'app', true);
+select fbs_grant_role('{APP}', 'app', is_shared => true);
 select fbs_isolate(true);
 """
 

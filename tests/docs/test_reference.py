@@ -401,7 +401,7 @@ def test_what_may_not_be_read(installed: psycopg.Connection, tmp_path: Path) -> 
     installed.execute("create role fbs_docs_reader login; revoke select on fbs_migrations from public")
     installed.commit()
     try:
-        url = url_of(installed).replace("//postgres@", "//fbs_docs_reader@")
+        url = url_of(installed, "fbs_docs_reader")
         result = CliRunner().invoke(main, ["--database", url, "docs", "--html", str(tmp_path / "x.html")])
         assert result.exit_code == 2
         assert "permission denied" in result.stderr

@@ -133,7 +133,7 @@ def test_an_event_trigger_that_switches_row_security_on(empty: psycopg.Connectio
         " grant select on all tables in schema public to fbs_reader"
     )
     empty.commit()
-    seen = fbs_db.check(url_of(empty).replace("postgres@", "fbs_reader@"), data=True)
+    seen = fbs_db.check(url_of(empty, "fbs_reader"), data=True)
     assert [one for one in seen.findings if one.severity != "note"] == []
     assert any("row security" in str(one.found) for one in seen.findings if one.kind == "privilege")
 

@@ -606,7 +606,7 @@ def test_under_a_role_that_may_read_the_catalogs_only(installed: psycopg.Connect
     installed.execute("drop role if exists fbs_looker")
     installed.execute("create role fbs_looker login")
     installed.commit()
-    report = fbs_db.check(url_of(installed).replace("postgres@", "fbs_looker@"))
+    report = fbs_db.check(url_of(installed, "fbs_looker"))
     assert [one.problem for one in report.findings if one.severity != "note"] == ["missing"]
     assert {one.kind for one in report.findings if one.severity == "note"} == {"privilege"}
     assert report.objects == len(ALL)

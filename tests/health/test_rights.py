@@ -107,12 +107,8 @@ def owned(empty_everywhere: psycopg.Connection) -> Iterator[psycopg.Connection]:
     with role(connection, OWNER), role(connection, APP), role(connection, MEMBER):
         connection.execute(f"grant create on schema public to {OWNER}; grant {OWNER} to {MEMBER}".encode())
         connection.commit()
-        fbs_db.migrate(as_role(connection, OWNER))
+        fbs_db.migrate(url_of(connection, OWNER))
         yield connection
-
-
-def as_role(connection: psycopg.Connection, name: str) -> str:
-    return url_of(connection).replace("//postgres@", f"//{name}@")
 
 
 def rights(connection: psycopg.Connection) -> list[fbs_db.Finding]:
@@ -198,7 +194,7 @@ def test_a_role_with_few_rights_sees_them_too(owned: psycopg.Connection) -> None
     owned.execute(f"grant delete on fbs_cleanup_rules to {APP}; revoke usage on schema public from public".encode())
     owned.execute("grant execute on function fbs_detach_users() to public")
     owned.commit()
-    report = fbs_db.check(as_role(owned, APP))
+    report = fbs_db.check(url_of(owned, APP))
     assert [(one.object, one.mend) for one in report.findings if one.kind == "right"] == [
         ("fbs_cleanup_rules", f"revoke delete on public.fbs_cleanup_rules from {APP} cascade;"),
         ("fbs_detach_users()", "revoke execute on routine public.fbs_detach_users() from public cascade;"),
@@ -293,7 +289,7 @@ def test_a_schema_of_another_name_is_named_in_statements(empty: psycopg.Connecti
 
 def repaired(connection: psycopg.Connection, *options: str, login: str = "postgres") -> Result:
     connection.commit()
-    return run("--database", as_role(connection, login), "--role", OWNER, "repair", *options)
+    return run("--database", url_of(connection, login), "--role", OWNER, "repair", *options)
 
 
 def test_repair_gives_back_what_belongs_to_another_role(owned: psycopg.Connection) -> None:
@@ -350,7 +346,7 @@ def test_what_others_may_have_changed_gets_its_text_again(owned: psycopg.Connect
     }
     owned.commit()
     with pytest.raises(TargetError, match=r"fbs_touch\(\) in schema public belongs to") as caught:
-        fbs_db.repair(as_role(owned, OWNER))
+        fbs_db.repair(url_of(owned, OWNER))
     assert "fbs-db --database" in caught.value.hint
     refused = repaired(owned, "--apply", login=OWNER)
     assert refused.exit_code == 2
@@ -358,7 +354,7 @@ def test_what_others_may_have_changed_gets_its_text_again(owned: psycopg.Connect
     done = repaired(owned, "--apply")
     assert done.exit_code == 0, done.output
     assert "owner fbs_touch(): belongs to another role; repaired" in done.stdout
-    assert fbs_db.check(as_role(owned, OWNER)).healthy
+    assert fbs_db.check(url_of(owned, OWNER)).healthy
     assert owned.execute("select prosecdef, prosrc ~ 'evil' from pg_proc where proname = 'fbs_touch'").fetchall() == [
         (False, False)
     ]
@@ -393,7 +389,7 @@ def test_rights_are_taken_away_only_when_asked(owned: psycopg.Connection) -> Non
     assert rights(owned) == []
     owned.execute("grant select on fbs_kpis to public")
     owned.commit()
-    report = fbs_db.repair(as_role(owned, OWNER), apply=True, rights=True)
+    report = fbs_db.repair(url_of(owned, OWNER), apply=True, rights=True)
     assert [(one.object, one.done) for one in report.mends] == [("fbs_kpis", True)]
     assert report.check.healthy
 
@@ -413,9 +409,9 @@ def test_a_script_that_gave_all_tables_away_is_undone(owned: psycopg.Connection)
     )
     owned.commit()
     with pytest.raises(TargetError, match="fbs_migrations") as caught:
-        fbs_db.repair(as_role(owned, APP), apply=True)
+        fbs_db.repair(url_of(owned, APP), apply=True)
     assert f"--role {OWNER} repair --apply" in caught.value.hint
-    assert fbs_db.check(as_role(owned, OWNER)).findings
+    assert fbs_db.check(url_of(owned, OWNER)).findings
     done = repaired(owned, "--apply")
     assert done.exit_code == 0, done.output
     assert rights(owned) == []

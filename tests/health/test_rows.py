@@ -132,7 +132,7 @@ def test_a_role_that_may_not_read_the_users_still_learns_the_rest(installed: psy
     )
     installed.execute(kpi().replace("'daily'", "'sometimes'"))
     installed.commit()
-    report = fbs_db.check(url_of(installed).replace("postgres@", "fbs_reader@"), data=True)
+    report = fbs_db.check(url_of(installed, "fbs_reader"), data=True)
     assert [one.object for one in report.findings if one.severity != "note"] == ["fbs_kpis.frequency"]
     assert "fbs_kpis.created_by_id" in {one.object for one in report.findings if one.kind == "privilege"}
 
@@ -209,7 +209,7 @@ def test_a_role_that_may_not_read_sequences_is_told(installed: psycopg.Connectio
         " insert into fbs_roles (role_name, work) values ('fbs_reader', 'app')"
     )
     installed.commit()
-    report = fbs_db.check(url_of(installed).replace("postgres@", "fbs_reader@"), data=True)
+    report = fbs_db.check(url_of(installed, "fbs_reader"), data=True)
     assert report.healthy
     [note] = [one for one in report.findings if one.object == "fbs_check_identities"]
     assert "fbs_kpis" in str(note.found)

@@ -118,7 +118,7 @@ def test_a_role_that_may_not_use_the_schema_finds_the_same(empty: psycopg.Connec
     fbs_db.migrate(url_of(empty), schema="home")
     empty.execute("drop index home.fbs_approval_responses_responder_id_idx")
     empty.commit()
-    report = fbs_db.check(url_of(empty).replace("postgres@", "fbs_stranger@"), schema="home")
+    report = fbs_db.check(url_of(empty, "fbs_stranger"), schema="home")
     assert wrong(report) == {("index", "fbs_approval_responses.fbs_approval_responses_responder_id_idx", "missing")}
 
 

@@ -433,7 +433,7 @@ def test_a_role_that_is_no_superuser_can_migrate(empty: psycopg.Connection) -> N
     empty.execute("drop role if exists fbs_modest; create role fbs_modest login")
     empty.execute("grant create on schema public to fbs_modest")
     empty.commit()
-    url = url_of(empty).replace("postgres@", "fbs_modest@")
+    url = url_of(empty, "fbs_modest")
     assert len(fbs_db.migrate(url).steps) == len(ALL)
     assert fbs_db.rollback(url, everything=True).current == ""
     empty.execute("revoke all on schema public from fbs_modest; drop role fbs_modest")

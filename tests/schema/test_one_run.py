@@ -144,7 +144,7 @@ def test_a_key_that_cannot_be_made_undoes_the_whole_run(empty: psycopg.Connectio
     before = catalog(empty)
     empty.commit()
     with pytest.raises(TargetError, match="permission denied for table people") as caught:
-        fbs_db.migrate(url_of(empty).replace("postgres@", "fbs_modest@"), user_table="people")
+        fbs_db.migrate(url_of(empty, "fbs_modest"), user_table="people")
     assert "Nothing was changed." in caught.value.hint
     assert catalog(empty) == before
     empty.execute("revoke all on schema public from fbs_modest; drop role fbs_modest")
@@ -156,7 +156,7 @@ def test_what_cannot_be_validated_is_said_to_be_outstanding(empty: psycopg.Conne
     empty.execute("drop role if exists fbs_modest; create role fbs_modest login")
     empty.execute("grant create on schema public to fbs_modest; grant references on auth_user to fbs_modest")
     empty.commit()
-    url = url_of(empty).replace("postgres@", "fbs_modest@")
+    url = url_of(empty, "fbs_modest")
     with pytest.raises(TargetError, match="permission denied for table auth_user") as caught:
         fbs_db.migrate(url, user_table="auth_user")
     assert "Nothing was changed" not in str(caught.value)
@@ -372,7 +372,7 @@ def test_a_role_without_the_right_to_look_names_the_process_all_the_same(
     empty.commit()
     host = second(empty)
     with writing(host), pytest.raises(LockTimeout) as caught:
-        fbs_db.migrate(url_of(empty).replace("postgres@", "fbs_modest@"), user_table="auth_user")
+        fbs_db.migrate(url_of(empty, "fbs_modest"), user_table="auth_user")
     assert f"auth_user is in use by process {host.info.backend_pid} (gunicorn as postgres)" in caught.value.message
     empty.execute("drop owned by fbs_modest; drop role fbs_modest")
     empty.commit()

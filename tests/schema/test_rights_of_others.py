@@ -44,10 +44,6 @@ def roles(empty_everywhere: psycopg.Connection) -> Iterator[psycopg.Connection]:
         yield empty_everywhere
 
 
-def as_role(connection: psycopg.Connection, name: str) -> str:
-    return url_of(connection).replace("//postgres@", f"//{name}@")
-
-
 def run(connection: psycopg.Connection, *statements: str) -> None:
     for statement in statements:
         connection.execute(statement.encode())
@@ -65,7 +61,7 @@ def test_a_schema_of_before_postgresql_15_is_refused(roles: psycopg.Connection) 
     run(roles, "grant create on schema public to public")
     before = catalog(roles)
     with pytest.raises(TargetError, match=r"^PUBLIC may create objects in schema public") as caught:
-        fbs_db.migrate(as_role(roles, OWNER))
+        fbs_db.migrate(url_of(roles, OWNER))
     assert "Nothing was changed." in caught.value.hint
     assert catalog(roles) == before
     assert statements_in(caught.value.hint) == [
@@ -73,8 +69,8 @@ def test_a_schema_of_before_postgresql_15_is_refused(roles: psycopg.Connection) 
         f"grant create on schema public to {OWNER};",
     ]
     run(roles, *statements_in(caught.value.hint))
-    assert fbs_db.migrate(as_role(roles, OWNER)).steps
-    assert fbs_db.check(as_role(roles, OWNER)).healthy
+    assert fbs_db.migrate(url_of(roles, OWNER)).steps
+    assert fbs_db.check(url_of(roles, OWNER)).healthy
 
 
 def test_a_host_that_migrates_there_with_another_role_is_told_of_a_schema_of_its_own(
@@ -105,8 +101,8 @@ def test_a_host_that_migrates_there_with_another_role_is_told_of_a_schema_of_its
 )
 def test_some_may_create(roles: psycopg.Connection, trusted: str) -> None:
     run(roles, trusted.replace("{0}", OTHER))
-    assert fbs_db.migrate(as_role(roles, OWNER)).steps
-    assert [one for one in fbs_db.check(as_role(roles, OWNER)).findings if one.kind == "right"] == []
+    assert fbs_db.migrate(url_of(roles, OWNER)).steps
+    assert [one for one in fbs_db.check(url_of(roles, OWNER)).findings if one.kind == "right"] == []
     roles.execute("alter schema public owner to pg_database_owner")
     roles.execute(b"do $$ begin execute format('alter database %I owner to postgres', current_database()); end $$")
     roles.commit()
@@ -116,9 +112,9 @@ def test_a_group_that_the_owner_is_in_is_no_owner(roles: psycopg.Connection) -> 
     with role(roles, "fbs_of_group", "nologin"):
         run(roles, f"grant fbs_of_group to {OWNER}, {OTHER}; grant create on schema public to fbs_of_group")
         with pytest.raises(TargetError, match=r"^fbs_of_group may create objects") as caught:
-            fbs_db.migrate(as_role(roles, OWNER))
+            fbs_db.migrate(url_of(roles, OWNER))
         run(roles, *statements_in(caught.value.hint))
-        assert fbs_db.migrate(as_role(roles, OWNER)).steps
+        assert fbs_db.migrate(url_of(roles, OWNER)).steps
 
 
 @pytest.mark.parametrize(
@@ -133,7 +129,7 @@ def test_a_group_that_the_owner_is_in_is_no_owner(roles: psycopg.Connection) -> 
 )
 def test_nothing_that_others_made_there_is_called(roles: psycopg.Connection, call: Callable[[str], object]) -> None:
     run(roles, f"grant create on schema public to {OTHER}")
-    with psycopg.connect(as_role(roles, OTHER)) as other:
+    with psycopg.connect(url_of(roles, OTHER)) as other:
         other.execute(PLANTED.encode())
     with pytest.raises(TargetError) as caught:
         call(url_of(roles))
@@ -154,18 +150,18 @@ def test_nothing_that_others_made_there_is_called(roles: psycopg.Connection, cal
 def test_a_superuser_is_not_lent_to_an_owner_whom_nobody_named(roles: psycopg.Connection) -> None:
     """Whoever may create could make himself FBS's owner, and wait."""
     run(roles, f"grant create on schema public to {OTHER}")
-    with psycopg.connect(as_role(roles, OTHER)) as other:
+    with psycopg.connect(url_of(roles, OTHER)) as other:
         other.execute(PLANTED.encode())
         other.execute("create function fbs_owner() returns oid language sql return 1")
     with pytest.raises(TargetError, match=f"belongs to {OTHER}, and you are a superuser") as caught:
         fbs_db.migrate(url_of(roles))
     assert f" --role {OTHER} check" in caught.value.hint
     with pytest.raises(TargetError):
-        fbs_db.migrate(as_role(roles, OWNER))
+        fbs_db.migrate(url_of(roles, OWNER))
     assert roles.execute("select * from ran").fetchall() == []
     run(roles, "drop operator ~ (name, name); drop function fbs_owner(), cardinality(text[]), same(name, name)")
     run(roles, f"grant create on schema public to {OWNER}; revoke create on schema public from {OTHER}")
-    fbs_db.migrate(as_role(roles, OWNER))
+    fbs_db.migrate(url_of(roles, OWNER))
     with pytest.raises(TargetError, match=f"belongs to {OWNER}, and you are a superuser"):
         fbs_db.repair(url_of(roles))
     assert fbs_db.repair(f"{url_of(roles)}&options=-c%20role%3D{OWNER}").mends == ()
@@ -174,7 +170,7 @@ def test_a_superuser_is_not_lent_to_an_owner_whom_nobody_named(roles: psycopg.Co
 def test_it_is_found_later(roles: psycopg.Connection) -> None:
     fbs_db.migrate(url_of(roles))
     run(roles, f"grant create on schema public to {OTHER}")
-    with psycopg.connect(as_role(roles, OTHER)) as other:
+    with psycopg.connect(url_of(roles, OTHER)) as other:
         other.execute(PLANTED.encode())
     report = fbs_db.check(url_of(roles))
     found = {one.object: one for one in report.findings}

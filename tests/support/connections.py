@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import psycopg
 
@@ -11,10 +12,10 @@ import psycopg
 Connect = Callable[[psycopg.Connection], psycopg.Connection]
 
 
-def url_of(connection: psycopg.Connection) -> str:
-    """The connection string of a test's database, for another connection to it."""
+def url_of(connection: psycopg.Connection, user: str | None = None) -> str:
+    """The connection string of a test's database, for another connection to it; of another user's, where named."""
     info = connection.info
-    return f"postgresql://{info.user}@/{info.dbname}?host={info.host}&port={info.port}"
+    return f"postgresql://{quote(user or info.user, safe=':')}@/{info.dbname}?host={info.host}&port={info.port}"
 
 
 def rows(connection: psycopg.Connection, query: str) -> list[tuple[Any, ...]]:
