@@ -279,14 +279,17 @@ as $$
         inner join pg_proc as f on r.id = f.oid
     )
 
-    select distinct l.class, l.object_id, l.column_name, g.privilege_type
+    select distinct l.class, l.object_id, l.column_name, p.privilege
     from lists as l
     cross join aclexplode(l.acl) as g
-    where g.grantee = role_id and role_id <> fbs_owner();
+    cross join lateral (
+        values (g.privilege_type), (case when g.is_grantable then 'GRANT OPTION FOR ' || g.privilege_type end)
+    ) as p (privilege)
+    where g.grantee = role_id and role_id <> fbs_owner() and p.privilege is not null;
 $$;
 
 comment on function fbs_rights_of(oid) is
-'Internal. What was granted to a role on FBS''s objects, or to PUBLIC (0). Not what it has as a member of others, or owns.';
+'Internal. What was granted to a role on FBS''s objects, or to PUBLIC (0), and what it may grant on. Not what it has as a member of others, or owns.';
 
 create function fbs_right_changes(role_id oid, works text[], take_back boolean)
 returns table (change text, class text, objects text[], privileges text, statement text)
@@ -371,10 +374,17 @@ as $$
     parts as (
         select
             c.change, c.class, c.object_id,
-            string_agg(lower(c.privilege), ', ' order by position(c.privilege in 'SELECT INSERT UPDATE DELETE'), c.privilege) as privileges
+            o.beginning
+            || string_agg(lower(o.privilege), ', ' order by position(o.privilege in 'SELECT INSERT UPDATE DELETE'), o.privilege)
+            as privileges
         from changes as c
+        cross join lateral (
+            select
+                coalesce(lower(substring(c.privilege from '^GRANT OPTION FOR ')), '') as beginning,
+                substring(c.privilege from '[^ ]*$') as privilege
+        ) as o
         where c.column_name is null
-        group by c.change, c.class, c.object_id
+        group by c.change, c.class, c.object_id, o.beginning
         union all
         select
             c.change, c.class, c.object_id,
@@ -412,7 +422,9 @@ as $$
         format(
             case n.change when 'grant' then 'grant %s on %s%s to %s;' else 'revoke %s on %s%s from %s cascade;' end,
             n.privileges, case n.class when 'table' then '' else n.class || ' ' end,
-            string_agg(n.name, ', ' order by n.name), coalesce(quote_ident(r.rolname), 'public')
+            string_agg(n.name, ', ' order by n.name),
+            -- A role that was dropped just now is nobody.
+            case role_id when 0 then 'public' else quote_ident(r.rolname) end
         )
     from named as n
     left join pg_roles as r on r.oid = role_id

@@ -79,7 +79,9 @@ def revoke(call: Call, *, role: str, work: str | None, dry_run: bool) -> Answer:
 
     def show(report: RightsReport) -> None:
         left = ", ".join(_described(one) for one in report.now.works) if report.now else ""
-        had = f"no longer works as {work}" if work else "has no work and no rights of it"
+        # Rights that another role granted are that one's to take back.
+        rights = "" if report.now and report.now.beyond else " and no rights of it"
+        had = f"no longer works as {work}" if work else f"has no work{rights}"
         echo(f"{role} {had if report.sql else 'had no such work or rights'}.{f' It works as {left}.' if left else ''}")
         _remark(report.now)
 

@@ -532,6 +532,47 @@ def test_what_cannot_be_granted_is_refused(suite: psycopg.Connection) -> None:
             assert refused(app, statement), statement
 
 
+def test_a_login_has_the_same_solutions_in_each_work(suite: psycopg.Connection) -> None:
+    """PostgreSQL knows the login: an application of acme would write the rows that it reads as a reader of beta."""
+    grant(suite, "app", ROLE, ["acme"])
+    for solutions, shared in ((["beta"], None), (["acme", "beta"], None), (None, True)):
+        with pytest.raises(errors.TargetError, match="the same solutions in all of its works"):
+            grant(suite, "reader", ROLE, solutions, shared)
+    grant(suite, "reader", ROLE, ["acme"])
+    with pytest.raises(errors.TargetError, match="the same solutions in all of its works"):
+        grant(suite, "app", ROLE, ["beta"])
+    fbs_db.revoke(ROLE, "reader", url_as(suite), schema=SCHEMA)
+    grant(suite, "app", ROLE, ["beta"])
+    assert grant(suite, "reader").now == fbs_db.list_roles(url_as(suite), schema=SCHEMA)[0]
+
+
+def test_what_a_role_may_grant_on_is_told_and_taken_back(suite: psycopg.Connection) -> None:
+    grant(suite, "app")
+    execute(suite, "grant select, insert on fbs_handshakes to ROLE with grant option")
+    with as_role(suite) as app:
+        app.execute(f"grant select on fbs_handshakes to {OTHER}".encode())
+    result = run("--database", url_as(suite), "revoke", OTHER, "--schema", SCHEMA)
+    assert "has no work.\n" in result.stdout
+    assert "no rights" not in result.stdout
+    assert (rights(suite, OTHER), "has rights" in result.stderr) == ({("fbs_handshakes", "SELECT")}, True)
+    found = {one.name: one for one in fbs_db.list_roles(url_as(suite), schema=SCHEMA)}
+    [beyond] = found[ROLE].beyond
+    assert beyond.rights == "grant option for select, insert"
+    before = rights(suite)
+    with as_role(suite, OWNER) as owner:
+        owner.execute(beyond.mend.encode())
+    assert (rights(suite), rights(suite, OTHER)) == (before, set())
+    assert [one.fits for one in fbs_db.list_roles(url_as(suite), schema=SCHEMA)] == [True]
+
+
+def test_a_role_that_was_dropped_meanwhile_is_not_everybody(suite: psycopg.Connection) -> None:
+    with as_role(suite, OWNER) as owner:
+        changes = "select statement from fbs_right_changes(4294967295, array['app'], true)"
+        assert not [
+            text for (text,) in owner.execute(changes.encode()) if text and "public" in text.rpartition(" to ")[2]
+        ]
+
+
 def test_the_commands_say_what_a_role_works_as(suite: psycopg.Connection) -> None:
     def typed(*words: str) -> tuple[int, str]:
         said = run("--database", url_as(suite), *words, "--schema", SCHEMA)
