@@ -122,7 +122,8 @@ set search_path from current
 as $$
     with recursive relations as (
         select
-            c.oid, c.relname, c.relkind, c.relname = any(fbs_internal_tables()) as is_internal,
+            -- The host's own may have such a name, too, and belong to the same role.
+            c.oid, c.relkind, c.relname = any(fbs_relation_names()) as is_ours, c.relname = any(fbs_internal_tables()) as is_internal,
             c.relkind = 'v' and coalesce(obj_description(c.oid, 'pg_class') ~ 'Made by fbs_add_later_names\(\)', false) as is_later
         from pg_proc as home
         inner join pg_class as c on home.pronamespace = c.relnamespace and home.proowner = c.relowner
@@ -153,7 +154,7 @@ as $$
         select
             r.view_id, bool_or(t.is_internal) as of_internal, bool_or(not t.is_internal) as of_rows, min(t.oid) as table_id
         from reads as r
-        inner join relations as t on r.id = t.oid and t.relkind in ('r', 'p') and t.relname ~ '^fbs_'
+        inner join relations as t on r.id = t.oid and t.relkind in ('r', 'p') and t.is_ours
         group by r.view_id
     )
 
@@ -175,7 +176,7 @@ as $$
             and d.deptype in ('a', 'i')
     left join relations as t on d.refobjid = t.oid
     left join views as v on c.oid = v.view_id
-    where case c.relkind when 'S' then t.relname ~ '^fbs_' else c.relname ~ '^fbs_' or c.is_later end;
+    where case c.relkind when 'S' then t.is_ours else c.is_ours or c.is_later end;
 $$;
 
 comment on function fbs_relations() is
