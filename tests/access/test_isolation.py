@@ -535,6 +535,17 @@ def test_a_table_that_is_made_again_is_isolated_by_repair(isolated: psycopg.Conn
     assert missing_parts(isolated) == []
 
 
+def test_a_rollback_that_switches_it_off_says_so(
+    isolated: psycopg.Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    fbs_db.rollback(url_of(isolated), to="0029_isolation")
+    assert "isolation" not in caplog.text
+    fbs_db.rollback(url_of(isolated), to="0028_solutions")
+    assert "isolation is switched off: every login sees the rows of all solutions" in caplog.text
+    fbs_db.migrate(url_of(isolated))
+    assert not is_on(isolated)
+
+
 def test_later_names_show_the_rows_of_the_logins_solution(isolated: psycopg.Connection) -> None:
     for business in ("acme", "beta"):
         run(
