@@ -601,12 +601,16 @@ def test_the_commands_say_what_a_role_works_as(suite: psycopg.Connection) -> Non
         f"{OTHER} works as app of a, b.",
     )
     assert typed("grant", OTHER, "--as", "app") == (0, f"{OTHER} works as app of a, b, and lacked nothing.")
-    assert typed("grant", OTHER, "--as", "reader", "--shared") == (0, f"{OTHER} works as reader (shared).")
+    assert typed("grant", OTHER, "--as", "reader", "--shared")[0] == 2
+    assert typed("grant", OTHER, "--as", "reader", "--solution", "a", "--solution", "b") == (
+        0,
+        f"{OTHER} works as reader of a, b.",
+    )
     assert typed("grant", OTHER, "--as", "app", "--solution", "a", "--shared")[0] == 2
     assert typed("grant", OTHER, "--as", "worker", "--shared") == (2, "Error: a worker works for all solutions")
     assert typed("grant", OTHER, "--as", "owner")[0] == 2
     assert typed("revoke", OTHER, "--as", "app") == (
-        0, f"{OTHER} no longer works as app. It works as reader (shared).",
+        0, f"{OTHER} no longer works as app. It works as reader of a, b.",
     )  # fmt: skip
     assert typed("revoke", OTHER, "--as", "app")[1].startswith(f"{OTHER} had no such work or rights.")
     assert typed("revoke", OTHER) == (0, f"{OTHER} has no work and no rights of it.")

@@ -395,6 +395,9 @@ def test_row_security_of_the_host_alone_keeps_no_shared_row(shop: psycopg.Connec
         "insert into fbs_dms_document_category (name) values ('all')",
         "insert into fbs_dms_document (name, title, document_type_id, category_id, created_by_id, company_id)"
         " values ('a', '', 1, 1, 1, 'beta')",
+    )
+    run(
+        shop,
         "alter table fbs_dms_document enable row level security",
         "create policy of_host on fbs_dms_document using (true)",
     )
