@@ -91,6 +91,8 @@ begin
         from pg_constraint as k
         inner join fbs_solution_tables as t on k.conrelid = t.table_id
         inner join pg_class as c on k.conrelid = c.oid and c.relrowsecurity
+        -- Row security may be the host's own.
+        inner join pg_policy as y on c.oid = y.polrelid and y.polname = 'fbs_solution'
         inner join pg_attribute as a on k.conrelid = a.attrelid and k.conkey = array[a.attnum]
         left join fbs_solution_tables as p on t.parent_id = p.table_id
         where k.confrelid = tg_relid and k.contype = 'f'

@@ -7,6 +7,7 @@ drop table fbs_solution_map;
 drop function fbs_setting(text);
 drop table fbs_settings;
 drop function fbs_check_setting();
+drop function fbs_relation_names();
 drop function fbs_named(regclass);
 drop function fbs_counted(bigint, text);
 drop function fbs_command(text[]);

@@ -65,6 +65,50 @@ $$;
 comment on function fbs_named(regclass) is
 'Internal. A table or index as it can be typed: with its schema, unless that is public and found without a word.';
 
+create function fbs_relation_names()
+returns text[]
+language sql
+immutable
+set search_path from current
+as $$
+    select array[
+        'fbs_accounting_account_balances', 'fbs_accounting_cash_entries', 'fbs_accounting_ledger_lines',
+        'fbs_accounting_taxes', 'fbs_accounting_transactions', 'fbs_app_basicledger', 'fbs_app_cashentry',
+        'fbs_app_incomeexpense', 'fbs_app_taxcalculation', 'fbs_approval_requests', 'fbs_approval_responses',
+        'fbs_approvals_approvers', 'fbs_approvals_details', 'fbs_approvals_pending', 'fbs_approvals_requests',
+        'fbs_audit_trails', 'fbs_bi_charts', 'fbs_bi_dashboards', 'fbs_bi_kpis', 'fbs_bi_reports',
+        'fbs_business_rules', 'fbs_cache_entries', 'fbs_charts', 'fbs_choices', 'fbs_cleanup_queue',
+        'fbs_cleanup_received', 'fbs_cleanup_rules', 'fbs_cleanup_targets', 'fbs_cleanup_terms',
+        'fbs_compliance_audit_trail', 'fbs_compliance_recurring_transactions', 'fbs_compliance_report_schedules',
+        'fbs_compliance_rule_list', 'fbs_compliance_rules', 'fbs_compliance_summary',
+        'fbs_compliance_user_activity', 'fbs_custom_fields', 'fbs_custom_fields_objects',
+        'fbs_custom_fields_values', 'fbs_dashboards', 'fbs_discovery_fields', 'fbs_discovery_models',
+        'fbs_discovery_modules', 'fbs_discovery_session_list', 'fbs_discovery_sessions', 'fbs_dms_document',
+        'fbs_dms_document_approval', 'fbs_dms_document_category', 'fbs_dms_document_tag', 'fbs_dms_document_tags',
+        'fbs_dms_document_type', 'fbs_dms_document_workflow', 'fbs_dms_file_attachment', 'fbs_documents_categories',
+        'fbs_documents_details', 'fbs_documents_overview', 'fbs_documents_pending_approvals', 'fbs_file_deletions',
+        'fbs_handshakes', 'fbs_hosts', 'fbs_identities', 'fbs_kpis', 'fbs_later_names',
+        'fbs_license_manager_feature_usage', 'fbs_license_manager_manager', 'fbs_license_manager_solution_license',
+        'fbs_licensing_licenses', 'fbs_licensing_usage', 'fbs_migration_log', 'fbs_migrations',
+        'fbs_msme_analytics', 'fbs_msme_analytics_series', 'fbs_msme_campaigns', 'fbs_msme_compliance',
+        'fbs_msme_compliance_status', 'fbs_msme_dashboard', 'fbs_msme_kpi_progress', 'fbs_msme_kpis',
+        'fbs_msme_marketing', 'fbs_msme_setup', 'fbs_msme_setup_templates', 'fbs_msme_setup_wizard',
+        'fbs_msme_templates', 'fbs_notifications', 'fbs_notifications_alerts', 'fbs_notifications_counts',
+        'fbs_notifications_inbox', 'fbs_odoo_databases', 'fbs_odoo_fields', 'fbs_odoo_models', 'fbs_odoo_modules',
+        'fbs_operations_business_rules', 'fbs_operations_cache', 'fbs_operations_handshakes',
+        'fbs_operations_requests', 'fbs_recurring_transactions', 'fbs_report_schedules', 'fbs_reports',
+        'fbs_request_logs', 'fbs_retention', 'fbs_roles', 'fbs_rule_states', 'fbs_secret_columns', 'fbs_settings',
+        'fbs_solution_map', 'fbs_solution_tables', 'fbs_token_mappings', 'fbs_user_activity_logs',
+        'fbs_user_columns', 'fbs_workflow_active_runs', 'fbs_workflow_analytics', 'fbs_workflow_catalog',
+        'fbs_workflow_definitions', 'fbs_workflow_execution_logs', 'fbs_workflow_graphs', 'fbs_workflow_instances',
+        'fbs_workflow_log', 'fbs_workflow_open_transitions', 'fbs_workflow_runs', 'fbs_workflow_steps',
+        'fbs_workflow_transitions', 'fbs_workflow_waiting'
+    ];
+$$;
+
+comment on function fbs_relation_names() is
+'Internal. Names of FBS''s tables and views: a host may have others that begin with fbs_. A later file that makes some replaces it.';
+
 create table fbs_settings (
     name text not null,
     value text,

@@ -122,7 +122,8 @@ set search_path from current
 as $$
     with recursive relations as (
         select
-            c.oid, c.relname, c.relkind, c.relname = any(fbs_internal_tables()) as is_internal,
+            -- The host's own may have such a name, too, and belong to the same role.
+            c.oid, c.relkind, c.relname = any(fbs_relation_names()) as is_ours, c.relname = any(fbs_internal_tables()) as is_internal,
             c.relkind = 'v' and coalesce(obj_description(c.oid, 'pg_class') ~ 'Made by fbs_add_later_names\(\)', false) as is_later
         from pg_proc as home
         inner join pg_class as c on home.pronamespace = c.relnamespace and home.proowner = c.relowner
@@ -153,7 +154,7 @@ as $$
         select
             r.view_id, bool_or(t.is_internal) as of_internal, bool_or(not t.is_internal) as of_rows, min(t.oid) as table_id
         from reads as r
-        inner join relations as t on r.id = t.oid and t.relkind in ('r', 'p') and t.relname ~ '^fbs_'
+        inner join relations as t on r.id = t.oid and t.relkind in ('r', 'p') and t.is_ours
         group by r.view_id
     )
 
@@ -175,7 +176,7 @@ as $$
             and d.deptype in ('a', 'i')
     left join relations as t on d.refobjid = t.oid
     left join views as v on c.oid = v.view_id
-    where case c.relkind when 'S' then t.relname ~ '^fbs_' else c.relname ~ '^fbs_' or c.is_later end;
+    where case c.relkind when 'S' then t.is_ours else c.is_ours or c.is_later end;
 $$;
 
 comment on function fbs_relations() is
@@ -279,14 +280,17 @@ as $$
         inner join pg_proc as f on r.id = f.oid
     )
 
-    select distinct l.class, l.object_id, l.column_name, g.privilege_type
+    select distinct l.class, l.object_id, l.column_name, p.privilege
     from lists as l
     cross join aclexplode(l.acl) as g
-    where g.grantee = role_id and role_id <> fbs_owner();
+    cross join lateral (
+        values (g.privilege_type), (case when g.is_grantable then 'GRANT OPTION FOR ' || g.privilege_type end)
+    ) as p (privilege)
+    where g.grantee = role_id and role_id <> fbs_owner() and p.privilege is not null;
 $$;
 
 comment on function fbs_rights_of(oid) is
-'Internal. What was granted to a role on FBS''s objects, or to PUBLIC (0). Not what it has as a member of others, or owns.';
+'Internal. What was granted to a role on FBS''s objects, or to PUBLIC (0), and what it may grant on. Not what it has as a member of others, or owns.';
 
 create function fbs_right_changes(role_id oid, works text[], take_back boolean)
 returns table (change text, class text, objects text[], privileges text, statement text)
@@ -371,10 +375,17 @@ as $$
     parts as (
         select
             c.change, c.class, c.object_id,
-            string_agg(lower(c.privilege), ', ' order by position(c.privilege in 'SELECT INSERT UPDATE DELETE'), c.privilege) as privileges
+            o.beginning
+            || string_agg(lower(o.privilege), ', ' order by position(o.privilege in 'SELECT INSERT UPDATE DELETE'), o.privilege)
+            as privileges
         from changes as c
+        cross join lateral (
+            select
+                coalesce(lower(substring(c.privilege from '^GRANT OPTION FOR ')), '') as beginning,
+                substring(c.privilege from '[^ ]*$') as privilege
+        ) as o
         where c.column_name is null
-        group by c.change, c.class, c.object_id
+        group by c.change, c.class, c.object_id, o.beginning
         union all
         select
             c.change, c.class, c.object_id,
@@ -412,7 +423,9 @@ as $$
         format(
             case n.change when 'grant' then 'grant %s on %s%s to %s;' else 'revoke %s on %s%s from %s cascade;' end,
             n.privileges, case n.class when 'table' then '' else n.class || ' ' end,
-            string_agg(n.name, ', ' order by n.name), coalesce(quote_ident(r.rolname), 'public')
+            string_agg(n.name, ', ' order by n.name),
+            -- A role that was dropped just now is nobody.
+            case role_id when 0 then 'public' else quote_ident(r.rolname) end
         )
     from named as n
     left join pg_roles as r on r.oid = role_id

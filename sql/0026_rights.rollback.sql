@@ -3,4 +3,3 @@
 drop function fbs_secret_readers();
 drop function fbs_rights_granted();
 drop function fbs_rights();
-drop function fbs_relation_names();

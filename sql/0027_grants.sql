@@ -102,6 +102,14 @@ begin
                     else (wanted <> '{}' or shared) and r.work in ('worker', 'monitor') end
         ) then 'a role with solutions is no worker and no monitor'
         when wanted <> '{}' and shared then 'a role that is shared has no solutions of its own'
+        -- PostgreSQL knows the login, and not the work that it does: an application would write what it reads as a reader.
+        when (wanted <> '{}' or shared) and exists (
+            select from fbs_roles as r
+            where
+                r.role_name = fbs_grant_role.role_name and r.work <> fbs_grant_role.work
+                and (r.solutions <> '{}' or r.is_shared)
+                and (r.solutions, r.is_shared) is distinct from (wanted, shared)
+        ) then 'a role has the same solutions in all of its works, which can be revoked one by one'
         when array_position(wanted, null) is not null or wanted && '{""}' then 'the name of a solution has no characters, or is NULL'
     end;
     if problem is not null then

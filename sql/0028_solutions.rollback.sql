@@ -1,6 +1,7 @@
 -- 0028_solutions: back to before it.
 
 drop function fbs_solution_source(regclass, text);
+drop function fbs_doubtful_names();
 drop function fbs_solution_named(text, text);
 drop function fbs_solution_policy(regclass, boolean);
 drop function fbs_fill_solution();

@@ -2,7 +2,7 @@
 -- hold rows of solutions.
 --
 -- component: base
--- depends: 0025_roles
+-- depends: 0017_hosts 0025_roles
 
 select set_config('search_path', quote_ident(current_schema()) || ', pg_temp', false);
 
@@ -232,6 +232,41 @@ $$;
 
 comment on function fbs_solution_named(text, text) is
 'Internal. The solution that a name stands for in a column.';
+
+create function fbs_doubtful_names()
+returns table (name text, solutions text, mend text)
+language sql
+stable
+set search_path from current
+as $$
+    with solutions (name) as (
+        select unnest(r.solutions) from fbs_roles as r
+        union
+        select m.solution from fbs_solution_map as m
+        union
+        select h.solution from fbs_hosts as h
+        where h.solution is not null
+    ),
+
+    names as (
+        select s.name as solution, n.name
+        from solutions as s
+        cross join lateral unnest(array[s.name, 'fbs_' || s.name || '_db', 'djo_' || s.name || '_db']) as n (name)
+    )
+
+    select
+        n.name, n.solution || ' and ' || m.solution,
+        format('delete from %s where (column_name, identifier) = (%L, %L);', fbs_named('fbs_solution_map'), m.column_name, m.identifier)
+    from names as n
+    inner join fbs_solution_map as m on n.name = m.identifier and n.solution <> m.solution
+    union all
+    select n.name, n.name || ' and ' || n.solution, ''
+    from names as n
+    inner join solutions as s on n.name = s.name and n.solution <> s.name;
+$$;
+
+comment on function fbs_doubtful_names() is
+'Internal. Names that stand for two solutions, each of which sees the rows that bear them, with the statement that mends it; empty text where a solution is to be renamed.';
 
 create function fbs_solution_source(of_table regclass, row_name text, out solution_column text, out expression text)
 language plpgsql

@@ -1,6 +1,14 @@
 -- 0029_isolation: back to before it. Isolation is switched off.
 
-select fbs_isolate(false);
+do $$
+begin
+    if fbs_setting('isolation') = 'on' then
+        raise warning 'isolation is switched off: every login sees the rows of all solutions. After the next migrate, type: %',
+            fbs_command('isolate', 'on');
+    end if;
+    perform fbs_isolate(false);
+end;
+$$;
 
 drop function fbs_isolation_problems();
 drop function fbs_isolation_obstacles(boolean, regclass);

@@ -333,6 +333,19 @@ as $$
         where l.rolcanlogin and l.rolcreaterole and l.is_old
     ),
 
+    -- Without the rows of a table one can have their files, their log, or the work of those who see all.
+    detours as (
+        select l.role_name, p.power, p.statement
+        from listed as l
+        cross join fbs_role_powers(l.oid) as p
+        where p.power ~ '^(has REPLICATION|owns the schema|is a member of pg_(read_server_files|write_server_files|execute_server_program)$)'
+        union all
+        select l.role_name, format('is a member of %I, a %s', u.rolname, r.work), format('revoke %I from %I;', u.rolname, l.role_name)
+        from listed as l
+        inner join pg_roles as u on l.oid <> u.oid and pg_has_role(l.oid, u.oid, 'MEMBER')
+        inner join fbs_roles as r on u.rolname = r.role_name and r.work in ('worker', 'monitor')
+    ),
+
     children (oid) as (
         select i.inhrelid from tables as t inner join pg_inherits as i on t.oid = i.inhparent
         union
@@ -370,6 +383,18 @@ as $$
     -- A superuser can become everybody.
     where b.is_itself or not exists (select from bypassing as o where o.role_name = b.role_name and o.is_itself)
     group by b.role_name
+    union all
+    select
+        'error', d.role_name, 'has a way round isolation', string_agg('it ' || d.power, '; ' order by d.power),
+        'a login without these rights', string_agg(d.statement, ' ' order by d.power)
+    from detours as d
+    inner join listed as l on d.role_name = l.role_name and l.rolcanlogin and l.sees_rows
+    where not exists (select from bypassing as o where o.role_name = d.role_name and o.is_itself)
+    group by d.role_name
+    union all
+    -- Whoever sees the one sees rows of the other.
+    select 'error', n.name, 'is a name of two solutions', n.solutions, 'one', n.mend
+    from fbs_doubtful_names() as n
     union all
     select
         'error', t.relname, 'row security is forced on its owner', 'the clean-up, which runs as the owner, sees none of its rows', null,
@@ -417,6 +442,6 @@ as $$
 $$;
 
 comment on function fbs_isolation_problems() is
-'Internal. Against whom isolation does not hold, and from whom it hides too much: logins that bypass row security or do not exist, child tables, views with other rights.';
+'Internal. Against whom isolation does not hold, and from whom it hides too much: logins that bypass row security, have a way round it or do not exist, names of two solutions, child tables, views with other rights.';
 
 select fbs_revoke_execute();

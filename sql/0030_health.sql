@@ -316,7 +316,11 @@ begin
         where not p.present
         group by i.is_on, i.state, c.relname
         order by 3;
-        if fbs_setting('isolation') = 'on' and has_table_privilege('fbs_roles', 'select') and not row_security_active('fbs_roles') then
+        if
+            fbs_setting('isolation') = 'on'
+            and has_table_privilege('fbs_roles', 'select') and not row_security_active('fbs_roles')
+            and has_table_privilege('fbs_solution_map', 'select') and has_table_privilege('fbs_hosts', 'select')
+        then
             return query
             select i.severity, 'isolation', i.object, i.problem, i.found, i.expected, i.mend
             from fbs_isolation_problems() as i

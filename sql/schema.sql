@@ -2550,6 +2550,38 @@ $$;
 
 COMMENT ON FUNCTION fbs_documents_storage_by_type(company_id text) IS 'What the files of a company take by format: how many, bytes, and their share of all its bytes in per cent (NULL where all have no bytes). The largest share first; no rows without files. Cost: all files of the company.';
 
+CREATE FUNCTION fbs_doubtful_names() RETURNS TABLE(name text, solutions text, mend text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    with solutions (name) as (
+        select unnest(r.solutions) from fbs_roles as r
+        union
+        select m.solution from fbs_solution_map as m
+        union
+        select h.solution from fbs_hosts as h
+        where h.solution is not null
+    ),
+
+    names as (
+        select s.name as solution, n.name
+        from solutions as s
+        cross join lateral unnest(array[s.name, 'fbs_' || s.name || '_db', 'djo_' || s.name || '_db']) as n (name)
+    )
+
+    select
+        n.name, n.solution || ' and ' || m.solution,
+        format('delete from %s where (column_name, identifier) = (%L, %L);', fbs_named('fbs_solution_map'), m.column_name, m.identifier)
+    from names as n
+    inner join fbs_solution_map as m on n.name = m.identifier and n.solution <> m.solution
+    union all
+    select n.name, n.name || ' and ' || n.solution, ''
+    from names as n
+    inner join solutions as s on n.name = s.name and n.solution <> s.name;
+$$;
+
+COMMENT ON FUNCTION fbs_doubtful_names() IS 'Internal. Names that stand for two solutions, each of which sees the rows that bear them, with the statement that mends it; empty text where a solution is to be renamed.';
+
 CREATE FUNCTION fbs_drop_later_name(view_id regclass) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
@@ -2987,8 +3019,13 @@ CREATE FUNCTION fbs_find_documents_by_words(company_id text, needed tsquery, tag
 begin
     if not fbs_reads_isolated('fbs_dms_document', 'description') then
         return null;
-    -- All that is found is of the company: the policy's condition, asked once, leaves the index to the words.
-    elsif company_id = any(fbs_solutions('company_id')) then
+    -- All that is found is of the company: the policy's condition, asked once, leaves the index to the words. Those of
+    -- another company would be counted by PostgreSQL's statistics, which everybody reads.
+    elsif
+        company_id = any(fbs_solutions('company_id'))
+        and numnode(needed) = 1
+        and starts_with(needed::text, left(fbs_document_words(company_id, 'x')::text, -2))
+    then
         return array(
             select d.id
             from fbs_dms_document as d
@@ -3006,7 +3043,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_find_documents_by_words(company_id text, needed tsquery, tagged_ids bigint[], before_created_at timestamp with time zone, before_id bigint) IS 'Internal. Keys of a company''s documents that have words, by index, or are among these, newest first, where the company is of the session''s solutions. NULL while isolation is off, and for a login that may not read the table.';
+COMMENT ON FUNCTION fbs_find_documents_by_words(company_id text, needed tsquery, tagged_ids bigint[], before_created_at timestamp with time zone, before_id bigint) IS 'Internal. Keys of a company''s documents that have a word of the company''s, by index, or are among these, newest first, where the company is of the session''s solutions. NULL while isolation is off, and for a login that may not read the table.';
 
 CREATE FUNCTION fbs_find_limit(limits jsonb, feature_name text) RETURNS numeric
     LANGUAGE plpgsql IMMUTABLE
@@ -3181,6 +3218,14 @@ begin
                     else (wanted <> '{}' or shared) and r.work in ('worker', 'monitor') end
         ) then 'a role with solutions is no worker and no monitor'
         when wanted <> '{}' and shared then 'a role that is shared has no solutions of its own'
+        -- PostgreSQL knows the login, and not the work that it does: an application would write what it reads as a reader.
+        when (wanted <> '{}' or shared) and exists (
+            select from fbs_roles as r
+            where
+                r.role_name = fbs_grant_role.role_name and r.work <> fbs_grant_role.work
+                and (r.solutions <> '{}' or r.is_shared)
+                and (r.solutions, r.is_shared) is distinct from (wanted, shared)
+        ) then 'a role has the same solutions in all of its works, which can be revoked one by one'
         when array_position(wanted, null) is not null or wanted && '{""}' then 'the name of a solution has no characters, or is NULL'
     end;
     if problem is not null then
@@ -3553,7 +3598,11 @@ begin
         where not p.present
         group by i.is_on, i.state, c.relname
         order by 3;
-        if fbs_setting('isolation') = 'on' and has_table_privilege('fbs_roles', 'select') and not row_security_active('fbs_roles') then
+        if
+            fbs_setting('isolation') = 'on'
+            and has_table_privilege('fbs_roles', 'select') and not row_security_active('fbs_roles')
+            and has_table_privilege('fbs_solution_map', 'select') and has_table_privilege('fbs_hosts', 'select')
+        then
             return query
             select i.severity, 'isolation', i.object, i.problem, i.found, i.expected, i.mend
             from fbs_isolation_problems() as i
@@ -4068,7 +4117,7 @@ COMMENT ON FUNCTION fbs_isolation_parts(wanted boolean) IS 'Internal. What each 
 CREATE FUNCTION fbs_isolation_problems() RETURNS TABLE(severity text, object text, problem text, found text, expected text, mend text)
     LANGUAGE sql STABLE
     SET search_path TO 'public', 'pg_temp'
-    AS $$
+    AS $_$
     with recursive tables as (
         select c.oid, c.relname, c.relowner, c.relforcerowsecurity from fbs_solution_tables as t inner join pg_class as c on t.table_id = c.oid
     ),
@@ -4099,6 +4148,19 @@ CREATE FUNCTION fbs_isolation_problems() RETURNS TABLE(severity text, object tex
         select l.role_name, true, l.role_name, 'has CREATEROLE, and can become FBS''s owner'
         from listed as l
         where l.rolcanlogin and l.rolcreaterole and l.is_old
+    ),
+
+    -- Without the rows of a table one can have their files, their log, or the work of those who see all.
+    detours as (
+        select l.role_name, p.power, p.statement
+        from listed as l
+        cross join fbs_role_powers(l.oid) as p
+        where p.power ~ '^(has REPLICATION|owns the schema|is a member of pg_(read_server_files|write_server_files|execute_server_program)$)'
+        union all
+        select l.role_name, format('is a member of %I, a %s', u.rolname, r.work), format('revoke %I from %I;', u.rolname, l.role_name)
+        from listed as l
+        inner join pg_roles as u on l.oid <> u.oid and pg_has_role(l.oid, u.oid, 'MEMBER')
+        inner join fbs_roles as r on u.rolname = r.role_name and r.work in ('worker', 'monitor')
     ),
 
     children (oid) as (
@@ -4138,6 +4200,18 @@ CREATE FUNCTION fbs_isolation_problems() RETURNS TABLE(severity text, object tex
     -- A superuser can become everybody.
     where b.is_itself or not exists (select from bypassing as o where o.role_name = b.role_name and o.is_itself)
     group by b.role_name
+    union all
+    select
+        'error', d.role_name, 'has a way round isolation', string_agg('it ' || d.power, '; ' order by d.power),
+        'a login without these rights', string_agg(d.statement, ' ' order by d.power)
+    from detours as d
+    inner join listed as l on d.role_name = l.role_name and l.rolcanlogin and l.sees_rows
+    where not exists (select from bypassing as o where o.role_name = d.role_name and o.is_itself)
+    group by d.role_name
+    union all
+    -- Whoever sees the one sees rows of the other.
+    select 'error', n.name, 'is a name of two solutions', n.solutions, 'one', n.mend
+    from fbs_doubtful_names() as n
     union all
     select
         'error', t.relname, 'row security is forced on its owner', 'the clean-up, which runs as the owner, sees none of its rows', null,
@@ -4182,9 +4256,9 @@ CREATE FUNCTION fbs_isolation_problems() RETURNS TABLE(severity text, object tex
         'warning', 'fbs_roles', 'no login is listed', 'nobody but FBS''s owner sees a row', null,
         fbs_command('grant', 'ROLE', '--as', 'app', '--solution', 'NAME')
     where not exists (select from listed as l where l.rolcanlogin);
-$$;
+$_$;
 
-COMMENT ON FUNCTION fbs_isolation_problems() IS 'Internal. Against whom isolation does not hold, and from whom it hides too much: logins that bypass row security or do not exist, child tables, views with other rights.';
+COMMENT ON FUNCTION fbs_isolation_problems() IS 'Internal. Against whom isolation does not hold, and from whom it hides too much: logins that bypass row security, have a way round it or do not exist, names of two solutions, child tables, views with other rights.';
 
 CREATE FUNCTION fbs_judge_license(status text, license_type text, expiry_date timestamp with time zone, on_date date) RETURNS text
     LANGUAGE sql STABLE
@@ -4246,6 +4320,8 @@ begin
         from pg_constraint as k
         inner join fbs_solution_tables as t on k.conrelid = t.table_id
         inner join pg_class as c on k.conrelid = c.oid and c.relrowsecurity
+        -- Row security may be the host's own.
+        inner join pg_policy as y on c.oid = y.polrelid and y.polname = 'fbs_solution'
         inner join pg_attribute as a on k.conrelid = a.attrelid and k.conkey = array[a.attnum]
         left join fbs_solution_tables as p on t.parent_id = p.table_id
         where k.confrelid = tg_relid and k.contype = 'f'
@@ -5557,7 +5633,7 @@ CREATE FUNCTION fbs_relation_names() RETURNS text[]
     ];
 $$;
 
-COMMENT ON FUNCTION fbs_relation_names() IS 'Internal. Names of FBS''s tables and views: a host may have others that begin with fbs_.';
+COMMENT ON FUNCTION fbs_relation_names() IS 'Internal. Names of FBS''s tables and views: a host may have others that begin with fbs_. A later file that makes some replaces it.';
 
 CREATE FUNCTION fbs_relations() RETURNS TABLE(id oid, sort text, of_table oid)
     LANGUAGE sql STABLE
@@ -5565,7 +5641,8 @@ CREATE FUNCTION fbs_relations() RETURNS TABLE(id oid, sort text, of_table oid)
     AS $$
     with recursive relations as (
         select
-            c.oid, c.relname, c.relkind, c.relname = any(fbs_internal_tables()) as is_internal,
+            -- The host's own may have such a name, too, and belong to the same role.
+            c.oid, c.relkind, c.relname = any(fbs_relation_names()) as is_ours, c.relname = any(fbs_internal_tables()) as is_internal,
             c.relkind = 'v' and coalesce(obj_description(c.oid, 'pg_class') ~ 'Made by fbs_add_later_names\(\)', false) as is_later
         from pg_proc as home
         inner join pg_class as c on home.pronamespace = c.relnamespace and home.proowner = c.relowner
@@ -5596,7 +5673,7 @@ CREATE FUNCTION fbs_relations() RETURNS TABLE(id oid, sort text, of_table oid)
         select
             r.view_id, bool_or(t.is_internal) as of_internal, bool_or(not t.is_internal) as of_rows, min(t.oid) as table_id
         from reads as r
-        inner join relations as t on r.id = t.oid and t.relkind in ('r', 'p') and t.relname ~ '^fbs_'
+        inner join relations as t on r.id = t.oid and t.relkind in ('r', 'p') and t.is_ours
         group by r.view_id
     )
 
@@ -5618,7 +5695,7 @@ CREATE FUNCTION fbs_relations() RETURNS TABLE(id oid, sort text, of_table oid)
             and d.deptype in ('a', 'i')
     left join relations as t on d.refobjid = t.oid
     left join views as v on c.oid = v.view_id
-    where case c.relkind when 'S' then t.relname ~ '^fbs_' else c.relname ~ '^fbs_' or c.is_later end;
+    where case c.relkind when 'S' then t.is_ours else c.is_ours or c.is_later end;
 $$;
 
 COMMENT ON FUNCTION fbs_relations() IS 'Internal. FBS''s tables, views and sequences as rights tell them apart: table, view (of rows), later name and sequence; internal table, view and sequence; and general view, of the catalogs alone. With the table that a later name or a sequence belongs to.';
@@ -5833,7 +5910,7 @@ COMMENT ON FUNCTION fbs_revoke_role(role_name text, work text, dry_run boolean) 
 CREATE FUNCTION fbs_right_changes(role_id oid, works text[], take_back boolean) RETURNS TABLE(change text, class text, objects text[], privileges text, statement text)
     LANGUAGE sql STABLE
     SET search_path TO 'public', 'pg_temp'
-    AS $$
+    AS $_$
     with needed as materialized (
         select distinct r.class, r.object_id, r.column_name, r.privilege
         from unnest(works) as w (work)
@@ -5911,10 +5988,17 @@ CREATE FUNCTION fbs_right_changes(role_id oid, works text[], take_back boolean) 
     parts as (
         select
             c.change, c.class, c.object_id,
-            string_agg(lower(c.privilege), ', ' order by position(c.privilege in 'SELECT INSERT UPDATE DELETE'), c.privilege) as privileges
+            o.beginning
+            || string_agg(lower(o.privilege), ', ' order by position(o.privilege in 'SELECT INSERT UPDATE DELETE'), o.privilege)
+            as privileges
         from changes as c
+        cross join lateral (
+            select
+                coalesce(lower(substring(c.privilege from '^GRANT OPTION FOR ')), '') as beginning,
+                substring(c.privilege from '[^ ]*$') as privilege
+        ) as o
         where c.column_name is null
-        group by c.change, c.class, c.object_id
+        group by c.change, c.class, c.object_id, o.beginning
         union all
         select
             c.change, c.class, c.object_id,
@@ -5952,13 +6036,15 @@ CREATE FUNCTION fbs_right_changes(role_id oid, works text[], take_back boolean) 
         format(
             case n.change when 'grant' then 'grant %s on %s%s to %s;' else 'revoke %s on %s%s from %s cascade;' end,
             n.privileges, case n.class when 'table' then '' else n.class || ' ' end,
-            string_agg(n.name, ', ' order by n.name), coalesce(quote_ident(r.rolname), 'public')
+            string_agg(n.name, ', ' order by n.name),
+            -- A role that was dropped just now is nobody.
+            case role_id when 0 then 'public' else quote_ident(r.rolname) end
         )
     from named as n
     left join pg_roles as r on r.oid = role_id
     group by n.change, n.class, n.privileges, r.rolname
     order by n.change desc, position(n.class in 'schema table sequence routine'), n.privileges;
-$$;
+$_$;
 
 COMMENT ON FUNCTION fbs_right_changes(role_id oid, works text[], take_back boolean) IS 'Internal. The statements that give a role, or PUBLIC (0), what these kinds of work need; with take_back also those that take back all else. A secret is always taken back.';
 
@@ -6272,13 +6358,16 @@ CREATE FUNCTION fbs_rights_of(role_id oid) RETURNS TABLE(class text, object_id o
         inner join pg_proc as f on r.id = f.oid
     )
 
-    select distinct l.class, l.object_id, l.column_name, g.privilege_type
+    select distinct l.class, l.object_id, l.column_name, p.privilege
     from lists as l
     cross join aclexplode(l.acl) as g
-    where g.grantee = role_id and role_id <> fbs_owner();
+    cross join lateral (
+        values (g.privilege_type), (case when g.is_grantable then 'GRANT OPTION FOR ' || g.privilege_type end)
+    ) as p (privilege)
+    where g.grantee = role_id and role_id <> fbs_owner() and p.privilege is not null;
 $$;
 
-COMMENT ON FUNCTION fbs_rights_of(role_id oid) IS 'Internal. What was granted to a role on FBS''s objects, or to PUBLIC (0). Not what it has as a member of others, or owns.';
+COMMENT ON FUNCTION fbs_rights_of(role_id oid) IS 'Internal. What was granted to a role on FBS''s objects, or to PUBLIC (0), and what it may grant on. Not what it has as a member of others, or owns.';
 
 CREATE FUNCTION fbs_role_differences() RETURNS TABLE(role_name text, works text[], change text, class text, objects text[], privileges text, statement text)
     LANGUAGE sql STABLE

@@ -21,6 +21,8 @@ from fbs_db.wording import command, completed, counted, typed
 
 #: The index that becomes the unique set's, where it is built beforehand.
 ISOLATION_INDEX = "fbs_custom_fields_isolation_idx"
+#: The tables that tell what isolation does not hold against.
+_ASKED = ("fbs_roles", "fbs_solution_map", "fbs_hosts")
 #: The table with that unique set.
 _WITH_SET = "fbs_custom_fields"
 #: Bytes of that table above which the index is built beforehand, without a lock.
@@ -227,7 +229,7 @@ def isolation_status(database: Database = None, *, schema: str | None = None) ->
             ),
             others=_others(session),
             roles=roles,
-            problems=tuple(_problems(session)) if on and roles is not None else (),
+            problems=tuple(_problems(session)) if on and all(session.may("select", one) for one in _ASKED) else (),
         )
 
 

@@ -82,7 +82,9 @@ def revoke(call: Call, *, role: str, work: str | None, dry_run: bool) -> Answer:
         if work:
             said = f"no longer works as {work}" if report.sql else f"did not work as {work}"
         else:
-            said = "has no work and no granted rights any more" if report.sql else "had no work and no granted rights"
+            # Rights that another role granted are that one's to take back.
+            rights = "" if report.now and report.now.beyond else " and no granted rights"
+            said = f"has no work{rights} any more" if report.sql else f"had no work{rights}"
         echo(f"{role} {said}.{f' It works as {left}.' if left else ''}")
         _remark(report.now)
 

@@ -244,12 +244,30 @@ def test_keys_are_found_for_those_alone_who_may_read_the_rows(shop: psycopg.Conn
 
 def test_tags_are_no_way_to_documents_of_others(shop: psycopg.Connection) -> None:
     every = "(select array_agg(n) from generate_series(1, 2000) as n)::bigint[]"
-    call = "fbs_find_documents_by_words('{}', 'nothing', " + every + ", 'infinity', 0)"
+    call = (
+        "cardinality(fbs_find_documents_by_words('{0}', fbs_document_words('{0}', 'nothing')::text::tsquery, "
+        + every
+        + ", 'infinity', 0))"
+    )
     with session(shop, ACME) as connection:
-        (own,), (others,) = connection.execute(
-            f"select cardinality({call.format('acme')}) union all select cardinality({call.format('beta')})".encode()
-        )
-        assert (own, others) == (820, 0)
+        row = connection.execute(f"select {call.format('acme')}, {call.format('beta')}".encode()).fetchone()
+        assert row == (820, 0)
+
+
+OWN, THEIRS = (f"fbs_document_words('{name}', 'rare')::text::tsquery" for name in ("acme", "beta"))
+
+
+@pytest.mark.parametrize("words", [THEIRS, f"{OWN} || {THEIRS}", f"!!{THEIRS}", "'rare'"])
+def test_words_of_another_company_are_not_looked_for(shop: psycopg.Connection, words: str) -> None:
+    """PostgreSQL counts the rows that an index finds, for everybody to read: so their words could be spelt out."""
+    counted = (
+        "select coalesce(sum(seq_tup_read + idx_tup_fetch), 0) from pg_stat_xact_user_tables"
+        " where relname = 'fbs_dms_document'"
+    )
+    with session(shop, ACME) as connection, connection.transaction():
+        call = f"select fbs_find_documents_by_words('acme', {words}, '{{}}', 'infinity', 0)"
+        assert connection.execute(call.encode()).fetchone() == ([],)
+        assert connection.execute(counted.encode()).fetchone() == (0,)
 
 
 # --- how

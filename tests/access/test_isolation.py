@@ -313,6 +313,37 @@ def test_a_login_that_row_security_does_not_hold_is_told(shop: psycopg.Connectio
         fbs_db.isolate(False, url_of(shop))
 
 
+def test_ways_round_row_security_are_told(isolated: psycopg.Connection) -> None:
+    with role(isolated, "fbs_i_worker"), role(isolated, "fbs_i_group"):
+        run(isolated, "select fbs_grant_role('fbs_i_worker', 'worker')", "grant fbs_i_worker to fbs_i_group")
+        run(isolated, f"grant fbs_i_group to {ACME}", f"alter role {BETA} replication")
+        run(isolated, f"grant pg_read_server_files to {BOTH}")
+        told = {one.object: one for one in fbs_db.check(url_of(isolated), only=["isolation"]).findings}
+        assert {(one.severity, one.problem) for one in told.values()} == {("error", "has a way round isolation")}
+        assert {name: one.found for name, one in told.items()} == {
+            ACME: "it is a member of fbs_i_worker, a worker",
+            BETA: "it has REPLICATION",
+            BOTH: "it is a member of pg_read_server_files",
+        }
+        run(isolated, told[BETA].mend, told[BOTH].mend, f"revoke fbs_i_group from {ACME}")
+        assert findings(isolated, "isolation") == []
+
+
+def test_a_name_of_two_solutions_is_told(isolated: psycopg.Connection) -> None:
+    """Each would see the rows that bear it."""
+    insert = "insert into fbs_solution_map (column_name, identifier, solution) values "
+    run(isolated, insert + "('company_id', '7', 'acme'), ('business_id', 'fbs_acme_db', 'acme')")
+    assert findings(isolated, "isolation") == []
+    run(isolated, insert + "('company_id', 'fbs_acme_db', 'beta')")
+    [told] = fbs_db.check(url_of(isolated), only=["isolation"]).findings
+    assert (told.severity, told.object, told.problem) == ("error", "fbs_acme_db", "is a name of two solutions")
+    assert told.found == "acme and beta"
+    run(isolated, told.mend)
+    assert findings(isolated, "isolation") == []
+    run(isolated, insert + "('company_id', '8', 'djo_beta_db')")
+    assert briefly(isolated, "isolation") == {("error", "djo_beta_db", "is a name of two solutions")}
+
+
 def test_logins_that_are_not_there(isolated: psycopg.Connection) -> None:
     run(
         isolated,
@@ -356,6 +387,23 @@ def test_row_security_of_the_host_is_not_opened(shop: psycopg.Connection) -> Non
     fbs_db.isolate(False, url_of(shop))
     assert made(shop) == before
     assert briefly(shop) == noted
+
+
+def test_row_security_of_the_host_alone_keeps_no_shared_row(shop: psycopg.Connection) -> None:
+    run(
+        shop,
+        "insert into fbs_dms_document_type (name, code) values ('letter', 'letter')",
+        "insert into fbs_dms_document_category (name) values ('all')",
+        "insert into fbs_dms_document (name, title, document_type_id, category_id, created_by_id, company_id)"
+        " values ('a', '', 1, 1, 1, 'beta')",
+    )
+    run(
+        shop,
+        "alter table fbs_dms_document enable row level security",
+        "create policy of_host on fbs_dms_document using (true)",
+    )
+    with closing(as_login(shop, ACME)) as login:
+        assert login.execute("delete from fbs_dms_document_type").rowcount == 1
 
 
 def test_policies_of_the_host_that_were_not_in_force(shop: psycopg.Connection) -> None:
@@ -493,6 +541,17 @@ def test_a_table_that_is_made_again_is_isolated_by_repair(isolated: psycopg.Conn
     run(isolated, lost.statements[0])
     assert fbs_db.repair(url_of(isolated), apply=True).check.healthy
     assert missing_parts(isolated) == []
+
+
+def test_a_rollback_that_switches_it_off_says_so(
+    isolated: psycopg.Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    fbs_db.rollback(url_of(isolated), to="0029_isolation")
+    assert "isolation" not in caplog.text
+    fbs_db.rollback(url_of(isolated), to="0028_solutions")
+    assert "isolation is switched off: every login sees the rows of all solutions" in caplog.text
+    fbs_db.migrate(url_of(isolated))
+    assert not is_on(isolated)
 
 
 def test_later_names_show_the_rows_of_the_logins_solution(isolated: psycopg.Connection) -> None:

@@ -62,7 +62,7 @@ def _arguments(facts: Facts) -> dict[str, Any]:
         "model": RECORD["model_name"],
         "months": 3,
         "named": [solution],
-        "needed": f"'{facts.named('company_id')}=of':*",
+        "needed": sql.SQL("fbs_document_words({}, 'of')::text::tsquery").format(facts.named("company_id")),
         "of_table": "fbs_dms_document",
         "of_type": values["fbs_app_incomeexpense"]["transaction_type"],
         "on_date": date.today(),
@@ -216,7 +216,7 @@ def _call(one: Answer, facts: Facts, number: int) -> sql.Composed:
         may_be_any = not one.is_read and not one.is_definer
         assert name in known or may_be_any, f"{one.name}({name}) finds rows with what? Say so in _arguments()"
         value = known[name] if name in known else _BY_TYPE[kind]
-        text = sql.Literal(psycopg.types.json.Jsonb(value) if isinstance(value, dict) else value)
+        text = psycopg.types.json.Jsonb(value) if isinstance(value, dict) else value
         given.append(sql.SQL(f"{{}}::{kind}").format(text))
     return sql.SQL("select t::text from {}({}) as t").format(sql.Identifier(one.name), sql.SQL(", ").join(given))
 
