@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
 import psycopg
-from psycopg import pq, sql
+from psycopg import pq
 
 from fbs_db import files
 from fbs_db.database.connection import raise_if_lost, said_by, settings_kept, shown
@@ -446,6 +446,5 @@ def _patient(session: Session) -> Iterator[None]:
     with settings_kept(session.connection, ["search_path", *_ADJUSTED], local=False):
         settings = {"search_path": f"{session.quoted_schema}, pg_temp", **_ADJUSTED}
         for name, value in settings.items():
-            statement = sql.SQL("select set_config({}, {}, false)").format(name, value)
-            session.cursor().execute(statement)
+            session.cursor().execute("select set_config(%s, %s, false)", [name, value])
         yield

@@ -569,7 +569,7 @@ def test_what_a_role_may_grant_on_is_told_and_taken_back(suite: psycopg.Connecti
     with as_role(suite) as app:
         app.execute(f"grant select on fbs_handshakes to {OTHER}".encode())
     result = run("--database", url_as(suite), "revoke", OTHER, "--schema", SCHEMA)
-    assert "has no work.\n" in result.stdout
+    assert "has no work any more.\n" in result.stdout
     assert "no rights" not in result.stdout
     assert (rights(suite, OTHER), "has rights" in result.stderr) == ({("fbs_handshakes", "SELECT")}, True)
     found = {one.name: one for one in fbs_db.list_roles(url_as(suite), schema=SCHEMA)}

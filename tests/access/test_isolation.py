@@ -16,6 +16,7 @@ from fbs_db.access import isolation
 from fbs_db.database import indexes, locks
 from fbs_db.database.config import DatabaseConfig
 from fbs_db.errors import IsolationRefused, LockTimeout, MoveRefused
+from fbs_db.files import sql_directory
 from tests.support.catalog import catalog
 from tests.support.commands import answer, on
 from tests.support.connections import Connect, rows, url_of
@@ -543,15 +544,15 @@ def test_a_table_that_is_made_again_is_isolated_by_repair(isolated: psycopg.Conn
     assert missing_parts(isolated) == []
 
 
-def test_a_rollback_that_switches_it_off_says_so(
-    isolated: psycopg.Connection, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_rollback_by_psql_says_that_it_switches_isolation_off(isolated: psycopg.Connection) -> None:
+    """The command refuses it."""
     fbs_db.rollback(url_of(isolated), to="0029_isolation")
-    assert "isolation" not in caplog.text
-    fbs_db.rollback(url_of(isolated), to="0028_solutions")
-    assert "isolation is switched off: every login sees the rows of all solutions" in caplog.text
-    fbs_db.migrate(url_of(isolated))
-    assert not is_on(isolated)
+    told: list[str] = []
+    isolated.add_notice_handler(lambda notice: told.append(notice.message_primary or ""))
+    isolated.execute((sql_directory() / "0029_isolation.rollback.sql").read_bytes())
+    isolated.commit()
+    assert [text for text in told if text.startswith("isolation is switched off: every login sees the rows of all")]
+    assert seen(isolated, ACME) == ["blue", "red"]
 
 
 def test_later_names_show_the_rows_of_the_logins_solution(isolated: psycopg.Connection) -> None:
