@@ -70,7 +70,12 @@ order by a.attrelid, a.attnum
 _CONSTRAINTS = """
 select
     k.conrelid::bigint, k.conname::text, k.contype::text,
-    regexp_replace(pg_get_constraintdef(k.oid), ' NOT VALID$', ''),
+    -- Isolation adds the solution to this one.
+    case k.conname
+        when 'fbs_custom_fields_model_record_field_database_key'
+            then regexp_replace(pg_get_constraintdef(k.oid), ', solution_name[)]$', ')')
+        else regexp_replace(pg_get_constraintdef(k.oid), ' NOT VALID$', '')
+    end,
     array(
         select a.attname::text from unnest(k.conkey) with ordinality as u (number, place)
         inner join pg_catalog.pg_attribute as a on a.attrelid = k.conrelid and a.attnum = u.number

@@ -153,7 +153,9 @@ def check_at(
         if not any(one.problem in MAY_RUN_CODE for one in findings):
             found = present(session)
             history, applied = _history(session, found)
-            findings = [Finding(*row) for row in read_rights(session, workers(session))] + history
+            if any(one.problem == "others may execute" for one in findings):  # a worker may
+                findings = [Finding(*row) for row in read_rights(session, workers(session))]
+            findings += history
             if applied:
                 objects = snapshot.expected(applied, session.connection.info.server_version)
                 findings += [Finding(*row) for row in read_granted(session, objects)]

@@ -555,6 +555,15 @@ def test_a_rollback_by_psql_says_that_it_switches_isolation_off(isolated: psycop
     assert seen(isolated, ACME) == ["blue", "red"]
 
 
+def test_tables_that_an_adoption_makes_are_isolated(isolated: psycopg.Connection) -> None:
+    """The history is gone, as where another tool restored the tables, and with it a table and its policies."""
+    run(isolated, "drop table fbs_migrations, fbs_migration_log cascade; drop table fbs_user_activity_logs cascade")
+    assert fbs_db.adopt(url_of(isolated), apply=True).adopted
+    assert missing_parts(isolated) == []
+    assert findings(isolated) == []
+    assert seen(isolated, ACME) == ["blue"]
+
+
 def test_later_names_show_the_rows_of_the_logins_solution(isolated: psycopg.Connection) -> None:
     for business in ("acme", "beta"):
         run(
