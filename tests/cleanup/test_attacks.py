@@ -28,23 +28,10 @@ from tests.support.attacks import (
     assert_none,
     on_each_version,
     slow_but,
-    world_of,
 )
 
-VERSIONS = ["pg18", pytest.param("pg15", marks=pytest.mark.old_postgres)]
 #: Makes PostgreSQL look at check constraints while it plans.
 CHECKS_LOOKED_AT = "-c constraint_exclusion=on"
-
-
-@pytest.fixture(scope="module", params=VERSIONS)
-def world(request: pytest.FixtureRequest) -> World:
-    return world_of(request.getfixturevalue(request.param))
-
-
-@pytest.fixture
-def place(world: World) -> Iterator[Place]:
-    with world.copy() as copy:
-        yield copy
 
 
 # The host table's owner

@@ -23,16 +23,7 @@ from tests.support.attacks import (
     World,
     assert_none,
     on_each_version,
-    world_of,
 )  # fmt: skip
-
-VERSIONS = ["pg18", pytest.param("pg15", marks=pytest.mark.old_postgres)]
-
-
-@pytest.fixture(scope="module", params=VERSIONS)
-def world(request: pytest.FixtureRequest) -> World:
-    return world_of(request.getfixturevalue(request.param))
-
 
 NASTY = {
     "quote": "'; select lair.hello(); --",

@@ -22,10 +22,8 @@ from tests.support.attacks import (
     World,
     assert_none,
     refusal,
-    world_of,
 )
 
-VERSIONS = ["pg18", pytest.param("pg15", marks=pytest.mark.old_postgres)]
 #: Makes PostgreSQL look at check constraints while it plans.
 CHECKS_LOOKED_AT = "-c constraint_exclusion=on"
 
@@ -79,11 +77,6 @@ CALLS = {
     "fbs_work_queue": "select * from fbs_work_queue()",
 }
 MODEL = {"text": "'rentals.tenant'", "target": "'elsewhere'"}
-
-
-@pytest.fixture(scope="module", params=VERSIONS)
-def world(request: pytest.FixtureRequest) -> World:
-    return world_of(request.getfixturevalue(request.param))
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
 
 import psycopg
@@ -27,17 +26,6 @@ from tests.support.attacks import (
 )  # fmt: skip
 
 VERSIONS = ["pg18", pytest.param("pg15", marks=pytest.mark.old_postgres)]
-
-
-@pytest.fixture(scope="module", params=VERSIONS)
-def world(request: pytest.FixtureRequest) -> World:
-    return world_of(request.getfixturevalue(request.param))
-
-
-@pytest.fixture
-def place(world: World) -> Iterator[Place]:
-    with world.copy() as copy:
-        yield copy
 
 
 def rule(**columns: str | None) -> str:

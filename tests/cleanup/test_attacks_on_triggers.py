@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
 from itertools import product
 
@@ -18,25 +17,9 @@ from tests.support.attacks import (
     STRANGER,
     SUPERUSER,
     Place,
-    World,
     assert_none,
     slow_but,
-    world_of,
 )  # fmt: skip
-
-VERSIONS = ["pg18", pytest.param("pg15", marks=pytest.mark.old_postgres)]
-
-
-@pytest.fixture(scope="module", params=VERSIONS)
-def world(request: pytest.FixtureRequest) -> World:
-    return world_of(request.getfixturevalue(request.param))
-
-
-@pytest.fixture
-def place(world: World) -> Iterator[Place]:
-    with world.copy() as copy:
-        yield copy
-
 
 OLD, NEW = "referencing old table as old_rows", "referencing new table as new_rows"
 BOTH = "referencing old table as old_rows new table as new_rows"
