@@ -26,7 +26,7 @@ from fbs_db.cleanup.queue import (
     sqlstate_of,
     told,
 )
-from fbs_db.database import project
+from fbs_db.database import fleet, project
 from fbs_db.database.connection import raise_if_lost
 from fbs_db.database.locks import advisory_holder
 from fbs_db.database.session import Database, Session, isolated, open_session
@@ -171,9 +171,7 @@ def carry(session: Session, reach: Reach, target: str, backoff: Backoff) -> Retr
     failed = rows = 0
     failures: Counter[Failure] = Counter()
     try:
-        reach(
-            project.configuration().named(target)
-        )  # first: with the transaction below open, others would wait meanwhile
+        reach(fleet.named(target))  # first: with the transaction below open, others would wait meanwhile
     except FbsDbError as error:
         unreachable = error
     with isolated(session, "read committed"):
@@ -187,7 +185,7 @@ def carry(session: Session, reach: Reach, target: str, backoff: Backoff) -> Retr
             failure = unreachable
             if failure is None:
                 try:
-                    _deliver(session, reach(project.configuration().named(target)), entries)
+                    _deliver(session, reach(fleet.named(target)), entries)
                     done += ids
                     rows += sum(len(entry.keys) for entry in entries)
                     continue
@@ -213,7 +211,7 @@ def carry(session: Session, reach: Reach, target: str, backoff: Backoff) -> Retr
     _pause(backoff, session, target, unreachable or blocked)
     if done:
         with suppress(FbsDbError, psycopg.Error):  # the next time will do
-            _forget(session, reach(project.configuration().named(target)))
+            _forget(session, reach(fleet.named(target)))
     return RetryReport(len(done), failed, 0, rows)
 
 
@@ -276,7 +274,7 @@ def _failure(reach: Reach, target: str, entry: Entry, error: psycopg.Error | Fbs
     context = (cause.diag.context if isinstance(cause, psycopg.Error) else None) or ""
     rule = None
     with suppress(FbsDbError, psycopg.Error):
-        rule = reach(project.configuration().named(target)).call("fbs_failed_rule", entry.model_name, context)[0][0]
+        rule = reach(fleet.named(target)).call("fbs_failed_rule", entry.model_name, context)[0][0]
     return Failure(
         entry.model_name, entry.solution, entry.operation, rule, target, sqlstate_of(error), reason_of(error)
     )

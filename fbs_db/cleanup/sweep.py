@@ -11,7 +11,7 @@ from psycopg import pq
 from fbs_db.cleanup.across import BLOCKED, Reach, in_batches, reaching, sessions_on
 from fbs_db.cleanup.hosts import named
 from fbs_db.cleanup.queue import reason_of, sqlstate_of
-from fbs_db.database import project
+from fbs_db.database import fleet
 from fbs_db.database.connection import raise_if_lost
 from fbs_db.database.session import Database, Session, isolated
 from fbs_db.errors import FbsDbError, UsageError
@@ -89,7 +89,7 @@ class _Of:
 def _other(session: Session, reach: Reach, target: str) -> Session:
     if session.connection.info.transaction_status is not pq.TransactionStatus.IDLE:
         raise UsageError("Commit first: uncommitted deletions cannot be carried to another database.")
-    return reach(project.configuration().named(target))
+    return reach(fleet.named(target))
 
 
 def _sweep(

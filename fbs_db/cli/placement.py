@@ -12,7 +12,8 @@ import fbs_db
 from fbs_db.cli.base import main
 from fbs_db.cli.output import confirm, done, echo, style
 from fbs_db.cli.subcommand import Answer, Call, subcommand
-from fbs_db.database import project
+from fbs_db.database import fleet
+from fbs_db.database.config import EVERY
 from fbs_db.database.session import open_session
 from fbs_db.places.kept import kept_tables
 from fbs_db.places.state import MovedTable, kept_schema
@@ -63,7 +64,7 @@ def move(call: Call, *, component: str, to: str, dry_run: bool, yes: bool) -> An
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def drop(_: Call, *, component: str, source: str, yes: bool) -> Answer:
     """Drop the old tables that a move of COMPONENT has kept."""
-    with open_session(project.configuration().named(source), None, application="fbs-db placement drop") as session:
+    with open_session(fleet.named(source), None, application="fbs-db placement drop") as session:
         kept = kept_tables(session, component)
     if not yes:
         confirm(f"This drops {_counted(kept)} in schema {kept_schema(component)} of {source}.")
@@ -77,8 +78,17 @@ def _show_placement(rows: list[PlacedTable]) -> None:
         where = f"{tables[0].location}, schema {tables[0].schema}"
         echo(f"{style(component, bold=True)} in {style(database, bold=True)}: {where}")
         echo(f"  as {tables[0].reason}")
+        if tables[0].solutions is not None:
+            echo(f"  for {_whose(tables[0].solutions)}")
         for row in tables:
             echo(f"    {row.table}")
+
+
+def _whose(solutions: tuple[str, ...] | str) -> str:
+    """Which solutions have a database by a pattern, in words."""
+    if isinstance(solutions, tuple):
+        return f"the solutions {', '.join(solutions)}" if solutions else "no solution"
+    return "each solution whose database is on the server" if solutions == EVERY else f"the solutions of: {solutions}"
 
 
 def _show_move(report: MoveReport) -> None:

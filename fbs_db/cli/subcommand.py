@@ -12,7 +12,7 @@ import click
 
 from fbs_db import wording
 from fbs_db.cli.output import complain, echo, print_json
-from fbs_db.database import project
+from fbs_db.database import fleet
 from fbs_db.errors import FbsDbError, UsageError
 from fbs_db.reports import Progress, silent
 
@@ -138,7 +138,8 @@ def _on_each(function: Callable[..., Answer | None], call: Call, own: Mapping[st
         raise UsageError("Give --database or --all, not both.")
     values: dict[str, Any] = {}
     highest = 0
-    for database in project.configuration().databases:
+    for config in fleet.members():
+        database = config.name
         if not call.as_json:
             heading = f"{database}:"  # a comment where the answer is SQL
             echo(wording.commented(heading) if own.get("dry_run") else heading, bold=True)

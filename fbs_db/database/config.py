@@ -13,6 +13,11 @@ role = "fbs_owner"
 env = "LICENCES_URL"
 components = ["licensing"]
 user_key_type = "uuid"
+
+[databases.solutions]
+url = "postgresql://app@db.example/fbs_{solution}_db"
+solutions = "*"
+components = ["dms"]
 """
 
 from __future__ import annotations
@@ -22,6 +27,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
+
+from psycopg import ProgrammingError, conninfo
 
 from fbs_db import files
 from fbs_db.errors import UsageError
@@ -33,7 +40,9 @@ DEFAULT = "default"
 
 @dataclass(frozen=True)
 class DatabaseConfig:
-    """The configuration of a database. A value that is not configured is None.
+    """The configuration of a database, or of a pattern: of the databases that solutions have of their own.
+
+    A value that is not configured is None.
 
     Attributes:
         name: its name.
@@ -45,6 +54,9 @@ class DatabaseConfig:
         role: the role to work as, which the login is a member of; reads are done as the login.
         user_key_type: the type of the users' keys, if their table is in another database.
         components: the components that it holds; None for all.
+        solutions: the solutions that have a database by this pattern: their names, ``*`` for all whose database
+            is on the server, or a query for the default database; None where this is one database.
+        solution: the solution whose own database it is.
         reason: why it holds them, in words.
     """
 
@@ -57,6 +69,8 @@ class DatabaseConfig:
     role: str | None = None
     user_key_type: str | None = None
     components: tuple[str, ...] | None = None
+    solutions: tuple[str, ...] | str | None = None
+    solution: str | None = None
     reason: str = "there is one database, which holds all"
 
     def __post_init__(self) -> None:
@@ -88,7 +102,8 @@ class Config:
     """The databases of a project.
 
     Attributes:
-        databases: the databases, by name.
+        databases: the single databases, by name.
+        patterns: the patterns of databases that solutions have of their own, by name.
         source: where they are configured, such as a path; an empty string if nowhere.
         definite: whether the configuration overrides the environment, as Django's settings do.
     """
@@ -96,6 +111,7 @@ class Config:
     databases: Mapping[str, DatabaseConfig] = field(default_factory=lambda: {DEFAULT: DatabaseConfig()})
     source: str = ""
     definite: bool = False
+    patterns: Mapping[str, DatabaseConfig] = field(default_factory=dict)
 
     @property
     def default(self) -> DatabaseConfig:
@@ -107,29 +123,23 @@ class Config:
         if len(self.databases) == 1:
             return next(iter(self.databases.values()))
         if DEFAULT not in self.databases:
+            names = ", ".join((*self.databases, *self.patterns))
             raise UsageError(
-                f"{self.source} configures {', '.join(self.databases)}; none of them is called {DEFAULT}.",
+                f"{self.source} configures {names}; none of them is called {DEFAULT}.",
                 hint="Name one: --database NAME",
             )
         return self.databases[DEFAULT]
 
-    def named(self, name: str) -> DatabaseConfig:
-        """The database of this name.
-
-        Raises:
-            UsageError: there is none.
-        """
-        if name not in self.databases:
-            raise UsageError(
-                f"Unknown database {name!r} in {self.source or 'the configuration'}.",
-                hint=f"Known: {', '.join(self.databases)}.",
-            )
-        return self.databases[name]
+    def home_of(self, component: str) -> DatabaseConfig:
+        """The database that holds a component, or the first pattern that does."""
+        return next(one for one in (*self.databases.values(), *self.patterns.values()) if one.holds(component))
 
 
 _KEY_TYPES = r"smallint|integer|bigint|uuid|text|(varchar|character varying)(\(\d+\))?"
-#: The keys of a database; all values but the components are text.
-_KEYS = tuple(known.name for known in fields(DatabaseConfig) if known.name not in ("name", "reason"))
+#: The keys of a database; all values but the components and the solutions are text.
+_KEYS = tuple(known.name for known in fields(DatabaseConfig) if known.name not in ("name", "reason", "solution"))
+#: All whose database is on the server.
+EVERY = "*"
 
 
 def parse(content: Mapping[str, Any], source: str) -> Config:
@@ -156,8 +166,11 @@ def parse(content: Mapping[str, Any], source: str) -> Config:
         databases = {DEFAULT: DatabaseConfig(), **databases}
     if len(databases) > 1 or databases[next(iter(databases))].components is not None:
         databases = _placed(databases, source)
+    kept = {name: config for name, config in databases.items() if name in said or config.components != ()}
     return Config(
-        {name: config for name, config in databases.items() if name in said or config.components != ()}, source
+        {name: config for name, config in kept.items() if config.solutions is None},
+        source,
+        patterns={name: config for name, config in kept.items() if config.solutions is not None},
     )
 
 
@@ -169,7 +182,9 @@ def _named(said: Any) -> dict[str, Any]:
 def _database(name: str, table: Mapping[str, Any], source: str) -> DatabaseConfig:
     where = f"{source}: databases.{name}"
     for key, value in table.items():
-        if key == "components":
+        if key == "solutions":
+            _refuse_solutions(where, value)
+        elif key == "components":
             if not isinstance(value, Sequence) or isinstance(value, str) or not all(isinstance(v, str) for v in value):
                 raise UsageError(
                     f"{where}.components is not a list of texts.", hint='Write it like components = ["msme", "bi"]'
@@ -189,9 +204,53 @@ def _database(name: str, table: Mapping[str, Any], source: str) -> DatabaseConfi
             f"{where} has no connection settings.",
             hint="Give it a url, an env (the name of a variable), or a service (of libpq).",
         )
-    components = table.get("components")
-    values = {key: value for key, value in table.items() if key != "components"}
-    return DatabaseConfig(name, **values, components=None if components is None else tuple(components))
+    if "solutions" in table and "service" in table:
+        raise UsageError(
+            f"{where} has solutions and a service.", hint='Write url = "service=NAME dbname=fbs_{solution}_db".'
+        )
+    lists = {key: tuple(table[key]) for key in ("components", "solutions") if isinstance(table.get(key), Sequence)}
+    values = {**table, **{key: value for key, value in lists.items() if not isinstance(table[key], str)}}
+    config = DatabaseConfig(name, **values)
+    if config.url is not None:
+        refuse_no_placeholder(config, config.url, where)
+    return config
+
+
+def _refuse_solutions(where: str, value: Any) -> None:
+    """Refuse what is neither a list of names nor a text."""
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, Sequence) or not all(isinstance(one, str) and one for one in names):
+        raise UsageError(
+            f"{where}.solutions is neither a list of names nor a text.",
+            hint='Write ["acme"], or "*" for all that are on the server, or a query for their names: "select ..."',
+        )
+
+
+def placeholder(dbname: str) -> str | None:
+    """The word in braces in a database's name, such as ``solution``; None where there is not exactly one."""
+    found = re.findall(r"\{([a-z_]+)\}", dbname)
+    return found[0] if len(found) == 1 else None
+
+
+def refuse_no_placeholder(config: DatabaseConfig, url: str, where: str) -> None:
+    """Refuse a pattern whose database's name has no placeholder, and a placeholder without a pattern.
+
+    A string that libpq cannot read is refused where it is used.
+    """
+    try:
+        dbname = str(conninfo.conninfo_to_dict(url).get("dbname") or "")
+    except ProgrammingError:
+        return
+    if config.solutions is None and "{" in dbname:
+        raise UsageError(
+            f"{where}: {dbname} stands for many databases, and nothing says whose.",
+            hint='Add solutions = "*" for all that are on the server, or a list, or a query for their names.',
+        )
+    if config.solutions is not None and (placeholder(dbname) is None or re.sub(r"\{[a-z_]+\}", "", dbname) == ""):
+        raise UsageError(
+            f"{where} has solutions, and its database's name is {dbname!r}.",
+            hint="Put one placeholder beside other characters into that name: fbs_{solution}_db",
+        )
 
 
 def unknown_keys(source: str, keys: Sequence[str], hint: str) -> UsageError:
@@ -214,9 +273,11 @@ def _placed(databases: dict[str, DatabaseConfig], source: str) -> dict[str, Data
                     f"{source}: databases.{name}.components: unknown component {component!r}.",
                     hint=f"Known: {', '.join(every)}.",
                 )
-            if lives.setdefault(component, name) != name:
+            home = lives.setdefault(component, name)
+            # Solutions may be spread over servers, a pattern each.
+            if home != name and (databases[home].solutions is None or database.solutions is None):
                 raise UsageError(
-                    f"{source}: component {component} is in two databases: {lives[component]} and {name}.",
+                    f"{source}: component {component} is in two databases: {home} and {name}.",
                     hint="Name it in one of them. To move its rows, type: fbs-db placement move",
                 )
     open_ended = [name for name, database in databases.items() if database.components is None]

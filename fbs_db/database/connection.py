@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import quote
+from weakref import WeakSet
 
 import psycopg
 from psycopg import AsyncConnection, Connection, RawCursor, conninfo, pq
@@ -52,6 +53,9 @@ PLAIN = (
     + ") as plain (name, value) where split_part(current_setting(name, true), ',', 1) <> value"
     f" and (name <> '{CLIENT_CHECK}' or version() !~* 'windows|mingw|cygwin|visual c|msvc')"
 )
+
+#: Connections of ours.
+_opened: WeakSet[Connection] = WeakSet()
 
 _UNFIT_HINTS = {
     "22021": "This database is in SQL_ASCII, which takes any bytes. To see them: set client_encoding = 'SQL_ASCII';",
@@ -144,10 +148,19 @@ def connect_to(where: str, application: str) -> Connection:
     """
     try:
         connection = psycopg.connect(with_defaults(where, application), autocommit=True)
+        _opened.add(connection)
         connection.execute(PLAIN.encode(), (False,))
         return connection
     except psycopg.Error as error:
         raise no_connection(where, error) from error
+
+
+def cancel_all() -> None:
+    """Cancel what runs on the connections that `connect_to` made, in whatever thread, and that are open still."""
+    for connection in list(_opened):
+        with suppress(psycopg.Error):
+            if not connection.closed:
+                connection.cancel_safe(timeout=2)
 
 
 def looks_for_clients(where: str) -> bool:

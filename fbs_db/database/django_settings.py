@@ -1,7 +1,11 @@
 """The dictionary ``FBS_DB`` of a host's Django settings, with the ``DATABASES`` it names.
 
 FBS_DB = {
-    "DATABASES": {"default": {"SCHEMA": "fbs", "ROLE": "fbs_owner"}, "licences": {"COMPONENTS": ["licensing"]}},
+    "DATABASES": {
+        "default": {"SCHEMA": "fbs", "ROLE": "fbs_owner"},
+        "licences": {"COMPONENTS": ["licensing"]},
+        "solutions": {"COMPONENTS": ["dms"], "SOLUTIONS": "*"},
+    },
     "HOSTS": {"tenants.Tenant": {}, "rentals.Room": {"KEY": "number"}},
     "SIGNALS": False,
     "LATER_NAMES": True,
@@ -20,7 +24,7 @@ from typing import Any
 
 from psycopg import conninfo, pq
 
-from fbs_db.database.config import DEFAULT, Config, DatabaseConfig, parse, unknown_keys
+from fbs_db.database.config import DEFAULT, Config, DatabaseConfig, parse, refuse_no_placeholder, unknown_keys
 from fbs_db.errors import UsageError
 from fbs_db.redaction import ConnectionString
 
@@ -63,14 +67,17 @@ def configuration() -> Config:
     Raises:
         UsageError: FBS_DB is wrong, or Django cannot connect to one of its databases.
     """
-    databases = {
-        alias: _with_users(replace(config, url=connection_string(alias)))
-        for alias, config in without_connections().items()
-    }
-    return Config(databases, SOURCE, definite=True)
+    known = without_connections()
+    databases, patterns = (
+        {alias: _with_users(replace(config, url=connection_string(alias))) for alias, config in configs.items()}
+        for configs in (known.databases, known.patterns)
+    )
+    for alias, pattern in patterns.items():
+        refuse_no_placeholder(pattern, pattern.url or "", f"DATABASES[{alias!r}] in Django's settings")
+    return Config(databases, SOURCE, definite=True, patterns=patterns)
 
 
-def without_connections() -> Mapping[str, DatabaseConfig]:
+def without_connections() -> Config:
     """The configured databases by alias, as far as they are known without Django's connections.
 
     Raises:
@@ -94,11 +101,15 @@ def without_connections() -> Mapping[str, DatabaseConfig]:
     ways = ("url", "env", "service")
     if unknown := [f"databases.{alias}.{way}" for alias, table in lowered.items() for way in ways if way in table]:
         raise unknown_keys(SOURCE, unknown, "FBS_DB names aliases. Django's DATABASES holds the way to connect.")
-    config = parse({"databases": {alias: {**table, "service": alias} for alias, table in lowered.items()}}, SOURCE)
-    return {
-        alias: replace(database, service=None, schema=database.schema or _schema_of(alias))
-        for alias, database in config.databases.items()
-    }
+    known = parse({"databases": {alias: {**table, "env": alias} for alias, table in lowered.items()}}, SOURCE)
+    databases, patterns = (
+        {
+            alias: replace(config, env=None, schema=config.schema or _schema_of(alias))
+            for alias, config in configs.items()
+        }
+        for configs in (known.databases, known.patterns)
+    )
+    return replace(known, databases=databases, patterns=patterns)
 
 
 def configuration_from_command(directory: Path) -> Config:

@@ -7,22 +7,15 @@ embedded server.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-import psycopg
-from psycopg import conninfo
+from fbs_db.database import patterns, project, server
+from fbs_db.database.config import DEFAULT, DatabaseConfig
+from fbs_db.database.urls import checked
 
-from fbs_db.database import project, server
-from fbs_db.database.config import DEFAULT, Config, DatabaseConfig
-from fbs_db.errors import UsageError
-from fbs_db.redaction import ConnectionString
-
-_LIKE = "Write it like postgresql://user@host:5432/database"
 _LIBPQ_VARIABLES = ("PGSERVICE", "PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE")
-
 
 _role: ContextVar[str | None] = ContextVar("_role", default=None)
 
@@ -65,6 +58,8 @@ def resolve(
         config = known.default
     elif database in known.databases:
         config = known.databases[database]
+    elif found := patterns.member(database, known):
+        config = found
     else:
         return checked(database, source, known), project.of_lent_connection()
     if (config.name != DEFAULT or known.definite) and (named := config.connection_string()):
@@ -76,34 +71,3 @@ def resolve(
     if configured := config.connection_string():
         return checked(configured, f"{known.source}, database {config.name}"), config
     return server.start(reason="No database is named.") if start else server.running(), config
-
-
-def checked(text: str, source: str, known: Config | None = None) -> ConnectionString:
-    """The text, if libpq can read it.
-
-    The error does not quote it: if a password is not encoded, any part of the text may be password.
-    """
-    text = text.strip()
-    scheme = re.match(r"([\w+.-]+)://", text)
-    if scheme and scheme[1] not in ("postgresql", "postgres"):
-        raise UsageError(f"The URL from {source} begins with {scheme[1]}://; fbs-db needs PostgreSQL.", hint=_LIKE)
-    fault = "" if text else "it is empty"
-    try:
-        options = {key: str(value) for key, value in conninfo.conninfo_to_dict(text).items()}
-    except psycopg.ProgrammingError:
-        options = {}
-        fault = fault or "libpq cannot read it"
-    if any(not re.fullmatch(r"\d{1,5}", port) or int(port) > 65535 for port in options.get("port", "1").split(",")):
-        fault = "its port is not a number up to 65535"
-    if scheme:
-        authority, _, rest = re.sub(r"[/?#]", "\0", text[scheme.end() :], count=1).partition("\0")
-        if authority.count("@") > 1 or "@" in rest:
-            fault = "it contains more than one @ (write %40 in a password; %2F for /, %3F for ?)"
-    if any("password=" in value for key, value in options.items() if key != "password"):
-        fault = "its password is in the wrong place"
-    if any("://" in options.get(key, "") for key in ("host", "user", "dbname")):
-        fault = "it has another URL in it"
-    if fault:
-        names = f", or name a configured database: {', '.join(known.databases)}" if known and known.source else ""
-        raise UsageError(f"The connection string from {source} is malformed: {fault}.", hint=_LIKE + names) from None
-    return ConnectionString(text)

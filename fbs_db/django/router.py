@@ -92,7 +92,7 @@ def component_of(model: Any) -> str | None:
     component = _components().get(table)
     if component is not None and schema is not None:
         home = home_of(component)
-        config = django_settings.without_connections()[home] if home else None
+        config = django_settings.without_connections().databases[home] if home else None
         if config is not None and schema != (config.schema or "public"):
             return None
     return component
@@ -119,7 +119,7 @@ def same_database(alias: str, home: str) -> bool:
     """Whether an alias has the tables of another: as its replica in tests, or as a second name for one database."""
     if alias == home:
         return True
-    if alias in django_settings.without_connections():
+    if alias in django_settings.without_connections().databases:
         return False
     one, other = (connections[name].settings_dict for name in (alias, home))
     if one["TEST"].get("MIRROR") == home:
@@ -150,7 +150,7 @@ def _table(model: Any) -> tuple[str | None, str]:
 @lru_cache
 def _homes(setting: str) -> dict[str, str]:
     """The alias of each component. Cached: Django asks with every query, and reading the settings takes longer."""
-    configs = django_settings.without_connections()
+    configs = django_settings.without_connections().databases
     return {
         component: next(alias for alias, config in configs.items() if config.holds(component))
         for component in _components().values()
@@ -160,7 +160,7 @@ def _homes(setting: str) -> dict[str, str]:
 @lru_cache
 def _with_components(setting: str) -> tuple[str, ...]:
     components = {*_components().values()} - {files.BASE}
-    configs = django_settings.without_connections()
+    configs = django_settings.without_connections().databases
     return tuple(alias for alias, config in configs.items() if any(map(config.holds, components)))
 
 

@@ -304,7 +304,7 @@ def _history(session: Session, found: Mapping[Key, Object]) -> tuple[list[Findin
 def _misplaced(session: Session, applied: Sequence[files.MigrationFile]) -> Iterator[Finding]:
     """The components that are installed here but placed in another database, or moving there."""
     for component in dict.fromkeys(file.component for file in applied if not session.config.holds(file.component)):
-        home = next(config.name for config in project.configuration().databases.values() if config.holds(component))
+        home = project.configuration().home_of(component).name
         mend = command("placement", "move", component, "--to", home)
         yield Finding("warning", "component", component, "misplaced", "here", f"in database {home}", mend)
     if not (moving := guards(session)):

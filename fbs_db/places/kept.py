@@ -9,7 +9,7 @@ from dataclasses import replace
 from psycopg import sql
 
 from fbs_db import wording
-from fbs_db.database import project
+from fbs_db.database import fleet
 from fbs_db.database.session import Session, open_session
 from fbs_db.errors import LockTimeout, UsageError
 from fbs_db.files import MigrationFile
@@ -43,7 +43,7 @@ def drop_moved(component: str, source: str) -> list[MovedTable]:
         UsageError: no old tables are kept there, or the move is not finished.
         LockTimeout: a table is in use for longer than 3 s.
     """
-    with open_session(project.configuration().named(source), None, application="fbs-db placement drop") as session:
+    with open_session(fleet.named(source), None, application="fbs-db placement drop") as session:
         tables = kept_tables(session, component)
         schema = sql.Identifier(kept_schema(component))
         with session.connection.transaction():

@@ -15,7 +15,7 @@ from psycopg import sql
 
 from fbs_db import files, wording
 from fbs_db.cleanup.hosts import tell_targets
-from fbs_db.database import project
+from fbs_db.database import fleet, project
 from fbs_db.database.config import Config, DatabaseConfig
 from fbs_db.database.session import Session, open_session
 from fbs_db.errors import MoveRefused, TargetError, UsageError
@@ -103,7 +103,12 @@ def move(
     known = project.configuration()
     if component not in files.components():
         raise UsageError(f"There is no component {component!r}.", hint=f"Components: {', '.join(files.components())}.")
-    target = known.named(to)
+    target = fleet.named(to)
+    if target.solution is not None or all(not config.holds(component) for config in known.databases.values()):
+        raise UsageError(
+            f"Rows of {component} would go to, or come from, databases that solutions have of their own.",
+            hint="A move knows single databases only. Nothing was changed.",
+        )
     if target.holds(component) and _called_off(target, component, dry_run, progress):
         return MoveReport(component, to, to, (), "", False, "", not dry_run)
     source = _source(known, component, target)

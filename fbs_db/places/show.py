@@ -8,7 +8,7 @@ from fbs_db import files
 from fbs_db.database import project
 from fbs_db.database.config import DatabaseConfig
 from fbs_db.database.connection import shown
-from fbs_db.database.which import checked
+from fbs_db.database.urls import checked
 from fbs_db.files import BASE
 from fbs_db.reports import Report
 
@@ -20,8 +20,10 @@ class PlacedTable(Report):
     Attributes:
         component: the component it belongs to.
         table: its name.
-        database: name of the database.
-        location: URL of the database without its password, or where the URL comes from.
+        database: name of the database, or of the pattern for the databases of solutions.
+        location: URL of the database without its password, or where the URL comes from; that of a pattern
+            has a placeholder for the solution.
+        solutions: which solutions have such a database: their names, ``*`` for all, or a query; None for one database.
         schema: the schema there.
         reason: why it is placed there.
     """
@@ -32,6 +34,7 @@ class PlacedTable(Report):
     location: str
     schema: str
     reason: str
+    solutions: tuple[str, ...] | str | None = None
 
 
 def placement() -> list[PlacedTable]:
@@ -51,9 +54,10 @@ def placement() -> list[PlacedTable]:
             _location(config, known.source),
             config.schema or "public",
             "every database has the base" if component == BASE else config.reason,
+            config.solutions,
         )
         for component in (BASE, *files.components())
-        for config in known.databases.values()
+        for config in (*known.databases.values(), *known.patterns.values())
         if config.holds(component)
         for file in files.load()
         if file.component == component

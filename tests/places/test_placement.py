@@ -23,7 +23,7 @@ import pytest
 
 import fbs_db
 from fbs_db import files
-from fbs_db.database import config, project
+from fbs_db.database import config, fleet, project
 from fbs_db.errors import LockTimeout, MoveRefused, UsageError
 from fbs_db.places import copying
 from tests.support import ROOT
@@ -277,7 +277,7 @@ def test_a_component_moves_with_every_row(two: tuple[str, str]) -> None:
     assert {table: rows_of(new, table) for table in LICENCES} == before
     assert {table: rows_of(old, table, "fbs_moved_licensing") for table in LICENCES} == before
     assert "# a comment that stays" in Path("fbs-db.toml").read_text()
-    assert project.configuration().named("licences").components == ("licensing",)
+    assert fleet.named("licences").components == ("licensing",)
     fine("check", "--all")
     assert "pending" not in fine("status", "--all")
     ((next_id,),) = select(
@@ -335,7 +335,7 @@ def test_every_component_can_move(two: tuple[str, str]) -> None:
     for component in COMPONENTS:
         fine("placement", "move", component, "--to", "licences", "--yes")
     fine("check", "--all")
-    assert project.configuration().named("default").components == ()
+    assert fleet.named("default").components == ()
 
 
 def write_until_it_moves(url: str, name: str, written: list[str], *, reads_first: bool) -> None:
@@ -388,7 +388,7 @@ def test_who_still_reads_the_old_tables_holds_up_only_their_end(
         )
         assert "To take them away later: fbs-db placement move licensing --to licences" in printed
         assert reader.execute("select count(*) from fbs_license_manager_solution_license").fetchone() == (1000,)
-    assert project.configuration().named("licences").components == ("licensing",)
+    assert fleet.named("licences").components == ("licensing",)
     for statement in ("insert into {0} (solution_name) values ('lost')", "delete from {0}", "truncate {0} cascade"):
         with pytest.raises(psycopg.DatabaseError, match="moves to database licences") as caught:
             select(old, statement.format(LICENCES[0]))
@@ -755,14 +755,14 @@ def test_a_move_that_is_killed_is_finished_by_another(two: tuple[str, str], mome
     else:
         with pytest.raises(psycopg.DatabaseError, match="moves to database licences"):
             select(old, live)
-    switched = project.configuration().named("licences").components == ("licensing",)
+    switched = fleet.named("licences").components == ("licensing",)
     assert switched is (moment in ("switched", "told", "taking away"))
     if switched:
         select(new, live)  # work has gone on there
     fine("placement", "move", "licensing", "--to", "licences", "--yes")
     assert {table: rows_of(old, table, "fbs_moved_licensing") for table in LICENCES} == before
     assert len(rows_of(new, LICENCES[0])) == len(before[LICENCES[0]]) + switched
-    assert project.configuration().named("licences").components == ("licensing",)
+    assert fleet.named("licences").components == ("licensing",)
     fine("check", "--all")
     assert not list(Path().glob("*.new")) or moment == "writing the file"
 
