@@ -90,8 +90,8 @@ def shown(where: str | Connection | AsyncConnection) -> str:
     at = quote(user, safe="") + "@" if user else ""
     if host.startswith(("/", "@")):
         port_part = f"&port={port}" if port and str(port) != "5432" else ""
-        return f"postgresql://{at}/{quote(name)}?host={quote(host)}{port_part}"
-    return f"postgresql://{at}{host}{f':{port}' if port else ''}/{quote(name)}"
+        return f"postgresql://{at}/{quote(name, safe='/{}')}?host={quote(host)}{port_part}"
+    return f"postgresql://{at}{host}{f':{port}' if port else ''}/{quote(name, safe='/{}')}"
 
 
 def _environment() -> dict[str, str | None]:
