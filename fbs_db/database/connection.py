@@ -238,6 +238,11 @@ def _become(connection: Connection, role: str, *, local: bool) -> None:
         ) from error
 
 
+def no_changes_on_standby() -> UnsupportedServer:
+    """The error for a change on a standby."""
+    return UnsupportedServer("This server is a standby, which is read-only.", hint="Type this on its primary.")
+
+
 def refuse_pipeline(connection: Connection[Any] | AsyncConnection[Any]) -> None:
     """Refuse a connection in pipeline mode: statements return nothing there until later ones are sent.
 
@@ -289,6 +294,8 @@ def errors_of_server(connection: Connection) -> Iterator[None]:
         yield
     except psycopg.Error as error:
         raise_if_lost(connection, error)
+        if error.sqlstate == "25006" and connection.info.parameter_status("in_hot_standby") == "on":
+            raise no_changes_on_standby() from error
         ours = from_server(error) or ServerError(said_by(error), hint=_hint(connection, error))
         if isinstance(ours, LockTimeout):
             named(ours, connection)
