@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import psycopg
 import pytest
 
 import fbs_db
+from fbs_db.database.session import Session
 from fbs_db.files import sql_directory
 from tests.support.pages import blocks
 from tests.support.servers import (
@@ -85,15 +87,12 @@ class Move:
     def run(self, *commands: str) -> None:
         path = f"{find_binaries(18)}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         environment = {**os.environ, "PATH": path, "OLD": self.old, "NEW": self.new, **self.variables}
-        for command in commands:
-            words = ["bash", "-o", "pipefail", "-c", command.replace("fbs-db ", f"fbs-db --role {self.owner} ")]
-            if command.startswith(("initdb", "pg_upgrade")):
-                run_as_server(words, cwd=self.directory, env=environment)
-                continue
-            done = subprocess.run(
-                words, cwd=self.directory, env=environment, capture_output=True, text=True, check=False
-            )
-            assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+        script = "\n".join(commands).replace("fbs-db ", f"fbs-db --role {self.owner} ")
+        words = ["bash", "-exo", "pipefail", "-c", script]
+        if "pg_upgrade" in script:
+            return run_as_server(words, cwd=self.directory, env=environment)
+        done = subprocess.run(words, cwd=self.directory, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
 
     def whole(self, without: str = "") -> None:
         """Every row is there."""
@@ -169,24 +168,35 @@ def test_dump_and_restore(move: Move) -> None:
     move.works()
 
 
-def test_pg_upgrade(old: Server, pg18: Server) -> None:
-    url = stocked(old, "fbs_past_owner")
-    before = content(url, "")
+@contextmanager
+def upgraded(old: Server, new_bin: Path, name: str, owner: str = "postgres") -> Iterator[Move]:
+    """The old server's data under the new version."""
     directory = directory_of_server()
-    variables = {"OLD_BIN": old.bin, "NEW_BIN": pg18.bin, "OLD_DATA": old.data, "NEW_DATA": directory / "data"}
-    name = psycopg.conninfo.conninfo_to_dict(url)["dbname"]
-    move = Move(url, "", directory, {key: str(value) for key, value in variables.items()}, "fbs_past_owner")
+    variables = {"OLD_BIN": old.bin, "NEW_BIN": new_bin, "OLD_DATA": old.data, "NEW_DATA": directory / "data"}
+    move = Move(old.url(name), "", directory, {key: str(value) for key, value in variables.items()}, owner)
     old.stop()
     move.type("pg_upgrade")
-    with started(pg18.bin, 18, directory) as new:
-        move.new = new.url(str(name))
+    with started(new_bin, 18, directory) as new:
+        move.new = new.url(name)
+        yield move
+
+
+def test_pg_upgrade(old: Server, pg18: Server) -> None:
+    url = stocked(old, "fbs_past_owner")
+    rows(url, "analyze")
+    before = content(url, "")
+    name = str(psycopg.conninfo.conninfo_to_dict(url)["dbname"])
+    with upgraded(old, pg18.bin, name, "fbs_past_owner") as move:
         move.type("pg_upgrade", 1)
         assert content(move.new, "") == before
+        # pg_upgrade keeps no extended statistics.
+        assert rows(move.new, "select count(*) > 0 from pg_statistic_ext_data") == [(True,)]
         move.works()
 
 
 def test_logical_replication(move: Move) -> None:
-    move.type("Logical replication")
+    assert rows(move.old, blocks("scaling", "Logical replication")[0].text) == []
+    move.type("Logical replication", 1)
     rows(
         move.old,
         "insert into rentals.tenants (name) values ('Ida');"
@@ -195,16 +205,9 @@ def test_logical_replication(move: Move) -> None:
         "update fbs_custom_fields set field_value = 'w' where record_id = 1;"
         "delete from rentals.tenants where name = 'Ida'",
     )
-    move.type("Logical replication", 1)
+    move.type("Logical replication", 2)
     move.whole()
     move.works(next_tenant=7)
-
-
-def test_each_table_can_be_replicated(move: Move) -> None:
-    """Each has a primary key, or PostgreSQL refuses updates and deletions of what is published."""
-    keys = "select conrelid from pg_constraint where contype = 'p'"
-    without = f"select relname from pg_class where relname ~ '^fbs_' and relkind = 'r' and oid not in ({keys})"
-    assert rows(move.old, without) == []
 
 
 #: What a new database has of its own once it is migrated.
@@ -229,8 +232,86 @@ def test_logical_replication_into_a_migrated_database(plain_move: Move) -> None:
         f" and relname !~ '^({MADE_THERE}|fbs_cleanup_rules)$'); end $$",
     )
     rows(plain_move.new, f"create subscription fbs connection '{plain_move.old}' publication fbs")
-    plain_move.run(*plain_move.commands("Logical replication")[-1:])
-    plain_move.run(*plain_move.commands("Logical replication", 1))
+    plain_move.run(*plain_move.commands("Logical replication", 1)[-1:])
+    plain_move.run(*plain_move.commands("Logical replication", 2))
     plain_move.run(*plain_move.commands("Rows alone")[4:])
     plain_move.whole(MADE_THERE)
     plain_move.works()
+
+
+# --- clean-ups for another database
+
+
+@dataclass
+class Far:
+    """A host's database, and FBS's in another."""
+
+    server: Server
+    name: str
+    fbs: str
+
+    @property
+    def host(self) -> str:
+        return self.server.url(self.name)
+
+    def say(self, host: str) -> None:
+        Path("fbs-db.toml").write_text(
+            f'[databases.host]\nurl = "{host}"\ncomponents = []\n[databases.fbs]\nurl = "{self.fbs}"\n'
+        )
+
+    def goes_on(self, host: str) -> None:
+        """What was carried before is not done twice; all else is carried from the new place."""
+        self.say(host)
+        rows(
+            self.fbs,
+            "insert into fbs_custom_fields (model_name, record_id, field_name, field_value)"
+            " values ('tenant', 1, 'of who knows whom', 'v')",
+        )
+        rows(host, "delete from tenants where id = 2")
+        assert fbs_db.retry_cleanup().waiting == 0
+        fields = "select record_id from fbs_custom_fields order by 1"
+        assert rows(self.fbs, fields) == [(1,), *((n,) for n in range(3, 10))]
+
+
+@pytest.fixture
+def far(old: Server, pg18: Server) -> Iterator[Far]:
+    """The host's database on the old server, FBS's on another; a clean-up was carried, and not noted."""
+    with pg18.database() as fbs:
+        one = Far(old, old.create(), fbs)
+        one.say(one.host)
+        rows(one.host, "create table tenants (id bigint primary key); insert into tenants select generate_series(1, 9)")
+        fbs_db.migrate("fbs")
+        fbs_db.attach_host("tenants", "tenant", "host")
+        rows(
+            fbs,
+            "insert into fbs_custom_fields (model_name, record_id, field_name, field_value)"
+            " select 'tenant', n, 'f', 'v' from generate_series(1, 9) as n",
+        )
+        rows(one.host, "delete from tenants where id = 1")
+        with pytest.MonkeyPatch.context() as patch:
+            real = Session.call
+
+            def die(session: Session, function: str, *values: object) -> Any:
+                if function == "fbs_cleanup_carried":
+                    raise KeyboardInterrupt
+                return real(session, function, *values)
+
+            patch.setattr(Session, "call", die)
+            with pytest.raises(KeyboardInterrupt):
+                fbs_db.retry_cleanup()
+        yield one
+
+
+def test_pg_upgrade_with_clean_ups_under_way(far: Far, pg18: Server) -> None:
+    with upgraded(far.server, pg18.bin, far.name) as move:
+        far.goes_on(move.new)
+
+
+def test_a_restored_copy_with_clean_ups_under_way(far: Far) -> None:
+    far.goes_on(far.server.url(far.server.create(template=far.name)))
+
+
+@pytest.mark.xfail(strict=True, reason="a ticket of the former source is left")
+def test_tickets_of_the_former_place_are_forgotten(far: Far) -> None:
+    far.goes_on(far.server.url(far.server.create(template=far.name)))
+    assert rows(far.fbs, "select count(*) from fbs_cleanup_received") == [(0,)]
