@@ -357,11 +357,12 @@ def from_server(error: psycopg.Error, message: str = "", statement: str = "") ->
         return TargetError(message, hint=hint or f"Connect as a role that may do this.{_needed(message)}")
     if sqlstate in _UNFIT_HINTS:
         return (UnreadableValue if sqlstate == "22021" else TargetError)(message, hint=_UNFIT_HINTS[sqlstate])
+    if sqlstate == "40001" and "recovery" in message:
+        delay = "A longer max_standby_streaming_delay, or hot_standby_feedback = on, lets long reads on a standby end."
+        return ServerError(message, hint=f"Try again. {delay}")
     if sqlstate.startswith("53"):
         return ServerOutOfResources(message, hint=f"{hint} Free some space, then type the same again.".strip())
-    if sqlstate.startswith("FB"):
-        return TargetError(message, hint=hint)
-    return None
+    return TargetError(message, hint=hint) if sqlstate.startswith("FB") else None
 
 
 def _needed(message: str) -> str:

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from click.testing import CliRunner
 
 import fbs_db
 from fbs_db.cli import main
+from fbs_db.database.session import open_session
+from fbs_db.errors import ServerError
 from tests.support import ROOT
 from tests.support.sample_rows import make_users
 from tests.support.servers import Server, running, standby_of
@@ -185,3 +188,22 @@ def test_a_worker_goes_on_at_the_standby_that_is_promoted(primary: Server, tmp_p
         assert "Connected again to" in (tmp_path / "log").read_text()
         assert fbs_db.check("fbs", data=True).healthy
         assert fbs_db.check("host", data=True).healthy
+
+
+def test_a_read_that_replication_cancels_says_what_helps(primary: Server) -> None:
+    with standby_of(primary) as standby:
+        standby.admin.execute("alter system set max_standby_streaming_delay = 0")
+        standby.admin.execute("select pg_reload_conf()")
+
+        def read() -> None:
+            with open_session(standby.url("fbs"), None) as session, session.translated():
+                session.select("select count(*), pg_sleep(60) from {fbs}fbs_kpis")
+
+        with ThreadPoolExecutor(1) as pool:
+            reader = pool.submit(read)
+            asleep = "select 1 from pg_stat_activity where wait_event = 'PgSleep'"
+            eventually(lambda: bool(rows(standby.url(), asleep)))
+            rows(primary.url("fbs"), "lock table fbs_kpis; truncate fbs_cache_entries")
+            with pytest.raises(ServerError, match="conflict with recovery") as refused:
+                reader.result(60)
+        assert "hot_standby_feedback" in refused.value.hint
