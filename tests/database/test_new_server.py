@@ -239,6 +239,11 @@ def test_logical_replication_into_a_migrated_database(plain_move: Move) -> None:
     plain_move.works()
 
 
+def test_each_block_of_the_guide_is_typed() -> None:
+    typed = ("Dump and restore", "pg_upgrade", "Logical replication", "Rows alone")
+    assert [block for heading in typed for block in blocks("scaling", heading)] == blocks("scaling")
+
+
 # --- clean-ups for another database
 
 
