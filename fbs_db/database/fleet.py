@@ -102,7 +102,7 @@ def on_server(pattern: DatabaseConfig, *, closed: bool = False) -> set[str]:
     """
     known = project.configuration()
     others = closer(pattern, known)
-    names = databases_beside(pattern, closed=closed) - {_dbname_of(config) for config in known.databases.values()}
+    names = databases_beside(pattern, closed=closed) - single_names()
     found = {solution_in(pattern, name) for name in names if all(solution_in(one, name) is None for one in others)}
     return {solution for solution in found if solution is not None}
 
@@ -114,6 +114,11 @@ def is_there(member: DatabaseConfig) -> bool:
         ConnectionFailed, ServerError: the server could not be asked.
     """
     return member.name in databases_beside(member, closed=True)
+
+
+def single_names() -> set[str]:
+    """The names that the single databases of the project have on their servers, as far as they can be told now."""
+    return {_dbname_of(config) for config in project.configuration().databases.values()}
 
 
 def _dbname_of(config: DatabaseConfig) -> str:
