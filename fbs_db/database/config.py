@@ -298,7 +298,7 @@ def _placed(databases: dict[str, DatabaseConfig], source: str) -> dict[str, Data
                     hint="Name it in one of them. To move its rows, type: fbs-db placement move",
                 )
     open_ended = [name for name, database in databases.items() if database.components is None]
-    if len(open_ended) > 1:
+    if len(open_ended) > 1 and any(databases[name].solutions is None for name in open_ended):
         raise UsageError(
             f"{source}: Only one database may omit `components`; {_listed(open_ended)}"
             f" {'both' if len(open_ended) == 2 else 'all'} do.",

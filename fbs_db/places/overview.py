@@ -100,7 +100,7 @@ def _of_pattern(pattern: DatabaseConfig) -> Iterator[Solution]:
     failed: FbsDbError | None = None
     there: set[str] = set()
     try:
-        there = fleet.on_server(pattern)
+        there = fleet.on_server(pattern, closed=True)
     except FbsDbError as error:
         failed = error
     try:
