@@ -208,10 +208,10 @@ def test_grants_and_isolation_in_the_template_come_along(world: World) -> None:
     fbs_db.create_solution("acme")
     assert "Healthy" in fine("--database", new, "check")
     assert f"{WEB:<24} app (shared)" in fine("--database", new, "roles")
-    seen = "select count(*) from fbs_approval_requests"
+    seen = "select count(*) from fbs_custom_fields"
     world.ask(
-        "insert into fbs_approval_requests (approval_type, title, description, solution_name)"
-        " values ('a', 'b', 'c', 'acme')",
+        "insert into fbs_custom_fields (model_name, record_id, field_name, field_type, field_value, solution_name)"
+        " values ('tenant', 1, 'a', 'char', 'b', 'acme')",
         dbname=new,
     )
     with psycopg.connect(world.url(new, WEB)) as connection:
@@ -366,8 +366,8 @@ def test_any_name_that_a_database_can_have(world: World) -> None:
     [
         ("", "has no characters"),
         ("template", "No solution can be called template: sol_template_db"),
-        ("x" * 56, "PostgreSQL's names have 63 bytes at most"),
-        ("ä" * 28, "PostgreSQL's names have 63 bytes at most"),
+        ("x" * 57, "PostgreSQL's names have 63 bytes at most"),
+        ("ä" * 28 + "x", "PostgreSQL's names have 63 bytes at most"),
     ],
 )
 def test_other_names_are_refused(world: World, name: str, says: str) -> None:
