@@ -410,7 +410,7 @@ def test_messages_name_the_database_of_a_solution(pg18: Server, make: Callable[.
         default={"url": pg18.url(), "components": []}, each={"url": pg18.url("pat_{solution}_db"), "solutions": "*"}
     )
     (member,) = [one for one in fleet.members() if one.solution]
-    (finding,) = fbs_db.check(member).findings  # type: ignore[arg-type]
+    (finding,) = fbs_db.check(member).findings
     assert finding.mend == "fbs-db --database 'pat_a b_db' migrate"
 
 
