@@ -24,9 +24,9 @@ _STATE_COLORS = {"up to date": "green", "edited migrations": "red", "missing fil
 @main.group("solutions")
 @click.pass_context
 def solutions(context: click.Context) -> None:
-    """List, create or drop the databases that solutions have of their own.
+    """List, create or drop databases of solutions.
 
-    The configuration names them: see fbs-db help placement.
+    The configuration has a pattern for them: see fbs-db help placement.
     """
     if context.obj is not None:
         raise UsageError("These commands take databases from the configuration.", hint="Leave --database out.")
@@ -37,9 +37,10 @@ def solutions(context: click.Context) -> None:
     "--jobs", metavar="N", type=click.IntRange(min=1), default=4, show_default=True, help="Databases at once."
 )
 def list_(_: Call, *, jobs: int) -> Answer:
-    """List the solutions, with the last migration, size and failed clean-ups of each database.
+    """List the solutions and the states of their databases.
 
-    A look at the records only: fbs-db check --all compares the schemas, too.
+    The last migration and run, size and failed clean-ups: a look at the records of each. For a
+    comparison of the schemas type: fbs-db check --all
 
     Exit codes: 0 nothing is wrong; 1 migrations were edited or miss their files; 2 a database
     could not be looked at.

@@ -128,8 +128,8 @@ class Shell:
             os.close(theirs)
         printed = str(done.stdout)
         assert done.returncode == code, f"{command}\n{printed}"
-        for ours, named in ((self.theirs, THEIRS[1]), (self.each, EACH)):
-            printed = printed.replace(ours, named) if ours else printed
+        for typed, named in ((self.theirs, THEIRS[1]), (self.each, EACH)):
+            printed = printed.replace(typed, named) if typed else printed
         return printed
 
     def do(self, block: Block) -> None:
