@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 
 import psycopg
 from psycopg import conninfo
@@ -31,10 +31,13 @@ _READING = (
 )
 
 
-def members(*, templates: bool = False) -> Iterator[DatabaseConfig]:
+def members(
+    failed: Callable[[DatabaseConfig, FbsDbError], None] | None = None, *, templates: bool = False
+) -> Iterator[DatabaseConfig]:
     """All databases of the project: the single ones, then those of each pattern, each listed when it is reached.
 
     Parameters:
+        failed: called with a pattern whose databases cannot be listed; None to raise the error.
         templates: whether the databases that new solutions are copied from are among them, if they are there: each
             before the others of its pattern, so that what is copied meanwhile is migrated already.
 
@@ -44,10 +47,17 @@ def members(*, templates: bool = False) -> Iterator[DatabaseConfig]:
     known = project.configuration()
     yield from known.databases.values()
     for pattern in known.patterns.values():
-        if templates and (template := template_of(pattern)).name in databases_beside(pattern, templates=True):
-            yield template
-        for solution in solutions_of(pattern):
-            yield member_of(pattern, solution)
+        found: list[DatabaseConfig] = []
+        try:
+            if templates and (template := template_of(pattern)).name in databases_beside(pattern, templates=True):
+                found.append(template)
+            found += [member_of(pattern, solution) for solution in solutions_of(pattern)]
+        except FbsDbError as error:
+            if failed is None:
+                raise
+            failed(pattern, error)
+        else:
+            yield from found
 
 
 def named(name: str) -> DatabaseConfig:
@@ -100,11 +110,20 @@ def on_server(pattern: DatabaseConfig, *, closed: bool = False) -> set[str]:
     Raises:
         FbsDbError: as `solutions_of`.
     """
-    known = project.configuration()
-    others = closer(pattern, known)
-    names = databases_beside(pattern, closed=closed) - single_names()
-    found = {solution_in(pattern, name) for name in names if all(solution_in(one, name) is None for one in others)}
-    return {solution for solution in found if solution is not None}
+    return set(solutions_among(pattern, databases_beside(pattern, closed=closed)).values())
+
+
+def solutions_among(pattern: DatabaseConfig, names: Set[str]) -> dict[str, str]:
+    """Of the names of databases on the server of a pattern, those of solutions, each with its solution."""
+    if not names:
+        return {}
+    others = closer(pattern, project.configuration())
+    found = (
+        (name, solution_in(pattern, name))
+        for name in names - single_names()
+        if all(solution_in(one, name) is None for one in others)
+    )
+    return {name: solution for name, solution in found if solution is not None}
 
 
 def is_there(member: DatabaseConfig) -> bool:

@@ -138,6 +138,8 @@ def databases_beside(pattern: DatabaseConfig, *, closed: bool = False, templates
 def at_server(pattern: DatabaseConfig) -> Iterator[Connection]:
     """A connection to the server of a pattern or of a member, as the login, in a database that is not FBS's.
 
+    Others may be allowed to create functions in that database: its search path leads to none of them.
+
     Raises:
         ConnectionFailed, UnsupportedServer: there is no usable connection.
     """
@@ -148,6 +150,8 @@ def at_server(pattern: DatabaseConfig) -> Iterator[Connection]:
             if not _UNUSABLE.search(error.message):
                 raise
             connection = stack.enter_context(connected(server_of(pattern, "template1"), _APPLICATION))
+        with errors_of_server(connection):
+            connection.execute("set search_path = pg_catalog, pg_temp")
         yield connection
 
 

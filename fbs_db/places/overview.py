@@ -32,7 +32,7 @@ class Solution(Report):
         version: the last migration applied; None where FBS is not installed.
         pending: number of migrations to apply.
         problems: what is wrong with the applied migrations: edited, or without a file.
-        failed: number of clean-ups in its queue that failed and will be tried again.
+        failed: number of clean-ups in its queue that failed and will be tried again; None where it is not known.
         last_run: when a migration was last applied, undone, accepted or adopted.
         last_operation: which of these it was: ``apply``, ``rollback``, ``accept`` or ``adopt``.
         size: bytes on disk.
@@ -46,7 +46,7 @@ class Solution(Report):
     version: str | None = None
     pending: int = 0
     problems: tuple[FbsDbError, ...] = ()
-    failed: int = 0
+    failed: int | None = None
     last_run: datetime | None = None
     last_operation: str | None = None
     size: int | None = None
@@ -67,6 +67,24 @@ class Solution(Report):
 
     def as_dict(self) -> dict[str, object]:
         return {**super().as_dict(), "state": self.state}
+
+
+_SIZE = """
+select
+    pg_database_size(current_database()),
+    (
+        select count(*)
+        from pg_catalog.pg_class as c
+        inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
+        where n.nspname = %s and c.relname in ('fbs_migration_log', 'fbs_cleanup_queue') and c.relkind = 'r'
+    )
+"""
+_LAST = """
+select l.logged_at, l.operation, (select count(*) from only {fbs}fbs_cleanup_queue where error is not null)
+from only {fbs}fbs_migration_log as l
+order by l.id desc
+limit 1
+"""
 
 
 def list_solutions(jobs: int = 4) -> list[Solution]:
@@ -123,23 +141,17 @@ def _look(config: DatabaseConfig) -> dict[str, Any]:
     """What the row of a solution shows of its database."""
     known = files.load()
     with open_session(config, None, application="fbs-db solutions") as session:
-        ((size,),) = session.select("select pg_database_size(current_database())")
+        ((size, tables),) = session.select(_SIZE, session.schema)
         history = history_of(session)
         if not history:
             return {"size": size}
         applied = {row.migration_id for row in history}
-        query = """
-            select
-                l.logged_at, l.operation, (select count(*) from {fbs}fbs_cleanup_queue where error is not null)
-            from {fbs}fbs_migration_log as l
-            order by l.id desc
-            limit 1
-            """
-        last = session.select(query) or [(None, None, 0)]
+        # A view of that name could be anybody's, and run what he likes.
+        last = session.select(_LAST) if tables == 2 else []
         return {
             "size": size,
             "version": max(applied),
             "pending": sum(config.holds(file.component) and file.id not in applied for file in known),
             "problems": tuple(problems(known, history)),
-            **dict(zip(("last_run", "last_operation", "failed"), last[0], strict=True)),
+            **(dict(zip(("last_run", "last_operation", "failed"), last[0], strict=True)) if last else {}),
         }

@@ -414,6 +414,20 @@ def test_messages_name_the_database_of_a_solution(pg18: Server, make: Callable[.
     assert finding.mend == "fbs-db --database 'pat_a b_db' migrate"
 
 
+def test_a_solution_without_a_database_is_told_how_to_get_one(pg18: Server) -> None:
+    use(pg18, "*")
+    assert "To create it, type: fbs-db solutions create 'a b'\n" in refused(
+        "--database", "pat_a b_db", "check", says='database "pat_a b_db" does not exist'
+    )
+
+
+def test_nothing_of_others_runs_where_the_server_is_asked(pg18: Server) -> None:
+    """In the database postgres somebody may have made a function that fits better than PostgreSQL's own."""
+    use(pg18, "*")
+    with patterns.at_server(fleet.named("pat_acme_db")) as connection:
+        assert connection.execute("show search_path").fetchone() == ("pg_catalog, pg_temp",)
+
+
 def test_the_errors_say_no_password() -> None:
     for url in ("postgresql://app:zq:ww@h:x/pat_{a}", "postgresql://app:zq@ww@h/pat_{a}", "password='zq ww dbname={a}"):
         configure(default={"url": "postgresql://h/d"}, each={"url": url, "solutions": "*", "components": ["dms"]})

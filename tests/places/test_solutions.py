@@ -540,6 +540,19 @@ def test_each_is_listed_with_its_state(world: World) -> None:
     assert answer["fine"]["size"] > 1e6
 
 
+def test_a_list_runs_nothing_of_a_databases_owner(world: World) -> None:
+    world.configure(login="postgres")
+    fbs_db.create_solution("acme")
+    world.ask(
+        "alter table fbs_cleanup_queue rename to fbs_kept_queue;"
+        "create function planted() returns text language plpgsql as $$begin raise 'planted'; end$$;"
+        "create view fbs_cleanup_queue as select planted() as error",
+        dbname="sol_acme_db",
+    )
+    (row,) = fbs_db.list_solutions()
+    assert (row.error, row.failed, row.state) == (None, None, "up to date")
+
+
 def test_an_edited_one_makes_the_exit_code_1(world: World) -> None:
     world.configure()
     fbs_db.create_solution("acme")
