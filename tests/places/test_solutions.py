@@ -387,8 +387,8 @@ def test_a_list_has_to_have_it(world: World) -> None:
 
 
 def test_a_query_may_get_it_later(world: World) -> None:
-    world.configure(solutions="select 'acme' as name")
-    assert "once this query has beta: select 'acme' as name" in fine("solutions", "create", "beta")
+    world.configure(solutions="select unnest('{acme,template}'::text[])")
+    assert "once this query has beta: select unnest" in fine("solutions", "create", "beta")
     assert [row.solution for row in fbs_db.list_solutions()] == ["acme"]
 
 
@@ -511,7 +511,8 @@ def test_each_is_listed_with_its_state(world: World) -> None:
     fine("--database", "sol_behind_db", "rollback")
     world.ask("update fbs_migrations set checksum = 'x' where migration_id = '0001_initial'", dbname="sol_edited_db")
     world.ask(
-        "insert into fbs_cleanup_queue (model_name, operation, keys, error) values ('a', 'delete', '{1}', 'e')",
+        "insert into fbs_cleanup_queue (model_name, operation, keys, error)"
+        " values ('a', 'delete', '{1}', 'e'), ('a', 'delete', '{2}', null)",
         dbname="sol_failing_db",
     )
     world.ask("alter database sol_closed_db allow_connections false")
