@@ -215,7 +215,9 @@ def _copy(connection: Connection, template: Template, config: DatabaseConfig) ->
     statement = sql.SQL("create database {new} template {template} owner {owner} connection limit {limit}").format(
         template=sql.Identifier(template.name), limit=sql.Literal(template.limit), **names
     )
-    left_out = [*_rights(connection, template, names), *_settings(connection, template, names)]
+    left_out: list[sql.Composed] = []
+    if template.left_out:
+        left_out = [*_rights(connection, template, names), *_settings(connection, template, names)]
     try:
         create_database(connection, statement, template.owner)
     except (errors.DuplicateDatabase, errors.UniqueViolation) as error:  # made meanwhile
@@ -251,7 +253,7 @@ def _rights(connection: Connection, template: Template, names: dict[str, sql.Ide
         from pg_catalog.pg_database as d
         cross join pg_catalog.aclexplode(d.datacl) as a
         left join pg_catalog.pg_roles as g on a.grantee = g.oid
-        where d.oid = %s and d.datacl is not null and (a.grantee = 0 or g.oid is not null)
+        where d.oid = %s and (a.grantee = 0 or g.oid is not null)
         group by 1, 2
         order by 1, 2
         """

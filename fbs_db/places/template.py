@@ -40,6 +40,7 @@ class Template:
         trusted: whether the login risks nothing by what that role put into it.
         marked: whether PostgreSQL knows it as a template.
         limit: number of connections at most; -1 for any.
+        left_out: whether it has rights or settings of its own, which PostgreSQL does not copy.
         comment: the comment on it.
     """
 
@@ -49,6 +50,7 @@ class Template:
     trusted: bool
     marked: bool
     limit: int
+    left_out: bool
     comment: str
 
 
@@ -157,7 +159,9 @@ def create_database(connection: Connection, statement: sql.Composed, owner: str 
 def _found(connection: Connection, name: str) -> Template | None:
     query = (
         "select d.datname::text, d.oid, o.rolname::text, o.rolsuper or not me.rolsuper,"
-        " d.datistemplate, d.datconnlimit, coalesce(pg_catalog.shobj_description(d.oid, 'pg_database'), '')"
+        " d.datistemplate, d.datconnlimit,"
+        " d.datacl is not null or exists (select from pg_catalog.pg_db_role_setting where setdatabase = d.oid),"
+        " coalesce(pg_catalog.shobj_description(d.oid, 'pg_database'), '')"
         " from pg_catalog.pg_database as d inner join pg_catalog.pg_roles as o on d.datdba = o.oid"
         " inner join pg_catalog.pg_roles as me on me.rolname = session_user"
         " where d.datname = %s"
