@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from fbs_db.health.repair import RepairReport, repair
     from fbs_db.places.kept import drop_moved
     from fbs_db.places.move import MoveReport, move
+    from fbs_db.places.overview import Solution, list_solutions
     from fbs_db.places.show import PlacedTable, placement
+    from fbs_db.places.solutions import CreatedSolution, DroppedSolution, create_solution, drop_solution
     from fbs_db.reads import connect, connect_async
     from fbs_db.reports import DryRunReport, MigrateReport, StatusReport
     from fbs_db.schema.later_names import LaterName, add_later_names, drop_later_names, list_later_names
@@ -45,6 +47,8 @@ from fbs_db.version import __version__
 __all__ = [
     "AdoptReport",
     "CheckReport",
+    "CreatedSolution",
+    "DroppedSolution",
     "DryRunReport",
     "FbsDbError",
     "Finding",
@@ -56,6 +60,7 @@ __all__ = [
     "PlacedTable",
     "RepairReport",
     "Role",
+    "Solution",
     "StatusReport",
     "__version__",
     "accept",
@@ -68,11 +73,13 @@ __all__ = [
     "cleanup_status",
     "connect",
     "connect_async",
+    "create_solution",
     "describe",
     "detach_host",
     "detach_users",
     "drop_later_names",
     "drop_moved",
+    "drop_solution",
     "grant",
     "indexes",
     "isolate",
@@ -81,6 +88,7 @@ __all__ = [
     "list_later_names",
     "list_roles",
     "list_settings",
+    "list_solutions",
     "migrate",
     "move",
     "placement",
@@ -114,7 +122,9 @@ _HOMES = {
     "health.repair": "RepairReport repair",
     "places.kept": "drop_moved",
     "places.move": "MoveReport move",
+    "places.overview": "Solution list_solutions",
     "places.show": "PlacedTable placement",
+    "places.solutions": "CreatedSolution DroppedSolution create_solution drop_solution",
     "reads": "connect connect_async",
     "reports": "DryRunReport MigrateReport StatusReport",
     "schema.later_names": "LaterName add_later_names drop_later_names list_later_names",

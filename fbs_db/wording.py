@@ -23,7 +23,7 @@ from fbs_db.redaction import SECRETS
 
 _PROGRAM = "fbs-db"
 #: Commands that take neither a database nor a schema: the project's configuration has both, or they need none.
-_OF_THE_PROJECT = ("placement", "server", "demo", "help")
+_OF_THE_PROJECT = ("placement", "solutions", "server", "demo", "help")
 #: Commands that do nothing as a role.
 _WITHOUT_ROLE = ("server", "help", "url")
 

@@ -15,6 +15,7 @@ from fbs_db.cli import (
     roles,
     schema,
     server,
+    solutions,
     tables,
     worker,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "roles",
     "schema",
     "server",
+    "solutions",
     "tables",
     "worker",
 ]

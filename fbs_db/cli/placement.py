@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -26,13 +27,14 @@ if TYPE_CHECKING:
 
 
 @subcommand(main, "placement", schema=False, cls=click.Group, invoke_without_command=True)
-def placement(_: Call) -> Answer:
+@click.option("--components", is_flag=True, help="Leave the tables out.")
+def placement(_: Call, *, components: bool) -> Answer:
     """Show which database holds each table, and why.
 
     It reads the configuration (fbs-db.toml, pyproject.toml or Django's settings) and
     connects to no database.
     """
-    return Answer(fbs_db.placement(), _show_placement)
+    return Answer(fbs_db.placement(), partial(_show_placement, tables=not components))
 
 
 @subcommand(placement, "move", schema=False)
@@ -72,15 +74,15 @@ def drop(_: Call, *, component: str, source: str, yes: bool) -> Answer:
     return Answer(dropped, lambda _: done(f"{counted(len(dropped), 'table')} dropped in {source}."))
 
 
-def _show_placement(rows: list[PlacedTable]) -> None:
+def _show_placement(rows: list[PlacedTable], *, tables: bool) -> None:
     for (component, database), group in groupby(rows, key=lambda row: (row.component, row.database)):
-        tables = list(group)
-        where = f"{tables[0].location}, schema {tables[0].schema}"
+        placed = list(group)
+        where = f"{placed[0].location}, schema {placed[0].schema}"
         echo(f"{style(component, bold=True)} in {style(database, bold=True)}: {where}")
-        echo(f"  as {tables[0].reason}")
-        if tables[0].solutions is not None:
-            echo(f"  for {_whose(tables[0].solutions)}")
-        for row in tables:
+        echo(f"  as {placed[0].reason}")
+        if placed[0].solutions is not None:
+            echo(f"  for {_whose(placed[0].solutions)}")
+        for row in placed if tables else ():
             echo(f"    {row.table}")
 
 

@@ -36,6 +36,8 @@ from fbs_db.files import BASE
 from fbs_db.redaction import ConnectionString
 
 DEFAULT = "default"
+#: Stands in the place of a solution in the name of the database that new ones are copied from.
+TEMPLATE = "template"
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class DatabaseConfig:
         components: the components that it holds; None for all.
         solutions: the solutions that have a database by this pattern: their names, ``*`` for all whose database
             is on the server, or a query for the default database; None where this is one database.
-        solution: the solution whose own database it is.
+        solution: the solution whose own database it is; `TEMPLATE` where it is what new ones are copied from.
         reason: why it holds them, in words.
     """
 
@@ -80,6 +82,11 @@ class DatabaseConfig:
     def holds(self, component: str) -> bool:
         """Whether this database holds a component."""
         return component == BASE or self.components is None or component in self.components
+
+    @property
+    def is_template(self) -> bool:
+        """Whether it is the database that those of new solutions are copied from."""
+        return self.solution == TEMPLATE
 
     def connection_string(self) -> str | None:
         """Its connection string; None if the environment decides.
@@ -199,6 +206,11 @@ def _database(name: str, table: Mapping[str, Any], source: str) -> DatabaseConfi
     ways = [key for key in ("url", "env", "service") if key in table]
     if len(ways) > 1:
         raise UsageError(f"{where} has {' and '.join(ways)}; only one of them is allowed.", hint="Remove the others.")
+    if "solutions" in table and name == DEFAULT:
+        raise UsageError(
+            f"{where} has solutions, and {DEFAULT} is the one database that is used if none is named.",
+            hint="Give these databases another name, such as [databases.solutions].",
+        )
     if not ways and name != DEFAULT:
         raise UsageError(
             f"{where} has no connection settings.",
@@ -217,12 +229,17 @@ def _database(name: str, table: Mapping[str, Any], source: str) -> DatabaseConfi
 
 
 def _refuse_solutions(where: str, value: Any) -> None:
-    """Refuse what is neither a list of names nor a text."""
+    """Refuse what is neither a list of names, nor a star, nor a query."""
+    hint = 'Write ["acme"], or "*" for all that are on the server, or a query for their names: "select ..."'
     names = [value] if isinstance(value, str) else value
     if not isinstance(names, Sequence) or not all(isinstance(one, str) and one for one in names):
+        raise UsageError(f"{where}.solutions is neither a list of names nor a text.", hint=hint)
+    if isinstance(value, str) and value != EVERY and not re.search(r"\s", value.strip()):
+        raise UsageError(f"{where}.solutions is {value!r}, which is no query.", hint=hint)
+    if not isinstance(value, str) and TEMPLATE in names:
         raise UsageError(
-            f"{where}.solutions is neither a list of names nor a text.",
-            hint='Write ["acme"], or "*" for all that are on the server, or a query for their names: "select ..."',
+            f"{where}.solutions names {TEMPLATE}, which stands for the database that new ones are copied from.",
+            hint="Leave it out. It is migrated with the others.",
         )
 
 
@@ -281,7 +298,7 @@ def _placed(databases: dict[str, DatabaseConfig], source: str) -> dict[str, Data
                     hint="Name it in one of them. To move its rows, type: fbs-db placement move",
                 )
     open_ended = [name for name, database in databases.items() if database.components is None]
-    if len(open_ended) > 1:
+    if len(open_ended) > 1 and any(databases[name].solutions is None for name in open_ended):
         raise UsageError(
             f"{source}: Only one database may omit `components`; {_listed(open_ended)}"
             f" {'both' if len(open_ended) == 2 else 'all'} do.",

@@ -1,26 +1,30 @@
 """Patterns: entries of the configuration that stand for the databases that solutions have of their own.
 
-A member is the database of one solution. Its name in the project is its name on the server.
+A member is the database of one solution. Its name in the project is its name on the server. The template is
+the database that those of new solutions are copied from.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 
-from psycopg import conninfo
+from psycopg import Connection, conninfo
 
-from fbs_db.database.config import Config, DatabaseConfig, refuse_no_placeholder
+from fbs_db.database.config import TEMPLATE, Config, DatabaseConfig, refuse_no_placeholder
 from fbs_db.database.connection import connected, errors_of_server
 from fbs_db.database.solutions import named as checked_name
 from fbs_db.database.urls import checked
-from fbs_db.errors import UsageError
+from fbs_db.errors import ConnectionFailed, UsageError
 from fbs_db.redaction import ConnectionString
 
-#: What stands for the solution in the name of the database that new ones are copied from.
-TEMPLATE = "template"
-#: The database by which a server is asked for its databases: nobody can create one while others are in template1.
+#: The database by which a server is asked for its others. Where it cannot be used it is template1, as for createdb:
+#: nobody can create a database while others are there.
 MAINTENANCE = "postgres"
+_UNUSABLE = re.compile(f'database "{MAINTENANCE}" does not exist|permission denied for database "{MAINTENANCE}"')
+_APPLICATION = "fbs-db solutions"
 #: PostgreSQL cuts longer names.
 _LONGEST = 63
 _PLACEHOLDER = re.compile(r"\{[a-z_]+\}")
@@ -32,8 +36,22 @@ def member_of(pattern: DatabaseConfig, solution: str) -> DatabaseConfig:
     Raises:
         UsageError: the solution's name cannot be part of a database's name.
     """
+    if checked_name(solution) == TEMPLATE:
+        raise UsageError(
+            f"No solution can be called {TEMPLATE}: {template_of(pattern).name} is what new ones are copied from.",
+            hint="Choose another name.",
+        )
+    return _filled(pattern, solution)
+
+
+def template_of(pattern: DatabaseConfig) -> DatabaseConfig:
+    """The database that those of new solutions are copied from."""
+    return _filled(pattern, TEMPLATE)
+
+
+def _filled(pattern: DatabaseConfig, solution: str) -> DatabaseConfig:
     options, dbname = parts_of(pattern)
-    name = _PLACEHOLDER.sub(lambda _: checked_name(solution), dbname)
+    name = _PLACEHOLDER.sub(lambda _: solution, dbname)
     if len(name.encode()) > _LONGEST:
         raise UsageError(
             f"The database of solution {solution!r} would be called {name}.",
@@ -42,43 +60,106 @@ def member_of(pattern: DatabaseConfig, solution: str) -> DatabaseConfig:
     return replace(pattern, name=name, url=_url(options, name), env=None, solutions=None, solution=solution)
 
 
-def template_of(pattern: DatabaseConfig) -> DatabaseConfig:
-    """The database that those of new solutions are copied from."""
-    return replace(member_of(pattern, TEMPLATE), solution=None)
-
-
-def server_of(pattern: DatabaseConfig) -> ConnectionString:
-    """The connection string by which the server of a pattern is asked for its databases."""
-    options, _ = parts_of(pattern)
-    return _url(options, MAINTENANCE)
-
-
 def solution_in(pattern: DatabaseConfig, name: str) -> str | None:
     """The solution whose database by this pattern has the name; None where the pattern does not fit it."""
-    _, dbname = parts_of(pattern)
-    before, after = _PLACEHOLDER.split(dbname)
+    before, after = _fixed(pattern)
     fits = len(name) > len(before + after) and name.startswith(before) and name.endswith(after)
     solution = name[len(before) : len(name) - len(after)]
     return solution if fits and solution != TEMPLATE else None
 
 
+def closer(pattern: DatabaseConfig, known: Config) -> list[DatabaseConfig]:
+    """The patterns on the same server that leave less to the solution's name.
+
+    A name that fits two of them, such as fbs_{solution}_db and fbs_{solution}_docs_db, is of the closer one.
+    """
+    fixed, server = len("".join(_fixed(pattern))), parts_of(pattern)[0]
+    return [one for one in known.patterns.values() if len("".join(_fixed(one))) > fixed and parts_of(one)[0] == server]
+
+
 def member(name: str, known: Config) -> DatabaseConfig | None:
-    """The member whose database has this name; None where no pattern fits.
+    """The member or the template whose database has this name; None where no pattern fits.
 
     Where several patterns fit, as of several servers, the servers are asked which of them has it.
     """
-    fitting = [(one, solution) for one in known.patterns.values() if (solution := solution_in(one, name)) is not None]
-    fitting = [pair for pair in fitting if not isinstance(pair[0].solutions, tuple) or pair[1] in pair[0].solutions]
+    if "://" in name or "=" in name:  # a connection string, which may end like a pattern
+        return None
+    templates = [template for one in known.patterns.values() if (template := template_of(one)).name == name]
+    fitting = [
+        (one, solution)
+        for one in known.patterns.values()
+        if (solution := solution_in(one, name)) is not None
+        and (not isinstance(one.solutions, tuple) or solution in one.solutions)
+        and not any(solution_in(other, name) is not None for other in closer(one, known))
+    ]
     if len(fitting) > 1:
         fitting = [pair for pair in fitting if name in databases_beside(pair[0])] or fitting[:1]
-    return member_of(*fitting[0]) if fitting else None
+    return member_of(*fitting[0]) if fitting else next(iter(templates), None)
 
 
-def databases_beside(pattern: DatabaseConfig) -> set[str]:
-    """The names of all databases on the server of a pattern, but for templates and those that take no connections."""
-    query = "select datname::text from pg_catalog.pg_database where datallowconn and not datistemplate"
-    with connected(server_of(pattern), "fbs-db solutions") as connection, errors_of_server(connection):
-        return {name for (name,) in connection.execute(query)}
+def unknown(name: str, known: Config) -> UsageError:
+    """The error for a name that is not that of a database, which may be that of a pattern or of a solution."""
+    if name in known.patterns:
+        return UsageError(
+            f"{name} in {known.source} is the database of each solution.",
+            hint=f"Name that of one solution: {parts_of(known.patterns[name])[1]}",
+        )
+    names = [*known.databases, *(parts_of(pattern)[1] for pattern in known.patterns.values())]
+    meant = []
+    for pattern in known.patterns.values():
+        with suppress(UsageError):
+            meant.append(member_of(pattern, name).name)
+    hint = f"Known: {', '.join(names)}."
+    hint += f" If {name} is a solution, name its database: {' or '.join(meant)}" if meant else ""
+    return UsageError(f"Unknown database {name!r} in {known.source or 'the configuration'}.", hint=hint)
+
+
+def databases_beside(pattern: DatabaseConfig, *, closed: bool = False, templates: bool = False) -> set[str]:
+    """The names of the databases on the server of a pattern.
+
+    Parameters:
+        pattern: the pattern, or a member.
+        closed: also those that take no connections now.
+        templates: also templates.
+
+    Raises:
+        ConnectionFailed, ServerError: the server could not be asked.
+    """
+    # What an interrupted drop has left has the limit -2.
+    query = (
+        "select datname::text from pg_catalog.pg_database"
+        " where (%s or not datistemplate) and datconnlimit <> -2 and (datallowconn or %s)"
+    )
+    with at_server(pattern) as connection, errors_of_server(connection):
+        return {name for (name,) in connection.execute(query, [templates, closed])}
+
+
+@contextmanager
+def at_server(pattern: DatabaseConfig) -> Iterator[Connection]:
+    """A connection to the server of a pattern or of a member, as the login, in a database that is not FBS's.
+
+    Others may be allowed to create functions in that database: its search path leads to none of them.
+
+    Raises:
+        ConnectionFailed, UnsupportedServer: there is no usable connection.
+    """
+    with ExitStack() as stack:
+        try:
+            connection = stack.enter_context(connected(server_of(pattern), _APPLICATION))
+        except ConnectionFailed as error:
+            if not _UNUSABLE.search(error.message):
+                raise
+            connection = stack.enter_context(connected(server_of(pattern, "template1"), _APPLICATION))
+        with errors_of_server(connection):
+            connection.execute("set search_path = pg_catalog, pg_temp")
+        yield connection
+
+
+def server_of(pattern: DatabaseConfig, dbname: str = MAINTENANCE) -> ConnectionString:
+    """The connection string by which the server of a pattern, or of a member, is asked for its databases."""
+    if pattern.solution is not None:
+        return ConnectionString(conninfo.make_conninfo(pattern.url or "", dbname=dbname))
+    return _url(parts_of(pattern)[0], dbname)
 
 
 def parts_of(pattern: DatabaseConfig) -> tuple[dict[str, str], str]:
@@ -92,6 +173,12 @@ def parts_of(pattern: DatabaseConfig) -> tuple[dict[str, str], str]:
     refuse_no_placeholder(pattern, url, where)
     options = {key: str(value) for key, value in conninfo.conninfo_to_dict(url).items()}
     return options, options.pop("dbname")
+
+
+def _fixed(pattern: DatabaseConfig) -> tuple[str, str]:
+    """What is before and after the solution in the name of its database."""
+    before, after = _PLACEHOLDER.split(parts_of(pattern)[1])
+    return before, after
 
 
 def _url(options: dict[str, str], dbname: str) -> ConnectionString:

@@ -28,7 +28,7 @@ from fbs_db.database.connection import (
 from fbs_db.database.locks import LOCK_WAIT, Answer, Retries, SchemaLock
 from fbs_db.database.statements import statements_logged
 from fbs_db.database.which import resolve, role_for
-from fbs_db.errors import ConnectionLost, FbsDbError, TargetError, UsageError
+from fbs_db.errors import ConnectionFailed, ConnectionLost, FbsDbError, TargetError, UsageError
 from fbs_db.reports import Progress, silent
 
 logger = logging.getLogger("fbs_db")
@@ -272,7 +272,12 @@ def open_session(
             if role is not None:
                 stack.enter_context(lent_as(database, role))
         else:
-            connection = stack.enter_context(connected(where, application, role))
+            try:
+                connection = stack.enter_context(connected(where, application, role))
+            except ConnectionFailed as error:
+                if config.solution and f'database "{config.name}" does not exist' in error.message:
+                    error.hint = f"To create it, type: {wording.command('solutions', 'create', config.solution)}"
+                raise
         stack.enter_context(_notices_logged(connection))
         stack.enter_context(statements_logged(connection))
         stack.enter_context(errors_of_server(connection))
@@ -286,9 +291,8 @@ def _given(database: Database, schema: str | None) -> AbstractContextManager[Non
     if database is None:
         return wording.given(schema=schema) if schema else nullcontext()
     if isinstance(database, DatabaseConfig):
-        return wording.given(
-            database=database.name if len(project.configuration().databases) > 1 else None, schema=schema
-        )
+        alone = list(project.configuration().databases) == [database.name] and not project.configuration().patterns
+        return wording.given(database=None if alone else database.name, schema=schema)
     return wording.given(database=database if isinstance(database, str) else None, schema=schema)
 
 

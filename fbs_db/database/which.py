@@ -7,6 +7,7 @@ embedded server.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -60,6 +61,8 @@ def resolve(
         config = known.databases[database]
     elif found := patterns.member(database, known):
         config = found
+    elif known.patterns and re.fullmatch(r"[\w.-]+", database):  # no connection string, but maybe a solution
+        raise patterns.unknown(database, known)
     else:
         return checked(database, source, known), project.of_lent_connection()
     if (config.name != DEFAULT or known.definite) and (named := config.connection_string()):

@@ -372,7 +372,8 @@ def _users(session: Session, found: Mapping[Key, Object]) -> Iterator[Finding]:
         fits = attached.unfit(session, meant)
     except TargetError as error:
         meant, fits, missing = "", "", error
-    if missing and not project.configuration().definite:  # Django names one for each database
+    optional = project.configuration().definite or session.config.is_template  # Django names one for each database
+    if missing and not optional:
         texts = (missing.message, wanted, missing.hint)
         yield Finding("error", "users", "fbs_user_columns", "no such user table", *texts)
     elif not tied and not missing:

@@ -27,6 +27,7 @@ from fbs_db.errors import (
 from fbs_db.files import MigrationFile
 from fbs_db.reports import MigrateReport, Operation, Progress, Step, UserColumn, silent
 from fbs_db.schema.history import Applied, Backend, history_of
+from fbs_db.schema.users import configured_users
 
 
 class Run:
@@ -49,7 +50,7 @@ class Run:
         self, session: Session, user_table: str | None = None, progress: Callable[[Progress], None] = silent
     ) -> None:
         self.session = session
-        self.user_table = (user_table if user_table is not None else session.config.user_table) or ""
+        self.user_table = configured_users(session) if user_table is None else user_table
         self.progress = progress
         self.steps: list[Step] = []
         self.under_way = ""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from fbs_db.database.locks import Retries
 from fbs_db.database.session import Database, Session, open_session, sentences, told_what_stays
-from fbs_db.errors import FbsDbError, LockTimeout
+from fbs_db.errors import FbsDbError, LockTimeout, TargetError
 from fbs_db.reports import Progress, UserColumn, silent
 from fbs_db.schema.history import Backend
 from fbs_db.wording import command, counted
@@ -146,6 +146,29 @@ def users_tied(session: Session, users: str, *, validated: bool = False) -> bool
         " from {fbs}fbs_user_columns"
     )
     return session.select(query, users, validated) == [(True,)]
+
+
+def configured_users(session: Session) -> str:
+    """The user table that the project names; an empty string for none.
+
+    The template of solutions need not have it, as each solution may make its own.
+
+    Raises:
+        TargetError: the template has none, and no type of its key is configured.
+    """
+    config = session.config
+    if not config.user_table or not config.is_template:
+        return config.user_table or ""
+    try:
+        return session.table(config.user_table)
+    except TargetError as error:
+        if config.user_key_type:
+            return ""
+        raise TargetError(
+            f"{error.message.rstrip('.')} in {config.name}, which new solutions are copied from.",
+            hint="Make that table there, as in each solution."
+            ' Or write the type of its key beside user_table: user_key_type = "integer"',
+        ) from error
 
 
 def detach_users(database: Database = None, *, schema: str | None = None) -> int:

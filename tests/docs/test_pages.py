@@ -25,6 +25,8 @@ from tests.support.servers import Server
 
 #: The database that the pages name, as it is given and as it is shown.
 THEIRS = ("postgresql://app@db.example:5432/app", "postgresql://app@db.example/app")
+#: Those of solutions.
+EACH = "postgresql://app@db.example/fbs_{solution}_db"
 #: Commands that are not typed here, each with the reason.
 NOT_TYPED = {
     "make test": "runs the whole suite, this test included",
@@ -81,12 +83,14 @@ class Shell:
         directory: where the commands run.
         bin: where fbs-db is installed.
         theirs: connection string of the database that the pages call `THEIRS`.
+        each: connection string of those that they call `EACH`.
         variables: the environment.
     """
 
     directory: Path
     bin: Path = Path(sys.executable).parent
     theirs: str = ""
+    each: str = ""
     variables: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -126,7 +130,9 @@ class Shell:
             os.close(theirs)
         printed = str(done.stdout)
         assert done.returncode == code, f"{command}\n{printed}"
-        return printed.replace(self.theirs, THEIRS[1]) if self.theirs else printed
+        for typed, named in ((self.theirs, THEIRS[1]), (self.each, EACH)):
+            printed = printed.replace(typed, named) if typed else printed
+        return printed
 
     def do(self, block: Block) -> None:
         """Type a block, run it, or write the file that its first line names."""
@@ -161,7 +167,7 @@ class Shell:
     def _with_theirs(self, text: str) -> str:
         for name in THEIRS if self.theirs else ():
             text = text.replace(name, self.theirs)
-        return text
+        return text.replace(EACH, self.each) if self.each else text
 
 
 Fresh = Callable[..., str]
@@ -256,8 +262,14 @@ def test_reading(tmp_path: Path, fresh: Fresh) -> None:
 
 
 @pytest.mark.slow
-def test_placement(tmp_path: Path, fresh: Fresh) -> None:
-    type_page(Shell(tmp_path, theirs=fresh(HOST), variables={"LICENCES_URL": fresh()}), "placement")
+def test_placement(tmp_path: Path, fresh: Fresh, pg18: Server) -> None:
+    """The solutions' databases are on the server of the first."""
+    each = pg18.url("fbs_{solution}_db")
+    try:
+        type_page(Shell(tmp_path, theirs=fresh(HOST), each=each, variables={"LICENCES_URL": fresh()}), "placement")
+    finally:
+        pg18.admin.execute("update pg_database set datistemplate = false where datname = 'fbs_template_db'")
+        pg18.drop("fbs_template_db", "fbs_acme_db", "fbs_beta_db")
 
 
 @pytest.mark.slow
