@@ -14,9 +14,10 @@ from typing import Generic, TypeVar
 from psycopg import conninfo
 
 from fbs_db.database.config import DatabaseConfig
-from fbs_db.database.connection import Opened, connected, errors_of_server, opened_in
+from fbs_db.database.connection import connected, errors_of_server
+from fbs_db.database.opened import Opened, opened_in
 from fbs_db.database.patterns import MAINTENANCE
-from fbs_db.errors import ConnectionFailed, ConnectionLost, FbsDbError
+from fbs_db.errors import ConnectionFailed, FbsDbError
 from fbs_db.redaction import ConnectionString
 
 Answer = TypeVar("Answer")
@@ -53,7 +54,12 @@ class Many(Generic[Answer]):
         work: called in another thread, in a copy of the caller's context.
         jobs: number of databases at once.
         until_error: whether no further database is begun after an `FbsDbError`.
+
+    Attributes:
+        begun: number of databases whose work was begun.
     """
+
+    begun = 0
 
     def __init__(
         self,
@@ -124,6 +130,7 @@ class Many(Generic[Answer]):
             while not self._ended.is_set():
                 with self._lock:
                     database = next(self._left, None)
+                    self.begun += database is not None
                 if database is None:
                     break
                 done = copy_context().run(self._one, database)
@@ -178,15 +185,13 @@ def on_many(
         many.end()
 
 
-def is_gone(done: Done[Answer]) -> bool:
-    """Whether the work failed since the database was dropped meanwhile."""
-    if not isinstance(done.error, ConnectionFailed | ConnectionLost) or not done.database.url:
-        return False
-    options = {**conninfo.conninfo_to_dict(done.database.url), "dbname": MAINTENANCE}
+def is_gone(database: DatabaseConfig) -> bool:
+    """Whether a database is no longer on its server, as far as that can be asked."""
+    options = {**conninfo.conninfo_to_dict(database.url or ""), "dbname": MAINTENANCE}
     server = ConnectionString(conninfo.make_conninfo("", **options))
     query = "select from pg_catalog.pg_database where datname = %s"
     try:
         with connected(server) as connection, errors_of_server(connection):
-            return connection.execute(query, [done.database.name]).fetchone() is None
+            return connection.execute(query, [database.name]).fetchone() is None
     except FbsDbError:
         return False

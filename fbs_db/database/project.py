@@ -63,7 +63,7 @@ def configuration(directory: Path | None = None) -> Config:
 @contextmanager
 def read_once() -> Iterator[None]:
     """A block in which the configuration stays as it is now, whichever thread asks for it."""
-    global provider
+    global provider  # noqa: PLW0603
     before, known = provider, configuration()
     provider = lambda: known  # noqa: E731
     try:

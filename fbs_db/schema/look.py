@@ -88,8 +88,9 @@ begin
             perform set_config(
                 'fbs.look_tied',
                 (
-                    select coalesce(bool_and(c.user_table = current_setting('fbs.look_users')::oid and c.validated), true)
+                    select coalesce(bool_and(c.user_table = u.oid and c.validated), true)
                     from ({user_columns}) as c
+                    cross join (select current_setting('fbs.look_users')::oid) as u (oid)
                 )::text,
                 true
             );

@@ -95,9 +95,7 @@ def statuses(
     applied = {row.migration_id: row for row in history}
     ids = {file.id for file in known}
     rows = [
-        _status_row(file, applied.get(file.id))
-        for file in known
-        if file.id in applied or config.holds(file.component)
+        _status_row(file, applied.get(file.id)) for file in known if file.id in applied or config.holds(file.component)
     ]
     return (*rows, *(_status_row(None, row) for row in history if row.migration_id not in ids))
 
