@@ -18,7 +18,7 @@ import click
 
 from fbs_db import wording
 from fbs_db.cli.interrupts import interruption
-from fbs_db.cli.output import complain, echo, print_json, working_on
+from fbs_db.cli.output import complain, echo, print_exact, print_json, working_on
 from fbs_db.database import fleet, project
 from fbs_db.database.config import DatabaseConfig
 from fbs_db.database.many import Done, Many, is_gone
@@ -42,7 +42,7 @@ _NAMED = 3
 #: Stands for the name of any of them in commands, and commands that each of them may be given at once.
 _ANY = "ANY_OF_THEM"
 _AT_ONCE = re.compile(rf"--database {_ANY} ((?:--role \S+ )?(?:migrate|status|check|repair)\b.*)")
-_FAILED, _GONE = "failed", "gone meanwhile"
+_GONE, _FAILED, _INTERRUPTED, _UNTRIED = _WORST = ("gone meanwhile", "failed", "interrupted", "not tried")
 
 
 def _is_dry_run(own: Mapping[str, Any]) -> bool:
@@ -108,7 +108,7 @@ class FleetRun:
         self._reads = each.reads or _is_dry_run(own) or own.get("apply_") is False
         self._keep_going = pace.keep_going or self._reads
         self._single = set(project.configuration().databases)
-        self._seen: set[tuple[str, str | None]] = set()
+        self._seen: dict[tuple[str, str | None], None] = {}  # in order
         self._outcomes: Counter[str] = Counter()
         self._failures: dict[str, _Failure] = {}
         self._alike: dict[str, list[str]] = {}
@@ -143,7 +143,7 @@ class FleetRun:
             self._count(pattern.name, _FAILED, error.exit_code, (error,))
 
         new = [one for one in fleet.members(failed) if (one.name, one.url) not in self._seen]
-        self._seen.update((one.name, one.url) for one in new)
+        self._seen.update(((one.name, one.url), None) for one in new)
         self._total += len(new)
         return new
 
@@ -154,6 +154,9 @@ class FleetRun:
             if not self._some(members[:first]) or self._highest:
                 return
             members = members[first:]
+            if members and not self._as_json:
+                self._clear()
+                echo(f"The first {counted(first, 'database')} went well.", err=True)
         while members:
             if not self._some(members):
                 return
@@ -227,9 +230,10 @@ class FleetRun:
             return
         if self._is_alike and answer.line is None:
             text = StringIO()
-            with redirect_stdout(text), redirect_stderr(text), wording.given(database=_ANY):
+            with redirect_stdout(text), redirect_stderr(text):
                 answer.show(answer.value)
-            self._alike.setdefault(text.getvalue(), []).append(name)
+            alike = text.getvalue().replace(f"--database {shlex.quote(name)} ", f"--database {_ANY} ")
+            self._alike.setdefault(alike, []).append(name)
             return
         self._clear()
         if answer.line:
@@ -240,15 +244,18 @@ class FleetRun:
 
     def _summarize(self, stopped: FbsDbError | None) -> None:
         untried = self._total - self._outcomes.total() - self._cancelled
-        counts = {**self._outcomes, "interrupted": self._cancelled, "not tried": untried}
+        counts = {**self._outcomes, _INTERRUPTED: self._cancelled, _UNTRIED: untried}
         counts = {outcome: count for outcome, count in sorted(counts.items(), key=_worst_last) if count}
         if self._as_json:
             failures = [{"error": one.error.as_dict(), "databases": one.names} for one in self._failures.values()]
             self._print_summary(counts, failures, stopped)
             return
-        for text, names in self._alike.items():
+        order = {name: number for number, (name, _) in enumerate(self._seen)}
+        for names in (*self._alike.values(), *(failure.names for failure in self._failures.values())):
+            names.sort(key=lambda name: order.get(name, -1))
+        for text, names in sorted(self._alike.items(), key=lambda alike: order[alike[1][0]]):
             self._remark(f"{_listed(names)}:", bold=True)
-            click.echo(_for_these(names, text), nl=False)
+            print_exact(_for_these(names, text), nl=False)
         said = ", ".join(f"{count:,} {outcome}" for outcome, count in counts.items())
         self._remark(f"{counted(self._total, 'database')}: {said}." if said else "There is no database.")
         for outcome, words in self._then.items():
@@ -257,7 +264,7 @@ class FleetRun:
         sys.stdout.flush()
         for failure in self._failures.values():
             complain(f"{_listed(failure.names)}: {failure.error.message}", failure.error.hint)
-        if not self._reads and {_FAILED, "interrupted", "not tried"} & counts.keys():
+        if not self._reads and {_FAILED, _INTERRUPTED, _UNTRIED} & counts.keys():
             self._go_on(untried)
         if stopped:
             complain(stopped.message, stopped.hint)
@@ -334,8 +341,9 @@ def _for_these(names: Sequence[str], text: str) -> str:
     return text.replace(_ANY, shlex.quote(names[0]))
 
 
-def _worst_last(count: tuple[str, int]) -> tuple[bool, int]:
-    return count[0] in (_FAILED, "interrupted", "not tried"), -count[1]
+def _worst_last(count: tuple[str, int]) -> tuple[int, int, str]:
+    outcome, number = count
+    return (_WORST.index(outcome) if outcome in _WORST else -1), -number, outcome
 
 
 def _time(seconds: float) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import click
 
@@ -35,7 +35,7 @@ def check(call: Call, *, only: tuple[str, ...], data: bool) -> Answer:
     report = fbs_db.check(call.database, schema=call.schema, only=only, data=data, progress=progress)
     if report.healthy:
         return Answer(report, _show_findings, outcome="healthy", line="")
-    return Answer(report, _show_each if call.member else _show_findings, 1, outcome="with findings")
+    return Answer(report, _show_wrong if call.member else _show_findings, 1, outcome="with findings")
 
 
 @subcommand(
@@ -90,23 +90,29 @@ def show_finding(finding: Finding, say: Callable[[str], None] = echo) -> None:
         say(f"  {'mend' if wording.is_command(mend) else 'hint'}:  {mend}")
 
 
-def _show_each(report: CheckReport) -> None:
-    for finding in report.findings:
-        if finding.severity != "note":
-            show_finding(finding)
-
-
 def _show_findings(report: CheckReport) -> None:
     for finding in report.findings:
         show_finding(finding)
-    severities = [finding.severity for finding in report.findings]
-    counts = {severity: severities.count(severity) for severity in severities}
-    found = ", ".join(wording.counted(count, severity) for severity, count in counts.items())
-    where = f"{wording.counted(report.objects, 'object')} compared in schema {report.schema} of {report.database}"
+    found, count = _counts(report.findings), wording.counted(report.objects, "object")
+    where = f"{count} compared in schema {report.schema} of {report.database}"
     if report.healthy:
         done(f"Healthy{f', with {found}' if found else ''}: {where}.")
     else:
         echo(f"{found}: {where}.")
+
+
+def _show_wrong(report: CheckReport) -> None:
+    """Print what is wrong, of one of many databases."""
+    wrong = [finding for finding in report.findings if finding.severity != "note"]
+    for finding in wrong:
+        show_finding(finding)
+    echo(f"{_counts(wrong)} in schema {report.schema}.")
+
+
+def _counts(findings: Sequence[Finding]) -> str:
+    severities = [finding.severity for finding in findings]
+    counts = {severity: severities.count(severity) for severity in severities}
+    return ", ".join(wording.counted(count, severity) for severity, count in counts.items())
 
 
 def _show_table(progress: Progress) -> None:
