@@ -120,10 +120,10 @@ class FleetRun:
     def run(self) -> int:
         """Do it, and give the exit code."""
         stopped: FbsDbError | None = None
-        with project.read_once(), _logged_once():
+        with project.read_once():
             members = self._listed()
             try:
-                with self._progress_shown():
+                with _logged_once(), self._progress_shown():
                     self._all(members)
             except (KeyboardInterrupt, click.Abort) as error:
                 stopped = interruption(error)
