@@ -152,8 +152,10 @@ def test_findings_that_are_alike_are_shown_once_with_a_command_for_all(make: Mak
     assert "mend:  fbs-db --database fleet_c_db repair" in found.stdout
     shown = run("repair", "--all")
     assert shown.exit_code == 1
-    assert all(re.match("--|set |CREATE TRIGGER |$", line) for line in shown.stdout.splitlines())
-    assert shown.stdout.endswith("-- 6 databases: 5 to repair, 1 healthy.\n-- Next: fbs-db repair --all --apply\n")
+    assert all(re.match("--|set |CREATE OR REPLACE TRIGGER |$", line) for line in shown.stdout.splitlines())
+    assert "-- Nothing was changed. To run the statements above: fbs-db repair --apply --all\n" in shown.stdout
+    assert shown.stdout.endswith("-- 6 databases: 5 to repair, 1 healthy.\n")
+    assert shown.stdout.count("CREATE OR REPLACE TRIGGER fbs_kpis_touch") == 2
     assert not is_whole(pg18, *names)
     done = run("repair", "--all", "--apply")
     assert (done.exit_code, done.stdout.splitlines()[-1]) == (0, "-- 6 databases: 5 repaired, 1 healthy.")
