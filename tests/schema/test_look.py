@@ -15,7 +15,8 @@ from fbs_db.database.config import DatabaseConfig
 from fbs_db.errors import ConnectionFailed, FbsDbError, TargetError, UsageError
 from fbs_db.schema.look import look, nothing_pending, nothing_to_do
 from tests.support.commands import run
-from tests.support.connections import Connect, url_of
+from tests.support.connections import url_of
+from tests.support.servers import Server
 
 EVIL = "fbs_look_evil"
 
@@ -136,42 +137,54 @@ def test_what_others_may_have_written_is_not_believed(installed: psycopg.Connect
         assert look(config), back
 
 
-#: Notes that it was run, and by whom.
+#: Leaves a file where a superuser runs it, in a transaction that only reads, too.
 SPY = """
-create table {0}.seen (by text);
-grant insert on {0}.seen to public;
-create function {0}.spy() returns text language sql as $$insert into {0}.seen values (current_user) returning by$$;
+create function {0}.spy() returns text language plpgsql as $$
+begin
+    copy (select current_user) to '{1}';
+    return 'seen';
+end
+$$
 """
 
 
-def test_nothing_of_others_is_evaluated(installed: psycopg.Connection, second: Connect, evil: str) -> None:
-    config = config_of(installed)
-    installed.execute(f"grant create on schema public to {evil}; create schema {evil} authorization {evil}".encode())
-    installed.execute(f"set role {evil}".encode())
-    installed.execute(SPY.format(evil).encode())
-    for name in ("json_agg(anyelement)", "json_build_array(text, text, bigint, text, text)"):
-        returned = f"create function public.{name} returns json language sql as $$select to_json({evil}.spy())$$"
-        installed.execute(returned.encode())
-    installed.execute(
-        f"create function public.eq(oid, oid) returns boolean language sql as $$select {evil}.spy() is not null$$;"
-        "create operator public.= (leftarg = oid, rightarg = oid, function = public.eq)".encode()
-    )
-    installed.execute("reset role; alter database fbs_installed set search_path = public, pg_catalog")
-    try:
-        assert look(config) is None
-        assert installed.execute(f"select count(*) from {evil}.seen".encode()).fetchone() == (0,)
-        installed.execute("alter table fbs_migrations rename to kept")
+def test_nothing_of_others_is_evaluated(installed: psycopg.Connection, pg18: Server, evil: str) -> None:
+    config, seen = config_of(installed), Path(pg18.host) / "seen"
+
+    def as_evil(*statements: str) -> None:
         installed.execute(f"set role {evil}".encode())
-        installed.execute(
-            f"create view public.fbs_migrations as select {evil}.spy() as migration_id, checksum, applied_at,"
-            " applied_by, fbs_db_version from (values ('', now(), '', '')) as v (checksum, applied_at, applied_by,"
-            " fbs_db_version)".encode()
-        )
+        for statement in statements:
+            installed.execute(statement.encode())
         installed.execute("reset role")
+
+    installed.execute(f"grant create on schema public to {evil}; create schema {evil} authorization {evil}".encode())
+    as_evil(
+        SPY.format(evil, seen),
+        f"create function public.json_agg(json) returns json language sql as $$select to_json({evil}.spy())$$",
+        f"create function public.same(oid, oid) returns boolean language sql as $$select {evil}.spy() <> ''$$",
+        "create operator public.= (leftarg = oid, rightarg = oid, function = public.same)",
+    )
+    installed.execute("alter database fbs_installed set search_path = public, pg_catalog")
+    try:
+        with psycopg.connect(url_of(installed)) as connection:
+            connection.execute("select 1::oid = 2::oid")
+        assert seen.exists(), "the spy works"
+        seen.unlink()
         assert look(config) is None
-        assert installed.execute(f"select count(*) from {evil}.seen".encode()).fetchone() == (0,)
+        assert not seen.exists()
+        installed.execute("drop table fbs_migrations cascade")
+        columns = "migration_id, checksum, applied_at, applied_by, fbs_db_version"
+        as_evil(
+            f"create view public.fbs_migrations ({columns}) as select {evil}.spy(), '', now(), '', ''",
+        )
+        assert look(config) is None
+        # Nobody may create anything any more, and the view stays.
+        installed.execute(f"revoke create on schema public from {evil}".encode())
+        assert look(config) is None
+        assert not seen.exists()
     finally:
         installed.execute("reset role; alter database fbs_installed reset search_path")
+        seen.unlink(missing_ok=True)
 
 
 def test_it_says_why_there_is_no_connection(tmp_path: Path) -> None:
