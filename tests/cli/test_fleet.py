@@ -132,7 +132,7 @@ def test_what_is_done_is_said_in_a_line_each(make: Make, pg18: Server) -> None:
     assert [re.sub(r"[\d.]+ s\.", "", line) for line in sorted(lines)] == [
         f"fleet_{one}_db: {number} migrations applied in " for one in "cd"
     ]
-    assert summary == "4 databases: 2 up to date, 2 migrated."
+    assert summary == "4 databases: 2 migrated, 2 up to date."
     # A superuser is told once, of the first of them.
     assert done.stderr.count("belongs to postgres, a superuser") <= 1
     assert is_whole(pg18, "fleet_c_db", "fleet_d_db")
