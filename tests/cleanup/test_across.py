@@ -148,7 +148,7 @@ def test_the_hosts_database_holds_only_the_queue_and_what_it_needs(pair: Pair) -
         "fbs_cleanup_queue", "fbs_cleanup_targets", "fbs_cleanup_received", "fbs_solution_map", "fbs_roles",
     }  # fmt: skip
     assert pair.host("select target from fbs_cleanup_targets") == [("fbs",)]
-    assert "Healthy" in command("check", "--all")
+    assert " healthy." in command("check", "--all")
 
 
 def test_deletions_are_carried_over(pair: Pair) -> None:
@@ -358,7 +358,7 @@ def test_a_target_that_nobody_knows_any_more(pair: Pair) -> None:
     fbs_db.retry_cleanup()
     assert pair.fields() == [2, 3, 4, 5, 6, 7, 8, 9], "the new name is swept"
     pair.host("delete from fbs_cleanup_queue where target = 'fbs'")
-    assert "Healthy" in command("check", "--all")
+    assert " healthy." in command("check", "--all")
 
 
 def test_who_dies_between_the_two_commits_does_nothing_twice(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
