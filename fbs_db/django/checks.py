@@ -20,8 +20,9 @@ import fbs_db
 from fbs_db.database import django_settings
 from fbs_db.database.django_settings import is_per_tenant, value_of
 from fbs_db.django import middleware, receivers, tables
+from fbs_db.django.aliases import patterns
 from fbs_db.django.hosts import host_models
-from fbs_db.django.install import is_migrating, unattached
+from fbs_db.django.install import is_migrating, placed, unattached
 from fbs_db.django.messages import for_shell, migrate_command
 from fbs_db.django.router import component_of, home_of, same_database
 from fbs_db.errors import FbsDbError, UsageError
@@ -118,16 +119,11 @@ def databases(app_configs: Any, databases: Sequence[str] | None = None, **_: Any
     if is_migrating():
         return []  # errors would stop the command that repairs them
     try:
-        config = django_settings.configuration()
-        host_models()
+        ours = [alias for alias in databases or () if placed(alias) is not None]
     except UsageError as error:
         # The other check reports it too, unless only checks of databases are run.
         return [_not_checked(alias, error) for alias in databases or ()]
-    messages: list[CheckMessage] = []
-    for alias in databases or ():
-        if alias in config.databases:
-            messages += _of(alias)
-    return messages
+    return [message for alias in ours for message in _of(alias)]
 
 
 def _routed_elsewhere() -> Iterator[CheckMessage]:
@@ -136,7 +132,7 @@ def _routed_elsewhere() -> Iterator[CheckMessage]:
     for model in apps.get_models(include_auto_created=True):
         component = component_of(model)
         home = home_of(component) if component else None
-        if home is None:
+        if home is None or home in patterns():
             continue
         chosen = _chosen_for(model)
         if chosen is not None and (chosen not in connections or not same_database(chosen, home)):
