@@ -10,7 +10,7 @@ from django.db import connections, router
 from django.db.models.signals import post_migrate, pre_migrate
 
 from fbs_db.database import project
-from fbs_db.django import aliases, checks, deletion, install, receivers
+from fbs_db.django import aliases, borders, checks, install, receivers
 from fbs_db.django.hosts import host_models
 from fbs_db.django.router import put_first
 
@@ -26,7 +26,7 @@ class FbsDbConfig(AppConfig):  # type: ignore[misc]
         project.provider = aliases.configuration
         aliases.give_aliases(connections, sys.argv[1:])
         put_first(router)
-        deletion.install()
+        borders.install()
         receivers.install()
         pre_migrate.connect(install.before_migrations, sender=self)
         post_migrate.connect(install.after_migrations, sender=self)

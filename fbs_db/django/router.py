@@ -51,7 +51,10 @@ class Router:
         if component is None:
             if db in patterns():
                 return False
-            return None if pattern_of(db) is None else _others_say(db, app_label, model_name, hints)
+            if pattern_of(db) is None:
+                return None
+            # FBS's own router lets all tables of its apps into all databases.
+            return app_label not in APPS and _others_say(db, app_label, model_name, hints)
         if model.__module__ == "__fake__" or ("model" not in hints and app_label in APPS):
             return False  # asked by a migration
         # Asked by dumpdata, loaddata and flush; and by migrate, which would make tables of models without migrations.

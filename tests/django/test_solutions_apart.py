@@ -1,0 +1,135 @@
+"""A host whose solutions have documents in databases of their own, with FBS's own router. ``tests/hosts/guided``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from tests.support.guided import VERSIONS, Guided, guided
+from tests.support.servers import Server
+from tests.support.versions import NEWEST
+
+SOLUTIONS = ("acme", "bravo", "charlie")
+APPS = [
+    "fbs_dms",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.admin",
+]
+SETTINGS: dict[str, Any] = {
+    "ROOT_URLCONF": "host.web",
+    "ALLOWED_HOSTS": ["*"],
+    "MIDDLEWARE": [
+        "django.contrib.sessions.middleware.SessionMiddleware",
+        "django.contrib.auth.middleware.AuthenticationMiddleware",
+        "django.contrib.messages.middleware.MessageMiddleware",
+        "fbs_db.django.middleware.SolutionMiddleware",
+    ],
+    "TEMPLATES": [
+        {
+            "BACKEND": "django.template.backends.django.DjangoTemplates",
+            "APP_DIRS": True,
+            "OPTIONS": {
+                "context_processors": [
+                    "django.template.context_processors.request",
+                    "django.contrib.auth.context_processors.auth",
+                    "django.contrib.messages.context_processors.messages",
+                ]
+            },
+        }
+    ],
+}
+
+
+def placed(solutions: Any = "*", **more: Any) -> dict[str, Any]:
+    """FBS_DB: documents in each solution's own database."""
+    return {
+        "HOSTS": {"rentals.Tenant": {}, "rentals.Location": {}},
+        "SIGNALS": False,
+        "SOLUTION": "host.web.solution_of",
+        "DATABASES": {"default": {}, "solutions": {"COMPONENTS": ["dms"], "SOLUTIONS": solutions}, **more},
+    }
+
+
+@contextmanager
+def having_solutions(version: str, server: Server) -> Iterator[Guided]:
+    """The host with a database a solution, not migrated yet."""
+    with guided(version, server) as host:
+        start = host.databases["default"]
+        names = {one: f"{start}_{one}_db" for one in SOLUTIONS}
+        for name in names.values():
+            server.create(name)
+        pattern = host.place("default", NAME=f"{start}_{{solution}}_db")
+        yield host.having(
+            last=APPS,
+            settings=SETTINGS,
+            fbs_db=placed(),
+            routers=["fbs_app.routers.OfSolutions"],
+            databases={"default": host.place("default"), "solutions": pattern},
+            solutions=names,
+        )
+        server.drop(*names.values(), *(f"{start}_{one}_db" for one in ("delta", "template")))
+
+
+def do(host: Guided, *lines: str) -> None:
+    host.do("\n".join(["from host.solutions import *", *lines]))
+
+
+@pytest.fixture(scope="module", params=VERSIONS)
+def host(request: pytest.FixtureRequest, pg18: Server) -> Iterator[Guided]:
+    """The host, installed everywhere."""
+    with having_solutions(request.param, pg18) as host:
+        host.manage("migrate")
+        host.run("-W", "error", "-m", "fbs_db", "migrate", "--all")
+        yield host
+
+
+TABLES = "select relname::text from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace order by 1"
+
+
+def member(host: Guided, solution: str) -> Guided:
+    """The host with the database of a solution as its only one, for `Guided.select`."""
+    return Guided(host.directory, host.python, host.server, {"default": f"{host.databases['default']}_{solution}_db"})
+
+
+def test_each_has_its_tables_and_default_the_others(host: Guided) -> None:
+    tables = {name for (name,) in host.select(TABLES)}
+    assert {"fbs_approval_requests", "auth_user", "rentals_tenant"} <= tables
+    assert not any(name.startswith("fbs_dms") for name in tables)
+    for one in SOLUTIONS:
+        found = {name for (name,) in member(host, one).select(TABLES)}
+        assert {"fbs_dms_document", "fbs_cleanup_queue"} <= found
+        assert all(name.startswith("fbs_") for name in found)
+        assert "fbs_approval_requests" not in found
+
+
+def test_life(host: Guided) -> None:
+    do(host, "blocks_and_hints_and_using()", "rows_keep_to_their_database()", "users_and_tenants_go()", "reads()")
+    do(host, "requests_of_solutions()", "connections_are_closed()", "threads_at_once()", "admin_pages()")
+
+
+def test_commands(host: Guided) -> None:
+    do(host, "one_is_dumped_and_loaded()")
+
+
+def test_commands_take_databases_of_solutions(host: Guided) -> None:
+    name = f"{host.databases['default']}_acme_db"
+    assert "No migrations to apply" not in host.manage("migrate", "--database", name)
+    assert "No migrations to apply" in host.manage("migrate", "--database", name)
+    assert [name for (name,) in member(host, "acme").select(TABLES) if not name.startswith("fbs_")] == [
+        "django_migrations"
+    ]
+    assert "no issues" in host.having(silenced=["fbs_db.I120"]).manage("check", "--database", name)
+    host.manage("fbs_check", "--database", name)
+    assert '"fbs_dms.document"' in host.manage("dumpdata", "fbs_dms", f"--database={name}")
+    host.manage("makemigrations", "--check", "--dry-run")
+    member(host, "acme").select("drop table django_migrations")
+
+
+def test_solutions_come_and_go_while_the_host_runs(host: Guided) -> None:
+    do(host, f"one_is_dropped({host.server.url()!r})", f"another_comes({host.server.url()!r})")
+    host.run("-W", "error", "-m", "fbs_db", "check", "--all")
