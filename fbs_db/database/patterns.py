@@ -67,6 +67,8 @@ def member(name: str, known: Config) -> DatabaseConfig | None:
 
     Where several patterns fit, as of several servers, the servers are asked which of them has it.
     """
+    if name in known.members:
+        return known.members[name]
     fitting = [(one, solution) for one in known.patterns.values() if (solution := solution_in(one, name)) is not None]
     fitting = [pair for pair in fitting if not isinstance(pair[0].solutions, tuple) or pair[1] in pair[0].solutions]
     if len(fitting) > 1:

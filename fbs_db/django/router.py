@@ -102,10 +102,11 @@ def component_of(model: Any) -> str | None:
         table = LATER[table]
     component = _components().get(table)
     if component is not None and schema is not None:
-        home, known = home_of(component), django_settings.without_connections()
-        config = {**known.databases, **known.patterns}[home] if home else None
-        if config is not None and schema != (config.schema or "public"):
-            return None
+        home = home_of(component)
+        if home is not None:
+            known = django_settings.without_connections()
+            if schema != ({**known.databases, **known.patterns}[home].schema or "public"):
+                return None
     return component
 
 

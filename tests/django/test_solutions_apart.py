@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,7 +10,6 @@ import pytest
 
 from tests.support.guided import VERSIONS, Guided, guided
 from tests.support.servers import Server
-from tests.support.versions import NEWEST
 
 SOLUTIONS = ("acme", "bravo", "charlie")
 APPS = [
@@ -133,3 +131,21 @@ def test_commands_take_databases_of_solutions(host: Guided) -> None:
 def test_solutions_come_and_go_while_the_host_runs(host: Guided) -> None:
     do(host, f"one_is_dropped({host.server.url()!r})", f"another_comes({host.server.url()!r})")
     host.run("-W", "error", "-m", "fbs_db", "check", "--all")
+
+
+# --- Django's own tests of the host
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("solutions", [list(SOLUTIONS), "*"], ids=["listed", "all"])
+def test_djangos_test_runner_uses_test_databases(host: Guided, solutions: Any) -> None:
+    before = [member(host, one).select("select count(*) from fbs_dms_document") for one in SOLUTIONS]
+    listed = host.having(fbs_db=placed(solutions))
+    assert "OK" in listed.manage("test", "host.apart", "--noinput")
+    assert [member(host, one).select("select count(*) from fbs_dms_document") for one in SOLUTIONS] == before
+
+
+@pytest.mark.slow
+def test_djangos_test_runner_in_parallel(host: Guided) -> None:
+    listed = host.having(fbs_db=placed(list(SOLUTIONS)), parallel="yes")
+    assert "OK" in listed.manage("test", "host.apart", "--noinput", "--parallel", "2")
