@@ -181,6 +181,8 @@ class WithSolutions(ConnectionHandler):  # type: ignore[misc]
             if alias in self.patterns:
                 self[alias] = _without_database(alias, self.patterns[alias])
             elif (made := self._settings_of(alias)) is None:
+                if unlisted := _unlisted(alias):
+                    raise self.exception_class(unlisted) from None
                 raise
             elif _is_testing():  # Django's tests go through the aliases before and after, and take them for the same
                 self[alias] = load_backend(made["ENGINE"]).DatabaseWrapper(made, alias)
@@ -259,6 +261,14 @@ def own_databases(solution: str, apart: Collection[str]) -> list[str]:
         for alias, one in patterns().items()
         if settings.DATABASES[alias].get("ATOMIC_REQUESTS") and alias not in apart and _has(one, solution)
     ]
+
+
+def _unlisted(name: str) -> str:
+    """What is said of a database that only the list of a pattern leaves out."""
+    for alias, one in patterns().items():
+        if (solution := solution_in(one, name)) is not None:
+            return f"The connection '{name}' doesn't exist. FBS_DB's SOLUTIONS of {alias} do not list {solution}."
+    return ""
 
 
 def _without_database(alias: str, pattern: dict[str, Any]) -> Any:

@@ -111,6 +111,7 @@ def settings(app_configs: Any, **_: Any) -> list[CheckMessage]:
         )
     messages += _routed_elsewhere()
     messages += _solutions()
+    messages += _kept_connections()
     return messages
 
 
@@ -161,6 +162,23 @@ def _solutions() -> Iterator[CheckMessage]:
             hint='Add "fbs_db.django.middleware.SolutionMiddleware" to MIDDLEWARE, as the last.',
             id="fbs_db.W012",
         )
+
+
+def _kept_connections() -> Iterator[CheckMessage]:
+    """A warning where each process keeps connections to the database of every solution that it has met."""
+    for alias in patterns():
+        database = connections[alias].settings_dict
+        kept = [key for key in ("CONN_MAX_AGE", "pool") if {**database, **database["OPTIONS"]}.get(key)]
+        if database["CONN_MAX_AGE"] is None:
+            kept[:0] = ["CONN_MAX_AGE"]
+        if kept:
+            yield checks.Warning(
+                f"DATABASES[{alias!r}] has {' and '.join(kept)}. Each process keeps connections to the databases of all"
+                " solutions that it has met.",
+                hint='Set "CONN_MAX_AGE": 0 and no "pool". If the server has connections enough:'
+                ' SILENCED_SYSTEM_CHECKS = ["fbs_db.W013"].',
+                id="fbs_db.W013",
+            )
 
 
 def _chosen_for(model: Any) -> str | None:

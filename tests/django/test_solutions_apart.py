@@ -61,16 +61,21 @@ def having_solutions(version: str, server: Server) -> Iterator[Guided]:
         names = {one: f"{start}_{one}_db" for one in SOLUTIONS}
         for name in names.values():
             server.create(name)
-        pattern = host.place("default", NAME=f"{start}_{{solution}}_db")
         yield host.having(
             last=APPS,
             settings=SETTINGS,
             fbs_db=placed(),
             routers=["fbs_app.routers.OfSolutions"],
-            databases={"default": host.place("default"), "solutions": pattern},
+            databases=places(host),
             solutions=names,
         )
         server.drop(*names.values(), *(f"{start}_{one}_db" for one in ("delta", "template")))
+
+
+def places(host: Guided) -> dict[str, dict[str, Any]]:
+    """Django's settings of its databases."""
+    pattern = host.place("default", NAME=f"{host.databases['default']}_{{solution}}_db")
+    return {"default": host.place("default"), "solutions": pattern}
 
 
 def do(host: Guided, *lines: str) -> None:
@@ -114,6 +119,7 @@ def test_commands(host: Guided) -> None:
     do(host, "one_is_dumped_and_loaded()")
 
 
+@pytest.mark.slow
 def test_commands_take_databases_of_solutions(host: Guided) -> None:
     name = f"{host.databases['default']}_acme_db"
     assert "No migrations to apply" not in host.manage("migrate", "--database", name)
@@ -131,6 +137,58 @@ def test_commands_take_databases_of_solutions(host: Guided) -> None:
 def test_solutions_come_and_go_while_the_host_runs(host: Guided) -> None:
     do(host, f"one_is_dropped({host.server.url()!r})", f"another_comes({host.server.url()!r})")
     host.run("-W", "error", "-m", "fbs_db", "check", "--all")
+
+
+def test_requests_are_transactions_where_the_pattern_has_them(host: Guided) -> None:
+    atomic = {alias: {**place, "ATOMIC_REQUESTS": True} for alias, place in places(host).items()}
+    do(host.having(databases=atomic), "requests_are_transactions()")
+
+
+def test_solutions_of_a_list(host: Guided) -> None:
+    start = host.databases["default"]
+    listed = host.having(fbs_db=placed(["acme", "bravo"]))
+    do(listed, "requests_with_a_list()")
+    printed = listed.manage("migrate", "--database", "solutions", code=2)
+    assert "invalid choice: 'solutions'" in printed or "Write this in a block" in printed
+    code = 1 if "4.2" in str(host.python) else 2
+    assert f"{start}_charlie_db" in listed.manage("dumpdata", "--database", f"{start}_charlie_db", code=code)
+    assert listed.manage("dumpdata", "--database", f"{start}_bravo_db").startswith("[")
+
+
+def test_companies_beside_solutions(host: Guided) -> None:
+    start = host.databases["default"]
+    name = host.server.create(f"{start}_djo_7_db")
+    two = host.having(
+        databases={**places(host), "companies": host.place("default", NAME=f"{start}_djo_{{company}}_db")},
+        fbs_db=placed(companies={"COMPONENTS": ["dms"], "SOLUTIONS": "*"}),
+    )
+    try:
+        two.run("-W", "error", "-m", "fbs_db", "--database", name, "migrate")
+        do(two, f"patterns_of_two_kinds({name!r})")
+    finally:
+        host.server.drop(name)
+
+
+def test_aliases_are_made_in_threads(host: Guided) -> None:
+    do(host, "aliases_are_made_in_threads()")
+
+
+def test_settings_are_checked(host: Guided) -> None:
+    def says(**pattern: Any) -> str:
+        kept = {**places(host)["solutions"], **pattern}
+        return host.having(databases={"default": host.place("default"), "solutions": kept}).manage(
+            "check", code=1 if "NAME" in pattern else 0
+        )
+
+    assert "no issues" in says()
+    for kept in ({"CONN_MAX_AGE": None}, {"CONN_MAX_AGE": 60}, {"OPTIONS": {"pool": True}}):
+        assert f"(fbs_db.W013) DATABASES['solutions'] has {'pool' if 'OPTIONS' in kept else 'CONN_MAX_AGE'}." in says(
+            **kept
+        )
+    assert (
+        "(fbs_db.E001) DATABASES['solutions'] in Django's settings has solutions, and its database's name is 'app'"
+        in says(NAME="app")
+    )
 
 
 # --- Django's own tests of the host

@@ -36,7 +36,7 @@ class InTransactions(TestCase):
 
 @skipUnless(LISTED, "as above")
 class WithCommits(TransactionTestCase):
-    databases = {"default", *list(DATABASES.values())[:LISTED]}  # noqa: RUF012
+    databases = {"default", *list(DATABASES.values())[:LISTED]}
 
     def test_fbs_db_reads_the_test_database(self):
         one, alias = next(iter(DATABASES.items()))

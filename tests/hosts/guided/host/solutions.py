@@ -343,6 +343,53 @@ def admin_pages():
     assert client.get("/admin/auth/user/", HTTP_SOLUTION="acme").status_code == 200
 
 
+def requests_with_a_list():
+    """Where FBS_DB lists acme and bravo alone."""
+    assert [alias for alias in connections if alias in DATABASES.values()] == [DATABASES["acme"], DATABASES["bravo"]]
+    with refused(ConnectionDoesNotExist, "SOLUTIONS of solutions do not list charlie."), solution("charlie"):
+        names()
+    with refused(UsageError, "PostgreSQL's names have 63 bytes at most."), solution("c" * 60):
+        names()
+    assert asked("listed", "charlie").status_code == 500
+    assert asked("listed", "acme").status_code == 200
+
+
+def patterns_of_two_kinds(company):
+    """Databases of solutions, and of companies as FBS's own router names them."""
+    acme = DATABASES["acme"]
+    assert router.db_for_read(Document, company_id=7) == router.db_for_write(Document, company_id="7") == company
+    assert router.db_for_read(Document, solution_db=acme) == acme
+    assert router.db_for_read(ApprovalRequest, company_id=7) == "default", "where FBS_DB places it"
+    for one, alias in (("acme", acme), ("7", company)):
+        with solution(one):
+            assert router.db_for_read(Document) == alias, "the one that there is"
+            filed("of two kinds")
+            assert "of two kinds" in names(alias)
+            Document.objects.get(name="of two kinds").delete()
+    with refused(OperationalError, "does not exist"), solution("neither"):
+        names()
+
+
+def aliases_are_made_in_threads():
+    """While others go through them, as Django does with each request."""
+    start = DATABASES["acme"].removesuffix("acme_db")
+    wanted = [f"{start}{number}_db" for number in range(300)]
+    ended = threading.Event()
+
+    def look():
+        while not ended.is_set():
+            assert all(settings for _, settings in connections.settings.items())
+            connections.all(initialized_only=True)
+
+    with ThreadPoolExecutor(6) as pool:
+        looking = [pool.submit(look) for _ in range(2)]
+        made = list(pool.map(lambda name: connections[name].settings_dict["NAME"], wanted * 2))
+        ended.set()
+        assert [one.result() for one in looking] == [None, None]
+    assert made == wanted * 2
+    assert set(wanted) < set(connections)
+
+
 # --- commands, and what comes and goes
 
 
