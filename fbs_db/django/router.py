@@ -166,9 +166,9 @@ def _database_of(model: Any, hints: dict[str, Any], ask: Callable[..., str]) -> 
         return None if home == DEFAULT_DB_ALIAS else home
     of_row = pattern_of(getattr(hints.get("instance"), "_state", _NoRow).db or "")
     if component is not None and home in patterns():
-        if (alias := hints.get("solution_db")) is not None:
+        if alias := hints.get("solution_db"):
             return f"{alias}"
-        if (company := hints.get("company_id")) is not None:
+        if (company := hints.get("company_id")) not in (None, ""):
             return alias_of(component, f"{company}", "company")
         solution = of_row[1] if of_row else in_force()
         return home if solution is None else alias_of(component, solution)

@@ -4,7 +4,7 @@ import os
 from unittest import skipUnless
 
 from django.conf import settings
-from django.db import connections, transaction
+from django.db import OperationalError, connections, transaction
 from django.test import TestCase, TransactionTestCase
 from django.test.testcases import DatabaseOperationForbidden
 from psycopg import conninfo
@@ -14,6 +14,8 @@ from fbs_db.database import fleet
 from fbs_db.django import solution
 from host.solutions import DATABASES, each, filed, names
 
+#: Django refuses it; before 5.0 it cannot refuse an alias that was made meanwhile, and there is no such test database.
+UNUSABLE = (DatabaseOperationForbidden, OperationalError)
 LISTED = isinstance(settings.FBS_DB["DATABASES"]["solutions"]["SOLUTIONS"], list)
 
 
@@ -55,12 +57,12 @@ class Unnamed(TestCase):
 
     def test_no_database_of_a_solution_is_used(self):
         alias = DATABASES["bravo"]
-        with solution("bravo"), self.assertRaises((DatabaseOperationForbidden, AssertionError)):
+        with solution("bravo"), self.assertRaises(UNUSABLE):
             names()
         self.assertEqual(connections["solutions"].settings_dict["NAME"].count("{solution}"), 1)
         if not LISTED:
             self.assertEqual(connections[alias].settings_dict["NAME"], f"test_{alias}")
-            with self.assertRaises(DatabaseOperationForbidden), transaction.atomic(using=alias):
+            with self.assertRaises(UNUSABLE), transaction.atomic(using=alias):
                 pass
 
     @skipUnless(not LISTED or "HOST_PARALLEL" not in os.environ, "databases of workers have numbers")
