@@ -8,22 +8,27 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import replace
-from functools import lru_cache, partial
-from typing import Any, NoReturn
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial, wraps
+from typing import Any, NoReturn, TypeVar
 
 from django.conf import settings
+from django.core.signals import request_finished
 from django.db.utils import ConnectionHandler, load_backend
 from psycopg import conninfo
 
 from fbs_db.database import django_settings
 from fbs_db.database.config import Config, DatabaseConfig, placeholder, refuse_no_placeholder
-from fbs_db.database.patterns import databases_beside, member_of, parts_of, solution_in
+from fbs_db.database.patterns import databases_beside, member_of, parts_of, template_of
 from fbs_db.errors import UsageError
 
+Made = TypeVar("Made")
+
+#: PostgreSQL cuts names of more bytes.
+_LONGEST = 63
 #: The solutions of the open blocks, each in a list of its own; the last is in force.
 _open: ContextVar[tuple[list[str], ...]] = ContextVar("_open", default=())
 
@@ -55,10 +60,47 @@ def is_open(block: list[str]) -> bool:
 # --- patterns
 
 
-def patterns() -> dict[str, DatabaseConfig]:
-    """The patterns of FBS_DB by alias, with the name of the database only; none if the settings are wrong."""
+@dataclass(frozen=True)
+class Pattern:
+    """An alias that stands for the databases of solutions.
+
+    Attributes:
+        config: its configuration, with the name of the database only.
+        before, after: what is before and after the solution in a database's name.
+        listed: the solutions that FBS_DB lists; None where it takes any.
+        template: the database's name that is no solution's.
+    """
+
+    config: DatabaseConfig
+    before: str
+    after: str
+    listed: frozenset[str] | None
+    template: str
+
+    def name_of(self, solution: str) -> str:
+        """The name of a solution's database.
+
+        Raises:
+            UsageError: the solution's name cannot be part of it.
+        """
+        name = f"{self.before}{solution}{self.after}"
+        is_usable = len(name.encode()) <= _LONGEST and "\0" not in name
+        return name if is_usable else member_of(self.config, solution).name  # which says why
+
+    def solution_in(self, name: str) -> str | None:
+        """The solution whose database has the name, listed or not."""
+        fits = len(name) > len(self.before + self.after) and name.startswith(self.before) and name.endswith(self.after)
+        return name[len(self.before) : len(name) - len(self.after)] if fits and name != self.template else None
+
+    def takes(self, solution: str) -> bool:
+        """Whether a solution may have a database by it. Whether there is one is seen when it is connected to."""
+        return self.listed is None or solution in self.listed
+
+
+def patterns() -> dict[str, Pattern]:
+    """The patterns of FBS_DB by alias; none if the settings are wrong."""
     try:
-        return _patterns(_setting())
+        return _patterns()[0]
     except UsageError:  # the checks report it
         return {}
 
@@ -68,13 +110,16 @@ def pattern_of(name: str) -> tuple[str, str] | None:
 
     Where the name fits patterns of several servers, the servers are asked.
     """
-    fitting = _fitting(_setting(), name) if patterns() else ()
-    if len(fitting) < 2:
-        return fitting[0] if fitting else None
-    try:
-        return _there(_setting(), tuple((alias, name, solution) for alias, solution in fitting))
-    except LookupError:
-        return fitting[0]
+    known = patterns()
+    if not known or name in _patterns()[1]:
+        return None
+    fitting = [
+        (alias, solution)
+        for alias, pattern in known.items()
+        if (solution := pattern.solution_in(name)) is not None and pattern.takes(solution)
+    ]
+    closest = min((len(solution) for _, solution in fitting), default=0)
+    return _first_there([(alias, name, solution) for alias, solution in fitting if len(solution) == closest])
 
 
 def alias_of(component: str, solution: str, word: str | None = None) -> str:
@@ -88,73 +133,60 @@ def alias_of(component: str, solution: str, word: str | None = None) -> str:
     Raises:
         UsageError: the solution's name cannot be part of a database's name.
     """
-    found = _named(_setting(), component, solution, word)
-    if len({name for _, name in found}) > 1:
-        try:
-            return _named_there(_setting(), found)
-        except LookupError:
-            pass
-    return found[0][1]
+    found = [(alias, one) for alias, one in patterns().items() if one.config.holds(component)]
+    found = [pair for pair in found if word and f"{{{word}}}" in (pair[1].config.url or "")] or found
+    found = [pair for pair in found if pair[1].takes(solution)] or found
+    named = {one.name_of(solution): alias for alias, one in reversed(found)}
+    asked = _first_there([(alias, name, name) for name, alias in named.items()])
+    return asked[1] if asked else ""
 
 
-def _setting() -> str:
-    """What the caches depend on. Django asks with every query, and reading the settings takes longer."""
-    return repr(django_settings.value_of("DATABASES"))
+def per_settings(compute: Callable[[], Made]) -> Callable[[], Made]:
+    """Remember what a function makes of FBS_DB, until a test overrides it: Django asks with every query."""
+    kept: tuple[object, Made] | None = None
+
+    @wraps(compute)
+    def get() -> Made:
+        nonlocal kept
+        said, known = getattr(settings, "FBS_DB", None), kept
+        if known is None or known[0] is not said:
+            kept = known = (said, compute())
+        return known[1]
+
+    return get
 
 
-@lru_cache
-def _patterns(setting: str) -> dict[str, DatabaseConfig]:
-    found = django_settings.without_connections().patterns
-    named = {
-        alias: replace(config, url=conninfo.make_conninfo(dbname=settings.DATABASES[alias].get("NAME") or ""))
-        for alias, config in found.items()
-    }
-    for alias, config in named.items():
+@per_settings
+def _patterns() -> tuple[dict[str, Pattern], frozenset[str]]:
+    """The patterns, and the names of the databases that are nobody's."""
+    known = django_settings.without_connections()
+    found = {}
+    for alias, placed in known.patterns.items():
+        name = settings.DATABASES[alias].get("NAME") or ""
+        config = replace(placed, url=conninfo.make_conninfo(dbname=name))
         refuse_no_placeholder(config, config.url or "", f"DATABASES[{alias!r}] in Django's settings")
-    return named
+        before, after = name.split(f"{{{placeholder(name)}}}")
+        listed = frozenset(config.solutions) if isinstance(config.solutions, tuple) else None
+        found[alias] = Pattern(config, before, after, listed, template_of(config).name)
+    return found, frozenset(settings.DATABASES[alias].get("NAME") or "" for alias in known.databases)
+
+
+def _first_there(found: list[tuple[str, str, str]]) -> tuple[str, str] | None:
+    """Alias of the pattern and solution of the first whose server has the database; of the first if none has."""
+    if len(found) > 1:
+        with suppress(LookupError):
+            return _asked(repr(django_settings.value_of("DATABASES")), tuple(found))
+    return (found[0][0], found[0][2]) if found else None
 
 
 @lru_cache(maxsize=10_000)
-def _fitting(setting: str, name: str) -> tuple[tuple[str, str], ...]:
-    """The patterns that a name fits and whose list, if any, has its solution; of those the closest."""
-    single = {settings.DATABASES[alias].get("NAME") for alias in django_settings.without_connections().databases}
-    fitting = [
-        (alias, solution)
-        for alias, pattern in _patterns(setting).items()
-        if (solution := solution_in(pattern, name)) is not None and _has(pattern, solution) and name not in single
-    ]
-    shortest = min((len(solution) for _, solution in fitting), default=0)
-    return tuple(pair for pair in fitting if len(pair[1]) == shortest)
-
-
-@lru_cache(maxsize=10_000)
-def _named(setting: str, component: str, solution: str, word: str | None) -> tuple[tuple[str, str], ...]:
-    """The patterns by which a solution may have a component, each with the name of its database."""
-    found = [(alias, one) for alias, one in _patterns(setting).items() if one.holds(component)]
-    found = [pair for pair in found if placeholder(parts_of(pair[1])[1]) == word] or found
-    found = [pair for pair in found if _has(pair[1], solution)] or found
-    return tuple((alias, member_of(one, solution).name) for alias, one in found)
-
-
-def _has(pattern: DatabaseConfig, solution: str) -> bool:
-    """Whether a solution may have a database by the pattern. Whether there is one is seen when it is connected to."""
-    return not isinstance(pattern.solutions, tuple) or solution in pattern.solutions
-
-
-@lru_cache(maxsize=10_000)
-def _there(setting: str, fitting: tuple[tuple[str, str, str], ...]) -> tuple[str, str]:
-    """The first whose server has the database. Not remembered where none has it yet."""
+def _asked(setting: str, found: tuple[tuple[str, str, str], ...]) -> tuple[str, str]:
+    """Not remembered where no server has it yet."""
     known = django_settings.configuration().patterns
-    for alias, name, solution in fitting:
+    for alias, name, solution in found:
         if name in databases_beside(known[alias]):
             return alias, solution
     raise LookupError
-
-
-@lru_cache(maxsize=10_000)
-def _named_there(setting: str, found: tuple[tuple[str, str], ...]) -> str:
-    alias, _ = _there(setting, tuple((alias, name, name) for alias, name in found))
-    return next(name for one, name in found if one == alias)
 
 
 # --- connections
@@ -168,11 +200,14 @@ class WithSolutions(ConnectionHandler):  # type: ignore[misc]
 
     Attributes:
         patterns: settings of the patterns by alias.
+        first: the aliases that there are from the start.
     """
 
     patterns: dict[str, dict[str, Any]]
     settings: dict[str, dict[str, Any]]
+    first: tuple[str, ...]
     _lock = threading.Lock()
+    _here = threading.local()
 
     def __getitem__(self, alias: str) -> Any:
         try:
@@ -180,11 +215,12 @@ class WithSolutions(ConnectionHandler):  # type: ignore[misc]
         except self.exception_class:
             if alias in self.patterns:
                 self[alias] = _without_database(alias, self.patterns[alias])
-            elif (made := self._settings_of(alias)) is None:
+            elif (found := pattern_of(alias)) is None:
                 if unlisted := _unlisted(alias):
                     raise self.exception_class(unlisted) from None
                 raise
             elif _is_testing():  # Django's tests go through the aliases before and after, and take them for the same
+                made = self._settings_of(alias, found[0])
                 self[alias] = load_backend(made["ENGINE"]).DatabaseWrapper(made, alias)
             else:
                 self.add(alias)
@@ -193,26 +229,45 @@ class WithSolutions(ConnectionHandler):  # type: ignore[misc]
     def __contains__(self, alias: object) -> bool:
         return alias in self.settings or (isinstance(alias, str) and pattern_of(alias) is not None)
 
-    def add(self, alias: str) -> bool:
-        """Make an alias where it is missing; whether it is that of a solution's database."""
-        made = self._settings_of(alias)
-        if made is None:
-            return False
-        with self._lock:
-            if alias not in self.settings:
-                self.settings = {**self.settings, alias: made}  # other threads may be going through it
-        return True
+    def create_connection(self, alias: str) -> Any:
+        connection = super().create_connection(alias)
+        self._met[alias] = None
+        return connection
 
-    def _settings_of(self, alias: str) -> dict[str, Any] | None:
-        found = pattern_of(alias)
-        if found is None:
-            return None
-        pattern = self.patterns[found[0]]
+    def all(self, initialized_only: bool = False) -> list[Any]:
+        """As of Django, without asking each of a thousand aliases whether it is open in this thread."""
+        if not initialized_only:
+            return list(super().all())
+        return [self[alias] for alias in (*self.first, *self._met) if hasattr(self._connections, alias)]
+
+    def add(self, *aliases: str) -> None:
+        """Make the aliases that are missing, of the databases of solutions."""
+        found = [(alias, pattern[0]) for alias in aliases if (pattern := pattern_of(alias))]
+        with self._lock:
+            made = {alias: self._settings_of(alias, one) for alias, one in found if alias not in self.settings}
+            self.settings = {**self.settings, **made}  # other threads may be going through it
+
+    def forget_closed(self, **_: Any) -> None:
+        """Receive ``request_finished``: what is closed of solutions need not be gone through with the next request."""
+        if not _is_testing():
+            for alias in [alias for alias in self._met if alias not in self.first]:
+                if hasattr(self._connections, alias) and self[alias].connection is None:
+                    del self[alias]
+                    del self._met[alias]
+
+    @property
+    def _met(self) -> dict[str, None]:
+        """The aliases that this thread has had connections of."""
+        met: dict[str, None] = vars(self._here).setdefault("met", {})
+        return met
+
+    def _settings_of(self, alias: str, pattern: str) -> dict[str, Any]:
+        of_all = self.patterns[pattern]
         return {
-            **pattern,
+            **of_all,
             "NAME": f"test_{alias}" if _is_testing() else alias,
-            "OPTIONS": dict(pattern["OPTIONS"]),
-            "TEST": dict(pattern["TEST"]),
+            "OPTIONS": dict(of_all["OPTIONS"]),
+            "TEST": dict(of_all["TEST"]),
             # Django would begin a transaction in the database of every solution that it has met.
             "ATOMIC_REQUESTS": False,
         }
@@ -235,18 +290,15 @@ def give_aliases(handler: ConnectionHandler, words: Iterable[str]) -> None:
     handler.__class__ = WithSolutions
     handler.patterns = {alias: known[alias] for alias in found}
     handler.settings = {alias: one for alias, one in known.items() if alias not in found}
+    handler.first = tuple(handler.settings)
     for alias in found:
         if hasattr(handler._connections, alias):
             del handler[alias]
-    listed = [
-        member_of(one, solution).name
-        for one in found.values()
-        if isinstance(one.solutions, tuple)
-        for solution in one.solutions
-    ]
-    for name in (*listed, *(word.rpartition("=")[2] for word in words)):
-        if handler.add(name):
-            settings.DATABASES.setdefault(name, handler.settings[name])  # Django's test runner looks there
+    listed = [one.name_of(solution) for one in found.values() for solution in one.listed or ()]
+    handler.add(*sorted(listed), *(word.rpartition("=")[2] for word in words))
+    for name in handler.settings:
+        settings.DATABASES.setdefault(name, handler.settings[name])  # Django's test runner looks there
+    request_finished.connect(handler.forget_closed, dispatch_uid="fbs_db.django.aliases")
 
 
 def own_databases(solution: str, apart: Collection[str]) -> list[str]:
@@ -257,16 +309,16 @@ def own_databases(solution: str, apart: Collection[str]) -> list[str]:
         apart: patterns that are left out.
     """
     return [
-        member_of(one, solution).name
+        one.name_of(solution)
         for alias, one in patterns().items()
-        if settings.DATABASES[alias].get("ATOMIC_REQUESTS") and alias not in apart and _has(one, solution)
+        if settings.DATABASES[alias].get("ATOMIC_REQUESTS") and alias not in apart and one.takes(solution)
     ]
 
 
 def _unlisted(name: str) -> str:
     """What is said of a database that only the list of a pattern leaves out."""
     for alias, one in patterns().items():
-        if (solution := solution_in(one, name)) is not None:
+        if (solution := one.solution_in(name)) is not None and not one.takes(solution):
             return f"The connection '{name}' doesn't exist. FBS_DB's SOLUTIONS of {alias} do not list {solution}."
     return ""
 
@@ -280,12 +332,12 @@ def _without_database(alias: str, pattern: dict[str, Any]) -> Any:
 
 def _refuse(alias: str) -> NoReturn:
     pattern = patterns()[alias]
-    example = pattern.solutions[0] if isinstance(pattern.solutions, tuple) and pattern.solutions else "acme"
+    example = min(pattern.listed or ("acme",))
     raise UsageError(
         f"Database {alias} stands for those of all solutions, and "
         + (f"solution {name} was not asked for." if (name := in_force()) else "no solution is in force."),
         hint=f'Write this in a block: with fbs_db.django.solution("{example}"): ...'
-        f' Or name the database: .using("{member_of(pattern, example).name}")',
+        f' Or name the database: .using("{pattern.name_of(example)}")',
     )
 
 

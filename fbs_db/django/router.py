@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 
 from django.apps import apps
@@ -13,7 +13,7 @@ from django.db.utils import ConnectionRouter
 
 from fbs_db import files
 from fbs_db.database import django_settings
-from fbs_db.django.aliases import alias_of, in_force, pattern_of, patterns
+from fbs_db.django.aliases import alias_of, in_force, pattern_of, patterns, per_settings
 from fbs_db.django.install import is_migrating
 from fbs_db.errors import UsageError
 from fbs_db.schema.later_names import LATER
@@ -116,7 +116,7 @@ def home_of(component: str) -> str | None:
     None if the settings are wrong.
     """
     try:
-        return _homes(repr(django_settings.value_of("DATABASES")))[component]
+        return _homes()[component]
     except UsageError:  # the checks report it
         return None
 
@@ -127,7 +127,7 @@ def lives_in(component: str, alias: str) -> bool:
     if home is None or alias in patterns():
         return False
     if found is not None:
-        return patterns()[found[0]].holds(component)
+        return patterns()[found[0]].config.holds(component)
     return home not in patterns() and same_database(alias, home)
 
 
@@ -137,7 +137,7 @@ def component_homes() -> tuple[str, ...]:
     Raises:
         UsageError: the settings are wrong.
     """
-    return _with_components(repr(django_settings.value_of("DATABASES")))
+    return _with_components()
 
 
 def same_database(alias: str, home: str) -> bool:
@@ -216,15 +216,15 @@ def _table(model: Any) -> tuple[str | None, str]:
     return schema or None, table
 
 
-@lru_cache
-def _homes(setting: str) -> dict[str, str]:
-    """The alias of each component. Cached: Django asks with every query, and reading the settings takes longer."""
+@per_settings
+def _homes() -> dict[str, str]:
+    """The alias of each component."""
     known = django_settings.without_connections()
     return {component: known.home_of(component).name for component in _components().values()}
 
 
-@lru_cache
-def _with_components(setting: str) -> tuple[str, ...]:
+@per_settings
+def _with_components() -> tuple[str, ...]:
     components = {*_components().values()} - {files.BASE}
     configs = django_settings.without_connections().databases
     return tuple(alias for alias, config in configs.items() if any(map(config.holds, components)))

@@ -286,8 +286,9 @@ def requests_are_transactions():
     assert each() == before
     assert asked("files?name=done", "acme").status_code == 200
     assert each() == {**before, "acme": sorted([*before["acme"], "done"])}
+    assert asked("alone", "bravo").status_code == 200
     connections.close_all()
-    assert asked("alone", "acme").status_code == 200
+    assert asked("listed", "acme").json()["open"] == ["default", DATABASES["acme"]], "and none in bravo"
 
 
 def threads_at_once():
