@@ -166,6 +166,12 @@ def test_solutions_of_a_list(host: Guided) -> None:
     assert listed.manage("dumpdata", "--database", f"{start}_bravo_db").startswith("[")
 
 
+def test_django_connections_are_read_in_the_schema_of_their_database(host: Guided) -> None:
+    elsewhere = placed()
+    elsewhere["DATABASES"]["default"] = {"SCHEMA": "elsewhere"}
+    do(host.having(fbs_db=elsewhere), "reads()")
+
+
 def test_companies_beside_solutions(host: Guided) -> None:
     start = host.databases["default"]
     name = host.server.create(f"{start}_djo_7_db")

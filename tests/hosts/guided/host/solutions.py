@@ -250,7 +250,10 @@ async def tasks(*ones):
     async def one_of(name):
         with shared[name]:
             await asyncio.sleep(0.01)
-            return sorted([row.name async for row in Document.objects.all()])
+            found = sorted([row.name async for row in Document.objects.all()])
+        with refused(UsageError, "no solution is in force"):
+            await Document.objects.acount()
+        return found
 
     return list(await asyncio.gather(*(one_of(name) for name in ones * 5)))
 
@@ -368,6 +371,7 @@ def patterns_of_two_kinds(company):
     """Databases of solutions, and of companies as FBS's own router names them."""
     acme = DATABASES["acme"]
     assert router.db_for_read(Document, company_id=7) == router.db_for_write(Document, company_id="7") == company
+    assert router.db_for_read(Document, company_id=8) == company.replace("_7_", "_8_"), "which is not there yet"
     assert router.db_for_read(Document, solution_db=acme) == acme
     assert router.db_for_read(ApprovalRequest, company_id=7) == "default", "where FBS_DB places it"
     for one, alias in (("acme", acme), ("7", company)):
