@@ -136,7 +136,9 @@ def alias_of(component: str, solution: str, word: str | None = None) -> str:
     found = [(alias, one) for alias, one in patterns().items() if one.config.holds(component)]
     found = [pair for pair in found if word and f"{{{word}}}" in (pair[1].config.url or "")] or found
     found = [pair for pair in found if pair[1].takes(solution)] or found
-    named = {one.name_of(solution): alias for alias, one in reversed(found)}
+    named: dict[str, str] = {}
+    for alias, one in found:
+        named.setdefault(one.name_of(solution), alias)
     asked = _first_there([(alias, name, name) for name, alias in named.items()])
     return asked[1] if asked else ""
 

@@ -381,6 +381,7 @@ def patterns_of_two_kinds(company):
             assert "of two kinds" in names(alias)
             Document.objects.get(name="of two kinds").delete()
     with refused(OperationalError, "does not exist"), solution("neither"):
+        assert router.db_for_read(Document) == named_like("neither")
         names()
 
 
