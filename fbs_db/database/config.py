@@ -113,12 +113,14 @@ class Config:
         patterns: the patterns of databases that solutions have of their own, by name.
         source: where they are configured, such as a path; an empty string if nowhere.
         definite: whether the configuration overrides the environment, as Django's settings do.
+        members: databases of solutions that have another name here than on their server, as in a host's tests.
     """
 
     databases: Mapping[str, DatabaseConfig] = field(default_factory=lambda: {DEFAULT: DatabaseConfig()})
     source: str = ""
     definite: bool = False
     patterns: Mapping[str, DatabaseConfig] = field(default_factory=dict)
+    members: Mapping[str, DatabaseConfig] = field(default_factory=dict)
 
     @property
     def default(self) -> DatabaseConfig:

@@ -216,7 +216,9 @@ def _with_users(config: DatabaseConfig) -> DatabaseConfig:
     if not apps.models_ready or not apps.is_installed("django.contrib.auth"):
         return config
     users = get_user_model()
-    here = router.allow_migrate_model(config.name, users) and not is_per_tenant(users)
+    # A pattern's databases have users of their own only where it names their table.
+    is_one = config.solutions is None
+    here = is_one and router.allow_migrate_model(config.name, users) and not is_per_tenant(users)
     return replace(
         config,
         user_table=config.user_table or (table_in_sql(users._meta.db_table, config.name) if here else None),

@@ -82,6 +82,8 @@ def member(name: str, known: Config) -> DatabaseConfig | None:
 
     Where several patterns fit, as of several servers, the servers are asked which of them has it.
     """
+    if name in known.members:
+        return known.members[name]
     if "://" in name or "=" in name:  # a connection string, which may end like a pattern
         return None
     templates = [template for one in known.patterns.values() if (template := template_of(one)).name == name]

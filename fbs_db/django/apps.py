@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+
 from django.apps import AppConfig
 from django.core.checks import Tags, register
-from django.db import router
+from django.db import connections, router
 from django.db.models.signals import post_migrate, pre_migrate
 
-from fbs_db.database import django_settings, project
-from fbs_db.django import checks, install, receivers
+from fbs_db.database import project
+from fbs_db.django import aliases, borders, checks, install, receivers
 from fbs_db.django.hosts import host_models
 from fbs_db.django.router import put_first
 
@@ -21,8 +23,10 @@ class FbsDbConfig(AppConfig):  # type: ignore[misc]
     verbose_name = "FBS's database"
 
     def ready(self) -> None:
-        project.provider = django_settings.configuration
+        project.provider = aliases.configuration
+        aliases.give_aliases(connections, sys.argv[1:])
         put_first(router)
+        borders.install()
         receivers.install()
         pre_migrate.connect(install.before_migrations, sender=self)
         post_migrate.connect(install.after_migrations, sender=self)

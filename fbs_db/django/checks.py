@@ -20,8 +20,9 @@ import fbs_db
 from fbs_db.database import django_settings
 from fbs_db.database.django_settings import is_per_tenant, value_of
 from fbs_db.django import middleware, receivers, tables
+from fbs_db.django.aliases import patterns
 from fbs_db.django.hosts import host_models
-from fbs_db.django.install import is_migrating, unattached
+from fbs_db.django.install import is_migrating, placed, unattached
 from fbs_db.django.messages import for_shell, migrate_command
 from fbs_db.django.router import component_of, home_of, same_database
 from fbs_db.errors import FbsDbError, UsageError
@@ -110,6 +111,7 @@ def settings(app_configs: Any, **_: Any) -> list[CheckMessage]:
         )
     messages += _routed_elsewhere()
     messages += _solutions()
+    messages += _kept_connections()
     return messages
 
 
@@ -118,16 +120,11 @@ def databases(app_configs: Any, databases: Sequence[str] | None = None, **_: Any
     if is_migrating():
         return []  # errors would stop the command that repairs them
     try:
-        config = django_settings.configuration()
-        host_models()
+        ours = [alias for alias in databases or () if placed(alias) is not None]
     except UsageError as error:
         # The other check reports it too, unless only checks of databases are run.
         return [_not_checked(alias, error) for alias in databases or ()]
-    messages: list[CheckMessage] = []
-    for alias in databases or ():
-        if alias in config.databases:
-            messages += _of(alias)
-    return messages
+    return [message for alias in ours for message in _of(alias)]
 
 
 def _routed_elsewhere() -> Iterator[CheckMessage]:
@@ -136,7 +133,7 @@ def _routed_elsewhere() -> Iterator[CheckMessage]:
     for model in apps.get_models(include_auto_created=True):
         component = component_of(model)
         home = home_of(component) if component else None
-        if home is None:
+        if home is None or home in patterns():
             continue
         chosen = _chosen_for(model)
         if chosen is not None and (chosen not in connections or not same_database(chosen, home)):
@@ -165,6 +162,23 @@ def _solutions() -> Iterator[CheckMessage]:
             hint='Add "fbs_db.django.middleware.SolutionMiddleware" to MIDDLEWARE, as the last.',
             id="fbs_db.W012",
         )
+
+
+def _kept_connections() -> Iterator[CheckMessage]:
+    """A warning where each process keeps connections to the database of every solution that it has met."""
+    for alias in patterns():
+        database = connections[alias].settings_dict
+        kept = [key for key in ("CONN_MAX_AGE", "pool") if {**database, **database["OPTIONS"]}.get(key)]
+        if database["CONN_MAX_AGE"] is None:
+            kept[:0] = ["CONN_MAX_AGE"]
+        if kept:
+            yield checks.Warning(
+                f"DATABASES[{alias!r}] has {' and '.join(kept)}. Each process keeps connections to the databases of all"
+                " solutions that it has met.",
+                hint='Set "CONN_MAX_AGE": 0 and no "pool". If the server has connections enough:'
+                ' SILENCED_SYSTEM_CHECKS = ["fbs_db.W013"].',
+                id="fbs_db.W013",
+            )
 
 
 def _chosen_for(model: Any) -> str | None:

@@ -14,7 +14,7 @@ from django.db import connections
 
 import fbs_db
 from fbs_db.cleanup.hosts import require_hosts
-from fbs_db.database import django_settings
+from fbs_db.database import django_settings, patterns, project
 from fbs_db.database.config import DatabaseConfig
 from fbs_db.database.session import NOTHING_CHANGED, open_session, sentences
 from fbs_db.django.hosts import HostModel, host_models
@@ -105,15 +105,25 @@ def _tie_users(alias: str, table: str, say: Any) -> None:
         say(f"  Delete them or set them to NULL, by each column's rule: {repair}")
 
 
+def placed(alias: str) -> DatabaseConfig | None:
+    """The configuration of a database, such as that of a solution; None where FBS is not placed in it.
+
+    Raises:
+        UsageError: FBS_DB is wrong.
+    """
+    host_models()
+    known = project.configuration()
+    return known.databases.get(alias) or patterns.member(alias, known)
+
+
 def config_of(alias: str) -> DatabaseConfig | None:
-    """The configuration of a database; None where FBS is not placed in it.
+    """What `placed` gives.
 
     Raises:
         CommandError: FBS_DB is wrong.
     """
     try:
-        host_models()
-        return django_settings.configuration().databases.get(alias)
+        return placed(alias)
     except UsageError as error:  # with the id of the check, which may not have run
         raise CommandError(f"(fbs_db.E001) {error}", returncode=error.exit_code) from error
 

@@ -15,6 +15,7 @@ from django.utils.module_loading import import_string
 from psycopg import pq
 
 from fbs_db.database.django_settings import SOURCE, value_of
+from fbs_db.django.aliases import own_databases
 from fbs_db.django.solutions import aliases, solution
 from fbs_db.errors import UsageError
 
@@ -26,6 +27,9 @@ class SolutionMiddleware:
 
     ``FBS_DB["SOLUTION"]`` names the function that tells it: it gets the request, and returns the name of the
     solution, or None where it has none; then no transaction is opened and a shared login sees no rows.
+
+    Where solutions have databases of their own, FBS's models are in that of the request's solution. It is in the
+    transaction too if the settings of its pattern have ATOMIC_REQUESTS.
 
     The transaction is committed when the response is there. What a view has done is rolled back if it raises, as with
     ATOMIC_REQUESTS. Views of ``transaction.non_atomic_requests`` run without the transaction, and thus without the
@@ -50,6 +54,8 @@ class SolutionMiddleware:
             return self._get_response(request)
         apart = _non_atomic(request)
         using = [alias for alias in aliases(self.using) if alias not in apart]
+        if self.using is None:
+            using += own_databases(name, apart)
         with solution(name, using):
             views = [_View(connections[alias]) for alias in using]
             request.__dict__.setdefault("_fbs_views", {})[self] = views

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from functools import cache, lru_cache
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from django.apps import apps
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.contrib.auth import get_user_model
+from django.db import DEFAULT_DB_ALIAS, connections, router
 from django.db.utils import ConnectionRouter
 
 from fbs_db import files
 from fbs_db.database import django_settings
+from fbs_db.django.aliases import alias_of, in_force, pattern_of, patterns, per_settings
 from fbs_db.django.install import is_migrating
 from fbs_db.errors import UsageError
 from fbs_db.schema.later_names import LATER
@@ -23,31 +26,39 @@ class Router:
     """Routes FBS's tables, and no others.
 
     Reads and writes are left to the host's routers, which may use a replica, unless the
-    settings place the table in another database than Django's default.
+    settings place the table in another database than Django's default, or in the database of each solution.
     """
 
     def db_for_read(self, model: Any, **hints: Any) -> str | None:
-        return _elsewhere(model)
+        return _database_of(model, hints, router.db_for_read)
 
     def db_for_write(self, model: Any, **hints: Any) -> str | None:
-        return _elsewhere(model)
+        return _database_of(model, hints, router.db_for_write)
 
     def allow_relation(self, one: Any, other: Any, **hints: Any) -> bool | None:
         homes = {_elsewhere(type(one)), _elsewhere(type(other))}
-        return True if len(homes) == 1 and None not in homes else None
+        if len(homes) > 1:  # users are known by their keys where their table is elsewhere
+            return True if _is_user(one) or _is_user(other) else None
+        if homes & patterns().keys():
+            return len({found for row in (one, other) if (found := pattern_of(row._state.db or ""))}) < 2
+        return None if None in homes else True
 
     def allow_migrate(self, db: str, app_label: str, model_name: str | None = None, **hints: Any) -> bool | None:
         model = hints.get("model") or _named(app_label, model_name)
-        if model is None:  # RunPython and RunSQL name no model
-            return False if app_label in APPS else None
-        component = component_of(model)
+        if model is None and app_label in APPS:  # RunPython and RunSQL name no model
+            return False
+        component = None if model is None else component_of(model)
         if component is None:
-            return None
+            if db in patterns():
+                return False
+            if pattern_of(db) is None:
+                return None
+            # FBS's own router lets all tables of its apps into all databases.
+            return app_label not in APPS and _others_say(db, app_label, model_name, hints)
         if model.__module__ == "__fake__" or ("model" not in hints and app_label in APPS):
             return False  # asked by a migration
         # Asked by dumpdata, loaddata and flush; and by migrate, which would make tables of models without migrations.
-        home = home_of(component)
-        return home is not None and same_database(db, home) and not is_migrating()
+        return lives_in(component, db) and not is_migrating()
 
 
 class OursFirst(ConnectionRouter):  # type: ignore[misc]
@@ -92,18 +103,32 @@ def component_of(model: Any) -> str | None:
     component = _components().get(table)
     if component is not None and schema is not None:
         home = home_of(component)
-        config = django_settings.without_connections().databases[home] if home else None
-        if config is not None and schema != (config.schema or "public"):
-            return None
+        if home is not None:
+            known = django_settings.without_connections()
+            if schema != ({**known.databases, **known.patterns}[home].schema or "public"):
+                return None
     return component
 
 
 def home_of(component: str) -> str | None:
-    """The alias of the database in which the settings place a component; None if the settings are wrong."""
+    """The alias of the database, or of the pattern, in which the settings place a component.
+
+    None if the settings are wrong.
+    """
     try:
-        return _homes(repr(django_settings.value_of("DATABASES")))[component]
+        return _homes()[component]
     except UsageError:  # the checks report it
         return None
+
+
+def lives_in(component: str, alias: str) -> bool:
+    """Whether a database has a component, by the settings."""
+    home, found = home_of(component), pattern_of(alias)
+    if home is None or alias in patterns():
+        return False
+    if found is not None:
+        return patterns()[found[0]].config.holds(component)
+    return home not in patterns() and same_database(alias, home)
 
 
 def component_homes() -> tuple[str, ...]:
@@ -112,7 +137,7 @@ def component_homes() -> tuple[str, ...]:
     Raises:
         UsageError: the settings are wrong.
     """
-    return _with_components(repr(django_settings.value_of("DATABASES")))
+    return _with_components()
 
 
 def same_database(alias: str, home: str) -> bool:
@@ -127,8 +152,52 @@ def same_database(alias: str, home: str) -> bool:
     return all(one[key] == other[key] for key in ("HOST", "PORT", "NAME", "OPTIONS"))
 
 
+def _database_of(model: Any, hints: dict[str, Any], ask: Callable[..., str]) -> str | None:
+    """The alias that a model is read from or written to; None where the host's routers say.
+
+    Parameters:
+        model: the model.
+        hints: those of Django, and of FBS's own router.
+        ask: asks all routers.
+    """
+    component = component_of(model)
+    home = home_of(component) if component else None
+    if not patterns():
+        return None if home == DEFAULT_DB_ALIAS else home
+    of_row = pattern_of(getattr(hints.get("instance"), "_state", _NoRow).db or "")
+    if component is not None and home in patterns():
+        if alias := hints.get("solution_db"):
+            return f"{alias}"
+        if (company := hints.get("company_id")) not in (None, ""):
+            return alias_of(component, f"{company}", "company")
+        solution = of_row[1] if of_row else in_force()
+        return home if solution is None else alias_of(component, solution)
+    if home not in (None, DEFAULT_DB_ALIAS):
+        return home
+    # What it is asked for is in the database of a solution, and its own table is not.
+    away = {"solution_db", "company_id"} & hints.keys() if home else set()
+    if of_row and not router.allow_migrate_model(hints["instance"]._state.db, model):
+        away.add("instance")
+    return ask(model, **{key: value for key, value in hints.items() if key not in away}) if away else None
+
+
+class _NoRow:
+    db = None
+
+
+def _others_say(db: str, app_label: str, model_name: str | None, hints: dict[str, Any]) -> bool:
+    """Whether the host's routers say that it has its own tables in the database of a solution."""
+    asked = (one for one in router.routers if not isinstance(one, Router) and hasattr(one, "allow_migrate"))
+    said = (one.allow_migrate(db, app_label, model_name=model_name, **hints) for one in asked)
+    return bool(next((answer for answer in said if answer is not None), False))
+
+
+def _is_user(row: Any) -> bool:
+    return apps.is_installed("django.contrib.auth") and isinstance(row, get_user_model())
+
+
 def _elsewhere(model: Any) -> str | None:
-    """The alias of a model's database, if that is not Django's default."""
+    """The alias of a model's database, or pattern, if that is not Django's default."""
     component = component_of(model)
     home = home_of(component) if component else None
     return None if home == DEFAULT_DB_ALIAS else home
@@ -147,18 +216,15 @@ def _table(model: Any) -> tuple[str | None, str]:
     return schema or None, table
 
 
-@lru_cache
-def _homes(setting: str) -> dict[str, str]:
-    """The alias of each component. Cached: Django asks with every query, and reading the settings takes longer."""
-    configs = django_settings.without_connections().databases
-    return {
-        component: next(alias for alias, config in configs.items() if config.holds(component))
-        for component in _components().values()
-    }
+@per_settings
+def _homes() -> dict[str, str]:
+    """The alias of each component."""
+    known = django_settings.without_connections()
+    return {component: known.home_of(component).name for component in _components().values()}
 
 
-@lru_cache
-def _with_components(setting: str) -> tuple[str, ...]:
+@per_settings
+def _with_components() -> tuple[str, ...]:
     components = {*_components().values()} - {files.BASE}
     configs = django_settings.without_connections().databases
     return tuple(alias for alias, config in configs.items() if any(map(config.holds, components)))

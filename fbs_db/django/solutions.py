@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from django.db import connections, transaction
 
 from fbs_db.database.solutions import SET, named
+from fbs_db.django.aliases import is_open, put_in_force
 from fbs_db.django.router import component_homes
 from fbs_db.errors import UsageError
 
@@ -20,12 +21,15 @@ F = TypeVar("F", bound=Callable[..., Any])
 class solution(ContextDecorator):  # noqa: N801 - it is written as django.db.transaction.atomic is
     """A block, or a function with this decorator, in which a shared login sees and writes the rows of one solution.
 
+    Models whose tables are in the database of each solution are those of this solution in it.
+
     It is a block of ``transaction.atomic()`` on each database: within another such block a savepoint, and else a
     transaction. At its end the connection has the solution that it had before, or none.
 
     Parameters:
         name: the solution.
-        using: alias of a database, or several; by default those in which the settings place FBS's components.
+        using: alias of a database, or several, or none; by default those in which the settings place FBS's components.
+            A database of the solution's own is opened when it is asked for rows.
 
     Raises:
         UsageError: the name is no text or has no characters; a database is not PostgreSQL; or the function is
@@ -47,18 +51,24 @@ class solution(ContextDecorator):  # noqa: N801 - it is written as django.db.tra
         return super().__call__(function)
 
     def __enter__(self) -> None:
+        block = [self._name]
         with ExitStack() as stack:
+            stack.enter_context(put_in_force(block))
             for alias in aliases(self._using):
                 stack.enter_context(_set_on(alias, self._name))
-            self._blocks.append(stack.pop_all())
+            self._blocks.append((block, stack.pop_all()))
 
     def __exit__(self, *raised: Any) -> bool:
-        return bool(self._blocks.pop().__exit__(*raised))
+        blocks = self._blocks
+        # Of several tasks in this thread each ends its own.
+        block = [one for one in blocks if is_open(one[0])][-1:] or blocks[-1:]
+        blocks.remove(block[0])
+        return bool(block[0][1].__exit__(*raised))
 
     @property
-    def _blocks(self) -> list[ExitStack]:
+    def _blocks(self) -> list[tuple[list[str], ExitStack]]:
         """Its blocks that are open in this thread; several threads may share it."""
-        blocks: list[ExitStack] = vars(self._entered).setdefault("blocks", [])
+        blocks: list[tuple[list[str], ExitStack]] = vars(self._entered).setdefault("blocks", [])
         return blocks
 
 

@@ -9,7 +9,7 @@ from typing import Any, Generic
 import psycopg
 from psycopg import AsyncConnection, Connection
 
-from fbs_db.database import project
+from fbs_db.database import patterns, project
 from fbs_db.database.connection import (
     PLAIN,
     check_server,
@@ -92,7 +92,7 @@ class AsyncReader(Groups[AsyncDriver]):
         self._solution = solution
         self._owned: AsyncConnection[Any] | None = None
         if source is not None and not isinstance(source, str):
-            self._read(source, schema or project.of_lent_connection().schema or "public")
+            self._read(source, schema or _schema_of(source))
 
     def _read(self, source: AsyncSource, schema: str) -> None:
         of = self._solution
@@ -139,7 +139,7 @@ def connect(database: str | Source | None = None, *, schema: str | None = None, 
         where, config = resolve(database)
         connection = _opened(where)
         return Reader(connection, schema or config.schema or "public", connection, solution)
-    return Reader(database, schema or project.of_lent_connection().schema or "public", solution=solution)
+    return Reader(database, schema or _schema_of(database), solution=solution)
 
 
 def connect_async(
@@ -150,6 +150,13 @@ def connect_async(
     Parameters and errors are those of `connect`.
     """
     return AsyncReader(database, schema, None if solution is None else named(solution))
+
+
+def _schema_of(source: Source | AsyncSource) -> str:
+    """The schema that is configured for a connection of the caller's; Django's says which database it is."""
+    known, alias = project.configuration(), getattr(source, "alias", None)
+    config = known.databases.get(alias) or patterns.member(alias, known) if isinstance(alias, str) else None
+    return (config or project.of_lent_connection()).schema or "public"
 
 
 def _opened(where: str) -> Connection[Any]:

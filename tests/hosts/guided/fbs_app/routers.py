@@ -32,3 +32,18 @@ class WithLicensing(FBSDatabaseRouter):
         if app_label == "fbs_license_manager":
             return db == "licensing"
         return super().allow_migrate(db, app_label, model_name, **hints)
+
+
+class OfSolutions(FBSDatabaseRouter):
+    """As FBS has it for solutions: hints name a solution's database, or its company."""
+
+    def db_for_read(self, model, **hints):
+        if model._meta.app_label not in APPS:
+            return None
+        if "solution_db" in hints:
+            return hints["solution_db"]
+        if "company_id" in hints:
+            return f"djo_{hints['company_id']}_db"
+        return "default"
+
+    db_for_write = db_for_read

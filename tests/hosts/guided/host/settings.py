@@ -30,6 +30,7 @@ INSTALLED_APPS = [
     "fbs_app.apps.FBSAppConfig",
     "fbs_license_manager",
     "fbs_db.django",
+    *json.loads(os.environ.get("HOST_LAST", "[]")),
 ]
 SILENCED_SYSTEM_CHECKS = json.loads(os.environ.get("HOST_SILENCED", "[]"))
 FBS_DB = json.loads(os.environ.get("HOST_FBS_DB", '{"HOSTS": {"rentals.Tenant": {}, "rentals.Location": {}}}'))
@@ -37,6 +38,7 @@ if "HOST_FBS_DB_TEXT" in os.environ:  # what JSON cannot say
     FBS_DB = eval(os.environ["HOST_FBS_DB_TEXT"])
 if "HOST_WITHOUT_MIGRATIONS" in os.environ:
     MIGRATION_MODULES = {"fbs_app": None, "fbs_license_manager": None}
+globals().update(json.loads(os.environ.get("HOST_SETTINGS", "{}")))
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 SECRET_KEY = "of no host"
 USE_TZ = True
