@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 
 import psycopg
 from psycopg import conninfo
@@ -56,7 +56,7 @@ def solutions_of(pattern: DatabaseConfig) -> list[str]:
         ConnectionFailed, TargetError, ServerError: the server, or the default database, could not be asked.
         UsageError: the query gives something else than names, or the configuration is wrong.
     """
-    there = _on_server(pattern)
+    there = on_server(pattern)
     return [solution for solution in wanted_by(pattern, there) if solution in there]
 
 
@@ -70,16 +70,39 @@ def wanted_by(pattern: DatabaseConfig, there: set[str] | None = None) -> list[st
         FbsDbError: as `solutions_of`.
     """
     if pattern.solutions == EVERY:
-        return sorted(_on_server(pattern) if there is None else there)
+        return sorted(on_server(pattern) if there is None else there)
     names = pattern.solutions if isinstance(pattern.solutions, tuple) else _answered(str(pattern.solutions), pattern)
     return sorted({checked_name(name) for name in names} - {TEMPLATE})
 
 
-def _on_server(pattern: DatabaseConfig) -> set[str]:
-    """The solutions whose database is on the server. A single database of the project is nobody's."""
+def on_server(pattern: DatabaseConfig, *, closed: bool = False) -> set[str]:
+    """The solutions whose database is on the server. A single database of the project is nobody's.
+
+    Parameters:
+        closed: also those whose database takes no connections now.
+
+    Raises:
+        FbsDbError: as `solutions_of`.
+    """
+    return set(solutions_among(pattern, databases_beside(pattern, closed=closed)).values())
+
+
+def solutions_among(pattern: DatabaseConfig, names: Set[str]) -> dict[str, str]:
+    """Of the names of databases on the server of a pattern, those of solutions, each with its solution."""
+    if not names:
+        return {}
     single = {_dbname_of(config) for config in project.configuration().databases.values()}
-    found = (solution_in(pattern, name) for name in databases_beside(pattern) - single)
-    return {solution for solution in found if solution is not None}
+    found = ((name, solution_in(pattern, name)) for name in names - single)
+    return {name: solution for name, solution in found if solution is not None}
+
+
+def is_there(member: DatabaseConfig) -> bool:
+    """Whether the server has a solution's own database, though it may take no connections.
+
+    Raises:
+        ConnectionFailed, ServerError: the server could not be asked.
+    """
+    return member.name in databases_beside(member, closed=True)
 
 
 def _dbname_of(config: DatabaseConfig) -> str:

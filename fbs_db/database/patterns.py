@@ -48,7 +48,9 @@ def template_of(pattern: DatabaseConfig) -> DatabaseConfig:
 
 
 def server_of(pattern: DatabaseConfig) -> ConnectionString:
-    """The connection string by which the server of a pattern is asked for its databases."""
+    """The connection string by which the server of a pattern, or of a member, is asked for its databases."""
+    if pattern.solution is not None:
+        return ConnectionString(conninfo.make_conninfo(pattern.url or "", dbname=MAINTENANCE))
     options, _ = parts_of(pattern)
     return _url(options, MAINTENANCE)
 
@@ -74,11 +76,20 @@ def member(name: str, known: Config) -> DatabaseConfig | None:
     return member_of(*fitting[0]) if fitting else None
 
 
-def databases_beside(pattern: DatabaseConfig) -> set[str]:
-    """The names of all databases on the server of a pattern, but for templates and those that take no connections."""
-    query = "select datname::text from pg_catalog.pg_database where datallowconn and not datistemplate"
+def databases_beside(pattern: DatabaseConfig, *, closed: bool = False) -> set[str]:
+    """The names of all databases on the server of a pattern, but for templates.
+
+    Parameters:
+        pattern: the pattern, or a member.
+        closed: also those that take no connections now.
+    """
+    # What an interrupted drop has left has the limit -2.
+    query = (
+        "select datname::text from pg_catalog.pg_database"
+        " where not datistemplate and datconnlimit <> -2 and (datallowconn or %s)"
+    )
     with connected(server_of(pattern), "fbs-db solutions") as connection, errors_of_server(connection):
-        return {name for (name,) in connection.execute(query)}
+        return {name for (name,) in connection.execute(query.encode(), [closed])}
 
 
 def parts_of(pattern: DatabaseConfig) -> tuple[dict[str, str], str]:
