@@ -1745,17 +1745,12 @@ begin
             end if;
 
             select
-                h.model_name, h.solution, h.key_column, h.key_is_unique,
+                h.model_name, h.solution, h.solution_column, h.key_column, h.key_is_unique,
                 not by_row and h.key_column = (
                     select a.attname
                     from pg_attribute as a
                     where a.attrelid = tg_relid and a.attnum = 1
-                ) as key_is_first,
-                -- Read only where there are databases to choose from.
-                case
-                    when h.solution_column is not null and exists (select from fbs_cleanup_targets as t where t.per_solution)
-                        then h.solution_column
-                end as solution_column
+                ) as key_is_first
             into host
             from fbs_hosts as h
             where h.host_table = coalesce(
