@@ -188,8 +188,9 @@ def _drop(session: Session, target: str) -> RetryReport:
         if not claimed:
             break
         dropped += len(claimed)
-    fields = {"event": "dropped", "target": target, "entries": dropped}
-    logger.info("Database %s is no more: %s for it dropped.", target, counted(dropped, "clean-up"), extra=fields)
+    if dropped:
+        fields = {"event": "dropped", "target": target, "entries": dropped}
+        logger.info("Database %s is no more: %s for it dropped.", target, counted(dropped, "clean-up"), extra=fields)
     return RetryReport(dropped, 0, 0)
 
 

@@ -559,8 +559,9 @@ def test_it_holds_few_sessions_however_many_solutions_there_are(make: Make) -> N
 
 
 def test_it_looks_into_a_solutions_database_when_something_was_written_there(
-    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+    fleet_everywhere: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    fleet = fleet_everywhere
     fleet.on("beta", "create table rooms (id bigint primary key); insert into rooms select generate_series(1, 9)")
     fbs_db.attach_host("rooms", "tenant", fleet.name("beta"))
     fleet.on("beta", "update fbs_settings set value = 'queue' where name = 'cleanup'")
