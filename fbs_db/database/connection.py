@@ -251,6 +251,11 @@ def _become(connection: Connection, role: str, *, local: bool) -> None:
         ) from error
 
 
+def no_changes_on_standby() -> UnsupportedServer:
+    """The error for a change on a standby."""
+    return UnsupportedServer("This server is a standby, which is read-only.", hint="Type this on its primary.")
+
+
 def refuse_pipeline(connection: Connection[Any] | AsyncConnection[Any]) -> None:
     """Refuse a connection in pipeline mode: statements return nothing there until later ones are sent.
 
@@ -302,6 +307,8 @@ def errors_of_server(connection: Connection) -> Iterator[None]:
         yield
     except psycopg.Error as error:
         raise_if_lost(connection, error)
+        if error.sqlstate == "25006" and connection.info.parameter_status("in_hot_standby") == "on":
+            raise no_changes_on_standby() from error
         ours = from_server(error) or ServerError(said_by(error), hint=_hint(connection, error))
         if isinstance(ours, LockTimeout):
             named(ours, connection)
@@ -363,11 +370,12 @@ def from_server(error: psycopg.Error, message: str = "", statement: str = "") ->
         return TargetError(message, hint=hint or f"Connect as a role that may do this.{_needed(message)}")
     if sqlstate in _UNFIT_HINTS:
         return (UnreadableValue if sqlstate == "22021" else TargetError)(message, hint=_UNFIT_HINTS[sqlstate])
+    if sqlstate == "40001" and "recovery" in message:
+        delay = "A longer max_standby_streaming_delay, or hot_standby_feedback = on, lets long reads on a standby end."
+        return ServerError(message, hint=f"Try again. {delay}")
     if sqlstate.startswith("53"):
         return ServerOutOfResources(message, hint=f"{hint} Free some space, then type the same again.".strip())
-    if sqlstate.startswith("FB"):
-        return TargetError(message, hint=hint)
-    return None
+    return TargetError(message, hint=hint) if sqlstate.startswith("FB") else None
 
 
 def _needed(message: str) -> str:

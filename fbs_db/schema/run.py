@@ -14,7 +14,7 @@ from itertools import groupby
 from psycopg import sql
 
 from fbs_db import wording
-from fbs_db.database.connection import refuse_transaction_pooler, shown
+from fbs_db.database.connection import no_changes_on_standby, refuse_transaction_pooler, shown
 from fbs_db.database.locks import Retries
 from fbs_db.database.session import Session
 from fbs_db.errors import (
@@ -23,7 +23,6 @@ from fbs_db.errors import (
     MissingMigration,
     PoolerRefused,
     TargetError,
-    UnsupportedServer,
 )
 from fbs_db.files import MigrationFile
 from fbs_db.reports import MigrateReport, Operation, Progress, Step, UserColumn, silent
@@ -224,13 +223,13 @@ def refuse_unfit(session: Session) -> None:
         session.connection,
         "Connect directly, or through a pooler in session mode: the lock on the schema belongs to the server session.",
     )
-    role, standby, read_only, may_create = session.cursor().execute(
+    role, in_recovery, read_only, may_create = session.cursor().execute(
         "select current_user, pg_is_in_recovery(), current_setting('transaction_read_only')::boolean,"
         " has_schema_privilege(to_regnamespace(%s), 'create')",
         (session.quoted_schema,),
     ).fetchone() or ("", False, False, False)
-    if standby:
-        raise UnsupportedServer("This server is a standby, which is read-only.", hint="Migrate its primary.")
+    if in_recovery:
+        raise no_changes_on_standby()
     if read_only:
         raise TargetError(
             "Transactions are read-only on this connection.",

@@ -33,6 +33,8 @@ NOT_TYPED = {
     "make bench": "takes minutes, and fails on a busy machine",
     "pip install .": "fbs-db is installed here already",
 }
+#: Pages that are typed by other tests, each with the reason.
+TYPED_ELSEWHERE = {"scaling": "tests/database/test_new_server.py types it, with two servers"}
 #: The host's tables that the pages take for granted.
 HOST = "create table auth_user (id int primary key); create table tenants_tenant (id int primary key);"
 

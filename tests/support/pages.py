@@ -31,9 +31,11 @@ class Block:
     file: str
 
 
-def blocks(page: str) -> list[Block]:
-    """The fenced blocks of a page, in order."""
+def blocks(page: str, heading: str = "") -> list[Block]:
+    """The fenced blocks of a page, in order; those below a heading, if one is named."""
     text = PAGES[page].read_text(encoding="utf-8")
+    if heading:
+        text = text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     found = []
     for match in re.finditer(r"^( *)```(\w+)\n(.*?)^\1```", text, re.MULTILINE | re.DOTALL):
         inner = textwrap.dedent(match[3])

@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -83,9 +83,16 @@ class Server:
             self.drop(name)
 
     def kill(self) -> None:
+        self._end(signal.SIGQUIT)
+
+    def stop(self) -> None:
+        """End it in order; its data stay."""
+        self._end(signal.SIGINT)
+
+    def _end(self, by: signal.Signals) -> None:
         if self._admin:
             self._admin.close()
-        self.process.send_signal(signal.SIGQUIT)
+        self.process.send_signal(by)
         self.process.wait(30)
 
 
@@ -109,19 +116,18 @@ def find_binaries(major: int, *, library: str | None = None) -> Path | None:
 @contextmanager
 def running(binaries: Path, major: int, *, base: str | None = None, settings: str = "") -> Iterator[Server]:
     """A server on fresh data; gone, data and all, at the end."""
-    directory = Path(tempfile.mkdtemp(prefix="fbs-db-", dir=base or _memory()))
+    directory = directory_of_server(base)
     _let_through(binaries)
-    user = _system_user()
-    if user:
-        shutil.chown(directory, user)
+    words = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
+    run_as_server([binaries / "initdb", "-D", directory / "data", *words])
+    with started(binaries, major, directory, settings=settings) as server:
+        yield server
+
+
+@contextmanager
+def started(binaries: Path, major: int, directory: Path, *, settings: str = "") -> Iterator[Server]:
+    """A server on the data in a directory, as initdb or pg_upgrade left them; gone at the end, as with `running`."""
     data = directory / "data"
-    subprocess.run(
-        [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"],
-        check=True,
-        capture_output=True,
-        user=user,
-        cwd="/",
-    )
     port = _free_port()
     hba = data / "pg_hba.conf"
     guarded = f"local all {GUARDED} scram-sha-256\nhost all {GUARDED} all scram-sha-256\n"
@@ -132,32 +138,29 @@ def running(binaries: Path, major: int, *, base: str | None = None, settings: st
             "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\nmax_connections = 150\n"
             f"shared_buffers = 64MB\nautovacuum = off\n{settings}\n"
         )
-    with _started(binaries, major, directory, port, user) as server:
+    with _started(binaries, major, directory, port) as server:
         yield server
 
 
 @contextmanager
 def standby_of(primary: Server) -> Iterator[Server]:
     """A streaming standby of a running server."""
-    directory = Path(tempfile.mkdtemp(prefix="fbs-db-", dir=_memory()))
-    user = _system_user()
-    if user:
-        shutil.chown(directory, user)
+    directory = directory_of_server()
     source = f"host={primary.host} port={primary.port} user=postgres"
     words = ["-R", "-c", "fast", "-X", "stream"]
-    command = [str(primary.bin / "pg_basebackup"), "-D", str(directory / "data"), "-d", source, *words]
-    subprocess.run(command, check=True, capture_output=True, user=user, cwd="/")
+    run_as_server([primary.bin / "pg_basebackup", "-D", directory / "data", "-d", source, *words])
     port = _free_port()
     with (directory / "data" / "postgresql.conf").open("a") as file:
         file.write(f"port = {port}\nunix_socket_directories = '{directory}'\n")
-    with _started(primary.bin, primary.major, directory, port, user) as server:
+    with _started(primary.bin, primary.major, directory, port) as server:
         yield server
 
 
 @contextmanager
-def _started(binaries: Path, major: int, directory: Path, port: int, user: str | None) -> Iterator[Server]:
+def _started(binaries: Path, major: int, directory: Path, port: int) -> Iterator[Server]:
     data = directory / "data"
     log = (directory / "log").open("wb")
+    user = _system_user()
     process = subprocess.Popen(
         [binaries / "postgres", "-D", data], stdout=log, stderr=log, stdin=subprocess.DEVNULL, user=user, cwd="/"
     )
@@ -170,6 +173,20 @@ def _started(binaries: Path, major: int, directory: Path, port: int, user: str |
             server.kill()
         log.close()
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def run_as_server(words: Sequence[str | Path], *, cwd: Path = Path("/"), env: dict[str, str] | None = None) -> None:
+    """Run a program that works on a server's files, as the user whose they are."""
+    done = subprocess.run(words, capture_output=True, text=True, check=False, user=_system_user(), cwd=cwd, env=env)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def directory_of_server(base: str | None = None) -> Path:
+    """A directory of the server's user."""
+    directory = Path(tempfile.mkdtemp(prefix="fbs-db-", dir=base or _memory()))
+    if user := _system_user():
+        shutil.chown(directory, user)
+    return directory
 
 
 def with_password(url: str, password: str) -> str:
