@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import subprocess
 import sys
 import threading
@@ -189,6 +190,16 @@ def eventually(holds: Callable[[], object], seconds: float = 30) -> None:
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def start_worker() -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-u", "-m", "fbs_db", "cleanup", "run", "--all", "--poll", "0.05"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
 
 
 @contextmanager
@@ -450,17 +461,17 @@ def test_what_a_role_of_the_hosts_makes_of_the_column_is_not_evaluated(fleet_eve
     fleet.attach(solution_column="name")
     fleet.on(
         None,
-        "create table seen (who text); grant insert on seen to public;"
-        "create function peek(text) returns boolean language plpgsql as"
-        " $$begin insert into seen values (current_user); return true; end$$;"
-        "create domain lair as text check (peek(value));"
-        "alter table tenants alter name type lair; truncate seen",
+        "create table seen (who text); create type mood as enum ('acme');"
+        "create function peek(mood) returns text language plpgsql as"
+        " $$begin insert into seen values (current_user); return 'acme'; end$$;"
+        "create cast (mood as text) with function peek(mood);"
+        "alter table tenants alter name type mood using 'acme'",
     )
     fleet.on(None, "delete from tenants where id = 1")
     assert fleet.on(None, "select * from seen") == []
     assert [row[3] for row in fleet.queue() if row[2] == "solutions"] == ["*"], "what cannot be read may be anybody's"
     assert fleet.on(None, "select error from fbs_cleanup_queue where target is null") == [
-        ("column name of tenants is of type lair",)
+        ("column name of tenants is of type mood",)
     ]
     printed = command("--database", "default", "check", code=1)
     assert "host tenant: solution column does not fit" in printed
@@ -514,6 +525,44 @@ def test_several_workers_share_it(fleet: Fleet) -> None:
         eventually(lambda: not fleet.queue())
     assert [fleet.keys(one) for one in ("acme", "beta", "zeta")] == [[]] * 3
     assert [fleet.on(one, "select count(*) from pointers") for one in ("acme", "beta", "zeta")] == [[(0,)]] * 3
+
+
+@pytest.mark.slow
+def test_each_is_applied_once_whoever_is_killed_when(fleet: Fleet) -> None:
+    names = ("acme", "beta", "zeta")
+    collected = (
+        "create table tickets (ticket uuid); create function collect() returns trigger language plpgsql as"
+        " $$begin insert into tickets values (new.ticket); return null; end$$;"
+        "create trigger collect after insert on fbs_cleanup_received for each row execute function collect()"
+    )
+    for name in names:
+        fleet.on(name, collected)
+        fleet.on(name, FIELDS.replace("(1, 9)", "(11, 210)"))
+    fleet.on(
+        None, "insert into tenants select n, case when n % 2 = 0 then 'acme' end from generate_series(11, 210) as n"
+    )
+    fleet.attach(solution_column="name")
+    key, luck = 11, random.Random(20)
+    for _ in range(8):
+        worker = start_worker()
+        enough = time.monotonic() + luck.uniform(0.6, 2.5)
+        while time.monotonic() < enough:
+            fleet.on(None, "delete from tenants where id = %s", min(key, 210))
+            key += 1
+        if luck.random() < 0.5:
+            worker.kill()
+        else:
+            cut = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'fbs-db cleanup run'"
+            fleet.on(None, cut)
+        worker.kill()
+        worker.communicate()
+    fleet.on(None, "delete from tenants where id between 11 and 210")
+    assert fbs_db.retry_cleanup().waiting == 0
+    for name in names:
+        left = [gone for gone in range(11, 211) if name != "acme" and gone % 2 == 0]
+        assert fleet.keys(name) == [*without(), *left]
+        ((tickets, once),) = fleet.on(name, "select count(*), count(distinct ticket) from tickets")
+        assert tickets == once > 1
 
 
 # --- sweeping
@@ -589,13 +638,7 @@ def test_all_is_what_it_does_if_no_database_is_named(fleet: Fleet) -> None:
     assert "Give --database or --all, not both." in command("--database", "default", "cleanup", "run", "--all", code=2)
     fleet.attach()
     fleet.on(None, "delete from tenants where id = 1")
-    worker = subprocess.Popen(
-        [sys.executable, "-u", "-m", "fbs_db", "cleanup", "run", "--all", "--poll", "0.05"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
+    worker = start_worker()
     try:
         eventually(lambda: not fleet.queue())
     finally:
