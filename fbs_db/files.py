@@ -150,9 +150,10 @@ def provided(files: Iterable[MigrationFile], ids: Container[str]) -> set[str]:
     return {feature for file in files if file.id in ids for feature in file.provides}
 
 
-def components(directory: Path | None = None) -> list[str]:
-    """All components but the base, in the order of the files."""
-    return [name for name in dict.fromkeys(file.component for file in load(directory)) if name != BASE]
+@cache
+def components() -> tuple[str, ...]:
+    """All components but the base, in the order of the files. Each look at the configuration asks for them."""
+    return tuple(name for name in dict.fromkeys(file.component for file in load()) if name != BASE)
 
 
 @cache

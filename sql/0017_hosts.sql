@@ -13,9 +13,11 @@ create table fbs_hosts (
     key_is_unique boolean not null,
     follows_keys boolean not null,
     solution text,
+    solution_column text,
     attached_at timestamptz not null default now(),
     constraint fbs_hosts_pkey primary key (host_table),
-    constraint fbs_hosts_model_name_solution_key unique nulls not distinct (model_name, solution)
+    constraint fbs_hosts_model_name_solution_key unique nulls not distinct (model_name, solution),
+    constraint fbs_hosts_solution_check check (solution is null or solution_column is null)
 );
 
 comment on table fbs_hosts is
@@ -32,6 +34,8 @@ comment on column fbs_hosts.follows_keys is
 'Whether FBS rows follow a key that changes. It costs a trigger on every update of the table.';
 comment on column fbs_hosts.solution is
 'The only solution whose rows are cleaned up; NULL for all.';
+comment on column fbs_hosts.solution_column is
+'Its column that names the solution of each row: of the databases that solutions have of their own, a clean-up reaches that one only. NULL for all.';
 comment on column fbs_hosts.attached_at is
 'When it was attached.';
 
@@ -76,7 +80,7 @@ $$;
 comment on function fbs_is_unique(regclass, text, boolean) is
 'Internal. Whether a valid unique index keeps a column unique: alone, or with other columns too where asked.';
 
-create function fbs_host_problem(host_table regclass, key_column text)
+create function fbs_host_problem(host_table regclass, key_column text, solution_column text default null)
 returns text
 language sql
 stable
@@ -103,17 +107,24 @@ as $$
                 where f.relkind = 'f'
             )
             then format('column %s of %s is not unique', key_column, host_table)
+        when solution_column is null then null
+        when s.attnum is null then format('table %s has no column %s', host_table, solution_column)
+        when s.atttypid <> all ('{smallint,integer,bigint,text,character varying,uuid}'::regtype[]) then
+            format('column %s of %s is of type %s', solution_column, host_table, format_type(s.atttypid, null))
+        when s.attgenerated = 'v' then format('column %s of %s is a virtual generated column', solution_column, host_table)
     end
     from pg_class as c
     left join pg_attribute as a
         on c.oid = a.attrelid and key_column = a.attname and a.attnum > 0 and not a.attisdropped
+    left join pg_attribute as s
+        on c.oid = s.attrelid and solution_column = s.attname and s.attnum > 0 and not s.attisdropped
     where c.oid = host_table
     union all
     select 'the table was dropped' where not exists (select from pg_class as c where c.oid = host_table);
 $$;
 
-comment on function fbs_host_problem(regclass, text) is
-'Internal. Why a table cannot be a host table with this key; NULL where it can.';
+comment on function fbs_host_problem(regclass, text, text) is
+'Internal. Why a table cannot be a host table with this key, and this column for the solution; NULL where it can.';
 
 create function fbs_host_triggers(host_table regclass)
 returns table (table_id regclass, trigger_name text, definition text, present boolean)
@@ -215,6 +226,23 @@ $$;
 comment on function fbs_host_triggers(regclass) is
 'Internal. The triggers of an attached host table and its partitions: the statement that makes or mends each, and whether it is as it should be.';
 
+create function fbs_has_statement_trigger(table_id oid, event text)
+returns boolean
+language sql
+stable
+set search_path from current
+as $$
+    select exists (
+        select from pg_trigger as g
+        where
+            g.tgrelid = table_id and g.tgfoid = to_regproc('fbs_cleanup') and g.tgenabled in ('O', 'A')
+            and g.tgtype = case event when 'DELETE' then 8 else 16 end
+    );
+$$;
+
+comment on function fbs_has_statement_trigger(oid, text) is
+'Internal. Whether FBS has a trigger on each statement that deletes from, or updates, a partition: one for each row does nothing there.';
+
 create function fbs_rename_model(old_name text, new_name text, solution text default null)
 returns bigint
 language plpgsql
@@ -263,7 +291,8 @@ create function fbs_attach_host(
     model_name text,
     key_column text default null,
     solution text default null,
-    follow_keys boolean default null
+    follow_keys boolean default null,
+    solution_column text default null
 )
 returns void
 language plpgsql
@@ -275,6 +304,7 @@ declare
     other fbs_hosts;
     key text;
     new_solution text;
+    new_column text;
     follows boolean;
     problem text;
     wanted record;
@@ -291,7 +321,8 @@ begin
         ),
         fbs_key_column(host_table)
     );
-    new_solution := coalesce(solution, former.solution);
+    new_solution := coalesce(solution, case when solution_column is null then former.solution end);
+    new_column := coalesce(solution_column, case when solution is null then former.solution_column end);
     follows := coalesce(
         follow_keys, former.follows_keys,
         -- Nobody changes the numbers that a sequence gives.
@@ -305,7 +336,8 @@ begin
     problem := case
         when coalesce(model_name, '') = '' then 'a host table needs the name of its model, such as tenants.tenant'
         when new_solution = '' then 'a solution has a name'
-        else fbs_host_problem(host_table, key)
+        when solution is not null and solution_column is not null then 'a host table is of one solution, or has a column that names them'
+        else fbs_host_problem(host_table, key, new_column)
     end;
     if problem is not null then
         raise exception '%', problem using errcode = 'FB020',
@@ -342,12 +374,12 @@ begin
     if former.model_name <> model_name then
         perform fbs_rename_model(former.model_name, model_name, former.solution);
     end if;
-    insert into fbs_hosts as h (host_table, model_name, key_column, key_is_unique, follows_keys, solution)
-    select host_table, model_name, key, fbs_is_unique(host_table, key), follows, new_solution
+    insert into fbs_hosts as h (host_table, model_name, key_column, key_is_unique, follows_keys, solution, solution_column)
+    select host_table, model_name, key, fbs_is_unique(host_table, key), follows, new_solution, new_column
     on conflict on constraint fbs_hosts_pkey do update
     set
         model_name = excluded.model_name, key_column = excluded.key_column, key_is_unique = excluded.key_is_unique,
-        follows_keys = excluded.follows_keys, solution = excluded.solution;
+        follows_keys = excluded.follows_keys, solution = excluded.solution, solution_column = excluded.solution_column;
 
     -- Partitions have copies of a trigger once it is made.
     for pass in 1..2 loop
@@ -363,7 +395,7 @@ begin
 end;
 $$;
 
-comment on function fbs_attach_host(regclass, text, text, text, boolean) is
+comment on function fbs_attach_host(regclass, text, text, text, boolean, text) is
 'Attaches a host table: deleting its rows cleans up FBS rows from then on. Repeating it mends triggers; another model name renames FBS rows. Errors FB001, FB020, FB022 to FB024.';
 
 create function fbs_detach_host(host_table regclass)

@@ -5,12 +5,11 @@ from fbs_hosts as h
 inner join pg_class as c on h.host_table = c.oid;
 
 drop function fbs_cleanup();
-drop function fbs_has_statement_trigger(oid, text);
 drop function fbs_refuse_shadows(name[]);
-drop function fbs_on_failure(text, text, text[], text[], text, text);
-drop function fbs_on_rekey(text, text, text[], text[], boolean);
+drop function fbs_on_failure(text, text, text[], text[], text, text, text[]);
+drop function fbs_on_rekey(text, text, text[], text[], boolean, text[]);
 drop function fbs_on_truncate(text, text);
-drop function fbs_on_delete(text, text, text[], boolean, boolean);
+drop function fbs_on_delete(text, text, text[], boolean, boolean, text[]);
 drop function fbs_rekey(text, text[], text[], text, boolean);
 drop function fbs_users_cancel(text, text);
 drop function fbs_refuse_triggers(regclass, boolean);

@@ -114,7 +114,9 @@ $$;
 comment on function fbs_rekey(text, text[], text[], text, boolean) is
 'Lets FBS rows follow host rows of a model from old keys to new ones. Returns the number of rows changed. Error FB024.';
 
-create function fbs_on_delete(model text, solution text, keys text[], key_is_unique boolean, by_row boolean)
+create function fbs_on_delete(
+    model text, solution text, keys text[], key_is_unique boolean, by_row boolean, solutions text[] default null
+)
 returns void
 language plpgsql
 set search_path from current
@@ -130,7 +132,7 @@ begin
     if terms.mode = 'off' then
         return;
     elsif terms.has_targets then
-        perform fbs_note_for_targets(model, solution, 'delete', keys);
+        perform fbs_note_for_targets(model, solution, 'delete', keys, null, solutions);
     end if;
     -- Each of many rows would wait in its turn.
     state := set_config('lock_timeout', case when by_row then '1' else terms.patience end, true);
@@ -175,7 +177,7 @@ begin
 end;
 $$;
 
-comment on function fbs_on_delete(text, text, text[], boolean, boolean) is
+comment on function fbs_on_delete(text, text, text[], boolean, boolean, text[]) is
 'Internal. Cleans up after deleted host rows: at once, or through the queue where they or their FBS rows are too many. A rule that fails is queued alone.';
 
 create function fbs_on_truncate(model text, solution text)
@@ -201,7 +203,9 @@ $$;
 comment on function fbs_on_truncate(text, text) is
 'Internal. Cleans up after all host rows that are gone, as fbs_on_delete does.';
 
-create function fbs_on_rekey(model text, solution text, keys text[], new_keys text[], at_once boolean)
+create function fbs_on_rekey(
+    model text, solution text, keys text[], new_keys text[], at_once boolean, solutions text[] default null
+)
 returns void
 language plpgsql
 set search_path from current
@@ -223,9 +227,9 @@ begin
         return;
     end if;
     -- Both are in the order in which the rows were written.
-    select array_agg(p.old_key), array_agg(p.new_key)
-    into old_keys, later_keys
-    from unnest(keys, new_keys) as p (old_key, new_key)
+    select array_agg(p.old_key), array_agg(p.new_key), case when solutions is not null then array_agg(p.solution) end
+    into old_keys, later_keys, solutions
+    from unnest(keys, new_keys, solutions) as p (old_key, new_key, solution)
     where p.old_key <> p.new_key;
     if old_keys is null then
         return;
@@ -234,7 +238,7 @@ begin
     if terms.mode = 'off' then
         return;
     elsif terms.has_targets then
-        perform fbs_note_for_targets(model, solution, 'rekey', old_keys, later_keys);
+        perform fbs_note_for_targets(model, solution, 'rekey', old_keys, later_keys, solutions);
     end if;
     patience := set_config('lock_timeout', terms.patience, true);
     -- A row that its new key takes to another partition is deleted in this one next: its rekey waits, and is seen.
@@ -249,10 +253,12 @@ begin
 end;
 $$;
 
-comment on function fbs_on_rekey(text, text, text[], text[], boolean) is
+comment on function fbs_on_rekey(text, text, text[], text[], boolean, text[]) is
 'Internal. Lets FBS rows follow the keys that a statement changed: at once, or through the queue.';
 
-create function fbs_on_failure(model text, solution text, keys text[], new_keys text[], state text, said text)
+create function fbs_on_failure(
+    model text, solution text, keys text[], new_keys text[], state text, said text, solutions text[] default null
+)
 returns void
 language plpgsql
 set search_path from current
@@ -264,12 +270,12 @@ begin
     insert into fbs_cleanup_queue (model_name, solution, operation, keys, new_keys, sqlstate, error)
     values (model, solution, operation, coalesce(keys, '{}'), new_keys, state, said);
     if exists (select from fbs_cleanup_targets) then
-        perform fbs_note_for_targets(model, solution, operation, coalesce(keys, '{}'), new_keys);
+        perform fbs_note_for_targets(model, solution, operation, coalesce(keys, '{}'), new_keys, solutions);
     end if;
 end;
 $$;
 
-comment on function fbs_on_failure(text, text, text[], text[], text, text) is
+comment on function fbs_on_failure(text, text, text[], text[], text, text, text[]) is
 'Internal. Queues a clean-up that failed, with the error: a sweep where the keys are not known.';
 
 create function fbs_refuse_shadows(others name[] default '{}')
@@ -300,27 +306,10 @@ $$;
 comment on function fbs_refuse_shadows(name[]) is
 'Internal. Error FB025 where a temporary relation of the session is found in place of one of FBS''s, or of these others.';
 
-create function fbs_has_statement_trigger(table_id oid, event text)
-returns boolean
-language sql
-stable
-set search_path from current
-as $$
-    select exists (
-        select from pg_trigger as g
-        where
-            g.tgrelid = table_id and g.tgfoid = to_regproc('fbs_cleanup') and g.tgenabled in ('O', 'A')
-            and g.tgtype = case event when 'DELETE' then 8 else 16 end
-    );
-$$;
-
-comment on function fbs_has_statement_trigger(oid, text) is
-'Internal. Whether FBS has a trigger on each statement that deletes from, or updates, a partition: one for each row does nothing there.';
-
 -- Everything a host's statement does to FBS goes through here, and nothing that fails in here fails
 -- the statement. Anybody can fire it, and it runs with the rights of FBS's owner: nothing is read of
--- a table that is not attached, and of others the key alone, once its type is seen to be PostgreSQL's
--- own. No variable has the type of a table: that would fail outside every block if the table is gone.
+-- a table that is not attached, and of others the key and the solution alone, each once its type is seen to
+-- be PostgreSQL's own. No variable has the type of a table: that would fail outside every block if it is gone.
 create function fbs_cleanup()
 returns trigger
 language plpgsql
@@ -338,6 +327,7 @@ declare
     kind regtype;
     keys text[];
     new_keys text[];
+    solutions text[];
     failed_state text;
     failed text;
     state text;
@@ -350,12 +340,12 @@ begin
                 perform fbs_refuse_shadows(case attempt when 1 then '{old_rows,new_rows}'::name[] else '{}' end);
             end if;
             if attempt = 2 then
-                perform fbs_on_failure(model, solution, keys, new_keys, failed_state, failed);
+                perform fbs_on_failure(model, solution, keys, new_keys, failed_state, failed, solutions);
                 return coalesce(new, old);
             end if;
 
             select
-                h.model_name, h.solution, h.key_column, h.key_is_unique,
+                h.model_name, h.solution, h.solution_column, h.key_column, h.key_is_unique,
                 not by_row and h.key_column = (
                     select a.attname
                     from pg_attribute as a
@@ -395,12 +385,20 @@ begin
             else
                 execute format('select array_agg(o.%I::text) from %s as o', host.key_column, rows) into keys using old;
             end if;
+            if host.solution_column is not null then
+                execute format('select pg_typeof(o.%I) from %s as o limit 1', host.solution_column, rows) into kind using old;
+                if kind <> all ('{smallint,integer,bigint,text,character varying,uuid}'::regtype[]) then
+                    raise exception 'column % of % is of type %', host.solution_column, tg_relid::regclass, kind
+                        using errcode = 'FB025';
+                end if;
+                execute format('select array_agg(o.%I::text) from %s as o', host.solution_column, rows) into solutions using old;
+            end if;
             if tg_op = 'DELETE' then
-                perform fbs_on_delete(model, solution, keys, host.key_is_unique, by_row);
+                perform fbs_on_delete(model, solution, keys, host.key_is_unique, by_row, solutions);
             else
                 execute format('select array_agg(o.%I::text) from %s as o', host.key_column, replace(rows, 'old', 'new'))
                 into new_keys using new;
-                perform fbs_on_rekey(model, solution, keys, new_keys, not by_row);
+                perform fbs_on_rekey(model, solution, keys, new_keys, not by_row, solutions);
             end if;
             return coalesce(new, old);
         exception when others or assert_failure or query_canceled then

@@ -14,6 +14,7 @@ create table fbs_cleanup_queue (
     new_keys text[],
     rule_name text,
     target text,
+    for_solution text,
     ticket uuid,
     transaction_id xid8 not null default pg_current_xact_id(),
     queued_at timestamptz not null default now(),
@@ -30,7 +31,7 @@ create index fbs_cleanup_queue_next_attempt_at_idx
 on fbs_cleanup_queue (next_attempt_at);
 
 comment on index fbs_cleanup_queue_next_attempt_at_idx is
-'Serves fbs_work_queue() and fbs_claim_cleanup(), which take what is due.';
+'Serves fbs_work_queue(), which takes what is due.';
 
 create index fbs_cleanup_queue_model_name_id_idx
 on fbs_cleanup_queue (model_name, id)
@@ -38,6 +39,13 @@ where operation = 'rekey';
 
 comment on index fbs_cleanup_queue_model_name_id_idx is
 'Serves fbs_waiting_keys() and fbs_claim_cleanup(): what comes later waits for rekeys of the same keys.';
+
+create index fbs_cleanup_queue_target_id_idx
+on fbs_cleanup_queue (target, id)
+where target is not null;
+
+comment on index fbs_cleanup_queue_target_id_idx is
+'Serves fbs_claim_cleanup() and fbs_claim_fan_out(): those of a thousand other databases are not read for one.';
 
 create trigger fbs_only_owner
 before insert or update or delete or truncate on fbs_cleanup_queue
@@ -61,7 +69,9 @@ comment on column fbs_cleanup_queue.new_keys is
 comment on column fbs_cleanup_queue.rule_name is
 'The only rule still to be applied; NULL for all.';
 comment on column fbs_cleanup_queue.target is
-'The other database it is for, by the project''s name for it; NULL for this one.';
+'The other database it is for, by the project''s name for it, or the pattern for those of solutions; NULL for this one.';
+comment on column fbs_cleanup_queue.for_solution is
+'Until a worker makes one for each database of a pattern: the solution whose database it is for; * for all. NULL elsewhere.';
 comment on column fbs_cleanup_queue.ticket is
 'By which the other database knows it, so that it is done once; NULL for this one.';
 comment on column fbs_cleanup_queue.transaction_id is
@@ -105,7 +115,11 @@ as $$
         q.model_name = model
         and q.operation = 'rekey'
         and q.solution is not distinct from fbs_waiting_keys.solution
-        and q.target is not distinct from fbs_waiting_keys.target;
+        and (
+            q.target is not distinct from fbs_waiting_keys.target
+            -- One for all databases of a pattern comes to that one next.
+            or fbs_waiting_keys.target is not null and q.for_solution is not null
+        );
 $$;
 
 comment on function fbs_waiting_keys(text, text, text) is

@@ -3,7 +3,10 @@
 drop function fbs_cover_partitions();
 drop function fbs_sweep_keys(text, text, text, text[]);
 drop function fbs_sweep_plan();
+drop function fbs_cleanup_destinations();
 drop function fbs_sweep_orphans(text);
+drop function fbs_recheck_cleanup(bigint[], text[]);
+drop function fbs_await_writers(text, text);
 drop function fbs_orphan_keys(text, text);
 drop function fbs_rows_of_model(text, text);
 drop function fbs_gone_keys(text, text[], text, text);

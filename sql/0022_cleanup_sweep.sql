@@ -1,5 +1,5 @@
--- 0022_cleanup_sweep: which keys that FBS rows hold are gone from the host's table,
--- and the sweep, which cleans up after them.
+-- 0022_cleanup_sweep: which keys that FBS rows hold, here or in another database, are
+-- gone from the host's table; and the sweep, which cleans up after them.
 --
 -- component: base
 -- depends: 0021_cleanup_queue
@@ -174,6 +174,89 @@ $$;
 comment on function fbs_orphan_keys(text, text) is
 'Internal. Keys of a model in rows that the rules would touch, and that no host row has. Errors FB024, FB025.';
 
+create function fbs_await_writers(model text, solution text default null)
+returns void
+language plpgsql
+security definer
+set search_path from current
+as $$
+declare
+    writers text[];
+    enough timestamptz := clock_timestamp() + interval '3 seconds';
+begin
+    perform fbs_refuse_shadows();
+    select array_agg(l.virtualtransaction)
+    into writers
+    from fbs_hosts as h
+    cross join lateral (
+        select h.host_table as relid
+        union
+        select p.relid from pg_partition_tree(h.host_table) as p
+    ) as t
+    inner join pg_locks as l on t.relid = l.relation
+    where
+        h.model_name = model
+        and h.solution is not distinct from fbs_await_writers.solution
+        and l.database = (select d.oid from pg_database as d where d.datname = current_database())
+        and l.mode in ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+        and l.granted
+        and l.pid is distinct from pg_backend_pid();
+    while exists (select from pg_locks as l where l.virtualtransaction = any(writers)) loop
+        if clock_timestamp() > enough then
+            raise exception 'a transaction that writes the table of % does not end', model
+                using errcode = 'lock_not_available', hint = 'Its new rows must not be taken for gone. Try again later.';
+        end if;
+        perform pg_sleep(0.01);
+    end loop;
+end;
+$$;
+
+comment on function fbs_await_writers(text, text) is
+'Internal. Waits, three seconds at most, for transactions that write a model''s host table: FBS rows in another database may point at their new rows already.';
+
+create function fbs_recheck_cleanup(ids bigint[], held text[] default null)
+returns text[]
+language plpgsql
+security definer
+set search_path from current
+as $$
+declare
+    job record;
+begin
+    perform fbs_refuse_shadows();
+    select
+        min(q.model_name) as model, min(q.solution) as solution, min(q.operation) as operation, min(q.target) as target,
+        min(q.id) as id, array_agg(k.key) filter (where k.key is not null) as keys
+    into job
+    from fbs_cleanup_queue as q
+    left join lateral unnest(coalesce(q.new_keys, q.keys)) as k (key) on true
+    where q.id = any(ids);
+
+    if job.operation = 'sweep' then
+        perform fbs_await_writers(job.model, job.solution);
+        return fbs_gone_keys(job.model, held, job.target, job.solution);
+    elsif job.operation = 'rekey' then
+        -- Rows follow where the host row went, unless it went away, or on, since.
+        job.keys := array(
+            select unnest(job.keys)
+            except
+            select unnest(later.keys)
+            from fbs_cleanup_queue as later
+            where
+                later.operation = 'rekey'
+                -- One for all databases of a pattern comes to that one later.
+                and (later.target = job.target and later.id > job.id or later.for_solution is not null)
+                and later.model_name = job.model
+                and later.solution is not distinct from job.solution
+        );
+    end if;
+    return fbs_missing_keys(job.model, job.keys, job.solution);
+end;
+$$;
+
+comment on function fbs_recheck_cleanup(bigint[], text[]) is
+'Internal. Those keys of clean-ups of one kind for another database that no host row has now; for a sweep, of the keys held there. Error FB025.';
+
 create function fbs_sweep_orphans(only_model text default null)
 returns table (model_name text, orphans bigint, touched bigint, error text)
 language plpgsql
@@ -209,6 +292,32 @@ $$;
 
 comment on function fbs_sweep_orphans(text) is
 'Finds rows whose host row is gone, and applies the rules to them. Returns for each host table the keys found missing and the rows touched, or the error.';
+
+create function fbs_cleanup_destinations()
+returns table (target text, is_due boolean)
+language plpgsql
+security definer
+set search_path from current
+as $$
+begin
+    perform fbs_refuse_shadows();
+    return query
+    select d.target, bool_or(d.is_due)
+    from (
+        select t.target, false as is_due
+        from fbs_cleanup_targets as t
+        union all
+        select q.target, q.next_attempt_at <= clock_timestamp()
+        from fbs_cleanup_queue as q
+        where q.target is not null
+    ) as d
+    group by d.target
+    order by d.target;
+end;
+$$;
+
+comment on function fbs_cleanup_destinations() is
+'Internal. Other databases for which clean-ups are, or will be, queued here, and whether one is due.';
 
 create function fbs_sweep_plan()
 returns table (model_name text, solution text, alone boolean, targets text[])

@@ -9,6 +9,7 @@ select set_config('search_path', quote_ident(current_schema()) || ', pg_temp', f
 
 create table fbs_cleanup_targets (
     target text not null,
+    per_solution boolean not null default false,
     added_at timestamptz not null default now(),
     constraint fbs_cleanup_targets_pkey primary key (target)
 );
@@ -21,7 +22,9 @@ execute function fbs_only_owner();
 comment on table fbs_cleanup_targets is
 'Other databases with FBS rows that may point at host rows of this one. Clean-ups are queued for each of them; a worker carries them there.';
 comment on column fbs_cleanup_targets.target is
-'Name that the project gives the database.';
+'Name that the project gives the database, or the pattern.';
+comment on column fbs_cleanup_targets.per_solution is
+'Whether it is a pattern: for databases that solutions have of their own.';
 comment on column fbs_cleanup_targets.added_at is
 'When it was added.';
 
@@ -75,29 +78,49 @@ comment on column fbs_cleanup_terms.has_targets is
 'Whether other databases hold FBS rows that point at host rows here.';
 
 create function fbs_note_for_targets(
-    model text, solution text, operation text, keys text[] default '{}', new_keys text[] default null
+    model text, solution text, operation text, keys text[] default '{}', new_keys text[] default null,
+    solutions text[] default null
 )
 returns void
-language sql
+language plpgsql
 set search_path from current
 as $$
-    select fbs_refuse_triggers('fbs_cleanup_queue');
-    insert into fbs_cleanup_queue (model_name, solution, operation, keys, new_keys, target, ticket)
-    select model, fbs_note_for_targets.solution, operation, part.keys, new_keys, t.target, gen_random_uuid()
+#variable_conflict use_variable
+declare
+    solution_column text := (select h.solution_column from fbs_hosts as h where h.model_name = model and h.solution is null);
+begin
+    -- Keys that shift or swap stay together.
+    if new_keys is not null and exists (select from unnest(solutions) as s (name) where coalesce(s.name, '') = '') then
+        solutions := null;
+    end if;
+    perform fbs_refuse_triggers('fbs_cleanup_queue');
+    insert into fbs_cleanup_queue (model_name, solution, operation, keys, new_keys, target, for_solution, ticket)
+    select model, solution, operation, part.keys, g.new_keys, t.target, g.for_solution, gen_random_uuid()
     from fbs_cleanup_targets as t
     cross join lateral (
-        -- Keys that shift or swap stay together.
-        select keys
-        where new_keys is not null or keys = '{}'
+        select keys, new_keys, case when t.per_solution then coalesce(solution, '*') end
+        where solutions is null or not t.per_solution
         union all
-        select keys[start:start + 999]
-        from generate_series(1, cardinality(keys), 1000) as start
-        where new_keys is null
+        select
+            array_agg(p.key), case when new_keys is not null then array_agg(p.new_key) end,
+            coalesce(fbs_solution_named(solution_column, nullif(p.name, '')), '*')
+        from unnest(keys, new_keys, solutions) as p (key, new_key, name)
+        where solutions is not null and t.per_solution
+        group by p.name
+    ) as g (keys, new_keys, for_solution)
+    cross join lateral (
+        select g.keys
+        where g.new_keys is not null or g.keys = '{}'
+        union all
+        select g.keys[start:start + 999]
+        from generate_series(1, cardinality(g.keys), 1000) as start
+        where g.new_keys is null
     ) as part (keys);
+end;
 $$;
 
-comment on function fbs_note_for_targets(text, text, text, text[], text[]) is
-'Internal. Queues a clean-up for each other database, a thousand keys an entry.';
+comment on function fbs_note_for_targets(text, text, text, text[], text[], text[]) is
+'Internal. Queues a clean-up for each other database, a thousand keys an entry; for those of solutions one in all, or one for each solution that is named with the keys.';
 
 create function fbs_queue_sweep(model text, solution text)
 returns void
@@ -186,88 +209,93 @@ $$;
 comment on function fbs_claim_cleanup(text, integer, boolean) is
 'Internal. Clean-ups for another database, in their order, locked until the transaction ends. No row while another session carries there.';
 
-create function fbs_await_writers(model text, solution text default null)
-returns void
+create function fbs_claim_fan_out(target text, batch integer default 10000)
+returns table (id bigint, for_solution text, operation text, keys integer)
 language plpgsql
 security definer
 set search_path from current
+set lock_timeout = '3s'
 as $$
-declare
-    writers text[];
-    enough timestamptz := clock_timestamp() + interval '3 seconds';
+#variable_conflict use_column
 begin
     perform fbs_refuse_shadows();
-    select array_agg(l.virtualtransaction)
-    into writers
-    from fbs_hosts as h
-    cross join lateral (
-        select h.host_table as relid
-        union
-        select p.relid from pg_partition_tree(h.host_table) as p
-    ) as t
-    inner join pg_locks as l on t.relid = l.relation
-    where
-        h.model_name = model
-        and h.solution is not distinct from fbs_await_writers.solution
-        and l.database = (select d.oid from pg_database as d where d.datname = current_database())
-        and l.mode in ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
-        and l.granted
-        and l.pid is distinct from pg_backend_pid();
-    while exists (select from pg_locks as l where l.virtualtransaction = any(writers)) loop
-        if clock_timestamp() > enough then
-            raise exception 'a transaction that writes the table of % does not end', model
-                using errcode = 'lock_not_available', hint = 'Its new rows must not be taken for gone. Try again later.';
-        end if;
-        perform pg_sleep(0.01);
-    end loop;
-end;
-$$;
-
-comment on function fbs_await_writers(text, text) is
-'Internal. Waits, three seconds at most, for transactions that write a model''s host table: FBS rows in another database may point at their new rows already.';
-
-create function fbs_recheck_cleanup(ids bigint[], held text[] default null)
-returns text[]
-language plpgsql
-security definer
-set search_path from current
-as $$
-declare
-    job record;
-begin
-    perform fbs_refuse_shadows();
-    select
-        min(q.model_name) as model, min(q.solution) as solution, min(q.operation) as operation, min(q.target) as target,
-        min(q.id) as id, array_agg(k.key) filter (where k.key is not null) as keys
-    into job
-    from fbs_cleanup_queue as q
-    left join lateral unnest(coalesce(q.new_keys, q.keys)) as k (key) on true
-    where q.id = any(ids);
-
-    if job.operation = 'sweep' then
-        perform fbs_await_writers(job.model, job.solution);
-        return fbs_gone_keys(job.model, held, job.target, job.solution);
-    elsif job.operation = 'rekey' then
-        -- Rows follow where the host row went, unless it went away, or on, since.
-        job.keys := array(
-            select unnest(job.keys)
-            except
-            select unnest(later.keys)
-            from fbs_cleanup_queue as later
-            where
-                later.operation = 'rekey'
-                and later.target = job.target
-                and later.model_name = job.model
-                and later.solution is not distinct from job.solution
-                and later.id > job.id
-        );
+    if not pg_try_advisory_xact_lock(hashtextextended('fbs-db carries to ' || fbs_claim_fan_out.target, 0)) then
+        return;
     end if;
-    return fbs_missing_keys(job.model, job.keys, job.solution);
+    return query
+    select q.id, coalesce(q.for_solution, '*'), q.operation, cardinality(q.keys)
+    from fbs_cleanup_queue as q
+    where q.target = fbs_claim_fan_out.target
+    order by q.id
+    limit batch
+    -- None is left out: a later one could overtake it.
+    for update of q;
 end;
 $$;
 
-comment on function fbs_recheck_cleanup(bigint[], text[]) is
-'Internal. Those keys of clean-ups of one kind for another database that no host row has now; for a sweep, of the keys held there. Error FB025.';
+comment on function fbs_claim_fan_out(text, integer) is
+'Internal. Clean-ups for the databases of a pattern, in their order, locked until the transaction ends, each with its solution (* for all) and its number of keys. No row while another session has them.';
+
+create function fbs_fan_out(ids bigint[], for_solutions text[], databases text[])
+returns bigint
+language plpgsql
+security definer
+set search_path from current
+as $$
+declare
+    made bigint;
+begin
+    perform fbs_refuse_shadows();
+    perform fbs_refuse_triggers('fbs_cleanup_queue');
+    with taken as (
+        delete from fbs_cleanup_queue as q where q.id = any(ids) and q.target is not null returning q.*
+    ),
+
+    -- Deletions between two changes of keys are done together.
+    ordered as (
+        select
+            t.id, t.model_name, t.solution, t.operation, coalesce(t.for_solution, '*') as for_solution, t.keys, t.new_keys, t.queued_at,
+            count(*) filter (where t.operation = 'rekey') over (partition by t.model_name, t.solution order by t.id) as era
+        from taken as t
+    ),
+
+    merged as (
+        select
+            min(k.id) as id, k.model_name, k.solution, k.operation, k.for_solution, array_agg(k.key order by k.place) as keys,
+            null::text[] as new_keys, min(k.queued_at) as queued_at
+        from (
+            select
+                o.*, u.key, row_number() over (
+                    partition by o.model_name, o.solution, o.for_solution, o.era order by o.id, u.place
+                ) as place
+            from ordered as o
+            cross join unnest(o.keys) with ordinality as u (key, place)
+            where o.operation = 'delete'
+        ) as k
+        group by k.model_name, k.solution, k.operation, k.for_solution, k.era, (k.place - 1) / 1000
+        union all
+        select min(o.id), o.model_name, o.solution, o.operation, o.for_solution, '{}', null, min(o.queued_at)
+        from ordered as o
+        where o.operation = 'sweep'
+        group by o.model_name, o.solution, o.operation, o.for_solution, o.era
+        union all
+        select o.id, o.model_name, o.solution, o.operation, o.for_solution, o.keys, o.new_keys, o.queued_at
+        from ordered as o
+        where o.operation = 'rekey'
+    )
+
+    insert into fbs_cleanup_queue (model_name, solution, operation, keys, new_keys, target, ticket, queued_at)
+    select m.model_name, m.solution, m.operation, m.keys, m.new_keys, d.name, gen_random_uuid(), m.queued_at
+    from merged as m
+    inner join unnest(for_solutions, databases) as d (for_solution, name) on m.for_solution = d.for_solution
+    order by m.id;
+    get diagnostics made = row_count;
+    return made;
+end;
+$$;
+
+comment on function fbs_fan_out(bigint[], text[], text[]) is
+'Internal. Makes, of clean-ups for the databases of a pattern, one for each database: of a solution, or of all (*), as the two lists say. Those of a solution without a database are over. Returns how many it made.';
 
 create function fbs_receive_cleanup(
     source text, tickets uuid[], model text, keys text[], new_keys text[], gone text[],
@@ -339,32 +367,6 @@ $$;
 comment on function fbs_cleanup_carried(bigint[], text, text, boolean) is
 'Internal. Notes that clean-ups for other databases were done there, or why not, as fbs_put_off does.';
 
-create function fbs_cleanup_destinations()
-returns table (target text, is_due boolean)
-language plpgsql
-security definer
-set search_path from current
-as $$
-begin
-    perform fbs_refuse_shadows();
-    return query
-    select d.target, bool_or(d.is_due)
-    from (
-        select t.target, false as is_due
-        from fbs_cleanup_targets as t
-        union all
-        select q.target, q.next_attempt_at <= clock_timestamp()
-        from fbs_cleanup_queue as q
-        where q.target is not null
-    ) as d
-    group by d.target
-    order by d.target;
-end;
-$$;
-
-comment on function fbs_cleanup_destinations() is
-'Internal. Other databases for which clean-ups are, or will be, queued here, and whether one is due.';
-
 create function fbs_received_cleanups(source text, over uuid[] default '{}')
 returns setof uuid
 language plpgsql
@@ -404,30 +406,37 @@ $$;
 comment on function fbs_waiting_tickets(uuid[]) is
 'Internal. Those of the clean-ups for other databases that are still queued.';
 
-create function fbs_set_cleanup_targets(targets text[])
+create function fbs_set_cleanup_targets(targets text[], patterns text[] default '{}')
 returns void
 language sql
 set search_path from current
 as $$
     delete from fbs_cleanup_targets as t
-    where t.target <> all(targets);
+    where (t.target, t.per_solution) not in (
+        select target, false from unnest(targets) as target
+        union all
+        select pattern, true from unnest(patterns) as pattern
+    );
 
     -- What happened before is not known.
     with added as (
-        insert into fbs_cleanup_targets (target)
-        select target from unnest(targets) as target
+        insert into fbs_cleanup_targets (target, per_solution)
+        select target, false from unnest(targets) as target
+        union all
+        select pattern, true from unnest(patterns) as pattern
         on conflict do nothing
-        returning target
+        returning target, per_solution
     )
 
-    insert into fbs_cleanup_queue (model_name, solution, operation, target, ticket)
-    select h.model_name, h.solution, 'sweep', a.target, gen_random_uuid()
+    insert into fbs_cleanup_queue (model_name, solution, operation, target, for_solution, ticket)
+    select
+        h.model_name, h.solution, 'sweep', a.target, case when a.per_solution then coalesce(h.solution, '*') end, gen_random_uuid()
     from added as a
     cross join fbs_hosts as h
     order by a.target, h.model_name, h.solution;
 $$;
 
-comment on function fbs_set_cleanup_targets(text[]) is
-'Internal. Sets which other databases hold FBS rows that may point at host rows here. A sweep of each model is queued for new ones.';
+comment on function fbs_set_cleanup_targets(text[], text[]) is
+'Internal. Sets which other databases hold FBS rows that may point at host rows here, and which patterns of databases that solutions have of their own. A sweep of each model is queued for new ones.';
 
 select fbs_revoke_execute();

@@ -193,6 +193,12 @@ begin
                     'error', 'host', host.name, 'does not fit', problem,
                     'an ordinary or partitioned table with a unique key of integers, uuids or texts', ''
                 );
+            elsif fbs_host_problem(host.host_table, host.key_column, host.solution_column) is not null then
+                return query values (
+                    'error', 'host', host.name, 'solution column does not fit',
+                    fbs_host_problem(host.host_table, host.key_column, host.solution_column), null,
+                    fbs_command('attach', 'host', fbs_named(host.host_table), '--model', host.model_name, '--solution-column', 'COLUMN')
+                );
             elsif host.key_is_unique <> fbs_is_unique(host.host_table, host.key_column) then
                 return query values (
                     'error', 'host', host.name, 'out of date',

@@ -754,7 +754,7 @@ $$;
 
 COMMENT ON FUNCTION fbs_approvals_turnaround(since timestamp with time zone, until timestamp with time zone, solution text) IS 'How approval requests made from since to before until (all unless given) fared, for each solution (or the one named) and type: how many, how many in each state, the share of decided ones that were approved, and how long a decision took. A decision''s time is approved_at of an approved request, else the last answer that says the same; where neither is there it is not known and left out. Cancelled ones are not decided. What there are no requests of has no row.';
 
-CREATE FUNCTION fbs_attach_host(host_table regclass, model_name text, key_column text DEFAULT NULL::text, solution text DEFAULT NULL::text, follow_keys boolean DEFAULT NULL::boolean) RETURNS void
+CREATE FUNCTION fbs_attach_host(host_table regclass, model_name text, key_column text DEFAULT NULL::text, solution text DEFAULT NULL::text, follow_keys boolean DEFAULT NULL::boolean, solution_column text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
     SET lock_timeout TO '3s'
@@ -764,6 +764,7 @@ declare
     other fbs_hosts;
     key text;
     new_solution text;
+    new_column text;
     follows boolean;
     problem text;
     wanted record;
@@ -780,7 +781,8 @@ begin
         ),
         fbs_key_column(host_table)
     );
-    new_solution := coalesce(solution, former.solution);
+    new_solution := coalesce(solution, case when solution_column is null then former.solution end);
+    new_column := coalesce(solution_column, case when solution is null then former.solution_column end);
     follows := coalesce(
         follow_keys, former.follows_keys,
         -- Nobody changes the numbers that a sequence gives.
@@ -794,7 +796,8 @@ begin
     problem := case
         when coalesce(model_name, '') = '' then 'a host table needs the name of its model, such as tenants.tenant'
         when new_solution = '' then 'a solution has a name'
-        else fbs_host_problem(host_table, key)
+        when solution is not null and solution_column is not null then 'a host table is of one solution, or has a column that names them'
+        else fbs_host_problem(host_table, key, new_column)
     end;
     if problem is not null then
         raise exception '%', problem using errcode = 'FB020',
@@ -831,12 +834,12 @@ begin
     if former.model_name <> model_name then
         perform fbs_rename_model(former.model_name, model_name, former.solution);
     end if;
-    insert into fbs_hosts as h (host_table, model_name, key_column, key_is_unique, follows_keys, solution)
-    select host_table, model_name, key, fbs_is_unique(host_table, key), follows, new_solution
+    insert into fbs_hosts as h (host_table, model_name, key_column, key_is_unique, follows_keys, solution, solution_column)
+    select host_table, model_name, key, fbs_is_unique(host_table, key), follows, new_solution, new_column
     on conflict on constraint fbs_hosts_pkey do update
     set
         model_name = excluded.model_name, key_column = excluded.key_column, key_is_unique = excluded.key_is_unique,
-        follows_keys = excluded.follows_keys, solution = excluded.solution;
+        follows_keys = excluded.follows_keys, solution = excluded.solution, solution_column = excluded.solution_column;
 
     -- Partitions have copies of a trigger once it is made.
     for pass in 1..2 loop
@@ -852,7 +855,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_attach_host(host_table regclass, model_name text, key_column text, solution text, follow_keys boolean) IS 'Attaches a host table: deleting its rows cleans up FBS rows from then on. Repeating it mends triggers; another model name renames FBS rows. Errors FB001, FB020, FB022 to FB024.';
+COMMENT ON FUNCTION fbs_attach_host(host_table regclass, model_name text, key_column text, solution text, follow_keys boolean, solution_column text) IS 'Attaches a host table: deleting its rows cleans up FBS rows from then on. Repeating it mends triggers; another model name renames FBS rows. Errors FB001, FB020, FB022 to FB024.';
 
 CREATE FUNCTION fbs_attach_users(user_table regclass, repair boolean DEFAULT false) RETURNS TABLE(table_name text, column_name text, on_delete text, orphans bigint, validated boolean)
     LANGUAGE plpgsql
@@ -1630,6 +1633,30 @@ $$;
 
 COMMENT ON FUNCTION fbs_claim_cleanup(target text, batch integer, due_only boolean) IS 'Internal. Clean-ups for another database, in their order, locked until the transaction ends. No row while another session carries there.';
 
+CREATE FUNCTION fbs_claim_fan_out(target text, batch integer DEFAULT 10000) RETURNS TABLE(id bigint, for_solution text, operation text, keys integer)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    SET lock_timeout TO '3s'
+    AS $$
+#variable_conflict use_column
+begin
+    perform fbs_refuse_shadows();
+    if not pg_try_advisory_xact_lock(hashtextextended('fbs-db carries to ' || fbs_claim_fan_out.target, 0)) then
+        return;
+    end if;
+    return query
+    select q.id, coalesce(q.for_solution, '*'), q.operation, cardinality(q.keys)
+    from fbs_cleanup_queue as q
+    where q.target = fbs_claim_fan_out.target
+    order by q.id
+    limit batch
+    -- None is left out: a later one could overtake it.
+    for update of q;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_claim_fan_out(target text, batch integer) IS 'Internal. Clean-ups for the databases of a pattern, in their order, locked until the transaction ends, each with its solution (* for all) and its number of keys. No row while another session has them.';
+
 CREATE FUNCTION fbs_claim_files(batch integer DEFAULT 100, after_id bigint DEFAULT 0) RETURNS TABLE(id bigint, file text)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -1700,6 +1727,7 @@ declare
     kind regtype;
     keys text[];
     new_keys text[];
+    solutions text[];
     failed_state text;
     failed text;
     state text;
@@ -1712,12 +1740,12 @@ begin
                 perform fbs_refuse_shadows(case attempt when 1 then '{old_rows,new_rows}'::name[] else '{}' end);
             end if;
             if attempt = 2 then
-                perform fbs_on_failure(model, solution, keys, new_keys, failed_state, failed);
+                perform fbs_on_failure(model, solution, keys, new_keys, failed_state, failed, solutions);
                 return coalesce(new, old);
             end if;
 
             select
-                h.model_name, h.solution, h.key_column, h.key_is_unique,
+                h.model_name, h.solution, h.solution_column, h.key_column, h.key_is_unique,
                 not by_row and h.key_column = (
                     select a.attname
                     from pg_attribute as a
@@ -1757,12 +1785,20 @@ begin
             else
                 execute format('select array_agg(o.%I::text) from %s as o', host.key_column, rows) into keys using old;
             end if;
+            if host.solution_column is not null then
+                execute format('select pg_typeof(o.%I) from %s as o limit 1', host.solution_column, rows) into kind using old;
+                if kind <> all ('{smallint,integer,bigint,text,character varying,uuid}'::regtype[]) then
+                    raise exception 'column % of % is of type %', host.solution_column, tg_relid::regclass, kind
+                        using errcode = 'FB025';
+                end if;
+                execute format('select array_agg(o.%I::text) from %s as o', host.solution_column, rows) into solutions using old;
+            end if;
             if tg_op = 'DELETE' then
-                perform fbs_on_delete(model, solution, keys, host.key_is_unique, by_row);
+                perform fbs_on_delete(model, solution, keys, host.key_is_unique, by_row, solutions);
             else
                 execute format('select array_agg(o.%I::text) from %s as o', host.key_column, replace(rows, 'old', 'new'))
                 into new_keys using new;
-                perform fbs_on_rekey(model, solution, keys, new_keys, not by_row);
+                perform fbs_on_rekey(model, solution, keys, new_keys, not by_row, solutions);
             end if;
             return coalesce(new, old);
         exception when others or assert_failure or query_canceled then
@@ -2695,6 +2731,64 @@ $$;
 
 COMMENT ON FUNCTION fbs_failed_rule(model text, context text) IS 'Internal. The rule, or rules alike, in which a clean-up of a model failed, by the context of the error; NULL where it was in none.';
 
+CREATE FUNCTION fbs_fan_out(ids bigint[], for_solutions text[], databases text[]) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+declare
+    made bigint;
+begin
+    perform fbs_refuse_shadows();
+    perform fbs_refuse_triggers('fbs_cleanup_queue');
+    with taken as (
+        delete from fbs_cleanup_queue as q where q.id = any(ids) and q.target is not null returning q.*
+    ),
+
+    -- Deletions between two changes of keys are done together.
+    ordered as (
+        select
+            t.id, t.model_name, t.solution, t.operation, coalesce(t.for_solution, '*') as for_solution, t.keys, t.new_keys, t.queued_at,
+            count(*) filter (where t.operation = 'rekey') over (partition by t.model_name, t.solution order by t.id) as era
+        from taken as t
+    ),
+
+    merged as (
+        select
+            min(k.id) as id, k.model_name, k.solution, k.operation, k.for_solution, array_agg(k.key order by k.place) as keys,
+            null::text[] as new_keys, min(k.queued_at) as queued_at
+        from (
+            select
+                o.*, u.key, row_number() over (
+                    partition by o.model_name, o.solution, o.for_solution, o.era order by o.id, u.place
+                ) as place
+            from ordered as o
+            cross join unnest(o.keys) with ordinality as u (key, place)
+            where o.operation = 'delete'
+        ) as k
+        group by k.model_name, k.solution, k.operation, k.for_solution, k.era, (k.place - 1) / 1000
+        union all
+        select min(o.id), o.model_name, o.solution, o.operation, o.for_solution, '{}', null, min(o.queued_at)
+        from ordered as o
+        where o.operation = 'sweep'
+        group by o.model_name, o.solution, o.operation, o.for_solution, o.era
+        union all
+        select o.id, o.model_name, o.solution, o.operation, o.for_solution, o.keys, o.new_keys, o.queued_at
+        from ordered as o
+        where o.operation = 'rekey'
+    )
+
+    insert into fbs_cleanup_queue (model_name, solution, operation, keys, new_keys, target, ticket, queued_at)
+    select m.model_name, m.solution, m.operation, m.keys, m.new_keys, d.name, gen_random_uuid(), m.queued_at
+    from merged as m
+    inner join unnest(for_solutions, databases) as d (for_solution, name) on m.for_solution = d.for_solution
+    order by m.id;
+    get diagnostics made = row_count;
+    return made;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_fan_out(ids bigint[], for_solutions text[], databases text[]) IS 'Internal. Makes, of clean-ups for the databases of a pattern, one for each database: of a solution, or of all (*), as the two lists say. Those of a solution without a database are over. Returns how many it made.';
+
 CREATE FUNCTION fbs_file_done(file_id bigint, failure text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -3475,6 +3569,12 @@ begin
                     'error', 'host', host.name, 'does not fit', problem,
                     'an ordinary or partitioned table with a unique key of integers, uuids or texts', ''
                 );
+            elsif fbs_host_problem(host.host_table, host.key_column, host.solution_column) is not null then
+                return query values (
+                    'error', 'host', host.name, 'solution column does not fit',
+                    fbs_host_problem(host.host_table, host.key_column, host.solution_column), null,
+                    fbs_command('attach', 'host', fbs_named(host.host_table), '--model', host.model_name, '--solution-column', 'COLUMN')
+                );
             elsif host.key_is_unique <> fbs_is_unique(host.host_table, host.key_column) then
                 return query values (
                     'error', 'host', host.name, 'out of date',
@@ -3648,7 +3748,7 @@ $$;
 
 COMMENT ON FUNCTION fbs_held_keys(model text, solution text, alone boolean) IS 'Internal. Keys of a model in rows that the rules would touch. Error FB024.';
 
-CREATE FUNCTION fbs_host_problem(host_table regclass, key_column text) RETURNS text
+CREATE FUNCTION fbs_host_problem(host_table regclass, key_column text, solution_column text DEFAULT NULL::text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'public', 'pg_temp'
     AS $$
@@ -3673,16 +3773,23 @@ CREATE FUNCTION fbs_host_problem(host_table regclass, key_column text) RETURNS t
                 where f.relkind = 'f'
             )
             then format('column %s of %s is not unique', key_column, host_table)
+        when solution_column is null then null
+        when s.attnum is null then format('table %s has no column %s', host_table, solution_column)
+        when s.atttypid <> all ('{smallint,integer,bigint,text,character varying,uuid}'::regtype[]) then
+            format('column %s of %s is of type %s', solution_column, host_table, format_type(s.atttypid, null))
+        when s.attgenerated = 'v' then format('column %s of %s is a virtual generated column', solution_column, host_table)
     end
     from pg_class as c
     left join pg_attribute as a
         on c.oid = a.attrelid and key_column = a.attname and a.attnum > 0 and not a.attisdropped
+    left join pg_attribute as s
+        on c.oid = s.attrelid and solution_column = s.attname and s.attnum > 0 and not s.attisdropped
     where c.oid = host_table
     union all
     select 'the table was dropped' where not exists (select from pg_class as c where c.oid = host_table);
 $$;
 
-COMMENT ON FUNCTION fbs_host_problem(host_table regclass, key_column text) IS 'Internal. Why a table cannot be a host table with this key; NULL where it can.';
+COMMENT ON FUNCTION fbs_host_problem(host_table regclass, key_column text, solution_column text) IS 'Internal. Why a table cannot be a host table with this key, and this column for the solution; NULL where it can.';
 
 CREATE FUNCTION fbs_host_triggers(host_table regclass) RETURNS TABLE(table_id regclass, trigger_name text, definition text, present boolean)
     LANGUAGE sql STABLE
@@ -4704,28 +4811,47 @@ $$;
 
 COMMENT ON FUNCTION fbs_next_recurrence(first_date date, frequency text, last_date date, on_date date) IS 'Internal. First day, on or after on_date, of what comes back from first_date on: daily, weekly, monthly, quarterly or yearly. A month too short for the day takes its last day, and later months the day itself again: 31 January, 28 or 29 February, 31 March. NULL after last_date, for any other frequency, and where a day is missing or infinite.';
 
-CREATE FUNCTION fbs_note_for_targets(model text, solution text, operation text, keys text[] DEFAULT '{}'::text[], new_keys text[] DEFAULT NULL::text[]) RETURNS void
-    LANGUAGE sql
+CREATE FUNCTION fbs_note_for_targets(model text, solution text, operation text, keys text[] DEFAULT '{}'::text[], new_keys text[] DEFAULT NULL::text[], solutions text[] DEFAULT NULL::text[]) RETURNS void
+    LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
     AS $$
-    select fbs_refuse_triggers('fbs_cleanup_queue');
-    insert into fbs_cleanup_queue (model_name, solution, operation, keys, new_keys, target, ticket)
-    select model, fbs_note_for_targets.solution, operation, part.keys, new_keys, t.target, gen_random_uuid()
+#variable_conflict use_variable
+declare
+    solution_column text := (select h.solution_column from fbs_hosts as h where h.model_name = model and h.solution is null);
+begin
+    -- Keys that shift or swap stay together.
+    if new_keys is not null and exists (select from unnest(solutions) as s (name) where coalesce(s.name, '') = '') then
+        solutions := null;
+    end if;
+    perform fbs_refuse_triggers('fbs_cleanup_queue');
+    insert into fbs_cleanup_queue (model_name, solution, operation, keys, new_keys, target, for_solution, ticket)
+    select model, solution, operation, part.keys, g.new_keys, t.target, g.for_solution, gen_random_uuid()
     from fbs_cleanup_targets as t
     cross join lateral (
-        -- Keys that shift or swap stay together.
-        select keys
-        where new_keys is not null or keys = '{}'
+        select keys, new_keys, case when t.per_solution then coalesce(solution, '*') end
+        where solutions is null or not t.per_solution
         union all
-        select keys[start:start + 999]
-        from generate_series(1, cardinality(keys), 1000) as start
-        where new_keys is null
+        select
+            array_agg(p.key), case when new_keys is not null then array_agg(p.new_key) end,
+            coalesce(fbs_solution_named(solution_column, nullif(p.name, '')), '*')
+        from unnest(keys, new_keys, solutions) as p (key, new_key, name)
+        where solutions is not null and t.per_solution
+        group by p.name
+    ) as g (keys, new_keys, for_solution)
+    cross join lateral (
+        select g.keys
+        where g.new_keys is not null or g.keys = '{}'
+        union all
+        select g.keys[start:start + 999]
+        from generate_series(1, cardinality(g.keys), 1000) as start
+        where g.new_keys is null
     ) as part (keys);
+end;
 $$;
 
-COMMENT ON FUNCTION fbs_note_for_targets(model text, solution text, operation text, keys text[], new_keys text[]) IS 'Internal. Queues a clean-up for each other database, a thousand keys an entry.';
+COMMENT ON FUNCTION fbs_note_for_targets(model text, solution text, operation text, keys text[], new_keys text[], solutions text[]) IS 'Internal. Queues a clean-up for each other database, a thousand keys an entry; for those of solutions one in all, or one for each solution that is named with the keys.';
 
-CREATE FUNCTION fbs_on_delete(model text, solution text, keys text[], key_is_unique boolean, by_row boolean) RETURNS void
+CREATE FUNCTION fbs_on_delete(model text, solution text, keys text[], key_is_unique boolean, by_row boolean, solutions text[] DEFAULT NULL::text[]) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
     AS $$
@@ -4740,7 +4866,7 @@ begin
     if terms.mode = 'off' then
         return;
     elsif terms.has_targets then
-        perform fbs_note_for_targets(model, solution, 'delete', keys);
+        perform fbs_note_for_targets(model, solution, 'delete', keys, null, solutions);
     end if;
     -- Each of many rows would wait in its turn.
     state := set_config('lock_timeout', case when by_row then '1' else terms.patience end, true);
@@ -4785,9 +4911,9 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_on_delete(model text, solution text, keys text[], key_is_unique boolean, by_row boolean) IS 'Internal. Cleans up after deleted host rows: at once, or through the queue where they or their FBS rows are too many. A rule that fails is queued alone.';
+COMMENT ON FUNCTION fbs_on_delete(model text, solution text, keys text[], key_is_unique boolean, by_row boolean, solutions text[]) IS 'Internal. Cleans up after deleted host rows: at once, or through the queue where they or their FBS rows are too many. A rule that fails is queued alone.';
 
-CREATE FUNCTION fbs_on_failure(model text, solution text, keys text[], new_keys text[], state text, said text) RETURNS void
+CREATE FUNCTION fbs_on_failure(model text, solution text, keys text[], new_keys text[], state text, said text, solutions text[] DEFAULT NULL::text[]) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
     AS $$
@@ -4798,14 +4924,14 @@ begin
     insert into fbs_cleanup_queue (model_name, solution, operation, keys, new_keys, sqlstate, error)
     values (model, solution, operation, coalesce(keys, '{}'), new_keys, state, said);
     if exists (select from fbs_cleanup_targets) then
-        perform fbs_note_for_targets(model, solution, operation, coalesce(keys, '{}'), new_keys);
+        perform fbs_note_for_targets(model, solution, operation, coalesce(keys, '{}'), new_keys, solutions);
     end if;
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_on_failure(model text, solution text, keys text[], new_keys text[], state text, said text) IS 'Internal. Queues a clean-up that failed, with the error: a sweep where the keys are not known.';
+COMMENT ON FUNCTION fbs_on_failure(model text, solution text, keys text[], new_keys text[], state text, said text, solutions text[]) IS 'Internal. Queues a clean-up that failed, with the error: a sweep where the keys are not known.';
 
-CREATE FUNCTION fbs_on_rekey(model text, solution text, keys text[], new_keys text[], at_once boolean) RETURNS void
+CREATE FUNCTION fbs_on_rekey(model text, solution text, keys text[], new_keys text[], at_once boolean, solutions text[] DEFAULT NULL::text[]) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
     AS $$
@@ -4826,9 +4952,9 @@ begin
         return;
     end if;
     -- Both are in the order in which the rows were written.
-    select array_agg(p.old_key), array_agg(p.new_key)
-    into old_keys, later_keys
-    from unnest(keys, new_keys) as p (old_key, new_key)
+    select array_agg(p.old_key), array_agg(p.new_key), case when solutions is not null then array_agg(p.solution) end
+    into old_keys, later_keys, solutions
+    from unnest(keys, new_keys, solutions) as p (old_key, new_key, solution)
     where p.old_key <> p.new_key;
     if old_keys is null then
         return;
@@ -4837,7 +4963,7 @@ begin
     if terms.mode = 'off' then
         return;
     elsif terms.has_targets then
-        perform fbs_note_for_targets(model, solution, 'rekey', old_keys, later_keys);
+        perform fbs_note_for_targets(model, solution, 'rekey', old_keys, later_keys, solutions);
     end if;
     patience := set_config('lock_timeout', terms.patience, true);
     -- A row that its new key takes to another partition is deleted in this one next: its rekey waits, and is seen.
@@ -4852,7 +4978,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_on_rekey(model text, solution text, keys text[], new_keys text[], at_once boolean) IS 'Internal. Lets FBS rows follow the keys that a statement changed: at once, or through the queue.';
+COMMENT ON FUNCTION fbs_on_rekey(model text, solution text, keys text[], new_keys text[], at_once boolean, solutions text[]) IS 'Internal. Lets FBS rows follow the keys that a statement changed: at once, or through the queue.';
 
 CREATE FUNCTION fbs_on_truncate(model text, solution text) RETURNS void
     LANGUAGE plpgsql
@@ -5328,10 +5454,10 @@ begin
             from fbs_cleanup_queue as later
             where
                 later.operation = 'rekey'
-                and later.target = job.target
+                -- One for all databases of a pattern comes to that one later.
+                and (later.target = job.target and later.id > job.id or later.for_solution is not null)
                 and later.model_name = job.model
                 and later.solution is not distinct from job.solution
-                and later.id > job.id
         );
     end if;
     return fbs_missing_keys(job.model, job.keys, job.solution);
@@ -7127,29 +7253,36 @@ $$;
 
 COMMENT ON FUNCTION fbs_session_solutions() IS 'Solutions whose rows this session sees while isolation is on: those of its login (session_user), or the one that fbs.solution names, where the login is shared.';
 
-CREATE FUNCTION fbs_set_cleanup_targets(targets text[]) RETURNS void
+CREATE FUNCTION fbs_set_cleanup_targets(targets text[], patterns text[] DEFAULT '{}'::text[]) RETURNS void
     LANGUAGE sql
     SET search_path TO 'public', 'pg_temp'
     AS $$
     delete from fbs_cleanup_targets as t
-    where t.target <> all(targets);
+    where (t.target, t.per_solution) not in (
+        select target, false from unnest(targets) as target
+        union all
+        select pattern, true from unnest(patterns) as pattern
+    );
 
     -- What happened before is not known.
     with added as (
-        insert into fbs_cleanup_targets (target)
-        select target from unnest(targets) as target
+        insert into fbs_cleanup_targets (target, per_solution)
+        select target, false from unnest(targets) as target
+        union all
+        select pattern, true from unnest(patterns) as pattern
         on conflict do nothing
-        returning target
+        returning target, per_solution
     )
 
-    insert into fbs_cleanup_queue (model_name, solution, operation, target, ticket)
-    select h.model_name, h.solution, 'sweep', a.target, gen_random_uuid()
+    insert into fbs_cleanup_queue (model_name, solution, operation, target, for_solution, ticket)
+    select
+        h.model_name, h.solution, 'sweep', a.target, case when a.per_solution then coalesce(h.solution, '*') end, gen_random_uuid()
     from added as a
     cross join fbs_hosts as h
     order by a.target, h.model_name, h.solution;
 $$;
 
-COMMENT ON FUNCTION fbs_set_cleanup_targets(targets text[]) IS 'Internal. Sets which other databases hold FBS rows that may point at host rows here. A sweep of each model is queued for new ones.';
+COMMENT ON FUNCTION fbs_set_cleanup_targets(targets text[], patterns text[]) IS 'Internal. Sets which other databases hold FBS rows that may point at host rows here, and which patterns of databases that solutions have of their own. A sweep of each model is queued for new ones.';
 
 CREATE FUNCTION fbs_setting(setting text) RETURNS text
     LANGUAGE sql STABLE
@@ -7580,7 +7713,11 @@ CREATE FUNCTION fbs_waiting_keys(model text, solution text, target text DEFAULT 
         q.model_name = model
         and q.operation = 'rekey'
         and q.solution is not distinct from fbs_waiting_keys.solution
-        and q.target is not distinct from fbs_waiting_keys.target;
+        and (
+            q.target is not distinct from fbs_waiting_keys.target
+            -- One for all databases of a pattern comes to that one next.
+            or fbs_waiting_keys.target is not null and q.for_solution is not null
+        );
 $$;
 
 COMMENT ON FUNCTION fbs_waiting_keys(model text, solution text, target text) IS 'Internal. Keys of a model that rows here, or in another database, still wait to follow to new ones.';
@@ -7722,11 +7859,11 @@ CREATE FUNCTION fbs_worker_functions() RETURNS text[]
     SET search_path TO 'public', 'pg_temp'
     AS $$
     select array[
-        'fbs_await_writers', 'fbs_claim_cleanup', 'fbs_claim_files', 'fbs_cleanup_carried', 'fbs_cleanup_destinations',
-        'fbs_cover_partitions', 'fbs_expired', 'fbs_failed_rule', 'fbs_file_done', 'fbs_give_up_files', 'fbs_held_keys',
-        'fbs_purge', 'fbs_receive_cleanup', 'fbs_received_cleanups', 'fbs_recheck_cleanup', 'fbs_source',
-        'fbs_sweep_keys', 'fbs_sweep_plan', 'fbs_waiting_cleanups', 'fbs_waiting_files', 'fbs_waiting_tickets',
-        'fbs_work_queue'
+        'fbs_await_writers', 'fbs_claim_cleanup', 'fbs_claim_fan_out', 'fbs_claim_files', 'fbs_cleanup_carried',
+        'fbs_cleanup_destinations', 'fbs_cover_partitions', 'fbs_expired', 'fbs_failed_rule', 'fbs_fan_out', 'fbs_file_done',
+        'fbs_give_up_files', 'fbs_held_keys', 'fbs_purge', 'fbs_receive_cleanup', 'fbs_received_cleanups',
+        'fbs_recheck_cleanup', 'fbs_source', 'fbs_sweep_keys', 'fbs_sweep_plan', 'fbs_waiting_cleanups',
+        'fbs_waiting_files', 'fbs_waiting_tickets', 'fbs_work_queue'
     ];
 $$;
 
@@ -9054,6 +9191,7 @@ CREATE TABLE fbs_cleanup_queue (
     new_keys text[],
     rule_name text,
     target text,
+    for_solution text,
     ticket uuid,
     transaction_id xid8 DEFAULT pg_current_xact_id() NOT NULL,
     queued_at timestamp with time zone DEFAULT now() NOT NULL,
@@ -9081,7 +9219,9 @@ COMMENT ON COLUMN fbs_cleanup_queue.new_keys IS 'Their new keys, in the same ord
 
 COMMENT ON COLUMN fbs_cleanup_queue.rule_name IS 'The only rule still to be applied; NULL for all.';
 
-COMMENT ON COLUMN fbs_cleanup_queue.target IS 'The other database it is for, by the project''s name for it; NULL for this one.';
+COMMENT ON COLUMN fbs_cleanup_queue.target IS 'The other database it is for, by the project''s name for it, or the pattern for those of solutions; NULL for this one.';
+
+COMMENT ON COLUMN fbs_cleanup_queue.for_solution IS 'Until a worker makes one for each database of a pattern: the solution whose database it is for; * for all. NULL elsewhere.';
 
 COMMENT ON COLUMN fbs_cleanup_queue.ticket IS 'By which the other database knows it, so that it is done once; NULL for this one.';
 
@@ -9169,12 +9309,15 @@ COMMENT ON COLUMN fbs_cleanup_rules.rests IS 'Whether it waits for its table, wh
 
 CREATE TABLE fbs_cleanup_targets (
     target text NOT NULL,
+    per_solution boolean DEFAULT false NOT NULL,
     added_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
 COMMENT ON TABLE fbs_cleanup_targets IS 'Other databases with FBS rows that may point at host rows of this one. Clean-ups are queued for each of them; a worker carries them there.';
 
-COMMENT ON COLUMN fbs_cleanup_targets.target IS 'Name that the project gives the database.';
+COMMENT ON COLUMN fbs_cleanup_targets.target IS 'Name that the project gives the database, or the pattern.';
+
+COMMENT ON COLUMN fbs_cleanup_targets.per_solution IS 'Whether it is a pattern: for databases that solutions have of their own.';
 
 COMMENT ON COLUMN fbs_cleanup_targets.added_at IS 'When it was added.';
 
@@ -10883,7 +11026,9 @@ CREATE TABLE fbs_hosts (
     key_is_unique boolean NOT NULL,
     follows_keys boolean NOT NULL,
     solution text,
-    attached_at timestamp with time zone DEFAULT now() NOT NULL
+    solution_column text,
+    attached_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT fbs_hosts_solution_check CHECK (((solution IS NULL) OR (solution_column IS NULL)))
 );
 
 COMMENT ON TABLE fbs_hosts IS 'Attached host tables: deleting their rows cleans up the FBS rows that point at them. Written by fbs_attach_host and fbs_detach_host.';
@@ -10899,6 +11044,8 @@ COMMENT ON COLUMN fbs_hosts.key_is_unique IS 'False in a partitioned table whose
 COMMENT ON COLUMN fbs_hosts.follows_keys IS 'Whether FBS rows follow a key that changes. It costs a trigger on every update of the table.';
 
 COMMENT ON COLUMN fbs_hosts.solution IS 'The only solution whose rows are cleaned up; NULL for all.';
+
+COMMENT ON COLUMN fbs_hosts.solution_column IS 'Its column that names the solution of each row: of the databases that solutions have of their own, a clean-up reaches that one only. NULL for all.';
 
 COMMENT ON COLUMN fbs_hosts.attached_at IS 'When it was attached.';
 
@@ -13601,7 +13748,11 @@ COMMENT ON INDEX fbs_cleanup_queue_model_name_id_idx IS 'Serves fbs_waiting_keys
 
 CREATE INDEX fbs_cleanup_queue_next_attempt_at_idx ON fbs_cleanup_queue USING btree (next_attempt_at);
 
-COMMENT ON INDEX fbs_cleanup_queue_next_attempt_at_idx IS 'Serves fbs_work_queue() and fbs_claim_cleanup(), which take what is due.';
+COMMENT ON INDEX fbs_cleanup_queue_next_attempt_at_idx IS 'Serves fbs_work_queue(), which takes what is due.';
+
+CREATE INDEX fbs_cleanup_queue_target_id_idx ON fbs_cleanup_queue USING btree (target, id) WHERE (target IS NOT NULL);
+
+COMMENT ON INDEX fbs_cleanup_queue_target_id_idx IS 'Serves fbs_claim_cleanup() and fbs_claim_fan_out(): those of a thousand other databases are not read for one.';
 
 CREATE INDEX fbs_custom_fields_active_model_name_record_id_database_name_idx ON fbs_custom_fields USING btree (model_name, record_id, database_name) WHERE is_active;
 

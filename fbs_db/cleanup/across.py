@@ -1,4 +1,4 @@
-"""Clean-ups for other databases: sessions on them, and carrying queue entries there.
+"""Clean-ups for other databases: carrying queue entries there.
 
 An entry is done there in a transaction that also records the entry's ticket, and only then
 deleted from the queue here. If something breaks in between, the entry is carried again,
@@ -9,28 +9,22 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from uuid import UUID
 
 import psycopg
 
-from fbs_db.cleanup.queue import (
-    Failure,
-    RetryReport,
-    has_queue,
-    log_failures,
-    logger,
-    reason_of,
-    sqlstate_of,
-    told,
-)
-from fbs_db.database import fleet, project
+from fbs_db.cleanup.queue import Failure, RetryReport, log_failures, logger, reason_of, sqlstate_of
+from fbs_db.cleanup.reach import Reach
+from fbs_db.database import fleet
+from fbs_db.database.config import DatabaseConfig
 from fbs_db.database.connection import raise_if_lost
 from fbs_db.database.locks import advisory_holder
-from fbs_db.database.session import Database, Session, isolated, open_session
+from fbs_db.database.patterns import server_of
+from fbs_db.database.session import Session, isolated
 from fbs_db.errors import ConnectionFailed, ConnectionLost, FbsDbError, UsageError
+from fbs_db.wording import counted
 
 #: Queue entries carried to another database in one transaction of this one.
 _BATCH = 100
@@ -40,9 +34,6 @@ KEYS = 1000
 _SECONDS = 1.0
 #: Lock timeout, deadlock, serialization failure, statement timeout: the next entry would only wait again.
 BLOCKED = ("55P03", "40P01", "40001", "57014")
-
-#: Gives the session on a database.
-Reach = Callable[[Database], Session]
 
 
 @dataclass
@@ -73,65 +64,6 @@ class Backoff:
     def worked(self, who: object) -> bool:
         """Forget the pauses, and return whether there was one."""
         return self.pauses.pop(who, None) is not None
-
-
-# --- sessions
-
-
-@contextmanager
-def reaching(application: str, asked: Database, schema: str | None) -> Iterator[Reach]:
-    """A function that opens one session a database, and keeps it until the end; a broken one is opened anew.
-
-    Parameters:
-        application: name under which the server lists the connections.
-        asked: the database that the caller named.
-        schema: the schema there; other databases have their own.
-    """
-    opened: dict[Database, tuple[ExitStack, Session]] = {}
-
-    def reach(database: Database) -> Session:
-        if database in opened:
-            stack, session = opened[database]
-            if not session.connection.closed and not session.connection.broken:
-                return session
-            del opened[database]
-            with suppress(FbsDbError, psycopg.Error):
-                stack.close()
-        stack = ExitStack()
-        of_asked = schema if database is asked else None
-        session = stack.enter_context(open_session(database, of_asked, application=application))
-        opened[database] = (stack, session)
-        return session
-
-    try:
-        yield reach
-    finally:
-        for stack, _ in opened.values():
-            with suppress(FbsDbError, psycopg.Error):
-                stack.close()
-
-
-def databases_of(asked: Database) -> list[Database]:
-    """The database that the caller named; else every configured one."""
-    if asked is not None:
-        return [asked]
-    configured = list(project.configuration().databases.values())
-    return [None] if len(configured) == 1 else list(configured)
-
-
-def sessions_on(asked: Database, reach: Reach) -> Iterator[Session]:
-    """A session on each of these databases; of several, on those that can be reached and have a queue."""
-    for database in databases_of(asked):
-        try:
-            session = reach(database)
-            wanted = database is asked or has_queue(session)
-        except FbsDbError as error:
-            if database is asked:
-                raise
-            logger.warning("%s", told(error))
-            continue
-        if wanted:
-            yield session
 
 
 def in_batches(keys: list[str]) -> list[list[str]]:
@@ -165,19 +97,37 @@ def carry(session: Session, reach: Reach, target: str, backoff: Backoff) -> Retr
         target: name of the other database.
         backoff: gets a pause where that database cannot be reached, or is blocked by locks.
     """
-    unreachable: psycopg.Error | FbsDbError | None = None
+    database = DatabaseConfig(target)
+    try:
+        database = fleet.named(target)
+        if database.solution is not None and backoff.pausing(server_of(database)):
+            return RetryReport(0, 0, 0)
+        reach(database, session)  # first: with the transaction below open, others would wait meanwhile
+    except FbsDbError as error:
+        if _is_gone(database, error, backoff):
+            return _drop(session, target)
+        return _carry(session, reach, database, backoff, error)
+    if database.solution is not None:
+        backoff.worked(server_of(database))
+    return _carry(session, reach, database, backoff)
+
+
+def _carry(
+    session: Session,
+    reach: Reach,
+    database: DatabaseConfig,
+    backoff: Backoff,
+    unreachable: psycopg.Error | FbsDbError | None = None,
+) -> RetryReport:
+    target = database.name
     blocked: psycopg.Error | FbsDbError | None = None
     done: list[int] = []
     failed = rows = 0
     failures: Counter[Failure] = Counter()
-    try:
-        reach(fleet.named(target))  # first: with the transaction below open, others would wait meanwhile
-    except FbsDbError as error:
-        unreachable = error
     with isolated(session, "read committed"):
         groups = _groups([Entry(*row) for row in session.call("fbs_claim_cleanup", target, _BATCH, True)])
         if not groups:
-            _name_holder(session, target, backoff)
+            name_holder(session, target, backoff)
         enough = time.monotonic() + _SECONDS
         while groups and (unreachable is not None or time.monotonic() < enough):
             entries = groups.pop(0)
@@ -185,7 +135,7 @@ def carry(session: Session, reach: Reach, target: str, backoff: Backoff) -> Retr
             failure = unreachable
             if failure is None:
                 try:
-                    _deliver(session, reach(fleet.named(target)), entries)
+                    _deliver(session, reach(database, session), entries)
                     done += ids
                     rows += sum(len(entry.keys) for entry in entries)
                     continue
@@ -201,18 +151,47 @@ def carry(session: Session, reach: Reach, target: str, backoff: Backoff) -> Retr
             session.call("fbs_cleanup_carried", ids, sqlstate_of(failure), reason_of(failure), own_fault)
             failed += len(ids)
             if own_fault:
-                failures[_failure(reach, target, entries[0], failure)] += sum(len(entry.keys) for entry in entries)
+                failures[_failure(session, reach, database, entries[0], failure)] += sum(
+                    len(entry.keys) for entry in entries
+                )
             if sqlstate_of(failure) in BLOCKED:
                 blocked = failure
                 break
         if done:
             session.call("fbs_cleanup_carried", done)
     log_failures(failures)
-    _pause(backoff, session, target, unreachable or blocked)
+    pause(backoff, session, target, unreachable or blocked)
     if done:
         with suppress(FbsDbError, psycopg.Error):  # the next time will do
-            _forget(session, reach(fleet.named(target)))
+            _forget(session, reach(database, session))
     return RetryReport(len(done), failed, 0, rows)
+
+
+def _is_gone(database: DatabaseConfig, error: FbsDbError, backoff: Backoff) -> bool:
+    """Whether a solution's own database cannot be reached as it is no more; its server says so."""
+    if database.solution is None or not isinstance(error, ConnectionFailed):
+        return False
+    try:
+        return not fleet.is_there(database)
+    except FbsDbError:
+        backoff.failed(server_of(database))  # nor are the other databases there to be reached
+        return False
+
+
+def _drop(session: Session, target: str) -> RetryReport:
+    """Take the clean-ups for a database that is no more off the queue: its rows are gone with it."""
+    dropped = 0
+    while True:
+        with isolated(session, "read committed"):
+            claimed = session.call("fbs_claim_cleanup", target, KEYS)
+            session.call("fbs_cleanup_carried", [row[0] for row in claimed])
+        if not claimed:
+            break
+        dropped += len(claimed)
+    if dropped:
+        fields = {"event": "dropped", "target": target, "entries": dropped}
+        logger.info("Database %s is no more: %s for it dropped.", target, counted(dropped, "clean-up"), extra=fields)
+    return RetryReport(dropped, 0, 0)
 
 
 def _groups(entries: list[Entry]) -> list[list[Entry]]:
@@ -232,12 +211,12 @@ def _groups(entries: list[Entry]) -> list[list[Entry]]:
     return groups
 
 
-def _name_holder(session: Session, target: str, backoff: Backoff) -> None:
+def name_holder(session: Session, target: str, backoff: Backoff) -> None:
     """Log, once for each, the process that holds the lock of those that carry to a database."""
     key = session.select("select hashtextextended('fbs-db carries to ' || %s, 0)", target)[0][0]
     pid, holder = advisory_holder(session.connection, key)
-    if pid and (session, target, pid) not in backoff.named:
-        backoff.named.add((session, target, pid))
+    if pid and (session.config.name, target, pid) not in backoff.named:
+        backoff.named.add((session.config.name, target, pid))
         fields = {"event": "waits", "target": target, "pid": pid}
         logger.warning("Clean-ups for database %s wait for %s, which carries there.", target, holder, extra=fields)
 
@@ -253,8 +232,10 @@ def _deliver(session: Session, there: Session, entries: list[Entry]) -> None:
     try:
         source = session.call("fbs_source")[0][0]
         held = []
+        # In a solution's own database rows that name none are its.
+        alone = first.alone or first.solution == there.config.solution
         if first.operation == "sweep":
-            held = there.call("fbs_held_keys", first.model_name, first.solution, first.alone)[0][0]
+            held = there.call("fbs_held_keys", first.model_name, first.solution, alone)[0][0]
         gone: list[str] = []
         for batch in in_batches(held) or [[]]:
             with session.connection.transaction():  # a savepoint
@@ -262,35 +243,37 @@ def _deliver(session: Session, there: Session, entries: list[Entry]) -> None:
         # Keys that shift or swap stay together.
         *before, final = [gone] if first.new_keys else in_batches(gone) or [[]]
         for some, batch in (*(([], batch) for batch in before), (tickets, final)):
-            work = first.model_name, first.keys, first.new_keys, batch, first.solution, first.alone
+            work = first.model_name, first.keys, first.new_keys, batch, first.solution, alone
             there.call("fbs_receive_cleanup", source, some, *work)
     except psycopg.Error as error:
         raise_if_lost(there.connection, error)
         raise
 
 
-def _failure(reach: Reach, target: str, entry: Entry, error: psycopg.Error | FbsDbError) -> Failure:
+def _failure(
+    session: Session, reach: Reach, database: DatabaseConfig, entry: Entry, error: psycopg.Error | FbsDbError
+) -> Failure:
     cause = error if isinstance(error, psycopg.Error) else error.__cause__
     context = (cause.diag.context if isinstance(cause, psycopg.Error) else None) or ""
     rule = None
     with suppress(FbsDbError, psycopg.Error):
-        rule = reach(fleet.named(target)).call("fbs_failed_rule", entry.model_name, context)[0][0]
+        rule = reach(database, session).call("fbs_failed_rule", entry.model_name, context)[0][0]
     return Failure(
-        entry.model_name, entry.solution, entry.operation, rule, target, sqlstate_of(error), reason_of(error)
+        entry.model_name, entry.solution, entry.operation, rule, database.name, sqlstate_of(error), reason_of(error)
     )
 
 
-def _pause(backoff: Backoff, session: Session, target: str, error: psycopg.Error | FbsDbError | None) -> None:
+def pause(backoff: Backoff, session: Session, target: str, error: psycopg.Error | FbsDbError | None) -> None:
     """Begin or end the pause of a database; the log has a line when the first begins, and when all is well again."""
     if error is None:
-        if backoff.worked((session, target)):
+        if backoff.worked((session.config.name, target)):
             fields = {"event": "goes on", "target": target}
             logger.info("Clean-ups are carried to database %s again.", target, extra=fields)
         return
-    if (session, target) not in backoff.pauses:
+    if (session.config.name, target) not in backoff.pauses:
         fields = {"event": "trouble", "target": target, "reason": reason_of(error)}
         logger.warning("Clean-ups for database %s wait: %s", target, reason_of(error), extra=fields)
-    backoff.failed((session, target))
+    backoff.failed((session.config.name, target))
 
 
 def _forget(session: Session, there: Session) -> None:

@@ -11,7 +11,7 @@ from fbs_db.database.session import Database, Session, open_session
 from fbs_db.errors import FbsDbError, RowsAtStake, TargetError
 from fbs_db.reports import Progress, Report, silent
 from fbs_db.schema.migrate import migrate
-from fbs_db.wording import counted
+from fbs_db.wording import command, counted
 
 #: Components with tables that FBS's own rules apply to.
 RULED = ("core", "approvals", "workflow", "dms")
@@ -27,6 +27,8 @@ class Host(Report):
         key_column: its key column.
         solution: the solution whose rows in FBS it cleans up; None for the rows of every solution.
         follows_keys: whether FBS's rows follow when a key changes.
+        solution_column: its column that names the solution of each row, in whose own database rows in FBS
+            are cleaned up; None where those of every solution are.
     """
 
     table: str
@@ -34,6 +36,7 @@ class Host(Report):
     key_column: str
     solution: str | None = None
     follows_keys: bool = False
+    solution_column: str | None = None
 
     @property
     def name(self) -> str:
@@ -48,6 +51,7 @@ def attach_host(
     *,
     key: str | None = None,
     solution: str | None = None,
+    solution_column: str | None = None,
     follow_keys: bool | None = None,
     rename_rows: bool = True,
     schema: str | None = None,
@@ -55,10 +59,11 @@ def attach_host(
 ) -> Host:
     """Attach a host table: from then on, deleting its rows cleans up FBS's rows.
 
-    Attaching again is harmless, and restores lost triggers; without key, solution and
-    follow_keys these stay as they are. Attaching it under another model
+    Attaching again is harmless, and restores lost triggers; without key, solution, solution_column
+    and follow_keys these stay as they are. Attaching it under another model
     name renames the model in FBS's rows. Clean-ups for components in other databases are
-    queued; a database without components gets the base migrations, for the queue.
+    queued; a database without components gets the base migrations, for the queue. No database that
+    a solution has of its own is connected to, however many there are.
 
     Parameters:
         table: the table, such as ``tenants_tenant``.
@@ -66,6 +71,8 @@ def attach_host(
         key: its key column; by default the primary key.
         solution: clean up the rows of this solution only; by default those of every solution.
             Needed where two tables have one model name.
+        solution_column: the table's column that names each row's solution. Its clean-ups reach that
+            solution's own database, and not those of the others; a row that names none reaches all.
         follow_keys: whether FBS's rows follow when a key changes; by default unless the key is
             an identity or serial. A table with fixed keys has no trigger on updates.
         rename_rows: whether FBS's rows may be renamed to this model.
@@ -77,7 +84,8 @@ def attach_host(
     Raises:
         RowsAtStake: rows have the former model name, and ``rename_rows`` is False.
         TargetError: there is no such table or column, the key is not unique or its type is not
-            supported, or another table has the model name and not each has a solution of its own.
+            supported, another table has the model name and not each has a solution of its own, or
+            another model name is asked for while solutions have databases of their own.
         LockTimeout: the table is in use for longer than all tries.
 
     Calls ``fbs_attach_host``, ``fbs_set_cleanup_targets`` and ``fbs_rename_model``.
@@ -86,18 +94,31 @@ def attach_host(
         name = session.table(table)
         if session.config.components == ():
             _install_base(session)
-        others = _other_databases(session)
+        others, patterns = _other_databases(session), patterns_beside(session.config)
         former = next(iter(hosts_of(session, name)), None)
+        if former is None and solution is None and solution_column is None and (others or patterns):
+            solution = session.config.solution  # the same keys are other rows in the tables of other solutions
         if former and former.model_name != model:
+            _refuse_rename_in_solutions(patterns, name, former.model_name, model)
             if not rename_rows:
                 _refuse_rename(session, others, name, former.model_name, model)
             for other in others:
                 # Other databases first: if this breaks off, the next try still finds the former name here.
                 with open_session(other, None, application="fbs-db attach host") as there:
                     there.call("fbs_rename_model", former.model_name, model, former.solution)
-        session.call("fbs_set_cleanup_targets", [other.name for other in others])
-        session.retry_call(progress, "fbs_attach_host", name, model, key, solution, follow_keys)
+        _set_targets(session, others, patterns)
+        session.retry_call(progress, "fbs_attach_host", name, model, key, solution, follow_keys, solution_column)
         return hosts_of(session, name)[0]
+
+
+def _refuse_rename_in_solutions(patterns: Sequence[DatabaseConfig], table: str, former: str, model: str) -> None:
+    """Refuse another model name where it would have to be changed in the databases of all solutions."""
+    if patterns:
+        raise TargetError(
+            f"{table} is attached as {former}, and rows in the solutions' own databases may have that model name.",
+            hint="Nothing was changed. Rows with that name keep it, if you type:"
+            f" {command('detach', 'host', table)} && {command('attach', 'host', table, '--model', model)}",
+        )
 
 
 def _refuse_rename(session: Session, others: Sequence[DatabaseConfig], table: str, former: str, model: str) -> None:
@@ -125,10 +146,31 @@ def may_hold_orphans(config: DatabaseConfig) -> bool:
     return any(config.holds(component) for component in RULED)
 
 
+def databases_beside(config: DatabaseConfig) -> list[DatabaseConfig]:
+    """The other single databases that are configured."""
+    return [other for other in project.configuration().databases.values() if other.name != config.name]
+
+
+def patterns_beside(config: DatabaseConfig) -> list[DatabaseConfig]:
+    """The patterns whose databases may hold FBS rows that point at host rows of a database.
+
+    A table in a solution's own database is of interest to no other solution.
+    """
+    return [
+        pattern
+        for pattern in project.configuration().patterns.values()
+        if any(pattern.holds(one) and not (config.solution and config.holds(one)) for one in RULED)
+    ]
+
+
 def _other_databases(session: Session) -> list[DatabaseConfig]:
-    """The other configured databases with FBS rows that may point at host rows of this one."""
-    others = [config for config in project.configuration().databases.values() if config.name != session.config.name]
-    return [config for config in others if may_hold_orphans(config) or _has_rules(config)]
+    """The other single databases with FBS rows that may point at host rows of this one."""
+    return [other for other in databases_beside(session.config) if may_hold_orphans(other) or _has_rules(other)]
+
+
+def _set_targets(session: Session, others: Sequence[DatabaseConfig], patterns: Sequence[DatabaseConfig]) -> None:
+    """Say for which databases clean-ups are queued."""
+    session.call("fbs_set_cleanup_targets", [one.name for one in others], [one.name for one in patterns])
 
 
 def _has_rules(config: DatabaseConfig) -> bool:
@@ -155,7 +197,7 @@ def tell_targets(moved_to: str = "") -> None:
         with open_session(config, None, application="fbs-db placement") as session:
             if not session.may("insert", "fbs_cleanup_targets") or not hosts_of(session):
                 continue
-            others = [other.name for other in _other_databases(session)]
+            others, patterns = _other_databases(session), patterns_beside(config)
             with session.connection.transaction():
                 if config.name == moved_to:
                     session.select(
@@ -163,8 +205,8 @@ def tell_targets(moved_to: str = "") -> None:
                         " select model_name, solution, 'sweep' from {fbs}fbs_hosts"
                     )
                 # A target that is added gets a sweep.
-                session.call("fbs_set_cleanup_targets", [name for name in others if name != moved_to])
-                session.call("fbs_set_cleanup_targets", others)
+                _set_targets(session, [other for other in others if other.name != moved_to], patterns)
+                _set_targets(session, others, patterns)
 
 
 def detach_host(table: str, database: Database = None, *, schema: str | None = None) -> bool:
@@ -218,7 +260,7 @@ def require_hosts(session: Session) -> None:
 def hosts_of(session: Session, table: str | None = None) -> list[Host]:
     """The same as `list_hosts`, on a session; of one table, by its name for SQL, the one row or none."""
     rows = session.select(
-        "select host_table::text, model_name, key_column, solution, follows_keys from {fbs}fbs_hosts"
+        "select host_table::text, model_name, key_column, solution, follows_keys, solution_column from {fbs}fbs_hosts"
         " where host_table = coalesce(%s::regclass, host_table) order by model_name, solution",
         table,
     )

@@ -28,7 +28,7 @@ class Waiting(Report):
         solution: the solution of their table; None where it has none.
         operation: ``delete``, ``rekey`` (the rows got other keys) or ``sweep`` (look for orphans).
         rule_name: the only rule still to be applied; None for all rules.
-        target: the other database it is for; None for this one.
+        target: the other database it is for, or the pattern for those of solutions; None for this one.
         entries: number of queue entries.
         keys: number of host keys in these entries.
         oldest: when the first entry was queued.

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import psycopg
 from psycopg import pq
 
-from fbs_db.cleanup.across import BLOCKED, Reach, in_batches, reaching, sessions_on
+from fbs_db.cleanup.across import BLOCKED, in_batches
 from fbs_db.cleanup.hosts import named
 from fbs_db.cleanup.queue import reason_of, sqlstate_of
-from fbs_db.database import fleet
+from fbs_db.cleanup.reach import Reach, reaching, sessions_on
+from fbs_db.database import fleet, project
 from fbs_db.database.connection import raise_if_lost
+from fbs_db.database.patterns import member_of
 from fbs_db.database.session import Database, Session, isolated
 from fbs_db.errors import FbsDbError, UsageError
 from fbs_db.reports import Progress, Report, silent
@@ -49,7 +51,7 @@ def sweep_orphans(
     """Find rows whose host row is gone, and apply the rules to them.
 
     Parameters:
-        database: as for `fbs_db.migrate`; None for each configured database.
+        database: as for `fbs_db.migrate`; None for each configured database, those of solutions included.
         model: sweep this model only.
         schema: as for `fbs_db.migrate`.
         progress: called as each host table begins, and after each thousand keys.
@@ -73,8 +75,30 @@ def sweep_orphans(
                 for name, solution, alone, targets in session.call("fbs_sweep_plan"):
                     if model in (None, name):
                         of = _Of(name, solution, alone)
-                        swept += [_sweep(session, reach, of, target, progress) for target in (None, *targets)]
+                        there = _each(targets, solution)
+                        swept += [_sweep(session, reach, of, target, progress) for target in (None, *there)]
     return swept
+
+
+def _each(targets: Sequence[str], solution: str | None) -> list[str]:
+    """The other databases, with those of a pattern for the pattern: that of the solution, where the table has one."""
+    patterns = project.configuration().patterns
+    found = dict.fromkeys(target for target in targets if target not in patterns and not _is_of_solution(target))
+    for pattern in (patterns[target] for target in targets if target in patterns):
+        try:
+            of_all = fleet.solutions_of(pattern)
+        except FbsDbError:
+            found[pattern.name] = None  # which is then told to be out of reach
+            continue
+        found |= dict.fromkeys(member_of(pattern, one).name for one in of_all if solution in (None, one))
+    return list(found)
+
+
+def _is_of_solution(target: str) -> bool:
+    try:
+        return fleet.named(target).solution is not None
+    except FbsDbError:
+        return False
 
 
 @dataclass(frozen=True)
@@ -89,7 +113,10 @@ class _Of:
 def _other(session: Session, reach: Reach, target: str) -> Session:
     if session.connection.info.transaction_status is not pq.TransactionStatus.IDLE:
         raise UsageError("Commit first: uncommitted deletions cannot be carried to another database.")
-    return reach(fleet.named(target))
+    known = project.configuration().patterns
+    if target in known:
+        fleet.solutions_of(known[target])
+    return reach(fleet.named(target), session)
 
 
 def _sweep(
@@ -113,6 +140,8 @@ def _sweep(
     error = None
     try:
         there = _other(session, reach, target) if target else session
+        # In a solution's own database rows that name none are its.
+        host = replace(host, alone=host.alone or there.config.solution == host.solution)
         held = there.call("fbs_held_keys", *of, host.alone)[0][0]
         if target:
             session.call("fbs_await_writers", *of)

@@ -4,27 +4,37 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 
 from psycopg import pq
 
-from fbs_db.cleanup.across import Backoff, Reach, carry, databases_of, reaching, sessions_on
+from fbs_db.cleanup.across import Backoff, carry
+from fbs_db.cleanup.fanout import fan_out
 from fbs_db.cleanup.queue import RetryReport, count_waiting, has_queue, logger, told, work_due
+from fbs_db.cleanup.reach import Reach, databases_of, reaching, sessions_on
+from fbs_db.cleanup.watch import AT_ONCE, Watch
+from fbs_db.database import project
 from fbs_db.database.connection import shown
 from fbs_db.database.session import Database, Session
 from fbs_db.errors import ConnectionFailed, ConnectionLost, FbsDbError, LockTimeout, ServerOutOfResources
 
 #: Seconds between looks for new partitions of host tables.
 _COVER = 60
+#: Seconds after which what waits for further databases is left to the next round.
+_ROUND = 2.0
+#: Seconds for which a session on a solution's own database stays open unused.
+_IDLE = 2.0
 
 
 def retry_cleanup(database: Database = None, *, batch: int = 1000, schema: str | None = None) -> RetryReport:
     """Try every queued clean-up once more, due or not, here and in other databases.
 
     Parameters:
-        database: as for `fbs_db.migrate`; None for each configured database. On a connection
-            in a transaction, clean-ups for other databases stay queued: they could still be
+        database: as for `fbs_db.migrate`; None for each configured database, those of solutions
+            included. On a connection in a transaction, clean-ups for other databases stay queued: they could still be
             rolled back.
         batch: queue entries a transaction.
         schema: as for `fbs_db.migrate`.
@@ -37,8 +47,8 @@ def retry_cleanup(database: Database = None, *, batch: int = 1000, schema: str |
 
     Each failure is logged, with model, rule and reason.
 
-    Calls ``fbs_waiting_cleanups``, ``fbs_work_queue``, ``fbs_cleanup_destinations``,
-    ``fbs_claim_cleanup``, ``fbs_source``, ``fbs_recheck_cleanup``, ``fbs_cleanup_carried`` and
+    Calls ``fbs_waiting_cleanups``, ``fbs_work_queue``, ``fbs_cleanup_destinations``, ``fbs_claim_fan_out``,
+    ``fbs_fan_out``, ``fbs_claim_cleanup``, ``fbs_source``, ``fbs_recheck_cleanup``, ``fbs_cleanup_carried`` and
     ``fbs_waiting_tickets``; in the other database ``fbs_held_keys``, ``fbs_receive_cleanup``,
     ``fbs_failed_rule`` and ``fbs_received_cleanups``.
     """
@@ -49,10 +59,10 @@ def retry_cleanup(database: Database = None, *, batch: int = 1000, schema: str |
             with session.translated():
                 left = count_waiting(session, make_due=True)
                 while left > 0:
-                    report = _work(session, reach, batch, backoff)
+                    report, taken, made = _work(session, reach, batch, backoff)
                     total += report
-                    left -= report.done + report.failed
-                    if report.done + report.failed == 0:
+                    left += made - taken - report.done - report.failed
+                    if report.done + report.failed + taken == 0:
                         break
                 total = replace(total, waiting=total.waiting + count_waiting(session))
     return total
@@ -73,7 +83,8 @@ def run_cleanup(
     hour. A database that cannot be reached pauses for up to a minute; the others go on.
 
     Parameters:
-        database: as for `fbs_db.migrate`; None for each configured database.
+        database: as for `fbs_db.migrate`; None for each configured database, those of solutions included:
+            it looks into one in which something was written.
         stop: set it to end the worker after its present batch.
         poll: seconds between looks at an empty queue.
         batch: queue entries a transaction.
@@ -89,56 +100,100 @@ def run_cleanup(
     Each minute it attaches new partitions of host tables with their table.
 
     Calls ``fbs_work_queue``, ``fbs_cover_partitions``, ``fbs_waiting_cleanups``, ``fbs_cleanup_destinations``,
-    ``fbs_claim_cleanup``, ``fbs_source``, ``fbs_recheck_cleanup``, ``fbs_cleanup_carried`` and
+    ``fbs_claim_fan_out``, ``fbs_fan_out``, ``fbs_claim_cleanup``, ``fbs_source``,
+    ``fbs_recheck_cleanup``, ``fbs_cleanup_carried`` and
     ``fbs_waiting_tickets``; in the other database ``fbs_held_keys``, ``fbs_receive_cleanup``,
     ``fbs_failed_rule`` and ``fbs_received_cleanups``.
     """
-    backoff = Backoff(poll)
-    failing: dict[Database, FbsDbError] = {}
-    known: set[Database] = set()
-    covered: dict[Database, float] = {}
-    with reaching("fbs-db cleanup run", database, schema) as reach:
+    watch = Watch("fbs-db cleanup run", poll)
+    with reaching("fbs-db cleanup run", database, schema) as reach, closing(watch):
+        worker = _Worker(reach, database, batch, Backoff(poll), _Turns(stop), progress)
         while not stop.is_set():
-            busy = False
-            databases = databases_of(database)
-            for one in databases:
-                if backoff.pausing(one) or stop.is_set():
-                    continue
-                try:
-                    session = reach(one)
-                    if isinstance(failing.get(one), (ConnectionLost, ConnectionFailed)):
-                        del failing[one]
-                        again = "again " if one in known else ""
-                        where = shown(session.connection)
-                        logger.info("Connected %sto %s.", again, where, extra={"event": "connected"})
-                    known.add(one)
-                    if one is not database and not has_queue(session):
-                        backoff.failed(one)
-                        continue
-                    with session.translated():
-                        if time.monotonic() - covered.get(one, float("-inf")) > _COVER:
-                            covered[one] = time.monotonic()
-                            _cover(session)
-                        report = _work(session, reach, batch, backoff)
-                        if report.done or report.failed:
-                            report = replace(report, waiting=count_waiting(session))
-                except FbsDbError as error:
-                    passing = (ConnectionLost, ConnectionFailed, LockTimeout, ServerOutOfResources)
-                    if len(databases) == 1 and not isinstance(error, passing):
-                        raise
-                    failing[one] = error
-                    seconds = backoff.failed(one)
-                    fields = {"event": "trouble", "error": type(error).__name__, "seconds": seconds}
-                    logger.warning("%s Trying again in %.0f s.", told(error), seconds, extra=fields)
-                    continue
-                backoff.worked(one)
-                if failing.pop(one, None):
-                    logger.info("Clean-up works again in %s.", shown(session.connection), extra={"event": "goes on"})
-                if report.done or report.failed:
-                    progress(report)
-                busy = busy or report.done > 0
+            singles = databases_of(database)
+            solutions = watch.due() if database is None else []
+            worker.alone = len(singles) == 1 and not project.configuration().patterns
+            busy = len(solutions) == AT_ONCE
+            for single in singles:
+                busy = worker.look_into(single)[0] or busy
+            for one in solutions:
+                did, waits = worker.look_into(one)
+                watch.looked_into(one, waiting=waits)
+                busy = busy or did
+            reach.close_idle(_IDLE)
             if not busy:
                 stop.wait(poll)
+
+
+@dataclass
+class _Worker:
+    """What a worker knows of its databases.
+
+    Attributes:
+        alone: whether it has one database only: errors that do not pass end it.
+        failing: the last error of each database that fails now.
+        known: the databases that it has been connected to.
+        covered: when it looked for new partitions in each.
+    """
+
+    reach: Reach
+    asked: Database
+    batch: int
+    backoff: Backoff
+    turns: _Turns
+    progress: Callable[[RetryReport], None]
+    alone: bool = True
+    failing: dict[Database, FbsDbError] = field(default_factory=dict)
+    known: set[Database] = field(default_factory=set)
+    covered: dict[Database, float] = field(default_factory=dict)
+
+    def look_into(self, database: Database) -> tuple[bool, bool]:
+        """Do what is due in a database, and for others there.
+
+        Returns:
+            Whether something was done, and whether something waits there.
+        """
+        if self.backoff.pausing(database) or self.turns.stop.is_set():
+            return False, True
+        try:
+            session = self._connected(database)
+            if database is not self.asked and not has_queue(session):
+                self.backoff.failed(database)
+                return False, True
+            with session.translated():
+                if time.monotonic() - self.covered.get(database, float("-inf")) > _COVER:
+                    self.covered[database] = time.monotonic()
+                    _cover(session)
+                report, taken, _ = _work(session, self.reach, self.batch, self.backoff, self.turns)
+                did, of_solution = report.done + report.failed > 0, session.config.solution is not None
+                if did or of_solution:
+                    report = replace(report, waiting=count_waiting(session))
+        except FbsDbError as error:
+            self._note(database, error)
+            return False, True
+        self.backoff.worked(database)
+        if self.failing.pop(database, None):
+            logger.info("Clean-up works again in %s.", shown(session.connection), extra={"event": "goes on"})
+        if did:
+            self.progress(report)
+        return report.done + taken > 0, report.waiting > 0
+
+    def _connected(self, database: Database) -> Session:
+        session = self.reach(database)
+        if isinstance(self.failing.get(database), (ConnectionLost, ConnectionFailed)):
+            del self.failing[database]
+            again = "again " if database in self.known else ""
+            logger.info("Connected %sto %s.", again, shown(session.connection), extra={"event": "connected"})
+        self.known.add(database)
+        return session
+
+    def _note(self, database: Database, error: FbsDbError) -> None:
+        passing = (ConnectionLost, ConnectionFailed, LockTimeout, ServerOutOfResources)
+        if self.alone and not isinstance(error, passing):
+            raise error
+        self.failing[database] = error
+        seconds = self.backoff.failed(database)
+        fields = {"event": "trouble", "error": type(error).__name__, "seconds": seconds}
+        logger.warning("%s Trying again in %.0f s.", told(error), seconds, extra=fields)
 
 
 def _cover(session: Session) -> None:
@@ -147,12 +202,58 @@ def _cover(session: Session) -> None:
         logger.info("Partition %s is attached with its table.", partition, extra={"event": "partition"})
 
 
-def _work(session: Session, reach: Reach, batch: int, backoff: Backoff) -> RetryReport:
-    """Do what is due in this database, and carry what is due for others. What is left is not counted."""
+@dataclass
+class _Turns:
+    """Whose turn it is where clean-ups wait for many databases.
+
+    Attributes:
+        stop: set to end the worker.
+        last: for each database that clean-ups are carried from, the last one of the round before.
+    """
+
+    stop: threading.Event
+    last: dict[str, str] = field(default_factory=dict)
+
+    def order(self, session: Session, targets: list[str]) -> Iterator[str]:
+        """The databases, from the one after the last; those that time does not suffice for are left out."""
+        enough = time.monotonic() + _ROUND
+        begin = bisect_right(targets, self.last.get(session.config.name, ""))
+        for target in targets[begin:] + targets[:begin]:
+            if self.stop.is_set() or time.monotonic() > enough:
+                break
+            self.last[session.config.name] = target
+            yield target
+
+
+def _work(
+    session: Session, reach: Reach, batch: int, backoff: Backoff, turns: _Turns | None = None
+) -> tuple[RetryReport, int, int]:
+    """Do what is due in this database, and carry what is due for others. What is left is not counted.
+
+    Returns:
+        What was done; and the number of entries that were taken off the queue, and put there, as one was made for
+        each of the databases of a pattern.
+    """
     # In the caller's transaction nothing is committed yet that other databases may act on.
     committed = session.connection.info.transaction_status is pq.TransactionStatus.IDLE
     report = work_due(session, batch)
-    for target, is_due in session.call("fbs_cleanup_destinations") if committed else ():
-        if is_due and not backoff.pausing((session, target)):
-            report += carry(session, reach, target, backoff)
-    return report
+    due = _due(session, backoff) if committed else []
+    patterns = project.configuration().patterns if due else {}
+    taken = made = 0
+    for target in patterns.keys() & due:
+        off, on = fan_out(session, patterns[target], backoff)
+        taken, made = taken + off, made + on
+    if taken:
+        due = _due(session, backoff)
+    due = [target for target in due if target not in patterns]
+    for target in turns.order(session, due) if turns else due:
+        report += carry(session, reach, target, backoff)
+    return report, taken, made
+
+
+def _due(session: Session, backoff: Backoff) -> list[str]:
+    """The other databases, and patterns, for which a clean-up is due, in order."""
+    destinations = session.call("fbs_cleanup_destinations")
+    return sorted(
+        target for target, is_due in destinations if is_due and not backoff.pausing((session.config.name, target))
+    )

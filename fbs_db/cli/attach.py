@@ -9,6 +9,7 @@ import click
 import fbs_db
 from fbs_db.cleanup.hosts import Host
 from fbs_db.cli.base import main
+from fbs_db.cli.cleanup import keys_of
 from fbs_db.cli.output import confirm, done, echo, show_orphans, show_progress
 from fbs_db.cli.subcommand import Answer, Call, subcommand
 from fbs_db.errors import RowsAtStake
@@ -62,6 +63,11 @@ def attach_users(call: Call, *, table: str, repair: bool) -> Answer:
 @click.option("--key", metavar="COLUMN", help="Its key column. By default the primary key.")
 @click.option("--solution", metavar="NAME", help="Clean up the rows of this solution only. By default those of all.")
 @click.option(
+    "--solution-column",
+    metavar="COLUMN",
+    help="The column that names each row's solution: its deletion reaches that solution's own database, and no other.",
+)
+@click.option(
     "--follow-keys/--fixed-keys",
     default=None,
     help="Whether FBS's rows follow when a key changes. By default they do, unless the key is an identity or serial.",
@@ -74,6 +80,7 @@ def attach_host(
     model: str,
     key: str | None,
     solution: str | None,
+    solution_column: str | None,
     follow_keys: bool | None,
     yes: bool,
 ) -> Answer:
@@ -82,7 +89,8 @@ def attach_host(
     From then on, deleting its rows cleans up FBS's rows. The command can be
     repeated, and restores missing triggers. With another model name than before, FBS's
     rows get the new name: if there are any, it asks first, or needs --yes. Two tables can
-    have one model name if each has a solution of its own.
+    have one model name if each has a solution of its own. It connects to no database that a
+    solution has of its own.
     """
     attached = partial(
         fbs_db.attach_host,
@@ -91,6 +99,7 @@ def attach_host(
         call.database,
         key=key,
         solution=solution,
+        solution_column=solution_column,
         follow_keys=follow_keys,
         schema=call.schema,
         progress=call.progress(show_progress),
@@ -125,9 +134,7 @@ def detach_host(call: Call, *, table: str) -> Answer:
 
 
 def _show_attached(host: Host) -> None:
-    done(
-        f"{host.table} is attached as {host.name}, by its {'' if host.follows_keys else 'fixed '}key {host.key_column}."
-    )
+    done(f"{host.table} is attached as {host.name}, {keys_of(host)}.")
 
 
 def _show_untied(value: dict[str, int]) -> None:

@@ -18,6 +18,7 @@ from fbs_db.reports import Progress
 from fbs_db.wording import command, counted
 
 if TYPE_CHECKING:
+    from fbs_db.cleanup.hosts import Host
     from fbs_db.cleanup.queue import CleanupStatus, RetryReport
     from fbs_db.cleanup.sweep import Swept
 
@@ -48,8 +49,8 @@ def status(call: Call) -> Answer:
 def retry(call: Call) -> Answer:
     """Retry all waiting clean-ups once.
 
-    If several databases are configured and none is named, it works on each of them. Exit
-    code 1 if a clean-up fails again.
+    If several databases are configured and none is named, it works on each of them, those of
+    solutions included. Exit code 1 if a clean-up fails again.
     """
     report = fbs_db.retry_cleanup(call.database, schema=call.schema)
     return Answer(report, _show_retried, 1 if report.failed else 0)
@@ -60,8 +61,8 @@ def retry(call: Call) -> Answer:
 def sweep(call: Call, *, model: str | None) -> Answer:
     """Find rows whose host row is gone, and apply the rules.
 
-    If several databases are configured and none is named, it works on each of them. Exit
-    code 1 if a table could not be swept.
+    If several databases are configured and none is named, it works on each of them, those of
+    solutions included. Exit code 1 if a table could not be swept.
     """
     swept = fbs_db.sweep_orphans(
         call.database, model=model, schema=call.schema, progress=call.progress(_now_and_then())
@@ -79,11 +80,17 @@ def batches_of(count: int, rows: int, done: str = "done") -> str:
     return f"{counted(count, 'batch')} {done}: {counted(rows, 'row')}"
 
 
+def keys_of(host: Host) -> str:
+    """The columns by which a host table is attached, in words."""
+    solutions = f", its solutions by {host.solution_column}" if host.solution_column else ""
+    return f"by its {'' if host.follows_keys else 'fixed '}key {host.key_column}{solutions}"
+
+
 def _show_status(status: CleanupStatus) -> None:
     echo(f"Clean-up mode: {_MODES[status.mode]}.")
     echo("Attached:" if status.hosts else "No host table is attached.")
     for host in status.hosts:
-        echo(f"  {host.table} as {host.name}, by its {'' if host.follows_keys else 'fixed '}key {host.key_column}")
+        echo(f"  {host.table} as {host.name}, {keys_of(host)}")
     if not status.waiting:
         done("No clean-up waits.")
         return

@@ -19,7 +19,7 @@ from fbs_db.cli.cleanup import batches_of, cleanup, counts_of
 from fbs_db.cli.interrupts import handled, instead, interruption, stop
 from fbs_db.cli.output import echo
 from fbs_db.cli.subcommand import Call, subcommand
-from fbs_db.errors import FbsDbError
+from fbs_db.errors import FbsDbError, UsageError
 from fbs_db.redaction import redacted
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ _COMMON = {*vars(logging.makeLogRecord({})), "message", "asctime"}
     show_default=True,
     help="How long to pause when nothing waits.",
 )
+@click.option("--all", "everywhere", is_flag=True, help="Serve each configured database, as it does if none is named.")
 @click.option(
     "--log-format",
     type=click.Choice(["text", "json"]),
@@ -46,15 +47,18 @@ _COMMON = {*vars(logging.makeLogRecord({})), "message", "asctime"}
     show_default=True,
     help="With json each line is an object, for programs that collect logs.",
 )
-def run(call: Call, *, poll: float, log_format: str) -> None:
+def run(call: Call, *, poll: float, everywhere: bool, log_format: str) -> None:
     """Run a worker: do waiting clean-ups as they come, until stopped.
 
     Several workers share the work. If several databases are configured and none is named,
-    one worker serves all of them, clean-ups from one database to another included.
+    one worker serves all of them, clean-ups from one database to another included. It looks
+    into the databases of solutions when something was written there, and connects to few at once.
 
     SIGTERM, SIGHUP or Ctrl-C ends it after the current batch, with exit code 0; a second
     one at once. The log goes to standard output, warnings and errors to standard error.
     """
+    if everywhere and call.database is not None:
+        raise UsageError("Give --database or --all, not both.")
     with _logged(as_json=log_format == "json"):
         try:
             _work(call, poll)

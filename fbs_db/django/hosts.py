@@ -14,7 +14,7 @@ from fbs_db.cleanup.hosts import named
 from fbs_db.database.django_settings import SOURCE, is_per_tenant, table_in_sql, value_of
 from fbs_db.errors import UsageError
 
-_TEXTS = ("KEY", "MODEL_NAME", "SOLUTION")
+_TEXTS = ("KEY", "MODEL_NAME", "SOLUTION", "SOLUTION_COLUMN")
 _KEYS = (*_TEXTS, "FOLLOW_KEYS")
 
 
@@ -28,6 +28,7 @@ class HostModel:
         key: its key column.
         solution: the solution whose rows in FBS it cleans up; None for the rows of every solution.
         follow_keys: whether FBS's rows follow when a key changes; None for the default.
+        solution_column: its column that names each row's solution; None where there is none.
     """
 
     model: Any
@@ -35,6 +36,7 @@ class HostModel:
     key: str
     solution: str | None = None
     follow_keys: bool | None = None
+    solution_column: str | None = None
 
     @property
     def name(self) -> str:
@@ -82,11 +84,23 @@ def _host_model(label: str, options: Mapping[str, Any]) -> HostModel:
         ) from error
     if model._meta.proxy or model._meta.swapped or model._meta.abstract:
         raise UsageError(f"{where} has no table of its own.", hint="Name the model whose table it uses.")
-    try:
-        field = model._meta.get_field(options["KEY"]) if "KEY" in options else model._meta.pk
-    except FieldDoesNotExist as error:
-        raise UsageError(f"{where}: {error}", hint="KEY is the name of a field.") from error
-    if getattr(field, "column", None) is None:
-        raise UsageError(f"{where}: its key is not one column.", hint="KEY is the name of a unique field.")
+    if "SOLUTION" in options and "SOLUTION_COLUMN" in options:
+        raise UsageError(f"{where} has SOLUTION and SOLUTION_COLUMN.", hint="Remove one of them.")
+    key = _column(where, model, "KEY", options.get("KEY", "pk"))
+    solution_column = options.get("SOLUTION_COLUMN")
+    if solution_column:
+        solution_column = _column(where, model, "SOLUTION_COLUMN", solution_column)
     name = options.get("MODEL_NAME") or model._meta.label_lower
-    return HostModel(model, name, field.column, options.get("SOLUTION"), follow_keys)
+    return HostModel(model, name, key, options.get("SOLUTION"), follow_keys, solution_column)
+
+
+def _column(where: str, model: Any, option: str, name: str) -> str:
+    """The column of a field."""
+    try:
+        field = model._meta.pk if name == "pk" else model._meta.get_field(name)
+    except FieldDoesNotExist as error:
+        raise UsageError(f"{where}: {error}", hint=f"{option} is the name of a field.") from error
+    if getattr(field, "column", None) is None:
+        what, unique = ("key", "unique ") if option == "KEY" else (option, "")
+        raise UsageError(f"{where}: its {what} is not one column.", hint=f"{option} is the name of a {unique}field.")
+    return str(field.column)

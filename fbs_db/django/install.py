@@ -64,6 +64,7 @@ def after_migrations(sender: AppConfig, using: str, verbosity: int = 1, stdout: 
                     using,
                     key=host.key,
                     solution=host.solution,
+                    solution_column=host.solution_column,
                     follow_keys=host.follow_keys,
                 )
                 if host in fresh:
@@ -154,15 +155,17 @@ def unattached(alias: str, fresh: bool = False) -> list[HostModel]:
     query = (
         "select exists (select from {fbs}fbs_hosts"
         " where host_table = to_regclass(%s) and model_name = %s and key_column = %s"
-        " and solution is not distinct from coalesce(%s, solution) and follows_keys = coalesce(%s, follows_keys))"
+        " and solution is not distinct from coalesce(%s, solution)"
+        " and solution_column is not distinct from coalesce(%s, solution_column)"
+        " and follows_keys = coalesce(%s, follows_keys))"
     )
     with open_session(alias, None, application="fbs-db hosts") as session:
         require_hosts(session)
+        chosen = [(host, (host.solution, host.solution_column, host.follow_keys)) for host in wanted]
         return [
             host
-            for host in wanted
-            if session.select(query, host.table(alias), host.model_name, host.key, host.solution, host.follow_keys)
-            != [(True,)]
+            for host, options in chosen
+            if session.select(query, host.table(alias), host.model_name, host.key, *options) != [(True,)]
         ]
 
 

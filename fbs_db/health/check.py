@@ -10,8 +10,8 @@ from typing import Any, Literal
 import psycopg
 
 from fbs_db import files
-from fbs_db.cleanup.hosts import may_hold_orphans
-from fbs_db.database import project
+from fbs_db.cleanup.hosts import databases_beside, may_hold_orphans, patterns_beside
+from fbs_db.database import fleet, project
 from fbs_db.database.connection import raise_if_lost, shown
 from fbs_db.database.session import Database, Session, isolated, open_session
 from fbs_db.errors import TargetError, UsageError
@@ -392,10 +392,10 @@ def _said(error: psycopg.Error | TargetError) -> str:
 
 def _targets(session: Session, found: Mapping[Key, Object]) -> Iterator[Finding]:
     """The databases that clean-ups are queued for but the project does not name, and those it names but no clean-up."""
-    known = project.configuration().databases
     columns = ("fbs_hosts.host_table", "fbs_hosts.model_name", "fbs_cleanup_targets.target", "fbs_cleanup_queue.target")
     readable = all(("column", name) in found and session.may("select", name.partition(".")[0]) for name in columns)
-    if session.config.name not in known or not readable:
+    configured = project.configuration()
+    if not readable or (session.config.name not in configured.databases and session.config.solution is None):
         return
     hosts = session.select("select host_table::text, model_name from {fbs}fbs_hosts order by model_name")
     noted = {
@@ -405,16 +405,22 @@ def _targets(session: Session, found: Mapping[Key, Object]) -> Iterator[Finding]
             " union select target from {fbs}fbs_cleanup_queue where target is not null"
         )
     }
-    wanted = {
-        config.name for config in known.values() if may_hold_orphans(config) and config.name != session.config.name
-    }
-    for target in sorted(noted - set(known)):
+    wanted = {other.name for other in databases_beside(session.config) if may_hold_orphans(other)}
+    wanted |= {pattern.name for pattern in patterns_beside(session.config)}
+    for target in sorted(target for target in noted if target not in configured.patterns and not _is_known(target)):
         mend = " && ".join(command("attach", "host", table, "--model", model) for table, model in hosts)
         yield Finding("error", "clean-up", target, "unknown database", "clean-ups are queued for it", mend=mend)
     for target in sorted(wanted - noted) if hosts else ():
         table, model = hosts[0]
         mend = command("attach", "host", table, "--model", model)
         yield Finding("error", "clean-up", target, "left out", "no clean-up reaches it", "queued clean-ups", mend)
+
+
+def _is_known(database: str) -> bool:
+    try:
+        return bool(fleet.named(database))
+    except UsageError:
+        return False
 
 
 def _data(session: Session, found: Mapping[Key, Object], progress: Callable[[Progress], None]) -> Iterator[Finding]:

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 import fbs_db
-from fbs_db.cleanup.across import reaching
+from fbs_db.cleanup.reach import reaching
 from fbs_db.database.session import open_session
 from fbs_db.database.which import acting_as
 from fbs_db.errors import FbsDbError, TargetError, UsageError

@@ -53,12 +53,14 @@ create table keepsakes (id bigint references fbs_notifications on delete cascade
 CALLS = {
     "fbs_await_writers": "select fbs_await_writers({text})",
     "fbs_claim_cleanup": "select * from fbs_claim_cleanup({target})",
+    "fbs_claim_fan_out": "select * from fbs_claim_fan_out({target})",
     "fbs_claim_files": "select * from fbs_claim_files()",
     "fbs_cleanup_carried": "select fbs_cleanup_carried('{{1,2,3,4}}', {text}, {text})",
     "fbs_cleanup_destinations": "select * from fbs_cleanup_destinations()",
     "fbs_cover_partitions": "select fbs_cover_partitions()",
     "fbs_expired": "select * from fbs_expired()",
     "fbs_failed_rule": "select fbs_failed_rule({text}, {text})",
+    "fbs_fan_out": "select fbs_fan_out('{{1,2,3,4}}', '{{*}}', array[{text}])",
     "fbs_file_done": "select fbs_file_done(1, {text})",
     "fbs_give_up_files": "select fbs_give_up_files(array[convert_to({text}, 'UTF8')])",
     "fbs_held_keys": "select fbs_held_keys({text})",
@@ -149,7 +151,7 @@ def test_a_worker_may_do_nothing_but_call_its_functions(place: Place) -> None:
 
 
 def test_it_does_not_take_clean_ups_of_this_database_off_the_queue(place: Place) -> None:
-    place.run("select fbs_cleanup_carried('{1,2,3,4}')", WORKER)
+    place.run("select fbs_fan_out('{1,2,3}', '{*}', '{}'), fbs_cleanup_carried('{1,2,3,4}')", WORKER)
     assert [operation for _, operation, _ in place.queue()] == ["delete", "sweep", "rekey"]
 
 

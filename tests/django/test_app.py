@@ -102,6 +102,16 @@ def test_the_name_of_a_model_and_of_its_table_and_key_change(project: Project) -
     renamed.manage("fbs_check")
 
 
+def test_a_host_model_names_the_solution_of_each_row(newest: Project) -> None:
+    newest.migrated()
+    named = newest.having(fbs_db={"HOSTS": {"rentals.Tenant": {"SOLUTION_COLUMN": "name"}}})
+    assert "Attach rentals.Tenant as rentals.tenant" in named.manage("migrate", "--plan")
+    named.manage("migrate")
+    assert "Attach" not in named.manage("migrate", "--plan")
+    attached = "select solution_column from fbs_hosts where model_name = 'rentals.tenant'"
+    assert newest.select(attached) == [("name",)]
+
+
 @pytest.mark.slow
 def test_the_app_goes_and_the_host_stays(project: Project) -> None:
     project.migrated()

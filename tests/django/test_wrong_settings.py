@@ -52,6 +52,14 @@ WRONG = [
     ("{'HOSTS': {'rentals.Tenant': {'MODEL_NAME': 5}}}", "HOSTS: rentals.Tenant: MODEL_NAME is 5."),
     ("{'HOSTS': {'rentals.Tenant': {'MODEL_NAME': ''}}}", "HOSTS: rentals.Tenant: MODEL_NAME is ''."),
     ("{'HOSTS': {'rentals.Tenant': {'SOLUTION': 5}}}", "HOSTS: rentals.Tenant: SOLUTION is 5."),
+    (
+        "{'HOSTS': {'rentals.Tenant': {'SOLUTION_COLUMN': 'schema_name'}}}",
+        "HOSTS: rentals.Tenant: Tenant has no field named 'schema_name'",
+    ),
+    (
+        "{'HOSTS': {'rentals.Tenant': {'SOLUTION': 'acme', 'SOLUTION_COLUMN': 'name'}}}",
+        "HOSTS: rentals.Tenant has SOLUTION and SOLUTION_COLUMN.",
+    ),
     ("{'HOSTS': {'rentals.Tenant': {'FOLLOW_KEYS': 1}}}", "HOSTS: rentals.Tenant: FOLLOW_KEYS is 1."),
     ("{'SIGNALS': 'no'}", "SIGNALS is 'no'."),
     ("{'SIGNALS': 0}", "SIGNALS is 0."),

@@ -92,7 +92,7 @@ def select(url: str, query: str, *values: object) -> list[tuple[Any, ...]]:
 
 
 def test_one_database_holds_all_by_default() -> None:
-    assert files.components() == COMPONENTS
+    assert list(files.components()) == COMPONENTS
     rows = json.loads(fine("placement", "--json"))
     assert {row["table"] for row in rows} >= {table["table"] for table in listed_tables()}
     assert {(row["database"], row["schema"]) for row in rows} == {("default", "public")}
