@@ -137,9 +137,9 @@ def running(binaries: Path, major: int, *, base: str | None = None, settings: st
 
 
 @contextmanager
-def standby_of(primary: Server) -> Iterator[Server]:
+def standby_of(primary: Server, *, base: str | None = None) -> Iterator[Server]:
     """A streaming standby of a running server."""
-    directory = Path(tempfile.mkdtemp(prefix="fbs-db-", dir=_memory()))
+    directory = Path(tempfile.mkdtemp(prefix="fbs-db-", dir=base or _memory()))
     user = _system_user()
     if user:
         shutil.chown(directory, user)
