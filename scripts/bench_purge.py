@@ -10,18 +10,21 @@ replica's lag, and the sizes before and after. The writer inserts a row and read
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from itertools import count
 from statistics import median, quantiles
 from typing import LiteralString
 
 import psycopg
-from measuring import Bench, Options, connect, fbs_db, parser, report, verdict
+from measuring import Bench, Options, connect, parser, report, verdict
+
+import fbs_db
+from fbs_db.reports import Progress
 from tests.support.servers import find_binaries, running, standby_of
 
 # As installed, but for the memory; the replica finds the WAL that it has not replayed yet.
@@ -82,17 +85,20 @@ Way = Callable[[psycopg.Connection, Seen], int]
 
 
 def by_fbs(connection: psycopg.Connection, seen: Seen) -> int:
-    began = time.perf_counter()
+    began: float | None = time.perf_counter()
 
     def batch(name: str, rows: int) -> None:
         nonlocal began
-        seen.transactions.append(time.perf_counter() - began)
+        if began is not None:
+            seen.transactions.append(time.perf_counter() - began)
         began = time.perf_counter()
 
-    def wait(text: str) -> None:
-        seen.waits.append(text)
+    def wait(progress: Progress) -> None:
+        nonlocal began
+        seen.waits.append(progress.text)
+        began = None  # the pause is no transaction
 
-    purged = fbs_db.purge(["request_logs"], connection, batch=BATCH, progress=batch)
+    purged = fbs_db.purge(["request_logs"], connection, batch=BATCH, progress=batch, waiting=wait)
     return purged[0].rows
 
 
@@ -193,6 +199,7 @@ def copied(bench: Bench, template: str) -> Iterator[str]:
     with connect(bench.server.url()) as connection:
         connection.execute("checkpoint")
         connection.execute(f"create database purged template {template} strategy file_copy".encode())
+    os.sync()  # so that no way pays for the copy
     yield bench.server.url("purged")
     with connect(bench.server.url()) as connection:
         connection.execute("drop database purged with (force)")
@@ -204,7 +211,7 @@ def purged(name: str, url: str, expired: int) -> tuple[float, float]:
     with connect(url) as looking, connect(url) as connection:
         with beside(alone, writing(url)):
             time.sleep(5)
-        before = dict(looking.execute(SIZES).fetchall())
+        before = sizes(looking)
         start = number(looking, "select pg_current_wal_lsn() - '0/0'")
         with beside(seen, writing(url), watching(url)):
             began = time.perf_counter()
@@ -215,25 +222,27 @@ def purged(name: str, url: str, expired: int) -> tuple[float, float]:
         own = number(looking, "select wal_bytes from pg_stat_get_backend_wal(%s)", connection.info.backend_pid)
         total = number(looking, "select pg_current_wal_lsn() - '0/0'") - start
         dead = number(looking, "select n_dead_tup from pg_stat_all_tables where relname = 'fbs_request_logs'")
-        at_end = dict(looking.execute(SIZES).fetchall())
+        at_end = sizes(looking)
         settled = settle(looking)
-        after = dict(looking.execute(SIZES).fetchall())
+        after = sizes(looking)
         left = number(looking, "select n_dead_tup from pg_stat_all_tables where relname = 'fbs_request_logs'")
     mega = 1e6
     report(f"{name}: seconds", taken, f"{rows / taken:,.0f} rows a second, {len(seen.transactions):,} transactions")
     report("  longest transaction: ms", max(seen.transactions) * 1000, f"median {median(seen.transactions) * 1000:.1f}")
+    megabytes, seconds = max(lag for lag, _ in seen.lags) / mega, max(lag for _, lag in seen.lags)
     report("  WAL of the session: bytes a row", own / rows, f"{own / mega:,.0f} MB, of all {total / mega:,.0f} MB")
     report("  writer, longest: ms", max(seen.writes) * 1000, f"alone {max(alone.writes) * 1000:.1f}")
-    report("  writer, 99 of 100: ms", p99(seen.writes), f"alone {p99(alone.writes):.1f}; {len(seen.writes):,} rows written")
-    report("  replica at most behind: MB", max(lag for lag, _ in seen.lags) / mega, f"{max(s for _, s in seen.lags):.1f} s")
-    report("  dead rows left: thousands", dead / 1000, f"{left / 1000:,.0f} when autovacuum was done, {settled:.0f} s later")
+    report("  writer, 99 of 100: ms", p99(seen.writes), f"alone {p99(alone.writes):.1f}")
+    report("  rows written beside: thousands", len(seen.writes) / 1000, f"{len(seen.writes) / taken:,.0f} a second")
+    report("  replica at most behind: MB", megabytes, f"{seconds:.1f} s")
+    report("  dead rows left: thousands", dead / 1000, f"{left / 1000:,.0f} after autovacuum, {settled:.0f} s later")
     for relation, size in before.items():
         print(
             f"  {relation:<58}{size / mega:10,.1f} MB before, {at_end[relation] / mega:,.1f} at the end,"
-            f" {after[relation] / mega:,.1f} when autovacuum was done"
+            f" {after[relation] / mega:,.1f} after autovacuum"
         )
-    for text in dict.fromkeys(seen.waits):
-        print(f"  waited: {text} ({seen.waits.count(text)})")
+    for text in seen.waits:
+        print(f"  waited: {text}")
     sys.stdout.flush()
     if name == "fbs-db purge":
         table = "fbs_request_logs"
@@ -243,6 +252,11 @@ def purged(name: str, url: str, expired: int) -> tuple[float, float]:
     return taken, own / rows
 
 
+def sizes(connection: psycopg.Connection) -> dict[str, int]:
+    """Bytes of the table and of each index."""
+    return dict(connection.execute(SIZES).fetchall())
+
+
 def p99(seconds: list[float]) -> float:
     return quantiles(seconds, n=100)[-1] * 1000
 
@@ -250,9 +264,8 @@ def p99(seconds: list[float]) -> float:
 def settle(connection: psycopg.Connection, most: float = 300) -> float:
     """Wait until autovacuum has seen all that is dead now. The seconds it took."""
     began = time.monotonic()
-    vacuums = count()
     then = number(connection, "select extract(epoch from clock_timestamp())")
-    for _ in vacuums:
+    while True:
         done = number(
             connection,
             "select (n_dead_tup < 50 + 0.2 * (n_live_tup + n_dead_tup) and not exists ("
@@ -306,7 +319,10 @@ def main() -> None:
         if "beside" in only:
             began = time.monotonic()
             filled(bench, "many", rows, rows // 5)
-            print(f"{rows:,} expired rows and {rows // 5:,} others: filled in {time.monotonic() - began:.0f} s", flush=True)
+            print(
+                f"{rows:,} expired rows and {rows // 5:,} others: filled in {time.monotonic() - began:.0f} s",
+                flush=True,
+            )
             with ExitStack() as replicas:
                 if not arguments.alone:
                     replicas.enter_context(standby_of(server, base=arguments.base))

@@ -6,14 +6,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from psycopg import pq
 from psycopg.types.json import Jsonb
 
-from fbs_db.database.session import Database, Session, open_session
+from fbs_db.database.session import Database, Session, open_session, told_what_stays
 from fbs_db.errors import UsageError
 from fbs_db.reports import Progress, Report, silent
+from fbs_db.wording import counted
 
 #: Bytes of WAL that a replica may have to replay before a purge pauses; it goes on at half of them.
 LAG = 32 * 2**20
@@ -86,44 +86,67 @@ def purge(
         if unknown := [name for name in names if name not in known]:
             raise UsageError(f"Unknown retention rule {unknown[0]}.", hint=f"Known: {', '.join(known)}.")
         found: list[Purged] = []
-        replicas = _Replicas(session, waiting)
+        run = _Run(session, batch, progress, waiting)
         for name, table, days, cutoff, expired in rules:
             if names and name not in names:
                 continue
-            rows = 0
-            if dry_run:
-                rows = expired
-            elif days is not None:
-                last: Any = {}
-                while last is not None:
-                    removed, last = session.retry_call(waiting, "fbs_purge", name, Jsonb(last), batch)[0]
-                    rows += removed
-                    if removed:
-                        progress(name, rows)
-                    if last:
-                        replicas.catch_up()
+            if dry_run or days is None:
+                rows = expired if dry_run else 0
+            else:
+                with told_what_stays(run.told):
+                    rows = run.purge(name)
             found.append(Purged(name, table, days, cutoff, rows))
         return found
 
 
-class _Replicas:
-    """The replicas, for which a purge pauses where they are far behind, and not for ever."""
+class _Run:
+    """Purges, batch by batch, at the pace of the replicas."""
 
-    def __init__(self, session: Session, waiting: Callable[[Progress], None]) -> None:
+    def __init__(
+        self,
+        session: Session,
+        batch: int,
+        progress: Callable[[str, int], None],
+        waiting: Callable[[Progress], None],
+    ) -> None:
         self._session = session
+        self._batch = batch
+        self._progress = progress
         self._waiting = waiting
-        self._ignored = session.connection.info.transaction_status is not pq.TransactionStatus.IDLE
+        self._removed: dict[str, int] = {}
+        self._paced = session.connection.info.transaction_status is pq.TransactionStatus.IDLE
 
-    def catch_up(self) -> None:
-        """Pause until none is far behind, or it has taken too long."""
-        if self._ignored or (lag := self._lag()) <= LAG:
+    def purge(self, name: str) -> int:
+        """Remove the rows of a rule. Returns how many."""
+        rows = 0
+        last: dict[str, object] | None = {}
+        while last is not None:
+            removed, last = self._session.retry_call(self._waiting, "fbs_purge", name, Jsonb(last), self._batch)[0]
+            if removed:
+                rows += removed
+                self._removed[name] = rows
+                self._progress(name, rows)
+            if last and self._paced:
+                self._catch_up()
+        return rows
+
+    def told(self) -> str:
+        """What is removed and stays removed, in a sentence."""
+        if not self._removed:
+            return ""
+        rows = ", ".join(f"{counted(rows, 'row')} of {name}" for name, rows in self._removed.items())
+        return f"Removed before: {rows}. The same call goes on with the rest."
+
+    def _catch_up(self) -> None:
+        """Pause while a replica is far behind, but not for ever."""
+        if (lag := self._lag()) <= LAG:
             return
         self._tell(f"A replica has {_megabytes(lag)} of WAL to replay; pausing until it has caught up")
         deadline = time.monotonic() + PATIENCE
         while (lag := self._lag()) > LAG / 2:
             if time.monotonic() > deadline:
-                self._ignored = True
-                self._tell(f"It has {_megabytes(lag)} to replay after {PATIENCE:.0f} s; going on without waiting for replicas")
+                self._paced = False
+                self._tell(f"It still has {_megabytes(lag)} to replay; going on without waiting for replicas")
                 return
             time.sleep(0.2)
 
