@@ -5138,7 +5138,7 @@ begin
             led_by := kept.walk[1];
             found := format(
                 'with recursive leads (value) as ('
-                ' select min(%3$I) from %1$s where %3$I >= %5$L'
+                ' select coalesce(%5$L, (select min(%3$I) from %1$s))'
                 ' union all'
                 ' select (select min(%3$I) from %1$s where %3$I > leads.value) from leads where leads.value is not null'
                 ') select found.id from leads cross join lateral ('
@@ -5146,15 +5146,14 @@ begin
                 ' and %4$I >= case leads.value when %5$L then timestamptz %6$L else ''-infinity'' end'
                 ' order by %4$I limit $2 for update skip locked'
                 ') as found limit $2',
-                kept.table_id, expired, led_by, walked, coalesce(after ->> led_by, ''),
-                coalesce(after ->> walked, '-infinity')
+                kept.table_id, expired, led_by, walked, after ->> led_by, coalesce(after ->> walked, '-infinity')
             );
         end if;
         execute format(
             'with gone as ('
-            ' delete from %1$s where id = any(array(%2$s)) and %3$s returning %4$s'
-            ') select (select count(*) from gone), (select to_jsonb(g) from (select * from gone order by %5$s limit 1) as g)',
-            kept.table_id, found, expired,
+            ' delete from %1$s where id = any(array(%2$s)) returning %3$s'
+            ') select (select count(*) from gone), (select to_jsonb(g) from (select * from gone order by %4$s limit 1) as g)',
+            kept.table_id, found,
             (select string_agg(format('%I', w), ', ') from unnest(kept.walk) as w),
             (select string_agg(format('%I desc', w), ', ') from unnest(kept.walk) as w)
         )
