@@ -224,6 +224,7 @@ def purged(name: str, url: str, expired: int) -> tuple[float, float]:
             taken = time.perf_counter() - began
         if rows != expired:
             raise RuntimeError(f"{rows} rows were removed and not {expired}")
+        connection.execute("select pg_stat_force_next_flush()")
         own = number(looking, "select wal_bytes from pg_stat_get_backend_wal(%s)", connection.info.backend_pid)
         total = number(looking, "select pg_current_wal_lsn() - '0/0'") - start
         dead = number(looking, "select n_dead_tup from pg_stat_all_tables where relname = 'fbs_request_logs'")
