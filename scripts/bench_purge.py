@@ -342,7 +342,8 @@ def main() -> None:
             if {"fbs-db purge", "loop of DELETEs"} <= found.keys():
                 ours, theirs = found["fbs-db purge"], found["loop of DELETEs"]
                 verdict("time of fbs-db purge, of the loop's", ours[0] / theirs[0], 1.2)
-                verdict("WAL a row of fbs-db purge, of the loop's", ours[1] / theirs[1], 1.1)
+                # A row is locked before it is deleted, to pass over those in use: 56 bytes.
+                verdict("WAL a row of fbs-db purge, of the loop's", ours[1] / theirs[1], 1.25)
             bench.new("many")
         if "few" in only:
             few(bench, rows)
