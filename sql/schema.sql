@@ -5227,13 +5227,20 @@ $$;
 
 COMMENT ON FUNCTION fbs_parse_json(content text) IS 'Internal. A text as JSON; NULL where it is not JSON that PostgreSQL can hold.';
 
-CREATE FUNCTION fbs_purge(what text, after_id bigint DEFAULT 0, batch integer DEFAULT 5000) RETURNS TABLE(removed bigint, last_id bigint)
+CREATE FUNCTION fbs_purge(what text, after jsonb DEFAULT '{}'::jsonb, batch integer DEFAULT 5000) RETURNS TABLE(removed bigint, last jsonb)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     SET lock_timeout TO '2s'
+    SET "TimeZone" TO 'UTC'
+    SET enable_sort TO 'off'
+    SET jit TO 'off'
     AS $_$
 declare
     kept record;
+    walked name;
+    led_by name;
+    expired text;
+    found text;
 begin
     perform fbs_refuse_shadows('{fbs_retention}');
     select r.* into kept from fbs_retention as r where r.name = what;
@@ -5244,22 +5251,49 @@ begin
     removed := 0;
     if kept.days is not null then
         perform fbs_refuse_triggers(kept.table_id, true);
+        walked := kept.walk[cardinality(kept.walk)];
+        expired := format('%I < $1 and %s', kept.time_column, kept.only_if);
+        -- A batch begins where the last one ended, behind its dead rows, which no vacuum may have removed yet.
+        if cardinality(kept.walk) = 1 then
+            found := format(
+                'select id from %1$s where %2$s and %4$s order by %3$I limit $2 for update skip locked',
+                kept.table_id, expired, walked,
+                case when after ->> walked is null then 'true' else format('%I >= %L', walked, after ->> walked) end
+            );
+        else
+            led_by := kept.walk[1];
+            found := format(
+                'with recursive leads (value) as ('
+                ' select coalesce(%5$L, (select min(%3$I) from %1$s))'
+                ' union all'
+                ' select (select min(%3$I) from %1$s where %3$I > leads.value) from leads where leads.value is not null'
+                ') select found.id from leads cross join lateral ('
+                ' select id from %1$s where %3$I = leads.value and %2$s'
+                ' and %4$I >= case leads.value when %5$L then timestamptz %6$L else ''-infinity'' end'
+                ' order by %4$I limit $2 for update skip locked'
+                ') as found limit $2',
+                kept.table_id, expired, led_by, walked, after ->> led_by, coalesce(after ->> walked, '-infinity')
+            );
+        end if;
         execute format(
-            'with expired as ('
-            ' select id from %1$s where id > $1 and %2$I < $2 and %3$s order by id limit $3 for update skip locked'
-            '), gone as ('
-            ' delete from %1$s where id in (select id from expired) returning id'
-            ') select count(*), max(id) from gone',
-            kept.table_id, kept.time_column, kept.only_if
+            'with gone as ('
+            ' delete from %1$s where id = any(array(%2$s)) returning %3$s'
+            ') select (select count(*) from gone), (select to_jsonb(g) from (select * from gone order by %4$s limit 1) as g)',
+            kept.table_id, found,
+            (select string_agg(format('%I', w), ', ') from unnest(kept.walk) as w),
+            (select string_agg(format('%I desc', w), ', ') from unnest(kept.walk) as w)
         )
-        into removed, last_id
-        using after_id, kept.cutoff, batch;
+        into removed, last
+        using kept.cutoff, batch;
+        if removed < batch then
+            last := null;
+        end if;
     end if;
     return next;
 end;
 $_$;
 
-COMMENT ON FUNCTION fbs_purge(what text, after_id bigint, batch integer) IS 'Removes one batch of rows that are past their time, by a name from fbs_retention. Go on from last_id until it is NULL; each call is a transaction of its own and passes over rows in use. Error FB030 for any other name, FB024 where another role''s trigger is on the table.';
+COMMENT ON FUNCTION fbs_purge(what text, after jsonb, batch integer) IS 'Removes one batch of rows that are past their time, by a name from fbs_retention. Go on after last until it is NULL; each call is a transaction of its own and passes over rows in use. Error FB030 for any other name, FB024 where another role''s trigger is on the table.';
 
 CREATE FUNCTION fbs_put_off(ids bigint[], state text, said text, own_fault boolean DEFAULT true) RETURNS void
     LANGUAGE sql
@@ -5866,6 +5900,16 @@ end;
 $_$;
 
 COMMENT ON FUNCTION fbs_rename_model(old_name text, new_name text, solution text) IS 'Changes the model name in the FBS rows of a model (and solution), in rules and in the queue. Returns the number of FBS rows changed. Error FB024 where a rule is refused.';
+
+CREATE FUNCTION fbs_replica_lag() RETURNS bigint
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    select max(pg_wal_lsn_diff(pg_current_wal_lsn(), r.replay_lsn))::bigint
+    from pg_stat_replication as r;
+$$;
+
+COMMENT ON FUNCTION fbs_replica_lag() IS 'Internal. Bytes of WAL that the slowest replica has yet to replay. NULL where there is none, or FBS''s owner may not see them: grant pg_read_all_stats.';
 
 CREATE FUNCTION fbs_require_host(model text, solution text DEFAULT NULL::text) RETURNS TABLE(host_table regclass, key_column text, key_type regtype)
     LANGUAGE plpgsql
@@ -7862,8 +7906,8 @@ CREATE FUNCTION fbs_worker_functions() RETURNS text[]
         'fbs_await_writers', 'fbs_claim_cleanup', 'fbs_claim_fan_out', 'fbs_claim_files', 'fbs_cleanup_carried',
         'fbs_cleanup_destinations', 'fbs_cover_partitions', 'fbs_expired', 'fbs_failed_rule', 'fbs_fan_out', 'fbs_file_done',
         'fbs_give_up_files', 'fbs_held_keys', 'fbs_purge', 'fbs_receive_cleanup', 'fbs_received_cleanups',
-        'fbs_recheck_cleanup', 'fbs_source', 'fbs_sweep_keys', 'fbs_sweep_plan', 'fbs_waiting_cleanups',
-        'fbs_waiting_files', 'fbs_waiting_tickets', 'fbs_work_queue'
+        'fbs_recheck_cleanup', 'fbs_replica_lag', 'fbs_source', 'fbs_sweep_keys', 'fbs_sweep_plan',
+        'fbs_waiting_cleanups', 'fbs_waiting_files', 'fbs_waiting_tickets', 'fbs_work_queue'
     ];
 $$;
 
@@ -12474,9 +12518,10 @@ CREATE VIEW fbs_retention AS
     (c.oid)::regclass AS table_id,
     kept.time_column,
     kept.only_if,
+    kept.walk,
     (s.value)::integer AS days,
     (now() - (((s.value)::integer)::double precision * '24:00:00'::interval)) AS cutoff
-   FROM (((( VALUES ('request_logs'::text,'fbs_request_logs'::text,'timestamp'::text,'true'::text), ('cache_entries'::text,'fbs_cache_entries'::text,'expires_at'::text,'true'::text), ('handshakes'::text,'fbs_handshakes'::text,'expires_at'::text,'true'::text), ('tokens'::text,'fbs_token_mappings'::text,'expires_at'::text,'true'::text), ('notifications'::text,'fbs_notifications'::text,'created_at'::text,'is_read'::text), ('activity_logs'::text,'fbs_user_activity_logs'::text,'timestamp'::text,'true'::text), ('audit_trails'::text,'fbs_audit_trails'::text,'timestamp'::text,'true'::text)) kept(name, table_name, time_column, only_if)
+   FROM (((( VALUES ('request_logs'::text,'fbs_request_logs'::text,'timestamp'::text,'true'::text,'{timestamp}'::text[]), ('cache_entries'::text,'fbs_cache_entries'::text,'expires_at'::text,'true'::text,'{expires_at}'::text[]), ('handshakes'::text,'fbs_handshakes'::text,'expires_at'::text,'true'::text,'{expires_at}'::text[]), ('tokens'::text,'fbs_token_mappings'::text,'expires_at'::text,'true'::text,'{id}'::text[]), ('notifications'::text,'fbs_notifications'::text,'created_at'::text,'is_read'::text,'{created_at}'::text[]), ('activity_logs'::text,'fbs_user_activity_logs'::text,'timestamp'::text,'true'::text,'{solution_name,timestamp}'::text[]), ('audit_trails'::text,'fbs_audit_trails'::text,'timestamp'::text,'true'::text,'{solution_name,timestamp}'::text[])) kept(name, table_name, time_column, only_if, walk)
      JOIN pg_class home ON ((home.oid = ('fbs_settings'::regclass)::oid)))
      JOIN pg_class c ON (((kept.table_name = c.relname) AND (home.relnamespace = c.relnamespace))))
      LEFT JOIN fbs_settings s ON ((s.name = ('keep_'::text || kept.name))));
@@ -12490,6 +12535,8 @@ COMMENT ON COLUMN fbs_retention.table_id IS 'The table it is in.';
 COMMENT ON COLUMN fbs_retention.time_column IS 'The time it is kept from.';
 
 COMMENT ON COLUMN fbs_retention.only_if IS 'What has to be true as well for a row to be removed.';
+
+COMMENT ON COLUMN fbs_retention.walk IS 'Columns of an index, in whose order the rows past their time are found.';
 
 COMMENT ON COLUMN fbs_retention.days IS 'How many days it is kept; NULL for ever.';
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import click
 import fbs_db
 from fbs_db.cli.base import main
 from fbs_db.cli.fleet import Each
-from fbs_db.cli.output import complain, echo, style, wrapped
+from fbs_db.cli.output import complain, echo, show_progress, style, wrapped
 from fbs_db.cli.subcommand import Answer, Call, subcommand
 from fbs_db.schema.settings import Setting, unknown
 from fbs_db.wording import counted
@@ -58,11 +59,7 @@ def purge(call: Call, *, names: tuple[str, ...], dry_run: bool, batch: int) -> A
     The settings keep_... tell how many days each kind is kept. Each NAME is a kind, such as
     audit_trails; without one, all kinds are purged.
     """
-
-    def so_far(name: str, rows: int) -> None:
-        if not call.as_json and not call.member:
-            echo(f"  {name}: {counted(rows, 'row')} so far", err=True)
-
+    so_far = _SoFar(shown=not call.as_json and not call.member)
     verb = "would be removed" if dry_run else "removed"
 
     def show(purged: list[Purged]) -> None:
@@ -72,12 +69,49 @@ def purge(call: Call, *, names: tuple[str, ...], dry_run: bool, batch: int) -> A
             else:
                 echo(f"  {row.name}: {counted(row.rows, 'row')} from before {row.cutoff:%Y-%m-%d %H:%M} {verb}")
 
-    purged = fbs_db.purge(names, call.database, dry_run=dry_run, batch=batch, schema=call.schema, progress=so_far)
+    try:
+        purged = fbs_db.purge(
+            names,
+            call.database,
+            dry_run=dry_run,
+            batch=batch,
+            schema=call.schema,
+            progress=so_far,
+            waiting=call.progress(show_progress),
+        )
+    except KeyboardInterrupt:
+        so_far.told()
+        raise
     rows = {row.name: row.rows for row in purged if row.rows}
     kinds = ", ".join(f"{name} {count:,}" for name, count in rows.items())
     line = f"{counted(sum(rows.values()), 'row')} {verb}: {kinds}" if rows else ""
     outcome = "with nothing to remove" if not rows else "with rows to remove" if dry_run else "purged"
     return Answer(purged, show, outcome=outcome, line=line)
+
+
+class _SoFar:
+    """Rows that a purge has removed so far, by the name of their kind; printed once a second."""
+
+    def __init__(self, *, shown: bool) -> None:
+        self._shown = shown
+        self._rows: dict[str, int] = {}
+        self._began = self._last = self._printed = time.monotonic()
+
+    def __call__(self, name: str, rows: int) -> None:
+        if name not in self._rows:
+            self._began = self._last
+        self._rows[name] = rows
+        self._last = time.monotonic()
+        if self._shown and self._last - self._printed >= 1:
+            self._printed = self._last
+            speed = rows / (self._last - self._began)
+            echo(f"  {name}: {counted(rows, 'row')} so far, {speed:,.0f} a second", err=True)
+
+    def told(self) -> None:
+        """Print what an interrupted purge has removed."""
+        if self._rows:
+            rows = ", ".join(f"{counted(rows, 'row')} of {name}" for name, rows in self._rows.items())
+            echo(f"Removed: {rows}. The same command goes on with the rest.", err=True)
 
 
 @main.group("files")

@@ -288,11 +288,11 @@ def test_a_monitor_sees_all_that_a_check_looks_at(suite: psycopg.Connection) -> 
 
 
 def test_a_worker_is_no_finding_of_a_check(suite: psycopg.Connection) -> None:
-    execute(suite, f"grant execute on function fbs_purge(text, bigint, integer) to {OTHER}")
+    execute(suite, f"grant execute on function fbs_purge(text, jsonb, integer) to {OTHER}")
     grant(suite, "worker")
     for name in (OWNER, ROLE):
         found = fbs_db.check(url_as(suite, name), schema=SCHEMA, only=["right"]).findings
-        assert [(one.object, one.found) for one in found] == [("fbs_purge(text, bigint, integer)", OTHER)]
+        assert [(one.object, one.found) for one in found] == [("fbs_purge(text, jsonb, integer)", OTHER)]
     said = suite.execute("select found from fbs_health() where kind = 'right'").fetchall()
     assert said == [(OTHER,)]
 
@@ -340,7 +340,7 @@ def test_what_is_repaired_is_granted(suite: psycopg.Connection) -> None:
     for work in WORKS:
         grant(suite, work)
     before = rights(suite)
-    execute(suite, "drop view fbs_bi_charts, fbs_retention; drop function fbs_purge(text, bigint, integer)")
+    execute(suite, "drop view fbs_bi_charts, fbs_retention; drop function fbs_purge(text, jsonb, integer)")
     assert rights(suite) < before
     report = fbs_db.repair(url_as(suite), schema=SCHEMA, apply=True)
     assert [one.reason for one in report.mends if not one.done] == []

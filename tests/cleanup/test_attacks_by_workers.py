@@ -70,6 +70,7 @@ CALLS = {
     ),
     "fbs_received_cleanups": "select fbs_received_cleanups({target}, array[gen_random_uuid()])",
     "fbs_recheck_cleanup": "select fbs_recheck_cleanup('{{1,4}}', '{{1,99}}')",
+    "fbs_replica_lag": "select fbs_replica_lag()",
     "fbs_source": "select fbs_source()",
     "fbs_sweep_keys": "select * from fbs_sweep_keys({text}, null, null, '{{1,99}}')",
     "fbs_sweep_plan": "select * from fbs_sweep_plan()",

@@ -171,6 +171,28 @@ def test_so_it_is_with_other_signals(
     assert "Traceback" not in complained
 
 
+def test_an_interrupted_purge_says_what_it_removed(busy: psycopg.Connection) -> None:
+    for path in ("/quick", "/quick", "/slow"):
+        busy.execute(REQUEST.replace("'/'", f"'{path}'").encode())
+    busy.execute("delete from fbs_request_logs where path = '/'")
+    busy.execute(
+        "create trigger slow before delete on fbs_request_logs for each row when (old.path = '/slow')"
+        " execute function slow()"
+    )
+    process = started(url_of(busy), "purge", "--batch", "1")
+    with ended(process):
+        await_statement(busy, process, "fbs_purge")
+        while busy.execute("select count(*) from fbs_request_logs").fetchone() != (1,):
+            assert process.poll() is None, process.communicate()
+        process.send_signal(signal.SIGINT)
+        _, complained = process.communicate(timeout=5)
+    assert process.returncode == 130
+    assert complained.splitlines() == [
+        "Removed: 2 rows of request_logs. The same command goes on with the rest.",
+        "Error: Interrupted. Work that was not committed is rolled back.",
+    ]
+
+
 @pytest.mark.slow
 def test_a_component_that_moves_is_moved_no_further(
     busy: psycopg.Connection,

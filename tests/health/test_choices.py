@@ -88,7 +88,7 @@ def test_default_privileges_of_the_host_are_a_note(empty: psycopg.Connection) ->
     assert note.problem == "PUBLIC may not execute it"
     assert "fbs_setting(text)" in str(note.found)
     # What FBS itself keeps from PUBLIC is no choice of the host's.
-    assert "fbs_purge(text, bigint, integer)" not in str(note.found)
+    assert "fbs_purge(text, jsonb, integer)" not in str(note.found)
     # What is lost comes back under them.
     empty.execute("drop function fbs_setting(text)")
     empty.commit()

@@ -23,8 +23,8 @@ OWNER, APP, MEMBER = "fbs_of_suite", "fbs_of_app", "fbs_of_member"
 
 #: What is granted, and the objects that are found with the problem.
 GRANTS = {
-    f"grant execute on function fbs_purge(text, bigint, integer) to {APP}": {
-        ("fbs_purge(text, bigint, integer)", "others may execute")
+    f"grant execute on function fbs_purge(text, jsonb, integer) to {APP}": {
+        ("fbs_purge(text, jsonb, integer)", "others may execute")
     },
     "grant execute on function fbs_attach_users(regclass, boolean) to public": {
         ("fbs_attach_users(regclass, boolean)", "others may execute")

@@ -62,9 +62,12 @@ def test_a_schema_may_have_any_name(empty: psycopg.Connection, name: str) -> Non
 def test_an_order_without_meaning_is_no_difference(installed: psycopg.Connection) -> None:
     installed.execute(
         """
-        alter function fbs_purge(text, bigint, integer) reset all;
-        alter function fbs_purge(text, bigint, integer) set lock_timeout = '2s';
-        alter function fbs_purge(text, bigint, integer) set search_path = public, pg_temp;
+        alter function fbs_purge(text, jsonb, integer) reset all;
+        alter function fbs_purge(text, jsonb, integer) set jit = off;
+        alter function fbs_purge(text, jsonb, integer) set enable_sort = off;
+        alter function fbs_purge(text, jsonb, integer) set timezone = 'UTC';
+        alter function fbs_purge(text, jsonb, integer) set lock_timeout = '2s';
+        alter function fbs_purge(text, jsonb, integer) set search_path = public, pg_temp;
         alter index fbs_app_basicledger_business_id_account_entry_date_id_idx rename to other;
         create index fbs_app_basicledger_business_id_account_entry_date_id_idx
         on fbs_app_basicledger (business_id, account, entry_date, id, account_type, reference)
@@ -86,7 +89,7 @@ def test_an_order_without_meaning_is_no_difference(installed: psycopg.Connection
 def test_another_value_is_a_difference(installed: psycopg.Connection) -> None:
     installed.execute(
         """
-        alter function fbs_purge(text, bigint, integer) set lock_timeout = '3s';
+        alter function fbs_purge(text, jsonb, integer) set lock_timeout = '3s';
         alter function fbs_setting(text) set search_path = pg_temp, public;
         update fbs_cleanup_rules set unless = '{"status": ["failed", "completed"]}'
         where rule_name = 'workflow_instances';
@@ -94,7 +97,7 @@ def test_another_value_is_a_difference(installed: psycopg.Connection) -> None:
         """
     )
     assert {of for _, of, _ in wrong(fbs_db.check(installed))} == {
-        "fbs_purge(text, bigint, integer)",
+        "fbs_purge(text, jsonb, integer)",
         "fbs_setting(text)",
         "workflow_instances",
         "fbs_approvals_pending",

@@ -143,9 +143,9 @@ def started(binaries: Path, major: int, directory: Path, *, settings: str = "") 
 
 
 @contextmanager
-def standby_of(primary: Server) -> Iterator[Server]:
+def standby_of(primary: Server, *, base: str | None = None) -> Iterator[Server]:
     """A streaming standby of a running server."""
-    directory = directory_of_server()
+    directory = directory_of_server(base)
     source = f"host={primary.host} port={primary.port} user=postgres"
     words = ["-R", "-c", "fast", "-X", "stream"]
     run_as_server([primary.bin / "pg_basebackup", "-D", directory / "data", "-d", source, *words])
