@@ -101,14 +101,17 @@ def load(directory: Path | None = None) -> list[MigrationFile]:
     """All migrations of a directory in the order in which they are applied.
 
     Parameters:
-        directory: where the files are; by default those of the package.
+        directory: where the files are; by default those of the package, which are read once.
 
     Raises:
         UsageError: there is no such directory, or no migration in it.
         BadMigrationFiles: a file has a wrong name or cannot be read, two have the same number, a
             dependency is missing, or dependencies are circular.
     """
-    directory = directory or sql_directory()
+    return list(_shipped(sql_directory())) if directory is None else _loaded(directory)
+
+
+def _loaded(directory: Path) -> list[MigrationFile]:
     if not directory.is_dir():
         raise UsageError(f"There is no directory of SQL files at {directory}.")
     files = [_read(path) for path in sorted(directory.glob("[0-9]*.sql")) if not path.name.endswith(".rollback.sql")]
@@ -137,6 +140,9 @@ def load(directory: Path | None = None) -> list[MigrationFile]:
             f"Circular dependencies among {circle}, in {directory}.",
             hint="Correct the lines '-- depends:' in these files.",
         ) from error
+
+
+_shipped = cache(_loaded)
 
 
 def provided(files: Iterable[MigrationFile], ids: Container[str]) -> set[str]:
