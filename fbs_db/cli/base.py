@@ -66,7 +66,7 @@ class _Program(click.Group):
                 hint += " Add -v to see the traceback: fbs-db -v COMMAND"
             failure = FbsDbError(f"Unexpected: {type(error).__name__}: {' '.join(str(error).split())}", hint=hint)
         if as_json:
-            print_json({"error": failure.as_dict()})
+            print_json({"error": failure.as_dict()}, lines=True)
         complain(failure.message, failure.hint)
         sys.exit(failure.exit_code)
 

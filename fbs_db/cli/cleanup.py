@@ -11,6 +11,7 @@ import click
 import fbs_db
 from fbs_db.cleanup.hosts import named
 from fbs_db.cli.base import main
+from fbs_db.cli.fleet import Each
 from fbs_db.cli.output import complain, done, echo, wrapped
 from fbs_db.cli.subcommand import Answer, Call, subcommand
 from fbs_db.reports import Progress
@@ -32,13 +33,15 @@ def cleanup() -> None:
     """Clean up after deletions: status, retry, sweep, worker."""
 
 
-@subcommand(cleanup, "status", each=True)
+@subcommand(cleanup, "status", each=Each(reads=True))
 def status(call: Call) -> Answer:
     """Show the mode, the attached tables and what waits.
 
     Each waiting clean-up is shown with its age, its number of tries and its last error.
     """
-    return Answer(fbs_db.cleanup_status(call.database, schema=call.schema), _show_status)
+    status = fbs_db.cleanup_status(call.database, schema=call.schema)
+    outcome = "with clean-ups that wait" if status.waiting else "with none that waits"
+    return Answer(status, _show_status, outcome=outcome, line=None if status.waiting else "")
 
 
 @subcommand(cleanup, "retry")

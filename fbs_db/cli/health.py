@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import click
 
 import fbs_db
 from fbs_db import wording
 from fbs_db.cli.base import main
+from fbs_db.cli.fleet import Each
 from fbs_db.cli.output import done, echo, print_exact, style, wrapped
 from fbs_db.cli.subcommand import Answer, Call, subcommand
 from fbs_db.health.check import CheckReport, Finding
@@ -19,7 +20,7 @@ from fbs_db.reports import Progress
 _COLOURS = {"error": "red", "warning": "yellow", "note": "blue"}
 
 
-@subcommand(main, "check", each=True)
+@subcommand(main, "check", each=Each(reads=True, is_alike=lambda own: True))
 @click.option("--only", metavar="KIND", multiple=True, help="Report this kind only, such as index. Can be repeated.")
 @click.option("--data", is_flag=True, help="Look at the rows too. This reads whole tables.")
 def check(call: Call, *, only: tuple[str, ...], data: bool) -> Answer:
@@ -32,10 +33,19 @@ def check(call: Call, *, only: tuple[str, ...], data: bool) -> Answer:
     """
     progress = call.progress(_show_table)
     report = fbs_db.check(call.database, schema=call.schema, only=only, data=data, progress=progress)
-    return Answer(report, _show_findings, 0 if report.healthy else 1)
+    if report.healthy:
+        return Answer(report, _show_findings, outcome="healthy", line="")
+    return Answer(report, _show_wrong if call.member else _show_findings, 1, outcome="with findings")
 
 
-@subcommand(main, "repair")
+@subcommand(
+    main,
+    "repair",
+    each=Each(
+        is_script=lambda own: True,
+        then={"to repair": ("repair", "--all", "--apply"), "with findings left": ("check", "--all")},
+    ),
+)
 @click.option("--apply", "apply_", is_flag=True, help="Run the repairs that lose no data.")
 @click.option("--rights", is_flag=True, help="Also take away rights that others should not have. Hosts may use them.")
 def repair(call: Call, *, apply_: bool, rights: bool) -> Answer:
@@ -53,7 +63,17 @@ def repair(call: Call, *, apply_: bool, rights: bool) -> Answer:
     report = fbs_db.repair(
         call.database, schema=call.schema, apply=apply_, rights=rights, progress=call.progress(_show_repair)
     )
-    return Answer(report, lambda report: _show_mends(report, apply_), 0 if report.check.healthy else 1)
+    repairs = any(mend.done if apply_ else mend.safe for mend in report.mends)
+    outcome = "repaired" if repairs else "healthy"
+    if not report.check.healthy:
+        outcome = "to repair" if repairs and not apply_ else "with findings left"
+    return Answer(
+        report,
+        lambda report: _show_mends(report, apply_),
+        0 if report.check.healthy else 1,
+        outcome=outcome,
+        line="" if outcome == "healthy" else None,
+    )
 
 
 def show_finding(finding: Finding, say: Callable[[str], None] = echo) -> None:
@@ -73,14 +93,26 @@ def show_finding(finding: Finding, say: Callable[[str], None] = echo) -> None:
 def _show_findings(report: CheckReport) -> None:
     for finding in report.findings:
         show_finding(finding)
-    severities = [finding.severity for finding in report.findings]
-    counts = {severity: severities.count(severity) for severity in severities}
-    found = ", ".join(wording.counted(count, severity) for severity, count in counts.items())
-    where = f"{wording.counted(report.objects, 'object')} compared in schema {report.schema} of {report.database}"
+    found, count = _counts(report.findings), wording.counted(report.objects, "object")
+    where = f"{count} compared in schema {report.schema} of {report.database}"
     if report.healthy:
         done(f"Healthy{f', with {found}' if found else ''}: {where}.")
     else:
         echo(f"{found}: {where}.")
+
+
+def _show_wrong(report: CheckReport) -> None:
+    """Print what is wrong, of one of many databases."""
+    wrong = [finding for finding in report.findings if finding.severity != "note"]
+    for finding in wrong:
+        show_finding(finding)
+    echo(f"{_counts(wrong)} in schema {report.schema}.")
+
+
+def _counts(findings: Sequence[Finding]) -> str:
+    severities = [finding.severity for finding in findings]
+    counts = {severity: severities.count(severity) for severity in severities}
+    return ", ".join(wording.counted(count, severity) for severity, count in counts.items())
 
 
 def _show_table(progress: Progress) -> None:

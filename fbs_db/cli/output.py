@@ -9,6 +9,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Sequence
+from contextvars import ContextVar
 from typing import Any
 
 import click
@@ -46,16 +47,25 @@ def print_exact(text: str, *, nl: bool = True) -> None:
         click.echo(text.encode() if hasattr(sys.stdout, "buffer") else text, nl=nl)
 
 
+#: The database that the thread works on, where it is one of many.
+working_on: ContextVar[str] = ContextVar("working_on", default="")
+
+
 class LogFormatter(logging.Formatter):
     """Formats records of the log without passwords, and so that no terminal obeys them."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return visible(redacted(super().format(record)))
+        text = f"{working_on.get()}: " if working_on.get() else ""
+        return visible(redacted(text + super().format(record)))
 
 
-def print_json(value: object) -> None:
-    """Print plain values for programs."""
-    click.echo(json.dumps(value, indent=2, default=str))
+def print_json(value: object, *, lines: bool = False) -> None:
+    """Print plain values for programs.
+
+    Parameters:
+        lines: whether each value is a line.
+    """
+    click.echo(json.dumps(value, indent=None if lines else 2, default=str))
 
 
 def done(text: str) -> None:

@@ -10,6 +10,7 @@ import click
 
 import fbs_db
 from fbs_db.cli.base import main
+from fbs_db.cli.fleet import Each
 from fbs_db.cli.output import complain, echo, style, wrapped
 from fbs_db.cli.subcommand import Answer, Call, subcommand
 from fbs_db.schema.settings import Setting, unknown
@@ -40,7 +41,7 @@ def settings(call: Call, *, name: str | None, value: str | None) -> Answer:
     return Answer(rows, _show_settings)
 
 
-@subcommand(main, "purge")
+@subcommand(main, "purge", each=Each(is_script=lambda own: False, is_alike=lambda own: False))
 @click.argument("names", metavar="[NAME]...", nargs=-1)
 @click.option("--dry-run", is_flag=True, help="Only count.")
 @click.option(
@@ -59,11 +60,12 @@ def purge(call: Call, *, names: tuple[str, ...], dry_run: bool, batch: int) -> A
     """
 
     def so_far(name: str, rows: int) -> None:
-        if not call.as_json:
+        if not call.as_json and not call.member:
             echo(f"  {name}: {counted(rows, 'row')} so far", err=True)
 
+    verb = "would be removed" if dry_run else "removed"
+
     def show(purged: list[Purged]) -> None:
-        verb = "would be removed" if dry_run else "removed"
         for row in purged:
             if row.days is None:
                 echo(f"  {row.name}: kept for ever")
@@ -71,7 +73,11 @@ def purge(call: Call, *, names: tuple[str, ...], dry_run: bool, batch: int) -> A
                 echo(f"  {row.name}: {counted(row.rows, 'row')} from before {row.cutoff:%Y-%m-%d %H:%M} {verb}")
 
     purged = fbs_db.purge(names, call.database, dry_run=dry_run, batch=batch, schema=call.schema, progress=so_far)
-    return Answer(purged, show)
+    rows = {row.name: row.rows for row in purged if row.rows}
+    kinds = ", ".join(f"{name} {count:,}" for name, count in rows.items())
+    line = f"{counted(sum(rows.values()), 'row')} {verb}: {kinds}" if rows else ""
+    outcome = "with nothing to remove" if not rows else "with rows to remove" if dry_run else "purged"
+    return Answer(purged, show, outcome=outcome, line=line)
 
 
 @main.group("files")

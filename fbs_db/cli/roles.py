@@ -9,6 +9,7 @@ import click
 import fbs_db
 from fbs_db.access.grants import PUBLIC, WORKS
 from fbs_db.cli.base import main
+from fbs_db.cli.fleet import Each
 from fbs_db.cli.output import complain, done, echo, print_exact
 from fbs_db.cli.subcommand import Answer, Call, subcommand
 from fbs_db.errors import UsageError
@@ -17,10 +18,12 @@ from fbs_db.wording import command, commented, counted, typed
 if TYPE_CHECKING:
     from fbs_db.access.grants import Difference, Granted, RightsReport, Role, Work
 
+#: The role and its work are the same in most databases, and so is what is said of them.
+_CHANGE = Each(is_alike=lambda own: True)
 _DRY_RUN = click.option("--dry-run", is_flag=True, help="Print the exact SQL. Change nothing.")
 
 
-@subcommand(main, "grant", each=True)
+@subcommand(main, "grant", each=_CHANGE)
 @click.argument("role")
 @click.option("--as", "work", required=True, type=click.Choice(WORKS), help="The work it does.")
 @click.option(
@@ -62,10 +65,10 @@ def grant(call: Call, *, role: str, work: str, solutions: tuple[str, ...], share
         done(f"{role} works as {', '.join(granted)}{'' if report.sql else ', and lacked nothing'}.")
         _remark(now)
 
-    return Answer(report, _show_script if dry_run else show)
+    return Answer(report, _show_script if dry_run else show, outcome=_outcome(report, dry_run))
 
 
-@subcommand(main, "revoke", each=True)
+@subcommand(main, "revoke", each=_CHANGE)
 @click.argument("role")
 @click.option("--as", "work", type=click.Choice(WORKS), help="The work that it no longer does. By default all.")
 @_DRY_RUN
@@ -88,10 +91,10 @@ def revoke(call: Call, *, role: str, work: str | None, dry_run: bool) -> Answer:
         echo(f"{role} {said}.{f' It works as {left}.' if left else ''}")
         _remark(report.now)
 
-    return Answer(report, _show_script if dry_run else show)
+    return Answer(report, _show_script if dry_run else show, outcome=_outcome(report, dry_run))
 
 
-@subcommand(main, "roles", each=True)
+@subcommand(main, "roles", each=Each(reads=True, is_alike=lambda own: True))
 def roles(call: Call) -> Answer:
     """List roles, their work, and rights that differ from it.
 
@@ -101,7 +104,12 @@ def roles(call: Call) -> Answer:
     work does not need; 2 it could not be looked at.
     """
     found = fbs_db.list_roles(call.database, schema=call.schema)
-    return Answer(found, _show_roles, 0 if all(one.fits for one in found) else 1)
+    fits = all(one.fits for one in found)
+    return Answer(found, _show_roles, 0 if fits else 1, outcome="as they should be" if fits else "with differences")
+
+
+def _outcome(report: RightsReport, dry_run: bool) -> str:
+    return "as wanted already" if not report.sql else "to change" if dry_run else "changed"
 
 
 def _described(one: Granted) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,12 +12,14 @@ import click
 import fbs_db
 from fbs_db import wording
 from fbs_db.cli.base import main
+from fbs_db.cli.fleet import Each
 from fbs_db.cli.output import complain, confirm, done, echo, print_exact, show_orphans, show_progress, style
 from fbs_db.cli.subcommand import Answer, Call, subcommand
 from fbs_db.database import locks
 from fbs_db.database.which import acting_as
 from fbs_db.errors import LockTimeout, RowsAtStake
 from fbs_db.reports import DryRunReport, MigrateReport, MigrationStatus, StatusReport
+from fbs_db.schema.look import nothing_pending, nothing_to_do
 from fbs_db.schema.migrate import plan
 from fbs_db.schema.rollback import rollback_plan
 from fbs_db.wording import command, commented, counted
@@ -32,7 +35,7 @@ def _given_role(context: click.Context, _: click.Parameter, role: str | None) ->
         around.with_resource(acting_as(role))
 
 
-@subcommand(main, "migrate", each=True)
+@subcommand(main, "migrate", each=Each(again=True, then={"pending": ("migrate", "--all")}))
 @click.option("--to", metavar="ID", help="The last migration to apply, such as 0003.")
 @click.option("--dry-run", is_flag=True, help="Print the exact SQL and its locks on existing tables. Change nothing.")
 @click.option("--user-table", metavar="T", help="The host's user table. User columns get the type of its key.")
@@ -51,7 +54,7 @@ def _given_role(context: click.Context, _: click.Parameter, role: str | None) ->
     show_default=True,
     help="How long to wait for another run of migrate.",
 )
-def migrate(call: Call, *, dry_run: bool, **options: Any) -> Answer:
+def migrate(call: Call, *, dry_run: bool, wait: float, **options: Any) -> Answer:
     """Apply the pending migrations: all of them, or none.
 
     With a user table, the user columns are tied to it in the same transaction.
@@ -61,10 +64,19 @@ def migrate(call: Call, *, dry_run: bool, **options: Any) -> Answer:
     then runs the migrations in a transaction, at most 10 seconds a statement, and rolls it
     back. It ties no user columns, so writers of the user table do not wait.
     """
-    if dry_run:
-        return _dry_run(call, **options)
-    report = fbs_db.migrate(call.database, schema=call.schema, progress=call.progress(show_progress), **options)
-    return Answer(report, _show_applied, 1 if any(not column.validated for column in report.users) else 0)
+    report = nothing_to_do(call.member, schema=call.schema, **options) if call.member else None
+    if dry_run and not report:
+        return _dry_run(call, wait=wait, **options)
+    report = report or fbs_db.migrate(
+        call.database, schema=call.schema, wait=wait, progress=call.progress(show_progress), **options
+    )
+    applied = f"{counted(len(report.steps), 'migration')} applied in {report.seconds:.2f} s."
+    if any(not column.validated for column in report.users):
+        return Answer(report, _show_applied, 1, outcome="with rows whose user is gone")
+    outcome = "migrated" if report.steps else "tied to their users" if report.users else "up to date"
+    return Answer(
+        report, _show_applied, outcome=outcome, line=applied if report.steps else None if report.users else ""
+    )
 
 
 @subcommand(main, "rollback")
@@ -95,7 +107,7 @@ def rollback(call: Call, *, to: str | None, everything: bool, dry_run: bool, yes
     return Answer(report, _show_undone)
 
 
-@subcommand(main, "status", each=True)
+@subcommand(main, "status", each=Each(reads=True, then={"pending": ("migrate", "--all")}))
 @click.option("--exit-code", is_flag=True, help="Exit with 1 if migrations are pending.")
 def status(call: Call, *, exit_code: bool) -> Answer:
     """List the migrations and their states.
@@ -105,9 +117,18 @@ def status(call: Call, *, exit_code: bool) -> Answer:
     Exit codes: 0 nothing is wrong; 1 an applied migration was edited or its file is
     missing, or with --exit-code migrations are pending; 2 the database could not be read.
     """
-    report = fbs_db.status(call.database, schema=call.schema)
+    report = nothing_pending(call.member, schema=call.schema) if call.member else None
+    report = report or fbs_db.status(call.database, schema=call.schema)
     wrong = report.problems or (exit_code and report.pending)
-    return Answer(report, _show_status, 1 if wrong else 0, report.problems)
+    outcome = "at fault" if report.problems else "pending" if report.pending else "up to date"
+    return Answer(report, _show_status, 1 if wrong else 0, report.problems, outcome, _pending(report))
+
+
+def _pending(report: StatusReport) -> str:
+    """The pending migrations in a line; an empty string where there are none."""
+    names = report.pending
+    said = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+    return f"{counted(len(names), 'migration')} pending: {said}" if names else ""
 
 
 @subcommand(main, "accept")
@@ -173,28 +194,33 @@ def _dry_run(call: Call, **options: Any) -> Answer:
 
     def ready(report: DryRunReport) -> None:
         scripts.append(report)
-        if not call.as_json:
+        if not call.as_json and not call.member:
             _show_plan(report)
             sys.stdout.flush()
 
     try:
         report = plan(call.database, schema=call.schema, ready=ready, **options)
     except LockTimeout as error:
-        if not scripts or not call.as_json:
+        if not scripts or not call.as_json or call.member:
             raise
         complain(error.message, error.hint)
         return Answer(scripts[0].as_dict() | {"error": error.as_dict()}, print, error.exit_code)
 
     def show(report: DryRunReport) -> None:
+        if call.member:  # many have the same plan
+            _show_plan(replace(report, database=""))
         _show_locks(report)
         if report.sql != scripts[0].sql:
             _remark("Another run of migrate came in between, so the script above is out of date. Run this again.")
 
-    return Answer(report, show)
+    if not call.member:
+        return Answer(report, show)
+    return Answer(report, show, outcome="pending" if report.sql else "up to date", line=None if report.sql else "")
 
 
 def _show_plan(plan: DryRunReport) -> None:
-    _remark(f"Dry run on {plan.database}, schema {plan.schema}: nothing is changed.")
+    where = f" on {plan.database}" if plan.database else ""
+    _remark(f"Dry run{where}, schema {plan.schema}: nothing is changed.")
     if plan.pending:
         _remark(f"Migrations: {', '.join(plan.pending)}")
     if plan.users:

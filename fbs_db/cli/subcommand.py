@@ -11,8 +11,9 @@ from typing import Any, TypeVar, cast
 import click
 
 from fbs_db import wording
-from fbs_db.cli.output import complain, echo, print_json
-from fbs_db.database import fleet
+from fbs_db.cli.fleet import JOBS, Each, FleetRun, Pace
+from fbs_db.cli.output import complain, print_json
+from fbs_db.database.config import DatabaseConfig
 from fbs_db.errors import FbsDbError, UsageError
 from fbs_db.reports import Progress, silent
 
@@ -24,18 +25,25 @@ class Call:
     """How a command was called.
 
     Attributes:
-        database: a connection string, or the name of a configured database; None for the default.
+        database: a connection string, or a configured database or its name; None for the default.
         schema: None for the configured schema.
         as_json: whether the answer is for a program.
+        tell: told of progress where the database is one of many: the command runs in a thread then, and prints nothing.
     """
 
-    database: str | None
+    database: str | DatabaseConfig | None
     schema: str | None
     as_json: bool
+    tell: Callable[[Progress], None] | None = None
 
     def progress(self, show: Callable[[Progress], None]) -> Callable[[Progress], None]:
         """A function that shows progress to people, and not to programs."""
-        return silent if self.as_json else show
+        return self.tell or (silent if self.as_json else show)
+
+    @property
+    def member(self) -> DatabaseConfig | None:
+        """The database where it is one of many."""
+        return self.database if isinstance(self.database, DatabaseConfig) else None
 
 
 @dataclass(frozen=True)
@@ -47,12 +55,21 @@ class Answer:
         show: prints the value for people.
         exit_code: 0, or 1 where the value tells of something that is not as it should be.
         errors: printed to standard error after the answer.
+        outcome: the value in a word or two, as in "2 migrated"; the databases with the same outcome are counted.
+        line: what is said of one of many databases; an empty string for nothing, None for what `show` prints.
     """
 
     value: Any
     show: Callable[[Any], None]
     exit_code: int = 0
     errors: tuple[FbsDbError, ...] = ()
+    outcome: str = "done"
+    line: str | None = None
+
+    @property
+    def plain(self) -> Any:
+        """The value as plain values."""
+        return _plain(self.value)
 
 
 def _given_schema(context: click.Context, _: click.Parameter, schema: str | None) -> str | None:
@@ -68,7 +85,23 @@ _SCHEMA = click.Option(
     callback=_given_schema,
     help="Schema of FBS's tables. By default the configured one, or public.",
 )
-_ALL = click.Option(["--all", "all_"], is_flag=True, help="Work on each configured database.")
+_ALL = (
+    click.Option(
+        ["--all", "all_"], is_flag=True, help="Work on all databases: configured ones, and those of solutions."
+    ),
+    click.Option(
+        ["--jobs"], metavar="N", type=click.IntRange(min=1), help=f"With --all, databases at once. By default {JOBS}."
+    ),
+)
+_FIRST = (
+    click.Option(
+        ["--first"],
+        metavar="N",
+        type=click.IntRange(min=1),
+        help="With --all, begin the rest only after the first N databases went well.",
+    ),
+    click.Option(["--keep-going"], is_flag=True, help="With --all, go on after an error."),
+)
 _JSON = click.Option(["--json", "as_json"], is_flag=True, help="Print JSON, for programs.")
 
 
@@ -77,7 +110,7 @@ def subcommand(
     name: str,
     *,
     schema: bool = True,
-    each: bool = False,
+    each: Each | None = None,
     as_json: bool = True,
     cls: type[_Command] = click.Command,  # type: ignore[assignment]
     **settings: Any,
@@ -90,26 +123,36 @@ def subcommand(
         group: the group of the command, such as `main`.
         name: its name.
         schema: whether it takes ``--schema``.
-        each: whether it takes ``--all``: the function is called for each configured database.
+        each: how it works on all databases; None if it does not take ``--all``.
         as_json: whether it takes ``--json``.
         cls: ``click.Group`` for a command that has commands of its own.
         settings: what else ``click.command`` takes.
     """
-    shared = [option for option, wanted in ((_SCHEMA, schema), (_ALL, each), (_JSON, as_json)) if wanted]
+    of_all = (*_ALL, *(() if each.reads else _FIRST)) if each else ()
+    shared = [*([_SCHEMA] if schema else []), *of_all, *([_JSON] if as_json else [])]
 
     def decorate(function: Callable[..., Answer | None]) -> _Command:
         @wraps(function)
-        def run(*, schema: str | None = None, all_: bool = False, as_json: bool = False, **own: Any) -> None:
+        def run(
+            *,
+            schema: str | None = None,
+            all_: bool = False,
+            jobs: int | None = None,
+            first: int | None = None,
+            keep_going: bool = False,
+            as_json: bool = False,
+            **own: Any,
+        ) -> None:
             context = click.get_current_context()
             if context.invoked_subcommand is not None:
                 return
             call = Call(context.obj, schema, as_json)
-            if all_:
-                value, exit_code = _on_each(function, call, own)
+            if each and all_:
+                exit_code = _on_each(function, call, own, each, Pace(jobs or JOBS, first, keep_going))
+            elif jobs or first or keep_going:
+                raise UsageError("--jobs, --first and --keep-going go with --all.")
             else:
-                value, exit_code = _on_one(function, call, own)
-            if as_json:
-                print_json(value)
+                exit_code = _on_one(function, call, own)
             if exit_code:
                 sys.exit(exit_code)
 
@@ -120,37 +163,27 @@ def subcommand(
     return decorate
 
 
-def _on_one(function: Callable[..., Answer | None], call: Call, own: Mapping[str, Any]) -> tuple[Any, int]:
-    """What JSON shows, and the exit code."""
+def _on_one(function: Callable[..., Answer | None], call: Call, own: Mapping[str, Any]) -> int:
     answer = function(call, **own)
     if answer is None:
-        return None, 0
+        return 0
     if not call.as_json:
         answer.show(answer.value)
     for error in answer.errors:
         complain(error.message, error.hint)
-    return _plain(answer.value), answer.exit_code
+    if call.as_json:
+        print_json(answer.plain)
+    return answer.exit_code
 
 
-def _on_each(function: Callable[..., Answer | None], call: Call, own: Mapping[str, Any]) -> tuple[Any, int]:
-    """What JSON shows, by database, and the highest exit code. An error does not end the work on the others."""
+def _on_each(function: Callable[..., Answer | None], call: Call, own: Mapping[str, Any], each: Each, pace: Pace) -> int:
     if call.database is not None:
         raise UsageError("Give --database or --all, not both.")
-    values: dict[str, Any] = {}
-    highest = 0
-    for config in fleet.members():
-        database = config.name
-        if not call.as_json:
-            heading = f"{database}:"  # a comment where the answer is SQL
-            echo(wording.commented(heading) if own.get("dry_run") else heading, bold=True)
-        try:
-            with wording.given(database=database):
-                values[database], exit_code = _on_one(function, Call(database, call.schema, call.as_json), own)
-        except FbsDbError as error:
-            values[database], exit_code = {"error": error.as_dict()}, error.exit_code
-            complain(f"{database}: {error.message}", error.hint)
-        highest = max(highest, exit_code)
-    return values, highest
+
+    def work(database: DatabaseConfig, tell: Callable[[Progress], None]) -> Answer | None:
+        return function(Call(database, call.schema, call.as_json, tell), **own)
+
+    return FleetRun(work, each, own, pace, as_json=call.as_json).run()
 
 
 def _plain(value: Any) -> Any:

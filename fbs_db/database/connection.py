@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import quote
-from weakref import WeakSet
 
 import psycopg
 from psycopg import AsyncConnection, Connection, RawCursor, conninfo, pq
@@ -16,6 +15,7 @@ from psycopg.rows import tuple_row
 
 from fbs_db import wording
 from fbs_db.database.locks import named
+from fbs_db.database.opened import note
 from fbs_db.errors import (
     ConnectionFailed,
     ConnectionLost,
@@ -54,9 +54,6 @@ PLAIN = (
     f" and (name <> '{CLIENT_CHECK}' or version() !~* 'windows|mingw|cygwin|visual c|msvc')"
 )
 
-#: Connections of ours.
-_opened: WeakSet[Connection] = WeakSet()
-
 _UNFIT_HINTS = {
     "22021": "This database is in SQL_ASCII, which takes any bytes. To see them: set client_encoding = 'SQL_ASCII';",
     "22P05": "Use characters that the encoding of the database has.",
@@ -70,6 +67,10 @@ _CONNECT_HINTS = (
     (r"no password supplied", "Give the password: in PGPASSWORD, or as a line in ~/.pgpass."),
     (r"database \".*\" does not exist", "Create it first, for example with: createdb NAME"),
     (r"role \".*\" does not exist", "Name a role that exists, or create it: createuser NAME"),
+    (
+        r"too many (clients|connections)|remaining connection slots",
+        "Try again later, with --all on fewer databases at once: --jobs N. Or raise the server's max_connections.",
+    ),
     (r"no pg_hba.conf entry", "The server's pg_hba.conf does not let this role in from here."),
     (r"statement timeout", "Raise the limit: alter role NAME set statement_timeout = '1min';"),
     (r"timeout expired", "Check the host, the port and the firewall: there was no answer."),
@@ -147,20 +148,21 @@ def connect_to(where: str, application: str) -> Connection:
         ConnectionFailed: the connection failed.
     """
     try:
-        connection = psycopg.connect(with_defaults(where, application), autocommit=True)
-        _opened.add(connection)
+        connection = open_bare(where, application)
         connection.execute(PLAIN.encode(), (False,))
         return connection
     except psycopg.Error as error:
         raise no_connection(where, error) from error
 
 
-def cancel_all() -> None:
-    """Cancel what runs on the connections that `connect_to` made, in whatever thread, and that are open still."""
-    for connection in list(_opened):
-        with suppress(psycopg.Error):
-            if not connection.closed:
-                connection.cancel_safe(timeout=2)
+def open_bare(where: str, application: str) -> Connection:
+    """As `connect_to`, but without the settings that our SQL relies on."""
+    try:
+        connection = psycopg.connect(with_defaults(where, application), autocommit=True)
+    except psycopg.Error as error:
+        raise no_connection(where, error) from error
+    note(connection)
+    return connection
 
 
 def looks_for_clients(where: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import psycopg
 from psycopg import conninfo
@@ -16,8 +16,11 @@ from fbs_db.database.which import resolve, role_for
 from fbs_db.errors import FbsDbError, TargetError, UsageError
 
 
-def members() -> Iterator[DatabaseConfig]:
+def members(failed: Callable[[DatabaseConfig, FbsDbError], None] | None = None) -> Iterator[DatabaseConfig]:
     """All databases of the project: the single ones, then those of each pattern, each listed when it is reached.
+
+    Parameters:
+        failed: called with a pattern whose databases cannot be listed; None to raise the error.
 
     Raises:
         FbsDbError: as `solutions_of`.
@@ -25,7 +28,14 @@ def members() -> Iterator[DatabaseConfig]:
     known = project.configuration()
     yield from known.databases.values()
     for pattern in known.patterns.values():
-        for solution in solutions_of(pattern):
+        try:
+            solutions = solutions_of(pattern)
+        except FbsDbError as error:
+            if failed is None:
+                raise
+            failed(pattern, error)
+            continue
+        for solution in solutions:
             yield member_of(pattern, solution)
 
 

@@ -6,7 +6,8 @@ import os
 import shlex
 import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,18 @@ def configuration(directory: Path | None = None) -> Config:
             )
         return django_settings.configuration_from_command(directory)
     return Config()
+
+
+@contextmanager
+def read_once() -> Iterator[None]:
+    """A block in which the configuration stays as it is now, whichever thread asks for it."""
+    global provider  # noqa: PLW0603
+    before, known = provider, configuration()
+    provider = lambda: known  # noqa: E731
+    try:
+        yield
+    finally:
+        provider = before
 
 
 def of_lent_connection() -> DatabaseConfig:

@@ -286,9 +286,8 @@ def _given(database: Database, schema: str | None) -> AbstractContextManager[Non
     if database is None:
         return wording.given(schema=schema) if schema else nullcontext()
     if isinstance(database, DatabaseConfig):
-        return wording.given(
-            database=database.name if len(project.configuration().databases) > 1 else None, schema=schema
-        )
+        alone = list(project.configuration().databases) == [database.name] and not project.configuration().patterns
+        return wording.given(database=None if alone else database.name, schema=schema)
     return wording.given(database=database if isinstance(database, str) else None, schema=schema)
 
 

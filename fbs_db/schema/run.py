@@ -185,7 +185,7 @@ def in_groups(
     return groups
 
 
-def problems(known: list[MigrationFile], history: list[Applied]) -> Iterator[MigrationError]:
+def problems(known: list[MigrationFile], history: Sequence[Applied]) -> Iterator[MigrationError]:
     """The differences between the files and the history: edited files, and missing ones."""
     by_id = {file.id: file for file in known}
     edited = [(row, by_id[row.migration_id]) for row in history if row.migration_id in by_id]

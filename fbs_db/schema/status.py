@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fbs_db import files
+from fbs_db.database.config import DatabaseConfig
 from fbs_db.database.connection import shown
 from fbs_db.database.locks import LOCK_WAIT
 from fbs_db.database.session import Database, open_session
@@ -31,18 +32,10 @@ def status(database: Database = None, *, schema: str | None = None, directory: P
     known = files.load(directory)
     with open_session(database, schema, application="fbs-db status") as session:
         history = history_of(session)
-        applied = {row.migration_id: row for row in history}
-        ids = {file.id for file in known}
-        rows = [
-            _status_row(file, applied.get(file.id))
-            for file in known
-            if file.id in applied or session.config.holds(file.component)
-        ]
-        rows += [_status_row(None, row) for row in history if row.migration_id not in ids]
         return StatusReport(
             database=shown(session.connection),
             schema=session.schema,
-            migrations=tuple(rows),
+            migrations=statuses(session.config, known, history),
             problems=tuple(problems(known, history)),
             elsewhere=tuple(other_schemas(session)),
         )
@@ -88,6 +81,23 @@ def accept(
                     run.backend.run(file, run.backend.record_sql(file, "accept"))
             run.steps += [Step(file.id, "accept", 0) for file in edited]
         return run.report(started)
+
+
+def statuses(
+    config: DatabaseConfig, known: Sequence[MigrationFile], history: Sequence[Applied]
+) -> tuple[MigrationStatus, ...]:
+    """A row for each migration that a database has, or should have.
+
+    Parameters:
+        known: all files.
+        history: the files in force.
+    """
+    applied = {row.migration_id: row for row in history}
+    ids = {file.id for file in known}
+    rows = [
+        _status_row(file, applied.get(file.id)) for file in known if file.id in applied or config.holds(file.component)
+    ]
+    return (*rows, *(_status_row(None, row) for row in history if row.migration_id not in ids))
 
 
 def _status_row(file: MigrationFile | None, row: Applied | None) -> MigrationStatus:

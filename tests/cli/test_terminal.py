@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import pty
 import re
-import subprocess
-import sys
 from collections.abc import Sequence
 
 import psycopg
@@ -16,31 +12,13 @@ import pytest
 from psycopg import sql
 
 from fbs_db.cli.output import LogFormatter, print_exact, style, visible
-from tests.support import ROOT
 from tests.support.commands import on
 from tests.support.connections import url_of
+from tests.support.terminal import on_terminal
 
 #: Sets the title, colours, goes back to the start of the line, and begins a sequence in one byte.
 NASTY = "\x1b]0;title\x07\x1b[31mred\r\x9b2J\x7f\u202eback"
 ESCAPED = r"\x1b]0;title\x07\x1b[31mred\r\x9b2J\x7f\u202eback"
-
-
-def on_terminal(connection: psycopg.Connection, *words: str) -> str:
-    """What a command shows on a terminal."""
-    ours, its = pty.openpty()
-    command = [sys.executable, "-m", "fbs_db", "--database", url_of(connection), *words]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "500", "PYTHONIOENCODING": "utf-8"}
-    process = subprocess.Popen(command, stdin=its, stdout=its, stderr=its, env=environment)
-    os.close(its)
-    shown = b""
-    try:
-        while data := os.read(ours, 65536):
-            shown += data
-    except OSError:  # the end
-        pass
-    os.close(ours)
-    process.wait(60)
-    return shown.decode()
 
 
 def obeyed(shown: str) -> list[str]:
@@ -64,7 +42,7 @@ def test_a_terminal_obeys_no_name_comment_or_error(installed: psycopg.Connection
         (NASTY, NASTY),
     )
     installed.commit()
-    shown = on_terminal(installed, *words)
+    _, shown = on_terminal("--database", url_of(installed), *words)
     assert r"\x1b]0;title\x07\x1b[31mred" in shown
     assert obeyed(shown) == []
 

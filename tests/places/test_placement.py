@@ -28,7 +28,7 @@ from fbs_db.errors import LockTimeout, MoveRefused, UsageError
 from fbs_db.places import copying
 from tests.support import ROOT
 from tests.support.catalog import listed_tables
-from tests.support.commands import run
+from tests.support.commands import of_each, run
 from tests.support.servers import Server
 
 COMPONENTS = [
@@ -176,11 +176,11 @@ def test_each_component_alone_in_a_database(databases: Callable[[], str]) -> Non
     tables = {name: {"url": databases(), "components": [name]} for name in COMPONENTS}
     say(**tables, host={"url": databases(), "components": []})
     fine("migrate", "--all")
-    status = json.loads(fine("status", "--all", "--json"))
+    status = of_each(run("status", "--all", "--json"))
     assert set(status) == {*COMPONENTS, "host"}
-    assert all(not report["pending"] for report in status.values())
-    printed = fine("check", "--all")
-    assert printed.count("Healthy") == len(COMPONENTS) + 1, printed
+    assert all(not said["answer"]["pending"] for said in status.values())
+    number = len(COMPONENTS) + 1
+    assert fine("check", "--all") == f"{number} databases: {number} healthy.\n"
     listed = {table["table"]: table["component"] for table in listed_tables()}
     for name in COMPONENTS:
         url = str(tables[name]["url"])
@@ -197,9 +197,9 @@ def test_one_that_fails_holds_up_no_other(databases: Callable[[], str]) -> None:
     result = run("migrate", "--all")
     assert result.exit_code == 2
     assert "licences: No connection to postgresql://127.0.0.1:1/d" in result.stderr
-    answer = json.loads(run("check", "--all", "--json").stdout)
-    assert answer["default"]["healthy"]
-    assert answer["licences"]["error"]["type"] == "ConnectionFailed"
+    said = of_each(run("check", "--all", "--json"))
+    assert said["default"]["answer"]["healthy"]
+    assert said["licences"]["error"]["type"] == "ConnectionFailed"
     refused("--database", "default", "check", "--all", says="not both")
 
 

@@ -23,3 +23,10 @@ def on(connection: psycopg.Connection, *arguments: str) -> Result:
 def answer(result: Result) -> Any:
     assert result.exit_code == 0, result.output
     return json.loads(result.stdout)
+
+
+def of_each(result: Result) -> dict[str, Any]:
+    """What a command with --all and --json said of each database."""
+    *lines, last = map(json.loads, result.stdout.splitlines())
+    assert last["summary"]["exit_code"] == result.exit_code, result.output
+    return {line["database"]: line for line in lines}
