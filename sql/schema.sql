@@ -3087,6 +3087,7 @@ COMMENT ON FUNCTION fbs_find_workflow_runs(model_name text, record_id text) IS '
 CREATE FUNCTION fbs_foreign_code(host_table regclass, whoever_owns boolean DEFAULT false) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'public', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
     AS $$
     with recursive tree (relid) as (
         select host_table::oid
@@ -4020,7 +4021,9 @@ CREATE FUNCTION fbs_isolation_parts(wanted boolean) RETURNS TABLE(table_id regcl
             where x.polrelid = t.table_id and x.polname not in ('fbs_solution', 'fbs_every_row')
         ) as h
         cross join lateral (
-            select fbs_solution_policy(t.table_id, false) as reading, fbs_solution_policy(t.table_id, true) as writing
+            select
+                case when wanted then fbs_solution_policy(t.table_id, false) end as reading,
+                case when wanted then fbs_solution_policy(t.table_id, true) end as writing
         ) as w
     )
 
@@ -6643,6 +6646,7 @@ COMMENT ON FUNCTION fbs_rule_parts(only_rule text) IS 'Internal. The SQL of each
 CREATE FUNCTION fbs_rule_problem(table_id regclass) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'public', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
     AS $$
     with recursive tree as (
         select table_id::oid as relid
