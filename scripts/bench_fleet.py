@@ -20,6 +20,7 @@ from pathlib import Path
 
 import psycopg
 from bench_migrate import Command, refuse_incomplete
+from fbs_db.places.solutions import create_solution
 from measuring import ROOT, SETTINGS, Found, Way, in_turns, report, show, verdict
 
 import fbs_db
@@ -217,16 +218,40 @@ def idle(fleet: Fleet, names: Sequence[str]) -> Found:
 
 def checked(fleet: Fleet, names: Sequence[str]) -> Found:
     work = fleet.ours("check")
-    return in_turns({"fbs-db": lambda _: work(names) / len(names)}, 3, warm=0)
+    return in_turns({"fbs-db": lambda _: work(names) / len(names)}, 1, warm=0)
 
 
-def peaks(fleet: Fleet, command: str, names: Sequence[str]) -> dict[int, float]:
-    """The memory that a command had at most, in MB, by the number of databases."""
+def created(fleet: Fleet) -> Found:
+    """A solution's database by `create_solution`, and one from the same template without it."""
+    (fleet.work / "fbs-db.toml").write_text(
+        f'[databases.made]\nurl = "{fleet.keywords}{{solution}}_made"\nsolutions = "*"\n'
+    )
+
+    def bare(turn: int) -> float:
+        started = time.perf_counter()
+        with psycopg.connect(fleet.server.url(), autocommit=True) as connection:
+            connection.execute(f"create database bare{turn}_made template template_made".encode())
+        return time.perf_counter() - started
+
+    def ours(turn: int) -> float:
+        started = time.perf_counter()
+        create_solution(f"ours{turn}")
+        return time.perf_counter() - started
+
+    os.chdir(fleet.work)
+    try:
+        create_solution("first")  # makes the template
+        return in_turns({"fbs-db": ours, "create database": bare}, 4 * ROUNDS)
+    finally:
+        os.chdir(ROOT)
+
+
+def peaks(fleet: Fleet, command: str, names: Sequence[str], *counts: int) -> dict[int, float]:
+    """The memory that a command has at most, in MB, by the number of databases."""
     found = {}
-    for count in sorted({10, 100, len(names)}):
-        if count <= len(names):
-            fleet.ours(command)(names[:count])
-            found[count] = fleet.peak()
+    for count in sorted({min(count, len(names)) for count in counts}):
+        fleet.ours(command)(names[:count])
+        found[count] = fleet.peak()
     return found
 
 
@@ -267,13 +292,17 @@ def main() -> None:
             "one migration behind": lambda: behind(fleet, ours, theirs),
             "nothing to do": lambda: idle(fleet, ours),
             "check": lambda: checked(fleet, ours),
+            "a solution created": lambda: created(fleet),
         }
         rows = {}
         for name, part in parts.items():
             began = time.monotonic()
             rows[name] = part()
             print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
-        memory = {command: peaks(fleet, command, ours) for command in ("migrate", "check")}
+        memory = {
+            "migrate": peaks(fleet, "migrate", ours, 10, 100, len(ours)),
+            "check": peaks(fleet, "check", ours, 10, 100),
+        }
         size = disk(fleet, ours[0])
 
     print(f"{len(ours)} databases, {fleet.jobs} jobs; a database has {size}\n")
@@ -283,6 +312,9 @@ def main() -> None:
     report("from nothing, of Django", rows["from nothing"].ratio("fbs-db", "django"))
     report("one migration behind, of xargs psql", rows["one migration behind"].ratio("fbs-db", "xargs psql"))
     verdict("nothing to do, of psycopg in a loop", rows["nothing to do"].ratio("fbs-db", "psycopg"), 2)
+    verdict(
+        "a solution created, of create database", rows["a solution created"].ratio("fbs-db", "create database"), 1.5
+    )
     for command, found in memory.items():
         for count, peak in found.items():
             report(f"{command}, memory at most with {count} databases", peak, "MB")
