@@ -107,7 +107,7 @@ class FleetRun:
         )  # fmt: skip
         self._reads = each.reads or _is_dry_run(own) or own.get("apply_") is False
         self._keep_going = pace.keep_going or self._reads
-        self._single = set(project.configuration().databases)
+        self._single: set[str] = set()
         self._seen: dict[tuple[str, str | None], None] = {}  # in order
         self._outcomes: Counter[str] = Counter()
         self._failures: dict[str, _Failure] = {}
@@ -120,10 +120,11 @@ class FleetRun:
     def run(self) -> int:
         """Do it, and give the exit code."""
         stopped: FbsDbError | None = None
-        with project.read_once(), _logged_once():
+        with project.read_once():
+            self._single = set(project.configuration().databases)
             members = self._listed()
             try:
-                with self._progress_shown():
+                with _logged_once(), self._progress_shown():
                     self._all(members)
             except (KeyboardInterrupt, click.Abort) as error:
                 stopped = interruption(error)

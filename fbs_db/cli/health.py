@@ -43,7 +43,8 @@ def check(call: Call, *, only: tuple[str, ...], data: bool) -> Answer:
     "repair",
     each=Each(
         is_script=lambda own: True,
-        then={"to repair": ("repair", "--all", "--apply"), "with findings left": ("check", "--all")},
+        is_alike=lambda own: not own["apply_"],
+        then={"with findings left": ("check", "--all")},
     ),
 )
 @click.option("--apply", "apply_", is_flag=True, help="Run the repairs that lose no data.")

@@ -70,13 +70,10 @@ def migrate(call: Call, *, dry_run: bool, wait: float, **options: Any) -> Answer
     report = report or fbs_db.migrate(
         call.database, schema=call.schema, wait=wait, progress=call.progress(show_progress), **options
     )
-    applied = f"{counted(len(report.steps), 'migration')} applied in {report.seconds:.2f} s."
     if any(not column.validated for column in report.users):
         return Answer(report, _show_applied, 1, outcome="with rows whose user is gone")
     outcome = "migrated" if report.steps else "tied to their users" if report.users else "up to date"
-    return Answer(
-        report, _show_applied, outcome=outcome, line=applied if report.steps else None if report.users else ""
-    )
+    return Answer(report, _show_applied, outcome=outcome, line=" ".join(_done(report)))
 
 
 @subcommand(main, "rollback")
@@ -143,13 +140,21 @@ def accept(call: Call, *, ids: tuple[str, ...]) -> Answer:
 
 def _show_applied(report: MigrateReport) -> None:
     where = f"{report.database}, schema {report.schema}"
-    if report.steps:
-        done(f"{counted(len(report.steps), 'migration')} applied in {report.seconds:.2f} s to {where}.")
-    elif not report.users:
+    for sentence in _done(report, f" to {where}"):
+        done(sentence)
+    if not report.steps and not report.users:
         echo(f"Nothing to do: {report.current} is applied in {where}.")
-    if report.users:
-        done(f"{counted(len(report.users), 'user column', 'is', 'are')} tied to {report.user_table}.")
     show_orphans(report.users, report.user_table)
+
+
+def _done(report: MigrateReport, where: str = "") -> list[str]:
+    """What a run did, in sentences."""
+    said = []
+    if report.steps:
+        said.append(f"{counted(len(report.steps), 'migration')} applied in {report.seconds:.2f} s{where}.")
+    if report.users:
+        said.append(f"{counted(len(report.users), 'user column', 'is', 'are')} tied to {report.user_table}.")
+    return said
 
 
 def _show_undone(report: MigrateReport) -> None:

@@ -111,14 +111,13 @@ class Many(Generic[Answer]):
         """
         self._ended.set()
         started = time.monotonic()
-        while any(thread.is_alive() for thread in self._threads):
+        while alive := [thread for thread in self._threads if thread.is_alive()]:
             with self._lock:
                 opened = list(self._opened)
             connected = [one.cancel() for one in opened]
-            waited = time.monotonic() - started
-            if waited > (_PATIENCE if any(connected) else _CONNECTED):
+            if time.monotonic() - started > (_PATIENCE if any(connected) else _CONNECTED):
                 break
-            next(thread for thread in (*self._threads, threading.current_thread()) if thread.is_alive()).join(0.1)
+            alive[0].join(0.1)
         left: list[Done[Answer]] = []
         while not self._outcomes.empty():
             outcome = self._outcomes.get()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import random
 import re
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +25,7 @@ from fbs_db.cli import fleet
 from fbs_db.database.locks import SchemaLock
 from fbs_db.reports import silent
 from tests.support.commands import of_each, run
-from tests.support.servers import Server
+from tests.support.servers import Server, running, wait_for
 from tests.support.terminal import on_terminal
 
 #: Makes databases of solutions, each like a template, and gives their names.
@@ -84,11 +87,11 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     return process.returncode, printed, re.sub(r"^\d+ warnings? of other .*\n", "", complained, flags=re.M)
 
 
-def until(condition: Callable[[], object]) -> None:
+def until(condition: Callable[[], object], pause: float = 0.02) -> None:
     deadline = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < deadline
-        time.sleep(0.02)
+        time.sleep(pause)
 
 
 def sessions(server: Server) -> list[tuple[str, ...]]:
@@ -144,13 +147,15 @@ def test_findings_that_are_alike_are_shown_once_with_a_command_for_all(make: Mak
     assert (found.exit_code, found.stderr) == (1, "")
     assert found.stdout.splitlines()[0] == "fleet_b_db, fleet_d_db, fleet_e_db, fleet_f_db:"
     assert found.stdout.splitlines()[-1] == "6 databases: 5 with findings, 1 healthy."
-    assert found.stdout.count("trigger fbs_kpis_touch") == 2
+    assert found.stdout.count("trigger fbs_kpis.fbs_kpis_touch: missing") == 2
     assert "mend:  fbs-db repair --all" in found.stdout
     assert "mend:  fbs-db --database fleet_c_db repair" in found.stdout
     shown = run("repair", "--all")
     assert shown.exit_code == 1
-    assert all(line.startswith(("--", "set ", "create trigger ")) or not line for line in shown.stdout.splitlines())
-    assert shown.stdout.endswith("-- 6 databases: 5 to repair, 1 healthy.\n-- Next: fbs-db repair --all --apply\n")
+    assert all(re.match("--|set |CREATE OR REPLACE TRIGGER |$", line) for line in shown.stdout.splitlines())
+    assert "-- Nothing was changed. To run the statements above: fbs-db repair --apply --all\n" in shown.stdout
+    assert shown.stdout.endswith("-- 6 databases: 5 to repair, 1 healthy.\n")
+    assert shown.stdout.count("CREATE OR REPLACE TRIGGER fbs_kpis_touch") == 2
     assert not is_whole(pg18, *names)
     done = run("repair", "--all", "--apply")
     assert (done.exit_code, done.stdout.splitlines()[-1]) == (0, "-- 6 databases: 5 repaired, 1 healthy.")
@@ -425,7 +430,7 @@ def statements_logged(server: Server) -> Iterator[Callable[[], str]]:
     try:
         until(lambda: server.admin.execute("show log_line_prefix").fetchone() == ("<%d> ",))
         start = log.stat().st_size
-        yield lambda: log.read_bytes()[start:].decode()
+        yield lambda: log.read_text()[start:]
     finally:
         server.admin.execute("alter system reset all")
         server.admin.execute("select pg_reload_conf()")
@@ -443,3 +448,98 @@ def test_what_is_up_to_date_costs_a_connection_and_a_query(make: Make, pg18: Ser
         assert sum("connection authorized" in line for line in said) == 1
         assert sum("statement: " in line or "execute " in line for line in said) == 1, said
         assert not any("ERROR" in line for line in said)
+
+
+#: A command, and the most memory that it had, in kB.
+MEASURED = """
+import resource, sys
+from fbs_db.cli import main
+try:
+    main(sys.argv[1:])
+finally:
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["migrate", "check"])
+def test_memory_does_not_grow_with_the_number_of_databases(make: Make, command: str) -> None:
+    peaks = []
+    for names in (map(str, range(8)), map(str, range(8, 48))):
+        make(*names)
+        done = subprocess.run(
+            [sys.executable, "-c", MEASURED, command, "--all"], capture_output=True, text=True, check=True
+        )
+        peaks.append(int(done.stderr.splitlines()[-1]))
+    assert peaks[1] < peaks[0] + 4_000, peaks  # 40 more databases, and not 100 kB for each
+
+
+# --- whatever is killed
+
+#: What is random is the same in every run.
+SEED = 2031
+MOMENTS, FLEET = 50, 40
+
+
+@pytest.mark.slow
+def test_whatever_is_killed_the_same_command_makes_all_whole(pg18: Server) -> None:
+    chance = random.Random(SEED)
+    with running(pg18.bin, 18, settings="synchronous_commit = on") as server:
+        Path("fbs-db.toml").write_text(f'[databases.solutions]\nurl = "{server.url(NAME)}"\nsolutions = "*"\n')
+        names = [server.create(database(f"{number:02}")) for number in range(FLEET)]
+        kills = chance.choices([kill_client, kill_backend, crash_a_backend, crash_the_server], [4, 4, 1, 1], k=MOMENTS)
+        amid: Counter[str] = Counter()
+        while kills:
+            process = started("migrate", "--all")
+            until(lambda: sessions(server) or process.poll() is not None, pause=0.002)  # noqa: B023
+            while kills and process.poll() is None:
+                time.sleep(chance.random())
+                if process.poll() is None:
+                    kill = kills.pop()
+                    amid[kill.__name__] += 1
+                    kill(server, process)
+                    wait_for(server.url())
+            code, _, complained = ended(process)
+            assert code in (0, 2, -signal.SIGKILL), complained
+            assert "Traceback" not in complained
+            assert "Unexpected" not in complained
+            if code == 0:  # so that there is something to do
+                again = [database(f"{number:02}") for number in range(0, FLEET, 2)]
+                server.drop(*again)
+                for name in again:
+                    server.create(name)
+        assert amid.total() == MOMENTS, amid
+        done = run("migrate", "--all")
+        assert done.exit_code == 0, done.stderr
+        checked = run("check", "--all")
+        assert checked.stdout == f"{FLEET} databases: {FLEET} healthy.\n"
+        tables = "select count(*), count(distinct migration_id) from fbs_migration_log"
+        for name in names:
+            with psycopg.connect(server.url(name)) as connection:
+                assert connection.execute(tables).fetchone() == (len(files.load()), len(files.load()))
+
+
+def kill_client(server: Server, process: subprocess.Popen[str]) -> None:
+    process.kill()
+
+
+def kill_backend(server: Server, process: subprocess.Popen[str]) -> None:
+    server.admin.execute(
+        "select pg_terminate_backend(pid) from pg_stat_activity"
+        " where datname ~ '^fleet_' and application_name ~ '^fbs-db' order by random() limit 1"
+    )
+
+
+def crash_a_backend(server: Server, process: subprocess.Popen[str]) -> None:
+    row = server.admin.execute("select pid from pg_stat_activity where datname ~ '^fleet_' limit 1").fetchone()
+    if row:  # the server ends all sessions, and recovers
+        server.admin.close()
+        os.kill(row[0], signal.SIGKILL)
+        until(lambda: not Path(f"/proc/{row[0]}").exists())
+
+
+def crash_the_server(server: Server, process: subprocess.Popen[str]) -> None:
+    server.kill()
+    command = [str(server.bin / "postgres"), "-D", str(server.data)]
+    with (Path(server.host) / "log").open("ab") as log:
+        server.process = subprocess.Popen(command, stdout=log, stderr=log, user=server.data.owner(), cwd="/")
