@@ -426,7 +426,9 @@ begin
             from pg_class as v
             inner join pg_namespace as n on v.relnamespace = n.oid and n.nspname = current_schema()
             inner join pg_attribute as a on v.oid = a.attrelid and a.attnum > 0
-            where v.relkind = 'v' and v.relname ~ '^fbs_' and col_description(v.oid, a.attnum) is null
+            left join pg_description as p
+                on v.oid = p.objoid and p.classoid = 'pg_class'::regclass and a.attnum = p.objsubid
+            where v.relkind = 'v' and v.relname ~ '^fbs_' and p.objoid is null
         )
 
         select b.oid::regclass as view, b.attname, min(col_description(t.oid, c.attnum)) as description

@@ -70,6 +70,8 @@ returns text
 language sql
 stable
 set search_path from current
+-- Or PostgreSQL 18 plans it anew for each of the first tables, which takes longer than the look.
+set plan_cache_mode = force_generic_plan
 as $$
     with recursive tree (relid) as (
         select host_table::oid

@@ -65,6 +65,8 @@ returns text
 language sql
 stable
 set search_path from current
+-- Or PostgreSQL 18 plans it anew for each of the first tables, which takes longer than the look.
+set plan_cache_mode = force_generic_plan
 as $$
     with recursive tree as (
         select table_id::oid as relid
@@ -341,7 +343,8 @@ begin
         where
             not r.rests
             and (s.table_id is null or s.problem is not null)
-            and (only_rule is null or r.rule_name = only_rule)
+            -- Of the view, which would look at the tables of all rules else.
+            and (only_rule is null or s.rule_name = only_rule)
         order by r.rule_name
     loop
         if rule.table_id is null then
@@ -371,14 +374,13 @@ declare
     missing text;
 begin
     select r.* into rule from fbs_cleanup_rules as r where r.rule_name = only_rule;
-    select s.* into state from fbs_rule_states as s where s.rule_name = only_rule;
+    select s.table_id into state from fbs_rule_states as s where s.rule_name = only_rule;
     if state.table_id is null and rule.table_name ~ '^fbs_' then
         return; -- a component that is not installed here
     elsif state.table_id is null then
         raise exception 'rule %: there is no table %', only_rule, rule.table_name
             using errcode = 'FB021', hint = 'Name it with its schema.';
     end if;
-    perform fbs_refuse_rules(only_rule);
 
     select min(n.column_name)
     into missing

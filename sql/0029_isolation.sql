@@ -42,7 +42,9 @@ as $$
             where x.polrelid = t.table_id and x.polname not in ('fbs_solution', 'fbs_every_row')
         ) as h
         cross join lateral (
-            select fbs_solution_policy(t.table_id, false) as reading, fbs_solution_policy(t.table_id, true) as writing
+            select
+                case when wanted then fbs_solution_policy(t.table_id, false) end as reading,
+                case when wanted then fbs_solution_policy(t.table_id, true) end as writing
         ) as w
     )
 

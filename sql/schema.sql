@@ -1442,14 +1442,13 @@ declare
     missing text;
 begin
     select r.* into rule from fbs_cleanup_rules as r where r.rule_name = only_rule;
-    select s.* into state from fbs_rule_states as s where s.rule_name = only_rule;
+    select s.table_id into state from fbs_rule_states as s where s.rule_name = only_rule;
     if state.table_id is null and rule.table_name ~ '^fbs_' then
         return; -- a component that is not installed here
     elsif state.table_id is null then
         raise exception 'rule %: there is no table %', only_rule, rule.table_name
             using errcode = 'FB021', hint = 'Name it with its schema.';
     end if;
-    perform fbs_refuse_rules(only_rule);
 
     select min(n.column_name)
     into missing
@@ -2056,7 +2055,9 @@ begin
             from pg_class as v
             inner join pg_namespace as n on v.relnamespace = n.oid and n.nspname = current_schema()
             inner join pg_attribute as a on v.oid = a.attrelid and a.attnum > 0
-            where v.relkind = 'v' and v.relname ~ '^fbs_' and col_description(v.oid, a.attnum) is null
+            left join pg_description as p
+                on v.oid = p.objoid and p.classoid = 'pg_class'::regclass and a.attnum = p.objsubid
+            where v.relkind = 'v' and v.relname ~ '^fbs_' and p.objoid is null
         )
 
         select b.oid::regclass as view, b.attname, min(col_description(t.oid, c.attnum)) as description
@@ -3180,6 +3181,7 @@ COMMENT ON FUNCTION fbs_find_workflow_runs(model_name text, record_id text) IS '
 CREATE FUNCTION fbs_foreign_code(host_table regclass, whoever_owns boolean DEFAULT false) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'public', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
     AS $$
     with recursive tree (relid) as (
         select host_table::oid
@@ -4126,7 +4128,9 @@ CREATE FUNCTION fbs_isolation_parts(wanted boolean) RETURNS TABLE(table_id regcl
             where x.polrelid = t.table_id and x.polname not in ('fbs_solution', 'fbs_every_row')
         ) as h
         cross join lateral (
-            select fbs_solution_policy(t.table_id, false) as reading, fbs_solution_policy(t.table_id, true) as writing
+            select
+                case when wanted then fbs_solution_policy(t.table_id, false) end as reading,
+                case when wanted then fbs_solution_policy(t.table_id, true) end as writing
         ) as w
     )
 
@@ -5573,7 +5577,8 @@ begin
         where
             not r.rests
             and (s.table_id is null or s.problem is not null)
-            and (only_rule is null or r.rule_name = only_rule)
+            -- Of the view, which would look at the tables of all rules else.
+            and (only_rule is null or s.rule_name = only_rule)
         order by r.rule_name
     loop
         if rule.table_id is null then
@@ -6811,6 +6816,7 @@ COMMENT ON FUNCTION fbs_rule_parts(only_rule text) IS 'Internal. The SQL of each
 CREATE FUNCTION fbs_rule_problem(table_id regclass) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'public', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
     AS $$
     with recursive tree as (
         select table_id::oid as relid
