@@ -5428,6 +5428,8 @@ begin
     get diagnostics noted = row_count;
     if noted < cardinality(tickets) then
         if cardinality(tickets) = 1 then
+            -- The source may have moved since, as with pg_upgrade, and forgets under its new name.
+            update fbs_cleanup_received as r set source = fbs_receive_cleanup.source where r.ticket = any(tickets);
             return null;
         end if;
         raise exception 'some of these clean-ups are done' using errcode = 'unique_violation';

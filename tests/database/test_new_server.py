@@ -316,7 +316,6 @@ def test_a_restored_copy_with_clean_ups_under_way(far: Far) -> None:
     far.goes_on(far.server.url(far.server.create(template=far.name)))
 
 
-@pytest.mark.xfail(strict=True, reason="a ticket of the former source is left")
 def test_tickets_of_the_former_place_are_forgotten(far: Far) -> None:
     far.goes_on(far.server.url(far.server.create(template=far.name)))
     assert rows(far.fbs, "select count(*) from fbs_cleanup_received") == [(0,)]
