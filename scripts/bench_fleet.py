@@ -21,10 +21,10 @@ from pathlib import Path
 
 import psycopg
 from bench_migrate import Command, refuse_incomplete
-from fbs_db.places.solutions import create_solution
 from measuring import ROOT, SETTINGS, Found, Way, in_turns, report, show, verdict
 
 import fbs_db
+from fbs_db.places.solutions import create_solution
 from fbs_db.schema import migrate as migrations
 from fbs_db.schema.rollback import rollback_plan
 from tests.support.servers import Server, find_binaries, running
