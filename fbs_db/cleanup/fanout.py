@@ -10,7 +10,7 @@ import psycopg
 
 from fbs_db.cleanup.across import KEYS, Backoff, name_holder, pause
 from fbs_db.cleanup.queue import logger, reason_of, sqlstate_of
-from fbs_db.database import fleet
+from fbs_db.database import fleet, project
 from fbs_db.database.config import EVERY, DatabaseConfig
 from fbs_db.database.patterns import member_of
 from fbs_db.database.session import Session, isolated
@@ -59,7 +59,8 @@ def fan_out(session: Session, pattern: DatabaseConfig, backoff: Backoff) -> tupl
     pause(backoff, session, pattern.name, failure)
     if failure is not None:
         return 0, 0
-    if lost:
+    # Of solutions that are spread over servers, each pattern knows some.
+    if lost and len(project.configuration().patterns) == 1:
         fields = {"event": "no database", "target": pattern.name, "solutions": lost}
         named = f"{', '.join(lost[:5])}{', ...' if len(lost) > 5 else ''}"
         text = f"{counted(len(lost), 'solution')} without a database by {pattern.name} left out: {named}"

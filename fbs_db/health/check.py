@@ -14,7 +14,7 @@ from fbs_db.cleanup.hosts import databases_beside, may_hold_orphans, patterns_be
 from fbs_db.database import fleet, project
 from fbs_db.database.connection import raise_if_lost, shown
 from fbs_db.database.session import Database, Session, isolated, open_session
-from fbs_db.errors import TargetError, UsageError
+from fbs_db.errors import FbsDbError, TargetError, UsageError
 from fbs_db.health import attached, comparing
 from fbs_db.health.states import present
 from fbs_db.places.state import guards
@@ -421,6 +421,8 @@ def _is_known(database: str) -> bool:
         return bool(fleet.named(database))
     except UsageError:
         return False
+    except FbsDbError:  # servers that have it perhaps could not be asked
+        return True
 
 
 def _data(session: Session, found: Mapping[Key, Object], progress: Callable[[Progress], None]) -> Iterator[Finding]:

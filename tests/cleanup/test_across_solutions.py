@@ -674,3 +674,30 @@ def test_what_waits_is_shown_with_the_pattern(fleet: Fleet) -> None:
     waiting = json.loads(command("--database", "default", "cleanup", "status", "--json"))["waiting"]
     assert [(row["target"], row["entries"]) for row in waiting] == [("solutions", 1)]
     assert "Healthy" in command("--database", "default", "check")
+
+
+def test_solutions_may_be_spread_over_servers(make: Make, pg15: Server, caplog: pytest.LogCaptureFixture) -> None:
+    fleet = make("acme", "beta")
+    further = pg15.create(fleet.name("zeta"))
+    try:
+        with Path("fbs-db.toml").open("a") as file:
+            file.write(
+                f'[databases.further]\nurl = "{pg15.url(fleet.name("{solution}"))}"\nsolutions = "*"\n'
+                'components = ["core"]\nuser_key_type = "bigint"\n'
+            )
+        fbs_db.migrate(further)
+        with psycopg.connect(pg15.url(further), autocommit=True) as there:
+            there.execute(FIELDS.encode())
+            fleet.attach(solution_column="name")
+            fleet.on(None, "delete from tenants where id in (1, 2, 3)")
+            assert {row[2:] for row in fleet.queue()} == {
+                (pattern, solution) for pattern in ("solutions", "further") for solution in ("acme", "zeta", "*")
+            }
+            assert fbs_db.retry_cleanup().waiting == 0
+            assert "Healthy" in command("--database", "default", "check")
+            left = there.execute("select record_id from fbs_custom_fields order by 1").fetchall()
+    finally:
+        pg15.drop(further)
+    assert left == [(key,) for key in without(2, 3)]
+    assert [fleet.keys(one) for one in ("acme", "beta")] == [without(1, 3), without(3)]
+    assert not any("left out" in text for text in caplog.messages)

@@ -651,13 +651,13 @@ def damages() -> Iterator[Damage]:
 
 #: The functions a clean-up needs, each with a statement and what else it takes to need it.
 FUNCTIONS = {
-    "fbs_on_delete(text, text, text[], boolean, boolean)": (DELETE, "", ""),
+    "fbs_on_delete(text, text, text[], boolean, boolean, text[])": (DELETE, "", ""),
     "fbs_apply_rule(text, text, text[], text, boolean)": (DELETE, "", BROKEN),
     "fbs_usable_keys(text[], text)": (f"delete from rentals.rooms where id = '{ROOMS[0]}'", "", ""),
     "fbs_on_truncate(text, text)": ("truncate rentals.tenants", "", ""),
     "fbs_orphan_keys(text, text)": ("truncate rentals.tenants", "", ""),
     "fbs_missing_keys(text, text[], text)": ("truncate rentals.tenants", "", ""),
-    "fbs_on_rekey(text, text, text[], text[], boolean)": (REKEY, "", ""),
+    "fbs_on_rekey(text, text, text[], text[], boolean, text[])": (REKEY, "", ""),
     "fbs_rekey(text, text[], text[], text, boolean)": (REKEY, "", ""),
     "fbs_queue_cleanup(text, text, text[], text, text, text)": (DELETE, "-c fbs.cleanup=queue", ""),
     "fbs_users_cancel(text, text)": (DELETE, "", BROKEN),
