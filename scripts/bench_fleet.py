@@ -289,7 +289,7 @@ def main() -> None:
     ):
         fleet = Fleet(server, Path(work), arguments.jobs, arguments.processor)
         ours, theirs = (names_of(whose, 0, each * ROUNDS) for whose in ("ours", "psql"))
-        parts = {
+        parts: dict[str, Callable[[], Found]] = {
             "from nothing": lambda: fresh(fleet, each),
             "one migration behind": lambda: behind(fleet, ours, theirs),
             "nothing to do": lambda: idle(fleet, ours),

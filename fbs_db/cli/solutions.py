@@ -34,9 +34,15 @@ def solutions(context: click.Context) -> None:
 
 @subcommand(solutions, "list", schema=False)
 @click.option(
-    "--jobs", metavar="N", type=click.IntRange(min=1), default=4, show_default=True, help="Databases at once."
+    "--jobs",
+    "at_once",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=4,
+    show_default=True,
+    help="Databases at once.",
 )
-def list_(_: Call, *, jobs: int) -> Answer:
+def list_(_: Call, *, at_once: int) -> Answer:
     """List the solutions and the states of their databases.
 
     The last migration and run, size and failed clean-ups: a look at the records of each. For a
@@ -45,7 +51,7 @@ def list_(_: Call, *, jobs: int) -> Answer:
     Exit codes: 0 nothing is wrong; 1 migrations were edited or miss their files; 2 a database
     could not be looked at.
     """
-    rows = fbs_db.list_solutions(jobs)
+    rows = fbs_db.list_solutions(at_once)
     worst = max((2 if row.error else 1 if row.problems else 0 for row in rows), default=0)
     return Answer(rows, _show_list, worst)
 
