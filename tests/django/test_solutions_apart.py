@@ -114,6 +114,10 @@ def test_rows(host: Guided) -> None:
     do(host, "blocks_and_hints_and_using()", "rows_keep_to_their_database()", "users_and_tenants_go()", "reads()")
 
 
+def test_documents_of_a_deleted_tenant(host: Guided) -> None:
+    do(host, "fbs_db.retry_cleanup()", "a_tenant_goes()")
+
+
 def test_requests(host: Guided) -> None:
     do(
         host,

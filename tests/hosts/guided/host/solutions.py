@@ -207,6 +207,21 @@ def users_and_tenants_go():
     assert not ApprovalRequest.objects.exists()
 
 
+def a_tenant_goes():
+    """Its documents are archived in every database of a solution, by what a worker does."""
+    tenant = Tenant.objects.create(name="t", location=Location.objects.create(name="l"))
+    about = {"model_name": "rentals.tenant", "record_id": str(tenant.pk)}
+    for one in DATABASES:
+        with solution(one):
+            filed("about", metadata=about)
+    tenant.delete()
+    assert fbs_db.retry_cleanup().rows == len(DATABASES)
+    for alias in DATABASES.values():
+        states = dict(Document.objects.using(alias).values_list("name", "state"))
+        assert states.pop("about") == "archived"
+        assert set(states.values()) == {"draft"}
+
+
 # --- requests
 
 
