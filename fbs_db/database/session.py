@@ -291,8 +291,9 @@ def _given(database: Database, schema: str | None) -> AbstractContextManager[Non
     if database is None:
         return wording.given(schema=schema) if schema else nullcontext()
     if isinstance(database, DatabaseConfig):
-        alone = list(project.configuration().databases) == [database.name] and not project.configuration().patterns
-        return wording.given(database=None if alone else database.name, schema=schema)
+        known = project.configuration()
+        several = len(known.databases) > 1 or known.patterns
+        return wording.given(database=database.name if several else None, schema=schema)
     return wording.given(database=database if isinstance(database, str) else None, schema=schema)
 
 
