@@ -1,5 +1,4 @@
--- 0001_initial: what every other file stands on. The history of applied files, the type of every column that holds a
--- user's key, the functions that keep the times of last change, and what guards tables that move to another database.
+-- 0001_initial: the history, the type of users' keys, the times of last change, and the guard of tables that move.
 --
 -- component: base
 
@@ -426,8 +425,7 @@ begin
             from pg_class as v
             inner join pg_namespace as n on v.relnamespace = n.oid and n.nspname = current_schema()
             inner join pg_attribute as a on v.oid = a.attrelid and a.attnum > 0
-            left join pg_description as p
-                on v.oid = p.objoid and p.classoid = 'pg_class'::regclass and a.attnum = p.objsubid
+            left join pg_description as p on v.oid = p.objoid and a.attnum = p.objsubid and p.classoid = 'pg_class'::regclass
             where v.relkind = 'v' and v.relname ~ '^fbs_' and p.objoid is null
         )
 

@@ -2055,8 +2055,7 @@ begin
             from pg_class as v
             inner join pg_namespace as n on v.relnamespace = n.oid and n.nspname = current_schema()
             inner join pg_attribute as a on v.oid = a.attrelid and a.attnum > 0
-            left join pg_description as p
-                on v.oid = p.objoid and p.classoid = 'pg_class'::regclass and a.attnum = p.objsubid
+            left join pg_description as p on v.oid = p.objoid and a.attnum = p.objsubid and p.classoid = 'pg_class'::regclass
             where v.relkind = 'v' and v.relname ~ '^fbs_' and p.objoid is null
         )
 

@@ -602,7 +602,7 @@ def test_it_holds_few_sessions_however_many_solutions_there_are(make: Make) -> N
             while fleet.queue():
                 most = max(most, sessions(fleet, "fbs-db cleanup run"))
         assert all(fleet.keys(name) == without(1, 2, 3) for name in names)
-        assert 3 < most <= 8
+        assert 3 < most <= 9, "eight, and one that the server has not closed yet"
         eventually(lambda: sessions(fleet, "fbs-db cleanup run") == 2)  # of the system, and of the server
         fleet.drop("s3")
 
