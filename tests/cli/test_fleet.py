@@ -278,13 +278,14 @@ def test_the_first_have_to_succeed_before_the_rest_is_begun(make: Make, pg18: Se
 def test_a_lock_or_a_database_that_cannot_be_opened_holds_up_no_other(make: Make, pg18: Server) -> None:
     make("a", "b", empty=True)
     names = make("c", "d")
-    pg18.admin.execute("update pg_database set datconnlimit = -2 where datname = %s", [names[0]])
+    setting = sql.SQL("alter database {} {} session_preload_libraries").format
+    pg18.admin.execute(setting(sql.Identifier(names[0]), sql.SQL("set")) + sql.SQL(" = 'there_is_none'"))
     with locked(pg18, "fleet_a_db"):
         done = run("migrate", "--all", "--wait", "0.5", "--keep-going")
     assert (done.exit_code, done.stdout.splitlines()[-1]) == (2, "4 databases: 1 migrated, 1 up to date, 2 failed.")
     assert "Error: fleet_a_db: Another migration of schema public is running: process " in done.stderr
     assert "Error: fleet_c_db: No connection to" in done.stderr
-    pg18.admin.execute("update pg_database set datconnlimit = -1 where datname = %s", [names[0]])
+    pg18.admin.execute(setting(sql.Identifier(names[0]), sql.SQL("reset")))
     assert run("migrate", "--all").exit_code == 0
 
 
