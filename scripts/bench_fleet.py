@@ -300,7 +300,8 @@ def main() -> None:
         for name, part in parts.items():
             began = time.monotonic()
             rows[name] = part()
-            print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+            figures = ", ".join(f"{way} {rows[name].median(way) * 1000:.1f} ms" for way in rows[name].rounds)
+            print(f"{name}: {figures}; took {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
         memory = {
             "migrate": peaks(fleet, "migrate", ours, 10, 100, len(ours)),
             "check": peaks(fleet, "check", ours, 10, 100),
