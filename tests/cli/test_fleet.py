@@ -113,7 +113,7 @@ def test_what_is_up_to_date_is_counted(make: Make) -> None:
         ("repair", "healthy"),
         ("repair --apply", "healthy"),
         ("purge", "with nothing to remove"),
-        ("cleanup status", "with none that waits"),
+        ("cleanup status", "with nothing waiting"),
         ("roles", "as they should be"),
     ):
         done = run(*command.split(), "--all")

@@ -150,6 +150,11 @@ def test_placement_shows_whose_tables_there_are() -> None:
         short = run("placement", "--components").stdout
         assert says in short
         assert "fbs_dms_document" not in short
+        whole = [
+            row for row in json.loads(run("placement", "--components", "--json").stdout) if row["component"] == "dms"
+        ]
+        assert [(row["database"], row["solutions"]) for row in whole] == [("each", solutions)]
+        assert "table" not in whole[0]
         rows = [row for row in json.loads(run("placement", "--json").stdout) if row["table"] == "fbs_dms_document"]
         assert [(row["database"], row["solutions"]) for row in rows] == [("each", solutions)]
 
