@@ -314,6 +314,8 @@ def test_a_server_that_cannot_be_asked_is_a_failure_of_its_pattern(make: Make, p
     done = run("status", "--all")
     assert (done.exit_code, done.stdout) == (2, "3 databases: 2 up to date, 1 failed.\n")
     assert "Error: elsewhere: No connection to postgresql://127.0.0.1:1/" in done.stderr
+    done = run("migrate", "--all", "--keep-going")  # which lists them again before it ends
+    assert (done.exit_code, done.stdout) == (2, "3 databases: 2 up to date, 1 failed.\n")
 
 
 def test_a_server_without_connections_left_is_waited_for(make: Make, pg18: Server) -> None:

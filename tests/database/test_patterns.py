@@ -197,7 +197,7 @@ def test_the_template_has_its_name_and_is_no_solution() -> None:
         )
         assert fleet.named("x_template_db").is_template
         assert not fleet.named("x_acme_db").is_template
-    with pytest.raises(UsageError, match="Unknown database 'x_beta_db'"):
+    with pytest.raises(UsageError, match=r"The list of pattern each in .* does not have beta"):
         fleet.named("x_beta_db")
 
 
