@@ -86,6 +86,8 @@ def _show_placement(rows: list[PlacedTable], *, tables: bool) -> None:
         echo(f"  as {placed[0].reason}")
         if placed[0].solutions is not None:
             echo(f"  for {_whose(placed[0].solutions)}")
+        if users := placed[0].user_table or placed[0].user_key_type:
+            echo(f"  {'users' if placed[0].user_table else 'user keys'}: {users}")
         for row in placed if tables else ():
             echo(f"    {row.table}")
 

@@ -26,7 +26,7 @@ MAINTENANCE = "postgres"
 _UNUSABLE = re.compile(f'database "{MAINTENANCE}" does not exist|permission denied for database "{MAINTENANCE}"')
 _APPLICATION = "fbs-db solutions"
 #: PostgreSQL cuts longer names.
-_LONGEST = 63
+LONGEST = 63
 _PLACEHOLDER = re.compile(r"\{[a-z_]+\}")
 
 
@@ -52,10 +52,10 @@ def template_of(pattern: DatabaseConfig) -> DatabaseConfig:
 def _filled(pattern: DatabaseConfig, solution: str) -> DatabaseConfig:
     options, dbname = parts_of(pattern)
     name = _PLACEHOLDER.sub(lambda _: solution, dbname)
-    if len(name.encode()) > _LONGEST:
+    if len(name.encode()) > LONGEST:
         raise UsageError(
             f"The database of solution {solution!r} would be called {name}.",
-            hint=f"PostgreSQL's names have {_LONGEST} bytes at most.",
+            hint=f"PostgreSQL's names have {LONGEST} bytes at most.",
         )
     return replace(pattern, name=name, url=_url(options, name), env=None, solutions=None, solution=solution)
 

@@ -143,7 +143,7 @@ def test_placement_shows_whose_tables_there_are() -> None:
         text = done.stdout
         part = text[text.index("dms in each: postgresql://app@h/x_{solution}_db, schema fbs\n") :]
         assert part.splitlines()[1].endswith("fbs-db.toml names it there")
-        assert part.splitlines()[2] == f"  {says}"
+        assert part.splitlines()[2:4] == [f"  {says}", "  user keys: uuid"]
         assert "    fbs_dms_document" in part
         assert "base in each" in text
         assert "secret" not in text
@@ -157,6 +157,7 @@ def test_placement_shows_whose_tables_there_are() -> None:
         assert "table" not in whole[0]
         rows = [row for row in json.loads(run("placement", "--json").stdout) if row["table"] == "fbs_dms_document"]
         assert [(row["database"], row["solutions"]) for row in rows] == [("each", solutions)]
+        assert [(row["user_table"], row["user_key_type"]) for row in rows] == [(None, "uuid")]
 
 
 # --- names of databases
