@@ -397,6 +397,9 @@ def test_a_terminal_shows_a_bar_with_an_estimate(make: Make, pg18: Server) -> No
     assert re.search(r"\[#+-*\] +[1-4]/4", shown)
     assert "4/4  1 failed" in shown or "3/4" in shown
     assert "4 databases: 3 up to date, 1 failed." in shown
+    make(*"efgh", empty=True)
+    _, shown = on_terminal("migrate", "--all", "--jobs", "1", "--keep-going", columns=100)
+    assert re.search(r"[1-7]/8 +00:00:\d\d", shown)
 
 
 def test_elsewhere_a_line_now_and_then_tells_how_far_it_is(

@@ -176,6 +176,8 @@ def test_a_solution_is_no_database() -> None:
         fleet.named("acme")
     said = refused("--database", "each", "check", says="each in ")
     assert "Name that of one solution: x_{solution}_db" in said
+    for name in ("each", "x_acme_db"):
+        refused("placement", "move", "bi", "--to", name, says="A move knows single databases only.")
     refused("--database", "host:5432", "check", says="libpq cannot read it")
     assert "name its database" not in refused("--database", "template", "check", says="Unknown database 'template'")
 
