@@ -81,6 +81,8 @@ def create_solution(
         FbsDbError: the template cannot be made or migrated.
 
     Nothing of the database is left after an error.
+
+    Runs ``create database ... template``. Reads ``pg_database`` and ``pg_db_role_setting``.
     """
     started = time.monotonic()
     chosen = _chosen(pattern)
@@ -113,6 +115,8 @@ def drop_solution(solution: str, pattern: str | None = None, *, dry_run: bool = 
     Raises:
         UsageError: there is no such pattern, or none of its databases can be this solution's.
         TargetError: there is no such database, somebody is connected to it, or the login is no member of its owner.
+
+    Runs ``drop database``. Reads ``pg_database`` and ``pg_stat_activity``.
     """
     chosen = _chosen(pattern)
     config = member_of(chosen, solution)
