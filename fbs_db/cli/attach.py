@@ -12,7 +12,7 @@ from fbs_db.cli.base import main
 from fbs_db.cli.cleanup import keys_of
 from fbs_db.cli.output import confirm, done, echo, show_orphans, show_progress
 from fbs_db.cli.subcommand import Answer, Call, subcommand
-from fbs_db.errors import RowsAtStake
+from fbs_db.errors import RowsAtStake, UsageError
 from fbs_db.reports import UserColumn
 from fbs_db.wording import counted
 
@@ -92,6 +92,8 @@ def attach_host(
     have one model name if each has a solution of its own. It connects to no database that a
     solution has of its own.
     """
+    if solution is not None and solution_column is not None:
+        raise UsageError("Give --solution or --solution-column, not both.")
     attached = partial(
         fbs_db.attach_host,
         table,

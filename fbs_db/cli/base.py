@@ -81,9 +81,9 @@ def _not_confirmed() -> FbsDbError:
 @click.option(
     "--database",
     metavar="URL",
-    help="The PostgreSQL database to work on: a URL, or the name of a configured database. By default DATABASE_URL,"
-    " the variables of libpq (PGHOST, ...), fbs-db.toml or pyproject.toml, the settings of DJANGO_SETTINGS_MODULE,"
-    " or the embedded server, in this order.",
+    help="The PostgreSQL database to work on: a URL, or the name of a configured database or of a solution's. By"
+    " default that of Django's settings (DJANGO_SETTINGS_MODULE), DATABASE_URL, the variables of libpq (PGHOST, ...),"
+    " fbs-db.toml or pyproject.toml, or the embedded server, in this order.",
 )
 @click.option(
     "--role",

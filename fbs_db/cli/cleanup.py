@@ -41,7 +41,7 @@ def status(call: Call) -> Answer:
     Each waiting clean-up is shown with its age, its number of tries and its last error.
     """
     status = fbs_db.cleanup_status(call.database, schema=call.schema)
-    outcome = "with clean-ups that wait" if status.waiting else "with none that waits"
+    outcome = "with clean-ups waiting" if status.waiting else "with nothing waiting"
     return Answer(status, _show_status, outcome=outcome, line=None if status.waiting else "")
 
 

@@ -148,6 +148,9 @@ class FleetRun:
         """The databases that were not listed before. A pattern whose server cannot be asked is a failure."""
 
         def failed(pattern: DatabaseConfig, error: FbsDbError) -> None:
+            if (pattern.name, pattern.url) in self._seen:  # where databases are listed again
+                return
+            self._seen[(pattern.name, pattern.url)] = None
             self._total += 1
             self._count(pattern.name, _FAILED, error.exit_code, (error,))
 

@@ -28,13 +28,17 @@ if TYPE_CHECKING:
 
 @subcommand(main, "placement", schema=False, cls=click.Group, invoke_without_command=True)
 @click.option("--components", is_flag=True, help="Leave the tables out.")
-def placement(_: Call, *, components: bool) -> Answer:
+def placement(call: Call, *, components: bool) -> Answer:
     """Show which database holds each table, and why.
 
     It reads the configuration (fbs-db.toml, pyproject.toml or Django's settings) and
     connects to no database.
     """
-    return Answer(fbs_db.placement(), partial(_show_placement, tables=not components))
+    rows = fbs_db.placement()
+    if components and call.as_json:
+        whole = {(row.component, row.database): row for row in rows}.values()
+        return Answer([{key: value for key, value in row.as_dict().items() if key != "table"} for row in whole], echo)
+    return Answer(rows, partial(_show_placement, tables=not components))
 
 
 @subcommand(placement, "move", schema=False)
@@ -82,6 +86,8 @@ def _show_placement(rows: list[PlacedTable], *, tables: bool) -> None:
         echo(f"  as {placed[0].reason}")
         if placed[0].solutions is not None:
             echo(f"  for {_whose(placed[0].solutions)}")
+        if users := placed[0].user_table or placed[0].user_key_type:
+            echo(f"  {'users' if placed[0].user_table else 'user keys'}: {users}")
         for row in placed if tables else ():
             echo(f"    {row.table}")
 

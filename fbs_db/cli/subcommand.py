@@ -87,7 +87,7 @@ _SCHEMA = click.Option(
 )
 _ALL = (
     click.Option(
-        ["--all", "all_"], is_flag=True, help="Work on all databases: configured ones, and those of solutions."
+        ["--all", "all_"], is_flag=True, help="Work on all databases: those configured, and those of solutions."
     ),
     click.Option(
         ["--jobs"], metavar="N", type=click.IntRange(min=1), help=f"With --all, databases at once. By default {JOBS}."

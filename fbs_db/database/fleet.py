@@ -160,13 +160,13 @@ def _answered(query: str, pattern: DatabaseConfig) -> Sequence[str]:
         except psycopg.Error as error:
             raise_if_lost(connection, error)
             raise TargetError(
-                f"The query for the solutions of {pattern.name} failed in {shown(connection)}:"
+                f"The query of pattern {pattern.name} failed in {shown(connection)}:"
                 f" {error.diag.message_primary or error}",
                 hint=f"Correct it in {known.source}.",
             ) from error
     if any(len(row) != 1 or not isinstance(row[0], str) for row in rows):
         raise UsageError(
-            f"The query for the solutions of {pattern.name} gives something else than names.",
+            f"The query of pattern {pattern.name} gives something else than names.",
             hint="It selects one column of texts, such as: select name from tenants_tenant",
         )
     return [row[0] for row in rows]

@@ -26,7 +26,7 @@ MAINTENANCE = "postgres"
 _UNUSABLE = re.compile(f'database "{MAINTENANCE}" does not exist|permission denied for database "{MAINTENANCE}"')
 _APPLICATION = "fbs-db solutions"
 #: PostgreSQL cuts longer names.
-_LONGEST = 63
+LONGEST = 63
 _PLACEHOLDER = re.compile(r"\{[a-z_]+\}")
 
 
@@ -52,10 +52,10 @@ def template_of(pattern: DatabaseConfig) -> DatabaseConfig:
 def _filled(pattern: DatabaseConfig, solution: str) -> DatabaseConfig:
     options, dbname = parts_of(pattern)
     name = _PLACEHOLDER.sub(lambda _: solution, dbname)
-    if len(name.encode()) > _LONGEST:
+    if len(name.encode()) > LONGEST:
         raise UsageError(
             f"The database of solution {solution!r} would be called {name}.",
-            hint=f"PostgreSQL's names have {_LONGEST} bytes at most.",
+            hint=f"PostgreSQL's names have {LONGEST} bytes at most.",
         )
     return replace(pattern, name=name, url=_url(options, name), env=None, solutions=None, solution=solution)
 
@@ -103,9 +103,12 @@ def unknown(name: str, known: Config) -> UsageError:
     """The error for a name that is not that of a database, which may be that of a pattern or of a solution."""
     if name in known.patterns:
         return UsageError(
-            f"{name} in {known.source} is the database of each solution.",
+            f"{name} in {known.source} is a pattern: it stands for the databases of all solutions.",
             hint=f"Name that of one solution: {parts_of(known.patterns[name])[1]}",
         )
+    for pattern in known.patterns.values():
+        if isinstance(pattern.solutions, tuple) and (solution := solution_in(pattern, name)) is not None:
+            return unlisted(pattern, solution, known)
     names = [*known.databases, *(parts_of(pattern)[1] for pattern in known.patterns.values())]
     meant = []
     for pattern in known.patterns.values():
@@ -114,6 +117,14 @@ def unknown(name: str, known: Config) -> UsageError:
     hint = f"Known: {', '.join(names)}."
     hint += f" If {name} is a solution, name its database: {' or '.join(meant)}" if meant else ""
     return UsageError(f"Unknown database {name!r} in {known.source or 'the configuration'}.", hint=hint)
+
+
+def unlisted(pattern: DatabaseConfig, solution: str, known: Config) -> UsageError:
+    """The error for a solution that the list of a pattern does not have."""
+    return UsageError(
+        f"The list of pattern {pattern.name} in {known.source} does not have {solution}.",
+        hint="Add it there. Then type the same again.",
+    )
 
 
 def databases_beside(pattern: DatabaseConfig, *, closed: bool = False, templates: bool = False) -> set[str]:

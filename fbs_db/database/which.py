@@ -1,6 +1,6 @@
 """The database to use.
 
-In order: the caller's, ``DATABASE_URL``, libpq's variables, the project's configuration, and the
+In order: the caller's, Django's settings, ``DATABASE_URL``, libpq's variables, the project's configuration, and the
 embedded server.
 """
 

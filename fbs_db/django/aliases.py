@@ -22,13 +22,11 @@ from psycopg import conninfo
 
 from fbs_db.database import django_settings
 from fbs_db.database.config import Config, DatabaseConfig, placeholder, refuse_no_placeholder
-from fbs_db.database.patterns import databases_beside, member_of, parts_of, template_of
+from fbs_db.database.patterns import LONGEST, databases_beside, member_of, parts_of, template_of
 from fbs_db.errors import UsageError
 
 Made = TypeVar("Made")
 
-#: PostgreSQL cuts names of more bytes.
-_LONGEST = 63
 #: The solutions of the open blocks, each in a list of its own; the last is in force.
 _open: ContextVar[tuple[list[str], ...]] = ContextVar("_open", default=())
 
@@ -84,7 +82,7 @@ class Pattern:
             UsageError: the solution's name cannot be part of it.
         """
         name = f"{self.before}{solution}{self.after}"
-        is_usable = len(name.encode()) <= _LONGEST and "\0" not in name
+        is_usable = len(name.encode()) <= LONGEST and "\0" not in name
         return name if is_usable else member_of(self.config, solution).name  # which says why
 
     def solution_in(self, name: str) -> str | None:

@@ -103,8 +103,9 @@ def move(
     known = project.configuration()
     if component not in files.components():
         raise UsageError(f"There is no component {component!r}.", hint=f"Components: {', '.join(files.components())}.")
-    target = fleet.named(to)
-    if target.solution is not None or all(not config.holds(component) for config in known.databases.values()):
+    target = known.patterns.get(to) or fleet.named(to)
+    of_solutions = target.solutions is not None or target.solution is not None
+    if of_solutions or all(not config.holds(component) for config in known.databases.values()):
         raise UsageError(
             f"Rows of {component} would go to, or come from, databases that solutions have of their own.",
             hint="A move knows single databases only. Nothing was changed.",

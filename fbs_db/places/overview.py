@@ -93,10 +93,12 @@ def list_solutions(jobs: int = 4) -> list[Solution]:
     Parameters:
         jobs: number of databases that are looked at at once.
 
+    Returns:
+        A row for each. A database, or a server, that cannot be reached is a row with the error.
+
     Raises:
         UsageError: no pattern is configured.
 
-    A database, or a server, that cannot be reached is a row with the error.
     Reads ``pg_database``, ``fbs_migrations``, ``fbs_migration_log`` and ``fbs_cleanup_queue``.
     """
     rows: list[Solution] = []

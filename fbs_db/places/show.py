@@ -26,6 +26,8 @@ class PlacedTable(Report):
         solutions: which solutions have such a database: their names, ``*`` for all, or a query; None for one database.
         schema: the schema there.
         reason: why it is placed there.
+        user_table: the users' table there that the project names; None for none.
+        user_key_type: the type of the users' keys that it names; None where it is that of the table.
     """
 
     component: str
@@ -35,6 +37,8 @@ class PlacedTable(Report):
     schema: str
     reason: str
     solutions: tuple[str, ...] | str | None = None
+    user_table: str | None = None
+    user_key_type: str | None = None
 
 
 def placement() -> list[PlacedTable]:
@@ -55,6 +59,8 @@ def placement() -> list[PlacedTable]:
             config.schema or "public",
             "every database has the base" if component == BASE else config.reason,
             config.solutions,
+            config.user_table,
+            config.user_key_type,
         )
         for component in (BASE, *files.components())
         for config in (*known.databases.values(), *known.patterns.values())

@@ -12,7 +12,7 @@ from psycopg import Connection, errors, sql
 from fbs_db.database import fleet, project
 from fbs_db.database.config import EVERY, DatabaseConfig
 from fbs_db.database.connection import errors_of_server, shown
-from fbs_db.database.patterns import at_server, closer, databases_beside, member_of, solution_in
+from fbs_db.database.patterns import at_server, closer, databases_beside, member_of, solution_in, unlisted
 from fbs_db.database.session import sentences
 from fbs_db.errors import FbsDbError, TargetError, UsageError
 from fbs_db.places.template import Template, as_owner, create_database, in_use, sessions_on, up_to_date
@@ -81,6 +81,8 @@ def create_solution(
         FbsDbError: the template cannot be made or migrated.
 
     Nothing of the database is left after an error.
+
+    Runs ``create database ... template``. Reads ``pg_database`` and ``pg_db_role_setting``.
     """
     started = time.monotonic()
     chosen = _chosen(pattern)
@@ -96,7 +98,7 @@ def create_solution(
         template.name,
         template.owner,
         time.monotonic() - started,
-        f"Commands with --all work on it once this query has {solution}: {chosen.solutions}"
+        f"Commands with --all work on it only if this query gives {solution}: {chosen.solutions}"
         if isinstance(chosen.solutions, str) and chosen.solutions != EVERY
         else "",
     )
@@ -113,6 +115,8 @@ def drop_solution(solution: str, pattern: str | None = None, *, dry_run: bool = 
     Raises:
         UsageError: there is no such pattern, or none of its databases can be this solution's.
         TargetError: there is no such database, somebody is connected to it, or the login is no member of its owner.
+
+    Runs ``drop database``. Reads ``pg_database`` and ``pg_stat_activity``.
     """
     chosen = _chosen(pattern)
     config = member_of(chosen, solution)
@@ -140,8 +144,8 @@ def drop_solution(solution: str, pattern: str | None = None, *, dry_run: bool = 
                     raise in_use(connection, config.name) from error
     remark = ""
     if chosen.solutions != EVERY:
-        where = "the list" if isinstance(chosen.solutions, tuple) else "what the query reads"
-        remark = f"Take {solution} out of {where}: solutions of {chosen.name} in {project.configuration().source}."
+        where = "the list" if isinstance(chosen.solutions, tuple) else "what is read by the query"
+        remark = f"Take {solution} out of {where} of pattern {chosen.name} in {project.configuration().source}."
     return DroppedSolution(solution, shown(config.url or ""), owner, size, not dry_run, remark)
 
 
@@ -154,7 +158,7 @@ def patterns() -> Mapping[str, DatabaseConfig]:
     known = project.configuration()
     if not known.patterns:
         raise UsageError(
-            f"{known.source or 'The configuration'} gives no databases to solutions.",
+            f"{known.source or 'The configuration'} has no pattern for the databases of solutions.",
             hint=f"It needs a table like [databases.solutions]. Type: {command('help', 'placement')}",
         )
     return known.patterns
@@ -173,12 +177,9 @@ def _chosen(name: str | None) -> DatabaseConfig:
 def _refuse_unlisted(pattern: DatabaseConfig, config: DatabaseConfig) -> None:
     """Refuse a solution that the pattern's list does not have, or whose database would be another's."""
     _refuse_single(config)
-    if isinstance(pattern.solutions, tuple) and config.solution not in pattern.solutions:
-        raise UsageError(
-            f"{project.configuration().source} lists the solutions of {pattern.name}, and not {config.solution}.",
-            hint=f"Add it to solutions of {pattern.name} there. Then type the same again.",
-        )
     known = project.configuration()
+    if isinstance(pattern.solutions, tuple) and config.solution not in pattern.solutions:
+        raise unlisted(pattern, f"{config.solution}", known)
     for other in known.patterns.values():
         if other.name == pattern.name or solution_in(other, config.name) is None:
             continue

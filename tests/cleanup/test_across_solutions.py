@@ -435,7 +435,9 @@ def test_what_cannot_name_solutions_is_refused(fleet: Fleet) -> None:
     assert "column born of tenants is of type date" in command(*attach, "born", code=2)
     assert "column odd of tenants is of type odd" in command(*attach, "odd", code=2)
     said = command(*attach, "name", "--solution", "acme", code=2)
-    assert "a host table is of one solution, or has a column that names them" in said
+    assert "Give --solution or --solution-column, not both." in said
+    with pytest.raises(TargetError, match="a host table is of one solution, or has a column that names them"):
+        fbs_db.attach_host("tenants", "tenant", solution="acme", solution_column="name")
 
 
 def test_another_model_name_is_not_carried_to_solutions(fleet: Fleet) -> None:

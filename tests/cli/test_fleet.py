@@ -113,7 +113,7 @@ def test_what_is_up_to_date_is_counted(make: Make) -> None:
         ("repair", "healthy"),
         ("repair --apply", "healthy"),
         ("purge", "with nothing to remove"),
-        ("cleanup status", "with none that waits"),
+        ("cleanup status", "with nothing waiting"),
         ("roles", "as they should be"),
     ):
         done = run(*command.split(), "--all")
@@ -315,6 +315,8 @@ def test_a_server_that_cannot_be_asked_is_a_failure_of_its_pattern(make: Make, p
     done = run("status", "--all")
     assert (done.exit_code, done.stdout) == (2, "3 databases: 2 up to date, 1 failed.\n")
     assert "Error: elsewhere: No connection to postgresql://127.0.0.1:1/" in done.stderr
+    done = run("migrate", "--all", "--keep-going")  # which lists them again before it ends
+    assert (done.exit_code, done.stdout) == (2, "3 databases: 2 up to date, 1 failed.\n")
 
 
 def test_a_server_without_connections_left_is_waited_for(make: Make, pg18: Server) -> None:
@@ -396,6 +398,9 @@ def test_a_terminal_shows_a_bar_with_an_estimate(make: Make, pg18: Server) -> No
     assert re.search(r"\[#+-*\] +[1-4]/4", shown)
     assert "4/4  1 failed" in shown or "3/4" in shown
     assert "4 databases: 3 up to date, 1 failed." in shown
+    make(*"efgh", empty=True)
+    _, shown = on_terminal("migrate", "--all", "--jobs", "1", "--keep-going", columns=100)
+    assert re.search(r"[1-7]/8 +00:00:\d\d", shown)
 
 
 def test_elsewhere_a_line_now_and_then_tells_how_far_it_is(

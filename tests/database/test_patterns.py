@@ -143,15 +143,21 @@ def test_placement_shows_whose_tables_there_are() -> None:
         text = done.stdout
         part = text[text.index("dms in each: postgresql://app@h/x_{solution}_db, schema fbs\n") :]
         assert part.splitlines()[1].endswith("fbs-db.toml names it there")
-        assert part.splitlines()[2] == f"  {says}"
+        assert part.splitlines()[2:4] == [f"  {says}", "  user keys: uuid"]
         assert "    fbs_dms_document" in part
         assert "base in each" in text
         assert "secret" not in text
         short = run("placement", "--components").stdout
         assert says in short
         assert "fbs_dms_document" not in short
+        whole = [
+            row for row in json.loads(run("placement", "--components", "--json").stdout) if row["component"] == "dms"
+        ]
+        assert [(row["database"], row["solutions"]) for row in whole] == [("each", solutions)]
+        assert "table" not in whole[0]
         rows = [row for row in json.loads(run("placement", "--json").stdout) if row["table"] == "fbs_dms_document"]
         assert [(row["database"], row["solutions"]) for row in rows] == [("each", solutions)]
+        assert [(row["user_table"], row["user_key_type"]) for row in rows] == [(None, "uuid")]
 
 
 # --- names of databases
@@ -170,6 +176,8 @@ def test_a_solution_is_no_database() -> None:
         fleet.named("acme")
     said = refused("--database", "each", "check", says="each in ")
     assert "Name that of one solution: x_{solution}_db" in said
+    for name in ("each", "x_acme_db"):
+        refused("placement", "move", "bi", "--to", name, says="A move knows single databases only.")
     refused("--database", "host:5432", "check", says="libpq cannot read it")
     assert "name its database" not in refused("--database", "template", "check", says="Unknown database 'template'")
 
@@ -192,7 +200,7 @@ def test_the_template_has_its_name_and_is_no_solution() -> None:
         )
         assert fleet.named("x_template_db").is_template
         assert not fleet.named("x_acme_db").is_template
-    with pytest.raises(UsageError, match="Unknown database 'x_beta_db'"):
+    with pytest.raises(UsageError, match=r"The list of pattern each in .* does not have beta"):
         fleet.named("x_beta_db")
 
 

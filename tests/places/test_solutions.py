@@ -380,15 +380,17 @@ def test_other_names_are_refused(world: World, name: str, says: str) -> None:
 def test_a_list_has_to_have_it(world: World) -> None:
     world.configure(solutions=["acme"])
     said = refused("solutions", "create", "beta")
-    assert "lists the solutions of solutions, and not beta" in said
+    assert "The list of pattern solutions in " in said
+    assert " does not have beta." in said
+    assert "does not have beta." in refused("--database", "sol_beta_db", "check")
     fine("solutions", "create", "acme")
     said = fine("solutions", "drop", "acme", "--yes")
-    assert "Take acme out of the list: solutions of solutions in " in said
+    assert "Take acme out of the list of pattern solutions in " in said
 
 
 def test_a_query_may_get_it_later(world: World) -> None:
     world.configure(solutions="select unnest('{acme,template}'::text[])")
-    assert "once this query has beta: select unnest" in fine("solutions", "create", "beta")
+    assert "only if this query gives beta: select unnest" in fine("solutions", "create", "beta")
     assert [row.solution for row in fbs_db.list_solutions()] == ["acme"]
 
 
@@ -494,8 +496,8 @@ def test_the_database_is_not_named(world: World) -> None:
     world.configure()
     assert "Leave --database out." in refused("--database", "default", "solutions", "list")
     Path("fbs-db.toml").unlink()
-    assert "gives no databases to solutions" in refused("solutions", "list")
-    with pytest.raises(UsageError, match="gives no databases"):
+    assert "has no pattern for the databases of solutions" in refused("solutions", "list")
+    with pytest.raises(UsageError, match="has no pattern"):
         fbs_db.create_solution("acme")
 
 
