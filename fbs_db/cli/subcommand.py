@@ -92,15 +92,17 @@ _ALL = (
     click.Option(
         ["--jobs"], metavar="N", type=click.IntRange(min=1), help=f"With --all, databases at once. By default {JOBS}."
     ),
-)
-_FIRST = (
     click.Option(
         ["--first"],
         metavar="N",
         type=click.IntRange(min=1),
         help="With --all, begin the rest only after the first N databases went well.",
     ),
-    click.Option(["--keep-going"], is_flag=True, help="With --all, go on after an error."),
+    click.Option(
+        ["--keep-going"],
+        is_flag=True,
+        help="With --all, go on after an error. What only reads does so anyway.",
+    ),
 )
 _JSON = click.Option(["--json", "as_json"], is_flag=True, help="Print JSON, for programs.")
 
@@ -128,8 +130,7 @@ def subcommand(
         cls: ``click.Group`` for a command that has commands of its own.
         settings: what else ``click.command`` takes.
     """
-    of_all = (*_ALL, *(() if each.reads else _FIRST)) if each else ()
-    shared = [*([_SCHEMA] if schema else []), *of_all, *([_JSON] if as_json else [])]
+    shared = [*([_SCHEMA] if schema else []), *(_ALL if each else ()), *([_JSON] if as_json else [])]
 
     def decorate(function: Callable[..., Answer | None]) -> _Command:
         @wraps(function)
