@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 
-from psycopg import Connection, conninfo
+from psycopg import Connection, conninfo, pq
 
 from fbs_db.database.config import TEMPLATE, Config, DatabaseConfig, refuse_no_placeholder
 from fbs_db.database.connection import connected, errors_of_server
 from fbs_db.database.solutions import named as checked_name
 from fbs_db.database.urls import checked
-from fbs_db.errors import ConnectionFailed, UsageError
+from fbs_db.errors import ConnectionFailed, FbsDbError, UsageError
 from fbs_db.redaction import ConnectionString
 
 #: The database by which a server is asked for its others. Where it cannot be used it is template1, as for createdb:
@@ -27,6 +27,8 @@ _UNUSABLE = re.compile(f'database "{MAINTENANCE}" does not exist|permission deni
 _APPLICATION = "fbs-db solutions"
 #: PostgreSQL cuts longer names.
 _LONGEST = 63
+#: What a connection string of libpq's may begin with.
+_KEYWORDS = {option.keyword.decode() for option in pq.Conninfo.get_defaults()}
 _PLACEHOLDER = re.compile(r"\{[a-z_]+\}")
 
 
@@ -84,7 +86,7 @@ def member(name: str, known: Config) -> DatabaseConfig | None:
     """
     if name in known.members:
         return known.members[name]
-    if "://" in name or "=" in name:  # a connection string, which may end like a pattern
+    if _is_string(name):  # which may end like a pattern
         return None
     templates = [template for one in known.patterns.values() if (template := template_of(one)).name == name]
     fitting = [
@@ -95,8 +97,31 @@ def member(name: str, known: Config) -> DatabaseConfig | None:
         and not any(solution_in(other, name) is not None for other in closer(one, known))
     ]
     if len(fitting) > 1:
-        fitting = [pair for pair in fitting if name in databases_beside(pair[0])] or fitting[:1]
+        fitting = _first_there(name, fitting)
     return member_of(*fitting[0]) if fitting else next(iter(templates), None)
+
+
+def _is_string(name: str) -> bool:
+    """Whether this is a connection string, malformed or not, and no name of a database: that may have the same signs."""
+    keyword, equals, _ = name.partition("=")
+    return bool(re.match(r"[\w+.-]+://", name) or equals and keyword.strip() in _KEYWORDS)
+
+
+def _first_there(name: str, fitting: list[tuple[DatabaseConfig, str]]) -> list[tuple[DatabaseConfig, str]]:
+    """The first of these patterns whose server has the database; the first of all if none has.
+
+    A server that cannot be asked hides no database of the others.
+    """
+    failure: FbsDbError | None = None
+    for pair in fitting:
+        try:
+            if name in databases_beside(pair[0]):
+                return [pair]
+        except FbsDbError as error:
+            failure = error
+    if failure is not None:
+        raise failure
+    return fitting[:1]
 
 
 def unknown(name: str, known: Config) -> UsageError:
@@ -121,7 +146,7 @@ def databases_beside(pattern: DatabaseConfig, *, closed: bool = False, templates
 
     Parameters:
         pattern: the pattern, or a member.
-        closed: also those that take no connections now.
+        closed: also those that take no connections now, or are marked as templates.
         templates: also templates.
 
     Raises:
@@ -133,7 +158,7 @@ def databases_beside(pattern: DatabaseConfig, *, closed: bool = False, templates
         " where (%s or not datistemplate) and datconnlimit <> -2 and (datallowconn or %s)"
     )
     with at_server(pattern) as connection, errors_of_server(connection):
-        return {name for (name,) in connection.execute(query, [templates, closed])}
+        return {name for (name,) in connection.execute(query, [templates or closed, closed])}
 
 
 @contextmanager
