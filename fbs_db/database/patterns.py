@@ -102,9 +102,9 @@ def member(name: str, known: Config) -> DatabaseConfig | None:
 
 
 def _is_string(name: str) -> bool:
-    """Whether this is a connection string, malformed or not, and no name of a database: that may have the same signs."""
+    """Whether this is a connection string, malformed or not, and not the name of a database that looks like one."""
     keyword, equals, _ = name.partition("=")
-    return bool(re.match(r"[\w+.-]+://", name) or equals and keyword.strip() in _KEYWORDS)
+    return bool(re.match(r"[\w+.-]+://", name) or (equals and keyword.strip() in _KEYWORDS))
 
 
 def _first_there(name: str, fitting: list[tuple[DatabaseConfig, str]]) -> list[tuple[DatabaseConfig, str]]:
