@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 
-from psycopg import Connection, conninfo, pq
+from psycopg import Connection, conninfo, pq, sql
 
+from fbs_db import wording
 from fbs_db.database.config import TEMPLATE, Config, DatabaseConfig, refuse_no_placeholder
 from fbs_db.database.connection import connected, errors_of_server
 from fbs_db.database.solutions import named as checked_name
 from fbs_db.database.urls import checked
-from fbs_db.errors import ConnectionFailed, FbsDbError, UsageError
+from fbs_db.errors import ConnectionFailed, FbsDbError, TargetError, UsageError
 from fbs_db.redaction import ConnectionString
 
 #: The database by which a server is asked for its others. Where it cannot be used it is template1, as for createdb:
@@ -180,6 +181,61 @@ def at_server(pattern: DatabaseConfig) -> Iterator[Connection]:
         with errors_of_server(connection):
             connection.execute("set search_path = pg_catalog, pg_temp")
         yield connection
+
+
+#: Who made a database may have put anything into it, also settings such as the search path.
+_STRANGE = """
+select o.rolname::pg_catalog.text, login.rolsuper
+from pg_catalog.pg_database as d
+inner join pg_catalog.pg_roles as o on d.datdba operator(pg_catalog.=) o.oid
+inner join pg_catalog.pg_roles as login on login.rolname operator(pg_catalog.=) session_user
+where
+    d.datname operator(pg_catalog.=) pg_catalog.current_database()
+    and not o.rolsuper
+    and o.rolname operator(pg_catalog.<>) current_user
+    and case
+        when login.rolsuper then true
+        when pg_catalog.pg_has_role(o.oid, 'member') then false
+        else
+            o.rolcreatedb
+            and not exists (
+                select from pg_catalog.pg_database as t
+                where
+                    t.datistemplate and t.datname operator(pg_catalog.=) %s::pg_catalog.name
+                    and t.datdba operator(pg_catalog.=) d.datdba
+                    and t.oid operator(pg_catalog.<>) d.oid
+            )
+    end
+"""
+
+
+def refuse_stranger(connection: Connection, config: DatabaseConfig, known: Config) -> None:
+    """Refuse a member, or a template, that somebody may have made for the sake of its name.
+
+    A superuser works in a database of another superuser, or of the role that was named. Others work where they are a
+    member of its owner, where that one owns the template too, or may create no databases.
+
+    Raises:
+        TargetError: it belongs to such a role. Nothing in the database was called.
+    """
+    with errors_of_server(connection):
+        for owner, is_superuser in connection.execute(_STRANGE.encode(), [_template_beside(config, known)]).fetchall():
+            with wording.given(database=config.name, role=owner):
+                again = wording.command("check")
+            grant = sql.SQL("grant {} to {};").format(sql.Identifier(owner), sql.Identifier(connection.info.user))
+            raise TargetError(
+                f"Database {config.name} belongs to {owner}, who may have put anything into it"
+                + (", and you are a superuser." if is_superuser else "."),
+                hint=f"If you trust that role, work as it: {again}"
+                + ("" if is_superuser else f"\nFirst type this in psql: {grant.as_string(connection)}"),
+            )
+
+
+def _template_beside(config: DatabaseConfig, known: Config) -> str:
+    """The template of the pattern that a member is of."""
+    solution = config.solution or ""
+    templates = (template_of(one).name for one in known.patterns.values() if solution_in(one, config.name) == solution)
+    return next(templates, "")
 
 
 def server_of(pattern: DatabaseConfig, dbname: str = MAINTENANCE) -> ConnectionString:
