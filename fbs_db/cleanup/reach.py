@@ -130,6 +130,19 @@ def sessions_on(asked: Database, reach: Reach) -> Iterator[Session]:
             yield session
 
 
+@contextmanager
+def others_go_on(session: Session) -> Iterator[list[FbsDbError]]:
+    """A block of which an error is logged, and listed, if the session is on one of the databases of solutions."""
+    errors: list[FbsDbError] = []
+    try:
+        yield errors
+    except FbsDbError as error:
+        if session.config.solution is None:
+            raise
+        errors.append(error)
+        logger.warning("%s: %s", session.config.name, told(error))
+
+
 def _each_of(asked: Database) -> Iterator[Database]:
     yield from databases_of(asked)
     for pattern in project.configuration().patterns.values() if asked is None else ():

@@ -485,6 +485,19 @@ def test_a_server_that_cannot_be_asked_delays_all_and_loses_none(
     assert [fleet.keys(one) for one in ("acme", "beta", "zeta")] == [without(1, 3), without(3), without(3)]
 
 
+@pytest.mark.parametrize("word", ["retry", "sweep"])
+def test_one_that_cannot_be_worked_in_holds_up_no_other(fleet: Fleet, word: str) -> None:
+    for solution in ("acme", "zeta"):
+        fleet.on(solution, TENANTS)
+        fbs_db.attach_host("tenants", "tenant", fleet.name(solution))
+    fleet.on("zeta", "alter table tenants disable trigger user; delete from tenants where id = 1")
+    fleet.on("zeta", "select fbs_queue_cleanup('tenant', null, '{1}')")
+    fleet.on("acme", "alter function fbs_waiting_cleanups(boolean) rename to away")
+    fleet.on("acme", "alter function fbs_sweep_plan() rename to away")
+    assert "FBS is not complete in schema public" in command("cleanup", word, code=1)
+    assert fleet.keys("zeta") == without(1)
+
+
 # --- attaching
 
 
