@@ -63,6 +63,8 @@ class Reach:
             stack = ExitStack()
             of_asked = self.schema if database is self.asked else None
             session = stack.enter_context(open_session(database, of_asked, application=self.application))
+            if session.config.solution is not None:  # one that is locked must not keep the others waiting
+                session.connection.execute("set lock_timeout = '3s'")
             found = _Opened(session, stack, 0)
         found.used = time.monotonic()
         self._opened[database] = found

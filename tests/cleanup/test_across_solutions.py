@@ -371,7 +371,6 @@ def test_solutions_that_come_and_go_meanwhile_are_no_error(fleet: Fleet, caplog:
 def test_one_for_a_solution_without_a_database_is_over_after_a_day(
     fleet: Fleet, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level("INFO", "fbs_db")
     fleet.attach(solution_column="name")
     fleet.on(None, "insert into tenants values (10, repeat('x', 70)), (11, 'a=b')")
     fleet.on(None, "delete from tenants where id in (5, 10, 11)")
@@ -380,6 +379,7 @@ def test_one_for_a_solution_without_a_database_is_over_after_a_day(
     assert left_out in caplog.messages
     assert "Healthy" in command("--database", "default", "check")
     fleet.a_day_passes()
+    caplog.set_level("INFO", "fbs_db")
     assert fbs_db.retry_cleanup().waiting == 0
     assert f"Database {fleet.name('nobody')} is no more: 1 clean-up for it dropped." in caplog.messages
     assert [fleet.keys(one) for one in ("acme", "beta", "zeta")] == [without()] * 3
@@ -486,7 +486,9 @@ def test_a_server_that_cannot_be_asked_delays_all_and_loses_none(
 
 
 @pytest.mark.parametrize("word", ["retry", "sweep"])
-def test_one_that_cannot_be_worked_in_holds_up_no_other(fleet: Fleet, word: str) -> None:
+def test_one_that_cannot_be_worked_in_holds_up_no_other(
+    fleet: Fleet, word: str, caplog: pytest.LogCaptureFixture
+) -> None:
     for solution in ("acme", "zeta"):
         fleet.on(solution, TENANTS)
         fbs_db.attach_host("tenants", "tenant", fleet.name(solution))
@@ -494,8 +496,20 @@ def test_one_that_cannot_be_worked_in_holds_up_no_other(fleet: Fleet, word: str)
     fleet.on("zeta", "select fbs_queue_cleanup('tenant', null, '{1}')")
     fleet.on("acme", "alter function fbs_waiting_cleanups(boolean) rename to away")
     fleet.on("acme", "alter function fbs_sweep_plan() rename to away")
-    assert "FBS is not complete in schema public" in command("cleanup", word, code=1)
+    command("cleanup", word, code=1)
+    assert f"{fleet.name('acme')}: FBS is not complete in schema public" in caplog.text
     assert fleet.keys("zeta") == without(1)
+
+
+@pytest.mark.parametrize("word", ["retry", "sweep"])
+def test_one_that_is_locked_holds_up_no_other(fleet: Fleet, word: str, caplog: pytest.LogCaptureFixture) -> None:
+    fleet.attach()
+    fleet.on(None, "delete from tenants where id = 1")
+    with psycopg.connect(fleet.server.url(fleet.name("acme"))) as locking:
+        locking.execute("lock table fbs_cleanup_queue, fbs_custom_fields")
+        said = command("cleanup", word, code=1)
+    assert "canceling statement due to lock timeout" in said + caplog.text
+    assert [fleet.keys(one) for one in ("beta", "zeta")] == [without(1)] * 2
 
 
 # --- attaching

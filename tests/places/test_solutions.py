@@ -338,7 +338,9 @@ PLANTED = """
 
 
 @pytest.mark.parametrize("login", ["postgres", DEPLOY])
-def test_nothing_runs_in_a_database_that_somebody_made_for_its_name(world: World, login: str) -> None:
+def test_nothing_runs_in_a_database_that_somebody_made_for_its_name(
+    world: World, login: str, caplog: pytest.LogCaptureFixture
+) -> None:
     start = world.own()
     fine("solutions", "create", "acme")
     evil = f"{start}_evil_db"
@@ -358,23 +360,24 @@ def test_nothing_runs_in_a_database_that_somebody_made_for_its_name(world: World
         ["cleanup", "retry"],
         ["cleanup", "sweep"],
     ):
-        said = run(*words).output
+        said = run(*words).output + caplog.text
+        caplog.clear()
         assert f"Database {evil} belongs to {OTHER}, who may have put anything into it" in said, words
         assert world.ask("select * from captured", dbname=evil) == []
     assert "up to date" in fine("--database", f"{start}_acme_db", "migrate")
 
 
 def test_who_may_work_in_a_database_of_another_role(world: World) -> None:
-    start = world.own(role=None)
+    start = world.own(login=OTHER, role=None)
     name = f"{start}_acme_db"
     fine("solutions", "create", "acme")
     world.configure(f"{start}_{{solution}}_db", login=WEB, role=None)
     assert "who may have put" not in run("--database", name, "status").output, "the template's owner"
     world.ask(f"alter database {start}_template_db owner to postgres")
     said = refused("--database", name, "status")
-    assert f"Database {name} belongs to {DEPLOY}, who may have put anything into it." in said
-    assert f"--role {DEPLOY} check" in said
-    assert f'grant "{DEPLOY}" to "{WEB}";' in said
+    assert f"Database {name} belongs to {OTHER}, who may have put anything into it." in said
+    assert f"--role {OTHER} check" in said
+    assert f'grant "{OTHER}" to "{WEB}";' in said
     with role(world.server.admin, f"{OWNER}_plain") as plain:
         world.ask(f"alter database {name} owner to {plain}")
         assert "who may have put" not in run("--database", name, "status").output, "one who creates no databases"
