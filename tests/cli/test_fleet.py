@@ -275,15 +275,14 @@ def test_the_first_have_to_succeed_before_the_rest_is_begun(make: Make, pg18: Se
     assert "The first 2 databases went well.\n" in done.stderr
 
 
-def test_a_lock_or_a_database_that_cannot_be_opened_holds_up_no_other(make: Make, pg18: Server) -> None:
+def test_a_lock_or_what_an_interrupted_drop_has_left_holds_up_no_other(make: Make, pg18: Server) -> None:
     make("a", "b", empty=True)
     names = make("c", "d")
     pg18.admin.execute("update pg_database set datconnlimit = -2 where datname = %s", [names[0]])
     with locked(pg18, "fleet_a_db"):
         done = run("migrate", "--all", "--wait", "0.5", "--keep-going")
-    assert (done.exit_code, done.stdout.splitlines()[-1]) == (2, "4 databases: 1 migrated, 1 up to date, 2 failed.")
+    assert (done.exit_code, done.stdout.splitlines()[-1]) == (2, "3 databases: 1 migrated, 1 up to date, 1 failed.")
     assert "Error: fleet_a_db: Another migration of schema public is running: process " in done.stderr
-    assert "Error: fleet_c_db: No connection to" in done.stderr
     pg18.admin.execute("update pg_database set datconnlimit = -1 where datname = %s", [names[0]])
     assert run("migrate", "--all").exit_code == 0
 
@@ -293,10 +292,11 @@ def test_one_that_is_locked_is_named_and_holds_up_no_other(make: Make, pg18: Ser
     make("a", "b", "c")
     with psycopg.connect(pg18.url("fleet_b_db")) as locking:
         locking.execute("lock table fbs_migrations, fbs_cleanup_queue")
+        holder = locking.info.backend_pid
         done = run(*words.split())
     assert done.exit_code == 2
     assert "Error: fleet_b_db: canceling statement due to lock timeout: " in done.stderr
-    assert f"process {locking.info.backend_pid} " in done.stderr or "solutions" in words
+    assert f"process {holder} " in done.stderr
 
 
 def test_a_database_that_a_role_may_not_connect_to_is_named(make: Make, pg18: Server) -> None:

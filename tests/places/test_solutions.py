@@ -364,7 +364,7 @@ def test_nothing_runs_in_a_database_that_somebody_made_for_its_name(
         caplog.clear()
         assert f"Database {evil} belongs to {OTHER}, who may have put anything into it" in said, words
         assert world.ask("select * from captured", dbname=evil) == []
-    assert "up to date" in fine("--database", f"{start}_acme_db", "migrate")
+    assert "Nothing to do" in fine("--database", f"{start}_acme_db", "migrate")
 
 
 def test_who_may_work_in_a_database_of_another_role(world: World) -> None:
