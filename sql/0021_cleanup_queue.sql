@@ -22,6 +22,7 @@ create table fbs_cleanup_queue (
     next_attempt_at timestamptz not null default now(),
     sqlstate text,
     error text,
+    gone_since timestamptz,
     constraint fbs_cleanup_queue_pkey primary key (id),
     constraint fbs_cleanup_queue_operation_check check (operation in ('delete', 'rekey', 'sweep')),
     constraint fbs_cleanup_queue_target_check check ((target is null) = (ticket is null))
@@ -86,6 +87,8 @@ comment on column fbs_cleanup_queue.sqlstate is
 'PostgreSQL''s code of the last failure; NULL where there was none.';
 comment on column fbs_cleanup_queue.error is
 'The last error; NULL where there was none.';
+comment on column fbs_cleanup_queue.gone_since is
+'Since when its server is without the database it is for; NULL where that is not so.';
 
 create function fbs_queue_cleanup(
     model text, solution text, keys text[], only_rule text default null, state text default null, said text default null
@@ -251,8 +254,7 @@ as $$
     update fbs_cleanup_queue
     set
         attempts = attempts + own_fault::integer,
-        sqlstate = state,
-        error = said,
+        sqlstate = state, error = said, gone_since = null,
         next_attempt_at = case
             when own_fault
                 then clock_timestamp() + least(interval '1 hour', interval '1 second' * 2 ^ least(attempts, 20))

@@ -3,6 +3,7 @@
 drop function fbs_cover_partitions();
 drop function fbs_sweep_keys(text, text, text, text[]);
 drop function fbs_sweep_plan();
+drop function fbs_target_gone(text);
 drop function fbs_cleanup_destinations();
 drop function fbs_sweep_orphans(text);
 drop function fbs_recheck_cleanup(bigint[], text[]);

@@ -319,6 +319,31 @@ $$;
 comment on function fbs_cleanup_destinations() is
 'Internal. Other databases for which clean-ups are, or will be, queued here, and whether one is due.';
 
+create function fbs_target_gone(target text)
+returns bigint
+language plpgsql
+security definer
+set search_path from current
+set lock_timeout = '3s'
+as $$
+declare
+    dropped bigint;
+begin
+    perform fbs_refuse_shadows();
+    perform fbs_refuse_triggers('fbs_cleanup_queue');
+    if not pg_try_advisory_xact_lock(hashtextextended('fbs-db carries to ' || fbs_target_gone.target, 0)) then
+        return 0;
+    end if;
+    delete from fbs_cleanup_queue as q where q.target = fbs_target_gone.target and q.gone_since < now() - interval '1 day';
+    get diagnostics dropped = row_count;
+    update fbs_cleanup_queue as q set gone_since = now() where q.target = fbs_target_gone.target and q.gone_since is null;
+    return dropped;
+end;
+$$;
+
+comment on function fbs_target_gone(text) is
+'Internal. Notes that another database is not on its server. It may come back, as from a dump: its clean-ups are dropped after a day. Returns how many were.';
+
 create function fbs_sweep_plan()
 returns table (model_name text, solution text, alone boolean, targets text[])
 language plpgsql

@@ -103,10 +103,15 @@ begin
         union all
         select
             array_agg(p.key), case when new_keys is not null then array_agg(p.new_key) end,
-            coalesce(fbs_solution_named(solution_column, nullif(p.name, '')), '*')
+            coalesce(n.solution, '*')
         from unnest(keys, new_keys, solutions) as p (key, new_key, name)
+        -- One solution may have several names.
+        left join (
+            select s.name, fbs_solution_named(solution_column, nullif(s.name, '')) as solution
+            from (select distinct unnest(solutions) as name) as s
+        ) as n on p.name = n.name
         where solutions is not null and t.per_solution
-        group by p.name
+        group by n.solution
     ) as g (keys, new_keys, for_solution)
     cross join lateral (
         select g.keys

@@ -4836,10 +4836,15 @@ begin
         union all
         select
             array_agg(p.key), case when new_keys is not null then array_agg(p.new_key) end,
-            coalesce(fbs_solution_named(solution_column, nullif(p.name, '')), '*')
+            coalesce(n.solution, '*')
         from unnest(keys, new_keys, solutions) as p (key, new_key, name)
+        -- One solution may have several names.
+        left join (
+            select s.name, fbs_solution_named(solution_column, nullif(s.name, '')) as solution
+            from (select distinct unnest(solutions) as name) as s
+        ) as n on p.name = n.name
         where solutions is not null and t.per_solution
-        group by p.name
+        group by n.solution
     ) as g (keys, new_keys, for_solution)
     cross join lateral (
         select g.keys
@@ -5305,8 +5310,7 @@ CREATE FUNCTION fbs_put_off(ids bigint[], state text, said text, own_fault boole
     update fbs_cleanup_queue
     set
         attempts = attempts + own_fault::integer,
-        sqlstate = state,
-        error = said,
+        sqlstate = state, error = said, gone_since = null,
         next_attempt_at = case
             when own_fault
                 then clock_timestamp() + least(interval '1 hour', interval '1 second' * 2 ^ least(attempts, 20))
@@ -7628,6 +7632,28 @@ $$;
 
 COMMENT ON FUNCTION fbs_sweep_plan() IS 'Internal. What a sweep goes through: each host table by its model and solution, and the other databases.';
 
+CREATE FUNCTION fbs_target_gone(target text) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    SET lock_timeout TO '3s'
+    AS $$
+declare
+    dropped bigint;
+begin
+    perform fbs_refuse_shadows();
+    perform fbs_refuse_triggers('fbs_cleanup_queue');
+    if not pg_try_advisory_xact_lock(hashtextextended('fbs-db carries to ' || fbs_target_gone.target, 0)) then
+        return 0;
+    end if;
+    delete from fbs_cleanup_queue as q where q.target = fbs_target_gone.target and q.gone_since < now() - interval '1 day';
+    get diagnostics dropped = row_count;
+    update fbs_cleanup_queue as q set gone_since = now() where q.target = fbs_target_gone.target and q.gone_since is null;
+    return dropped;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_target_gone(target text) IS 'Internal. Notes that another database is not on its server. It may come back, as from a dump: its clean-ups are dropped after a day. Returns how many were.';
+
 CREATE FUNCTION fbs_time_between(since timestamp with time zone, until timestamp with time zone) RETURNS interval
     LANGUAGE sql IMMUTABLE
     RETURN CASE WHEN (isfinite(since) AND isfinite(until)) THEN (until - since) ELSE NULL::interval END;
@@ -7913,7 +7939,7 @@ CREATE FUNCTION fbs_worker_functions() RETURNS text[]
         'fbs_await_writers', 'fbs_claim_cleanup', 'fbs_claim_fan_out', 'fbs_claim_files', 'fbs_cleanup_carried',
         'fbs_cleanup_destinations', 'fbs_cover_partitions', 'fbs_expired', 'fbs_failed_rule', 'fbs_fan_out', 'fbs_file_done',
         'fbs_give_up_files', 'fbs_held_keys', 'fbs_purge', 'fbs_receive_cleanup', 'fbs_received_cleanups',
-        'fbs_recheck_cleanup', 'fbs_replica_lag', 'fbs_source', 'fbs_sweep_keys', 'fbs_sweep_plan',
+        'fbs_recheck_cleanup', 'fbs_replica_lag', 'fbs_source', 'fbs_sweep_keys', 'fbs_sweep_plan', 'fbs_target_gone',
         'fbs_waiting_cleanups', 'fbs_waiting_files', 'fbs_waiting_tickets', 'fbs_work_queue'
     ];
 $$;
@@ -9250,6 +9276,7 @@ CREATE TABLE fbs_cleanup_queue (
     next_attempt_at timestamp with time zone DEFAULT now() NOT NULL,
     sqlstate text,
     error text,
+    gone_since timestamp with time zone,
     CONSTRAINT fbs_cleanup_queue_operation_check CHECK ((operation = ANY (ARRAY['delete'::text, 'rekey'::text, 'sweep'::text]))),
     CONSTRAINT fbs_cleanup_queue_target_check CHECK (((target IS NULL) = (ticket IS NULL)))
 );
@@ -9287,6 +9314,8 @@ COMMENT ON COLUMN fbs_cleanup_queue.next_attempt_at IS 'When it is due. Each fai
 COMMENT ON COLUMN fbs_cleanup_queue.sqlstate IS 'PostgreSQL''s code of the last failure; NULL where there was none.';
 
 COMMENT ON COLUMN fbs_cleanup_queue.error IS 'The last error; NULL where there was none.';
+
+COMMENT ON COLUMN fbs_cleanup_queue.gone_since IS 'Since when its server is without the database it is for; NULL where that is not so.';
 
 ALTER TABLE fbs_cleanup_queue ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME fbs_cleanup_queue_id_seq

@@ -105,7 +105,7 @@ def carry(session: Session, reach: Reach, target: str, backoff: Backoff) -> Retr
         reach(database, session)  # first: with the transaction below open, others would wait meanwhile
     except FbsDbError as error:
         if _is_gone(database, error, backoff):
-            return _drop(session, target)
+            return hold(session, target, backoff, error)
         return _carry(session, reach, database, backoff, error)
     if database.solution is not None:
         backoff.worked(server_of(database))
@@ -178,20 +178,24 @@ def _is_gone(database: DatabaseConfig, error: FbsDbError, backoff: Backoff) -> b
         return False
 
 
-def _drop(session: Session, target: str) -> RetryReport:
-    """Take the clean-ups for a database that is no more off the queue: its rows are gone with it."""
-    dropped = 0
-    while True:
-        with isolated(session, "read committed"):
-            claimed = session.call("fbs_claim_cleanup", target, KEYS)
-            session.call("fbs_cleanup_carried", [row[0] for row in claimed])
-        if not claimed:
-            break
-        dropped += len(claimed)
+def hold(session: Session, target: str, backoff: Backoff, error: FbsDbError) -> RetryReport:
+    """Keep the clean-ups for a database that is not on its server: it may come back, as from a dump.
+
+    After a day they are dropped: the rows are gone with the database.
+
+    Parameters:
+        session: on the database whose queue it is.
+        target: the database, or the pattern none of whose databases is there.
+        backoff: gets a pause.
+        error: why they wait.
+    """
+    with session.connection.transaction():
+        ((dropped,),) = session.call("fbs_target_gone", target)
+    pause(backoff, session, target, error)
     if dropped:
         fields = {"event": "dropped", "target": target, "entries": dropped}
         logger.info("Database %s is no more: %s for it dropped.", target, counted(dropped, "clean-up"), extra=fields)
-    return RetryReport(dropped, 0, 0)
+    return RetryReport(int(dropped), 0, 0)
 
 
 def _groups(entries: list[Entry]) -> list[list[Entry]]:

@@ -63,6 +63,8 @@ class Reach:
             stack = ExitStack()
             of_asked = self.schema if database is self.asked else None
             session = stack.enter_context(open_session(database, of_asked, application=self.application))
+            if session.config.solution is not None:  # one that is locked must not keep the others waiting
+                session.connection.execute("set lock_timeout = '3s'")
             found = _Opened(session, stack, 0)
         found.used = time.monotonic()
         self._opened[database] = found
@@ -128,6 +130,19 @@ def sessions_on(asked: Database, reach: Reach) -> Iterator[Session]:
             continue
         if wanted:
             yield session
+
+
+@contextmanager
+def others_go_on(session: Session) -> Iterator[list[FbsDbError]]:
+    """A block of which an error is logged, and listed, if the session is on one of the databases of solutions."""
+    errors: list[FbsDbError] = []
+    try:
+        yield errors
+    except FbsDbError as error:
+        if session.config.solution is None:
+            raise
+        errors.append(error)
+        logger.warning("%s: %s", session.config.name, told(error))
 
 
 def _each_of(asked: Database) -> Iterator[Database]:

@@ -11,7 +11,7 @@ from psycopg import pq
 from fbs_db.cleanup.across import BLOCKED, in_batches
 from fbs_db.cleanup.hosts import named
 from fbs_db.cleanup.queue import reason_of, sqlstate_of
-from fbs_db.cleanup.reach import Reach, reaching, sessions_on
+from fbs_db.cleanup.reach import Reach, others_go_on, reaching, sessions_on
 from fbs_db.database import fleet, project
 from fbs_db.database.connection import raise_if_lost
 from fbs_db.database.patterns import member_of
@@ -25,7 +25,7 @@ class Swept(Report):
     """What a sweep did for one host table in one database.
 
     Attributes:
-        model_name: its model.
+        model_name: its model; ``*`` for all of a solution's own database that cannot be worked in.
         solution: its solution; None where it has none.
         target: the other database whose rows were swept; None for the host's own.
         orphans: keys that rows hold and no host row has.
@@ -71,12 +71,13 @@ def sweep_orphans(
     swept: list[Swept] = []
     with reaching("fbs-db cleanup sweep", database, schema) as reach:
         for session in sessions_on(database, reach):
-            with session.translated():
+            with others_go_on(session) as failed, session.translated():
                 for name, solution, alone, targets in session.call("fbs_sweep_plan"):
                     if model in (None, name):
                         of = _Of(name, solution, alone)
                         there = _each(targets, solution)
                         swept += [_sweep(session, reach, of, target, progress) for target in (None, *there)]
+            swept += [Swept(model or "*", None, session.config.name, 0, 0, reason_of(error)) for error in failed]
     return swept
 
 

@@ -16,8 +16,8 @@ from fbs_db.cleanup.queue import logger, told
 from fbs_db.database import fleet, project
 from fbs_db.database.config import EVERY, DatabaseConfig
 from fbs_db.database.connection import connected, errors_of_server
-from fbs_db.database.patterns import member_of, server_of
-from fbs_db.errors import FbsDbError
+from fbs_db.database.patterns import at_server, member_of, server_of
+from fbs_db.errors import ConnectionFailed, FbsDbError
 
 #: Seconds after which a database is looked into, whatever the server has counted.
 _LATEST = 600.0
@@ -114,7 +114,7 @@ class Watch:
     def _count(self, pattern: DatabaseConfig) -> None:
         """Ask the server for its databases, and for the number of rows written in each."""
         before = self._members[pattern]
-        counts = dict(self._ask(server_of(pattern)))
+        counts = dict(self._ask(pattern))
         new = fleet.solutions_among(pattern, counts.keys() - before.keys())
         members = {name: before.get(name) for name in counts}
         members |= {name: _Member(member_of(pattern, solution)) for name, solution in new.items()}
@@ -123,10 +123,16 @@ class Watch:
                 one.written = counts[name]
         self._members[pattern] = members
 
-    def _ask(self, where: str) -> list[tuple[str, int]]:
+    def _ask(self, pattern: DatabaseConfig) -> list[tuple[str, int]]:
+        where = server_of(pattern)
         if where not in self._servers:
             stack = ExitStack()
-            self._servers[where] = stack, stack.enter_context(connected(where, self.application))
+            try:
+                self._servers[where] = stack, stack.enter_context(connected(where, self.application))
+            except ConnectionFailed:
+                # It may be another database by which this server is asked, and which must not be kept in use.
+                with at_server(pattern) as connection, errors_of_server(connection):
+                    return connection.execute(_WRITTEN.encode()).fetchall()
         stack, connection = self._servers[where]
         try:
             with errors_of_server(connection):

@@ -14,7 +14,7 @@ from psycopg import pq
 from fbs_db.cleanup.across import Backoff, carry
 from fbs_db.cleanup.fanout import fan_out
 from fbs_db.cleanup.queue import RetryReport, count_waiting, has_queue, logger, told, work_due
-from fbs_db.cleanup.reach import Reach, databases_of, reaching, sessions_on
+from fbs_db.cleanup.reach import Reach, databases_of, others_go_on, reaching, sessions_on
 from fbs_db.cleanup.watch import AT_ONCE, Watch
 from fbs_db.database import project
 from fbs_db.database.connection import shown
@@ -40,7 +40,7 @@ def retry_cleanup(database: Database = None, *, batch: int = 1000, schema: str |
         schema: as for `fbs_db.migrate`.
 
     Returns:
-        The sum over all databases.
+        The sum over all databases. A solution's own database that cannot be worked in is one that failed.
 
     Raises:
         TargetError: FBS is not installed in the database named.
@@ -56,7 +56,7 @@ def retry_cleanup(database: Database = None, *, batch: int = 1000, schema: str |
     backoff = Backoff(float("inf"))
     with reaching("fbs-db cleanup retry", database, schema) as reach:
         for session in sessions_on(database, reach):
-            with session.translated():
+            with others_go_on(session) as failed, session.translated():
                 left = count_waiting(session, make_due=True)
                 while left > 0:
                     report, taken, made = _work(session, reach, batch, backoff)
@@ -65,6 +65,7 @@ def retry_cleanup(database: Database = None, *, batch: int = 1000, schema: str |
                     if report.done + report.failed + taken == 0:
                         break
                 total = replace(total, waiting=total.waiting + count_waiting(session))
+            total += RetryReport(0, len(failed), 0)
     return total
 
 

@@ -46,12 +46,14 @@ _PLAIN = {
     "quote_all_identifiers": "off",
     "standard_conforming_strings": "on",
 }
-#: Sets those that differ, as a database or a role may have them, for the session or (%s) the transaction.
+#: Sets those that differ, as a database or a role may have them, for the session or (%s) the transaction. It calls
+#: nothing by a search path, which the owner of a database may have set.
 PLAIN = (
-    "select set_config(name, value, %s) from (values "
+    "select pg_catalog.set_config(name, value, %s) from (values "
     + ", ".join(f"('{name}', '{value}')" for name, value in _PLAIN.items())
-    + ") as plain (name, value) where split_part(current_setting(name, true), ',', 1) <> value"
-    f" and (name <> '{CLIENT_CHECK}' or version() !~* 'windows|mingw|cygwin|visual c|msvc')"
+    + ") as plain (name, value) where pg_catalog.split_part(pg_catalog.current_setting(name, true), ',', 1)"
+    f" operator(pg_catalog.<>) value and (name operator(pg_catalog.<>) '{CLIENT_CHECK}'"
+    " or pg_catalog.version() operator(pg_catalog.!~*) 'windows|mingw|cygwin|visual c|msvc')"
 )
 
 _UNFIT_HINTS = {

@@ -105,7 +105,7 @@ def on_server(pattern: DatabaseConfig, *, closed: bool = False) -> set[str]:
     server cannot be told from two servers.
 
     Parameters:
-        closed: also those whose database takes no connections now.
+        closed: also those whose database takes no connections now, or is marked as a template.
 
     Raises:
         FbsDbError: as `solutions_of`.

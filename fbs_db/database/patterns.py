@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 
-from psycopg import Connection, conninfo
+from psycopg import Connection, conninfo, pq, sql
 
+from fbs_db import wording
 from fbs_db.database.config import TEMPLATE, Config, DatabaseConfig, refuse_no_placeholder
 from fbs_db.database.connection import connected, errors_of_server
 from fbs_db.database.solutions import named as checked_name
 from fbs_db.database.urls import checked
-from fbs_db.errors import ConnectionFailed, UsageError
+from fbs_db.errors import ConnectionFailed, FbsDbError, TargetError, UsageError
 from fbs_db.redaction import ConnectionString
 
 #: The database by which a server is asked for its others. Where it cannot be used it is template1, as for createdb:
@@ -27,6 +28,8 @@ _UNUSABLE = re.compile(f'database "{MAINTENANCE}" does not exist|permission deni
 _APPLICATION = "fbs-db solutions"
 #: PostgreSQL cuts longer names.
 LONGEST = 63
+#: What a connection string of libpq's may begin with.
+_KEYWORDS = {option.keyword.decode() for option in pq.Conninfo.get_defaults()}
 _PLACEHOLDER = re.compile(r"\{[a-z_]+\}")
 
 
@@ -84,7 +87,7 @@ def member(name: str, known: Config) -> DatabaseConfig | None:
     """
     if name in known.members:
         return known.members[name]
-    if "://" in name or "=" in name:  # a connection string, which may end like a pattern
+    if _is_string(name):  # which may end like a pattern
         return None
     templates = [template for one in known.patterns.values() if (template := template_of(one)).name == name]
     fitting = [
@@ -95,8 +98,31 @@ def member(name: str, known: Config) -> DatabaseConfig | None:
         and not any(solution_in(other, name) is not None for other in closer(one, known))
     ]
     if len(fitting) > 1:
-        fitting = [pair for pair in fitting if name in databases_beside(pair[0])] or fitting[:1]
+        fitting = _first_there(name, fitting)
     return member_of(*fitting[0]) if fitting else next(iter(templates), None)
+
+
+def _is_string(name: str) -> bool:
+    """Whether this is a connection string, malformed or not, and not the name of a database that looks like one."""
+    keyword, equals, _ = name.partition("=")
+    return bool(re.match(r"[\w+.-]+://", name) or (equals and keyword.strip() in _KEYWORDS))
+
+
+def _first_there(name: str, fitting: list[tuple[DatabaseConfig, str]]) -> list[tuple[DatabaseConfig, str]]:
+    """The first of these patterns whose server has the database; the first of all if none has.
+
+    A server that cannot be asked hides no database of the others.
+    """
+    failure: FbsDbError | None = None
+    for pair in fitting:
+        try:
+            if name in databases_beside(pair[0]):
+                return [pair]
+        except FbsDbError as error:
+            failure = error
+    if failure is not None:
+        raise failure
+    return fitting[:1]
 
 
 def unknown(name: str, known: Config) -> UsageError:
@@ -132,7 +158,7 @@ def databases_beside(pattern: DatabaseConfig, *, closed: bool = False, templates
 
     Parameters:
         pattern: the pattern, or a member.
-        closed: also those that take no connections now.
+        closed: also those that take no connections now, or are marked as templates.
         templates: also templates.
 
     Raises:
@@ -144,7 +170,7 @@ def databases_beside(pattern: DatabaseConfig, *, closed: bool = False, templates
         " where (%s or not datistemplate) and datconnlimit <> -2 and (datallowconn or %s)"
     )
     with at_server(pattern) as connection, errors_of_server(connection):
-        return {name for (name,) in connection.execute(query, [templates, closed])}
+        return {name for (name,) in connection.execute(query, [templates or closed, closed])}
 
 
 @contextmanager
@@ -166,6 +192,61 @@ def at_server(pattern: DatabaseConfig) -> Iterator[Connection]:
         with errors_of_server(connection):
             connection.execute("set search_path = pg_catalog, pg_temp")
         yield connection
+
+
+#: Who made a database may have put anything into it, also settings such as the search path.
+_STRANGE = """
+select o.rolname::pg_catalog.text, login.rolsuper
+from pg_catalog.pg_database as d
+inner join pg_catalog.pg_roles as o on d.datdba operator(pg_catalog.=) o.oid
+inner join pg_catalog.pg_roles as login on login.rolname operator(pg_catalog.=) session_user
+where
+    d.datname operator(pg_catalog.=) pg_catalog.current_database()
+    and not o.rolsuper
+    and o.rolname operator(pg_catalog.<>) current_user
+    and case
+        when login.rolsuper then true
+        when pg_catalog.pg_has_role(o.oid, 'member') then false
+        else
+            o.rolcreatedb
+            and not exists (
+                select from pg_catalog.pg_database as t
+                where
+                    t.datistemplate and t.datname operator(pg_catalog.=) %s::pg_catalog.name
+                    and t.datdba operator(pg_catalog.=) d.datdba
+                    and t.oid operator(pg_catalog.<>) d.oid
+            )
+    end
+"""
+
+
+def refuse_stranger(connection: Connection, config: DatabaseConfig, known: Config) -> None:
+    """Refuse a member, or a template, that somebody may have made for the sake of its name.
+
+    A superuser works in a database of another superuser, or of the role that was named. Others work where they are a
+    member of its owner, where that one owns the template too, or may create no databases.
+
+    Raises:
+        TargetError: it belongs to such a role. Nothing in the database was called.
+    """
+    with errors_of_server(connection):
+        for owner, is_superuser in connection.execute(_STRANGE.encode(), [_template_beside(config, known)]).fetchall():
+            with wording.given(database=config.name, role=owner):
+                again = wording.command("check")
+            grant = sql.SQL("grant {} to {};").format(sql.Identifier(owner), sql.Identifier(connection.info.user))
+            raise TargetError(
+                f"Database {config.name} belongs to {owner}, who may have put anything into it"
+                + (", and you are a superuser." if is_superuser else "."),
+                hint=f"If you trust that role, work as it: {again}"
+                + ("" if is_superuser else f"\nFirst type this in psql: {grant.as_string(connection)}"),
+            )
+
+
+def _template_beside(config: DatabaseConfig, known: Config) -> str:
+    """The template of the pattern that a member is of."""
+    solution = config.solution or ""
+    templates = (template_of(one).name for one in known.patterns.values() if solution_in(one, config.name) == solution)
+    return next(templates, "")
 
 
 def server_of(pattern: DatabaseConfig, dbname: str = MAINTENANCE) -> ConnectionString:

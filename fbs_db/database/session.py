@@ -26,6 +26,7 @@ from fbs_db.database.connection import (
     refuse_pipeline,
 )
 from fbs_db.database.locks import LOCK_WAIT, Answer, Retries, SchemaLock
+from fbs_db.database.patterns import refuse_stranger
 from fbs_db.database.statements import statements_logged
 from fbs_db.database.which import resolve, role_for
 from fbs_db.errors import ConnectionFailed, ConnectionLost, FbsDbError, TargetError, UsageError
@@ -278,6 +279,8 @@ def open_session(
                 if config.solution and f'database "{config.name}" does not exist' in error.message:
                     error.hint = f"To create it, type: {wording.command('solutions', 'create', config.solution)}"
                 raise
+            if config.solution is not None:
+                refuse_stranger(connection, config, project.configuration())
         stack.enter_context(_notices_logged(connection))
         stack.enter_context(statements_logged(connection))
         stack.enter_context(errors_of_server(connection))

@@ -136,9 +136,26 @@ def alias_of(component: str, solution: str, word: str | None = None) -> str:
     found = [pair for pair in found if pair[1].takes(solution)] or found
     named: dict[str, str] = {}
     for alias, one in found:
-        named.setdefault(one.name_of(solution), alias)
+        named.setdefault(_own_name(one, solution), alias)
     asked = _first_there([(alias, name, name) for name, alias in named.items()])
     return asked[1] if asked else ""
+
+
+def _own_name(pattern: Pattern, solution: str) -> str:
+    """The name of a solution's database by a pattern.
+
+    Raises:
+        UsageError: it cannot have that name, which is that of another solution's by a pattern that fits it closer: of
+            fbs_{solution}_db and fbs_{solution}_docs_db, fbs_acme_docs_db is acme's.
+    """
+    name = pattern.name_of(solution)
+    for one in patterns().values():
+        other = one.solution_in(name)
+        if other is not None and len(other) < len(solution) and one.takes(other):
+            raise UsageError(
+                f"Solution {solution} cannot have a database: {name} is that of {other}.", hint="Choose another name."
+            )
+    return name
 
 
 def per_settings(compute: Callable[[], Made]) -> Callable[[], Made]:
@@ -219,11 +236,11 @@ class WithSolutions(ConnectionHandler):  # type: ignore[misc]
                 if unlisted := _unlisted(alias):
                     raise self.exception_class(unlisted) from None
                 raise
-            elif _is_testing():  # Django's tests go through the aliases before and after, and take them for the same
+            else:  # no alias is kept: whoever sends requests may make up names of solutions
                 made = self._settings_of(alias, found[0])
                 self[alias] = load_backend(made["ENGINE"]).DatabaseWrapper(made, alias)
-            else:
-                self.add(alias)
+                if not _is_testing():  # Django's tests close what they have opened
+                    self._met[alias] = None
             return super().__getitem__(alias)
 
     def __contains__(self, alias: object) -> bool:
@@ -309,7 +326,7 @@ def own_databases(solution: str, apart: Collection[str]) -> list[str]:
         apart: patterns that are left out.
     """
     return [
-        one.name_of(solution)
+        _own_name(one, solution)
         for alias, one in patterns().items()
         if settings.DATABASES[alias].get("ATOMIC_REQUESTS") and alias not in apart and one.takes(solution)
     ]

@@ -12,7 +12,7 @@ from fbs_db.database import fleet
 from fbs_db.database.config import EVERY, DatabaseConfig
 from fbs_db.database.many import on_many
 from fbs_db.database.patterns import member_of, parts_of
-from fbs_db.database.session import open_session
+from fbs_db.database.session import isolated, open_session
 from fbs_db.errors import EditedMigration, FbsDbError, UsageError
 from fbs_db.places.solutions import patterns
 from fbs_db.reports import Report
@@ -148,8 +148,9 @@ def _look(config: DatabaseConfig) -> dict[str, Any]:
         if not history:
             return {"size": size}
         applied = {row.migration_id for row in history}
-        # A view of that name could be anybody's, and run what he likes.
-        last = session.select(_LAST) if tables == 2 else []
+        with isolated(session, "read committed", read_only=True):
+            # A view of that name could be anybody's, and run what he likes.
+            last = session.select(_LAST) if tables == 2 else []
         return {
             "size": size,
             "version": max(applied),

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from psycopg import Connection, errors, sql
 
 from fbs_db import files, wording
+from fbs_db.database import project
 from fbs_db.database.config import DatabaseConfig
 from fbs_db.database.connection import connected, lent_as
 from fbs_db.database.locks import LOCK_WAIT, SESSION, SchemaLock
-from fbs_db.database.patterns import template_of
+from fbs_db.database.patterns import refuse_stranger, template_of
 from fbs_db.database.which import role_for
 from fbs_db.errors import FbsDbError, TargetError
 from fbs_db.reports import Progress
@@ -201,6 +202,7 @@ def _migrate(config: DatabaseConfig) -> None:
     try:
         if config.schema:
             with connected(config.url or "", "fbs-db solutions", role_for(config)) as connection:
+                refuse_stranger(connection, config, project.configuration())
                 there = "select from pg_catalog.pg_namespace where nspname::text = %s"
                 if connection.execute(there, (config.schema,)).fetchone() is None:
                     connection.execute(sql.SQL("create schema {}").format(sql.Identifier(config.schema)))

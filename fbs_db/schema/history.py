@@ -19,7 +19,7 @@ from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 
 from fbs_db import wording
 from fbs_db.database.connection import detail_of, from_server, raise_if_lost, settings_kept
-from fbs_db.database.session import Session
+from fbs_db.database.session import Session, isolated
 from fbs_db.errors import FbsDbError, LockTimeout, MigrationFailed, MissingRollback, NameTaken
 from fbs_db.files import BASE, MigrationFile, load, statements
 from fbs_db.reports import Progress, silent
@@ -64,6 +64,7 @@ def history_of(session: Session) -> list[Applied]:
 
     Raises:
         NameTaken: another table has that name.
+        psycopg.errors.LockNotAvailable: somebody has it locked.
     """
     fields = list(Applied.__dataclass_fields__)
     found = session.select(
@@ -82,7 +83,8 @@ def history_of(session: Session) -> list[Applied]:
     columns = sql.SQL(", ").join(map(sql.Identifier, fields))
     table = sql.Identifier(session.schema, _TABLE)
     query = sql.SQL("select {} from {} order by applied_at, migration_id").format(columns, table)
-    return [Applied(*row) for row in session.cursor().execute(query)]
+    with isolated(session, "read committed", read_only=True):
+        return [Applied(*row) for row in session.cursor().execute(query)]
 
 
 def other_schemas(session: Session) -> list[str]:

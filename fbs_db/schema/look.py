@@ -67,6 +67,7 @@ begin read only;
 {role}
 select pg_catalog.set_config('fbs.look_users', {user_table}, true);
 set local search_path = pg_catalog, pg_temp;
+set local lock_timeout = '3s';
 do $look$
 begin
     if exists ({readable}) then

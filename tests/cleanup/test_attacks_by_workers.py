@@ -74,6 +74,7 @@ CALLS = {
     "fbs_source": "select fbs_source()",
     "fbs_sweep_keys": "select * from fbs_sweep_keys({text}, null, null, '{{1,99}}')",
     "fbs_sweep_plan": "select * from fbs_sweep_plan()",
+    "fbs_target_gone": "select fbs_target_gone({target})",
     "fbs_waiting_cleanups": "select fbs_waiting_cleanups(true)",
     "fbs_waiting_files": "select * from fbs_waiting_files(true)",
     "fbs_waiting_tickets": "select fbs_waiting_tickets(array[gen_random_uuid()])",

@@ -289,6 +289,18 @@ def test_a_lock_or_a_database_that_cannot_be_opened_holds_up_no_other(make: Make
     assert run("migrate", "--all").exit_code == 0
 
 
+@pytest.mark.parametrize("words", ["status --all", "migrate --all --keep-going", "solutions list", "check --all"])
+def test_one_that_is_locked_is_named_and_holds_up_no_other(make: Make, pg18: Server, words: str) -> None:
+    make("a", "b", "c")
+    with psycopg.connect(pg18.url("fleet_b_db")) as locking:
+        locking.execute("lock table fbs_migrations, fbs_cleanup_queue")
+        holder = locking.info.backend_pid
+        done = run(*words.split())
+    assert done.exit_code == 2
+    assert "Error: fleet_b_db: canceling statement due to lock timeout: " in done.stderr
+    assert f"process {holder} " in done.stderr
+
+
 def test_a_database_that_a_role_may_not_connect_to_is_named(make: Make, pg18: Server) -> None:
     names = make("a", "b", "c")
     pg18.admin.execute("create role fleet_reader login in role pg_monitor, pg_read_all_data")

@@ -190,6 +190,7 @@ def test_a_connection_string_that_ends_like_a_pattern_is_one(text: str) -> None:
     )
     where, config = resolve(text)
     assert (where, config.solution) == (text, None)
+    assert fleet.named("a=b_db").solution == "a=b"
 
 
 def test_the_template_has_its_name_and_is_no_solution() -> None:

@@ -323,6 +323,67 @@ def test_a_superuser_copies_nothing_that_somebody_else_prepared(world: World) ->
     ]
 
 
+#: What a command on it would run first: operators and functions that its owner puts in front of PostgreSQL's own.
+PLANTED = """
+    create table captured (who text);
+    grant insert on captured to public;
+    create function set_config(text, text, boolean) returns text language plpgsql as
+    $$begin insert into public.captured values (session_user); return pg_catalog.set_config($1, $2, $3); end$$;
+    create function same(text, text) returns boolean language plpgsql as
+    $$begin insert into public.captured values (session_user); return pg_catalog.texteq($1, $2); end$$;
+    create operator public.= (function = public.same, leftarg = text, rightarg = text);
+    create function fbs_work_queue(integer, boolean) returns text language sql as
+    $$insert into public.captured values (session_user) returning who$$
+"""
+
+
+@pytest.mark.parametrize("login", ["postgres", DEPLOY])
+def test_nothing_runs_in_a_database_that_somebody_made_for_its_name(
+    world: World, login: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    start = world.own()
+    fine("solutions", "create", "acme")
+    evil = f"{start}_evil_db"
+    with psycopg.connect(world.url("postgres", OTHER), autocommit=True) as other:
+        other.execute(f"create database {evil}")
+        other.execute(f"alter database {evil} set search_path = public, pg_catalog")
+    with psycopg.connect(world.url(evil, OTHER), autocommit=True) as other:
+        other.execute(PLANTED)
+    world.configure(f"{start}_{{solution}}_db", login=login)
+    for words in (
+        ["migrate", "--all", "--keep-going"],
+        ["status", "--all"],
+        ["check", "--all"],
+        ["purge", "--all", "--keep-going"],
+        ["--database", evil, "check"],
+        ["solutions", "list"],
+        ["cleanup", "retry"],
+        ["cleanup", "sweep"],
+    ):
+        said = run(*words).output + caplog.text
+        caplog.clear()
+        assert f"Database {evil} belongs to {OTHER}, who may have put anything into it" in said, words
+        assert world.ask("select * from captured", dbname=evil) == []
+    assert "Nothing to do" in fine("--database", f"{start}_acme_db", "migrate")
+
+
+def test_who_may_work_in_a_database_of_another_role(world: World) -> None:
+    start = world.own(login=OTHER, role=None)
+    name = f"{start}_acme_db"
+    fine("solutions", "create", "acme")
+    world.configure(f"{start}_{{solution}}_db", login=WEB, role=None)
+    assert "who may have put" not in run("--database", name, "status").output, "the template's owner"
+    world.ask(f"alter database {start}_template_db owner to postgres")
+    said = refused("--database", name, "status")
+    assert f"Database {name} belongs to {OTHER}, who may have put anything into it." in said
+    assert f"--role {OTHER} check" in said
+    assert f'grant "{OTHER}" to "{WEB}";' in said
+    with role(world.server.admin, f"{OWNER}_plain") as plain:
+        world.ask(f"alter database {name} owner to {plain}")
+        assert "who may have put" not in run("--database", name, "status").output, "one who creates no databases"
+        world.ask(f"alter database {name} owner to postgres")
+
+
 # --- names
 
 
