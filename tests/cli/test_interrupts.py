@@ -324,7 +324,7 @@ def test_a_server_takes_the_setting_or_is_not_asked(busy: psycopg.Connection) ->
     """As on Windows, where the server says so in its version and refuses the setting."""
     from fbs_db.database.connection import PLAIN
 
-    asked = PLAIN.replace("version()", "'PostgreSQL 18.1 on x86_64-windows, compiled by msvc-19.44, 64-bit'")
+    asked = PLAIN.replace("pg_catalog.version()", "'PostgreSQL 18.1 on x86_64-windows, compiled by msvc-19.44, 64-bit'")
     busy.execute(asked.encode(), (False,))
     assert busy.execute("show client_connection_check_interval").fetchone() == ("0",)
     busy.execute(PLAIN.encode(), (False,))
