@@ -16,6 +16,7 @@ GIVEN = """\
 from __future__ import annotations
 INSTALLED_APPS: list[str] = []
 MIDDLEWARE: list[str] = []
+DATABASES: dict[str, dict[str, object]]
 FBS_DB: dict[str, object]
 """
 #: What reads that always answer are typed as: no row to look for, waiting or not.
