@@ -110,9 +110,8 @@ class FleetRun:
 
     def __init__(self, work: Work, each: Each, own: Mapping[str, Any], pace: Pace, *, as_json: bool) -> None:
         self._work, self._pace, self._as_json = work, pace, as_json
-        self._is_script, self._is_alike, self._again, self._then = (
-            each.is_script(own), each.is_alike(own), each.again, each.then,
-        )  # fmt: skip
+        self._is_script, self._is_alike = each.is_script(own), each.is_alike(own)
+        self._again, self._then = each.again, each.then
         self._reads = each.reads or _is_dry_run(own) or own.get("apply_") is False
         self._keep_going = pace.keep_going or self._reads
         self._single: set[str] = set()

@@ -12,9 +12,9 @@ from fbs_db.database.config import EVERY, TEMPLATE, DatabaseConfig
 from fbs_db.database.connection import connected, errors_of_server, raise_if_lost, shown
 from fbs_db.database.patterns import (
     closer,
-    databases_beside,
     member,
     member_of,
+    names_on_server,
     solution_in,
     template_of,
     unknown,
@@ -49,7 +49,7 @@ def members(
     for pattern in known.patterns.values():
         found: list[DatabaseConfig] = []
         try:
-            if templates and (template := template_of(pattern)).name in databases_beside(pattern, templates=True):
+            if templates and (template := template_of(pattern)).name in names_on_server(pattern, templates=True):
                 found.append(template)
             found += [member_of(pattern, solution) for solution in solutions_of(pattern)]
         except FbsDbError as error:
@@ -110,7 +110,7 @@ def on_server(pattern: DatabaseConfig, *, closed: bool = False) -> set[str]:
     Raises:
         FbsDbError: as `solutions_of`.
     """
-    return set(solutions_among(pattern, databases_beside(pattern, closed=closed)).values())
+    return set(solutions_among(pattern, names_on_server(pattern, closed=closed)).values())
 
 
 def solutions_among(pattern: DatabaseConfig, names: Set[str]) -> dict[str, str]:
@@ -132,7 +132,7 @@ def is_there(member: DatabaseConfig) -> bool:
     Raises:
         ConnectionFailed, ServerError: the server could not be asked.
     """
-    return member.name in databases_beside(member, closed=True)
+    return member.name in names_on_server(member, closed=True)
 
 
 def single_names() -> set[str]:

@@ -116,7 +116,7 @@ def _first_there(name: str, fitting: list[tuple[DatabaseConfig, str]]) -> list[t
     failure: FbsDbError | None = None
     for pair in fitting:
         try:
-            if name in databases_beside(pair[0]):
+            if name in names_on_server(pair[0]):
                 return [pair]
         except FbsDbError as error:
             failure = error
@@ -153,7 +153,7 @@ def unlisted(pattern: DatabaseConfig, solution: str, known: Config) -> UsageErro
     )
 
 
-def databases_beside(pattern: DatabaseConfig, *, closed: bool = False, templates: bool = False) -> set[str]:
+def names_on_server(pattern: DatabaseConfig, *, closed: bool = False, templates: bool = False) -> set[str]:
     """The names of the databases on the server of a pattern.
 
     Parameters:

@@ -22,7 +22,7 @@ from psycopg import conninfo
 
 from fbs_db.database import django_settings
 from fbs_db.database.config import Config, DatabaseConfig, placeholder, refuse_no_placeholder
-from fbs_db.database.patterns import LONGEST, databases_beside, member_of, parts_of, template_of
+from fbs_db.database.patterns import LONGEST, member_of, names_on_server, parts_of, template_of
 from fbs_db.errors import UsageError
 
 Made = TypeVar("Made")
@@ -201,7 +201,7 @@ def _asked(setting: str, found: tuple[tuple[str, str, str], ...]) -> tuple[str, 
     """Not remembered where no server has it yet."""
     known = django_settings.configuration().patterns
     for alias, name, solution in found:
-        if name in databases_beside(known[alias]):
+        if name in names_on_server(known[alias]):
             return alias, solution
     raise LookupError
 

@@ -12,7 +12,7 @@ from psycopg import Connection, errors, sql
 from fbs_db.database import fleet, project
 from fbs_db.database.config import EVERY, DatabaseConfig
 from fbs_db.database.connection import errors_of_server, shown
-from fbs_db.database.patterns import at_server, closer, databases_beside, member_of, solution_in, unlisted
+from fbs_db.database.patterns import at_server, closer, member_of, names_on_server, solution_in, unlisted
 from fbs_db.database.session import sentences
 from fbs_db.errors import FbsDbError, TargetError, UsageError
 from fbs_db.places.template import Template, as_owner, create_database, in_use, sessions_on, up_to_date
@@ -188,7 +188,7 @@ def _refuse_unlisted(pattern: DatabaseConfig, config: DatabaseConfig) -> None:
                 f"{config.name} would be a database by the pattern {other.name} in {known.source}.",
                 hint=f"Choose another name, or make it there: --in {other.name}",
             )
-        if config.name in databases_beside(other, closed=True):
+        if config.name in names_on_server(other, closed=True):
             raise UsageError(f"Solution {config.solution} has its database already, by the pattern {other.name}.")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.support.projects import HOSTS, Project
+from tests.support.projects import HOSTS, TEMPLATES, Project
 from tests.support.roles import role
 from tests.support.versions import NEWEST
 
@@ -33,19 +33,7 @@ SETTINGS: dict[str, Any] = {
         OURS,
         "host.web.around",
     ],
-    "TEMPLATES": [
-        {
-            "BACKEND": "django.template.backends.django.DjangoTemplates",
-            "APP_DIRS": True,
-            "OPTIONS": {
-                "context_processors": [
-                    "django.template.context_processors.request",
-                    "django.contrib.auth.context_processors.auth",
-                    "django.contrib.messages.context_processors.messages",
-                ]
-            },
-        }
-    ],
+    "TEMPLATES": TEMPLATES,
     "FBS_MANAGED": False,
     "FBS_RELEASE": None,
     "FBS_SHORT_KEYS": False,

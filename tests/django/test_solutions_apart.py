@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.guided import VERSIONS, Guided, guided
+from tests.support.projects import TEMPLATES
 from tests.support.servers import Server
 
 SOLUTIONS = ("acme", "bravo", "charlie")
@@ -27,19 +28,7 @@ SETTINGS: dict[str, Any] = {
         "django.contrib.messages.middleware.MessageMiddleware",
         "fbs_db.django.middleware.SolutionMiddleware",
     ],
-    "TEMPLATES": [
-        {
-            "BACKEND": "django.template.backends.django.DjangoTemplates",
-            "APP_DIRS": True,
-            "OPTIONS": {
-                "context_processors": [
-                    "django.template.context_processors.request",
-                    "django.contrib.auth.context_processors.auth",
-                    "django.contrib.messages.context_processors.messages",
-                ]
-            },
-        }
-    ],
+    "TEMPLATES": TEMPLATES,
 }
 
 

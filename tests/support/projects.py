@@ -31,6 +31,21 @@ _numbers = count(1)
 #: Databases of migrated projects, by what makes them differ.
 _migrated: dict[tuple[object, ...], str] = {}
 
+#: What the admin needs of a project's settings.
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
 
 @dataclass(frozen=True)
 class Project:
