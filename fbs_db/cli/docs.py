@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import click
 
+from fbs_db.cli import completion
 from fbs_db.cli.base import main
 from fbs_db.cli.output import done, print_exact
 from fbs_db.cli.subcommand import Answer, Call, subcommand
 
 
 @subcommand(main, "docs")
-@click.option("--html", "file", required=True, metavar="FILE", help="The file to write; - for standard output.")
+@click.option(
+    "--html",
+    "file",
+    required=True,
+    metavar="FILE",
+    shell_complete=completion.file,
+    help="The file to write; - for standard output.",
+)
 def docs(call: Call, *, file: str) -> Answer:
     """Write the reference of this schema as one HTML page.
 

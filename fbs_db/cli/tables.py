@@ -9,6 +9,7 @@ from operator import attrgetter
 import click
 
 import fbs_db
+from fbs_db.cli import completion
 from fbs_db.cli.base import main
 from fbs_db.cli.output import echo, size_of, style, width, wrapped
 from fbs_db.cli.subcommand import Answer, Call, subcommand
@@ -26,7 +27,7 @@ def tables(call: Call, *, indexes: bool) -> Answer:
 
 
 @subcommand(main, "describe")
-@click.argument("table")
+@click.argument("table", shell_complete=completion.tables)
 def describe(call: Call, *, table: str) -> Answer:
     """Show one TABLE in full.
 
