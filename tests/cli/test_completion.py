@@ -40,6 +40,7 @@ def asked(*words: str) -> dict[str, str]:
 
 
 def test_names_of_the_package_need_no_database() -> None:
+    assert names("later") == ["later-names"]
     assert names("describe", "fbs_msme_k") == ["fbs_msme_kpis"]
     assert names("describe", "kp") == ["kpis"]
     assert names("settings", "keep_t") == ["keep_tokens"]
