@@ -137,7 +137,8 @@ def _asked(context: click.Context, query: str) -> list[str]:
     given = context.find_root().params
     with which.acting_as(given.get("role")):
         where, config = which.named(given.get("database"))
-        where = server.status().url if where is None else where
+        if where is None and not (where := server.status().url):
+            return []
         schema = sql.Identifier(context.params.get("schema") or config.schema or "public")
         with connected(where, "fbs-db completion", which.role_for(config)) as connection:
             connection.execute("select pg_catalog.set_config('search_path', '', false)")

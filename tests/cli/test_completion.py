@@ -104,7 +104,7 @@ def test_what_cannot_be_asked_has_no_names_and_holds_up_nobody(pg18: Server) -> 
 
 
 def test_no_server_is_started_and_settings_of_django_may_print(tmp_path: Path) -> None:
-    assert names("attach", "users", "") == []
+    assert names("attach", "users", "") == names("grant", "") == []
     assert not (tmp_path / ".fbs-db").exists()
     (tmp_path / "loud.py").write_text("print('loud'); raise SystemExit(3)")
     environment = {**os.environ, **asked("attach", "users", ""), "DJANGO_SETTINGS_MODULE": "loud"}

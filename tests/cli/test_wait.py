@@ -19,7 +19,7 @@ import pytest
 import fbs_db
 from fbs_db.database import server
 from tests.support.commands import answer, on, run
-from tests.support.connections import Connect, url_of
+from tests.support.connections import url_of
 from tests.support.servers import GUARDED, Server
 
 
@@ -157,7 +157,7 @@ def test_no_server_is_created(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_migrated(empty: psycopg.Connection, second: Connect) -> None:
+def test_migrated(empty: psycopg.Connection) -> None:
     result = on(empty, "wait", "--migrated", "--timeout", "0")
     assert result.exit_code == 2
     assert result.stderr.startswith("Error: 50 migrations pending in postgresql://")
@@ -166,6 +166,19 @@ def test_migrated(empty: psycopg.Connection, second: Connect) -> None:
     assert "1 migration pending" in on(empty, "wait", "--migrated", "--timeout", "0").stderr
     with later(lambda: fbs_db.migrate(url_of(empty))):
         assert on(empty, "wait", "--migrated", "--timeout", "60").exit_code == 0
+
+
+def test_a_monitor_sees_whether_it_is_migrated(installed: psycopg.Connection) -> None:
+    installed.execute("create role fbs_waiting_app login")
+    installed.commit()
+    where = ("--database", url_of(installed, "fbs_waiting_app"), "wait", "--migrated", "--timeout")
+    try:
+        assert "permission denied for table fbs_migrations" in run(*where, "0").stderr
+        with later(lambda: fbs_db.grant("fbs_waiting_app", "monitor", url_of(installed))):
+            assert run(*where, "30").exit_code == 0
+    finally:
+        installed.execute("drop owned by fbs_waiting_app; drop role fbs_waiting_app")
+        installed.commit()
 
 
 def test_migrated_in_a_schema_that_comes_later(empty: psycopg.Connection) -> None:
