@@ -304,3 +304,23 @@ class TableDescription(Report):
     triggers: tuple[tuple[str, str], ...]
     policies: tuple[tuple[str, str], ...]
     referenced_by: tuple[tuple[str, str], ...]
+
+    @property
+    def parts(self) -> dict[str, tuple[tuple[str, str], ...]]:
+        """What it has beside its columns: by title, name and definition of each. Titles without any are left out."""
+        found = {
+            "Constraints": self.constraints,
+            "Indexes": self.indexes,
+            "Triggers": self.triggers,
+            "Policies": self.policies,
+            "Referenced by": tuple((name, f"on delete {rule}") for name, rule in self.referenced_by),
+        }
+        return {title: pairs for title, pairs in found.items() if pairs}
+
+    def as_dict(self) -> dict[str, Any]:
+        pairs = ("constraints", "indexes", "triggers", "policies")
+        return {
+            **super().as_dict(),
+            **{key: [{"name": name, "definition": said} for name, said in getattr(self, key)] for key in pairs},
+            "referenced_by": [{"table": table, "on_delete": rule} for table, rule in self.referenced_by],
+        }

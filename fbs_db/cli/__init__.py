@@ -17,6 +17,7 @@ from fbs_db.cli import (
     server,
     solutions,
     tables,
+    wait,
     worker,
 )
 from fbs_db.cli.base import main
@@ -39,5 +40,6 @@ __all__ = [
     "server",
     "solutions",
     "tables",
+    "wait",
     "worker",
 ]

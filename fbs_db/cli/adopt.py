@@ -8,6 +8,7 @@ import click
 
 import fbs_db
 from fbs_db.adoption import AdoptedTable, AdoptReport
+from fbs_db.cli import completion
 from fbs_db.cli.base import main
 from fbs_db.cli.health import show_finding
 from fbs_db.cli.output import echo, print_exact, style
@@ -22,7 +23,12 @@ _STATE_COLOURS = {"matches": "green", "adapts": "yellow", "missing": "yellow", "
 
 @subcommand(main, "adopt")
 @click.option("--apply", "apply_", is_flag=True, help="Carry out the plan: all of it, or nothing.")
-@click.option("--user-table", metavar="T", help="The host's user table. By default the one the keys point at.")
+@click.option(
+    "--user-table",
+    metavar="T",
+    shell_complete=completion.host_tables,
+    help="The host's user table. By default the one the keys point at.",
+)
 def adopt(call: Call, *, apply_: bool, user_table: str | None) -> Answer:
     """Manage FBS tables that Django made, and keep every row.
 

@@ -8,6 +8,7 @@ import click
 
 import fbs_db
 from fbs_db.cleanup.hosts import Host
+from fbs_db.cli import completion
 from fbs_db.cli.base import main
 from fbs_db.cli.cleanup import keys_of
 from fbs_db.cli.output import confirm, done, echo, show_orphans, show_progress
@@ -28,7 +29,7 @@ def detach() -> None:
 
 
 @subcommand(attach, "users")
-@click.argument("table")
+@click.argument("table", shell_complete=completion.host_tables)
 @click.option(
     "--repair", is_flag=True, help="Delete rows whose user is gone, or set them to NULL, by each column's rule."
 )
@@ -56,7 +57,7 @@ def attach_users(call: Call, *, table: str, repair: bool) -> Answer:
 
 
 @subcommand(attach, "host")
-@click.argument("table")
+@click.argument("table", shell_complete=completion.host_tables)
 @click.option(
     "--model", required=True, metavar="NAME", help="The model name in FBS's rows that point at it: tenants.tenant."
 )
@@ -124,7 +125,7 @@ def detach_users(call: Call) -> Answer:
 
 
 @subcommand(detach, "host")
-@click.argument("table")
+@click.argument("table", shell_complete=completion.attached)
 def detach_host(call: Call, *, table: str) -> Answer:
     """Take FBS's triggers off a host TABLE.
 

@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from fbs_db import wording
+from fbs_db.cli import completion
 from fbs_db.cli.interrupts import handled, interruption
 from fbs_db.cli.output import LogFormatter, complain, echo, print_json
 from fbs_db.database import server
@@ -81,6 +82,7 @@ def _not_confirmed() -> FbsDbError:
 @click.option(
     "--database",
     metavar="URL",
+    shell_complete=completion.databases,
     help="The PostgreSQL database to work on: a URL, or the name of a configured database or of a solution's. By"
     " default that of Django's settings (DJANGO_SETTINGS_MODULE), DATABASE_URL, the variables of libpq (PGHOST, ...),"
     " fbs-db.toml or pyproject.toml, or the embedded server, in this order.",
@@ -88,6 +90,7 @@ def _not_confirmed() -> FbsDbError:
 @click.option(
     "--role",
     metavar="ROLE",
+    shell_complete=completion.roles,
     help="The role to work as, such as FBS's owner; your login has to be a member. By default the configured one,"
     " or the login itself.",
 )
@@ -116,10 +119,6 @@ def main(context: click.Context, database: str | None, role: str | None, verbose
       2    the command could not do its work
       130  interrupted by Ctrl-C
       143  terminated by SIGTERM
-
-    \b
-    Completion in bash, by a line in ~/.bashrc (for zsh and fish: zsh_source, fish_source):
-      eval "$(_FBS_DB_COMPLETE=bash_source fbs-db)"
     """
     context.obj = database
     server.announce = lambda text: echo(text, fg="yellow", err=True)

@@ -10,6 +10,7 @@ import click
 
 import fbs_db
 from fbs_db.cleanup.hosts import named
+from fbs_db.cli import completion
 from fbs_db.cli.base import main
 from fbs_db.cli.fleet import Each
 from fbs_db.cli.output import complain, done, echo, wrapped
@@ -57,7 +58,12 @@ def retry(call: Call) -> Answer:
 
 
 @subcommand(cleanup, "sweep")
-@click.option("--model", metavar="NAME", help="Sweep for this model only, such as tenants.tenant.")
+@click.option(
+    "--model",
+    metavar="NAME",
+    shell_complete=completion.models,
+    help="Sweep for this model only, such as tenants.tenant.",
+)
 def sweep(call: Call, *, model: str | None) -> Answer:
     """Find rows whose host row is gone, and apply the rules.
 

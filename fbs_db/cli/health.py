@@ -9,6 +9,7 @@ import click
 
 import fbs_db
 from fbs_db import wording
+from fbs_db.cli import completion
 from fbs_db.cli.base import main
 from fbs_db.cli.fleet import Each
 from fbs_db.cli.output import done, echo, print_exact, style, wrapped
@@ -21,7 +22,13 @@ _COLOURS = {"error": "red", "warning": "yellow", "note": "blue"}
 
 
 @subcommand(main, "check", each=Each(reads=True, is_alike=lambda own: True))
-@click.option("--only", metavar="KIND", multiple=True, help="Report this kind only, such as index. Can be repeated.")
+@click.option(
+    "--only",
+    metavar="KIND",
+    multiple=True,
+    shell_complete=completion.kinds,
+    help="Report this kind only, such as index. Can be repeated.",
+)
 @click.option("--data", is_flag=True, help="Look at the rows too. This reads whole tables.")
 def check(call: Call, *, only: tuple[str, ...], data: bool) -> Answer:
     """Report what is wrong with the schema, and the repair.

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import click
 
 from fbs_db.cli.base import main
+from fbs_db.cli.completion import GUIDES, topics
 from fbs_db.cli.output import echo
 from fbs_db.cli.subcommand import Answer, Call, subcommand
 from fbs_db.errors import UsageError
 
-GUIDES = Path(__file__).parents[1] / "guides"
-
 
 @subcommand(main, "help", schema=False)
-@click.argument("topic", required=False)
+@click.argument("topic", required=False, shell_complete=topics)
 def show_help(_: Call, *, topic: str | None) -> Answer:
     """List the guides, or print the one about TOPIC.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 import fbs_db
+from fbs_db.cli import completion
 from fbs_db.cli.base import main
 from fbs_db.cli.output import confirm, done, echo, style
 from fbs_db.cli.subcommand import Answer, Call, subcommand
@@ -42,8 +43,14 @@ def placement(call: Call, *, components: bool) -> Answer:
 
 
 @subcommand(placement, "move", schema=False)
-@click.argument("component")
-@click.option("--to", required=True, metavar="NAME", help="The configured database to move it to.")
+@click.argument("component", shell_complete=completion.components)
+@click.option(
+    "--to",
+    required=True,
+    metavar="NAME",
+    shell_complete=completion.configured,
+    help="The configured database to move it to.",
+)
 @click.option("--dry-run", is_flag=True, help="Only show the tables and their numbers of rows.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def move(call: Call, *, component: str, to: str, dry_run: bool, yes: bool) -> Answer:
@@ -65,8 +72,15 @@ def move(call: Call, *, component: str, to: str, dry_run: bool, yes: bool) -> An
 
 
 @subcommand(placement, "drop", schema=False)
-@click.argument("component")
-@click.option("--from", "source", required=True, metavar="NAME", help="The configured database it was moved from.")
+@click.argument("component", shell_complete=completion.components)
+@click.option(
+    "--from",
+    "source",
+    required=True,
+    metavar="NAME",
+    shell_complete=completion.configured,
+    help="The configured database it was moved from.",
+)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def drop(_: Call, *, component: str, source: str, yes: bool) -> Answer:
     """Drop the old tables that a move of COMPONENT has kept."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 import fbs_db
+from fbs_db.cli import completion
 from fbs_db.cli.base import main
 from fbs_db.cli.fleet import Each
 from fbs_db.cli.output import complain, echo, show_progress, style, wrapped
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @subcommand(main, "settings")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=completion.settings)
 @click.argument("value", required=False)
 def settings(call: Call, *, name: str | None, value: str | None) -> Answer:
     """Show the settings, or set the setting NAME to VALUE.
@@ -43,7 +44,7 @@ def settings(call: Call, *, name: str | None, value: str | None) -> Answer:
 
 
 @subcommand(main, "purge", each=Each(is_script=lambda own: False, is_alike=lambda own: False))
-@click.argument("names", metavar="[NAME]...", nargs=-1)
+@click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=completion.kept)
 @click.option("--dry-run", is_flag=True, help="Only count.")
 @click.option(
     "--batch",

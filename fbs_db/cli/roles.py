@@ -8,6 +8,7 @@ import click
 
 import fbs_db
 from fbs_db.access.grants import PUBLIC, WORKS
+from fbs_db.cli import completion
 from fbs_db.cli.base import main
 from fbs_db.cli.fleet import Each
 from fbs_db.cli.output import complain, done, echo, print_exact
@@ -24,7 +25,7 @@ _DRY_RUN = click.option("--dry-run", is_flag=True, help="Print the exact SQL. Ch
 
 
 @subcommand(main, "grant", each=_CHANGE)
-@click.argument("role")
+@click.argument("role", shell_complete=completion.roles)
 @click.option("--as", "work", required=True, type=click.Choice(WORKS), help="The work it does.")
 @click.option(
     "--solution",
@@ -69,7 +70,7 @@ def grant(call: Call, *, role: str, work: str, solutions: tuple[str, ...], share
 
 
 @subcommand(main, "revoke", each=_CHANGE)
-@click.argument("role")
+@click.argument("role", shell_complete=completion.roles)
 @click.option("--as", "work", type=click.Choice(WORKS), help="The work that it no longer does. By default all.")
 @_DRY_RUN
 def revoke(call: Call, *, role: str, work: str | None, dry_run: bool) -> Answer:

@@ -11,6 +11,7 @@ import click
 
 import fbs_db
 from fbs_db import wording
+from fbs_db.cli import completion
 from fbs_db.cli.base import main
 from fbs_db.cli.fleet import Each
 from fbs_db.cli.output import complain, confirm, done, echo, print_exact, show_orphans, show_progress, style
@@ -36,9 +37,16 @@ def _given_role(context: click.Context, _: click.Parameter, role: str | None) ->
 
 
 @subcommand(main, "migrate", each=Each(again=True, then={"pending": ("migrate", "--all")}))
-@click.option("--to", metavar="ID", help="The last migration to apply, such as 0003.")
+@click.option(
+    "--to", metavar="ID", shell_complete=completion.migrations, help="The last migration to apply, such as 0003."
+)
 @click.option("--dry-run", is_flag=True, help="Print the exact SQL and its locks on existing tables. Change nothing.")
-@click.option("--user-table", metavar="T", help="The host's user table. User columns get the type of its key.")
+@click.option(
+    "--user-table",
+    metavar="T",
+    shell_complete=completion.host_tables,
+    help="The host's user table. User columns get the type of its key.",
+)
 @click.option(
     "--role",
     metavar="ROLE",
@@ -77,7 +85,7 @@ def migrate(call: Call, *, dry_run: bool, wait: float, **options: Any) -> Answer
 
 
 @subcommand(main, "rollback")
-@click.option("--to", metavar="ID", help="Undo all migrations after this one.")
+@click.option("--to", metavar="ID", shell_complete=completion.migrations, help="Undo all migrations after this one.")
 @click.option("--all", "everything", is_flag=True, help="Undo all migrations.")
 @click.option("--dry-run", is_flag=True, help="Print the exact SQL. Change nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask, though rows will be lost.")
@@ -129,7 +137,7 @@ def _pending(report: StatusReport) -> str:
 
 
 @subcommand(main, "accept")
-@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@click.argument("ids", metavar="ID...", nargs=-1, required=True, shell_complete=completion.migrations)
 def accept(call: Call, *, ids: tuple[str, ...]) -> Answer:
     """Record edited migrations as applied. The schema is not changed.
 

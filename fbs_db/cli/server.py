@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import click
+
 from fbs_db.cli.base import main
 from fbs_db.cli.output import done, echo
 from fbs_db.cli.subcommand import Answer, Call, subcommand
@@ -41,12 +43,15 @@ def status(_: Call) -> Answer:
 
 
 @subcommand(main, "demo", schema=False)
-def demo(_: Call) -> Answer:
+@click.option("--reset", is_flag=True, help="Make it anew. FBS rows of its users, records and solution are lost.")
+def demo(_: Call, *, reset: bool) -> Answer:
     """Fill the embedded database with a small rentals host.
 
-    The host is attached, so deleting its rows cleans up FBS's rows.
+    The host is attached, so deleting its rows cleans up FBS's rows. Later --reset makes the
+    schema rentals, and the FBS rows that point at it, as they were. It refuses where that
+    would touch anything else.
     """
-    return Answer({"filled": demo_data.fill()}, _show_demo)
+    return Answer({"filled": demo_data.fill(reset=reset)}, _show_demo)
 
 
 def _status() -> Answer:
@@ -67,4 +72,4 @@ def _show_demo(value: dict[str, bool]) -> None:
         done("The schema rentals now holds a small rentals host, with FBS rows that point at its rows.")
         echo(f"README shows what to try. Look around: {command('psql')}")
     else:
-        echo("The schema rentals is there already. Nothing was changed.")
+        echo(f"The schema rentals is there already. Nothing was changed. To make it anew: {command('demo', '--reset')}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 import fbs_db
+from fbs_db.cli import completion
 from fbs_db.cli.base import main
 from fbs_db.cli.output import complain, confirm, done, echo, show_progress, size_of
 from fbs_db.cli.subcommand import Answer, Call, subcommand
@@ -17,7 +18,13 @@ if TYPE_CHECKING:
     from fbs_db.places.overview import Solution
     from fbs_db.places.solutions import CreatedSolution, DroppedSolution
 
-_IN = click.option("--in", "pattern", metavar="NAME", help="The pattern in the configuration, if there are several.")
+_IN = click.option(
+    "--in",
+    "pattern",
+    metavar="NAME",
+    shell_complete=completion.patterns,
+    help="The pattern in the configuration, if there are several.",
+)
 _STATE_COLORS = {"up to date": "green", "edited migrations": "red", "missing files": "red", "not looked at": "red"}
 
 
@@ -71,7 +78,7 @@ def create(call: Call, *, name: str, pattern: str | None) -> Answer:
 
 
 @subcommand(solutions, "drop", schema=False)
-@click.argument("name")
+@click.argument("name", shell_complete=completion.solutions)
 @_IN
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def drop(_: Call, *, name: str, pattern: str | None, yes: bool) -> Answer:

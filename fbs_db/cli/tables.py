@@ -9,8 +9,9 @@ from operator import attrgetter
 import click
 
 import fbs_db
+from fbs_db.cli import completion
 from fbs_db.cli.base import main
-from fbs_db.cli.output import echo, size_of, style, width, wrapped
+from fbs_db.cli.output import echo, print_exact, size_of, style, width, wrapped
 from fbs_db.cli.subcommand import Answer, Call, subcommand
 from fbs_db.reports import Index, Table, TableDescription
 from fbs_db.wording import command, counted
@@ -26,13 +27,20 @@ def tables(call: Call, *, indexes: bool) -> Answer:
 
 
 @subcommand(main, "describe")
-@click.argument("table")
-def describe(call: Call, *, table: str) -> Answer:
+@click.argument("table", shell_complete=completion.tables)
+@click.option("--markdown", is_flag=True, help="Print Markdown.")
+def describe(call: Call, *, table: str, markdown: bool) -> Answer:
     """Show one TABLE in full.
 
     It lists columns, constraints, indexes, triggers, policies, comments and referencing tables.
     """
-    return Answer(fbs_db.describe(table, call.database, schema=call.schema), _show_description)
+    found = fbs_db.describe(table, call.database, schema=call.schema)
+    if not markdown:
+        return Answer(found, _show_description)
+    from fbs_db.docs.markdown import description_as_markdown
+
+    text = description_as_markdown(found)
+    return Answer({"markdown": text}, lambda _: print_exact(text, nl=False))
 
 
 def _show_tables(rows: list[Table]) -> None:
@@ -87,14 +95,7 @@ def _show_description(table: TableDescription) -> None:
             facts += f" default {column.default}" if "identity" not in column.default else f" {column.default}"
         echo(f"  {style(f'{column.name:<{names}}', fg='cyan')}  {column.type:<{types}}  {facts.strip()}")
         echo(wrapped(column.comment, " " * (names + 4)))
-    for title, pairs in (
-        ("Constraints", table.constraints),
-        ("Indexes", table.indexes),
-        ("Triggers", table.triggers),
-        ("Policies", table.policies),
-        ("Referenced by", tuple((name, f"on delete {rule}") for name, rule in table.referenced_by)),
-    ):
-        if pairs:
-            echo(f"\n{title}", bold=True)
-            for name, definition in pairs:
-                echo(f"  {name}\n{wrapped(definition, '      ')}")
+    for title, pairs in table.parts.items():
+        echo(f"\n{title}", bold=True)
+        for name, definition in pairs:
+            echo(f"  {name}\n{wrapped(definition, '      ')}")

@@ -90,6 +90,7 @@ def shown(where: str | Connection | AsyncConnection) -> str:
         user, host, port, name = (str(options.get(key) or "") for key in ("user", "host", "port", "dbname"))
         if service := options.get("service"):
             return f"service={service}"
+    port = port if port.strip(",") else ""  # of several hosts, none with a port
     at = quote(user, safe="") + "@" if user else ""
     if host.startswith(("/", "@")):
         port_part = f"&port={port}" if port and str(port) != "5432" else ""

@@ -6,6 +6,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from contextvars import copy_context
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -177,3 +178,25 @@ def on_many(
         yield from many.outcomes()
     finally:
         many.end()
+
+
+def within(seconds: float | None, work: Callable[[], Answer]) -> Answer:
+    """What the work returns, or raises. It runs in another thread: what still runs then ends with the process.
+
+    Parameters:
+        seconds: how long it is waited for; None for as long as it takes.
+        work: called in a copy of the caller's context.
+
+    Raises:
+        concurrent.futures.TimeoutError: the time is over.
+    """
+    future: Future[Answer] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=copy_context().run, args=(run,), daemon=True).start()
+    return future.result(seconds)

@@ -29,7 +29,7 @@ def checked(text: str, source: str, known: Config | None = None) -> ConnectionSt
     except psycopg.ProgrammingError:
         options = {}
         fault = fault or "libpq cannot read it"
-    if any(not re.fullmatch(r"\d{1,5}", port) or int(port) > 65535 for port in options.get("port", "1").split(",")):
+    if any(not re.fullmatch(r"\d{0,5}", port) or int(port or 0) > 65535 for port in options.get("port", "").split(",")):
         fault = "its port is not a number up to 65535"
     if scheme:
         authority, _, rest = re.sub(r"[/?#]", "\0", text[scheme.end() :], count=1).partition("\0")

@@ -52,6 +52,16 @@ def resolve(
         UsageError: it is neither a connection string for PostgreSQL nor a configured database.
         EmbeddedServerError: no database is named, and there is no embedded server.
     """
+    where, config = named(database, source)
+    if where is None:
+        where = server.start(reason="No database is named.") if start else server.running()
+    return where, config
+
+
+def named(
+    database: str | DatabaseConfig | None = None, source: str = "the argument"
+) -> tuple[str | None, DatabaseConfig]:
+    """As `resolve`, but where no database is named there is no connection string, and no server is started."""
     known = project.configuration()
     if isinstance(database, DatabaseConfig):
         config = database
@@ -73,4 +83,4 @@ def resolve(
         return "", config
     if configured := config.connection_string():
         return checked(configured, f"{known.source}, database {config.name}"), config
-    return server.start(reason="No database is named.") if start else server.running(), config
+    return None, config

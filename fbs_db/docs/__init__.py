@@ -1,28 +1,50 @@
-"""The schema reference of a database: as Markdown, as a diagram and as an HTML page.
+"""The schema reference of a database: as Markdown, as JSON, as a diagram and as an HTML page.
 
-`model` reads the catalogs. `words` describes deletions in sentences. `markdown`, `diagram` and
-`page` write a reference that was read, and need no database.
+`model` reads the catalogs. `words` describes deletions in sentences. `markdown`, `plain`, `diagram`
+and `page` write a reference that was read, and need no database.
 """
 
 from __future__ import annotations
 
 import errno
+import json
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 from fbs_db.database.session import Database, open_session
 from fbs_db.docs.diagram import draw
 from fbs_db.docs.markdown import as_markdown
 from fbs_db.docs.model import Reference, read_reference
 from fbs_db.docs.page import as_page
+from fbs_db.docs.plain import as_plain
 from fbs_db.errors import UsageError
 from fbs_db.own_files import replace_file
 
-__all__ = ["Reference", "html_page", "in_repository", "read_reference", "write_docs"]
+__all__ = [
+    "FORMATS",
+    "Format",
+    "Reference",
+    "as_plain",
+    "in_repository",
+    "read_reference",
+    "reference_of",
+    "write_docs",
+]
+
+Format = Literal["html", "markdown", "json"]
+
+#: The writers of a reference.
+FORMATS: dict[Format, Callable[[Reference], str]] = {
+    "html": as_page,
+    "markdown": as_markdown,
+    "json": lambda reference: json.dumps(as_plain(reference), indent=2) + "\n",
+}
 
 
-def html_page(database: Database = None, *, schema: str | None = None, directory: Path | None = None) -> str:
-    """The reference of a database as one HTML page without any further files.
+def reference_of(database: Database = None, *, schema: str | None = None, directory: Path | None = None) -> Reference:
+    """The reference of a database.
 
     Parameters:
         database, schema, directory: as for `fbs_db.migrate`; no server is created.
@@ -31,16 +53,22 @@ def html_page(database: Database = None, *, schema: str | None = None, directory
         TargetError: FBS is not installed there, or the role may not read it.
     """
     with open_session(database, schema, application="fbs-db docs") as session:
-        return as_page(read_reference(session, directory))
+        return read_reference(session, directory)
 
 
 def write_docs(
-    file: Path | str, database: Database = None, *, schema: str | None = None, directory: Path | None = None
+    file: Path | str,
+    database: Database = None,
+    *,
+    format: Format = "html",  # noqa: A002
+    schema: str | None = None,
+    directory: Path | None = None,
 ) -> Path:
-    """Write the page of `html_page` to a file, replacing one that is there.
+    """Write the reference of a database to a file, replacing one that is there.
 
     Parameters:
         file: path of the file.
+        format: ``html``, ``markdown`` or ``json``.
         database, schema, directory: as for `fbs_db.migrate`; no server is created.
 
     Returns:
@@ -52,7 +80,7 @@ def write_docs(
     """
     path = Path(file)
     check_writable(path)
-    text = html_page(database, schema=schema, directory=directory)
+    text = FORMATS[format](reference_of(database, schema=schema, directory=directory))
     try:
         replace_file(path, text.encode())
     except OSError as error:
@@ -64,7 +92,7 @@ def in_repository(database: Database) -> dict[str, str]:
     """The generated pages of ``sql/``: name and text of ``README.md`` and ``schema.svg``."""
     with open_session(database, None) as session:
         whole = read_reference(session)
-    return {"README.md": as_markdown(whole), "schema.svg": draw(whole)}
+    return {"README.md": as_markdown(whole, in_repository=True), "schema.svg": draw(whole)}
 
 
 def check_writable(path: Path) -> None:

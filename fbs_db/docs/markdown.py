@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from fbs_db.docs import words
 from fbs_db.docs.model import Component, Reference, Table, View
-from fbs_db.reports import Column
+from fbs_db.reports import Column, TableDescription
 from fbs_db.wording import counted
 
 _HEAD = """\
@@ -16,6 +16,12 @@ _HEAD = """\
 The reference of all migrations in this directory. `make schema` generates it; do not edit it. [schema.sql](schema.sql)
 is the same schema in SQL. `fbs-db docs --html FILE` writes the reference of your own database as one page with a search
 box.
+"""
+
+_LIVE_HEAD = """\
+# The schema of FBS
+
+The reference of one database, written by `fbs-db docs --markdown FILE`. Its last migration is {current}.
 """
 
 _READING = """\
@@ -28,15 +34,38 @@ type is followed by *null* may be NULL. Functions that FBS alone calls are left 
 LOOSE = 3
 
 
-def as_markdown(reference: Reference) -> str:
-    """The whole reference as one Markdown text."""
+def as_markdown(reference: Reference, *, in_repository: bool = False) -> str:
+    """The whole reference as one Markdown text.
+
+    Parameters:
+        in_repository: whether it stands in ``sql/``, beside the picture.
+    """
     known = {table.name for table in reference.tables}
     known |= {view.name for component in reference.components for view in component.views}
-    parts = [_HEAD, *_contents(reference), "![The tables by component](schema.svg)", _READING]
+    head, picture = _LIVE_HEAD.format(current=f"`{reference.current}`"), ""
+    if in_repository:
+        head, picture = _HEAD, "![The tables by component](schema.svg)"
+    parts = [head, *_contents(reference), picture, _READING]
     for component in reference.components:
         parts += _component(component, known)
     parts += [*_users(reference), *_rules(reference), *_settings(reference), *_domains(reference)]
-    return "\n\n".join(part.strip() for part in parts) + "\n"
+    return "\n\n".join(part.strip() for part in parts if part) + "\n"
+
+
+def description_as_markdown(table: TableDescription) -> str:
+    """One table in full, as a Markdown text."""
+    rows = [
+        (_cell(one.name), _type(one), _cell(one.default) if one.default else "", _text(one.comment))
+        for one in table.columns
+    ]
+    parts = [
+        f"# {_text(table.name)}",
+        f"Component {_text(table.component)}. {_text(table.comment)}",
+        _table(("column", "type", "default", "meaning"), rows),
+    ]
+    for title, pairs in table.parts.items():
+        parts += [f"## {title}", "\n".join(f"* {_code(name)}: {_code(said)}" for name, said in pairs)]
+    return "\n\n".join(parts) + "\n"
 
 
 def mermaid(component: Component) -> list[str]:
@@ -61,7 +90,7 @@ def _diagram(tables: list[Table]) -> Iterator[str]:
     if any(table.users for table in tables):
         yield '    users["the host\'s users"]'
     for table in tables:
-        yield f"    {table.name} {{"
+        yield f"    {_word(table.name)} {{"
         yield from (f"        {_attribute(table, column)}" for column in table.columns)
         yield "    }"
     here = {table.name for table in tables}
@@ -73,24 +102,28 @@ def _diagram(tables: list[Table]) -> Iterator[str]:
             one = "|o" if nullable.intersection(columns) else "||"
             many = "o|" if columns in (table.primary_key, *table.unique) else "o{"
             line = "--" if on_delete == "cascade" else ".."
-            yield f'    {target} {one}{line}{many} {table.name} : "{", ".join(columns)}"'
+            yield f'    {_word(target)} {one}{line}{many} {_word(table.name)} : "{", ".join(map(_word, columns))}"'
 
 
 def _attribute(table: Table, column: Column) -> str:
     # Mermaid allows neither commas nor blanks in types, and knows the keys PK, FK and UK only.
     type_ = re.sub(r"[^\w()\[\]-]+", "_", column.type)
     marks = [{"U": "UK", "user": "FK"}.get(mark, mark) for mark in table.marks(column.name)]
-    return f"{type_} {column.name} {', '.join(dict.fromkeys(marks))}".rstrip()
+    return f"{type_} {_word(column.name)} {', '.join(dict.fromkeys(marks))}".rstrip()
+
+
+def _word(name: str) -> str:
+    """A name for Mermaid, which allows no other characters in names."""
+    return re.sub(r"\W", "_", name)
 
 
 def _contents(reference: Reference) -> list[str]:
     rows = []
     for component in reference.components:
-        here = f"[{component.name}](#{component.name})"
-        tables = ", ".join(f"[{table.name.removeprefix('fbs_')}](#{table.name})" for table in component.tables)
-        rows.append((here, _text(component.description), tables))
+        tables = ", ".join(_link(table.name, table.name.removeprefix("fbs_")) for table in component.tables)
+        rows.append((_link(component.name), _text(component.description), tables))
     further = [
-        f"[{title}](#{title.lower().replace(' ', '-')})"
+        _link(title)
         for title, there in (
             ("When a user is deleted", reference.users),
             ("When a host row is deleted", reference.rules),
@@ -110,8 +143,8 @@ def _component(component: Component, known: Collection[str]) -> Iterator[str]:
     yield from (f"```mermaid\n{diagram}\n```" for diagram in mermaid(component))
     called = [one for one in component.functions if not one.internal]
     if component.views or called:
-        views = [f"[{view.name}](#{view.name})" for view in component.views]
-        functions = f"[functions](#functions-of-{component.name})" if called else ""
+        views = [_link(view.name) for view in component.views]
+        functions = _link(f"functions of {component.name}", "functions") if called else ""
         yield "After the tables: " + ", ".join(filter(None, (*views, functions))) + "."
     for table in component.tables:
         yield from _one_table(table, known)
@@ -120,21 +153,21 @@ def _component(component: Component, known: Collection[str]) -> Iterator[str]:
     if called:
         yield f"### Functions of {component.name}"
         yield "\n".join(
-            f"* `{_line(one.signature)}`{f' returns `{_line(one.result)}`' if one.result else ''}\\\n"
+            f"* {_code(one.signature)}{f' returns {_code(one.result)}' if one.result else ''}\\\n"
             f"  {_text(one.comment, known)}"
             for one in called
         )
 
 
 def _one_table(table: Table, known: Collection[str]) -> Iterator[str]:
-    yield f"### {table.name}"
+    yield f"### {_text(table.name)}"
     yield _text(table.comment, known)
     rows = [
         (
-            f"`{column.name}`",
+            _cell(column.name),
             " ".join(table.marks(column.name)),
             _type(column),
-            f"`{_cell(column.default)}`" if column.default else "",
+            _cell(column.default) if column.default else "",
             _text(column.comment, known),
         )
         for column in table.columns
@@ -145,16 +178,16 @@ def _one_table(table: Table, known: Collection[str]) -> Iterator[str]:
         for said in (*words.unique(table), *words.solution(table), *words.deletions(table))
     )
     if hidden := words.hidden(table):
-        items = [f"* check: `{_line(check)}`" for check in table.checks]
-        items += [f"* index `{name}`: `{_line(text)}`" for name, text in table.indexes]
-        items += [f"* trigger `{name}`: `{_line(text)}`" for name, text in table.triggers]
+        items = [f"* check: {_code(check)}" for check in table.checks]
+        items += [f"* index {_code(name)}: {_code(text)}" for name, text in table.indexes]
+        items += [f"* trigger {_code(name)}: {_code(text)}" for name, text in table.triggers]
         yield f"<details><summary>{hidden}</summary>\n\n" + "\n".join(items) + "\n\n</details>"
 
 
 def _view(view: View, known: Collection[str]) -> Iterator[str]:
-    yield f"### {view.name}"
+    yield f"### {_text(view.name)}"
     yield f"View. {_text(view.comment, known)}"
-    rows = [(f"`{column.name}`", f"`{_cell(column.type)}`", _text(column.comment, known)) for column in view.columns]
+    rows = [(_cell(column.name), _cell(column.type), _text(column.comment, known)) for column in view.columns]
     yield _table(("column", "type", "meaning"), rows)
 
 
@@ -168,7 +201,7 @@ def _users(reference: Reference) -> Iterator[str]:
         rows = [
             (
                 _linked(user.table),
-                f"`{user.column}`",
+                _cell(user.column),
                 words.with_user(user),
             )
             for user in reference.users
@@ -181,7 +214,7 @@ def _rules(reference: Reference) -> Iterator[str]:
         yield "## When a host row is deleted"
         rows_of = _linked("fbs_cleanup_rules")
         yield f"These rules apply where its table is attached (`fbs-db attach host`). They are rows of {rows_of}."
-        rows = [(f"`{rule.name}`", _linked(rule.table), _text(rule.description)) for rule in reference.rules]
+        rows = [(_cell(rule.name), _linked(rule.table), _text(rule.description)) for rule in reference.rules]
         yield _table(("rule", "table", "effect"), rows)
 
 
@@ -190,7 +223,7 @@ def _settings(reference: Reference) -> Iterator[str]:
         yield "## Settings"
         yield "Rows of [fbs_settings](#fbs_settings), changed with `fbs-db settings NAME VALUE`."
         rows = [
-            (f"`{one.name}`", _text(words.value(one)), _text(one.allowed), _text(one.description))
+            (_cell(one.name), _text(words.value(one)), _text(one.allowed), _text(one.description))
             for one in reference.settings
         ]
         yield _table(("setting", "value", "allowed", "effect"), rows)
@@ -199,7 +232,7 @@ def _settings(reference: Reference) -> Iterator[str]:
 def _domains(reference: Reference) -> Iterator[str]:
     if reference.domains:
         yield "## Types"
-        rows = [(f"`{name}`", f"`{base}`", _text(comment)) for name, base, comment in reference.domains]
+        rows = [(_cell(name), _cell(base), _text(comment)) for name, base, comment in reference.domains]
         yield _table(("type", "base type", "meaning"), rows)
 
 
@@ -210,27 +243,37 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def _type(column: Column) -> str:
-    return f"`{_cell(column.type)}`" + (" *null*" if column.nullable else "")
+    return _cell(column.type) + (" *null*" if column.nullable else "")
 
 
 def _linked(name: str) -> str:
-    return f"[{name}](#{name})" if name.startswith("fbs_") else f"`{name}`"
+    return _link(name) if name.startswith("fbs_") else _cell(name)
 
 
-def _cell(code: str) -> str:
-    """Code that is safe in a cell of a table."""
-    return _line(code).replace("|", "\\|")
+def _link(name: str, shown: str = "") -> str:
+    """A link to the heading with this name."""
+    anchor = re.sub(r"[^\w-]", "", name.lower().replace(" ", "-"))
+    return f"[{_text(shown or name)}](#{anchor})"
 
 
-def _line(code: str) -> str:
-    return " ".join(code.split()).replace("`", "'")
+def _cell(text: str) -> str:
+    """Code in a cell of a table."""
+    return _code(text).replace("|", "\\|")
+
+
+def _code(text: str) -> str:
+    """A text in backticks: more of them than it has in a row itself."""
+    text = " ".join(text.split())
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    room = " " if "`" in text else ""
+    return f"{fence}{room}{text}{room}{fence}"
 
 
 def _sentence(text: str, known: Collection[str]) -> str:
     """A sentence of `words`, with names of tables as links."""
     pieces = re.split(r"`([^`]+)`", text)
     return "".join(
-        _text(piece, known) if index % 2 == 0 else f"[{piece}](#{piece})" if piece in known else f"`{piece}`"
+        _text(piece, known) if index % 2 == 0 else _link(piece) if piece in known else _code(piece)
         for index, piece in enumerate(pieces)
     )
 
@@ -242,7 +285,7 @@ def _text(text: str, known: Collection[str] = ()) -> str:
     def piece(found: re.Match[str]) -> str:
         name = found["name"]
         if name:
-            return f"[{name}](#{name})" if name in known else name
+            return _link(name) if name in known else name
         return f"`{found[0]}`" if found["number"] else {"<": "&lt;", "&": "&amp;"}.get(found[0], f"\\{found[0]}")
 
     return re.sub(r"(?P<name>\b[A-Za-z0-9]\w*[A-Za-z0-9]\b)|(?P<number>\$\d+)|[\\`*_\[\]|~<&$]", piece, text)

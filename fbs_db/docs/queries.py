@@ -38,14 +38,14 @@ order by c.relname, a.attnum
 # Foreign keys of other schemas that refer to FBS's tables included.
 CONSTRAINTS = """
 select
-    k.conrelid::regclass::text,
+    case when c.relnamespace = n.oid then c.relname::text else k.conrelid::regclass::text end,
     k.contype::text,
     (
         select array_agg(a.attname::text order by u.position)
         from unnest(k.conkey) with ordinality as u (number, position)
         inner join pg_catalog.pg_attribute as a on a.attrelid = k.conrelid and a.attnum = u.number
     ),
-    case when k.confrelid <> 0 then k.confrelid::regclass::text end,
+    case when t.relnamespace = n.oid then t.relname::text when t.oid is not null then t.oid::regclass::text end,
     (
         select array_agg(a.attname::text order by u.position)
         from unnest(k.confkey) with ordinality as u (number, position)

@@ -186,7 +186,14 @@ def test_describe_shows_all_of_a_table(installed: psycopg.Connection) -> None:
         assert part in result.stdout
     description = answer(on(installed, "describe", "fbs_workflow_instances", "--json"))
     assert [column["name"] for column in description["columns"]][:2] == ["id", "workflow_definition_id"]
-    assert ["fbs_workflow_execution_logs", "cascade"] in description["referenced_by"]
+    assert {"table": "fbs_workflow_execution_logs", "on_delete": "cascade"} in description["referenced_by"]
+    text = on(installed, "describe", "workflow_instances", "--markdown").stdout
+    assert text.startswith("# fbs_workflow_instances\n\nComponent workflow. ")
+    assert "\n| `id` | `bigint` | `generated as identity` | " in text
+    titles = [line.removeprefix("## ") for line in text.splitlines() if line.startswith("## ")]
+    assert titles == ["Constraints", "Indexes", "Referenced by"]
+    assert "\n* `fbs_workflow_execution_logs`: `on delete cascade`\n" in text
+    assert answer(on(installed, "describe", "kpis", "--markdown", "--json"))["markdown"].startswith("# fbs_kpis\n")
     unknown = on(installed, "describe", "workflows")
     assert unknown.exit_code == 2
     assert on(installed, "describe", "kpi").stderr.splitlines()[1].startswith("Did you mean fbs_msme_kpis")
@@ -245,15 +252,10 @@ def test_every_command_explains_itself(words: tuple[str, ...]) -> None:
     assert "..." not in listed, "each command has one sentence that fits"
 
 
-def test_the_help_tells_of_exit_codes_and_completion() -> None:
+def test_the_help_tells_of_exit_codes() -> None:
     printed = run("--help").stdout
     for code in (0, 1, 2, 130, 143):
         assert re.search(rf"^ +{code}  +\w", printed, re.MULTILINE)
-    (line,) = re.findall(r"_FBS_DB_COMPLETE=(\w+) (fbs-db)", printed)
-    done = run(prog_name=line[1], env={"_FBS_DB_COMPLETE": line[0], "PATH": os.environ["PATH"]})
-    assert "complete -o nosort -F" in done.stdout
-    asked = {"_FBS_DB_COMPLETE": "bash_complete", "COMP_WORDS": "fbs-db later", "COMP_CWORD": "1"}
-    assert run(prog_name="fbs-db", env=asked).stdout == "plain,later-names\n"
 
 
 def test_the_version() -> None:

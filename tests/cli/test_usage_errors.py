@@ -25,7 +25,7 @@ from tests.support.connections import url_of
         ("server nonsense --json", "nonsense"),
         ("attach host --json", "TABLE"),
         ("attach host t --json", "--model"),
-        ("docs --json", "--html"),
+        ("grant somebody --json", "--as"),
         ("migrate --wait soon --json", "soon"),
         ("purge --json --batch 0", "--batch"),
         ("settings a b c --json", "c"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 from collections import Counter, defaultdict
 from html.parser import HTMLParser
@@ -17,7 +18,7 @@ from click.testing import CliRunner, Result
 import fbs_db
 from fbs_db.cli import main
 from fbs_db.database.session import open_session
-from fbs_db.docs import Reference, diagram, html_page, read_reference, words
+from fbs_db.docs import Reference, diagram, read_reference, reference_of, words
 from fbs_db.docs.markdown import as_markdown
 from fbs_db.docs.page import as_page
 from tests.support.connections import url_of
@@ -349,7 +350,7 @@ def test_half_of_the_files_and_another_schema(empty: psycopg.Connection) -> None
 def test_a_lent_connection_is_left_as_it_was(installed: psycopg.Connection) -> None:
     installed.execute("set search_path = pg_catalog")
     installed.execute("create table public.fbs_of_mine (id int)")
-    text = html_page(installed, schema="public")
+    text = as_page(reference_of(installed, schema="public"))
     assert 'id="fbs_of_mine"' in text
     assert installed.execute("show search_path").fetchone() == ("pg_catalog",)
     assert installed.execute("select to_regclass('public.fbs_of_mine') is not null").fetchone() == (True,)
@@ -366,6 +367,62 @@ def test_docs_writes_a_page(installed: psycopg.Connection, tmp_path: Path) -> No
     file.write_text("old")
     assert fbs_db.write_docs(file, url_of(installed)) == file
     assert file.read_text(encoding="utf-8") == piped.stdout
+
+
+def test_docs_writes_markdown(installed: psycopg.Connection, tmp_path: Path) -> None:
+    file = tmp_path / "schema.md"
+    assert on(installed, "--markdown", str(file)).stdout == f"Written: {file}\n"
+    text = file.read_text(encoding="utf-8")
+    assert text == on(installed, "--markdown", "-").stdout == as_markdown(read(installed))
+    assert "\nThe reference of one database," in text
+    assert "schema.svg" not in text
+    assert "make schema" not in text
+    assert json.loads(on(installed, "--markdown", "-", "--json").stdout) == {"markdown": text}
+    assert fbs_db.write_docs(tmp_path / "again.md", url_of(installed), format="markdown").read_text() == text
+    assert "Only one of" in on(installed, "--markdown", "a", "--html", "b").stderr
+
+
+def test_docs_as_json(installed: psycopg.Connection, tmp_path: Path) -> None:
+    said = json.loads(on(installed, "--json").stdout)
+    assert list(said) == ["schema", "current", "components", "rules", "settings", "types"]
+    tables = {table["name"]: table for component in said["components"] for table in component["tables"]}
+    views = {view["name"]: view for component in said["components"] for view in component["views"]}
+    columns = {name: [one["name"] for one in found["columns"]] for name, found in (tables | views).items()}
+    assert columns == columns_of(installed)
+    functions = [one["name"] for component in said["components"] for one in component["functions"]]
+    assert sorted(functions) == functions_of(installed)
+    logs = tables["fbs_workflow_execution_logs"]
+    assert logs["primary_key"] == ["id"]
+    (parent,) = (one for one in logs["foreign_keys"] if one["on_delete"] == "cascade")
+    assert parent in tables[parent["target"]]["referenced_by"]
+    assert (logs["solution_column"], logs["solution_parent"]) == (parent["columns"][0], parent["target"])
+    assert {rule for table in tables.values() for rule in table["rules"]} == {rule["name"] for rule in said["rules"]}
+    assert len([one for table in tables.values() for one in table["user_columns"]]) == 22
+    file = fbs_db.write_docs(tmp_path / "schema.json", url_of(installed), format="json")
+    assert json.loads(file.read_text(encoding="utf-8")) == said
+
+
+#: A table of a host's that makes every mark of Markdown its own.
+ODD = (
+    'create table "fbs_Odd | `one` *two* <b>" ("a|b``c" text default \'|`\' check ("a|b``c" <> \'`|\'), kpi bigint'
+    ' references fbs_kpis on delete cascade); comment on column "fbs_Odd | `one` *two* <b>"."a|b``c" is $$1 | 2\n`3`$$'
+)
+
+
+def test_names_and_defaults_full_of_marks(installed: psycopg.Connection) -> None:
+    installed.execute(ODD)
+    installed.commit()
+    text = as_markdown(read(installed))
+    odd = text.partition("### fbs_Odd")[2]
+    assert odd.startswith(" \\| \\`one\\` \\*two\\* &lt;b>\n")
+    cells = "| ``` a\\|b``c ``` |  | `text` *null* | `` '\\|`' `` | 1 \\| 2 \\`3\\` |\n"
+    assert cells in odd
+    assert "* check: ``` \"a|b``c\" <> '`|' ```\n" in odd
+    assert "* A row is deleted with the [fbs_kpis](#fbs_kpis) row in its `kpi`.\n" in odd
+    assert "[Odd \\| \\`one\\` \\*two\\* &lt;b>](#fbs_odd--one-two-b)" in text
+    assert "    fbs_Odd____one___two___b_ {\n        text a_b__c\n" in text
+    whole_table = re.findall(r"^\|.*$", odd.partition("\n\n* ")[0], re.MULTILINE)
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in whole_table} == {6}
 
 
 @pytest.mark.parametrize(
