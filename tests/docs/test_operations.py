@@ -1,4 +1,4 @@
-"""What the guide to operations schedules, logs and alerts on: run as written, or checked by the program that reads it."""
+"""What operations.md schedules, logs and alerts on: run as written, or checked by the program that reads it."""
 
 from __future__ import annotations
 

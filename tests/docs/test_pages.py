@@ -37,7 +37,10 @@ NOT_TYPED = {
     "pip install .": "fbs-db is installed here already",
 }
 #: Pages that are typed by other tests, each with the reason.
-TYPED_ELSEWHERE = {"scaling": "tests/database/test_new_server.py types it, with two servers"}
+TYPED_ELSEWHERE = {
+    "backup": "tests/database/test_backup.py types it, on several servers",
+    "scaling": "tests/database/test_new_server.py types it, with two servers",
+}
 #: The host's tables that the pages take for granted.
 HOST = "create table auth_user (id int primary key); create table tenants_tenant (id int primary key);"
 

@@ -1,0 +1,132 @@
+"""FBS is backed up and restored by the commands of the guide: nothing is lost, and everything works."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import fbs_db
+from fbs_db.files import sql_directory
+from tests.support.moves import ROLES, Move, content, rows, stocked
+from tests.support.pages import blocks
+from tests.support.servers import Server, running
+
+pytestmark = [pytest.mark.slow, pytest.mark.old_postgres]
+
+
+@pytest.fixture(params=[18, 15])
+def old(request: pytest.FixtureRequest) -> Iterator[Server]:
+    like: Server = request.getfixturevalue(f"pg{request.param}")
+    with running(like.bin, like.major) as server:
+        server.admin.execute(ROLES)
+        yield server
+
+
+@pytest.fixture
+def new(old: Server) -> Iterator[Server]:
+    """A server of the same version, without roles."""
+    with running(old.bin, old.major) as server:
+        yield server
+
+
+def backup_of(url: str, new: str, server: Server, directory: Path, owner: str = "fbs_past_owner") -> Move:
+    """What a person types for a database; the dump is made."""
+    move = Move(url, new, directory, {"DATABASE_URL": url}, owner, "backup", server.bin)
+    move.type("Back up")
+    return move
+
+
+def test_the_whole_database(old: Server, new: Server, tmp_path: Path) -> None:
+    move = backup_of(stocked(old, "fbs_past_owner"), new.url(new.create()), old, tmp_path)
+    move.type("Restore")
+    move.whole()
+    move.type("Restore", 1)
+    move.works()
+
+
+def test_the_databases_of_solutions(old: Server, new: Server, tmp_path: Path) -> None:
+    Path("fbs-db.toml").write_text(f'[databases.each]\nurl = "{old.url("fbs_{solution}_db")}"\nsolutions = "*"\n')
+    for name in ("acme", "beta"):
+        fbs_db.create_solution(name)
+    move = Move("", "", Path.cwd(), owner="postgres", guide="backup", bin=old.bin)
+    move.type("Back up", 1)
+    for name in ("acme", "beta"):
+        move.new = new.url(new.create())
+        dump = Path(f"fbs_{name}_db.dump")
+        move.run(*(line.replace("app.dump", str(dump)) for line in move.commands("Restore")[1:]))
+        assert fbs_db.check(move.new, data=True).healthy
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "delete from fbs_cleanup_rules; delete from fbs_approval_requests;"
+        "drop table fbs_custom_fields cascade; drop function fbs_retry_cleanup",
+        "drop schema public cascade; create schema public;"
+        "grant usage on schema public to public; grant all on schema public to fbs_past_owner",
+    ],
+)
+def test_fbs_alone(old: Server, tmp_path: Path, damage: str) -> None:
+    """Rows, rules, rights and triggers are as they were."""
+    url = stocked(old, "fbs_past_owner")
+    before = content(url)
+    move = backup_of(url, url, old, tmp_path)
+    rows(url, damage)
+    move.type("FBS alone")  # no user is gone: each command ends with 0
+    assert content(url) == before
+    move.works()
+
+
+def test_fbs_alone_where_users_and_tenants_are_gone(old: Server, tmp_path: Path) -> None:
+    """In a schema of its own, with isolation on: it is then as if these were deleted now."""
+    url = old.url(old.create())
+    rows(url, "create schema fbs; alter role fbs_past_app login")
+    fbs_db.migrate(url, schema="fbs")
+    rows(f"{url}&options=-c%20search_path%3Dfbs", (sql_directory() / "demo.sql").read_text())
+    fbs_db.isolate(True, url, schema="fbs", anyway=True)
+    fbs_db.grant("fbs_past_app", "app", url, solutions=("rentals",), schema="fbs")
+    move = backup_of(url, url, old, tmp_path, owner="postgres")
+    before = content(url)
+    rows(url, "delete from rentals.users where id = 1; delete from rentals.tenants where id = 2")
+    deleted = {table: count for table, (count, _) in content(url).items()}
+    assert deleted["fbs.fbs_custom_fields"] < before["fbs.fbs_custom_fields"][0]
+    typed = [line.partition("  # ") for line in move.commands("FBS alone")]
+    ends_with_1 = {"exit code 1 if users are gone": " || [ $? = 1 ]", "": ""}
+    in_schema = {True: " --schema fbs", False: ""}
+    move.run(*(line + in_schema[line.startswith("fbs-db")] + ends_with_1[remark] for line, _, remark in typed))
+    assert {table: count for table, (count, _) in content(url).items()} == deleted
+    assert fbs_db.isolation_status(url, schema="fbs").on
+    rows(url, "delete from rentals.users where id = 2; delete from rentals.tenants where id = 3")
+    fields = "select distinct record_id from fbs.fbs_custom_fields where model_name = 'rentals.tenant' order by 1"
+    assert rows(url, fields) == [(1,), (4,), (5,)]
+    assert fbs_db.check(url, schema="fbs", data=True).healthy
+
+
+def test_tables_alone_are_no_backup(pg18: Server, tmp_path: Path) -> None:
+    with pg18.database() as url, pg18.database() as new:
+        fbs_db.migrate(url)
+        dump = subprocess.run([pg18.bin / "pg_dump", "-t", "fbs_*", url], check=True, capture_output=True).stdout
+        words = [str(pg18.bin / "psql"), "-qXv", "ON_ERROR_STOP=1", new]
+        failed = subprocess.run(words, input=dump, capture_output=True, check=False)
+        assert b'type "public.fbs_user_id" does not exist' in failed.stderr
+
+
+def test_no_login_dumps_a_part_of_the_rows(pg18: Server) -> None:
+    with pg18.database() as url:
+        fbs_db.migrate(url)
+        fbs_db.isolate(True, url, anyway=True)
+        rows(url, "create role fbs_past_reader login; grant pg_read_all_data to fbs_past_reader")
+        try:
+            login = url.replace("//postgres@", "//fbs_past_reader@")
+            refused = subprocess.run([pg18.bin / "pg_dump", login], capture_output=True, check=False)
+            assert b"row-level security" in refused.stderr
+        finally:
+            rows(url, "drop owned by fbs_past_reader; drop role fbs_past_reader")
+
+
+def test_each_block_of_the_guide_is_typed() -> None:
+    typed = ("Back up", "Restore", "FBS alone")
+    assert [block for heading in typed for block in blocks("backup", heading)] == blocks("backup")
