@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -80,6 +81,22 @@ def test_fbs_alone(old: Server, tmp_path: Path, damage: str) -> None:
     move.works()
 
 
+def alone(move: Move, others: dict[str, str], options: str = "") -> None:
+    """Type what the guide says.
+
+    Parameters:
+        others: what is typed in place of the command that has a word in it.
+        options: options of each ``fbs-db``.
+    """
+    typed = []
+    for line in move.commands("FBS alone"):
+        command, _, remark = line.partition("   # ")
+        command = next((other for word, other in others.items() if word in command), command)
+        command = re.sub("^fbs-db.*", rf"\g<0>{options}", command)
+        typed.append(command + (" || [ $? = 1 ]" if remark == "exit code 1 if users are gone" else ""))
+    move.run(*typed)
+
+
 def test_fbs_alone_where_users_and_tenants_are_gone(old: Server, tmp_path: Path) -> None:
     """In a schema of its own, with isolation on: it is then as if these were deleted now."""
     url = old.url(old.create())
@@ -93,16 +110,52 @@ def test_fbs_alone_where_users_and_tenants_are_gone(old: Server, tmp_path: Path)
     rows(url, "delete from rentals.users where id = 1; delete from rentals.tenants where id = 2")
     deleted = {table: count for table, (count, _) in content(url).items()}
     assert deleted["fbs.fbs_custom_fields"] < before["fbs.fbs_custom_fields"][0]
-    typed = [line.partition("  # ") for line in move.commands("FBS alone")]
-    ends_with_1 = {"exit code 1 if users are gone": " || [ $? = 1 ]", "": ""}
-    in_schema = {True: " --schema fbs", False: ""}
-    move.run(*(line + in_schema[line.startswith("fbs-db")] + ends_with_1[remark] for line, _, remark in typed))
+    alone(move, {}, " --schema fbs")
     assert {table: count for table, (count, _) in content(url).items()} == deleted
     assert fbs_db.isolation_status(url, schema="fbs").on
     rows(url, "delete from rentals.users where id = 2; delete from rentals.tenants where id = 3")
     fields = "select distinct record_id from fbs.fbs_custom_fields where model_name = 'rentals.tenant' order by 1"
     assert rows(url, fields) == [(1,), (4,), (5,)]
     assert fbs_db.check(url, schema="fbs", data=True).healthy
+
+
+@pytest.fixture
+def demo(pg18: Server, tmp_path: Path) -> Iterator[Move]:
+    """A dump of the demo from before the last migration."""
+    with pg18.database() as url:
+        fbs_db.migrate(url, to="0049")
+        rows(url, (sql_directory() / "demo.sql").read_text())
+        yield backup_of(url, url, pg18, tmp_path, owner="postgres")
+
+
+def test_fbs_alone_from_before_an_upgrade(demo: Move) -> None:
+    before = content(demo.old)
+    fbs_db.migrate(demo.old)
+    rows(demo.old, "truncate fbs_custom_fields")
+    database = "fbs-db --database $DATABASE_URL"
+    alone(demo, {"psql": f"{database} rollback --all --yes", "check": f"{database} migrate; {database} check --data"})
+    after = content(demo.old)
+    assert {table for table in before if after[table] != before[table]} == {"fbs_migrations", "fbs_migration_log"}
+
+
+def test_fbs_alone_where_an_attached_table_is_gone(demo: Move) -> None:
+    fields = rows(demo.old, "select count(*) from fbs_custom_fields where model_name <> 'rentals.room'")
+    rows(demo.old, "drop table rentals.rooms cascade; drop table fbs_custom_fields cascade")
+    attach = "fbs-db --database $DATABASE_URL attach host rentals."
+    alone(
+        demo,
+        {
+            "first.list -d": "grep -vE ' TABLE DATA .* fbs_hosts | TRIGGER rentals rooms ' first.list > left.list;"
+            "pg_restore -1 --exit-on-error -L left.list -d $DATABASE_URL app.dump",
+            "sweep": f"{attach}locations --model rentals.location; {attach}tenants --model rentals.tenant;"
+            "fbs-db --database $DATABASE_URL cleanup sweep",
+            "check": "fbs-db --database $DATABASE_URL migrate; fbs-db --database $DATABASE_URL check --data",
+        },
+    )
+    assert rows(demo.old, "select count(*) from fbs_custom_fields where model_name <> 'rentals.room'") == fields
+    rows(demo.old, "delete from rentals.tenants where id = 2")
+    left = "select count(*) from fbs_custom_fields where model_name = 'rentals.tenant' and record_id = 2"
+    assert rows(demo.old, left) == [(0,)]
 
 
 def test_tables_alone_are_no_backup(pg18: Server, tmp_path: Path) -> None:
