@@ -154,7 +154,7 @@ def test_cron_mails_what_failed(line: str, login: str, installed: psycopg.Connec
     installed.execute("set fbs.cleanup = 'queue'; delete from rentals.tenants")
     installed.commit()
     assert by_cron(line, login) == ["", ""]
-    assert all("Error: " in said for said in by_cron(line, login.replace("//fbs_ops@", "//nobody@")))
+    assert all('role "nobody"' in said for said in by_cron(line, login.replace("//fbs_ops@", "//nobody@")))
 
 
 @pytest.mark.slow
@@ -262,7 +262,8 @@ def test_the_guide_has_each_event_with_its_fields() -> None:
 SERIES = {
     'node_textfile_mtime_seconds{file="/var/lib/node_exporter/fbs.prom",instance="wrong"}': "0x90",
     'node_textfile_mtime_seconds{file="/var/lib/node_exporter/fbs.prom",instance="well"}': "0+60x90",
-    'fbs_info{version="1.0.0",instance="well"}': "1x90",
+    'fbs_up{instance="wrong"}': "0x90",
+    'fbs_up{instance="well"}': "1x90",
     'node_systemd_unit_state{name="fbs-db-purge.service",state="failed",instance="wrong"}': "1x90",
     'node_systemd_unit_state{name="fbs-db-purge.service",state="failed",instance="well"}': "0x90",
     'fbs_findings{severity="error",kind="index",instance="wrong"}': "2x90",
@@ -298,6 +299,13 @@ def test_each_alert_is_raised_for_what_is_wrong_and_for_nothing_else(tmp_path: P
     }
     (tmp_path / "tests.yaml").write_text(json.dumps(tests))
     run(["promtool", "test", "rules", "tests.yaml"], tmp_path)
+
+
+def test_the_rules_are_on_what_metrics_writes(url: str, tmp_path: Path) -> None:
+    text = run([str(BIN / "fbs-db"), "--database", url, "metrics"], tmp_path)
+    written = set(re.findall(r"^# TYPE (\w+) gauge$", text, re.MULTILINE))
+    assert set(re.findall(r"\bfbs_\w+", RULES)) <= written
+    assert {re.sub(r"\W.*", "", series) for series in SERIES if series.startswith("fbs_")} <= written
 
 
 def test_each_alert_says_what_to_do() -> None:
