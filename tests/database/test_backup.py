@@ -11,7 +11,7 @@ import pytest
 
 import fbs_db
 from fbs_db.files import sql_directory
-from tests.support.moves import ROLES, Move, content, rows, stocked
+from tests.support.moves import ROLES, Move, as_role, content, rows, stocked
 from tests.support.pages import blocks
 from tests.support.servers import Server, running
 
@@ -168,16 +168,28 @@ def test_tables_alone_are_no_backup(pg18: Server, tmp_path: Path) -> None:
 
 
 def test_no_login_dumps_a_part_of_the_rows(pg18: Server) -> None:
+    """With isolation on. FBS's owner dumps all of FBS; who sees a part is refused."""
+    roles = "fbs_past_owner", "fbs_past_reader"
+
+    def dumped_by(role: str) -> subprocess.CompletedProcess[bytes]:
+        words = [pg18.bin / "pg_dump", "-t", "fbs_*", url.replace("//postgres@", f"//{role}@")]
+        return subprocess.run(words, capture_output=True, check=False)
+
     with pg18.database() as url:
-        fbs_db.migrate(url)
-        fbs_db.isolate(True, url, anyway=True)
-        rows(url, "create role fbs_past_reader login; grant pg_read_all_data to fbs_past_reader")
+        rows(
+            url,
+            f"create role {roles[0]} login; create role {roles[1]} login; grant create on schema public to {roles[0]}",
+        )
         try:
-            login = url.replace("//postgres@", "//fbs_past_reader@")
-            refused = subprocess.run([pg18.bin / "pg_dump", login], capture_output=True, check=False)
-            assert b"row-level security" in refused.stderr
+            fbs_db.migrate(url, role=roles[0])
+            rows(url, "insert into fbs_cache_entries (key, value, expires_at) values ('of acme', '{}', 'infinity')")
+            fbs_db.isolate(True, as_role(url, roles[0]), anyway=True)
+            rows(url, f"grant pg_read_all_data to {roles[1]}")
+            assert b"of acme" in dumped_by(roles[0]).stdout
+            assert b"row-level security" in dumped_by(roles[1]).stderr
         finally:
-            rows(url, "drop owned by fbs_past_reader; drop role fbs_past_reader")
+            for role in roles:
+                rows(url, f"drop owned by {role} cascade; drop role {role}")
 
 
 def test_each_block_of_the_guide_is_typed() -> None:
