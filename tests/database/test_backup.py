@@ -169,26 +169,27 @@ def test_tables_alone_are_no_backup(pg18: Server, tmp_path: Path) -> None:
 
 def test_no_login_dumps_a_part_of_the_rows(pg18: Server) -> None:
     """With isolation on. FBS's owner dumps all of FBS; who sees a part is refused."""
-    roles = "fbs_past_owner", "fbs_past_reader"
+    owner, reader = "fbs_past_owner", "fbs_past_reader"
 
-    def dumped_by(role: str) -> subprocess.CompletedProcess[bytes]:
-        words = [pg18.bin / "pg_dump", "-t", "fbs_*", url.replace("//postgres@", f"//{role}@")]
+    def dump_of(role: str) -> subprocess.CompletedProcess[bytes]:
+        words = [str(pg18.bin / "pg_dump"), "-t", "fbs_*", url.replace("//postgres@", f"//{role}@")]
         return subprocess.run(words, capture_output=True, check=False)
 
     with pg18.database() as url:
-        rows(
-            url,
-            f"create role {roles[0]} login; create role {roles[1]} login; grant create on schema public to {roles[0]}",
-        )
+        rows(url, f"create role {owner} login; create role {reader} login; grant create on schema public to {owner}")
         try:
-            fbs_db.migrate(url, role=roles[0])
-            rows(url, "insert into fbs_cache_entries (key, value, expires_at) values ('of acme', '{}', 'infinity')")
-            fbs_db.isolate(True, as_role(url, roles[0]), anyway=True)
-            rows(url, f"grant pg_read_all_data to {roles[1]}")
-            assert b"of acme" in dumped_by(roles[0]).stdout
-            assert b"row-level security" in dumped_by(roles[1]).stderr
+            fbs_db.migrate(url, role=owner)
+            rows(
+                url,
+                "insert into fbs_custom_fields (model_name, record_id, field_name, field_value, database_name)"
+                " values ('tenant', 1, 'f', 'of acme', 'acme'), ('tenant', 1, 'f', 'of beta', 'beta')",
+            )
+            fbs_db.isolate(True, as_role(url, owner), anyway=True)
+            rows(url, f"grant pg_read_all_data to {reader}")
+            assert {b"of acme", b"of beta"} == set(re.findall(b"of (?:acme|beta)", dump_of(owner).stdout))
+            assert b"row-level security" in dump_of(reader).stderr
         finally:
-            for role in roles:
+            for role in (owner, reader):
                 rows(url, f"drop owned by {role} cascade; drop role {role}")
 
 
