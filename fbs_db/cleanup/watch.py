@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import psycopg
 
-from fbs_db.cleanup.queue import logger, told
+from fbs_db.cleanup.queue import logger, reason_of, told
 from fbs_db.database import fleet, project
 from fbs_db.database.config import EVERY, DatabaseConfig
 from fbs_db.database.connection import connected, errors_of_server
@@ -104,7 +104,8 @@ class Watch:
             wanted = self._wanted(pattern)
         except FbsDbError as error:
             if pattern.name not in self._tried:
-                logger.warning("%s", told(error), extra={"event": "trouble", "target": pattern.name})
+                fields = {"event": "trouble", "target": pattern.name, "reason": reason_of(error)}
+                logger.warning("%s", told(error), extra=fields)
             self._tried[pattern.name] = now + _AGAIN
             return []
         self._tried.pop(pattern.name, None)

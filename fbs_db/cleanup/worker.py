@@ -193,7 +193,7 @@ class _Worker:
             raise error
         self.failing[database] = error
         seconds = self.backoff.failed(database)
-        fields = {"event": "trouble", "error": type(error).__name__, "seconds": seconds}
+        fields = {"event": "trouble", "error": error.as_dict(), "seconds": seconds}
         logger.warning("%s Trying again in %.0f s.", told(error), seconds, extra=fields)
 
 

@@ -60,12 +60,12 @@ class LogFormatter(logging.Formatter):
 
 
 def print_json(value: object, *, lines: bool = False) -> None:
-    """Print plain values for programs.
+    """Print plain values for programs: on a terminal indented, else in one line, as those who collect logs want it.
 
     Parameters:
-        lines: whether each value is a line.
+        lines: whether each value is a line on a terminal, too.
     """
-    click.echo(json.dumps(value, indent=None if lines else 2, default=str))
+    click.echo(json.dumps(value, indent=2 if sys.stdout.isatty() and not lines else None, default=str))
 
 
 def done(text: str) -> None:

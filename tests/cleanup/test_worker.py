@@ -262,7 +262,7 @@ def test_as_json_each_line_of_its_log_is_an_object(host: psycopg.Connection) -> 
         "warning", "failed", "tenant", "custom_fields",
     )  # fmt: skip
     assert failed["reason"] == "kept for the auditors"
-    assert (broken["level"], broken["error"]) == ("warning", "ConnectionLost")
+    assert (broken["level"], broken["error"]["type"]) == ("warning", "ConnectionLost")
     events = [line["event"] for line in lines]
     assert events[0] == "started"
     assert "connected" in events

@@ -83,8 +83,9 @@ def test_lines_fit_a_terminal(page: str) -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_blocks_are_of_known_languages(page: str) -> None:
-    assert {block.language for block in blocks(page)} <= {"console", "pycon", "python", "sql", "toml"}
-    assert all(block.file for block in blocks(page) if block.language == "toml"), "its first line names its file"
+    files = {"toml", "ini", "yaml", "crontab"}
+    assert {block.language for block in blocks(page)} <= {"console", "pycon", "python", "sql", *files}
+    assert all(block.file for block in blocks(page) if block.language in files), "its first line names its file"
 
 
 @pytest.mark.parametrize("page", GUIDES)

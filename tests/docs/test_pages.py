@@ -27,8 +27,9 @@ from tests.support.servers import Server
 THEIRS = ("postgresql://app@db.example:5432/app", "postgresql://app@db.example/app")
 #: Those of solutions.
 EACH = "postgresql://app@db.example/fbs_{solution}_db"
-#: Commands that are not typed here, each with the reason.
+#: Beginnings of commands and blocks that are not typed here, each with the reason.
 NOT_TYPED = {
+    "select cron.": "tests/docs/test_operations.py runs it, on a server with pg_cron",
     "make test": "runs the whole suite, this test included",
     "make lint": "CI runs it",
     "make schema": "CI runs it with --check",
@@ -37,6 +38,7 @@ NOT_TYPED = {
 }
 #: Pages that are typed by other tests, each with the reason.
 TYPED_ELSEWHERE = {
+    "backup": "tests/database/test_backup.py types it, on several servers",
     "completion": "tests/cli/test_completion.py types it, and presses Tab in each shell",
     "scaling": "tests/database/test_new_server.py types it, with two servers",
 }
@@ -139,6 +141,8 @@ class Shell:
 
     def do(self, block: Block) -> None:
         """Type a block, run it, or write the file that its first line names."""
+        if block.text.startswith(tuple(NOT_TYPED)):
+            return
         if block.file:
             with (self.directory / block.file).open("a", encoding="utf-8") as file:
                 file.write(self._with_theirs(block.text))

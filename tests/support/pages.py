@@ -21,7 +21,7 @@ class Block:
     """A fenced block of a page.
 
     Attributes:
-        language: console, pycon, python, sql or toml.
+        language: console, pycon, python, sql; toml, ini, yaml or crontab for files.
         text: what is between the fences.
         file: name of the file that the first line, a comment, says it is; empty text if it says none.
     """
@@ -39,6 +39,6 @@ def blocks(page: str, heading: str = "") -> list[Block]:
     found = []
     for match in re.finditer(r"^( *)```(\w+)\n(.*?)^\1```", text, re.MULTILINE | re.DOTALL):
         inner = textwrap.dedent(match[3])
-        file = re.match(r"# (\S+\.(?:py|toml))\n", inner)
+        file = re.match(r"# (\S+\.(?:py|toml|service|timer|yaml|crontab))\n", inner)
         found.append(Block(match[2], inner, file[1] if file else ""))
     return found
