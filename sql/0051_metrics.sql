@@ -134,15 +134,11 @@ from (
         coalesce(extract(epoch from max(r.last_run_at)), 0) as value
     from fbs_worker_last_run as r
     union all
-    (
-        select
-            'fbs_info' as metric,
-            jsonb_build_object('version', h.fbs_db_version) as labels,
-            1 as value
-        from fbs_migrations as h
-        order by h.applied_at desc, h.migration_id desc
-        limit 1
-    )
+    select
+        'fbs_info' as metric,
+        jsonb_build_object('version', (array_agg(h.fbs_db_version order by h.applied_at desc, h.migration_id desc))[1]) as labels,
+        1 as value
+    from fbs_migrations as h
 ) as m
 -- A table may be dropped just now.
 where m.value is not null;

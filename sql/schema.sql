@@ -11575,12 +11575,10 @@ CREATE VIEW fbs_metrics WITH (security_invoker='true') AS
             COALESCE(EXTRACT(epoch FROM max(r.last_run_at)), (0)::numeric) AS value
            FROM fbs_worker_last_run r
         UNION ALL
-        ( SELECT 'fbs_info'::text AS metric,
-            jsonb_build_object('version', h.fbs_db_version) AS labels,
+         SELECT 'fbs_info'::text AS metric,
+            jsonb_build_object('version', (array_agg(h.fbs_db_version ORDER BY h.applied_at DESC, h.migration_id DESC))[1]) AS labels,
             1 AS value
-           FROM fbs_migrations h
-          ORDER BY h.applied_at DESC, h.migration_id DESC
-         LIMIT 1)) m
+           FROM fbs_migrations h) m
   WHERE (value IS NOT NULL);
 
 COMMENT ON VIEW fbs_metrics IS 'Figures for a monitoring system: one row a gauge of Prometheus, its labels in columns that are empty text where they do not apply. Only fbs-db metrics knows which migrations are pending, edited or missing. Read as a monitor; a role without its rights sees an error.';
