@@ -49,8 +49,8 @@ def retry_cleanup(database: Database = None, *, batch: int = 1000, schema: str |
 
     Calls ``fbs_note_run``, ``fbs_waiting_cleanups``, ``fbs_work_queue``, ``fbs_cleanup_destinations``,
     ``fbs_claim_fan_out``, ``fbs_fan_out``, ``fbs_claim_cleanup``, ``fbs_source``, ``fbs_recheck_cleanup``,
-    ``fbs_cleanup_carried`` and ``fbs_waiting_tickets``; in the other database ``fbs_held_keys``, ``fbs_receive_cleanup``,
-    ``fbs_failed_rule`` and ``fbs_received_cleanups``.
+    ``fbs_cleanup_carried`` and ``fbs_waiting_tickets``; in the other database ``fbs_held_keys``,
+    ``fbs_receive_cleanup``, ``fbs_failed_rule`` and ``fbs_received_cleanups``.
     """
     total = RetryReport(0, 0, 0)
     backoff = Backoff(float("inf"))
