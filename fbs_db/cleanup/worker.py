@@ -57,8 +57,8 @@ def retry_cleanup(database: Database = None, *, batch: int = 1000, schema: str |
     with reaching("fbs-db cleanup retry", database, schema) as reach:
         for session in sessions_on(database, reach):
             with others_go_on(session) as failed, session.translated():
-                _note_run(session)
                 left = count_waiting(session, make_due=True)
+                _note_run(session)
                 while left > 0:
                     report, taken, made = _work(session, reach, batch, backoff)
                     total += report
@@ -164,8 +164,8 @@ class _Worker:
             with session.translated():
                 if time.monotonic() - self.covered.get(database, float("-inf")) > _COVER:
                     self.covered[database] = time.monotonic()
-                    _note_run(session)
                     _cover(session)
+                    _note_run(session)
                 report, taken, _ = _work(session, self.reach, self.batch, self.backoff, self.turns)
                 did, of_solution = report.done + report.failed > 0, session.config.solution is not None
                 if did or of_solution:
