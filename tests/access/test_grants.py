@@ -29,7 +29,7 @@ OWNER, ROLE, OTHER, SCHEMA = "fbs_grants_owner", 'fbs_grants "Role"', "fbs_grant
 TABLES = [table["table"] for table in listed_tables()]
 #: The rights on tables that PostgreSQL knows, but MAINTAIN of 17.
 RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
-INTERNAL_VIEWS = {"fbs_cleanup_terms", "fbs_retention", "fbs_rule_states"}
+INTERNAL_VIEWS = {"fbs_cleanup_terms", "fbs_metrics", "fbs_retention", "fbs_rule_states"}
 #: Views of the catalogs, that read no table.
 GENERAL_VIEWS = {
     "fbs_choices", "fbs_identities", "fbs_later_names", "fbs_secret_columns", "fbs_solution_tables", "fbs_user_columns",
@@ -196,7 +196,7 @@ def test_an_application_writes_each_table_and_nothing_of_fbs(suite: psycopg.Conn
                 assert not refused(app, statement.format(table)), (table, statement)
             assert refused(app, f"select setval('{table}_id_seq', 1)")
         internal = sorted(set(relations(suite, "r")) - set(TABLES))
-        assert len(internal) == 11
+        assert len(internal) == 12
         for table in internal:
             for statement in ("select from {}", "insert into {} default values", "delete from {}", "truncate {}"):
                 assert refused(app, statement.format(table)), (table, statement)
@@ -231,7 +231,8 @@ def test_each_view_and_reading_function_works(suite: psycopg.Connection, work: W
     with as_role(suite) as reader:
         wrong = {name for name, call in calls if refused(reader, call)}
         wrong |= {name for name in views if refused(reader, f"select * from {name}")}
-    assert wrong == (CHECK_SECRETS if work == "reader" else {*INTERNAL_VIEWS, "fbs_setting"})
+    # Metrics are read as a monitor.
+    assert wrong == ({*CHECK_SECRETS, "fbs_metrics"} if work == "reader" else {*INTERNAL_VIEWS, "fbs_setting"})
 
 
 def test_a_reader_reads_all_columns_but_secrets(suite: psycopg.Connection) -> None:
