@@ -1,6 +1,5 @@
--- 0025_roles: which role works as what (application, reader, worker, monitor), for
--- which solutions; what each kind of work needs; and the statements that give a role
--- that, or take it back.
+-- 0025_roles: which role works as what, for which solutions; what each kind of work
+-- needs; and the statements that give a role that, or take it back.
 --
 -- component: base
 -- depends: 0015_settings

@@ -144,7 +144,7 @@ from (
 where m.value is not null;
 
 comment on view fbs_metrics is
-'Figures for a monitoring system: one row a gauge of Prometheus, its labels in columns that are empty text where they do not apply. Only fbs-db metrics knows which migrations are pending, edited or missing. Read as a monitor; a role without its rights sees an error.';
+'Figures for Prometheus, one row a gauge; a label that does not apply is empty text. Only fbs-db metrics knows which migrations are pending, edited or missing. A monitor may read it.';
 comment on column fbs_metrics.metric is
 'Name of the metric: fbs_cleanup_entries, fbs_cleanup_oldest_seconds, fbs_migrations, fbs_findings, fbs_table_bytes, fbs_worker_last_run_timestamp_seconds or fbs_info.';
 comment on column fbs_metrics.model is
