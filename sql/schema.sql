@@ -11576,7 +11576,7 @@ CREATE VIEW fbs_metrics WITH (security_invoker='true') AS
            FROM fbs_worker_last_run r
         UNION ALL
          SELECT 'fbs_info'::text AS metric,
-            jsonb_build_object('version', (array_agg(h.fbs_db_version ORDER BY h.applied_at DESC, h.migration_id DESC))[1]) AS labels,
+            jsonb_build_object('version', (array_agg(h.fbs_db_version ORDER BY h.applied_at DESC))[1]) AS labels,
             1 AS value
            FROM fbs_migrations h) m
   WHERE (value IS NOT NULL);
