@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from fbs_db.cleanup.sweep import sweep_orphans
     from fbs_db.cleanup.worker import retry_cleanup, run_cleanup
     from fbs_db.docs import write_docs
-    from fbs_db.health.check import CheckReport, Finding, check
+    from fbs_db.health.check import check
+    from fbs_db.health.findings import CheckReport, Finding
+    from fbs_db.health.metrics import metrics
     from fbs_db.health.repair import RepairReport, repair
     from fbs_db.places.kept import drop_moved
     from fbs_db.places.move import MoveReport, move
@@ -89,6 +91,7 @@ __all__ = [
     "list_roles",
     "list_settings",
     "list_solutions",
+    "metrics",
     "migrate",
     "move",
     "placement",
@@ -118,7 +121,9 @@ _HOMES = {
     "cleanup.sweep": "sweep_orphans",
     "cleanup.worker": "retry_cleanup run_cleanup",
     "docs": "write_docs",
-    "health.check": "CheckReport Finding check",
+    "health.check": "check",
+    "health.findings": "CheckReport Finding",
+    "health.metrics": "metrics",
     "health.repair": "RepairReport repair",
     "places.kept": "drop_moved",
     "places.move": "MoveReport move",

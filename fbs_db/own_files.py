@@ -99,8 +99,11 @@ def opened_directory(path: Path, how: int = os.O_RDONLY) -> Iterator[int]:
         os.close(directory)
 
 
-def replace_file(path: Path, content: bytes) -> None:
+def replace_file(path: Path, content: bytes, *, mode: int | None = None) -> None:
     """Write a file in one step. One that is there is replaced; its mode stays, and to root its owner.
+
+    Parameters:
+        mode: that of a new file; by default what the umask leaves.
 
     Raises:
         UsageError: another user's symbolic link leads there.
@@ -120,6 +123,8 @@ def replace_file(path: Path, content: bytes) -> None:
             with os.fdopen(number, "wb") as file:
                 if found:
                     _keep_rights(number, found)
+                elif mode is not None:
+                    os.fchmod(number, mode)
                 file.write(content)
                 file.flush()
                 os.fsync(number)

@@ -1,6 +1,5 @@
--- 0025_roles: which role works as what (application, reader, worker, monitor), for
--- which solutions; what each kind of work needs; and the statements that give a role
--- that, or take it back.
+-- 0025_roles: which role works as what, for which solutions; what each kind of work
+-- needs; and the statements that give a role that, or take it back.
 --
 -- component: base
 -- depends: 0015_settings
@@ -74,7 +73,8 @@ set search_path from current
 as $$
     select array[
         'fbs_migrations', 'fbs_migration_log', 'fbs_settings', 'fbs_solution_map', 'fbs_hosts', 'fbs_cleanup_rules',
-        'fbs_cleanup_queue', 'fbs_cleanup_targets', 'fbs_cleanup_received', 'fbs_file_deletions', 'fbs_roles'
+        'fbs_cleanup_queue', 'fbs_cleanup_targets', 'fbs_cleanup_received', 'fbs_file_deletions', 'fbs_roles',
+        'fbs_worker_last_run'
     ];
 $$;
 
@@ -90,7 +90,7 @@ as $$
     select array[
         'fbs_await_writers', 'fbs_claim_cleanup', 'fbs_claim_fan_out', 'fbs_claim_files', 'fbs_cleanup_carried',
         'fbs_cleanup_destinations', 'fbs_cover_partitions', 'fbs_expired', 'fbs_failed_rule', 'fbs_fan_out', 'fbs_file_done',
-        'fbs_give_up_files', 'fbs_held_keys', 'fbs_purge', 'fbs_receive_cleanup', 'fbs_received_cleanups',
+        'fbs_give_up_files', 'fbs_held_keys', 'fbs_note_run', 'fbs_purge', 'fbs_receive_cleanup', 'fbs_received_cleanups',
         'fbs_recheck_cleanup', 'fbs_replica_lag', 'fbs_source', 'fbs_sweep_keys', 'fbs_sweep_plan', 'fbs_target_gone',
         'fbs_waiting_cleanups', 'fbs_waiting_files', 'fbs_waiting_tickets', 'fbs_work_queue'
     ];

@@ -3435,7 +3435,7 @@ $$;
 
 COMMENT ON FUNCTION fbs_has_statement_trigger(table_id oid, event text) IS 'Internal. Whether FBS has a trigger on each statement that deletes from, or updates, a partition: one for each row does nothing there.';
 
-CREATE FUNCTION fbs_health() RETURNS TABLE(severity text, kind text, object text, problem text, found text, expected text, mend text)
+CREATE FUNCTION fbs_health(quick boolean DEFAULT false) RETURNS TABLE(severity text, kind text, object text, problem text, found text, expected text, mend text)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'public', 'pg_temp'
     AS $_$
@@ -3474,20 +3474,22 @@ begin
     where s.schema_name = (select n.nspname from pg_namespace as n where n.oid = here) and s.name ~ '^fbs_'
     order by 2, 3;
 
-    return query
-    select
-        r.severity, r.kind, r.object, r.problem, r.found, r.expected,
-        case r.kind when 'owner' then fbs_command('repair', '--apply') else r.mend end
-    from fbs_rights() as r
-    order by r.severity, r.object;
-    return query select g.* from fbs_rights_granted() as g order by g.severity, g.kind, g.object;
-    if
-        to_regclass('fbs_secret_columns') is not null
-        and to_regclass('fbs_roles') is not null
-        and has_table_privilege('fbs_roles', 'select') and not row_security_active('fbs_roles')
-        and has_table_privilege('fbs_secret_columns', 'select')
-    then
-        return query select s.* from fbs_secret_readers() as s order by s.severity, s.object;
+    if not quick then
+        return query
+        select
+            r.severity, r.kind, r.object, r.problem, r.found, r.expected,
+            case r.kind when 'owner' then fbs_command('repair', '--apply') else r.mend end
+        from fbs_rights() as r
+        order by r.severity, r.object;
+        return query select g.* from fbs_rights_granted() as g order by g.severity, g.kind, g.object;
+        if
+            to_regclass('fbs_secret_columns') is not null
+            and to_regclass('fbs_roles') is not null
+            and has_table_privilege('fbs_roles', 'select') and not row_security_active('fbs_roles')
+            and has_table_privilege('fbs_secret_columns', 'select')
+        then
+            return query select s.* from fbs_secret_readers() as s order by s.severity, s.object;
+        end if;
     end if;
 
     select u.user_table into users from fbs_user_columns as u where u.user_table is not null limit 1;
@@ -3667,7 +3669,8 @@ begin
     end if;
 
     if
-        has_table_privilege('fbs_cleanup_rules', 'select')
+        not quick
+        and has_table_privilege('fbs_cleanup_rules', 'select')
         and has_table_privilege('fbs_rule_states', 'select')
         and not row_security_active('fbs_cleanup_rules')
     then
@@ -3719,7 +3722,7 @@ begin
 end;
 $_$;
 
-COMMENT ON FUNCTION fbs_health() IS 'What is not as it should be: disabled triggers, invalid indexes, keys not validated, users and host tables, later names out of date, clean-ups and files that wait. No row is good news; notes need nothing to be done. What is missing or changed altogether, and what is pending: fbs-db check';
+COMMENT ON FUNCTION fbs_health(quick boolean) IS 'What is not as it should be: disabled triggers, invalid indexes, keys not validated, users and host tables, later names out of date, clean-ups and files that wait. No row is good news; notes need nothing to be done. Quick leaves out rights and rules. What is missing or changed altogether, and what is pending: fbs-db check';
 
 CREATE FUNCTION fbs_held_keys(model text, solution text DEFAULT NULL::text, alone boolean DEFAULT true) RETURNS text[]
     LANGUAGE plpgsql SECURITY DEFINER
@@ -3895,7 +3898,8 @@ CREATE FUNCTION fbs_internal_tables() RETURNS text[]
     AS $$
     select array[
         'fbs_migrations', 'fbs_migration_log', 'fbs_settings', 'fbs_solution_map', 'fbs_hosts', 'fbs_cleanup_rules',
-        'fbs_cleanup_queue', 'fbs_cleanup_targets', 'fbs_cleanup_received', 'fbs_file_deletions', 'fbs_roles'
+        'fbs_cleanup_queue', 'fbs_cleanup_targets', 'fbs_cleanup_received', 'fbs_file_deletions', 'fbs_roles',
+        'fbs_worker_last_run'
     ];
 $$;
 
@@ -4859,6 +4863,31 @@ $$;
 
 COMMENT ON FUNCTION fbs_note_for_targets(model text, solution text, operation text, keys text[], new_keys text[], solutions text[]) IS 'Internal. Queues a clean-up for each other database, a thousand keys an entry; for those of solutions one in all, or one for each solution that is named with the keys.';
 
+CREATE FUNCTION fbs_note_run() RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+begin
+    perform fbs_refuse_shadows();
+    perform fbs_refuse_triggers('fbs_worker_last_run');
+    -- Of several workers one writes, and none waits.
+    update fbs_worker_last_run as w
+    set last_run_at = clock_timestamp()
+    where w.id in (
+        select l.id
+        from fbs_worker_last_run as l
+        where l.last_run_at < clock_timestamp() - interval '50 seconds'
+        for update skip locked
+    );
+    insert into fbs_worker_last_run (last_run_at)
+    select clock_timestamp()
+    where not exists (select from fbs_worker_last_run)
+    on conflict do nothing;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_note_run() IS 'Internal. Notes that a worker runs, at most once in 50 seconds.';
+
 CREATE FUNCTION fbs_on_delete(model text, solution text, keys text[], key_is_unique boolean, by_row boolean, solutions text[] DEFAULT NULL::text[]) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
@@ -5782,21 +5811,22 @@ CREATE FUNCTION fbs_relation_names() RETURNS text[]
         'fbs_custom_fields_values', 'fbs_dashboards', 'fbs_discovery_fields', 'fbs_discovery_models',
         'fbs_discovery_modules', 'fbs_discovery_session_list', 'fbs_discovery_sessions', 'fbs_dms_document',
         'fbs_dms_document_approval', 'fbs_dms_document_category', 'fbs_dms_document_tag', 'fbs_dms_document_tags',
-        'fbs_dms_document_type', 'fbs_dms_document_workflow', 'fbs_dms_file_attachment', 'fbs_documents_categories',
-        'fbs_documents_details', 'fbs_documents_overview', 'fbs_documents_pending_approvals', 'fbs_file_deletions',
-        'fbs_handshakes', 'fbs_hosts', 'fbs_identities', 'fbs_kpis', 'fbs_later_names',
-        'fbs_license_manager_feature_usage', 'fbs_license_manager_manager', 'fbs_license_manager_solution_license',
-        'fbs_licensing_licenses', 'fbs_licensing_usage', 'fbs_migration_log', 'fbs_migrations',
-        'fbs_msme_analytics', 'fbs_msme_analytics_series', 'fbs_msme_campaigns', 'fbs_msme_compliance',
-        'fbs_msme_compliance_status', 'fbs_msme_dashboard', 'fbs_msme_kpi_progress', 'fbs_msme_kpis',
-        'fbs_msme_marketing', 'fbs_msme_setup', 'fbs_msme_setup_templates', 'fbs_msme_setup_wizard',
-        'fbs_msme_templates', 'fbs_notifications', 'fbs_notifications_alerts', 'fbs_notifications_counts',
-        'fbs_notifications_inbox', 'fbs_odoo_databases', 'fbs_odoo_fields', 'fbs_odoo_models', 'fbs_odoo_modules',
-        'fbs_operations_business_rules', 'fbs_operations_cache', 'fbs_operations_handshakes',
-        'fbs_operations_requests', 'fbs_recurring_transactions', 'fbs_report_schedules', 'fbs_reports',
-        'fbs_request_logs', 'fbs_retention', 'fbs_roles', 'fbs_rule_states', 'fbs_secret_columns', 'fbs_settings',
-        'fbs_solution_map', 'fbs_solution_tables', 'fbs_token_mappings', 'fbs_user_activity_logs',
-        'fbs_user_columns', 'fbs_workflow_active_runs', 'fbs_workflow_analytics', 'fbs_workflow_catalog',
+        'fbs_dms_document_type', 'fbs_dms_document_workflow', 'fbs_dms_file_attachment',
+        'fbs_documents_categories', 'fbs_documents_details', 'fbs_documents_overview',
+        'fbs_documents_pending_approvals', 'fbs_file_deletions', 'fbs_handshakes', 'fbs_hosts', 'fbs_identities',
+        'fbs_kpis', 'fbs_later_names', 'fbs_license_manager_feature_usage', 'fbs_license_manager_manager',
+        'fbs_license_manager_solution_license', 'fbs_licensing_licenses', 'fbs_licensing_usage', 'fbs_metrics',
+        'fbs_migration_log', 'fbs_migrations', 'fbs_msme_analytics', 'fbs_msme_analytics_series',
+        'fbs_msme_campaigns', 'fbs_msme_compliance', 'fbs_msme_compliance_status', 'fbs_msme_dashboard',
+        'fbs_msme_kpi_progress', 'fbs_msme_kpis', 'fbs_msme_marketing', 'fbs_msme_setup',
+        'fbs_msme_setup_templates', 'fbs_msme_setup_wizard', 'fbs_msme_templates', 'fbs_notifications',
+        'fbs_notifications_alerts', 'fbs_notifications_counts', 'fbs_notifications_inbox', 'fbs_odoo_databases',
+        'fbs_odoo_fields', 'fbs_odoo_models', 'fbs_odoo_modules', 'fbs_operations_business_rules',
+        'fbs_operations_cache', 'fbs_operations_handshakes', 'fbs_operations_requests',
+        'fbs_recurring_transactions', 'fbs_report_schedules', 'fbs_reports', 'fbs_request_logs', 'fbs_retention',
+        'fbs_roles', 'fbs_rule_states', 'fbs_secret_columns', 'fbs_settings', 'fbs_solution_map',
+        'fbs_solution_tables', 'fbs_token_mappings', 'fbs_user_activity_logs', 'fbs_user_columns',
+        'fbs_worker_last_run', 'fbs_workflow_active_runs', 'fbs_workflow_analytics', 'fbs_workflow_catalog',
         'fbs_workflow_definitions', 'fbs_workflow_execution_logs', 'fbs_workflow_graphs', 'fbs_workflow_instances',
         'fbs_workflow_log', 'fbs_workflow_open_transitions', 'fbs_workflow_runs', 'fbs_workflow_steps',
         'fbs_workflow_transitions', 'fbs_workflow_waiting'
@@ -7938,7 +7968,7 @@ CREATE FUNCTION fbs_worker_functions() RETURNS text[]
     select array[
         'fbs_await_writers', 'fbs_claim_cleanup', 'fbs_claim_fan_out', 'fbs_claim_files', 'fbs_cleanup_carried',
         'fbs_cleanup_destinations', 'fbs_cover_partitions', 'fbs_expired', 'fbs_failed_rule', 'fbs_fan_out', 'fbs_file_done',
-        'fbs_give_up_files', 'fbs_held_keys', 'fbs_purge', 'fbs_receive_cleanup', 'fbs_received_cleanups',
+        'fbs_give_up_files', 'fbs_held_keys', 'fbs_note_run', 'fbs_purge', 'fbs_receive_cleanup', 'fbs_received_cleanups',
         'fbs_recheck_cleanup', 'fbs_replica_lag', 'fbs_source', 'fbs_sweep_keys', 'fbs_sweep_plan', 'fbs_target_gone',
         'fbs_waiting_cleanups', 'fbs_waiting_files', 'fbs_waiting_tickets', 'fbs_work_queue'
     ];
@@ -11460,6 +11490,117 @@ COMMENT ON COLUMN fbs_licensing_usage.used_percent IS 'Per cent of the limit tha
 
 COMMENT ON COLUMN fbs_licensing_usage.last_updated IS 'When the usage count last changed.';
 
+CREATE TABLE fbs_worker_last_run (
+    id bigint DEFAULT 1 NOT NULL,
+    last_run_at timestamp with time zone NOT NULL,
+    CONSTRAINT fbs_worker_last_run_id_check CHECK ((id = 1))
+);
+
+COMMENT ON TABLE fbs_worker_last_run IS 'When a worker last ran in this database: one row, to the minute; none before the first. A worker that serves the databases of solutions notes it in the others only.';
+
+COMMENT ON COLUMN fbs_worker_last_run.id IS 'Always 1.';
+
+COMMENT ON COLUMN fbs_worker_last_run.last_run_at IS 'When fbs-db cleanup run or fbs-db cleanup retry last looked at the queue.';
+
+CREATE VIEW fbs_metrics WITH (security_invoker='true') AS
+ WITH cleanups AS (
+         SELECT q.model_name AS model,
+                CASE
+                    WHEN (q.target IS NULL) THEN ''::text
+                    WHEN (t.target IS NULL) THEN '*'::text
+                    ELSE q.target
+                END AS target,
+                CASE
+                    WHEN (q.error IS NULL) THEN 'waiting'::text
+                    ELSE 'failed'::text
+                END AS state,
+            q.queued_at
+           FROM (fbs_cleanup_queue q
+             LEFT JOIN fbs_cleanup_targets t ON ((q.target = t.target)))
+        UNION ALL
+         SELECT h.model_name,
+            ''::text AS target,
+            s.state,
+            NULL::timestamp with time zone AS queued_at
+           FROM (fbs_hosts h
+             CROSS JOIN ( VALUES ('waiting'::text), ('failed'::text)) s(state))
+        ), waiting AS (
+         SELECT jsonb_build_object('model', c.model, 'target', c.target, 'state', c.state) AS labels,
+            count(c.queued_at) AS entries,
+            COALESCE(EXTRACT(epoch FROM (clock_timestamp() - min(c.queued_at))), (0)::numeric) AS seconds
+           FROM cleanups c
+          WHERE (NOT (row_security_active(('fbs_cleanup_queue'::regclass)::oid) OR row_security_active(('fbs_hosts'::regclass)::oid)))
+          GROUP BY c.model, c.target, c.state
+        )
+ SELECT metric,
+    COALESCE((labels ->> 'model'::text), ''::text) AS model,
+    COALESCE((labels ->> 'target'::text), ''::text) AS target,
+    COALESCE((labels ->> 'state'::text), ''::text) AS state,
+    COALESCE((labels ->> 'severity'::text), ''::text) AS severity,
+    COALESCE((labels ->> 'kind'::text), ''::text) AS kind,
+    COALESCE((labels ->> 'table'::text), ''::text) AS "table",
+    COALESCE((labels ->> 'version'::text), ''::text) AS version,
+    value
+   FROM ( SELECT 'fbs_cleanup_entries'::text AS metric,
+            w.labels,
+            (w.entries)::double precision AS value
+           FROM waiting w
+        UNION ALL
+         SELECT 'fbs_cleanup_oldest_seconds'::text AS metric,
+            w.labels,
+            w.seconds AS value
+           FROM waiting w
+        UNION ALL
+         SELECT 'fbs_migrations'::text AS metric,
+            '{"state": "applied"}'::jsonb AS labels,
+            count(*) AS value
+           FROM fbs_migrations
+        UNION ALL
+         SELECT 'fbs_findings'::text AS metric,
+            jsonb_build_object('severity', s.severity, 'kind', f.kind) AS labels,
+            count(f.kind) AS value
+           FROM (( VALUES ('error'::text), ('warning'::text), ('note'::text)) s(severity)
+             LEFT JOIN fbs_health() f(severity, kind, object, problem, found, expected, mend) ON ((s.severity = f.severity)))
+          GROUP BY s.severity, f.kind
+        UNION ALL
+         SELECT 'fbs_table_bytes'::text AS metric,
+            jsonb_build_object('table', c.relname) AS labels,
+            pg_total_relation_size((c.oid)::regclass) AS value
+           FROM (pg_class home
+             JOIN pg_class c ON ((home.relnamespace = c.relnamespace)))
+          WHERE ((home.oid = ('fbs_migrations'::regclass)::oid) AND (c.relkind = 'r'::"char") AND (c.relname = ANY (fbs_relation_names())))
+        UNION ALL
+         SELECT 'fbs_worker_last_run_timestamp_seconds'::text AS metric,
+            '{}'::jsonb AS labels,
+            COALESCE(EXTRACT(epoch FROM max(r.last_run_at)), (0)::numeric) AS value
+           FROM fbs_worker_last_run r
+        UNION ALL
+         SELECT 'fbs_info'::text AS metric,
+            jsonb_build_object('version', (array_agg(h.fbs_db_version ORDER BY h.applied_at DESC))[1]) AS labels,
+            1 AS value
+           FROM fbs_migrations h) m
+  WHERE (value IS NOT NULL);
+
+COMMENT ON VIEW fbs_metrics IS 'Figures for Prometheus, one row a gauge; a label that does not apply is empty text. Only fbs-db metrics knows which migrations are pending, edited or missing. A monitor may read it.';
+
+COMMENT ON COLUMN fbs_metrics.metric IS 'Name of the metric: fbs_cleanup_entries, fbs_cleanup_oldest_seconds, fbs_migrations, fbs_findings, fbs_table_bytes, fbs_worker_last_run_timestamp_seconds or fbs_info.';
+
+COMMENT ON COLUMN fbs_metrics.model IS 'Of a clean-up: the model whose host rows changed, whatever their solution.';
+
+COMMENT ON COLUMN fbs_metrics.target IS 'Of a clean-up: the other database, or the pattern, it is for; * for the databases of solutions together; empty text for this one.';
+
+COMMENT ON COLUMN fbs_metrics.state IS 'Of a clean-up: waiting, or failed if it has an error. Of migrations: applied.';
+
+COMMENT ON COLUMN fbs_metrics.severity IS 'Of findings of fbs_health(): error, warning or note.';
+
+COMMENT ON COLUMN fbs_metrics.kind IS 'Of findings: their kind; empty text beside 0, where there are none of the severity.';
+
+COMMENT ON COLUMN fbs_metrics."table" IS 'Of bytes: the table. They include its indexes.';
+
+COMMENT ON COLUMN fbs_metrics.version IS 'Of fbs_info: the version of fbs-db that applied the last migration.';
+
+COMMENT ON COLUMN fbs_metrics.value IS 'The figure: a number, seconds, bytes, or a time in seconds since 1970; for a worker that never ran 0.';
+
 CREATE TABLE fbs_migration_log (
     id bigint NOT NULL,
     migration_id text NOT NULL,
@@ -13677,6 +13818,9 @@ ALTER TABLE ONLY fbs_token_mappings
 ALTER TABLE ONLY fbs_user_activity_logs
     ADD CONSTRAINT fbs_user_activity_logs_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY fbs_worker_last_run
+    ADD CONSTRAINT fbs_worker_last_run_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY fbs_workflow_definitions
     ADD CONSTRAINT fbs_workflow_definitions_name_version_solution_name_key UNIQUE (name, version, solution_name);
 
@@ -14260,6 +14404,8 @@ CREATE TRIGGER fbs_only_owner BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON f
 CREATE TRIGGER fbs_only_owner BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON fbs_roles FOR EACH STATEMENT EXECUTE FUNCTION fbs_only_owner();
 
 CREATE TRIGGER fbs_only_owner BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON fbs_solution_map FOR EACH STATEMENT EXECUTE FUNCTION fbs_only_owner();
+
+CREATE TRIGGER fbs_only_owner BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON fbs_worker_last_run FOR EACH STATEMENT EXECUTE FUNCTION fbs_only_owner();
 
 CREATE TRIGGER fbs_recurring_transactions_keep_updated_at BEFORE UPDATE OF updated_at ON fbs_recurring_transactions FOR EACH ROW WHEN ((new.updated_at = old.updated_at)) EXECUTE FUNCTION fbs_keep('updated_at');
 

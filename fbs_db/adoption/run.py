@@ -20,7 +20,8 @@ from fbs_db.database.connection import from_server, raise_if_lost, said_by, show
 from fbs_db.database.locks import LOCK_WAIT
 from fbs_db.database.session import Database, Session, isolated, open_session, told_what_stays
 from fbs_db.errors import AdoptionRefused, PoolerRefused, ServerError, TargetError
-from fbs_db.health.check import CheckReport, Finding, check_at
+from fbs_db.health.check import check_at
+from fbs_db.health.findings import CheckReport, Finding
 from fbs_db.reports import Progress, Report, silent
 from fbs_db.schema import snapshot
 from fbs_db.schema.history import Applied, Backend, history_of

@@ -11,7 +11,7 @@ from psycopg import sql
 
 from fbs_db.adoption.found import Found, Index, Table
 from fbs_db.database.session import Session
-from fbs_db.health.check import Finding
+from fbs_db.health.findings import Finding
 from fbs_db.health.statements import Wanted, making
 from fbs_db.reports import Report
 from fbs_db.schema import snapshot

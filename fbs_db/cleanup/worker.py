@@ -21,7 +21,7 @@ from fbs_db.database.connection import shown
 from fbs_db.database.session import Database, Session
 from fbs_db.errors import ConnectionFailed, ConnectionLost, FbsDbError, LockTimeout, ServerOutOfResources
 
-#: Seconds between looks for new partitions of host tables.
+#: Seconds between looks for new partitions of host tables, and between notes that it runs.
 _COVER = 60
 #: Seconds after which what waits for further databases is left to the next round.
 _ROUND = 2.0
@@ -47,10 +47,10 @@ def retry_cleanup(database: Database = None, *, batch: int = 1000, schema: str |
 
     Each failure is logged, with model, rule and reason.
 
-    Calls ``fbs_waiting_cleanups``, ``fbs_work_queue``, ``fbs_cleanup_destinations``, ``fbs_claim_fan_out``,
-    ``fbs_fan_out``, ``fbs_claim_cleanup``, ``fbs_source``, ``fbs_recheck_cleanup``, ``fbs_cleanup_carried`` and
-    ``fbs_waiting_tickets``; in the other database ``fbs_held_keys``, ``fbs_receive_cleanup``,
-    ``fbs_failed_rule`` and ``fbs_received_cleanups``.
+    Calls ``fbs_note_run``, ``fbs_waiting_cleanups``, ``fbs_work_queue``, ``fbs_cleanup_destinations``,
+    ``fbs_claim_fan_out``, ``fbs_fan_out``, ``fbs_claim_cleanup``, ``fbs_source``, ``fbs_recheck_cleanup``,
+    ``fbs_cleanup_carried`` and ``fbs_waiting_tickets``; in the other database ``fbs_held_keys``,
+    ``fbs_receive_cleanup``, ``fbs_failed_rule`` and ``fbs_received_cleanups``.
     """
     total = RetryReport(0, 0, 0)
     backoff = Backoff(float("inf"))
@@ -58,6 +58,7 @@ def retry_cleanup(database: Database = None, *, batch: int = 1000, schema: str |
         for session in sessions_on(database, reach):
             with others_go_on(session) as failed, session.translated():
                 left = count_waiting(session, make_due=True)
+                _note_run(session)
                 while left > 0:
                     report, taken, made = _work(session, reach, batch, backoff)
                     total += report
@@ -98,10 +99,10 @@ def run_cleanup(
 
     Each failure is logged, with model, rule and reason.
 
-    Each minute it attaches new partitions of host tables with their table.
+    Each minute it notes that it runs, and attaches new partitions of host tables with their table.
 
-    Calls ``fbs_work_queue``, ``fbs_cover_partitions``, ``fbs_waiting_cleanups``, ``fbs_cleanup_destinations``,
-    ``fbs_claim_fan_out``, ``fbs_fan_out``, ``fbs_claim_cleanup``, ``fbs_source``,
+    Calls ``fbs_work_queue``, ``fbs_note_run``, ``fbs_cover_partitions``, ``fbs_waiting_cleanups``,
+    ``fbs_cleanup_destinations``, ``fbs_claim_fan_out``, ``fbs_fan_out``, ``fbs_claim_cleanup``, ``fbs_source``,
     ``fbs_recheck_cleanup``, ``fbs_cleanup_carried`` and
     ``fbs_waiting_tickets``; in the other database ``fbs_held_keys``, ``fbs_receive_cleanup``,
     ``fbs_failed_rule`` and ``fbs_received_cleanups``.
@@ -164,6 +165,7 @@ class _Worker:
                 if time.monotonic() - self.covered.get(database, float("-inf")) > _COVER:
                     self.covered[database] = time.monotonic()
                     _cover(session)
+                    _note_run(session)
                 report, taken, _ = _work(session, self.reach, self.batch, self.backoff, self.turns)
                 did, of_solution = report.done + report.failed > 0, session.config.solution is not None
                 if did or of_solution:
@@ -195,6 +197,12 @@ class _Worker:
         seconds = self.backoff.failed(database)
         fields = {"event": "trouble", "error": error.as_dict(), "seconds": seconds}
         logger.warning("%s Trying again in %.0f s.", told(error), seconds, extra=fields)
+
+
+def _note_run(session: Session) -> None:
+    """Note that a worker runs; not in a solution's own database, which is looked into again when it was written."""
+    if session.config.solution is None:
+        session.call("fbs_note_run")
 
 
 def _cover(session: Session) -> None:

@@ -10,6 +10,7 @@ from fbs_db.cli import (
     help,  # noqa: A004
     isolate,
     later_names,
+    metrics,
     placement,
     retention,
     roles,
@@ -33,6 +34,7 @@ __all__ = [
     "isolate",
     "later_names",
     "main",
+    "metrics",
     "placement",
     "retention",
     "roles",

@@ -26,7 +26,7 @@ from fbs_db.django.install import is_migrating, placed, unattached
 from fbs_db.django.messages import for_shell, migrate_command
 from fbs_db.django.router import component_of, home_of, same_database
 from fbs_db.errors import FbsDbError, UsageError
-from fbs_db.health.check import Finding
+from fbs_db.health.findings import Finding
 from fbs_db.wording import command, counted, typed
 
 #: The number of each kind of finding. Hosts silence checks by them, so none may change.

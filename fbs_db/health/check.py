@@ -2,46 +2,25 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
 
 import psycopg
 
-from fbs_db import files
 from fbs_db.cleanup.hosts import databases_beside, may_hold_orphans, patterns_beside
 from fbs_db.database import fleet, project
 from fbs_db.database.connection import raise_if_lost, shown
 from fbs_db.database.session import Database, Session, isolated, open_session
 from fbs_db.errors import FbsDbError, TargetError, UsageError
 from fbs_db.health import attached, comparing
+from fbs_db.health.findings import KINDS, CheckReport, Finding, Severity, asked, in_order
+from fbs_db.health.migrations import of_history
+from fbs_db.health.quick import quick_check
 from fbs_db.health.states import present
-from fbs_db.places.state import guards
-from fbs_db.reports import Progress, Report, silent
+from fbs_db.reports import Progress, silent
 from fbs_db.schema import snapshot
 from fbs_db.schema.rights import MAY_RUN_CODE, read_granted, read_rights, workers
 from fbs_db.schema.snapshot import Key, Object
-from fbs_db.wording import command, completed
-
-Severity = Literal["error", "warning", "note"]
-
-#: The kinds of findings, to choose from with ``only``.
-KINDS = (
-    "migration",
-    "component",
-    *snapshot.KINDS,
-    "users",
-    "user key",
-    "host",
-    "clean-up",
-    "isolation",
-    "file",
-    "rows",
-    "owner",
-    "right",
-    "privilege",
-)
+from fbs_db.wording import command
 
 _UNFINISHED = "left by an interrupted statement, or still being built"
 
@@ -54,60 +33,13 @@ _MADE_HERE = ("trigger", "index", "constraint", "owner", "right")
 _LESS = ("comment", "setting", "rule")
 
 
-@dataclass(frozen=True)
-class Finding(Report):
-    """One difference from the schema as it should be, or something that waits for attention.
-
-    Attributes:
-        severity: ``error``: FBS needs it; ``warning``: look at it; ``note``: there is nothing to do.
-        kind: one of `KINDS`.
-        object: its name, such as ``fbs_kpis.target_value``.
-        problem: ``missing``, ``changed``, ``not part of FBS``, ``disabled``, ...
-        found: the definition or state that was found; None where nothing is there.
-        expected: the definition or state that should be there; None where ``problem`` implies it.
-        mend: the repair: a shell command or, with a semicolon at the end, SQL; empty text where there is none.
-    """
-
-    severity: Severity
-    kind: str
-    object: str
-    problem: str
-    found: str | None = None
-    expected: str | None = None
-    mend: str = ""
-
-
-@dataclass(frozen=True)
-class CheckReport(Report):
-    """The findings of a check.
-
-    Attributes:
-        database: the database, as a URL without password.
-        schema: the schema.
-        objects: the number of objects that were compared.
-        findings: errors first, then warnings, then notes.
-    """
-
-    database: str
-    schema: str
-    objects: int
-    findings: tuple[Finding, ...]
-
-    @property
-    def healthy(self) -> bool:
-        """Whether there are no errors and no warnings."""
-        return all(finding.severity == "note" for finding in self.findings)
-
-    def as_dict(self) -> dict[str, Any]:
-        return {"healthy": self.healthy, **super().as_dict()}
-
-
 def check(
     database: Database = None,
     *,
     schema: str | None = None,
     only: Sequence[str] = (),
     data: bool = False,
+    quick: bool = False,
     progress: Callable[[Progress], None] = silent,
 ) -> CheckReport:
     """Compare the schema with the objects that the applied migrations create, and report what waits.
@@ -120,10 +52,12 @@ def check(
         only: the kinds of findings to report, of `KINDS`; all by default.
         data: also check the rows: orphans, values off the lists, negative amounts, dates outside
             the years 1 to 9999, ledgers that are not balanced. Reads whole tables.
+        quick: compare no objects: report what is pending, and what ``fbs_health`` knows without rights and rules, in
+            less than 100 ms of the server's time. For health checks.
         progress: called for each table that is read.
 
     Raises:
-        UsageError: a kind is unknown.
+        UsageError: a kind is unknown, or ``quick`` is combined with ``only`` or ``data``.
         LockTimeout: another session, such as a migration, holds a lock on a table for longer than 3 s.
 
     In a schema where others may create functions, it reports that alone: more could run their code.
@@ -132,7 +66,11 @@ def check(
     if unknown := sorted(set(only) - set(KINDS)):
         what = "kind" if len(unknown) == 1 else "kinds"
         raise UsageError(f"Unknown {what} {', '.join(unknown)}.", hint=f"Known: {', '.join(KINDS)}.")
+    if quick and (only or data):
+        raise UsageError("A quick check takes neither kinds nor data.", hint="Leave out --quick, --only or --data.")
     with open_session(database, schema, application="fbs-db check") as session:
+        if quick:
+            return quick_check(session)
         return check_at(session, only=only, data=data, progress=progress)
 
 
@@ -152,7 +90,7 @@ def check_at(
         # In such a schema any other question may run the code of others, with the rights of the one who asks.
         if not any(one.problem in MAY_RUN_CODE for one in findings):
             found = present(session)
-            history, applied = _history(session, found)
+            history, applied = of_history(session, found)
             if any(one.problem == "others may execute" for one in findings):  # a worker may
                 findings = [Finding(*row) for row in read_rights(session, workers(session))]
             findings += history
@@ -164,13 +102,12 @@ def check_at(
                 if data:
                     findings += _data(session, found, progress)
                 if data or identities:
-                    asked = _asked(session, "fbs_check_identities", found)
-                    findings += [one for one in asked if one.kind != "rows" or ("column", one.object) in objects]
+                    keys = asked(session, "fbs_check_identities", found)
+                    findings += [one for one in keys if one.kind != "rows" or ("column", one.object) in objects]
     if data and applied:
         findings += _host_rows(session, found, progress)
-    chosen = [one for one in findings if not only or one.kind in only]
-    chosen.sort(key=lambda one: (("error", "warning", "note").index(one.severity), KINDS.index(one.kind), one.object))
-    return CheckReport(shown(session.connection), session.schema, len(objects), tuple(chosen))
+    chosen = in_order(one for one in findings if not only or one.kind in only)
+    return CheckReport(shown(session.connection), session.schema, len(objects), chosen)
 
 
 def _compared(session: Session, objects: Mapping[Key, Object], found: dict[Key, Object]) -> Iterator[Finding]:
@@ -180,8 +117,7 @@ def _compared(session: Session, objects: Mapping[Key, Object], found: dict[Key, 
     if any((one.kind, one.problem) == ("table", "missing") for one in findings):
         known.add(("rule", "out of date"))  # it is written for that table
     yield from findings
-    asked = _asked(session, "fbs_health", found)
-    for one in asked:
+    for one in asked(session, "fbs_health", found):
         if (one.kind not in _MADE_HERE or "secret" in one.problem) and (one.kind, one.problem) not in known:
             yield one
     yield from _targets(session, found)
@@ -263,90 +199,6 @@ def _foreign(there: Object, objects: Mapping[Key, Object], found: Mapping[Key, O
     return Finding(severity, there.kind, there.name, "not part of FBS", text, None, mend)
 
 
-def _history(session: Session, found: Mapping[Key, Object]) -> tuple[list[Finding], list[str]]:
-    """The migrations that are pending, edited or without a file; and the names of those applied."""
-    known = files.load()
-    names = ("migration_id", "checksum", "fbs_db_version")
-    readable = all(("column", f"fbs_migrations.{name}") in found for name in names)
-    if readable and not session.may("select", "fbs_migrations"):
-        said = "a migration counts as applied where any of its objects is there"
-        wanted, mend = "a role that works as monitor", command("grant", session.role(), "--as", "monitor")
-        note = Finding("note", "privilege", "fbs_migrations", "not looked at", said, wanted, mend)
-        return [note], [file.id for file in known if _made(file, found)]
-    if not readable:
-        # The table is damaged, which the comparison reports, or fbs-db never created it.
-        if applied := [file.id for file in known if ("function", "fbs_touch()") in found and _made(file, found)]:
-            return [], applied
-        there, mend = "no tables of FBS", command("migrate")
-        if any(kind == "table" for kind, _ in found):
-            there, mend = "tables of FBS that fbs-db did not create", command("adopt")
-        return [Finding("error", "migration", session.schema, "not installed", there, None, mend)], []
-    history = session.select("select migration_id, checksum, fbs_db_version from {fbs}fbs_migrations order by 1")
-    checksums = {file.id: file.checksum for file in known}
-    components = {file.id: file.component for file in known}
-    applied = [name for name, _, _ in history]
-    findings = [
-        Finding("error", "migration", name, "pending", mend=command("migrate"))
-        for name, component in components.items()
-        if name not in applied and session.config.holds(component)
-    ]
-    findings += _misplaced(session, [file for file in known if file.id in applied])
-    for name, checksum, version in history:
-        if name not in checksums:
-            mend = f"pip install {shlex.quote(f'fbs-db>={version}')}"
-            findings.append(Finding("error", "migration", name, "no file", f"fbs-db {version} applied it", None, mend))
-        elif checksum != checksums[name]:
-            texts = (f"a file with SHA-256 {checksums[name]}", f"{checksum}, as it was applied")
-            findings.append(Finding("error", "migration", name, "edited", *texts, command("accept", name)))
-    return findings, applied
-
-
-def _misplaced(session: Session, applied: Sequence[files.MigrationFile]) -> Iterator[Finding]:
-    """The components that are installed here but placed in another database, or moving there."""
-    for component in dict.fromkeys(file.component for file in applied if not session.config.holds(file.component)):
-        home = project.configuration().home_of(component).name
-        mend = command("placement", "move", component, "--to", home)
-        yield Finding("warning", "component", component, "misplaced", "here", f"in database {home}", mend)
-    if not (moving := guards(session)):
-        return
-    on_its_way = {file.component: moving[name] for file in applied for _, name in file.creates if name in moving}
-    for component, goes_to in on_its_way.items():
-        if session.config.holds(component):
-            mend = command("placement", "move", component, "--to", goes_to)
-            found = f"its tables are read-only while they move to database {goes_to}"
-            yield Finding("error", "component", component, "its move is not finished", found, None, mend)
-
-
-def _made(file: files.MigrationFile, found: Mapping[Key, Object]) -> bool:
-    """Whether any object that the file creates is there."""
-    wanted = {key for key in snapshot.expected([file.id], 180000) if key[0] in ("table", "function", "view")}
-    return bool(wanted & found.keys())
-
-
-def _asked(session: Session, function: str, found: Mapping[Key, Object], *arguments: str) -> Iterator[Finding]:
-    """The findings of one of FBS's functions; where it fails, a note."""
-    if not any(kind == "function" and name.startswith(f"{function}(") for kind, name in found):
-        return  # its absence is a finding of its own
-    try:
-        with session.connection.transaction():
-            rows = session.call(function, *arguments)
-    except psycopg.errors.InsufficientPrivilege as error:
-        said = f"{error.diag.message_primary}"
-        for_all = function == "fbs_health"
-        mend = command("grant", session.role(), "--as", "monitor") if for_all else session.grants(*arguments)
-        yield Finding("note", "privilege", " ".join((function, *arguments)), "not looked at", said, None, mend)
-        return
-    except psycopg.errors.QueryCanceled:
-        raise  # the statement timeout: nothing is known
-    except (psycopg.Error, TargetError) as error:
-        raise_if_lost(session.connection, error)
-        yield Finding("note", "function", " ".join((function, *arguments)), "could not answer", _said(error))
-        return
-    for row in rows:
-        mend = command("repair") if row[-1].startswith("fbs-db repair") else completed(row[-1])
-        yield replace(Finding(*row), mend=mend)
-
-
 _TIED = (
     "select distinct user_table::oid::regclass::text from {fbs}fbs_user_columns where user_table is not null order by 1"
 )
@@ -384,10 +236,6 @@ def _users(session: Session, found: Mapping[Key, Object]) -> Iterator[Finding]:
             mend, expected = "", f"{expected}; {fits or 'it is not here'}"
         said = f"tied to {', '.join(tied)}"
         yield Finding("error", "users", "fbs_user_columns", "attached to another table", said, expected, mend)
-
-
-def _said(error: psycopg.Error | TargetError) -> str:
-    return (error.diag.message_primary if isinstance(error, psycopg.Error) else error.message) or str(error)
 
 
 def _targets(session: Session, found: Mapping[Key, Object]) -> Iterator[Finding]:
@@ -428,7 +276,7 @@ def _is_known(database: str) -> bool:
 def _data(session: Session, found: Mapping[Key, Object], progress: Callable[[Progress], None]) -> Iterator[Finding]:
     for name in sorted(name for kind, name in found if kind == "table"):
         progress(Progress("wait", text=f"rows of {name}"))
-        yield from _asked(session, "fbs_check_rows", found, name)
+        yield from asked(session, "fbs_check_rows", found, name)
 
 
 def _host_rows(
@@ -439,6 +287,6 @@ def _host_rows(
     with isolated(session, "read committed", read_only=True):
         ((level,),) = session.select("show transaction_isolation")
         if level == "read committed":
-            yield from _asked(session, "fbs_check_hosts", found)
+            yield from asked(session, "fbs_check_hosts", found)
         else:
             yield Finding("note", "rows", "fbs_check_hosts", "not looked at", f"the transaction is {level}")

@@ -12,8 +12,9 @@ from fbs_db.database.connection import raise_if_lost, said_by, settings_kept
 from fbs_db.database.indexes import Busy, Indexes, quoted, run_patiently
 from fbs_db.database.session import Database, Session, open_session
 from fbs_db.errors import FbsDbError, LockTimeout, UsageError
-from fbs_db.health.check import CheckReport, Finding, check_at
+from fbs_db.health.check import check_at
 from fbs_db.health.comparing import REPAIR_CHECK
+from fbs_db.health.findings import CheckReport, Finding
 from fbs_db.health.owners import RIGHTS, Repair, restore
 from fbs_db.health.statements import Wanted, literal, making
 from fbs_db.health.states import present

@@ -52,6 +52,11 @@ def read_rights(session: Session, workers: Sequence[int] = ()) -> list[tuple[Any
     ]
 
 
+def read_unsafe(session: Session) -> list[tuple[Any, ...]]:
+    """Those findings of ``fbs_rights`` by which any call of FBS's functions may run the code of others, as rows."""
+    return [(row[0], "right", *row[2:]) for row in _run(session, "fbs_rights") if row[3] in MAY_RUN_CODE]
+
+
 def read_granted(session: Session, objects: Container[Key]) -> list[tuple[Any, ...]]:
     """The findings of ``fbs_rights_granted`` about these objects and their sequences, as rows.
 

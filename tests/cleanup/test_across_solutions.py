@@ -801,3 +801,10 @@ def test_solutions_may_be_spread_over_servers(make: Make, pg15: Server, caplog: 
     assert left == [(key,) for key in without(2, 3)]
     assert [fleet.keys(one) for one in ("acme", "beta")] == [without(1, 3), without(3)]
     assert not any("left out" in text for text in caplog.messages)
+
+
+def test_a_run_is_noted_in_no_database_of_a_solution(fleet: Fleet) -> None:
+    """There the worker would take what it wrote for work that came."""
+    fbs_db.retry_cleanup()
+    query = "select count(*) from fbs_worker_last_run"
+    assert [fleet.on(place, query) for place in (None, "acme", "beta")] == [[(1,)], [(0,)], [(0,)]]

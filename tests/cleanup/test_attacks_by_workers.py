@@ -64,6 +64,7 @@ CALLS = {
     "fbs_file_done": "select fbs_file_done(1, {text})",
     "fbs_give_up_files": "select fbs_give_up_files(array[convert_to({text}, 'UTF8')])",
     "fbs_held_keys": "select fbs_held_keys({text})",
+    "fbs_note_run": "select fbs_note_run()",
     "fbs_purge": "select * from fbs_purge('notifications')",
     "fbs_receive_cleanup": (
         "select fbs_receive_cleanup({text}, array[gen_random_uuid()], {text}, '{{3}}', '{{97}}', '{{4}}')"
@@ -315,6 +316,7 @@ WRITTEN = {
     "fbs_cleanup_received": "fbs_received_cleanups",
     "fbs_file_deletions": "fbs_give_up_files",
     "fbs_notifications": "fbs_purge",
+    "fbs_worker_last_run": "fbs_note_run",
     "keepsakes": "fbs_purge",
 }
 

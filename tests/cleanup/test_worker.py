@@ -346,3 +346,32 @@ def test_what_it_cannot_lock_is_logged_without_waiting_for_it(host: psycopg.Conn
         url = psycopg.conninfo.make_conninfo(url_of(host), options=options)
         assert fbs_db.retry_cleanup(url) == RetryReport(0, 1, 1)
         assert time.monotonic() - started < 5
+
+
+# --- when it last ran
+
+
+def last_run(connection: psycopg.Connection) -> list[tuple[Any, ...]]:
+    return connection.execute("select last_run_at, now() - last_run_at from fbs_worker_last_run").fetchall()
+
+
+def test_a_worker_and_a_retry_note_that_they_ran(host: psycopg.Connection) -> None:
+    assert last_run(host) == []
+    with at_work(host, lambda report: None):
+        eventually(lambda: last_run(host))
+    first = last_run(host)[0][0]
+    fbs_db.retry_cleanup(url_of(host))
+    assert [at for at, _ in last_run(host)] == [first], "it is written once a minute at most"
+    host.execute("update fbs_worker_last_run set last_run_at = now() - interval '1 hour'")
+    fbs_db.retry_cleanup(url_of(host))
+    ((_, age),) = last_run(host)
+    assert age.total_seconds() < 60
+
+
+def test_of_several_workers_none_waits_to_note_it(host: psycopg.Connection, second: Connect) -> None:
+    host.execute("insert into fbs_worker_last_run (last_run_at) values ('2000-01-01')")
+    other = second(host)
+    with host.transaction():
+        host.execute("select fbs_note_run()")
+        other.execute("set lock_timeout = '1s'; select fbs_note_run()")
+    assert last_run(host)[0][1].total_seconds() < 60

@@ -77,7 +77,7 @@ WARNED = {
     "grant select (name) on fbs_kpis to public": {("fbs_kpis", "open to PUBLIC")},
     "grant usage on sequence fbs_kpis_id_seq to public": {("fbs_kpis_id_seq", "open to PUBLIC")},
     "alter table fbs_kpis owner to postgres": {("fbs_kpis", "belongs to another role")},
-    f"alter function fbs_health() owner to {MEMBER}": {("fbs_health()", "belongs to another role")},
+    f"alter function fbs_health(boolean) owner to {MEMBER}": {("fbs_health(boolean)", "belongs to another role")},
     "alter view fbs_bi_kpis owner to postgres": {("fbs_bi_kpis", "belongs to another role")},
 }
 #: What is granted by a host and is no error; the last of it is put on tables of the host that have such names.

@@ -593,7 +593,7 @@ def test_each_is_listed_with_its_state(world: World) -> None:
         "x" * 60: "not looked at",
     }
     assert {name: state in lines[name] for name, state in states.items()} == dict.fromkeys(states, True)
-    assert re.search(r"0050_later_names  \d{4}-\d\d-\d\d \d\d:\d\d apply +\d+ [kM]B +1$", lines["failing"])
+    assert re.search(r"0051_metrics +\d{4}-\d\d-\d\d \d\d:\d\d apply +\d+ [kM]B +1$", lines["failing"])
     assert re.search(r"rollback +\d+ [kM]B$", lines["behind"])
     assert "sol_closed_db: No connection to" in done.stderr
     assert "0001_initial.sql was edited" in done.stderr

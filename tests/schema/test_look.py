@@ -47,7 +47,7 @@ def test_it_tells_what_the_long_way_tells(installed_everywhere: psycopg.Connecti
 @pytest.mark.parametrize(
     "change",
     [
-        "delete from fbs_migrations where migration_id = '0050_later_names'",
+        "delete from fbs_migrations where migration_id = '0051_metrics'",
         "update fbs_migrations set checksum = 'x' where migration_id = '0002_approval_system'",
         "insert into fbs_migrations (migration_id, checksum, fbs_db_version) values ('0099_later', 'x', '9')",
         "delete from fbs_migrations",
@@ -68,7 +68,7 @@ def test_it_looks_up_to_a_migration_and_at_the_components_held(installed: psycop
     config = config_of(installed)
     assert nothing_to_do(config) is None
     assert nothing_to_do(config, to="0048")
-    assert nothing_to_do(config, to="0050") is None
+    assert nothing_to_do(config, to="0051") is None
     with pytest.raises(UsageError, match="Unknown migration"):
         nothing_to_do(config, to="9")
     installed.execute("delete from fbs_migrations where migration_id ~ 'licen'")

@@ -28,6 +28,7 @@ OWN_TABLES = {
     "fbs_cleanup_received",
     "fbs_file_deletions",
     "fbs_roles",
+    "fbs_worker_last_run",
 }
 
 

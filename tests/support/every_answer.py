@@ -15,7 +15,7 @@ from psycopg.rows import dict_row
 from tests.support.isolated import ALIKE, MARK, RECORD, SECRET, USERS, Facts
 
 #: Functions that say how FBS fares. An application has no right to what some read.
-OF_HEALTH = {"fbs_health", "fbs_isolation_obstacles", "fbs_rights", "fbs_setting"}
+OF_HEALTH = {"fbs_health", "fbs_metrics", "fbs_isolation_obstacles", "fbs_rights", "fbs_setting"}
 #: Arguments of functions by name, such as find rows of a solution.
 _SINCE, _UNTIL = date.today() - timedelta(days=400), date.today() + timedelta(days=400)
 _TABLE = {
@@ -71,6 +71,7 @@ def _arguments(facts: Facts) -> dict[str, Any]:
         "page_size": 100,
         "period": "month",
         "query": mark,
+        "quick": False,
         "record_ids": [1],
         "relation": "fbs_dms_document",
         "secret_key": values["fbs_handshakes"]["secret_key"],
