@@ -108,7 +108,7 @@ def release(work: Path, *, is_trial: bool) -> None:
     pythons = {minor: python for minor in range(10, 20) if (python := working(minor))}
     failed = [f"Python 3.{minor} is neither on the PATH nor under ~/.pyenv" for minor in promised() - pythons.keys()]
     if is_trial:
-        print(*failed, sep="\n")
+        print("".join(f"{missing}: not tried\n" for missing in failed), end="")
         failed = []
     oldest, newest = min(pythons), max(pythons)
     lowest = work / "lowest.txt"
