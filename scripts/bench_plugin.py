@@ -21,7 +21,7 @@ from measuring import ROOT, in_turns, report, show, verdict
 from tests.hosts.versions import LOCK
 
 AIM = 5.0
-ALONE, INSTALLED, ASKED_FOR = "pytest alone", "fbs-db installed", "-p fbs_db.testing.plugin"
+ALONE, INSTALLED, ASKED_FOR = "pytest alone", "fbs-db beside", "plugin asked for"
 
 
 def main() -> None:

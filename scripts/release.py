@@ -19,7 +19,9 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, STDOUT
 from typing import Any
@@ -83,7 +85,9 @@ def refuse(root: Path, version: str) -> None:
     if not re.search(rf"^## {re.escape(version)}\b", (root / "CHANGELOG.md").read_text(), re.MULTILINE):
         raise Refused(f"CHANGELOG.md has no heading '## {version}', the version in fbs_db/version.py")
     tag = f"v{version}"
-    if git(root, "tag", "--list", tag) and git(root, "rev-parse", f"{tag}^{{commit}}") != git(root, "rev-parse", "HEAD"):
+    if git(root, "tag", "--list", tag) and git(root, "rev-parse", f"{tag}^{{commit}}") != git(
+        root, "rev-parse", "HEAD"
+    ):
         raise Refused(f"the tag {tag} is on another commit; a version is released once")
 
 
@@ -114,12 +118,15 @@ def release(work: Path, *, is_trial: bool) -> None:
     lowest = work / "lowest.txt"
     lowest.write_text("\n".join(lower_bounds(wheel)))
     locked = [f"--constraint={LOCK}"] if is_trial else []
-    failed = []
-    for minor, python in pythons.items():
-        if not is_trial or minor in (oldest, newest):
-            failed += tried(work, f"Python 3.{minor}", python, wheel, locked, with_django=minor == newest)
+    trials = [
+        Trial(f"Python 3.{minor}", python, wheel, locked, with_django=minor == newest)
+        for minor, python in pythons.items()
+        if not is_trial or minor in (oldest, newest)
+    ]
     title = f"Python 3.{oldest}, sdist, lowest versions"
-    failed += tried(work, title, pythons[oldest], sdist, [f"--constraint={lowest}"], with_django=True)
+    trials.append(Trial(title, pythons[oldest], sdist, [f"--constraint={lowest}"], with_django=True))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        failed += filter(None, pool.map(lambda trial: trial.failure(work), trials))
     if failed:
         raise Refused("\n\n".join(failed))
 
@@ -172,58 +179,67 @@ def lower_bounds(wheel: Path) -> Iterator[str]:
 # --- an environment
 
 
-def tried(
-    work: Path, title: str, python: Path, file: Path, constraints: list[str], *, with_django: bool
-) -> Iterator[str]:
-    """Install a file in a new environment and use it there. Returns what failed, as text."""
-    began = time.monotonic()
-    place = work / re.sub(r"\W+", "-", title)
-    place.mkdir()
-    try:
-        use(place, python, file, constraints, with_django=with_django)
-    except Refused as failed:
-        print(f"{title}: failed", flush=True)
-        yield f"{title}: {failed}"
-    else:
-        print(f"{title}{' and Django' if with_django else ''}: works, {time.monotonic() - began:.0f} s", flush=True)
+@dataclass(frozen=True)
+class Trial:
+    """A file, installed in a new environment and used there."""
 
+    title: str
+    python: Path
+    file: Path
+    constraints: list[str]
+    with_django: bool
 
-def use(place: Path, python: Path, file: Path, constraints: list[str], *, with_django: bool) -> None:
-    environment = {name: value for name, value in os.environ.items() if not OTHERS.match(name)}
-    bin_directory = place / "venv" / "bin"
-    fbs_db, own_python = str(bin_directory / "fbs-db"), str(bin_directory / "python")
+    def failure(self, work: Path) -> str:
+        """Try it; what failed, as text."""
+        began = time.monotonic()
+        place = work / re.sub(r"\W+", "-", self.title)
+        title = f"{self.title}{' and Django' if self.with_django else ''}"
+        try:
+            run([self.python, "-m", "venv", place])
+            self._alone(place)
+            if self.with_django:
+                self._in_django(place)
+        except Refused as failed:
+            print(f"{title}: failed", flush=True)
+            return f"{title}: {failed}"
+        print(f"{title}: works, {time.monotonic() - began:.0f} s", flush=True)
+        return ""
 
-    def typed(*words: str | Path) -> str:
-        return run(words, cwd=empty, env=environment)
+    def _alone(self, place: Path) -> None:
+        typed = in_directory(place, "empty")
+        self._install(typed, "embedded")
+        if __version__ not in typed("fbs-db", "--version"):
+            raise Refused(f"fbs-db --version does not print {__version__}")
+        with stopped(lambda: typed("fbs-db", "server", "stop")):
+            for command in ("migrate", "check", "demo"):
+                typed("fbs-db", command)
+            typed("python", "-c", READ)
 
-    def install(extra: str) -> None:
-        # A dependency without a wheel for this Python is an error, and no compiler is asked for.
-        binary = ["--only-binary=:all:", "--no-binary=fbs-db"]
-        typed(own_python, "-m", "pip", "install", "--quiet", *binary, *constraints, f"{file}[{extra}]")
-        typed(own_python, "-m", "pip", "check")
-
-    empty = place / "empty"
-    empty.mkdir()
-    typed(python, "-m", "venv", place / "venv")
-    install("embedded")
-    if __version__ not in typed(fbs_db, "--version"):
-        raise Refused(f"fbs-db --version does not print {__version__}")
-    with stopped(lambda: typed(fbs_db, "server", "stop")):
-        for words in (["migrate"], ["check"], ["demo"]):
-            typed(fbs_db, *words)
-        typed(own_python, "-c", READ)
-    if with_django:
-        empty = place / "shop"
-        empty.mkdir()
-        install("django")
-        typed(bin_directory / "django-admin", "startproject", "shop", ".")
-        with stopped(lambda: typed(fbs_db, "server", "stop")):
-            typed(fbs_db, "server", "start")
-            settings = SETTINGS.format(**conninfo_to_dict(typed(fbs_db, "url").strip()))
-            with (empty / "shop" / "settings.py").open("a") as file_of_settings:
-                file_of_settings.write(settings)
+    def _in_django(self, place: Path) -> None:
+        typed = in_directory(place, "project")
+        self._install(typed, "django")
+        typed("django-admin", "startproject", "project", ".")
+        with stopped(lambda: typed("fbs-db", "server", "stop")):
+            typed("fbs-db", "server", "start")
+            settings = SETTINGS.format(**conninfo_to_dict(typed("fbs-db", "url").strip()))
+            with (place / "project" / "project" / "settings.py").open("a") as file:
+                file.write(settings)
             for words in (["migrate"], ["check", "--database", "default"]):
-                typed(own_python, "manage.py", *words)
+                typed("python", "manage.py", *words)
+
+    def _install(self, typed: Callable[..., str], extra: str) -> None:
+        # A dependency without a wheel for this Python is an error, and no compiler is asked for.
+        options = ["--quiet", "--only-binary=:all:", "--no-binary=fbs-db", *self.constraints]
+        typed("python", "-m", "pip", "install", *options, f"{self.file}[{extra}]")
+        typed("python", "-m", "pip", "check")
+
+
+def in_directory(place: Path, name: str) -> Callable[..., str]:
+    """Runs programs of the environment, in a new directory."""
+    directory = place / name
+    directory.mkdir()
+    environment = {name: value for name, value in os.environ.items() if not OTHERS.match(name)}
+    return lambda program, *words: run([place / "bin" / program, *words], cwd=directory, env=environment)
 
 
 @contextmanager
