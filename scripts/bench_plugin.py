@@ -32,12 +32,20 @@ def main() -> None:
         python, beside, empty = Path(work, "venv", "bin", "python"), Path(work, "beside"), Path(work, "empty")
         empty.mkdir()
         subprocess.run([sys.executable, "-m", "venv", Path(work, "venv")], check=True)
-        install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--constraint", LOCK]
+        install = [
+            str(python),
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            f"--constraint={LOCK}",
+        ]
         subprocess.run([*install, "pytest"], check=True)
-        subprocess.run([*install, "--no-deps", "--target", beside, ROOT], check=True)
+        subprocess.run([*install, "--no-deps", f"--target={beside}", str(ROOT)], check=True)
 
         def way(*words: str, path: Path) -> Callable[[int], float]:
-            command = [python, "-m", "pytest", "-q", "--collect-only", *words]
+            command = [str(python), "-m", "pytest", "-q", "--collect-only", *words]
             environment = {**os.environ, "PYTHONPATH": str(path)}
 
             def run(_: int) -> float:

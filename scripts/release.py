@@ -32,8 +32,8 @@ from psycopg.conninfo import conninfo_to_dict
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from fbs_db.version import __version__
-from tests.hosts.versions import LOCK, interpreters, succeeds
+from fbs_db.version import __version__  # noqa: E402
+from tests.hosts.versions import LOCK, interpreters, succeeds  # noqa: E402
 
 PYPROJECT = ROOT / "pyproject.toml"
 #: No variable of the caller's reaches what is tried, but those that pip needs.
@@ -52,6 +52,10 @@ DATABASES = {{"default": {{
     "ENGINE": "django.db.backends.postgresql", "NAME": {dbname!r}, "USER": {user!r}, "HOST": {host!r},
 }}}}
 """
+
+
+Typed = Callable[..., str]
+"""Runs a program of an environment, in a directory; what it prints."""
 
 
 class Refused(Exception):
@@ -195,19 +199,25 @@ class Trial:
         place = work / re.sub(r"\W+", "-", self.title)
         title = f"{self.title}{' and Django' if self.with_django else ''}"
         try:
-            run([self.python, "-m", "venv", place])
-            self._alone(place)
+            self._install(place)
+            self._alone(in_directory(place, "empty"))
             if self.with_django:
-                self._in_django(place)
+                self._in_django(in_directory(place, "project"), place / "project")
         except Refused as failed:
             print(f"{title}: failed", flush=True)
             return f"{title}: {failed}"
         print(f"{title}: works, {time.monotonic() - began:.0f} s", flush=True)
         return ""
 
-    def _alone(self, place: Path) -> None:
-        typed = in_directory(place, "empty")
-        self._install(typed, "embedded")
+    def _install(self, place: Path) -> None:
+        run([self.python, "-m", "venv", "--without-pip", place])
+        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", place / "bin" / "python"]
+        # A dependency without a wheel for this Python is an error; no compiler is asked for.
+        options = ["--quiet", "--no-compile", "--only-binary=:all:", "--no-binary=fbs-db", *self.constraints]
+        run([*pip, "install", *options, f"{self.file}[embedded{',django' if self.with_django else ''}]"])
+        run([*pip, "check"])
+
+    def _alone(self, typed: Typed) -> None:
         if __version__ not in typed("fbs-db", "--version"):
             raise Refused(f"fbs-db --version does not print {__version__}")
         with stopped(lambda: typed("fbs-db", "server", "stop")):
@@ -215,31 +225,27 @@ class Trial:
                 typed("fbs-db", command)
             typed("python", "-c", READ)
 
-    def _in_django(self, place: Path) -> None:
-        typed = in_directory(place, "project")
-        self._install(typed, "django")
-        typed("django-admin", "startproject", "project", ".")
+    def _in_django(self, typed: Typed, project: Path) -> None:
+        typed("django-admin", "startproject", "host", ".")
         with stopped(lambda: typed("fbs-db", "server", "stop")):
             typed("fbs-db", "server", "start")
             settings = SETTINGS.format(**conninfo_to_dict(typed("fbs-db", "url").strip()))
-            with (place / "project" / "project" / "settings.py").open("a") as file:
+            with (project / "host" / "settings.py").open("a") as file:
                 file.write(settings)
             for words in (["migrate"], ["check", "--database", "default"]):
                 typed("python", "manage.py", *words)
 
-    def _install(self, typed: Callable[..., str], extra: str) -> None:
-        # A dependency without a wheel for this Python is an error, and no compiler is asked for.
-        options = ["--quiet", "--only-binary=:all:", "--no-binary=fbs-db", *self.constraints]
-        typed("python", "-m", "pip", "install", *options, f"{self.file}[{extra}]")
-        typed("python", "-m", "pip", "check")
 
-
-def in_directory(place: Path, name: str) -> Callable[..., str]:
+def in_directory(place: Path, name: str) -> Typed:
     """Runs programs of the environment, in a new directory."""
     directory = place / name
     directory.mkdir()
     environment = {name: value for name, value in os.environ.items() if not OTHERS.match(name)}
-    return lambda program, *words: run([place / "bin" / program, *words], cwd=directory, env=environment)
+
+    def typed(program: str, *words: str) -> str:
+        return run([place / "bin" / program, *words], cwd=directory, env=environment)
+
+    return typed
 
 
 @contextmanager
@@ -259,7 +265,7 @@ def run(words: Sequence[str | Path], **how: Any) -> str:
     done = subprocess.run(words, check=False, text=True, stdout=PIPE, stderr=STDOUT, stdin=DEVNULL, **how)
     if done.returncode:
         raise Refused(f"{' '.join(map(str, words))}\n{done.stdout}")
-    return done.stdout
+    return str(done.stdout)
 
 
 if __name__ == "__main__":

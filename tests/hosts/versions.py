@@ -76,7 +76,7 @@ def _made(name: str, wanted: list[str], works: str, interpreters: list[Path], wh
             raise Missing(f"no Python {which} is on the PATH or under ~/.pyenv")
         _run([interpreter, "-m", "venv", place])
         (place / "constraints").write_text("\n".join(constraints))
-        quiet = ["--quiet", "--disable-pip-version-check", "--constraint", place / "constraints"]
+        quiet = ["--quiet", "--disable-pip-version-check", f"--constraint={place / 'constraints'}"]
         _run([python, "-m", "pip", "install", *quiet, *wanted])
         done.write_text("\n".join(wanted + constraints))
     return python
