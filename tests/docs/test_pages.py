@@ -33,6 +33,8 @@ NOT_TYPED = {
     "make lint": "CI runs it",
     "make schema": "CI runs it with --check",
     "make bench": "takes minutes, and fails on a busy machine",
+    "make lock": "changes the lock; asks for what was published today",
+    "make release": "CI runs it with --trial",
     "pip install .": "fbs-db is installed here already",
 }
 #: Pages that are typed by other tests, each with the reason.
