@@ -211,7 +211,7 @@ class Trial:
 
     def _install(self, place: Path) -> None:
         run([self.python, "-m", "venv", "--without-pip", place])
-        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", place / "bin" / "python"]
+        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", f"--python={place / 'bin' / 'python'}"]
         # A dependency without a wheel for this Python is an error; no compiler is asked for.
         options = ["--quiet", "--no-compile", "--only-binary=:all:", "--no-binary=fbs-db", *self.constraints]
         run([*pip, "install", *options, f"{self.file}[embedded{',django' if self.with_django else ''}]"])

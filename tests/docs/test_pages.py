@@ -31,9 +31,6 @@ EACH = "postgresql://app@db.example/fbs_{solution}_db"
 NOT_TYPED = {
     "make test": "runs the whole suite, this test included",
     "make lint": "CI runs it",
-    "make schema": "CI runs it with --check",
-    "make bench": "takes minutes, and fails on a busy machine",
-    "make lock": "changes the lock; asks for what was published today",
     "make release": "CI runs it with --trial",
     "pip install .": "fbs-db is installed here already",
 }
