@@ -86,7 +86,7 @@ def refuse(root: Path, version: str) -> None:
     """Raise Refused where the checkout is not what would be published as this version."""
     if changed := git(root, "status", "--porcelain"):
         raise Refused(f"these files are not committed:\n{changed}")
-    if not re.search(rf"^## {re.escape(version)}\b", (root / "CHANGELOG.md").read_text(), re.MULTILINE):
+    if not re.search(rf"^## {re.escape(version)}(\s|$)", (root / "CHANGELOG.md").read_text(), re.MULTILINE):
         raise Refused(f"CHANGELOG.md has no heading '## {version}', the version in fbs_db/version.py")
     tag = f"v{version}"
     if git(root, "tag", "--list", tag) and git(root, "rev-parse", f"{tag}^{{commit}}") != git(
