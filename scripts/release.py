@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -53,7 +54,6 @@ DATABASES = {{"default": {{
 }}}}
 """
 
-
 Typed = Callable[..., str]
 """Runs a program of an environment, in a directory; what it prints."""
 
@@ -89,21 +89,17 @@ def refuse(root: Path, version: str) -> None:
     if not re.search(rf"^## {re.escape(version)}(\s|$)", (root / "CHANGELOG.md").read_text(), re.MULTILINE):
         raise Refused(f"CHANGELOG.md has no heading '## {version}', the version in fbs_db/version.py")
     tag = f"v{version}"
-    if git(root, "tag", "--list", tag) and git(root, "rev-parse", f"{tag}^{{commit}}") != git(
-        root, "rev-parse", "HEAD"
-    ):
+    if git(root, "tag", "--list", tag) and git(root, "rev-list", "-1", tag) != git(root, "rev-parse", "HEAD"):
         raise Refused(f"the tag {tag} is on another commit; a version is released once")
 
 
 def release(work: Path, *, is_trial: bool) -> None:
-    """Build into ``dist``, or for a trial into the working directory, and check.
+    """Build in the working directory and check; then, unless it is a trial, copy to ``dist``.
 
     Raises:
         Refused: a file or a Python is not as it has to be; the message has all that were found.
     """
-    dist = work / "dist" if is_trial else ROOT / "dist"
-    for old in dist.glob("fbs_db-*"):
-        old.unlink()
+    dist = work / "dist"
     run([sys.executable, "-m", "build", "--outdir", dist, ROOT])
     run([sys.executable, "-m", "build", "--wheel", "--outdir", work / "direct", ROOT])
     (sdist,), (wheel,) = dist.glob("*.tar.gz"), dist.glob("*.whl")
@@ -133,6 +129,8 @@ def release(work: Path, *, is_trial: bool) -> None:
         failed += filter(None, pool.map(lambda trial: trial.failure(work), trials))
     if failed:
         raise Refused("\n\n".join(failed))
+    if not is_trial:
+        shutil.copytree(dist, ROOT / "dist", dirs_exist_ok=True)
 
 
 def promised() -> set[int]:
