@@ -6,10 +6,11 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	&& echo $$python && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
+LOCK := tests/requirements.lock
 WORKERS := -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help migrate test test-all lint format psql schema bench clean
+.PHONY: help migrate test test-all lint format psql schema bench lock release clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,14 +46,25 @@ schema: $(VENV)/.dev ## Write anew what is generated: reference, present schema,
 bench: $(VENV)/.dev ## Measure against peers; takes minutes
 	@for script in scripts/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
+lock: CONSTRAINT :=
+lock: $(VENV)/.dev ## Lock anew, to the newest versions, what the tests run with
+	@echo psycopg2-binary | $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --no-python-downloads \
+		--upgrade --all-extras --no-header --no-annotate --output-file $(LOCK) pyproject.toml -
+
+release: $(VENV)/.dev ## Build sdist and wheel in dist/, and try both in new environments; uploads nothing
+	@$(BIN)/python scripts/release.py $(ARGS)
+
 clean: ## Stop the embedded server, delete its data and the virtual environment
 	@if [ -d .fbs-db ] && [ -x $(BIN)/fbs-db ]; then $(BIN)/fbs-db server stop; fi
 	rm -rf $(VENV) .venv-hosts .fbs-db build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
+# Who installs fbs-db gets versions within its bounds. Who tests it gets the locked ones; none with CONSTRAINT= .
+$(VENV)/.dev: CONSTRAINT ?= $(LOCK)
+
 $(VENV)/.embedded: pyproject.toml
 	@$(call install,embedded)
 
-$(VENV)/.dev: pyproject.toml
+$(VENV)/.dev: pyproject.toml $(LOCK)
 	@$(call install,dev)
 	@touch $(VENV)/.embedded
 
@@ -61,6 +73,7 @@ define install
 	[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV) \
 		|| { rm -rf $(VENV); echo "Python's venv module is missing (Debian: apt install python3-venv)." >&2; exit 1; }
 	echo "Installing into $(VENV) ..."
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(1)]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(addprefix --constraint ,$(CONSTRAINT)) \
+		--editable '.[$(1)]'
 	touch $@
 endef

@@ -32,8 +32,7 @@ NOT_TYPED = {
     "select cron.": "tests/docs/test_operations.py runs it, on a server with pg_cron",
     "make test": "runs the whole suite, this test included",
     "make lint": "CI runs it",
-    "make schema": "CI runs it with --check",
-    "make bench": "takes minutes, and fails on a busy machine",
+    "make release": "CI runs it with --trial",
     "pip install .": "fbs-db is installed here already",
 }
 #: Pages that are typed by other tests, each with the reason.
