@@ -1,4 +1,4 @@
-"""What fbs-db costs a run of pytest that does not ask for its plugin, and one that does.
+"""What fbs-db's plugin costs a run of pytest that does not use it.
 
 Whole processes that collect no test, in turns, in an environment that has pytest alone, and with
 fbs-db installed beside it. Prints medians, and whether the aim was met.
@@ -16,12 +16,12 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
-from measuring import ROOT, in_turns, report, show, verdict
+from measuring import ROOT, in_turns, show, verdict
 
 from tests.hosts.versions import LOCK
 
 AIM = 5.0
-ALONE, INSTALLED, ASKED_FOR = "pytest alone", "fbs-db beside", "plugin asked for"
+ALONE, INSTALLED = "pytest alone", "fbs-db beside"
 
 
 def main() -> None:
@@ -44,8 +44,8 @@ def main() -> None:
         subprocess.run([*install, "pytest"], check=True)
         subprocess.run([*install, "--no-deps", f"--target={beside}", str(ROOT)], check=True)
 
-        def way(*words: str, path: Path) -> Callable[[int], float]:
-            command = [str(python), "-m", "pytest", "-q", "--collect-only", *words]
+        def way(path: Path) -> Callable[[int], float]:
+            command = [str(python), "-m", "pytest", "-q", "--collect-only"]
             environment = {**os.environ, "PYTHONPATH": str(path)}
 
             def run(_: int) -> float:
@@ -58,21 +58,11 @@ def main() -> None:
 
             return run
 
-        found = in_turns(
-            {
-                ALONE: way(path=empty),
-                INSTALLED: way(path=beside),
-                ASKED_FOR: way("-p", "fbs_db.testing.plugin", path=beside),
-            },
-            rounds,
-        )
+        found = in_turns({ALONE: way(empty), INSTALLED: way(beside)}, rounds)
     show({"collect nothing": found})
-    costs = {
-        name: 1000 * median(one - two for one, two in zip(taken, found.rounds[ALONE], strict=True))
-        for name, taken in found.rounds.items()
-    }
-    verdict("ms that fbs-db costs a pytest that does not ask for its plugin", costs[INSTALLED], AIM)
-    report("ms that it costs one that does, before it is used", costs[ASKED_FOR])
+    alone, beside_it = found.rounds[ALONE], found.rounds[INSTALLED]
+    cost = 1000 * median(one - two for one, two in zip(beside_it, alone, strict=True))
+    verdict("ms that the plugin costs a pytest that does not use it", cost, AIM)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """A pytest plugin: the fixture ``fbs_database`` gives a test a fresh database with FBS installed.
 
-A conftest.py asks for it. An entry point would let pytest read the names of fbs-db's files and
-import this at the start of every run in the environment, in those of other projects too.
+pytest loads it wherever fbs-db is installed. So that this costs nothing, the fixtures import
+all else.
 """
 
 from __future__ import annotations

