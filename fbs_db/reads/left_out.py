@@ -63,8 +63,8 @@ def _without(component: str, known: Config) -> LeftOut:
     reads = {
         f"{name}.{read}": one.read.source
         for name, group in groups.items()
-        for read, one in vars(type(group)).items()
-        if isinstance(one, Declared)
+        for read in dir(group)
+        if isinstance(one := getattr(type(group), read, None), Declared)
     }
     return LeftOut(
         component,

@@ -177,7 +177,9 @@ def _on_django(source: Any, chunked: bool) -> Iterator[Any]:
         cause = error.__cause__
         if isinstance(cause, psycopg.Error):
             raise _translated(cause) from error
-        raise ServerError(str(error).strip().partition("\n")[0]) from error  # of psycopg2
+        said = str(error).strip().partition("\n")[0]  # of psycopg2
+        missing = getattr(cause, "pgcode", None) in {one.sqlstate for one in _MISSING}
+        raise (project.left_out(said) if missing else None) or ServerError(said) from error
 
 
 def _loading(cursor: Any) -> Any:

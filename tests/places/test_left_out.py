@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from fbs_db import files
 from fbs_db.errors import TargetError
 from tests.support.catalog import listed_tables
 from tests.support.commands import of_each, run
+from tests.support.connections import url_of
 from tests.support.every_read import GROUPS
 from tests.support.guided import Guided, guided
 from tests.support.sample_rows import insert, required_values
@@ -66,7 +67,7 @@ def test_placement_says_what_does_not_work(monkeypatch: pytest.MonkeyPatch) -> N
     say(default={"components": KEPT})
     said = fine("placement")
     assert "bi is left out: no database of" in said
-    assert "Without it these fail: fbs.bi.dashboards," in said
+    assert "Without it these fail: fbs.bi.charts, fbs.bi.dashboards," in said
     assert "fbs_kpis" in said
     assert "fbs_kpis" not in fine("placement", "--components")
     assert "fbs.licensing.features" in fine("placement", "--components")
@@ -86,8 +87,8 @@ def test_placement_says_what_does_not_work(monkeypatch: pytest.MonkeyPatch) -> N
 def test_who_leaves_the_rest_to_no_database_of_that_name_leaves_nothing_out() -> None:
     """What was valid before means what it meant."""
     for tables in (
-        {"a": {"url": "x", "components": ["bi"]}},
-        {"default": {}, "a": {"url": "x", "components": ["bi"]}},
+        {"a": {"url": "postgresql:///x", "components": ["bi"]}},
+        {"default": {}, "a": {"url": "postgresql:///x", "components": ["bi"]}},
         {},
     ):
         say(**tables)
@@ -103,11 +104,11 @@ def test_the_rest_is_installed_and_whole(url: str) -> None:
     said = fine("migrate")
     assert "Left out: bi, licensing." in said
     assert tables_in(url) == {name for name, table in LISTED.items() if table["component"] not in OUT}
-    for words in (("migrate",), ("status",), ("check", "--all"), ("status", "--all"), ("migrate", "--all")):
-        assert "Left out: bi, licensing." in fine(*words)
+    for line in ("migrate", "status", "check --all", "status --all", "migrate --all"):
+        assert "Left out: bi, licensing." in fine(*line.split())
     assert json.loads(run("migrate", "--json").stdout)["left_out"] == [*OUT]
     assert json.loads(run("status", "--json").stdout)["left_out"] == [*OUT]
-    assert of_each(run("status", "--all", "--json"))["default"]["left_out"] == [*OUT]
+    assert of_each(run("status", "--all", "--json"))["default"]["answer"]["left_out"] == [*OUT]
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("create table people (id bigint primary key); insert into people values (1), (2)")
         connection.execute("create table shops (id bigint primary key); insert into shops values (7)")
@@ -123,20 +124,20 @@ def test_the_rest_is_installed_and_whole(url: str) -> None:
         assert connection.execute("select count(*) from fbs_approval_requests").fetchall() == [(0,)]
     try:
         for words in (
+            ("later-names", "add"),
+            ("check", "--data"),
+            ("repair",),
             ("grant", "left_out_app", "--as", "app"),
             ("grant", "left_out_worker", "--as", "worker"),
-            ("isolate", "on"),
-            ("later-names", "add"),
+            ("isolate", "on", "--anyway"),
             ("cleanup", "sweep"),
             ("cleanup", "retry"),
             ("purge",),
-            ("files", "purge", "--dry-run"),
+            ("files", "purge", "--help"),
             ("settings",),
             ("tables", "--indexes"),
             ("roles",),
-            ("repair",),
             ("docs", "--html", "docs.html"),
-            ("check", "--data"),
         ):
             fine(*words)
     finally:
@@ -158,14 +159,16 @@ def test_each_component_can_be_left_out(pg18: Server, component: str) -> None:
         fine("later-names", "add")
         assert "Healthy" in fine("check", "--data")
         with fbs_db.connect() as fbs:
-            assert fbs.suite.deadlines(solution_name="x").rows == []
+            assert not list(fbs.suite.deadlines(solution_name="x"))
 
 
 def test_what_needs_it_says_so(url: str) -> None:
     fine("migrate")
     with fbs_db.connect() as fbs:
-        assert fbs.suite.deadlines(solution_name="x").rows == []
-        with pytest.raises(TargetError, match="Component licensing is left out: no database of .*fbs-db.toml lists it"):
+        assert not list(fbs.suite.deadlines(solution_name="x"))
+        with pytest.raises(
+            TargetError, match=r"Component licensing is left out: no database of .*fbs-db\.toml lists it"
+        ):
             fbs.licensing.licenses(limit=1)
         with pytest.raises(TargetError, match="Component licensing is left out") as raised:
             fbs.licensing.features("acme")
@@ -190,8 +193,8 @@ def test_what_needs_it_says_so(url: str) -> None:
 # --- what was installed before
 
 
-def test_what_was_installed_stays_until_it_is_dropped(pg18: Server, installed: psycopg.Connection) -> None:
-    url = f"postgresql://postgres@{pg18.host}:{pg18.port}/{installed.info.dbname}"
+def test_what_was_installed_stays_until_it_is_dropped(installed: psycopg.Connection) -> None:
+    url = url_of(installed)
     insert(installed, LICENCES, required_values(LISTED[LICENCES]))
     installed.execute("create view shown as select id from fbs_license_manager_solution_license")
     installed.commit()
@@ -200,7 +203,7 @@ def test_what_was_installed_stays_until_it_is_dropped(pg18: Server, installed: p
     assert "Nothing to do" in fine("migrate")
     assert "fbs_kpis" in tables_in(url)
     with fbs_db.connect() as fbs:
-        assert fbs.licensing.licenses(limit=2).rows, "what is there can be read"
+        assert list(fbs.licensing.licenses(limit=2)), "what is there can be read"
     found = {row.object: row for row in fbs_db.check().findings if row.kind == "component"}
     assert {*found} == {*OUT}
     assert found["licensing"].mend == "fbs-db placement drop licensing --from default"
@@ -228,7 +231,7 @@ def test_what_was_installed_stays_until_it_is_dropped(pg18: Server, installed: p
 
 @pytest.mark.slow
 def test_of_several_databases_and_those_of_solutions(pg18: Server) -> None:
-    pattern = f"postgresql://postgres@{pg18.host}:{pg18.port}/left_{{solution}}_db"
+    pattern = pg18.url("left_acme_db").replace("acme", "{solution}")
     pg18.create("left_acme_db")
     try:
         with pg18.database() as url, pg18.database() as second:
@@ -273,7 +276,7 @@ User.objects.all().delete()
 
 
 def leaving_out(*components: str) -> dict[str, Any]:
-    hosts = {"rentals.Tenant": {}, "rentals.Location": {}}
+    hosts: dict[str, Any] = {"rentals.Tenant": {}, "rentals.Location": {}}
     kept = [one for one in files.components() if one not in components]
     return {"HOSTS": hosts, "DATABASES": {"default": {"COMPONENTS": kept}}}
 
@@ -284,7 +287,7 @@ def test_models_of_fbs_whose_component_is_left_out(host: Guided) -> None:
     assert "Left out by FBS_DB: approvals, licensing." in less.manage("migrate")
     assert less.select("select to_regclass('fbs_approval_requests')") == [(None,)]
     less.do(DELETES)
-    less.do(f"""
+    less.do("""
 from django.core.management import call_command
 from fbs_app.models import ApprovalRequest, CustomField
 from fbs_db.errors import TargetError
@@ -293,7 +296,6 @@ def fails(act):
         act()
     except TargetError as error:
         assert "Component approvals is left out: no database of FBS_DB in Django's settings lists it" in str(error)
-        assert "python manage.py" not in error.hint or True
     else:
         raise AssertionError(act)
 fails(lambda: list(ApprovalRequest.objects.all()))
