@@ -79,7 +79,10 @@ def move(call: Call, *, component: str, to: str, dry_run: bool, yes: bool) -> An
 @click.option("--from", "source", required=True, metavar="NAME", help="The configured database that has them.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def drop(_: Call, *, component: str, source: str, yes: bool) -> Answer:
-    """Drop the old tables that a move of COMPONENT has kept, or those of one that is left out."""
+    """Drop the old tables of a COMPONENT.
+
+    A move has kept them, or the configuration leaves the component out. They go with their rows.
+    """
     with open_session(fleet.named(source), None, application="fbs-db placement drop") as session:
         schema, kept = kept_tables(session, component)
     if not yes:

@@ -310,4 +310,12 @@ call_command("flush", interactive=False, verbosity=0)
     assert "model fbs_app.ApprovalRequest" in " ".join(less.manage("fbs", "placement").split())
     host.manage("migrate")
     host.do(DELETES)
-    host.do("from fbs_app.models import ApprovalRequest\nlist(ApprovalRequest.objects.all())")
+    host.do(
+        "from django.contrib.auth.models import User\nfrom fbs_app.models import ApprovalRequest\n"
+        "ApprovalRequest.objects.create(title='x', requester=User.objects.create(username='x'))"
+    )
+    less.do("from django.contrib.auth.models import User\nUser.objects.get().delete()")
+    assert host.select("select count(*) from fbs_approval_requests") == [(0,)], "tables that are there keep their rules"
+    assert "HINT: python manage.py fbs placement drop approvals --from default" in less.manage(
+        "check", "--database", "default"
+    )
