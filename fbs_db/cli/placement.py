@@ -34,7 +34,7 @@ def placement(call: Call, *, components: bool) -> Answer:
     It reads the configuration (fbs-db.toml, pyproject.toml or Django's settings) and
     connects to no database. Of components that are left out it shows what does not work.
     """
-    from fbs_db.reads.left_out import left_out  # 20 ms, which other commands need not wait for
+    from fbs_db.reads.left_out import left_out  # all reads, which other commands need not load
 
     rows, without = fbs_db.placement(), left_out()
     if call.as_json:

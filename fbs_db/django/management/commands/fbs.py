@@ -78,7 +78,8 @@ class Command(BaseCommand):  # type: ignore[misc]
     def handle(self, *words: str, **options: Any) -> None:
         if words[:1] and words[0] in _EMBEDDED:
             raise CommandError(
-                f"{words[0]} works on the embedded server, and not on Django's databases. Type: fbs-db {words[0]}",
+                f"{words[0]} works on the embedded server, and not on Django's databases."
+                f" Type: fbs-db {' '.join(words)}",
                 returncode=2,
             )
         given = ["--database", options["database"]] if options["database"] else []
