@@ -1,5 +1,6 @@
 """The entry point of the command ``fbs-db``."""
 
+import gc
 import signal
 import sys
 
@@ -10,6 +11,7 @@ def run() -> None:
         from fbs_db.cli import main
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
+    gc.freeze()  # or the interpreter's end looks through all that was imported: 30 ms
     main()
 
 

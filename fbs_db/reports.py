@@ -118,6 +118,7 @@ class MigrateReport(Report):
         users: the user columns, if this run tied or validated them; those with orphans hold
             rows whose user is gone.
         user_table: the user table as the caller or the configuration names it, or an empty string.
+        left_out: the components that the configuration leaves out.
     """
 
     database: str
@@ -127,6 +128,7 @@ class MigrateReport(Report):
     seconds: float
     users: tuple[UserColumn, ...] = ()
     user_table: str = ""
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -208,6 +210,7 @@ class StatusReport(Report):
         migrations: every migration, in the order of application.
         problems: the errors that `migrate` would raise: edited and missing files.
         elsewhere: other schemas of the database in which FBS is installed.
+        left_out: the components that the configuration leaves out.
     """
 
     database: str
@@ -215,6 +218,7 @@ class StatusReport(Report):
     migrations: tuple[MigrationStatus, ...]
     problems: tuple[MigrationError, ...]
     elsewhere: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
 
     @property
     def pending(self) -> tuple[str, ...]:

@@ -36,13 +36,13 @@ class Given:
         database: a connection string, or the name of a configured database; None for the default.
         schema: None for the default.
         role: None for that of the configuration, or of the login.
-        environment: the variables that the command needs to find the same database.
+        program: the program, with the variables that it needs; an empty string for fbs-db itself.
     """
 
     database: str | None = None
     schema: str | None = None
     role: str | None = None
-    environment: str = ""
+    program: str = ""
 
 
 #: Of the blocks that are open; the last one counts.
@@ -77,7 +77,7 @@ def command(*words: str) -> str:
     whole = "--all" in words and words[0] != "rollback"
     database = None if words[0] in _OF_THE_PROJECT or whole else now.database
     schema = None if words[0] in (*_OF_THE_PROJECT, "url") or "--schema" in words else now.schema
-    parts = [now.environment, _program()]
+    parts = [now.program or _program()]
     parts += [f"--database {_database_for_shell(database)}"] if database is not None else []
     if now.role is not None and words[0] not in _WITHOUT_ROLE:
         parts.append(f"--role {shlex.quote(now.role)}")
@@ -86,7 +86,7 @@ def command(*words: str) -> str:
     parts += [shlex.quote(word) for word in words[:first]]
     parts += [f"--schema {shlex.quote(schema)}"] if schema is not None else []
     parts += [shlex.quote(word) for word in words[first:]]
-    return " ".join(filter(None, parts))
+    return " ".join(parts)
 
 
 #: Statements on roles, on the schema, and on what others have in it: FBS's owner may not run them, but the login may.
@@ -114,7 +114,7 @@ def completed(text: str) -> str:
 
 def is_command(text: str) -> bool:
     """Whether a text is a shell command, and not a sentence."""
-    return bool(re.match(r"(\S+=\S+ )?(\S*fbs-db|pip|python\S*) ", text))
+    return bool(re.match(r"(\S+=\S+ )?(\S*fbs-db|pip|python\S*|django-admin) ", text))
 
 
 def counted(count: int, what: str, one: str = "", several: str = "") -> str:

@@ -18,7 +18,7 @@ import click
 
 from fbs_db import wording
 from fbs_db.cli.interrupts import interruption
-from fbs_db.cli.output import complain, echo, print_exact, print_json, working_on
+from fbs_db.cli.output import complain, echo, left_out_line, print_exact, print_json, working_on
 from fbs_db.database import fleet, project
 from fbs_db.database.config import DatabaseConfig
 from fbs_db.database.many import Done, Many
@@ -269,6 +269,8 @@ class FleetRun:
             print_exact(_for_these(names, text), nl=False)
         said = ", ".join(f"{count:,} {outcome}" for outcome, count in counts.items())
         self._remark(f"{counted(self._total, 'database')}: {said}." if said else "There is no database.")
+        if left_out := project.configuration().left_out:
+            self._remark(left_out_line(left_out))
         for outcome, words in self._then.items():
             if counts.get(outcome):
                 self._remark(f"Next: {command(*words)}")

@@ -111,6 +111,11 @@ def show_orphans(columns: Sequence[UserColumn], table: str) -> None:
         )
 
 
+def left_out_line(components: Sequence[str]) -> str:
+    """The components that the configuration leaves out, in a line."""
+    return f"Left out: {', '.join(components)}. What does not work without: {command('placement', '--components')}"
+
+
 def size_of(size: float) -> str:
     """Bytes in a readable unit."""
     for unit in ("B", "kB", "MB", "GB"):

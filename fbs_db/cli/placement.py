@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 import fbs_db
 from fbs_db.cli import completion
 from fbs_db.cli.base import main
-from fbs_db.cli.output import confirm, done, echo, style
+from fbs_db.cli.output import confirm, done, echo, style, wrapped
 from fbs_db.cli.subcommand import Answer, Call, subcommand
 from fbs_db.database import fleet
 from fbs_db.database.config import EVERY
 from fbs_db.database.session import open_session
 from fbs_db.places.kept import kept_tables
-from fbs_db.places.state import MovedTable, kept_schema
+from fbs_db.places.state import MovedTable
 from fbs_db.reports import Progress
 from fbs_db.wording import command, counted
 
 if TYPE_CHECKING:
     from fbs_db.places.move import MoveReport
     from fbs_db.places.show import PlacedTable
+    from fbs_db.reads.left_out import LeftOut
 
 
 @subcommand(main, "placement", schema=False, cls=click.Group, invoke_without_command=True)
@@ -33,13 +33,23 @@ def placement(call: Call, *, components: bool) -> Answer:
     """Show which database holds each table, and why.
 
     It reads the configuration (fbs-db.toml, pyproject.toml or Django's settings) and
-    connects to no database.
+    connects to no database. Of components that are left out it shows what does not work.
     """
-    rows = fbs_db.placement()
-    if components and call.as_json:
-        whole = {(row.component, row.database): row for row in rows}.values()
-        return Answer([{key: value for key, value in row.as_dict().items() if key != "table"} for row in whole], echo)
-    return Answer(rows, partial(_show_placement, tables=not components))
+    from fbs_db.reads.left_out import left_out  # all reads, which other commands need not load
+
+    rows, without = fbs_db.placement(), left_out()
+    if call.as_json:
+        shown: list[dict[str, Any]] = [row.as_dict() for row in rows]
+        if components:
+            whole = {(row["component"], row["database"]): row for row in shown}.values()
+            shown = [{key: value for key, value in row.items() if key != "table"} for row in whole]
+        return Answer([*shown, *(one.as_dict() for one in without)], echo)
+
+    def show(rows: list[PlacedTable]) -> None:
+        _show_placement(rows, tables=not components)
+        _show_left_out(without, tables=not components)
+
+    return Answer(rows, show)
 
 
 @subcommand(placement, "move", schema=False)
@@ -79,15 +89,18 @@ def move(call: Call, *, component: str, to: str, dry_run: bool, yes: bool) -> An
     required=True,
     metavar="NAME",
     shell_complete=completion.configured,
-    help="The configured database it was moved from.",
+    help="The configured database that has them.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def drop(_: Call, *, component: str, source: str, yes: bool) -> Answer:
-    """Drop the old tables that a move of COMPONENT has kept."""
+    """Drop the old tables of a COMPONENT.
+
+    A move has kept them, or the configuration leaves the component out. They go with their rows.
+    """
     with open_session(fleet.named(source), None, application="fbs-db placement drop") as session:
-        kept = kept_tables(session, component)
+        schema, kept = kept_tables(session, component)
     if not yes:
-        confirm(f"This drops {_counted(kept)} in schema {kept_schema(component)} of {source}.")
+        confirm(f"This drops {_counted(kept)} in schema {schema} of {source}.")
     dropped = fbs_db.drop_moved(component, source)
     return Answer(dropped, lambda _: done(f"{counted(len(dropped), 'table')} dropped in {source}."))
 
@@ -104,6 +117,20 @@ def _show_placement(rows: list[PlacedTable], *, tables: bool) -> None:
             echo(f"  {'users' if placed[0].user_table else 'user keys'}: {users}")
         for row in placed if tables else ():
             echo(f"    {row.table}")
+
+
+def _show_left_out(components: list[LeftOut], *, tables: bool) -> None:
+    for one in components:
+        echo(f"{style(one.component, bold=True)} is {style('left out', bold=True)}: {one.reason}")
+        models = [f"model {label}" for label in one.models]
+        lost = ", ".join([*(f"fbs.{read}" for read in one.reads), *models])
+        echo(wrapped(f"Without it these fail: {lost}.", "  "))
+        if one.fewer:
+            echo(wrapped(f"These lack its rows: {', '.join(f'fbs.{read}' for read in one.fewer)}.", "  "))
+        for table in one.tables if tables else ():
+            echo(f"    {table}")
+    if components:
+        echo(f"Tables that are there stay. To see them: {command('check', '--all')}")
 
 
 def _whose(solutions: tuple[str, ...] | str) -> str:

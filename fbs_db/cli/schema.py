@@ -14,7 +14,17 @@ from fbs_db import wording
 from fbs_db.cli import completion
 from fbs_db.cli.base import main
 from fbs_db.cli.fleet import Each
-from fbs_db.cli.output import complain, confirm, done, echo, print_exact, show_orphans, show_progress, style
+from fbs_db.cli.output import (
+    complain,
+    confirm,
+    done,
+    echo,
+    left_out_line,
+    print_exact,
+    show_orphans,
+    show_progress,
+    style,
+)
 from fbs_db.cli.subcommand import Answer, Call, subcommand
 from fbs_db.database import locks
 from fbs_db.database.which import acting_as
@@ -152,6 +162,8 @@ def _show_applied(report: MigrateReport) -> None:
         done(sentence)
     if not report.steps and not report.users:
         echo(f"Nothing to do: {report.current} is applied in {where}.")
+    if report.left_out:
+        echo(left_out_line(report.left_out))
     show_orphans(report.users, report.user_table)
 
 
@@ -191,6 +203,8 @@ def _show_status(report: StatusReport) -> None:
             echo(f"FBS is also installed in schema {name}. See: {command('status', '--schema', name)}")
     elif not report.problems:
         done("Everything is applied.")
+    if report.left_out:
+        echo(left_out_line(report.left_out))
 
 
 def _status_line(row: MigrationStatus, width: int) -> str:

@@ -1,7 +1,8 @@
 """The databases of a project, and the components that each of them holds.
 
 A project configures them in ``fbs-db.toml``, in ``pyproject.toml`` under ``[tool.fbs-db]``, or in
-Django's settings as ``FBS_DB``. By default one database holds all components.
+Django's settings as ``FBS_DB``. By default one database holds all components. Where each database lists its
+components, the default one included, those that none lists are left out.
 
 [databases.default]
 url = "postgresql://app@db.example/app"
@@ -30,8 +31,8 @@ from typing import Any
 
 from psycopg import ProgrammingError, conninfo
 
-from fbs_db import files
-from fbs_db.errors import UsageError
+from fbs_db import files, wording
+from fbs_db.errors import TargetError, UsageError
 from fbs_db.files import BASE
 from fbs_db.redaction import ConnectionString
 
@@ -139,9 +140,21 @@ class Config:
             )
         return self.databases[DEFAULT]
 
-    def home_of(self, component: str) -> DatabaseConfig:
-        """The database that holds a component, or the first pattern that does."""
-        return next(one for one in (*self.databases.values(), *self.patterns.values()) if one.holds(component))
+    def home_of(self, component: str) -> DatabaseConfig | None:
+        """The database that holds a component, or the first pattern that does; None where it is left out."""
+        return next((one for one in (*self.databases.values(), *self.patterns.values()) if one.holds(component)), None)
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """The components that no database holds."""
+        return tuple(component for component in files.components() if self.home_of(component) is None)
+
+    def left_out_error(self, component: str) -> TargetError:
+        """The error for what needs a component that is left out."""
+        return TargetError(
+            f"Component {component} is left out: no database of {self.source} lists it.",
+            hint=f"To have it, list it in the components of one. Then type: {wording.command('migrate', '--all')}",
+        )
 
 
 _KEY_TYPES = r"smallint|integer|bigint|uuid|text|(varchar|character varying)(\(\d+\))?"
@@ -159,7 +172,7 @@ def parse(content: Mapping[str, Any], source: str) -> Config:
         source: where it is, for messages.
 
     Raises:
-        UsageError: a key is unknown, a value is invalid, or a component is in two databases or in none.
+        UsageError: a key is unknown, a value is invalid, or a component is in two databases.
     """
     said = content.get("databases", {})
     for path, table in {"databases": said, **_named(said)}.items():
@@ -307,11 +320,6 @@ def _placed(databases: dict[str, DatabaseConfig], source: str) -> dict[str, Data
             hint="Give all but one of them a list: components = [...]. It may be empty.",
         )
     rest = [component for component in every if component not in lives]
-    if rest and not open_ended:
-        raise UsageError(
-            f"{source}: no database holds {', '.join(rest)}.",
-            hint="Name it in one of them, or omit `components` in one, which then holds the rest.",
-        )
     return {
         name: replace(
             database,

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import stat
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from fbs_db import files
 from fbs_db.database import django_settings
 from fbs_db.database.config import DEFAULT, Config, DatabaseConfig, parse
-from fbs_db.errors import UsageError
+from fbs_db.errors import TargetError, UsageError
 from fbs_db.own_files import owner, replace_file, trusted_users
 
 FILE_NAME = "fbs-db.toml"
@@ -75,6 +77,21 @@ def read_once() -> Iterator[None]:
 def of_lent_connection() -> DatabaseConfig:
     """The configuration that applies to a connection, or a connection string, of the caller's."""
     return configuration().databases.get(DEFAULT, DatabaseConfig())
+
+
+def left_out(missing: str) -> TargetError | None:
+    """The error for tables, views or functions that are missing as their component is left out; None for others.
+
+    Parameters:
+        missing: their names, or PostgreSQL's message with them.
+    """
+    names = set(re.findall(r"\bfbs_\w+", missing))
+    with suppress(UsageError):
+        known = configuration()
+        for file in files.load() if known.left_out else ():
+            if file.component in known.left_out and names & {name for _, name in file.creates}:
+                return known.left_out_error(file.component)
+    return None
 
 
 def rewrite_components(component: str, source: str, target: str, directory: Path | None = None) -> None:

@@ -151,7 +151,7 @@ class Session:
             return [] if cursor.description is None else cursor.fetchall()
         except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction) as error:
             missing = error.diag.message_primary
-            raise TargetError(
+            raise project.left_out(f"{missing}") or TargetError(
                 f"FBS is not complete in schema {self.schema}: {missing}.", hint=f"Type: {wording.command('migrate')}"
             ) from error
         except psycopg.errors.InsufficientPrivilege as error:

@@ -9,7 +9,7 @@ from django.db.models.deletion import Collector
 from django.db.models.sql import compiler
 
 from fbs_db.django.aliases import patterns
-from fbs_db.django.router import component_of, home_of, lives_in
+from fbs_db.django.router import component_of, home_of, is_left_out, lives_in
 
 
 def install() -> None:
@@ -27,8 +27,10 @@ def _looking_here(look: Any) -> Any:
     def related_objects(self: Collector, related_model: Any, *args: Any, **named: Any) -> Any:
         found = look(self, related_model, *args, **named)
         component = component_of(related_model)
-        is_here = component is None or home_of(component) is None or lives_in(component, self.using)
-        return found if is_here else found.none()
+        if component is None or lives_in(component, self.using):
+            return found
+        settings_are_wrong = home_of(component) is None and not is_left_out(component)
+        return found if settings_are_wrong else found.none()
 
     related_objects.of_fbs_db = True  # type: ignore[attr-defined]
     return related_objects

@@ -40,6 +40,8 @@ def before_migrations(sender: AppConfig, using: str, verbosity: int = 1, stdout:
         if report.steps:
             applied = counted(len(report.steps), "migration")
             say(f"  {applied} of FBS applied to database {using}, schema {report.schema}.")
+        if report.left_out:
+            say(f"  Left out by FBS_DB: {', '.join(report.left_out)}.")
         if django_settings.value_of("LATER_NAMES") and (made := fbs_db.add_later_names(using)):
             say(f"  {counted(len(made), 'view')} under FBS's later names: {', '.join(made)}.")
 

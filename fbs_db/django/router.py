@@ -113,12 +113,20 @@ def component_of(model: Any) -> str | None:
 def home_of(component: str) -> str | None:
     """The alias of the database, or of the pattern, in which the settings place a component.
 
-    None if the settings are wrong.
+    None if they leave it out, or are wrong.
     """
     try:
         return _homes()[component]
     except UsageError:  # the checks report it
         return None
+
+
+def is_left_out(component: str) -> bool:
+    """Whether no database has a component, by the settings."""
+    try:
+        return _homes()[component] is None
+    except UsageError:  # the checks report it
+        return False
 
 
 def lives_in(component: str, alias: str) -> bool:
@@ -159,8 +167,13 @@ def _database_of(model: Any, hints: dict[str, Any], ask: Callable[..., str]) -> 
         model: the model.
         hints: those of Django, and of FBS's own router.
         ask: asks all routers.
+
+    Raises:
+        TargetError: the settings leave the component out.
     """
     component = component_of(model)
+    if component and is_left_out(component):
+        raise django_settings.without_connections().left_out_error(component)
     home = home_of(component) if component else None
     if not patterns():
         return None if home == DEFAULT_DB_ALIAS else home
@@ -217,10 +230,11 @@ def _table(model: Any) -> tuple[str | None, str]:
 
 
 @per_settings
-def _homes() -> dict[str, str]:
-    """The alias of each component."""
+def _homes() -> dict[str, str | None]:
+    """The alias of each component; None where it is left out."""
     known = django_settings.without_connections()
-    return {component: known.home_of(component).name for component in _components().values()}
+    homes = {component: known.home_of(component) for component in _components().values()}
+    return {component: home.name if home else None for component, home in homes.items()}
 
 
 @per_settings

@@ -61,9 +61,13 @@ def of_table(session: Session) -> tuple[list[Finding], list[str] | None]:
 def _misplaced(session: Session, applied: Sequence[files.MigrationFile]) -> Iterator[Finding]:
     """The components that are installed here but placed in another database, or moving there."""
     for component in dict.fromkeys(file.component for file in applied if not session.config.holds(file.component)):
-        home = project.configuration().home_of(component).name
-        mend = command("placement", "move", component, "--to", home)
-        yield Finding("warning", "component", component, "misplaced", "here", f"in database {home}", mend)
+        home = project.configuration().home_of(component)
+        if home is None:
+            mend = command("placement", "drop", component, "--from", session.config.name)
+            yield Finding("warning", "component", component, "left out", "here", "in no database", mend)
+            continue
+        mend = command("placement", "move", component, "--to", home.name)
+        yield Finding("warning", "component", component, "misplaced", "here", f"in database {home.name}", mend)
     if not (moving := guards(session)):
         return
     on_its_way = {file.component: moving[name] for file in applied for _, name in file.creates if name in moving}

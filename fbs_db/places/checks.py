@@ -96,7 +96,7 @@ def check_source(old: Session, component: str, target: str, tables: Sequence[str
             f"The role may not create the schema for the old tables in {old.config.name}.",
             hint=f"As an administrator: {grant}",
         )
-    _check_dependents(old, target, tables)
+    refuse_dependents(old, tables, f"Drop them, and create them in {target} after the move. Nothing was changed.")
 
 
 def rows_are_in(database: str, component: str) -> MoveRefused:
@@ -107,7 +107,7 @@ def rows_are_in(database: str, component: str) -> MoveRefused:
     )
 
 
-def _check_dependents(old: Session, target: str, tables: Sequence[str]) -> None:
+def refuse_dependents(old: Session, tables: Sequence[str], hint: str) -> None:
     """Refuse where the host has objects on the tables: they would be lost, or use the old tables."""
     ours = {
         kind: [name for file in files.load() for made, name in file.creates if made == kind]
@@ -122,10 +122,7 @@ def _check_dependents(old: Session, target: str, tables: Sequence[str]) -> None:
         ours["function"],
     )
     if rows:
-        raise MoveRefused(
-            f"These objects depend on the tables and cannot move with them: {', '.join(name for (name,) in rows)}.",
-            hint=f"Drop them, and create them in {target} after the move. Nothing was changed.",
-        )
+        raise MoveRefused(f"These objects depend on the tables: {', '.join(name for (name,) in rows)}.", hint=hint)
 
 
 def check_target(old: Session, new: Session, component: str, tables: Sequence[str]) -> None:

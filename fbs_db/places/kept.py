@@ -1,4 +1,4 @@
-"""The old tables of a component that has moved: kept in a schema of their own, then dropped."""
+"""Tables that a component has left behind: kept in a schema of their own by a move, then dropped."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from dataclasses import replace
 
 from psycopg import sql
 
-from fbs_db import wording
-from fbs_db.database import fleet
+from fbs_db import files, wording
+from fbs_db.database import fleet, project
 from fbs_db.database.session import Session, open_session
 from fbs_db.errors import LockTimeout, UsageError
 from fbs_db.files import MigrationFile
 from fbs_db.places import copying
+from fbs_db.places.checks import refuse_dependents
 from fbs_db.places.copying import PATIENCE
 from fbs_db.places.state import (
     MovedTable,
@@ -25,27 +26,33 @@ from fbs_db.places.state import (
     kept_schema,
     tables_of,
 )
-from fbs_db.reports import Progress
-from fbs_db.schema.history import Backend
+from fbs_db.reports import Progress, silent
+from fbs_db.schema.history import Backend, history_of
+from fbs_db.schema.run import problems
 
 
 def drop_moved(component: str, source: str) -> list[MovedTable]:
-    """Drop the old tables that a move has kept.
+    """Drop the old tables that a move has kept, or those of a component that is left out.
 
     Parameters:
-        component: the component that has moved.
-        source: name of the database it has left.
+        component: the component that has moved, or is left out.
+        source: name of the database that has them.
 
     Returns:
         The dropped tables, with the number of their rows.
 
     Raises:
-        UsageError: no old tables are kept there, or the move is not finished.
+        UsageError: no old tables are there, or the move is not finished.
+        MoveRefused: objects of the host depend on tables of a component that is left out.
         LockTimeout: a table is in use for longer than 3 s.
+        EditedMigration, MissingMigration: of a component that is left out, as for `fbs_db.migrate`.
     """
     with open_session(fleet.named(source), None, application="fbs-db placement drop") as session:
-        tables = kept_tables(session, component)
-        schema = sql.Identifier(kept_schema(component))
+        schema_name, tables = kept_tables(session, component)
+        if schema_name == session.schema:
+            _drop_left_out(session, component)
+            return tables
+        schema = sql.Identifier(schema_name)
         with session.connection.transaction():
             session.connection.execute("set local lock_timeout = '3s'")
             for one in tables:
@@ -54,19 +61,31 @@ def drop_moved(component: str, source: str) -> list[MovedTable]:
         return tables
 
 
-def kept_tables(session: Session, component: str) -> list[MovedTable]:
-    """The old tables of a component, with the number of their rows; those that reference others first.
+def _drop_left_out(session: Session, component: str) -> None:
+    with session.lock():
+        for problem in problems(files.load(), history_of(session)):
+            raise problem  # a rollback file has to fit what its migration has created
+        applied, backend = applied_files(session, component), Backend(session)
+        refuse_dependents(session, tables_of(applied), "Drop them first. Nothing was changed.")
+        session.retry(lambda: _undo(session, backend, applied, keep=False), silent)
+
+
+def kept_tables(session: Session, component: str) -> tuple[str, list[MovedTable]]:
+    """The schema of a component's old tables, and each with its number of rows; those that reference others first.
 
     Raises:
         UsageError: there are none, or the move is not finished.
     """
+    applied = applied_files(session, component)
+    if applied and component in project.configuration().left_out:
+        return session.schema, [count_rows(session, name) for name in reversed(tables_of(applied))]
     schema = kept_schema(component)
     if not has_kept_schema(session, component):
         raise UsageError(
             f"{session.config.name} keeps no old tables of {component}: schema {schema} does not exist.",
             hint=f"To see where each table is: {wording.command('placement')}",
         )
-    if guarded_for(session, tables_of(applied_files(session, component))):
+    if guarded_for(session, tables_of(applied)):
         raise UsageError(
             f"The move of {component} is not finished yet.",
             hint=f"Finish it: {wording.command('placement', 'move', component, '--to', 'NAME')}",
@@ -76,7 +95,7 @@ def kept_tables(session: Session, component: str) -> list[MovedTable]:
         " where relkind = 'r' and relnamespace = to_regnamespace(%s) order by oid desc",
         schema,
     )
-    return [count_rows(replace(session, schema=schema), name) for (name,) in names]
+    return schema, [count_rows(replace(session, schema=schema), name) for (name,) in names]
 
 
 def create_kept_schema(old: Session, component: str, target: str) -> None:
@@ -106,32 +125,9 @@ def keep_tables(
     Raises:
         LockTimeout: a table is in use for longer than all tries; it cannot be written any more.
     """
-    component, names = migrations[0].component, tables_of(migrations)
-    tables = sql.SQL(", ").join(sql.Identifier(old.schema, name) for name in names)
-
-    def work() -> None:
-        with old.translated(), old.connection.transaction():
-            old.connection.execute(backend.settings_sql().encode())
-            old.connection.execute(sql.SQL("set local lock_timeout = {}").format(PATIENCE))
-            old.connection.execute(sql.SQL("lock table {} in access exclusive mode").format(tables))
-            if has_later_names(old, names):
-                old.call("fbs_drop_later_names", list(names))
-            keeping = {name: _keeping(old, name, kept_schema(component)) for name in names}
-            for file in reversed(migrations):
-                backend.run(file, backend.record_sql(file, "rollback"))
-                text = re.sub(r"(?m)^drop table (\w+);$", lambda found: keeping.pop(found[1]), file.rollback_sql or "")
-                backend.run(file, text, suffix=".rollback.sql")
-            if keeping:
-                raise AssertionError(f"not kept: {', '.join(keeping)}")
-            # An update looks again whether the table of a rule is there: without it the rule rests.
-            old.select(
-                "with r as (update {fbs}fbs_cleanup_rules set description = description"
-                " where table_name = any(%s) returning 1) select count(*) from r",
-                list(names),
-            )
-
+    component = migrations[0].component
     try:
-        old.retry(work, progress, copying.TRIES)
+        old.retry(lambda: _undo(old, backend, migrations, keep=True), progress, copying.TRIES)
     except LockTimeout as error:
         raise LockTimeout(
             f"{component} is in {target} with all its rows; its old tables are still in use in"
@@ -139,6 +135,33 @@ def keep_tables(
             hint="They cannot be written. To take them away later:"
             f" {wording.command('placement', 'move', component, '--to', target)}",
         ) from error
+
+
+def _undo(old: Session, backend: Backend, migrations: Sequence[MigrationFile], *, keep: bool) -> None:
+    """Roll back a component's migrations in one transaction, without its tables where these are kept."""
+    names, schema = tables_of(migrations), kept_schema(migrations[0].component)
+    tables = sql.SQL(", ").join(sql.Identifier(old.schema, name) for name in names)
+    with old.translated(), old.connection.transaction():
+        old.connection.execute(backend.settings_sql().encode())
+        old.connection.execute(sql.SQL("set local lock_timeout = {}").format(PATIENCE))
+        old.connection.execute(sql.SQL("lock table {} in access exclusive mode").format(tables))
+        if has_later_names(old, names):
+            old.call("fbs_drop_later_names", list(names))
+        keeping = {name: _keeping(old, name, schema) for name in names if keep}
+        for file in reversed(migrations):
+            backend.run(file, backend.record_sql(file, "rollback"))
+            text = file.rollback_sql or ""
+            if keep:
+                text = re.sub(r"(?m)^drop table (\w+);$", lambda found: keeping.pop(found[1]), text)
+            backend.run(file, text, suffix=".rollback.sql")
+        if keeping:
+            raise AssertionError(f"not kept: {', '.join(keeping)}")
+        # An update looks again whether the table of a rule is there: without it the rule rests.
+        old.select(
+            "with r as (update {fbs}fbs_cleanup_rules set description = description"
+            " where table_name = any(%s) returning 1) select count(*) from r",
+            names,
+        )
 
 
 def _keeping(old: Session, table: str, schema: str) -> str:

@@ -103,6 +103,8 @@ def move(
     known = project.configuration()
     if component not in files.components():
         raise UsageError(f"There is no component {component!r}.", hint=f"Components: {', '.join(files.components())}.")
+    if component in known.left_out:
+        raise known.left_out_error(component)
     target = known.patterns.get(to) or fleet.named(to)
     of_solutions = target.solutions is not None or target.solution is not None
     if of_solutions or all(not config.holds(component) for config in known.databases.values()):

@@ -16,6 +16,7 @@ from psycopg.types.json import JsonbLoader
 from psycopg.types.net import InetLoader
 
 from fbs_db import wording
+from fbs_db.database import project
 from fbs_db.database.connection import from_server, raise_if_lost, refuse_pipeline, said_by
 from fbs_db.errors import ServerError, TargetError, UsageError
 from fbs_db.reads.unreadable import FiniteIntervalLoader, Unheld
@@ -176,7 +177,9 @@ def _on_django(source: Any, chunked: bool) -> Iterator[Any]:
         cause = error.__cause__
         if isinstance(cause, psycopg.Error):
             raise _translated(cause) from error
-        raise ServerError(str(error).strip().partition("\n")[0]) from error  # of psycopg2
+        said = str(error).strip().partition("\n")[0]  # of psycopg2
+        missing = getattr(cause, "pgcode", None) in {one.sqlstate for one in _MISSING}
+        raise (project.left_out(said) if missing else None) or ServerError(said) from error
 
 
 def _loading(cursor: Any) -> Any:
@@ -223,7 +226,7 @@ def _unreadable(error: NotImplementedError) -> UsageError:
 
 def _translated(error: psycopg.Error) -> Exception:
     if isinstance(error, _MISSING):
-        return TargetError(
+        return project.left_out(f"{error.diag.message_primary}") or TargetError(
             f"FBS, or this part of it, is not installed here: {error.diag.message_primary}.",
             hint="If FBS is in another schema or its component in another database, connect there."
             f" Else type: {wording.command('migrate')}",

@@ -18,6 +18,7 @@ import psycopg
 from psycopg import sql
 
 from fbs_db import files
+from fbs_db.database import project
 from fbs_db.database.config import DatabaseConfig
 from fbs_db.database.connection import OLDEST_SERVER, open_bare, shown
 from fbs_db.database.statements import statements_logged
@@ -180,7 +181,10 @@ def nothing_to_do(
         return None
     users = config.user_table if user_table is None else user_table
     seconds = time.monotonic() - started
-    return MigrateReport(seen.database, seen.schema, (), max(applied), seconds, user_table=users or "")
+    left_out = project.configuration().left_out
+    return MigrateReport(
+        seen.database, seen.schema, (), max(applied), seconds, user_table=users or "", left_out=left_out
+    )
 
 
 def nothing_pending(config: DatabaseConfig, *, schema: str | None = None) -> StatusReport | None:
@@ -195,7 +199,8 @@ def nothing_pending(config: DatabaseConfig, *, schema: str | None = None) -> Sta
     seen = look(config, schema=schema, user_table="", application="fbs-db status")
     if seen is None:
         return None
-    report = StatusReport(seen.database, seen.schema, statuses(config, files.load(), seen.history), (), ())
+    rows, left_out = statuses(config, files.load(), seen.history), project.configuration().left_out
+    report = StatusReport(seen.database, seen.schema, rows, (), (), left_out)
     return report if all(row.state == "applied" for row in report.migrations) else None
 
 

@@ -14,6 +14,7 @@ from itertools import groupby
 from psycopg import sql
 
 from fbs_db import wording
+from fbs_db.database import project
 from fbs_db.database.connection import no_changes_on_standby, refuse_transaction_pooler, shown
 from fbs_db.database.locks import Retries
 from fbs_db.database.session import Session
@@ -165,6 +166,7 @@ class Run:
             seconds=time.monotonic() - started,
             users=tuple(users),
             user_table=self.user_table,
+            left_out=project.configuration().left_out,
         )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fbs_db import files
+from fbs_db.database import project
 from fbs_db.database.config import DatabaseConfig
 from fbs_db.database.connection import shown
 from fbs_db.database.locks import LOCK_WAIT
@@ -38,6 +39,7 @@ def status(database: Database = None, *, schema: str | None = None, directory: P
             migrations=statuses(session.config, known, history),
             problems=tuple(problems(known, history)),
             elsewhere=tuple(other_schemas(session)),
+            left_out=project.configuration().left_out,
         )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from psycopg import sql
 
 from fbs_db import files
+from fbs_db.database import project
 from fbs_db.database.session import Database, Session, open_session
 from fbs_db.errors import UsageError
 from fbs_db.reports import Column, Index, Table, TableDescription
@@ -124,7 +125,9 @@ def describe(
         )
         oid, comment = found.fetchone() or (None, None)
         if oid is None:
-            raise UsageError(f"Table {name} is not in schema {session.schema}.", hint=f"Type: {command('migrate')}")
+            raise project.left_out(name) or UsageError(
+                f"Table {name} is not in schema {session.schema}.", hint=f"Type: {command('migrate')}"
+            )
         columns = session.cursor().execute(
             """
             select

@@ -75,7 +75,7 @@ def test_a_host_that_was_there_before(project: Project) -> None:
     before = project.select("select * from rentals_location")
     project.manage("migrate")
     assert project.select("select * from rentals_location") == before
-    project.manage("fbs_check")
+    project.manage("fbs", "check")
 
 
 @pytest.mark.slow
@@ -86,7 +86,7 @@ def test_users_with_integer_keys(project: Project) -> None:
     assert project.select("select format_type(typbasetype, null) from pg_type where typname = 'fbs_user_id'") == [
         ("integer",)
     ]
-    integer.manage("fbs_check")
+    integer.manage("fbs", "check")
 
 
 @pytest.mark.slow
@@ -99,7 +99,7 @@ def test_the_name_of_a_model_and_of_its_table_and_key_change(project: Project) -
     assert "rentals_renter attached to FBS as rentals.renter." in renamed.manage("migrate")
     assert project.select("select request_data ->> 'model_name' from fbs_approval_requests") == [("rentals.renter",)]
     renamed.do("let(2)\nTenant.objects.all().delete()\nassert set(fbs_rows()[0].values()) == {'cancelled'}")
-    renamed.manage("fbs_check")
+    renamed.manage("fbs", "check")
 
 
 def test_a_host_model_names_the_solution_of_each_row(newest: Project) -> None:
@@ -186,13 +186,13 @@ def with_fbs(project: Project) -> Project:
 @pytest.mark.slow
 def test_django_neither_makes_nor_drops_our_tables(with_fbs: Project) -> None:
     with_fbs.manage("migrate", "--run-syncdb")
-    with_fbs.manage("fbs_check")
+    with_fbs.manage("fbs", "check")
     with_fbs.manage("migrate", "--run-syncdb")
     assert "No changes detected" in with_fbs.manage("makemigrations", "--check", "--dry-run", "rentals", "accounts")
     with_fbs.manage("makemigrations", "fbs_app")
     with_fbs.manage("migrate")
     with_fbs.manage("migrate", "fbs_app", "zero")
-    with_fbs.manage("fbs_check")
+    with_fbs.manage("fbs", "check")
     assert "Ran 5 tests" in with_fbs.manage("test", "rentals")
 
 
@@ -221,10 +221,10 @@ def test_rows_are_dumped_loaded_and_flushed(with_fbs: Project) -> None:
     with_fbs.manage("dumpdata", "--output", "all.json", "--exclude", "contenttypes", "--exclude", "auth.permission")
     with_fbs.manage("flush", "--no-input")
     assert with_fbs.select(every) == [(0, None, None)]
-    with_fbs.manage("fbs_check")
+    with_fbs.manage("fbs", "check")
     with_fbs.manage("loaddata", "all.json")
     assert with_fbs.select(every) == before
-    with_fbs.manage("fbs_check")
+    with_fbs.manage("fbs", "check")
     printed = with_fbs.manage("inspectdb", "fbs_approval_requests")
     assert "db_table = 'fbs_approval_requests'" in printed
 
@@ -276,17 +276,17 @@ def test_what_is_damaged_is_told_with_id_and_hint(newest: Project) -> None:
     printed = newest.manage("check", "--database", "default", code=1)
     for said in (
         "(fbs_db.E110) FBS in default: index fbs_approval_responses.fbs_approval_responses_responder_id_idx: missing",
-        "HINT: DJANGO_SETTINGS_MODULE=host.settings fbs-db --database default repair\n",
+        "HINT: python manage.py fbs --database default repair\n",
         "(fbs_db.E107)",
         "(fbs_db.E122) FBS in default: host rentals.room: trigger missing",
     ):
         assert said in printed
-    hints = re.findall(r"HINT: (.*fbs-db .*)", printed)
+    hints = re.findall(r"HINT: (.*manage.py fbs .*)", printed)
     assert all("fbs_approval_responses_responder_id_idx" in newest.typed(hint) for hint in hints if "repair" in hint)
     assert newest.manage("check") == "System check identified no issues (0 silenced).\n", "nobody asked for databases"
     newest.manage("migrate")  # which no finding stops
     assert "E122" not in newest.manage("check", "--database", "default", code=1), "and which puts triggers back"
-    answer = json.loads(newest.manage("fbs_check", "--json", "--only", "index", code=1))
+    answer = json.loads(newest.manage("fbs", "check", "--json", "--only", "index", code=1))
     assert [finding["kind"] for finding in answer["findings"]] == ["index"]
 
 
@@ -316,11 +316,11 @@ def test_clean_up_by_command(newest: Project) -> None:
     newest.migrated()
     newest.select("update fbs_settings set value = 'queue' where name = 'cleanup'")
     newest.do("let(1)[1].delete(); assert set(fbs_rows()[0].values()) == {'pending'}")
-    assert json.loads(newest.manage("fbs_cleanup", "status", "--json"))["waiting"][0]["keys"] == 1
-    newest.manage("fbs_cleanup", "retry")
+    assert json.loads(newest.manage("fbs", "cleanup", "status", "--json"))["waiting"][0]["keys"] == 1
+    newest.manage("fbs", "cleanup", "retry")
     newest.do("assert set(fbs_rows()[0].values()) == {'cancelled'}")
-    newest.manage("fbs_cleanup", "sweep")
-    newest.manage("fbs_cleanup", "elsewhere", code=2)
+    newest.manage("fbs", "cleanup", "sweep")
+    newest.manage("fbs", "cleanup", "elsewhere", code=2)
 
 
 # --- drivers and databases
@@ -340,7 +340,7 @@ def test_a_host_on_psycopg2(project: Project) -> None:
 
 def test_a_database_that_is_not_there(newest: Project) -> None:
     gone = replace(newest, databases={"default": "nowhere_at_all"})
-    printed = gone.manage("fbs_check", code=2)
+    printed = gone.manage("fbs", "check", code=2)
     assert 'database "nowhere_at_all" does not exist' in printed
     assert "could not be checked" in gone.manage("check", "--database", "default", code=1)
 
@@ -362,7 +362,7 @@ def test_the_suite_in_a_database_of_its_own(make: Callable[..., Project]) -> Non
     assert project.select(
         "select format_type(typbasetype, null) from pg_type where typname = 'fbs_user_id'", "licences"
     ) == [("uuid",)]
-    project.manage("fbs_check", "--all")
+    project.manage("fbs", "check", "--all")
     project.do("let_and_give_up()")
 
 
@@ -440,7 +440,7 @@ def test_models_go_where_their_component_lives(version: str, make: Callable[...,
     places: dict[str, Any] = {"default": {}, "approvals": {"COMPONENTS": []}}
     changed = project.having(fbs_db={**HOSTS, "SIGNALS": False, "DATABASES": places})
     assert "lives in default already" in changed.run(*move, code=2)
-    changed.manage("fbs_check", "--all")
+    changed.manage("fbs", "check", "--all")
     changed.do(
         "from fbs_app.models import ApprovalRequest\nassert ApprovalRequest.objects.get()._state.db == 'default'"
     )
@@ -460,7 +460,7 @@ def test_three_databases_through_a_hosts_life(version: str, make: Callable[..., 
         three.manage("migrate", "--database", alias)
     for alias in project.databases:
         assert "no issues" in three.manage("check", "--database", alias)
-    three.manage("fbs_check", "--all")
+    three.manage("fbs", "check", "--all")
     listed = {table["table"]: table["component"] for table in listed_tables()}
     held = {
         alias: {
@@ -485,7 +485,7 @@ def test_three_databases_through_a_hosts_life(version: str, make: Callable[..., 
     renamed.do("Tenant.objects.all().delete()\nassert set(fbs_rows()[0].values()) == {'cancelled'}")
     renamed.do("Person.objects.all().delete(); Location.objects.all().delete(); assert fbs_rows() == ({}, [])")
     renamed.do("let_and_give_up()")
-    renamed.manage("fbs_check", "--all")
+    renamed.manage("fbs", "check", "--all")
 
     # The app goes, and the host stays.
     for alias in project.databases:

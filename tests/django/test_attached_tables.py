@@ -88,8 +88,8 @@ def test_another_auth_user_model_is_told_by_every_check(newest: Project) -> None
     assert "(fbs_db.E120) FBS in default: users fbs_user_columns: attached to another table" in printed
     assert "found: tied to auth_user" in printed
     assert "expected: tied to accounts_person, which the project names" in printed
-    assert "attached to another table" in newest.manage("fbs_check", code=1)
+    assert "attached to another table" in newest.manage("fbs", "check", code=1)
     assert "attached to another table" in newest.run("-m", "fbs_db", "check", code=1)
     for command in "detach users", "attach users accounts_person":
         newest.run("-m", "fbs_db", *command.split())
-    assert "attached to another table" not in newest.manage("fbs_check")
+    assert "attached to another table" not in newest.manage("fbs", "check")

@@ -75,11 +75,11 @@ def test_djangos_check_without_a_way_in_and_without_time(role: str, newest: Proj
     newest.migrated()
     name = newest.databases["default"]
     newest.select(f"alter role {ROLE} set statement_timeout = '1ms'")
-    done = as_role(newest).run("manage.py", "fbs_check", code=2)
+    done = as_role(newest).run("manage.py", "fbs", "check", code=2)
     assert "canceling statement due to statement timeout" in done
     assert "set statement_timeout = '1min'" in done
     newest.select(f'revoke connect on database "{name}" from public')
-    assert "permission denied for database" in as_role(newest).run("manage.py", "fbs_check", code=2)
+    assert "permission denied for database" in as_role(newest).run("manage.py", "fbs", "check", code=2)
 
 
 def test_the_command_says_what_to_grant(role: str, installed: psycopg.Connection) -> None:

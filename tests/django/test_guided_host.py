@@ -41,7 +41,7 @@ def test_migrate_with_a_router_of_fbs_in_front(host: Guided) -> None:
     assert {app for (app,) in applied} == {"fbs_app", "fbs_license_manager"}
     assert ("fbs_app_extra",) in host.select(TABLES), "which is none of fbs-db's"
     assert not host.select("select from pg_constraint where conname ~ '_fk_'and conrelid::regclass::text ~ '^fbs_a'")
-    answer = json.loads(host.manage("fbs_check", "--json"))
+    answer = json.loads(host.manage("fbs", "check", "--json"))
     assert [finding["object"] for finding in answer["findings"]] == ["fbs_app_extra"]
     assert "no issues" in host.having(silenced=["fbs_db.W004", "fbs_db.I105"]).manage("check", "--database", "default")
 
@@ -97,7 +97,7 @@ def test_migrations_of_fbs_are_undone_without_our_tables(host: Guided) -> None:
     tables = host.select(TABLES)
     host.manage("migrate", "fbs_app", "zero")
     assert host.select(TABLES) == [name for name in tables if name != ("fbs_app_extra",)]
-    host.manage("fbs_check")
+    host.manage("fbs", "check")
     host.manage("migrate")
     assert host.select(TABLES) == tables
 
@@ -152,7 +152,7 @@ def test_a_component_in_a_database_of_its_own(newest: Guided) -> None:
     assert ("fbs_license_manager_solution_license",) not in newest.select(TABLES)
     host.do("from rentals.tests.test_life import *\nlet(1)")
     assert newest.select("select count(*) from fbs_license_manager_solution_license", "licensing") == [(1,)]
-    host.manage("fbs_check", "--all", code=0)
+    host.manage("fbs", "check", "--all", code=0)
 
 
 @pytest.mark.slow

@@ -58,7 +58,7 @@ def goes_through_its_life(project: Project) -> None:
     project.do("assert fbs_rows() == ({}, []) and not Person.objects.exists() and not Room.objects.exists()")
     project.manage("loaddata", "all.json")
     project.do("assert Person.objects.count() == Room.objects.count() == 1")
-    project.manage("fbs_check")
+    project.manage("fbs", "check")
 
 
 @pytest.mark.slow
@@ -202,4 +202,4 @@ def test_a_table_in_schemas_that_are_not_searched_is_told(host: Project) -> None
     )
     assert "(fbs_db.W122) FBS in default: rentals.Tenant is not attached." in printed
     assert "rentals_tenant attached" in host.manage("migrate")
-    assert json.loads(host.manage("fbs_check", "--json"))["healthy"]
+    assert json.loads(host.manage("fbs", "check", "--json"))["healthy"]

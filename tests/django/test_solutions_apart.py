@@ -132,7 +132,7 @@ def test_commands_take_databases_of_solutions(host: Guided) -> None:
         "django_migrations"
     ]
     assert "no issues" in host.having(silenced=["fbs_db.I120"]).manage("check", "--database", name)
-    host.manage("fbs_check", "--database", name)
+    host.manage("fbs", "check", "--database", name)
     assert '"fbs_dms.document"' in host.manage("dumpdata", "fbs_dms", f"--database={name}")
     host.manage("makemigrations", "--check", "--dry-run")
     member(host, "acme").select("drop table django_migrations")

@@ -32,7 +32,6 @@ WRONG = [
     ("{'DATABASES': {'default': {'COMPONENTS': 'msme'}}}", "databases.default.components is not a list of texts."),
     ("{'DATABASES': {'default': {'COMPONENTS': [5]}}}", "databases.default.components is not a list of texts."),
     ("{'DATABASES': {'default': {'COMPONENTS': ['mesme']}}}", "unknown component 'mesme'."),
-    ("{'DATABASES': {'default': {'COMPONENTS': ['msme']}}}", "no database holds approvals"),
     ("{'HOSTS': []}", "HOSTS is not a dictionary of dictionaries."),
     ("{'HOSTS': 'rentals.Tenant'}", "HOSTS is not a dictionary of dictionaries."),
     ("{'HOSTS': {'rentals.Tenant': None}}", "HOSTS is not a dictionary of dictionaries."),

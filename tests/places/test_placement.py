@@ -127,7 +127,6 @@ def test_pyproject_says_it_too(databases: Callable[[], str]) -> None:
     [
         ({"a": {"components": ["msme"]}, "b": {"components": ["bi", "msme"]}}, "component msme is in two databases: a"),
         ({"a": {"components": ["mmse"]}}, "databases.a.components: unknown component 'mmse'"),
-        ({"default": {"components": ["msme"]}}, "no database holds approvals, workflow, bi"),
         ({"a": {}, "b": {}}, "Only one database may omit `components`; a and b both do."),
         ({"a": {"components": "msme"}}, "databases.a.components is not a list of texts"),
         ({"a": {"env": "X"}}, "databases.a has url and env; only one of them is allowed"),
@@ -135,11 +134,7 @@ def test_pyproject_says_it_too(databases: Callable[[], str]) -> None:
     ],
 )
 def test_what_makes_no_sense_is_told(tables: dict[str, dict[str, Any]], says: str) -> None:
-    default = tables.pop("default", {})
-    say(
-        default=default | {"url": "postgresql://h/d"},
-        **{name: table | {"url": "postgresql://h/d"} for name, table in tables.items()},
-    ) if default else say(**{name: table | {"url": "postgresql://h/d"} for name, table in tables.items()})
+    say(**{name: table | {"url": "postgresql://h/d"} for name, table in tables.items()})
     for command in (("placement",), ("migrate",), ("check", "--all")):
         refused(*command, says=says)
 

@@ -106,6 +106,13 @@ class Project:
         assert "Traceback" not in printed or code == 0, printed
         return printed
 
+    def begin(self, *words: str) -> subprocess.Popen[str]:
+        """A program that runs while the test goes on."""
+        pipe, environment = subprocess.PIPE, self._environment() | self.environment
+        return subprocess.Popen(
+            [self.python, *words], cwd=self.directory, env=environment, stdout=pipe, stderr=pipe, text=True
+        )
+
     def typed(self, command: str) -> str:
         """What a command says that is pasted into a shell in the project's directory."""
         environment = self._environment() | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}

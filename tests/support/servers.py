@@ -169,7 +169,7 @@ def _started(binaries: Path, major: int, directory: Path, port: int) -> Iterator
         wait_for(server.url(), process)
         yield server
     finally:
-        if process.poll() is None:
+        if server.process.poll() is None:  # a test may have started it again
             server.kill()
         log.close()
         shutil.rmtree(directory, ignore_errors=True)
