@@ -84,7 +84,7 @@ def _settings() -> list[str]:
 @_names
 def kinds(_: click.Context) -> Iterable[str]:
     """The kinds of findings."""
-    from fbs_db.health.check import KINDS
+    from fbs_db.health.findings import KINDS
 
     return KINDS
 
