@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -13,6 +12,7 @@ from fbs_db import files
 from fbs_db.cleanup.hosts import databases_beside, may_hold_orphans, patterns_beside
 from fbs_db.database import fleet, project
 from fbs_db.database.connection import raise_if_lost, shown
+from fbs_db.database.releases import is_later, upgrade_to
 from fbs_db.database.session import Database, Session, isolated, open_session
 from fbs_db.errors import FbsDbError, TargetError, UsageError
 from fbs_db.health import attached, comparing
@@ -22,6 +22,7 @@ from fbs_db.reports import Progress, Report, silent
 from fbs_db.schema import snapshot
 from fbs_db.schema.rights import MAY_RUN_CODE, read_granted, read_rights, workers
 from fbs_db.schema.snapshot import Key, Object
+from fbs_db.version import __version__
 from fbs_db.wording import command, completed
 
 Severity = Literal["error", "warning", "note"]
@@ -157,7 +158,8 @@ def check_at(
                 findings = [Finding(*row) for row in read_rights(session, workers(session))]
             findings += history
             if applied:
-                objects = snapshot.expected(applied, session.connection.info.server_version)
+                if not any(one.problem == "newer" for one in history):
+                    objects = snapshot.expected(applied, session.connection.info.server_version)
                 findings += [Finding(*row) for row in read_granted(session, objects)]
                 findings += _compared(session, objects, found)
                 findings = _without_hosts(session, findings, objects, found)
@@ -169,20 +171,22 @@ def check_at(
     if data and applied:
         findings += _host_rows(session, found, progress)
     chosen = [one for one in findings if not only or one.kind in only]
-    chosen.sort(key=lambda one: (("error", "warning", "note").index(one.severity), KINDS.index(one.kind), one.object))
+    kinds = [*KINDS, *(one.kind for one in chosen)]  # a later fbs-db may have more
+    chosen.sort(key=lambda one: (("error", "warning", "note").index(one.severity), kinds.index(one.kind), one.object))
     return CheckReport(shown(session.connection), session.schema, len(objects), tuple(chosen))
 
 
 def _compared(session: Session, objects: Mapping[Key, Object], found: dict[Key, Object]) -> Iterator[Finding]:
-    """The differences of the objects, and what ``fbs_health`` and the project's configuration say."""
-    findings = [*compare(objects, found | snapshot.live_rows(session, objects)), *_users(session, found)]
+    """The differences of the objects, if any are known, and what ``fbs_health`` and the project's configuration say."""
+    compared = compare(objects, found | snapshot.live_rows(session, objects)) if objects else ()
+    findings = [*compared, *_users(session, found)]
     known = {(one.kind, one.problem) for one in findings if one.kind == "users"}
     if any((one.kind, one.problem) == ("table", "missing") for one in findings):
         known.add(("rule", "out of date"))  # it is written for that table
     yield from findings
-    asked = _asked(session, "fbs_health", found)
-    for one in asked:
-        if (one.kind not in _MADE_HERE or "secret" in one.problem) and (one.kind, one.problem) not in known:
+    made_here = _MADE_HERE if objects else ()
+    for one in _asked(session, "fbs_health", found):
+        if (one.kind not in made_here or "secret" in one.problem) and (one.kind, one.problem) not in known:
             yield one
     yield from _targets(session, found)
 
@@ -293,8 +297,10 @@ def _history(session: Session, found: Mapping[Key, Object]) -> tuple[list[Findin
     findings += _misplaced(session, [file for file in known if file.id in applied])
     for name, checksum, version in history:
         if name not in checksums:
-            mend = f"pip install {shlex.quote(f'fbs-db>={version}')}"
-            findings.append(Finding("error", "migration", name, "no file", f"fbs-db {version} applied it", None, mend))
+            what: tuple[Severity, str] = ("note", "newer") if is_later(version) else ("error", "no file")
+            said = f"fbs-db {version} applied it"
+            said += f", and this is fbs-db {__version__}: no object was compared" if is_later(version) else ""
+            findings.append(Finding(what[0], "migration", name, what[1], said, None, upgrade_to(version)))
         elif checksum != checksums[name]:
             texts = (f"a file with SHA-256 {checksums[name]}", f"{checksum}, as it was applied")
             findings.append(Finding("error", "migration", name, "edited", *texts, command("accept", name)))

@@ -17,6 +17,7 @@ from fbs_db.errors import TargetError
 from fbs_db.reports import Progress, Report
 from fbs_db.schema import snapshot
 from fbs_db.schema.rights import MAY_RUN_CODE, read_rights, refuse_lending_superusers
+from fbs_db.schema.run import refuse_newer
 
 #: The kinds of findings about rights, in the order in which they are mended.
 RIGHTS = ("owner", "right")
@@ -63,6 +64,7 @@ def restore(session: Session, rights: bool, progress: Callable[[Progress], None]
         The repairs that a second look confirms.
 
     Raises:
+        MissingMigration: a later fbs-db has migrated the schema.
         TargetError: the login may not do this, or it is not clear who is FBS's owner.
     """
     refuse_lending_superusers(session)
@@ -71,6 +73,7 @@ def restore(session: Session, rights: bool, progress: Callable[[Progress], None]
     chosen = [row for row in found if row[1] == "owner" or (rights and row[3] == "others may create")]
     if not chosen:
         return []
+    refuse_newer(session)  # whose texts are others than those of our files
     statements = _statements(session, chosen, whole=len(chosen) == len(found))
     with snapshot.searching(session, "pg_catalog"):
         try:
