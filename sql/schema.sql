@@ -7920,6 +7920,10 @@ CREATE FUNCTION fbs_work_rights(work text) RETURNS TABLE(class text, object_id o
     select 'table', 'fbs_settings'::regclass, null, 'SELECT'
     where work = 'reader'
     union all
+    -- Which release the schema is of.
+    select 'table', 'fbs_migrations'::regclass, null, 'SELECT'
+    where work in ('app', 'reader', 'worker')
+    union all
     select 'table', r.id, a.attname, 'SELECT'
     from fbs_relations() as r
     inner join pg_attribute as a on r.id = a.attrelid and a.attnum > 0 and not a.attisdropped
