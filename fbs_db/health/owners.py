@@ -17,7 +17,7 @@ from fbs_db.errors import TargetError
 from fbs_db.reports import Progress, Report
 from fbs_db.schema import snapshot
 from fbs_db.schema.rights import MAY_RUN_CODE, read_rights, refuse_lending_superusers
-from fbs_db.schema.run import refuse_newer
+from fbs_db.schema.run import recorded, refuse_newer
 
 #: The kinds of findings about rights, in the order in which they are mended.
 RIGHTS = ("owner", "right")
@@ -95,7 +95,9 @@ def restore(session: Session, rights: bool, progress: Callable[[Progress], None]
 
 def _statements(session: Session, chosen: list[tuple[Any, ...]], *, whole: bool) -> list[str]:
     """One transaction: the login gives everything back, then the role of the session writes the texts."""
-    objects = snapshot.expected(None, session.connection.info.server_version)
+    release = session.connection.info.server_version
+    applied = [row.migration_id for row in recorded(session)]
+    objects = {**snapshot.expected(None, release), **snapshot.expected(applied, release)}
     ((role, owner),) = session.select(
         "select current_setting('role'), f.proowner::regrole::text from pg_proc as f"
         " inner join pg_namespace as n on f.pronamespace = n.oid"

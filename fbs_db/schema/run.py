@@ -22,6 +22,7 @@ from fbs_db.errors import (
     EditedMigration,
     MigrationError,
     MissingMigration,
+    NameTaken,
     PoolerRefused,
     TargetError,
 )
@@ -223,6 +224,14 @@ def newer_than_this(known: list[MigrationFile], history: Sequence[Applied]) -> s
     return newer_release(known, ((row.migration_id, row.fbs_db_version) for row in history))
 
 
+def recorded(session: Session) -> list[Applied]:
+    """The history; none where its table is damaged, too."""
+    try:
+        return history_of(session)
+    except NameTaken:
+        return []
+
+
 def refuse_newer(session: Session, known: list[MigrationFile] | None = None) -> None:
     """Refuse to work with this package's files on a schema that a later fbs-db has migrated.
 
@@ -232,7 +241,7 @@ def refuse_newer(session: Session, known: list[MigrationFile] | None = None) -> 
     Raises:
         MissingMigration: it has. The message names both versions.
     """
-    if release := newer_than_this(files.load() if known is None else known, history_of(session)):
+    if release := newer_than_this(files.load() if known is None else known, recorded(session)):
         raise MissingMigration(
             f"{said_of(session.schema, release)}, which does not have all of its files.",
             hint=f"Type: {upgrade_to(release)}",
