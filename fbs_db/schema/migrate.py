@@ -154,7 +154,7 @@ def _pending(run: Run, every: list[MigrationFile], wanted: list[MigrationFile]) 
         raise problem
     pending = [file for file in wanted if file.id not in run.applied and run.session.config.holds(file.component)]
     if pending:
-        refuse_newer(run.session, every)
+        refuse_newer(run.session, every, run.history)
     return pending
 
 

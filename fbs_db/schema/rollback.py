@@ -57,7 +57,7 @@ def rollback(
         run = Run(session, "", progress)
         with told_what_stays(run.told), session.translated():
             if _to_undo(run, known, to, everything):
-                refuse_newer(session, known)
+                refuse_newer(session, known, run.history)
                 refuse_unfit(session)
                 _refuse_while_isolated(session, _to_undo(run, known, to, everything))
                 with session.lock(wait, progress):
@@ -88,8 +88,8 @@ def rollback_plan(
     """
     known = files.load(directory)
     with open_session(database, schema, application="fbs-db rollback --dry-run") as session:
-        refuse_newer(session, known)
         run = Run(session, "")
+        refuse_newer(session, known, run.history)
         undone = _to_undo(run, known, to, everything)
         return DryRunReport(
             database=shown(session.connection),

@@ -225,23 +225,26 @@ def newer_than_this(known: list[MigrationFile], history: Sequence[Applied]) -> s
 
 
 def recorded(session: Session) -> list[Applied]:
-    """The history; none where its table is damaged, too."""
+    """The history; none where its table is damaged or may not be read, too."""
     try:
-        return history_of(session)
+        return history_of(session) if session.may("select", "fbs_migrations") else []
     except NameTaken:
         return []
 
 
-def refuse_newer(session: Session, known: list[MigrationFile] | None = None) -> None:
+def refuse_newer(
+    session: Session, known: list[MigrationFile] | None = None, history: Sequence[Applied] | None = None
+) -> None:
     """Refuse to work with this package's files on a schema that a later fbs-db has migrated.
 
     Parameters:
         known: all files; None for those of the package.
+        history: the history, if it was read.
 
     Raises:
         MissingMigration: it has. The message names both versions.
     """
-    if release := newer_than_this(files.load() if known is None else known, recorded(session)):
+    if release := newer_than_this(known or files.load(), recorded(session) if history is None else history):
         raise MissingMigration(
             f"{said_of(session.schema, release)}, which does not have all of its files.",
             hint=f"Type: {upgrade_to(release)}",
