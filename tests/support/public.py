@@ -17,6 +17,8 @@ from psycopg.rows import tuple_row
 
 import fbs_db
 from fbs_db import cli, errors
+from fbs_db.database import config, django_settings
+from fbs_db.django import hosts
 from fbs_db.reports import Report
 from tests.support import ROOT
 from tests.support.every_read import GROUPS, read_of, reads
@@ -45,7 +47,7 @@ def promised(installed: psycopg.Connection, *, every: bool = False) -> list[str]
         installed: a connection to a database with the whole schema, on the newest PostgreSQL.
         every: all internal functions, called or not.
     """
-    found = {*_commands("fbs-db", cli.main), *_codes(), *_names(), *_reports(), *_reads()}
+    found = {*_commands("fbs-db", cli.main), *_codes(), *_keys(), *_names(), *_reports(), *_reads()}
     found |= {*_objects(installed, every)}
     return sorted(" ".join(line.split()) for line in found)
 
@@ -69,6 +71,11 @@ def _codes() -> Iterator[str]:
         if inspect.isclass(one) and issubclass(one, errors.FbsDbError):
             yield from (f"error {name} is a {base.__name__}" for base in one.__mro__[:-3])
             yield f"error {name} ends with {one.exit_code}"
+
+
+def _keys() -> Iterator[str]:
+    for where, keys in (("fbs-db.toml", config._KEYS), ("FBS_DB", django_settings._KEYS), ("HOSTS", hosts._KEYS)):
+        yield from (f"key {where} {key}" for key in keys)
 
 
 def _names() -> Iterator[str]:
@@ -115,6 +122,7 @@ def _reads() -> Iterator[str]:
 
 def _objects(installed: psycopg.Connection, every: bool) -> Iterator[str]:
     cursor = installed.cursor(row_factory=tuple_row)
+    yield from (f"setting {name}" for (name,) in cursor.execute("select name from fbs_settings").fetchall())
     for table, column, kind in cursor.execute(_COLUMNS).fetchall():
         yield f"table {table}"
         yield f"column {table}.{column} {kind}"

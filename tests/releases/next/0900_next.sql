@@ -40,10 +40,14 @@ as $$
 $$;
 comment on function fbs_work_queue(integer, boolean, text[]) is 'Internal. As the one without models, for some.';
 
--- Another function behind the triggers of host tables.
+-- Another function behind the triggers of host tables, and another one that the worker calls.
 do $$
+declare
+    changed regprocedure;
 begin
-    execute replace(pg_get_functiondef('fbs_cleanup()'::regprocedure), E'\ndeclare\n', E'\n<<of_next>>\ndeclare\n');
+    foreach changed in array '{fbs_cleanup(),"fbs_work_queue(integer, boolean)"}'::regprocedure[] loop
+        execute replace(pg_get_functiondef(changed), E'\ndeclare\n', E'\n<<of_next>>\ndeclare\n');
+    end loop;
     execute format(
         'create or replace function fbs_relation_names() returns text[] language sql immutable'
         ' set search_path from current as %L',
