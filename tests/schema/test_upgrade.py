@@ -274,6 +274,20 @@ def test_a_component_is_not_installed_from_older_files(server: Server, package: 
         assert run("--database", url, "status", "--exit-code").exit_code == 1
 
 
+def test_a_component_is_not_moved_by_older_files(server: Server, upgraded: psycopg.Connection) -> None:
+    with server.database() as other:
+        Path("fbs-db.toml").write_text(
+            f'[databases.default]\nurl = "{url_of(upgraded)}"\n[databases.other]\nurl = "{other}"\ncomponents = []\n'
+        )
+        for words in (["--dry-run"], []):
+            done = run("placement", "move", "licensing", "--to", "other", *words)
+            assert done.exit_code == 1
+            assert BOTH in done.output
+        status = run("status", "--all")
+        assert (status.exit_code, "at fault" in status.output) == (0, False), status.output
+        assert "up to date" in run("migrate", "--all").output
+
+
 _ASK = """
 import asyncio, sys
 import psycopg, psycopg_pool
