@@ -131,7 +131,7 @@ class EditedMigration(MigrationError):
 
 
 class MissingMigration(MigrationError):
-    """The file of an applied migration is missing."""
+    """The file of an applied migration is missing, or a later fbs-db applied it and this one works by its files."""
 
 
 class MissingRollback(MigrationError):

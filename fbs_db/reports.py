@@ -10,7 +10,7 @@ from fbs_db.errors import FbsDbError, MigrationError
 from fbs_db.redaction import redacted
 
 Operation = Literal["apply", "rollback", "accept"]
-State = Literal["applied", "pending", "edited", "missing"]
+State = Literal["applied", "pending", "edited", "missing", "newer"]
 
 
 @dataclass(frozen=True)
@@ -119,6 +119,7 @@ class MigrateReport(Report):
             rows whose user is gone.
         user_table: the user table as the caller or the configuration names it, or an empty string.
         left_out: the components that the configuration leaves out.
+        newer: the version of a later fbs-db that has migrated the schema, or an empty string.
     """
 
     database: str
@@ -129,6 +130,7 @@ class MigrateReport(Report):
     users: tuple[UserColumn, ...] = ()
     user_table: str = ""
     left_out: tuple[str, ...] = ()
+    newer: str = ""
 
 
 @dataclass(frozen=True)
@@ -181,8 +183,8 @@ class MigrationStatus(Report):
     Attributes:
         migration_id: the migration, such as ``0003_msme_models``.
         component: its component; not known if the file is missing.
-        state: ``applied``, ``pending``, ``edited`` (the file was edited after it was applied)
-            or ``missing`` (applied, but there is no file).
+        state: ``applied``, ``pending``, ``edited`` (the file was edited after it was applied), ``missing``
+            (applied, but there is no file) or ``newer`` (a later fbs-db applied it).
         applied_at: when it was applied; None while pending.
         applied_by: the database role that applied it.
         fbs_db_version: the version of fbs-db that applied it.

@@ -6710,8 +6710,7 @@ CREATE FUNCTION fbs_routines() RETURNS TABLE(id oid, reads boolean)
     select
         f.oid,
         -- With the rights of the one who calls it a function tells nothing more.
-        f.provolatile <> 'v'
-        and (not f.prosecdef or f.proname = any(fbs_session_functions()))
+        f.provolatile <> 'v' and (not f.prosecdef or f.proname = any(fbs_session_functions()))
     from pg_proc as home
     inner join pg_proc as f on home.pronamespace = f.pronamespace and home.proowner = f.proowner
     where
@@ -7946,9 +7945,10 @@ CREATE FUNCTION fbs_work_rights(work text) RETURNS TABLE(class text, object_id o
         p.work <> 'reader' or r.sort not in ('table', 'later name')
         or r.of_table not in (select s.table_id from fbs_secret_columns as s)
     union all
-    -- fbs_setting() reads it.
-    select 'table', 'fbs_settings'::regclass, null, 'SELECT'
-    where work = 'reader'
+    -- fbs_setting() reads the settings; an error tells which release the schema is of.
+    select 'table', t.id, null, 'SELECT'
+    from (values ('fbs_settings'::regclass, '{reader}'::text[]), ('fbs_migrations', '{app,reader,worker}')) as t (id, works)
+    where work = any(t.works)
     union all
     select 'table', r.id, a.attname, 'SELECT'
     from fbs_relations() as r

@@ -26,7 +26,7 @@ from fbs_db.reports import Progress, Report, silent
 from fbs_db.schema import snapshot
 from fbs_db.schema.history import Applied, Backend, history_of
 from fbs_db.schema.rights import refuse_rights_of_others
-from fbs_db.schema.run import refuse_unfit
+from fbs_db.schema.run import refuse_newer, refuse_unfit
 from fbs_db.schema.snapshot import Key, Object
 
 _UNCHECKED = "set local check_function_bodies = off;"
@@ -125,6 +125,7 @@ def adopt(
 
     Raises:
         AdoptionRefused: findings stop the adoption; only with ``apply``. It names each.
+        MissingMigration: a later fbs-db has migrated the schema.
         TargetError: the schema is managed and no table exists twice, or it has no table of FBS.
         LockTimeout: a table is in use for longer than all tries, or a migration is running.
         FbsDbError: see `fbs_db.errors`. Nothing was changed.
@@ -135,6 +136,7 @@ def adopt(
         refuse_rights_of_others(session)
         backend = Backend(session, progress=progress)
         managed = bool(history_of(session))
+        refuse_newer(session)
         if not managed:
             refuse_unfit(session)
         with isolated(session, "repeatable read", read_only=True):

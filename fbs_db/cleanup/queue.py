@@ -12,6 +12,7 @@ import psycopg
 
 from fbs_db.cleanup.hosts import Host, hosts_of, named
 from fbs_db.database.connection import said_by
+from fbs_db.database.releases import MISSING
 from fbs_db.database.session import Database, Session, open_session
 from fbs_db.errors import FbsDbError, TargetError
 from fbs_db.reports import Report
@@ -190,6 +191,6 @@ def reason_of(error: psycopg.Error | FbsDbError) -> str:
 
 
 def told(error: FbsDbError) -> str:
-    """An error in one line, with its hint where a privilege is missing."""
-    missing = isinstance(error.__cause__, psycopg.errors.InsufficientPrivilege)
+    """An error in one line, with its hint where a privilege or an object of FBS is missing."""
+    missing = isinstance(error.__cause__, psycopg.Error) and error.__cause__.sqlstate in ("42501", *MISSING)
     return " ".join(str(error).split()) if missing else error.message

@@ -27,15 +27,17 @@ from fbs_db.cli.output import (
 )
 from fbs_db.cli.subcommand import Answer, Call, subcommand
 from fbs_db.database import locks
+from fbs_db.database.releases import said_of, upgrade_to
 from fbs_db.database.which import acting_as
 from fbs_db.errors import LockTimeout, RowsAtStake
 from fbs_db.reports import DryRunReport, MigrateReport, MigrationStatus, StatusReport
 from fbs_db.schema.look import nothing_pending, nothing_to_do
 from fbs_db.schema.migrate import plan
 from fbs_db.schema.rollback import rollback_plan
+from fbs_db.version import order
 from fbs_db.wording import command, commented, counted
 
-_STATE_COLORS = {"applied": "green", "pending": "yellow", "edited": "red", "missing": "red"}
+_STATE_COLORS = {"applied": "green", "pending": "yellow", "edited": "red", "missing": "red", "newer": "cyan"}
 
 
 def _given_role(context: click.Context, _: click.Parameter, role: str | None) -> None:
@@ -127,7 +129,8 @@ def rollback(call: Call, *, to: str | None, everything: bool, dry_run: bool, yes
 def status(call: Call, *, exit_code: bool) -> Answer:
     """List the migrations and their states.
 
-    A migration is applied, pending, edited since it was applied, or missing its file.
+    A migration is applied, pending, edited since it was applied, missing its file, or
+    newer: a later fbs-db applied it.
 
     Exit codes: 0 nothing is wrong; 1 an applied migration was edited or its file is
     missing, or with --exit-code migrations are pending; 2 the database could not be read.
@@ -164,6 +167,8 @@ def _show_applied(report: MigrateReport) -> None:
         echo(f"Nothing to do: {report.current} is applied in {where}.")
     if report.left_out:
         echo(left_out_line(report.left_out))
+    if report.newer:
+        _tell_newer(report.schema, report.newer)
     show_orphans(report.users, report.user_table)
 
 
@@ -205,6 +210,12 @@ def _show_status(report: StatusReport) -> None:
         done("Everything is applied.")
     if report.left_out:
         echo(left_out_line(report.left_out))
+    if newer := [row.fbs_db_version for row in report.migrations if row.state == "newer"]:
+        _tell_newer(report.schema, max(newer, key=order))
+
+
+def _tell_newer(schema: str, release: str) -> None:
+    echo(f"{said_of(schema, release)}. To install that one: {upgrade_to(release)}")
 
 
 def _status_line(row: MigrationStatus, width: int) -> str:

@@ -408,8 +408,7 @@ def refuse_transaction_pooler(connection: Connection, hint: str) -> None:
     server_pid = _server_pid(connection)
     if connection.info.backend_pid == server_pid:
         return
-    info = connection.info
-    where = ConnectionString(conninfo.make_conninfo("", **{**info.get_parameters(), "password": info.password}))
+    where = same_place(connection.info)
     held: list[Connection] = []
     try:
         for _ in range(3):
@@ -424,6 +423,12 @@ def refuse_transaction_pooler(connection: Connection, hint: str) -> None:
     finally:
         for other in held:
             other.close()
+
+
+def same_place(info: Any) -> ConnectionString:
+    """The connection string for another connection to where one is; of psycopg2's, too."""
+    parameters = info.get_parameters() if hasattr(info, "get_parameters") else info.dsn_parameters
+    return ConnectionString(conninfo.make_conninfo("", **{**parameters, "password": info.password}))
 
 
 def _server_pid(connection: Connection) -> int:

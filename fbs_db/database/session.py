@@ -27,6 +27,7 @@ from fbs_db.database.connection import (
 )
 from fbs_db.database.locks import LOCK_WAIT, Answer, Retries, SchemaLock
 from fbs_db.database.patterns import refuse_stranger
+from fbs_db.database.releases import MISSING, other_release
 from fbs_db.database.statements import statements_logged
 from fbs_db.database.which import resolve, role_for
 from fbs_db.errors import ConnectionFailed, ConnectionLost, FbsDbError, TargetError, UsageError
@@ -140,8 +141,8 @@ class Session:
         """The rows of a statement, in which {fbs} is replaced by the schema and a dot.
 
         Raises:
-            TargetError: a table or function that it uses is not installed, or it calls a function of the worker's
-                that the role may not execute.
+            TargetError: a table, column or function that it uses is not installed, or the role may not execute a
+                function of the worker's that it calls.
         """
         template = query if isinstance(query, str) else query.as_string(self.connection)
         schema = self.quoted_schema.replace("%", "%%") if arguments else self.quoted_schema
@@ -149,11 +150,6 @@ class Session:
         try:
             cursor = self.cursor().execute(text.encode(), arguments or None)
             return [] if cursor.description is None else cursor.fetchall()
-        except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction) as error:
-            missing = error.diag.message_primary
-            raise project.left_out(f"{missing}") or TargetError(
-                f"FBS is not complete in schema {self.schema}: {missing}.", hint=f"Type: {wording.command('migrate')}"
-            ) from error
         except psycopg.errors.InsufficientPrivilege as error:
             called = re.search(r'\{fbs\}"?(fbs_\w+)"?\(', template)
             # With a context, it is something in the function that was refused.
@@ -163,6 +159,18 @@ class Session:
             raise TargetError(
                 f"Role {role} may not execute {called[1]} in schema {self.schema}.",
                 hint=f"As FBS's owner, type: {wording.command('grant', role, '--as', 'worker')}",
+            ) from error
+        except psycopg.ProgrammingError as error:
+            if error.sqlstate not in MISSING:
+                raise
+            missing = f"{error.diag.message_primary}"
+            raise (
+                project.left_out(missing)
+                or other_release(self.connection.info, self.schema, missing)
+                or TargetError(
+                    f"FBS is not complete in schema {self.schema}: {missing}.",
+                    hint=f"Type: {wording.command('migrate')}",
+                )
             ) from error
 
     def role(self) -> str:

@@ -95,7 +95,8 @@ def check_at(
                 findings = [Finding(*row) for row in read_rights(session, workers(session))]
             findings += history
             if applied:
-                objects = snapshot.expected(applied, session.connection.info.server_version)
+                if not any(one.problem == "newer" for one in history):
+                    objects = snapshot.expected(applied, session.connection.info.server_version)
                 findings += [Finding(*row) for row in read_granted(session, objects)]
                 findings += _compared(session, objects, found)
                 findings = _without_hosts(session, findings, objects, found)
@@ -111,14 +112,16 @@ def check_at(
 
 
 def _compared(session: Session, objects: Mapping[Key, Object], found: dict[Key, Object]) -> Iterator[Finding]:
-    """The differences of the objects, and what ``fbs_health`` and the project's configuration say."""
-    findings = [*compare(objects, found | snapshot.live_rows(session, objects)), *_users(session, found)]
+    """The differences of the objects, if any are known, and what ``fbs_health`` and the project's configuration say."""
+    compared = compare(objects, found | snapshot.live_rows(session, objects)) if objects else ()
+    findings = [*compared, *_users(session, found)]
     known = {(one.kind, one.problem) for one in findings if one.kind == "users"}
     if any((one.kind, one.problem) == ("table", "missing") for one in findings):
         known.add(("rule", "out of date"))  # it is written for that table
     yield from findings
+    made_here = _MADE_HERE if objects else ()
     for one in asked(session, "fbs_health", found):
-        if (one.kind not in _MADE_HERE or "secret" in one.problem) and (one.kind, one.problem) not in known:
+        if (one.kind not in made_here or "secret" in one.problem) and (one.kind, one.problem) not in known:
             yield one
     yield from _targets(session, found)
 

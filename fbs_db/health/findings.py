@@ -88,8 +88,12 @@ class CheckReport(Report):
 
 def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Errors first, then warnings, then notes."""
-    severities = ("error", "warning", "note")
-    return tuple(sorted(findings, key=lambda one: (severities.index(one.severity), KINDS.index(one.kind), one.object)))
+    found = tuple(findings)
+    severities, kinds = (
+        ("error", "warning", "note"),
+        [*KINDS, *(one.kind for one in found)],
+    )  # a later release may have more
+    return tuple(sorted(found, key=lambda one: (severities.index(one.severity), kinds.index(one.kind), one.object)))
 
 
 def asked(session: Session, function: str, found: Collection[Key], *arguments: str) -> Iterator[Finding]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
 from fbs_db import files
 from fbs_db.database import project
+from fbs_db.database.releases import is_later, upgrade_to
 from fbs_db.database.session import Session
 from fbs_db.health.findings import Finding
 from fbs_db.places.state import guards
 from fbs_db.schema import snapshot
 from fbs_db.schema.snapshot import Key, Object
+from fbs_db.version import __version__
 from fbs_db.wording import command
 
 #: The columns of ``fbs_migrations`` that are read.
@@ -50,12 +51,19 @@ def of_table(session: Session) -> tuple[list[Finding], list[str] | None]:
     findings += _misplaced(session, [file for file in known if file.id in applied])
     for name, checksum, version in history:
         if name not in checksums:
-            mend = f"pip install {shlex.quote(f'fbs-db>={version}')}"
-            findings.append(Finding("error", "migration", name, "no file", f"fbs-db {version} applied it", None, mend))
+            findings.append(_without_file(name, version))
         elif checksum != checksums[name]:
             texts = (f"a file with SHA-256 {checksums[name]}", f"{checksum}, as it was applied")
             findings.append(Finding("error", "migration", name, "edited", *texts, command("accept", name)))
     return findings, applied
+
+
+def _without_file(name: str, version: str) -> Finding:
+    said, mend = f"fbs-db {version} applied it", upgrade_to(version)
+    if not is_later(version):
+        return Finding("error", "migration", name, "no file", said, None, mend)
+    said += f", and this is fbs-db {__version__}: no object was compared"
+    return Finding("note", "migration", name, "newer", said, None, mend)
 
 
 def _misplaced(session: Session, applied: Sequence[files.MigrationFile]) -> Iterator[Finding]:

@@ -17,6 +17,7 @@ from fbs_db.errors import TargetError
 from fbs_db.reports import Progress, Report
 from fbs_db.schema import snapshot
 from fbs_db.schema.rights import MAY_RUN_CODE, read_rights, refuse_lending_superusers
+from fbs_db.schema.run import recorded, refuse_newer
 
 #: The kinds of findings about rights, in the order in which they are mended.
 RIGHTS = ("owner", "right")
@@ -63,6 +64,7 @@ def restore(session: Session, rights: bool, progress: Callable[[Progress], None]
         The repairs that a second look confirms.
 
     Raises:
+        MissingMigration: a later fbs-db has migrated the schema.
         TargetError: the login may not do this, or it is not clear who is FBS's owner.
     """
     refuse_lending_superusers(session)
@@ -71,6 +73,7 @@ def restore(session: Session, rights: bool, progress: Callable[[Progress], None]
     chosen = [row for row in found if row[1] == "owner" or (rights and row[3] == "others may create")]
     if not chosen:
         return []
+    refuse_newer(session)  # whose texts are others than those of our files
     statements = _statements(session, chosen, whole=len(chosen) == len(found))
     with snapshot.searching(session, "pg_catalog"):
         try:
@@ -92,7 +95,9 @@ def restore(session: Session, rights: bool, progress: Callable[[Progress], None]
 
 def _statements(session: Session, chosen: list[tuple[Any, ...]], *, whole: bool) -> list[str]:
     """One transaction: the login gives everything back, then the role of the session writes the texts."""
-    objects = snapshot.expected(None, session.connection.info.server_version)
+    release = session.connection.info.server_version
+    applied = [row.migration_id for row in recorded(session)]
+    objects = {**snapshot.expected(None, release), **snapshot.expected(applied, release)}
     ((role, owner),) = session.select(
         "select current_setting('role'), f.proowner::regrole::text from pg_proc as f"
         " inner join pg_namespace as n on f.pronamespace = n.oid"

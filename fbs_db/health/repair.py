@@ -21,7 +21,7 @@ from fbs_db.health.states import present
 from fbs_db.reports import Progress, Report, silent
 from fbs_db.schema import snapshot
 from fbs_db.schema.rights import grant_again, refuse_rights_of_others
-from fbs_db.schema.run import refuse_unfit
+from fbs_db.schema.run import recorded, refuse_newer, refuse_unfit
 from fbs_db.schema.snapshot import Key, Object
 from fbs_db.wording import command, counted
 
@@ -83,6 +83,7 @@ def repair(
     Raises:
         UsageError: the connection is not in autocommit, and no index can be built in a transaction.
         LockTimeout: a migration or another repair is running.
+        MissingMigration: a later fbs-db has migrated the schema, and this one would put back what it replaced.
         TargetError: functions or views belong to another role, and the login may not give them back.
 
     Reads what `fbs_db.check` reads.
@@ -90,6 +91,7 @@ def repair(
     with open_session(database, schema, application="fbs-db repair") as session:
         mended = restore(session, rights, progress) if apply else []
         refuse_rights_of_others(session)
+        refuse_newer(session)
         report = check_at(session, identities=True)
         planned = _plan(session, report, rights)
         if not apply:
@@ -146,7 +148,8 @@ def _plan(session: Session, report: CheckReport, rights: bool) -> list[Repair]:
     """The repairs of a report's findings, in the order in which they can run."""
     repairable = command("repair")
     findings = [one for one in report.findings if one.mend == repairable]
-    objects = snapshot.expected(None, session.connection.info.server_version)
+    applied = [row.migration_id for row in recorded(session)]  # a file that is pending may change what others made
+    objects = snapshot.expected(applied or None, session.connection.info.server_version)
     found = present(session) | snapshot.live_rows(session, objects)
     names = quoted(session, {part for one in findings for part in one.object.split(".")[:2]})
     repairs = [_repair(session, one, objects, found, names) for one in findings]

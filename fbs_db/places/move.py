@@ -37,6 +37,7 @@ from fbs_db.places.state import (
 from fbs_db.reports import Progress, Report, silent
 from fbs_db.schema.history import Backend
 from fbs_db.schema.migrate import migrate
+from fbs_db.schema.run import refuse_newer
 from fbs_db.schema.status import status
 
 _APPLICATION = "fbs-db placement move"
@@ -117,6 +118,7 @@ def move(
     source = _source(known, component, target)
     with open_session(source, None, application=_APPLICATION) as old:
         backend = Backend(old)
+        refuse_newer(old)
         applied = applied_files(old, component)
         names, kept = tables_of(applied), kept_schema(component)
         copied_to = guarded_for(old, names) if has_kept_schema(old, component) else ""

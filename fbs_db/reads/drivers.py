@@ -83,8 +83,9 @@ class Driver:
     def stream(self, query: Query) -> Iterator[Sequence[Any]]:
         """Row after row from a cursor in the server."""
         with cursor_on(self.source, chunked=True) as cursor:
-            _choose_format(cursor, query)
-            cursor.execute(query.text, query.parameters)
+            with Fetching(cursor, query):
+                _choose_format(cursor, query)
+                cursor.execute(query.text, query.parameters)
             while found := self._chunk(cursor, query):
                 yield from found
 
@@ -106,7 +107,7 @@ class AsyncDriver:
             try:
                 query = next(steps)
                 while True:
-                    with Fetching(cursor, query):
+                    async with Fetching(cursor, query):
                         await _execute(cursor, query)
                         found = await cursor.fetchall()
                     query = steps.send(found)
@@ -116,14 +117,15 @@ class AsyncDriver:
     async def stream(self, query: Query) -> AsyncIterator[Sequence[Any]]:
         """Row after row from a cursor in the server."""
         async with async_cursor_on(self.source, chunked=True) as cursor:
-            _choose_format(cursor, query)
-            await cursor.execute(query.text, query.parameters)
+            async with Fetching(cursor, query):
+                _choose_format(cursor, query)
+                await cursor.execute(query.text, query.parameters)
             while found := await self._chunk(cursor, query):
                 for row in found:
                     yield row
 
     async def _chunk(self, cursor: Any, query: Query) -> Sequence[Sequence[Any]]:
-        with Fetching(cursor, query):
+        async with Fetching(cursor, query):
             return await cursor.fetchmany(_CHUNK)  # type: ignore[no-any-return]
 
 

@@ -203,7 +203,7 @@ def select(
 def restricted(read: Read, schema: str) -> Query:
     """Whether policies restrict what the session reads of the table that names a record."""
     table, _ = read.by_record or ("", "")
-    return Query(f"select {_restricted(schema, table)}", ())
+    return Query(f"select {_restricted(schema, table)}", (), schema=schema)
 
 
 def fit(name: str, value: Any) -> Any:

@@ -15,15 +15,12 @@ from psycopg.types.datetime import TimestamptzLoader
 from psycopg.types.json import JsonbLoader
 from psycopg.types.net import InetLoader
 
-from fbs_db import wording
-from fbs_db.database import project
 from fbs_db.database.connection import from_server, raise_if_lost, refuse_pipeline, said_by
-from fbs_db.errors import ServerError, TargetError, UsageError
+from fbs_db.errors import ServerError, UsageError
 from fbs_db.reads.unreadable import FiniteIntervalLoader, Unheld
 
 _UNFIT = (pq.TransactionStatus.INERROR, pq.TransactionStatus.UNKNOWN)  # in a failed transaction, or closed
 _UTF8 = b"UTF8"
-_MISSING = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction, psycopg.errors.InvalidSchemaName)
 
 
 class Pool(Protocol):
@@ -178,8 +175,7 @@ def _on_django(source: Any, chunked: bool) -> Iterator[Any]:
         if isinstance(cause, psycopg.Error):
             raise _translated(cause) from error
         said = str(error).strip().partition("\n")[0]  # of psycopg2
-        missing = getattr(cause, "pgcode", None) in {one.sqlstate for one in _MISSING}
-        raise (project.left_out(said) if missing else None) or ServerError(said) from error
+        raise ServerError(said) from error
 
 
 def _loading(cursor: Any) -> Any:
@@ -225,12 +221,6 @@ def _unreadable(error: NotImplementedError) -> UsageError:
 
 
 def _translated(error: psycopg.Error) -> Exception:
-    if isinstance(error, _MISSING):
-        return project.left_out(f"{error.diag.message_primary}") or TargetError(
-            f"FBS, or this part of it, is not installed here: {error.diag.message_primary}.",
-            hint="If FBS is in another schema or its component in another database, connect there."
-            f" Else type: {wording.command('migrate')}",
-        )
     if error.sqlstate == "FB040":  # an argument that a function of ours refuses
         return UsageError(said_by(error), hint=error.diag.message_hint or "")
     if isinstance(error, psycopg.errors.DataError) and error.sqlstate != "22021":  # which is of a row

@@ -1,18 +1,22 @@
-"""Values that Python cannot hold, such as an infinite date: in which table, column and row they are."""
+"""What a read cannot give: a value that Python cannot hold, with its table, column and row; what is not installed."""
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from types import TracebackType
 from typing import Any
 
+import psycopg
 from psycopg import DataError, pq, sql
 from psycopg.types.datetime import IntervalLoader
 
 from fbs_db import wording
-from fbs_db.errors import UnreadableValue
+from fbs_db.database import project
+from fbs_db.database.releases import MISSING, other_release
+from fbs_db.errors import TargetError, UnreadableValue
 from fbs_db.reads.query import Query
 
 #: A column of a table that a view shows: the table's alias, the column, and the view's name for it.
@@ -36,7 +40,10 @@ class Unheld:
 
 
 class Fetching:
-    """A block in which rows are fetched: a value that Python or a view cannot deal with leaves it as our error."""
+    """A block in which a query runs and rows are fetched.
+
+    What is not installed, and a value that Python or a view cannot deal with, leave it as our error.
+    """
 
     __slots__ = ("_cursor", "_query")
 
@@ -50,10 +57,36 @@ class Fetching:
     def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> None:
         # Whatever a loader raises; what is not implemented are settings, and concerns all rows.
         if isinstance(error, Exception) and not isinstance(error, NotImplementedError):
+            if missing := _not_there(self._cursor, self._query, error):
+                raise missing from error
             for column, reason, row in _not_loaded(self._cursor):
                 raise unreadable(self._query, column, reason, row) from error
             if told := _not_calculated(self._query, error):
                 raise told from error
+
+    async def __aenter__(self) -> None:
+        pass
+
+    async def __aexit__(self, *raised: Any) -> None:
+        if isinstance(raised[1], Exception):
+            await asyncio.to_thread(self.__exit__, *raised)
+
+
+def _not_there(cursor: Any, query: Query, error: Exception) -> TargetError | None:
+    """The error where the schema has no such view, column or function."""
+    cause: Any = error if isinstance(error, psycopg.Error) else error.__cause__  # Django's has the driver's
+    if (getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)) not in MISSING:
+        return None
+    missing = f"{cause.diag.message_primary}"
+    return (
+        project.left_out(missing)
+        or other_release(cursor.connection.info, query.schema, missing)
+        or TargetError(
+            f"FBS, or this part of it, is not installed here: {missing}.",
+            hint="If FBS is in another schema or its component in another database, connect there."
+            f" Else type: {wording.command('migrate')}",
+        )
+    )
 
 
 def _not_calculated(query: Query, error: Exception) -> UnreadableValue | None:

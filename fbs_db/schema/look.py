@@ -26,7 +26,7 @@ from fbs_db.database.which import resolve, role_for
 from fbs_db.errors import EmbeddedServerError
 from fbs_db.reports import MigrateReport, StatusReport
 from fbs_db.schema.history import Applied
-from fbs_db.schema.run import problems
+from fbs_db.schema.run import newer_than_this, problems
 from fbs_db.schema.status import statuses
 
 #: The history can be believed: a plain table of FBS's owner, of which the session's role is a member; a superuser is of
@@ -181,9 +181,15 @@ def nothing_to_do(
         return None
     users = config.user_table if user_table is None else user_table
     seconds = time.monotonic() - started
-    left_out = project.configuration().left_out
     return MigrateReport(
-        seen.database, seen.schema, (), max(applied), seconds, user_table=users or "", left_out=left_out
+        seen.database,
+        seen.schema,
+        (),
+        max(applied),
+        seconds,
+        user_table=users or "",
+        left_out=project.configuration().left_out,
+        newer=newer_than_this(known, seen.history),
     )
 
 

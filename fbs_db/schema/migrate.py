@@ -19,7 +19,7 @@ from fbs_db.reports import DryRunReport, MigrateReport, Progress, UserColumn, si
 from fbs_db.schema.history import Backend, name_taken
 from fbs_db.schema.planning import planned, tried_locks
 from fbs_db.schema.rights import refuse_rights_of_others, warn_of_superuser
-from fbs_db.schema.run import Run, problems, refuse_unfit
+from fbs_db.schema.run import Run, newer_than_this, problems, refuse_newer, refuse_unfit
 from fbs_db.schema.users import check_user_columns, link_users, users_tied
 
 
@@ -52,7 +52,7 @@ def migrate(
         progress: called as files begin and end.
 
     Returns:
-        The files applied; none if there was nothing to do.
+        The files applied; none if there was nothing to do, as where a later fbs-db has migrated.
 
     Raises:
         FbsDbError: see `fbs_db.errors`. The hint says which work is committed: none, unless a file
@@ -89,7 +89,7 @@ def migrate(
             users = check_user_columns(session, run.backend, run.backend.user_table, progress, before=run.told())
         if run.steps and not run.history:
             warn_of_superuser(session)
-        return run.report(started, users)
+        return replace(run.report(started, users), newer=newer_than_this(every, run.history))
 
 
 def plan(
@@ -152,7 +152,10 @@ def _up_to(known: list[MigrationFile], to: str | None) -> list[MigrationFile]:
 def _pending(run: Run, every: list[MigrationFile], wanted: list[MigrationFile]) -> list[MigrationFile]:
     for problem in problems(every, run.history):
         raise problem
-    return [file for file in wanted if file.id not in run.applied and run.session.config.holds(file.component)]
+    pending = [file for file in wanted if file.id not in run.applied and run.session.config.holds(file.component)]
+    if pending:
+        refuse_newer(run.session, every, run.history)
+    return pending
 
 
 # --- what is refused

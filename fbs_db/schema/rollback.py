@@ -17,7 +17,7 @@ from fbs_db.errors import IsolationRefused, MissingRollback, RowsAtStake, UsageE
 from fbs_db.files import BASE, MigrationFile
 from fbs_db.reports import DryRunReport, MigrateReport, Progress, silent
 from fbs_db.schema.planning import script
-from fbs_db.schema.run import Run, problems, refuse_unfit
+from fbs_db.schema.run import Run, problems, refuse_newer, refuse_unfit
 from fbs_db.wording import command, counted
 
 
@@ -57,6 +57,7 @@ def rollback(
         run = Run(session, "", progress)
         with told_what_stays(run.told), session.translated():
             if _to_undo(run, known, to, everything):
+                refuse_newer(session, known, run.history)
                 refuse_unfit(session)
                 _refuse_while_isolated(session, _to_undo(run, known, to, everything))
                 with session.lock(wait, progress):
@@ -88,6 +89,7 @@ def rollback_plan(
     known = files.load(directory)
     with open_session(database, schema, application="fbs-db rollback --dry-run") as session:
         run = Run(session, "")
+        refuse_newer(session, known, run.history)
         undone = _to_undo(run, known, to, everything)
         return DryRunReport(
             database=shown(session.connection),

@@ -13,15 +13,17 @@ from itertools import groupby
 
 from psycopg import sql
 
-from fbs_db import wording
+from fbs_db import files, wording
 from fbs_db.database import project
 from fbs_db.database.connection import no_changes_on_standby, refuse_transaction_pooler, shown
 from fbs_db.database.locks import Retries
+from fbs_db.database.releases import is_later, newer_release, said_of, upgrade_to
 from fbs_db.database.session import Session
 from fbs_db.errors import (
     EditedMigration,
     MigrationError,
     MissingMigration,
+    NameTaken,
     PoolerRefused,
     TargetError,
 )
@@ -29,6 +31,7 @@ from fbs_db.files import MigrationFile
 from fbs_db.reports import MigrateReport, Operation, Progress, Step, UserColumn, silent
 from fbs_db.schema.history import Applied, Backend, history_of
 from fbs_db.schema.users import configured_users
+from fbs_db.version import __version__, order
 
 
 class Run:
@@ -188,7 +191,10 @@ def in_groups(
 
 
 def problems(known: list[MigrationFile], history: Sequence[Applied]) -> Iterator[MigrationError]:
-    """The differences between the files and the history: edited files, and missing ones."""
+    """The differences between the files and the history: edited files, and missing ones.
+
+    What a later fbs-db applied is no difference: see `refuse_newer`.
+    """
     by_id = {file.id: file for file in known}
     edited = [(row, by_id[row.migration_id]) for row in history if row.migration_id in by_id]
     edited = [(row, file) for row, file in edited if row.checksum != file.checksum]
@@ -200,17 +206,50 @@ def problems(known: list[MigrationFile], history: Sequence[Applied]) -> Iterator
             for row, file in edited
         ]
         accept_them = wording.command("accept", *(file.id for _, file in edited))
-        yield EditedMigration(
-            "\n".join(lines),
-            hint=f"Restore the file. If the database was changed to agree with it, type: {accept_them}",
-        )
-    missing = [row for row in history if row.migration_id not in by_id]
+        hint = f"Restore the file. If the database was changed to agree with it, type: {accept_them}"
+        latest = max((row.fbs_db_version for row, _ in edited), key=order)
+        if is_later(latest):
+            hint = f"fbs-db {latest} applied it, and this is fbs-db {__version__}. Type: {upgrade_to(latest)}"
+        yield EditedMigration("\n".join(lines), hint=hint)
+    missing = [row for row in history if row.migration_id not in by_id and not is_later(row.fbs_db_version)]
     if missing:
-        versions = ", ".join(sorted({row.fbs_db_version for row in missing}))
+        by = ", ".join(sorted({row.fbs_db_version for row in missing}))
         names = ", ".join(row.migration_id for row in missing)
         yield MissingMigration(
             f"Applied here, but not among the files in {known[0].path.parent}: {names}.",
-            hint=f"fbs-db {versions} applied it. Install that version or a newer one, or put the file back.",
+            hint=f"fbs-db {by} applied it. Install that version or a newer one, or put the file back.",
+        )
+
+
+def newer_than_this(known: list[MigrationFile], history: Sequence[Applied]) -> str:
+    """The release of a schema that a later fbs-db has migrated; an empty string of any other."""
+    return newer_release(known, ((row.migration_id, row.fbs_db_version) for row in history))
+
+
+def recorded(session: Session) -> list[Applied]:
+    """The history; none where its table is damaged or may not be read, too."""
+    try:
+        return history_of(session) if session.may("select", "fbs_migrations") else []
+    except NameTaken:
+        return []
+
+
+def refuse_newer(
+    session: Session, known: list[MigrationFile] | None = None, history: Sequence[Applied] | None = None
+) -> None:
+    """Refuse to work with this package's files on a schema that a later fbs-db has migrated.
+
+    Parameters:
+        known: all files; None for those of the package.
+        history: the history, if it was read.
+
+    Raises:
+        MissingMigration: it has. The message names both versions.
+    """
+    if release := newer_than_this(known or files.load(), recorded(session) if history is None else history):
+        raise MissingMigration(
+            f"{said_of(session.schema, release)}, which does not have all of its files.",
+            hint=f"Type: {upgrade_to(release)}",
         )
 
 

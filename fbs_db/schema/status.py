@@ -11,16 +11,17 @@ from fbs_db.database import project
 from fbs_db.database.config import DatabaseConfig
 from fbs_db.database.connection import shown
 from fbs_db.database.locks import LOCK_WAIT
+from fbs_db.database.releases import is_later
 from fbs_db.database.session import Database, open_session
 from fbs_db.errors import UsageError
 from fbs_db.files import MigrationFile
 from fbs_db.reports import MigrateReport, MigrationStatus, State, StatusReport, Step
 from fbs_db.schema.history import Applied, history_of, other_schemas
-from fbs_db.schema.run import Run, problems, refuse_unfit
+from fbs_db.schema.run import Run, problems, refuse_newer, refuse_unfit
 
 
 def status(database: Database = None, *, schema: str | None = None, directory: Path | None = None) -> StatusReport:
-    """The state of each migration: applied, pending, edited or missing. Nothing is changed.
+    """The state of each migration: applied, pending, edited, missing or newer. Nothing is changed.
 
     Parameters:
         database, schema, directory: as for `migrate`; no server is created.
@@ -71,6 +72,7 @@ def accept(
     known = files.load(directory)
     chosen = [files.find(known, name) for name in names]
     with open_session(database, schema, application="fbs-db accept") as session:
+        refuse_newer(session, known)
         refuse_unfit(session)
         with session.lock(wait):
             run = Run(session, "")
@@ -103,7 +105,9 @@ def statuses(
 
 
 def _status_row(file: MigrationFile | None, row: Applied | None) -> MigrationStatus:
-    state: State = "pending" if row is None else "missing" if file is None else "applied"
+    state: State = "pending" if row is None else "applied"
+    if row and file is None:
+        state = "newer" if is_later(row.fbs_db_version) else "missing"
     if row and file and row.checksum != file.checksum:
         state = "edited"
     return MigrationStatus(

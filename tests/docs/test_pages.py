@@ -232,6 +232,7 @@ def test_databases(passable: Path, fresh: Fresh) -> None:
     [
         "later-names",
         "security",
+        "versions",
         pytest.param("cleanup", marks=pytest.mark.slow),
         pytest.param("operations", marks=pytest.mark.slow),
     ],

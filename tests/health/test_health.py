@@ -548,12 +548,12 @@ def test_history(installed: psycopg.Connection) -> None:
     installed.execute("delete from fbs_migrations where migration_id = '0030_health'")
     installed.execute("update fbs_migrations set checksum = 'x' where migration_id = '0002_approval_system'")
     installed.execute(
-        "insert into fbs_migrations (migration_id, checksum, fbs_db_version) values ('0900_later', 'x', '9.1')"
+        "insert into fbs_migrations (migration_id, checksum, fbs_db_version) values ('0900_later', 'x', '0.0.9')"
     )
     assert finding(installed, "migration") == [
         ("error", "0002_approval_system", "edited", "fbs-db accept 0002_approval_system"),
         ("error", "0030_health", "pending", "fbs-db migrate"),
-        ("error", "0900_later", "no file", "pip install 'fbs-db>=9.1'"),
+        ("error", "0900_later", "no file", "pip install 'fbs-db>=0.0.9'"),
     ]
     # What a file that is not applied would make is not missing, nor is it FBS's where it is there.
     assert {one.severity for one in fbs_db.check(installed).findings if one.kind == "function"} == {"note"}

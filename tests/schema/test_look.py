@@ -44,12 +44,24 @@ def test_it_tells_what_the_long_way_tells(installed_everywhere: psycopg.Connecti
     assert status == fbs_db.status(config)
 
 
+def test_it_tells_what_a_later_fbs_db_has_migrated(installed: psycopg.Connection) -> None:
+    installed.execute(
+        "insert into fbs_migrations (migration_id, checksum, fbs_db_version) values ('0900_later', 'x', '9.1')"
+    )
+    installed.commit()
+    done = nothing_to_do(config_of(installed))
+    assert done
+    assert (done.newer, done.current) == ("9.1", "0900_later")
+    assert replace(done, seconds=0) == replace(fbs_db.migrate(config_of(installed)), seconds=0)
+    assert nothing_pending(config_of(installed)) is None
+
+
 @pytest.mark.parametrize(
     "change",
     [
         "delete from fbs_migrations where migration_id = '0051_metrics'",
         "update fbs_migrations set checksum = 'x' where migration_id = '0002_approval_system'",
-        "insert into fbs_migrations (migration_id, checksum, fbs_db_version) values ('0099_later', 'x', '9')",
+        "insert into fbs_migrations (migration_id, checksum, fbs_db_version) values ('0099_later', 'x', '0.0.9')",
         "delete from fbs_migrations",
         "drop table fbs_migrations cascade",
         "drop schema public cascade",
