@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import psycopg
 
@@ -139,8 +139,7 @@ def cleanup_status(database: Database = None, *, schema: str | None = None) -> C
             """
         )
         ((mode,),) = session.select("select mode from {fbs}fbs_cleanup_terms")
-        found = (Waiting(*row[:7], tuple(row[7]), *row[8:]) for row in waiting)
-        return CleanupStatus(mode, tuple(hosts_of(session)), tuple(found))
+        return CleanupStatus(mode, tuple(hosts_of(session)), tuple(Waiting(*_frozen(row)) for row in waiting))
 
 
 def give_up_cleanup(ids: Sequence[int], database: Database = None, *, schema: str | None = None) -> list[GivenUp]:
@@ -160,10 +159,12 @@ def give_up_cleanup(ids: Sequence[int], database: Database = None, *, schema: st
     Calls ``fbs_give_up_cleanup``.
     """
     with open_session(database, schema, application="fbs-db cleanup give-up") as session, session.translated():
-        return [
-            GivenUp(*(tuple(value) if isinstance(value, list) else value for value in row))
-            for row in session.call("fbs_give_up_cleanup", list(ids))
-        ]
+        return [GivenUp(*_frozen(row)) for row in session.call("fbs_give_up_cleanup", list(ids))]
+
+
+def _frozen(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A row whose arrays are tuples."""
+    return tuple(tuple(value) if isinstance(value, list) else value for value in row)
 
 
 def work_due(session: Session, batch: int, chosen: Sequence[int] | None = None) -> RetryReport:

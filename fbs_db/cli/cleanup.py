@@ -1,4 +1,4 @@
-"""The family of clean-ups: ``cleanup status``, ``retry``, ``give-up``, ``sweep``; ``cleanup run`` is in `fbs_db.cli.worker`."""
+"""The family of clean-ups: status, retry, giving up, sweep; ``cleanup run`` is in `fbs_db.cli.worker`."""
 
 from __future__ import annotations
 
