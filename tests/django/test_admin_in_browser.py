@@ -81,7 +81,7 @@ def test_an_operator_sees_retries_and_gives_up(make: Callable[..., Project], tmp
         pages = Pages(chrome, address)
         pages.log_in("boss")
         assert "Waiting clean-ups" in pages.open("")
-        assert "3880 objects" not in pages.open("fbs_db_admin/") 
+        assert "3880 objects" not in pages.open("fbs_db_admin/")
         for page in ("cleanuprule", "hosttable", "setting", "migration"):
             assert "Traceback" not in pages.open(f"fbs_db_admin/{page}/")
         assert "Healthy." not in pages.open("fbs_db_admin/health/", "waits")
@@ -107,16 +107,21 @@ def test_an_operator_sees_retries_and_gives_up(make: Callable[..., Project], tmp
         assert "2 waiting clean-ups" in pages.text
         pages.open("", "after")
 
-        project.select("drop index fbs_approval_responses_responder_id_idx; drop view fbs_approvals_details;"
-            "alter table fbs_documents alter column created_at drop not null" if False else
-            "drop index fbs_approval_responses_responder_id_idx; drop view fbs_approvals_details")
+        project.select(
+            "drop index fbs_approval_responses_responder_id_idx; drop view fbs_approvals_details;"
+            "alter table fbs_documents alter column created_at drop not null"
+            if False
+            else "drop index fbs_approval_responses_responder_id_idx; drop view fbs_approvals_details"
+        )
         found = pages.open("fbs_db_admin/health/", "damaged")
         assert "fbs_approval_responses_responder_id_idx" in found
         assert "repair" in found
 
         for scheme in ("dark", "narrow"):
             if scheme == "dark":
-                chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": "dark"}]})
+                chrome.execute_cdp_cmd(
+                    "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
+                )
             else:
                 chrome.set_window_size(500, 900)
             pages.open("fbs_db_admin/health/", f"{scheme}-health")

@@ -174,18 +174,7 @@ def _explained(error: Error, alias: str) -> TargetError:
 class QueuedCleanupAdmin(ReadOnlyAdmin):
     """The queue, with two actions for those who may change it."""
 
-    list_display = (
-        "id",
-        "named",
-        "operation",
-        "target",
-        "rule_name",
-        "key_count",
-        "age",
-        "attempts",
-        "next_attempt",
-        "last_error",
-    )
+    list_display = ("id", "named", "work", "target", "key_count", "age", "tries", "last_error")
     list_filter = (Database, State, "model_name")
     actions = ("retry", "give_up")
 
@@ -197,6 +186,10 @@ class QueuedCleanupAdmin(ReadOnlyAdmin):
     def named(self, row: QueuedCleanup) -> str:
         return named(row.model_name, row.solution)
 
+    @admin.display(description="operation", ordering="operation")
+    def work(self, row: QueuedCleanup) -> str:
+        return f"{row.operation}, rule {row.rule_name}" if row.rule_name else f"{row.operation}"
+
     @admin.display(description="keys")
     def key_count(self, row: QueuedCleanup) -> int:
         return len(row.keys)
@@ -205,18 +198,19 @@ class QueuedCleanupAdmin(ReadOnlyAdmin):
     def age(self, row: QueuedCleanup) -> str:
         return str(timesince(row.queued_at, depth=1))
 
-    @admin.display(description="next attempt", ordering="next_attempt_at")
-    def next_attempt(self, row: QueuedCleanup) -> str:
-        if row.next_attempt_at is None:
-            return "never"
-        is_due = row.next_attempt_at <= (
-            timezone.now() if timezone.is_aware(row.next_attempt_at) else timezone.localtime()
-        )
-        return "due" if is_due else f"in {timeuntil(row.next_attempt_at, depth=1)}"
+    @admin.display(description="attempts", ordering="attempts")
+    def tries(self, row: QueuedCleanup) -> str:
+        """How often it was tried, and when it is next."""
+        due = row.next_attempt_at
+        if due is not None and due <= (
+            timezone.now() if timezone.is_aware(due) else timezone.make_naive(timezone.now())
+        ):
+            return f"{row.attempts}, due"
+        return f"{row.attempts}, next in {timeuntil(due, depth=1)}" if due else f"{row.attempts}, never due"
 
     @admin.display(description="last error", ordering="error")
     def last_error(self, row: QueuedCleanup) -> str | None:
-        return row.error and str(Truncator(row.error).chars(120))
+        return row.error and str(Truncator(row.error).chars(100))
 
     @admin.action(description="Retry selected clean-ups", permissions=["work"])
     def retry(self, request: HttpRequest, queryset: Any) -> None:

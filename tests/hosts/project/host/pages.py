@@ -17,6 +17,11 @@ class Pending(admin.ModelAdmin):
     list_filter = ("approval_type",)
     search_fields = ("title",)
 
+    def has_add_permission(self, request):
+        return False
+
+    has_change_permission = has_delete_permission = lambda self, request, obj=None: False
+
 
 urlpatterns = [path("admin/", admin.site.urls)]
 
