@@ -174,7 +174,7 @@ def _explained(error: Error, alias: str) -> TargetError:
 class QueuedCleanupAdmin(ReadOnlyAdmin):
     """The queue, with two actions for those who may change it."""
 
-    list_display = ("id", "named", "work", "target", "key_count", "age", "tries", "last_error")
+    list_display = ("id", "named", "work", "key_count", "age", "tries", "last_error")
     list_filter = (Database, State, "model_name")
     actions = ("retry", "give_up")
 
@@ -188,7 +188,9 @@ class QueuedCleanupAdmin(ReadOnlyAdmin):
 
     @admin.display(description="operation", ordering="operation")
     def work(self, row: QueuedCleanup) -> str:
-        return f"{row.operation}, rule {row.rule_name}" if row.rule_name else f"{row.operation}"
+        """What is to be done, by which rule alone, and in which other database."""
+        rule = f", rule {row.rule_name}" if row.rule_name else ""
+        return f"{row.operation}{rule}{f', in database {row.target}' if row.target else ''}"
 
     @admin.display(description="keys")
     def key_count(self, row: QueuedCleanup) -> int:
