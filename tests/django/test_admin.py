@@ -67,7 +67,6 @@ listed = boss.text("queuedcleanup/?_facets=True")
 assert "4 waiting clean-ups" in listed and "never due" in listed, listed
 for page in ("queuedcleanup/3/change/", "cleanuprule/custom_5Ffields/change/", "setting/cleanup/change/"):
     assert "Close" in boss.text(page)
-assert "never" in boss.text("queuedcleanup/3/change/") or True
 assert "1 clean-up done: 1 row." in act("retry", 1)
 assert fbs_rows()[0]["about tenant 1"] == "cancelled" and fbs_rows()[0]["about tenant 2"] == "pending"
 asked = act("give_up", 2, 3)

@@ -23,7 +23,6 @@ from fbs_db.django.readonly import Array, Numeric, ReadOnly
 from fbs_db.reads.client import Groups
 from fbs_db.reads.declared import Declared
 from fbs_db.reads.drivers import Driver
-from fbs_db.reads.query import Read
 
 _FIELDS: dict[Any, Any] = {
     bool: models.BooleanField,
@@ -38,21 +37,11 @@ _FIELDS: dict[Any, Any] = {
     list[int]: lambda **options: Array("bigint", **options),
     Any: models.JSONField,
 }
-#: Views whose rows share an id: an entry has several lines.
-_SHARED_IDS = ("fbs_accounting_ledger_lines",)
-
-
-def _key_of(read: Read) -> str | None:
-    """The column that tells rows apart; None where it takes several, or there is none in a row."""
-    if "id" in read.row._fields:
-        return None if read.source in _SHARED_IDS else "id"
-    return read.order[0] if len(read.order) == 1 and not read.nullable else None
 
 
 def _model(declared: Declared[Any, Any]) -> Any:
     read = declared.read
-    key = _key_of(read)
-    fields = dict(_field(name, kind, name == key) for name, kind in read.row.__annotations__.items())
+    fields = dict(_field(name, kind, name == read.key) for name, kind in read.row.__annotations__.items())
     names = {field.db_column or name: name for name, field in fields.items()}
     title = read.source.removeprefix("fbs_").replace("_", " ")
     ordering = [("-" if one.startswith("-") else "") + names[one.lstrip("-")] for one in read.order]
@@ -94,7 +83,7 @@ def _field(name: str, kind: Any, is_key: bool) -> tuple[str, Any]:
 def _declared() -> Iterator[Declared[Any, Any]]:
     for group in vars(Groups(Driver(None, ""))).values():  # type: ignore[arg-type]
         for _, one in inspect.getmembers(type(group), lambda value: isinstance(value, Declared)):
-            if one.read.arguments is None and _key_of(one.read):
+            if one.read.arguments is None and one.read.key:
                 yield one
 
 
