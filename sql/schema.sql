@@ -7779,7 +7779,7 @@ begin
         where q.id in (
             select w.id
             from fbs_cleanup_queue as w
-            where w.next_attempt_at > now() and w.next_attempt_at < 'infinity' and (chosen is null or w.id = any(chosen))
+            where w.next_attempt_at > now() and (w.id = any(chosen) or chosen is null and w.next_attempt_at < 'infinity')
             for update skip locked
         );
     end if;

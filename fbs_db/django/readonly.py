@@ -40,7 +40,6 @@ class ReadOnlyQuerySet(models.QuerySet):  # type: ignore[misc]
         super().__init__(model, query or _Query(model), using, hints)
 
     update = delete = _insert = _update = _raw_delete = _refuse
-    delete.queryset_only = True  # type: ignore[attr-defined]
 
 
 class ReadOnly(models.Model):  # type: ignore[misc]

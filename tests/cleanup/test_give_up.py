@@ -106,7 +106,7 @@ def test_only_the_chosen_are_tried_again(host: psycopg.Connection, second: Conne
 def test_those_for_other_databases_are_made_due(host: psycopg.Connection) -> None:
     host.execute(
         "insert into fbs_cleanup_queue (model_name, operation, keys, target, ticket, next_attempt_at)"
-        " values ('tenant', 'delete', '{9}', 'other', gen_random_uuid(), now() + interval '1 hour')"
+        " values ('tenant', 'delete', '{9}', 'other', gen_random_uuid(), 'infinity')"
     )
     *_, number = waiting(host)
     assert fbs_db.retry_cleanup(url_of(host), ids=[number]) == RetryReport(0, 0, 1)

@@ -204,11 +204,9 @@ class QueuedCleanupAdmin(ReadOnlyAdmin):
     def tries(self, row: QueuedCleanup) -> str:
         """How often it was tried, and when it is next."""
         due = row.next_attempt_at
-        if due is not None and due <= (
-            timezone.now() if timezone.is_aware(due) else timezone.make_naive(timezone.now())
-        ):
-            return f"{row.attempts}, due"
-        return f"{row.attempts}, next in {timeuntil(due, depth=1)}" if due else f"{row.attempts}, never due"
+        if due is None:
+            return f"{row.attempts}, never due"
+        return f"{row.attempts}, due" if due <= timezone.now() else f"{row.attempts}, next in {timeuntil(due, depth=1)}"
 
     @admin.display(description="last error", ordering="error")
     def last_error(self, row: QueuedCleanup) -> str | None:
