@@ -36,7 +36,7 @@ _ID = click.IntRange(1, 2**63 - 1)
 
 @main.group("cleanup")
 def cleanup() -> None:
-    """Clean up after deletions: status, retry, giving up, sweep, worker."""
+    """Clean up after deletions: the queue, sweep, worker."""
 
 
 @subcommand(cleanup, "status", each=Each(reads=True))

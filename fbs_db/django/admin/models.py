@@ -33,7 +33,8 @@ class QueuedCleanup(ReadOnly):
         verbose_name = "waiting clean-up"
 
     def __str__(self) -> str:
-        return f"{self.pk}, {self.operation} of {named(self.model_name, self.solution)}"
+        where = f", in database {self.target}" if self.target else ""
+        return f"{self.pk}, {self.operation} of {named(self.model_name, self.solution)}{where}"
 
 
 class CleanupRule(ReadOnly):
