@@ -137,6 +137,7 @@ def refused(write):
         return True
 
 every = Pending.objects
+fields.signals.post_delete.connect(print)  # with which Django deletes row by row
 for write in (
     row.save, row.delete, every.all().delete, every.filter(pk=1).delete, lambda: every.update(title="x"),
     lambda: every.create(title="x"), lambda: every.bulk_create([Pending(title="x")]), lambda: row.save_base(),
