@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fbs_db.adoption import AdoptReport, adopt
     from fbs_db.cleanup.attachments import purge_files, remover
     from fbs_db.cleanup.hosts import attach_host, detach_host, list_hosts
-    from fbs_db.cleanup.queue import cleanup_status
+    from fbs_db.cleanup.queue import cleanup_status, give_up_cleanup
     from fbs_db.cleanup.retention import purge
     from fbs_db.cleanup.sweep import sweep_orphans
     from fbs_db.cleanup.worker import retry_cleanup, run_cleanup
@@ -82,6 +82,7 @@ __all__ = [
     "drop_later_names",
     "drop_moved",
     "drop_solution",
+    "give_up_cleanup",
     "grant",
     "indexes",
     "isolate",
@@ -116,7 +117,7 @@ _HOMES = {
     "adoption": "AdoptReport adopt",
     "cleanup.attachments": "purge_files remover",
     "cleanup.hosts": "attach_host detach_host list_hosts",
-    "cleanup.queue": "cleanup_status",
+    "cleanup.queue": "cleanup_status give_up_cleanup",
     "cleanup.retention": "purge",
     "cleanup.sweep": "sweep_orphans",
     "cleanup.worker": "retry_cleanup run_cleanup",

@@ -3237,6 +3237,31 @@ $$;
 
 COMMENT ON FUNCTION fbs_foreign_code(host_table regclass, whoever_owns boolean) IS 'Internal. An index, constraint or the like of a table that evaluates what belongs to a role FBS does not trust; NULL where there is none. Tables of FBS''s owner are looked at where asked (whoever_owns).';
 
+CREATE FUNCTION fbs_give_up_cleanup(ids bigint[]) RETURNS TABLE(id bigint, model_name text, solution text, operation text, keys text[], new_keys text[], rule_name text, target text, queued_at timestamp with time zone, attempts integer, error text)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    SET lock_timeout TO '3s'
+    AS $$
+#variable_conflict use_column
+begin
+    perform fbs_refuse_shadows();
+    perform fbs_refuse_triggers('fbs_cleanup_queue');
+    return query
+    with given_up as (
+        delete from fbs_cleanup_queue as q
+        where q.id in (select w.id from fbs_cleanup_queue as w where w.id = any(ids) for update skip locked)
+        returning q.*
+    )
+
+    select
+        g.id, g.model_name, g.solution, g.operation, g.keys, g.new_keys, g.rule_name, g.target, g.queued_at, g.attempts, g.error
+    from given_up as g
+    order by g.id;
+end;
+$$;
+
+COMMENT ON FUNCTION fbs_give_up_cleanup(ids bigint[]) IS 'Takes clean-ups off the queue for good, but for those that a worker is at. FBS rows stay as they are. Returns what was given up.';
+
 CREATE FUNCTION fbs_give_up_files(files bytea[]) RETURNS SETOF bytea
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -7770,7 +7795,7 @@ $$;
 
 COMMENT ON FUNCTION fbs_users_cancel(state text, said text) IS 'Internal. Whether an error that was caught is a user''s cancel, which has to go on, and not a statement timeout.';
 
-CREATE FUNCTION fbs_waiting_cleanups(make_due boolean DEFAULT false) RETURNS bigint
+CREATE FUNCTION fbs_waiting_cleanups(make_due boolean DEFAULT false, chosen bigint[] DEFAULT NULL::bigint[]) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
@@ -7783,15 +7808,15 @@ begin
         where q.id in (
             select w.id
             from fbs_cleanup_queue as w
-            where w.next_attempt_at > now() and w.next_attempt_at < 'infinity'
+            where w.next_attempt_at > now() and (w.id = any(chosen) or chosen is null and w.next_attempt_at < 'infinity')
             for update skip locked
         );
     end if;
-    return (select count(*) from fbs_cleanup_queue);
+    return (select count(*) from fbs_cleanup_queue as q where chosen is null or q.id = any(chosen));
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_waiting_cleanups(make_due boolean) IS 'Internal. Number of queued clean-ups, for other databases too. Where asked, all are due from now on, but for those that a worker is at.';
+COMMENT ON FUNCTION fbs_waiting_cleanups(make_due boolean, chosen bigint[]) IS 'Internal. Number of queued clean-ups, of all or of those chosen, for other databases too. Where asked, all are due from now on, but for those that a worker is at.';
 
 CREATE FUNCTION fbs_waiting_files(all_due boolean DEFAULT false) RETURNS TABLE(file text, error text)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -7843,7 +7868,7 @@ $$;
 
 COMMENT ON FUNCTION fbs_waiting_tickets(tickets uuid[]) IS 'Internal. Those of the clean-ups for other databases that are still queued.';
 
-CREATE FUNCTION fbs_work_queue(batch integer DEFAULT 1000, due_only boolean DEFAULT false) RETURNS TABLE(model_name text, solution text, operation text, rule_name text, entries bigint, keys bigint, error_code text, error text)
+CREATE FUNCTION fbs_work_queue(batch integer DEFAULT 1000, due_only boolean DEFAULT false, chosen bigint[] DEFAULT NULL::bigint[]) RETURNS TABLE(model_name text, solution text, operation text, rule_name text, entries bigint, keys bigint, error_code text, error text)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
@@ -7861,7 +7886,7 @@ begin
         with due as (
             select q.id, q.model_name, q.solution, q.operation, q.rule_name, cardinality(q.keys) as keys
             from fbs_cleanup_queue as q
-            where q.target is null and (not due_only or q.next_attempt_at <= clock_timestamp())
+            where q.target is null and (not due_only or q.next_attempt_at <= clock_timestamp()) and (chosen is null or q.id = any(chosen))
             order by q.id
             limit batch
             for update skip locked
@@ -7915,7 +7940,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_work_queue(batch integer, due_only boolean) IS 'Internal. Does so many queued clean-ups at most, due or not; several workers share them. What fails waits longer. Returns what was done, with the number of entries and keys, and what failed, with rule and error.';
+COMMENT ON FUNCTION fbs_work_queue(batch integer, due_only boolean, chosen bigint[]) IS 'Internal. Does so many queued clean-ups at most, due or not, of all or of those chosen; several workers share them. What fails waits longer. Returns what was done, with the number of entries and keys, and what failed, with rule and error.';
 
 CREATE FUNCTION fbs_work_rights(work text) RETURNS TABLE(class text, object_id oid, column_name text, privilege text)
     LANGUAGE sql STABLE
@@ -7968,9 +7993,9 @@ CREATE FUNCTION fbs_worker_functions() RETURNS text[]
     select array[
         'fbs_await_writers', 'fbs_claim_cleanup', 'fbs_claim_fan_out', 'fbs_claim_files', 'fbs_cleanup_carried',
         'fbs_cleanup_destinations', 'fbs_cover_partitions', 'fbs_expired', 'fbs_failed_rule', 'fbs_fan_out', 'fbs_file_done',
-        'fbs_give_up_files', 'fbs_held_keys', 'fbs_note_run', 'fbs_purge', 'fbs_receive_cleanup', 'fbs_received_cleanups',
-        'fbs_recheck_cleanup', 'fbs_replica_lag', 'fbs_source', 'fbs_sweep_keys', 'fbs_sweep_plan', 'fbs_target_gone',
-        'fbs_waiting_cleanups', 'fbs_waiting_files', 'fbs_waiting_tickets', 'fbs_work_queue'
+        'fbs_give_up_cleanup', 'fbs_give_up_files', 'fbs_held_keys', 'fbs_note_run', 'fbs_purge', 'fbs_receive_cleanup',
+        'fbs_received_cleanups', 'fbs_recheck_cleanup', 'fbs_replica_lag', 'fbs_source', 'fbs_sweep_keys', 'fbs_sweep_plan',
+        'fbs_target_gone', 'fbs_waiting_cleanups', 'fbs_waiting_files', 'fbs_waiting_tickets', 'fbs_work_queue'
     ];
 $$;
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import psycopg
 
@@ -32,6 +33,7 @@ class Waiting(Report):
         target: the other database it is for, or the pattern for those of solutions; None for this one.
         entries: number of queue entries.
         keys: number of host keys in these entries.
+        ids: the ids of the first entries, a hundred at most.
         oldest: when the first entry was queued.
         attempts: how often the most tried entry was tried.
         error: the last failure; None before the first.
@@ -44,6 +46,7 @@ class Waiting(Report):
     target: str | None
     entries: int
     keys: int
+    ids: tuple[int, ...]
     oldest: datetime
     attempts: int
     error: str | None
@@ -62,6 +65,33 @@ class CleanupStatus(Report):
     mode: str
     hosts: tuple[Host, ...]
     waiting: tuple[Waiting, ...]
+
+
+@dataclass(frozen=True)
+class GivenUp(Report):
+    """A clean-up that was taken off the queue undone.
+
+    Attributes:
+        id: number of the entry.
+        model_name, solution, operation, rule_name, target: as in `Waiting`.
+        keys: the keys of the host rows, as text.
+        new_keys: their new keys, in the same order; None but for a rekey.
+        queued_at: when it was queued.
+        attempts: how often it was tried.
+        error: the last failure; None before the first.
+    """
+
+    id: int
+    model_name: str
+    solution: str | None
+    operation: str
+    keys: tuple[str, ...]
+    new_keys: tuple[str, ...] | None
+    rule_name: str | None
+    target: str | None
+    queued_at: datetime
+    attempts: int
+    error: str | None
 
 
 @dataclass(frozen=True)
@@ -102,7 +132,7 @@ def cleanup_status(database: Database = None, *, schema: str | None = None) -> C
             """
             select
                 model_name, solution, operation, rule_name, target,
-                count(*), sum(cardinality(keys)), min(queued_at), max(attempts),
+                count(*), sum(cardinality(keys)), (array_agg(id order by id))[:100], min(queued_at), max(attempts),
                 (array_agg(error order by id desc) filter (where error is not null))[1]
             from {fbs}fbs_cleanup_queue
             group by model_name, solution, operation, rule_name, target
@@ -110,18 +140,44 @@ def cleanup_status(database: Database = None, *, schema: str | None = None) -> C
             """
         )
         ((mode,),) = session.select("select mode from {fbs}fbs_cleanup_terms")
-        return CleanupStatus(mode, tuple(hosts_of(session)), tuple(Waiting(*row) for row in waiting))
+        return CleanupStatus(mode, tuple(hosts_of(session)), tuple(Waiting(*_frozen(row)) for row in waiting))
 
 
-def work_due(session: Session, batch: int) -> RetryReport:
+def give_up_cleanup(ids: Sequence[int], database: Database = None, *, schema: str | None = None) -> list[GivenUp]:
+    """Take clean-ups off the queue for good. FBS's rows that they are about stay as they are.
+
+    Parameters:
+        ids: of the entries, as `cleanup_status` and ``fbs_cleanup_queue`` have them.
+        database, schema: as for `fbs_db.migrate`.
+
+    Returns:
+        The entries that are given up, by id. One that a worker is at, or that is not in the queue, is not among them.
+
+    Raises:
+        TargetError: FBS is not installed in the schema, or the role may not give up clean-ups.
+        LockTimeout: another session, such as a migration, holds a lock on the queue for longer than 3 s.
+
+    Calls ``fbs_give_up_cleanup``.
+    """
+    with open_session(database, schema, application="fbs-db cleanup give-up") as session, session.translated():
+        return [GivenUp(*_frozen(row)) for row in session.call("fbs_give_up_cleanup", list(ids))]
+
+
+def _frozen(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A row whose arrays are tuples."""
+    return tuple(tuple(value) if isinstance(value, list) else value for value in row)
+
+
+def work_due(session: Session, batch: int, chosen: Sequence[int] | None = None) -> RetryReport:
     """Do the clean-ups for this database that are due, and log those that fail.
 
     Parameters:
         batch: number of queue entries at most.
+        chosen: ids of entries; None for all.
     """
     report = RetryReport(0, 0, 0)
     failures: Counter[Failure] = Counter()
-    worked = session.call("fbs_work_queue", batch, True)
+    worked = session.call("fbs_work_queue", batch, True, chosen)
     for model, solution, operation, rule, entries, keys, sqlstate, error in worked:
         if error is None:
             report += RetryReport(int(entries), 0, 0, int(keys))
@@ -132,13 +188,14 @@ def work_due(session: Session, batch: int) -> RetryReport:
     return report
 
 
-def count_waiting(session: Session, *, make_due: bool = False) -> int:
+def count_waiting(session: Session, *, make_due: bool = False, chosen: Sequence[int] | None = None) -> int:
     """The number of queue entries.
 
     Parameters:
         make_due: make them all due now, but for those that a worker is at.
+        chosen: ids of the entries that are meant; None for all.
     """
-    return int(session.call("fbs_waiting_cleanups", make_due)[0][0])
+    return int(session.call("fbs_waiting_cleanups", make_due, chosen)[0][0])
 
 
 def has_queue(session: Session) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 
@@ -18,7 +18,7 @@ from fbs_db.cleanup.reach import Reach, databases_of, others_go_on, reaching, se
 from fbs_db.cleanup.watch import AT_ONCE, Watch
 from fbs_db.database import project
 from fbs_db.database.connection import shown
-from fbs_db.database.session import Database, Session
+from fbs_db.database.session import Database, Session, open_session
 from fbs_db.errors import ConnectionFailed, ConnectionLost, FbsDbError, LockTimeout, ServerOutOfResources
 
 #: Seconds between looks for new partitions of host tables, and between notes that it runs.
@@ -29,13 +29,17 @@ _ROUND = 2.0
 _IDLE = 2.0
 
 
-def retry_cleanup(database: Database = None, *, batch: int = 1000, schema: str | None = None) -> RetryReport:
+def retry_cleanup(
+    database: Database = None, *, ids: Sequence[int] | None = None, batch: int = 1000, schema: str | None = None
+) -> RetryReport:
     """Try every queued clean-up once more, due or not, here and in other databases.
 
     Parameters:
         database: as for `fbs_db.migrate`; None for each configured database, those of solutions
             included. On a connection in a transaction, clean-ups for other databases stay queued: they could still be
             rolled back.
+        ids: only these entries of one database. Those for other databases are made due, for a worker; one whose rows
+            somebody else holds fails after 100 ms.
         batch: queue entries a transaction.
         schema: as for `fbs_db.migrate`.
 
@@ -52,6 +56,8 @@ def retry_cleanup(database: Database = None, *, batch: int = 1000, schema: str |
     ``fbs_cleanup_carried`` and ``fbs_waiting_tickets``; in the other database ``fbs_held_keys``,
     ``fbs_receive_cleanup``, ``fbs_failed_rule`` and ``fbs_received_cleanups``.
     """
+    if ids is not None:
+        return _retry_chosen(database, list(ids), batch, schema)
     total = RetryReport(0, 0, 0)
     backoff = Backoff(float("inf"))
     with reaching("fbs-db cleanup retry", database, schema) as reach:
@@ -68,6 +74,18 @@ def retry_cleanup(database: Database = None, *, batch: int = 1000, schema: str |
                 total = replace(total, waiting=total.waiting + count_waiting(session))
             total += RetryReport(0, len(failed), 0)
     return total
+
+
+def _retry_chosen(database: Database, ids: list[int], batch: int, schema: str | None) -> RetryReport:
+    total = RetryReport(0, 0, 0)
+    with open_session(database, schema, application="fbs-db cleanup retry") as session, session.translated():
+        for begin in range(0, len(ids), batch):
+            chosen = ids[begin : begin + batch]
+            with session.connection.transaction():
+                session.select("select set_config('lock_timeout', '100ms', true)")
+                count_waiting(session, make_due=True, chosen=chosen)
+                total += work_due(session, batch, chosen)
+        return replace(total, waiting=count_waiting(session, chosen=ids))
 
 
 def run_cleanup(

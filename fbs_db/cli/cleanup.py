@@ -1,4 +1,4 @@
-"""The family of clean-ups: ``cleanup status``, ``retry``, ``sweep``; ``cleanup run`` is in `fbs_db.cli.worker`."""
+"""The family of clean-ups: status, retry, giving up, sweep; ``cleanup run`` is in `fbs_db.cli.worker`."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from fbs_db.cleanup.hosts import named
 from fbs_db.cli import completion
 from fbs_db.cli.base import main
 from fbs_db.cli.fleet import Each
-from fbs_db.cli.output import complain, done, echo, wrapped
+from fbs_db.cli.output import complain, confirm, done, echo, wrapped
 from fbs_db.cli.subcommand import Answer, Call, subcommand
+from fbs_db.errors import FbsDbError
 from fbs_db.reports import Progress
 from fbs_db.wording import command, counted
 
 if TYPE_CHECKING:
     from fbs_db.cleanup.hosts import Host
-    from fbs_db.cleanup.queue import CleanupStatus, RetryReport
+    from fbs_db.cleanup.queue import CleanupStatus, GivenUp, RetryReport
     from fbs_db.cleanup.sweep import Swept
 
 _MODES = {
@@ -30,9 +31,13 @@ _MODES = {
 }
 
 
+#: The id of an entry of the queue.
+_ID = click.IntRange(1, 2**63 - 1)
+
+
 @main.group("cleanup")
 def cleanup() -> None:
-    """Clean up after deletions: status, retry, sweep, worker."""
+    """Clean up after deletions: the queue, sweep, worker."""
 
 
 @subcommand(cleanup, "status", each=Each(reads=True))
@@ -47,14 +52,38 @@ def status(call: Call) -> Answer:
 
 
 @subcommand(cleanup, "retry")
-def retry(call: Call) -> Answer:
-    """Retry all waiting clean-ups once.
+@click.argument("ids", metavar="[ID]...", nargs=-1, type=_ID)
+def retry(call: Call, *, ids: tuple[int, ...]) -> Answer:
+    """Retry all waiting clean-ups once, or those with these IDs.
 
     If several databases are configured and none is named, it works on each of them, those of
     solutions included. Exit code 1 if a clean-up fails again.
+
+    With IDs it works on one database. What they name for other databases is left to the worker.
     """
-    report = fbs_db.retry_cleanup(call.database, schema=call.schema)
+    report = fbs_db.retry_cleanup(call.database, ids=ids or None, schema=call.schema)
     return Answer(report, _show_retried, 1 if report.failed else 0)
+
+
+@subcommand(cleanup, "give-up")
+@click.argument("ids", metavar="ID...", nargs=-1, required=True, type=_ID)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def give_up(call: Call, *, ids: tuple[int, ...], yes: bool) -> Answer:
+    """Take waiting clean-ups off the queue for good.
+
+    FBS's rows stay as they are. Exit code 1 if one of them is not in the queue, or a worker is at it.
+    """
+    if not yes:
+        confirm(
+            f"{counted(len(ids), 'clean-up')} will not be done. FBS's rows that point at deleted rows stay until a"
+            " sweep; after a rekey they keep their old keys, which a sweep takes for orphans."
+        )
+    given_up = fbs_db.give_up_cleanup(ids, call.database, schema=call.schema)
+    left = sorted({*ids} - {one.id for one in given_up})
+    error = FbsDbError(
+        f"Not given up: {', '.join(map(str, left))}.", hint="They are not in the queue, or a worker is at them."
+    )
+    return Answer(given_up, _show_given_up, 1 if left else 0, (error,) if left else ())
 
 
 @subcommand(cleanup, "sweep")
@@ -107,6 +136,8 @@ def _show_status(status: CleanupStatus) -> None:
         rule += f", in database {row.target}" if row.target else ""
         since = f"since {row.oldest:%Y-%m-%d %H:%M:%S}, tried {counted(row.attempts, 'time')}"
         echo(f"  {row.operation} of {counted(row.keys, 'row')} of {name}{rule}: {since}")
+        more = f" and {row.entries - 10:,} more" if row.entries > 10 else ""
+        echo(f"      ID {', '.join(map(str, row.ids[:10]))}{more}")
         if row.error:
             echo(wrapped(row.error, "      "))
     echo(f"Retry them: {command('cleanup', 'retry')}")
@@ -116,6 +147,15 @@ def _show_retried(report: RetryReport) -> None:
     echo(counts_of(report))
     if report.failed:
         complain("Some clean-ups failed again.", f"See why: {command('cleanup', 'status')}")
+
+
+def _show_given_up(rows: list[GivenUp]) -> None:
+    for row in rows:
+        name = named(row.model_name, row.solution)
+        where = f", in database {row.target}" if row.target else ""
+        keys = f": keys {', '.join(row.keys)}" if row.keys else ""
+        new_keys = f", now {', '.join(row.new_keys)}" if row.new_keys else ""
+        echo(f"Given up: {row.id}, {row.operation} of {name}{where}{keys}{new_keys}")
 
 
 def _show_swept(swept: list[Swept]) -> None:

@@ -246,6 +246,12 @@ def _findings(alias: str) -> Iterator[CheckMessage]:
         )
 
 
+def to_mend(finding: Finding, alias: str) -> str:
+    """The command that mends a finding, as a shell in the host's directory needs it; empty text where there is none."""
+    with for_shell(alias):
+        return migrate_command(alias) if finding.mend == command("migrate") else typed(finding.mend)
+
+
 def _message(finding: Finding, alias: str) -> CheckMessage:
     letter, make = _SEVERITIES[finding.severity]
     parts = [f"FBS in {alias}: {finding.kind} {finding.object}: {finding.problem}"]
@@ -254,6 +260,6 @@ def _message(finding: Finding, alias: str) -> CheckMessage:
         for name, text in (("found", finding.found), ("expected", finding.expected))
         if text and "\n" not in text
     ]
-    with for_shell(alias):
-        mend = migrate_command(alias) if finding.mend == command("migrate") else typed(finding.mend)
-    return make("; ".join(parts), hint=mend or None, id=f"fbs_db.{letter}{NUMBERS.get(finding.kind, OTHER)}")
+    return make(
+        "; ".join(parts), hint=to_mend(finding, alias) or None, id=f"fbs_db.{letter}{NUMBERS.get(finding.kind, OTHER)}"
+    )

@@ -20,6 +20,8 @@ from fbs_db.schema.later_names import LATER
 
 #: The apps of FBS. Their own migrations must not make FBS's tables.
 APPS = ("fbs_app", "fbs_dms", "fbs_license_manager")
+#: Our apps with models of tables and views that are not Django's to make, dump, load or empty.
+READ_ONLY_APPS = ("fbs_db_admin", "fbs_db_views")
 
 
 class Router:
@@ -45,7 +47,8 @@ class Router:
 
     def allow_migrate(self, db: str, app_label: str, model_name: str | None = None, **hints: Any) -> bool | None:
         model = hints.get("model") or _named(app_label, model_name)
-        if model is None and app_label in APPS:  # RunPython and RunSQL name no model
+        # RunPython and RunSQL name no model.
+        if app_label in READ_ONLY_APPS or (model is None and app_label in APPS):
             return False
         component = None if model is None else component_of(model)
         if component is None:
@@ -137,6 +140,20 @@ def lives_in(component: str, alias: str) -> bool:
     if found is not None:
         return patterns()[found[0]].config.holds(component)
     return home not in patterns() and same_database(alias, home)
+
+
+def schema_of(relation: str, alias: str) -> str:
+    """The schema of a table or view of FBS in a database; in one that FBS_DB does not have, that of its component.
+
+    Raises:
+        UsageError: the settings are wrong.
+        TargetError: they leave the component out.
+    """
+    component, found = _components()[relation], pattern_of(alias)
+    home = _homes()[component]
+    if home is None:
+        raise django_settings.without_connections().left_out_error(component)
+    return _schemas().get(found[0] if found else alias) or _schemas()[home]
 
 
 def component_homes() -> tuple[str, ...]:
@@ -238,6 +255,13 @@ def _homes() -> dict[str, str | None]:
 
 
 @per_settings
+def _schemas() -> dict[str, str]:
+    """The schema of each database and pattern, by alias."""
+    known = django_settings.without_connections()
+    return {alias: one.schema or "public" for alias, one in {**known.databases, **known.patterns}.items()}
+
+
+@per_settings
 def _with_components() -> tuple[str, ...]:
     components = {*_components().values()} - {files.BASE}
     configs = django_settings.without_connections().databases
@@ -246,4 +270,5 @@ def _with_components() -> tuple[str, ...]:
 
 @cache
 def _components() -> dict[str, str]:
-    return {name: file.component for file in files.load() for kind, name in file.creates if kind == "table"}
+    """The component of each table and view."""
+    return {name: file.component for file in files.load() for kind, name in file.creates if kind in ("table", "view")}

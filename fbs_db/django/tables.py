@@ -16,7 +16,7 @@ from fbs_db.database.django_settings import is_per_tenant, value_of
 from fbs_db.database.session import open_session
 from fbs_db.django.hosts import HostModel
 from fbs_db.django.messages import for_shell, migrate_command
-from fbs_db.django.router import APPS
+from fbs_db.django.router import APPS, READ_ONLY_APPS
 from fbs_db.schema import snapshot
 from fbs_db.schema.later_names import LATER, list_later_names
 from fbs_db.wording import command
@@ -115,7 +115,8 @@ def not_attached(unattached: Iterable[HostModel], alias: str) -> Iterator[CheckM
 
 def out_of_sight(alias: str) -> Iterator[CheckMessage]:
     """A warning if Django's connection does not find the tables of FBS's models."""
-    ours = [model._meta.label for model in apps.get_models() if model._meta.db_table in _names()]
+    models = [model._meta for model in apps.get_models() if model._meta.app_label not in READ_ONLY_APPS]
+    ours = [model.label for model in models if model.db_table in _names()]
     with open_session(alias, None, application="fbs-db check") as session:
         if ours and session.select("select %s = any(current_schemas(false))", session.schema) == [(False,)]:
             ((path,),) = session.select("select current_setting('search_path')")

@@ -75,6 +75,13 @@ class Read:
     by_record: tuple[str, str] | None = None
 
     @property
+    def key(self) -> str | None:
+        """Of a view, the column that tells its rows apart; None where it takes several."""
+        if "id" in self.row._fields:
+            return "id"
+        return self.order[0] if len(self.order) == 1 and not self.nullable else None
+
+    @property
     def least(self) -> str:
         """The filters, or sets of them, of which a call that may not ask for all rows names one."""
         sets = [" and ".join(one) for one in self.together if not set(one) & set(self.filters)]

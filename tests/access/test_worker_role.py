@@ -212,6 +212,7 @@ COMMANDS = {
     "fbs_sweep_plan": ("cleanup", "sweep"),
     "fbs_expired": ("purge", "--dry-run"),
     "fbs_claim_files": ("files", "purge", "--root", "."),
+    "fbs_give_up_cleanup": ("cleanup", "give-up", "1", "--yes"),
     "fbs_give_up_files": ("files", "purge", "--root", ".", "--give-up", "a"),
 }
 

@@ -62,6 +62,7 @@ CALLS = {
     "fbs_failed_rule": "select fbs_failed_rule({text}, {text})",
     "fbs_fan_out": "select fbs_fan_out('{{1,2,3,4}}', '{{*}}', array[{text}])",
     "fbs_file_done": "select fbs_file_done(1, {text})",
+    "fbs_give_up_cleanup": "select fbs_give_up_cleanup('{{1,2,3,4}}')",
     "fbs_give_up_files": "select fbs_give_up_files(array[convert_to({text}, 'UTF8')])",
     "fbs_held_keys": "select fbs_held_keys({text})",
     "fbs_note_run": "select fbs_note_run()",

@@ -21,6 +21,7 @@ import fbs_db
 from fbs_db.files import sql_directory
 from tests.support import ROOT
 from tests.support.pages import PAGES, Block, blocks
+from tests.support.projects import TEMPLATES
 from tests.support.servers import Server
 
 #: The database that the pages name, as it is given and as it is shown.
@@ -291,11 +292,15 @@ from psycopg import conninfo
 parts = conninfo.conninfo_to_dict(os.environ["HOST_URL"])
 DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql", "NAME": parts["dbname"], "USER": parts["user"],
                          "HOST": parts["host"], "PORT": parts["port"]}}
-INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes", "rentals", "tenants"]
-MIDDLEWARE = []
+INSTALLED_APPS = [f"django.contrib.{app}" for app in ("auth", "contenttypes", "sessions", "messages", "admin")]
+INSTALLED_APPS += ["rentals", "tenants"]
+MIDDLEWARE = ["django.contrib.sessions.middleware.SessionMiddleware",
+              "django.contrib.auth.middleware.AuthenticationMiddleware",
+              "django.contrib.messages.middleware.MessageMiddleware"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 SECRET_KEY = "of no host"
-"""
+TEMPLATES = TEMPLATES_OF_THE_ADMIN
+""".replace("TEMPLATES_OF_THE_ADMIN", repr(TEMPLATES))
 
 
 @pytest.mark.slow

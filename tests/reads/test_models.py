@@ -22,7 +22,7 @@ from tests.reads.models import (
     workflow,
 )
 from tests.support.differential import ZONES, View, World, compare_call, compare_view
-from tests.support.every_read import GROUPS, reads
+from tests.support.every_read import GROUPS, read_of, reads
 
 MODELS = {
     "accounting": accounting.READS,
@@ -58,5 +58,9 @@ def test_reads_answer_as_their_models_do(installed: psycopg.Connection, group: s
         for read in models.reads:
             if isinstance(read, View):
                 compare_view(fbs, world, group, read, models.roughly)
+                declared = read_of(group, read.name)
+                if declared.key:
+                    query = f"select count(*) = count(distinct {declared.key}) from {declared.source}"
+                    assert installed.execute(query.encode()).fetchone() == (True,), declared.source
             else:
                 compare_call(fbs, world, group, read, models.roughly)

@@ -45,6 +45,29 @@ TEMPLATES = [
         },
     }
 ]
+#: A project whose only pages are those of the admin.
+ADMIN: dict[str, Any] = {
+    "ROOT_URLCONF": "host.pages",
+    "ALLOWED_HOSTS": ["*"],
+    "MIDDLEWARE": [
+        "django.contrib.sessions.middleware.SessionMiddleware",
+        "django.middleware.csrf.CsrfViewMiddleware",
+        "django.contrib.auth.middleware.AuthenticationMiddleware",
+        "django.contrib.messages.middleware.MessageMiddleware",
+    ],
+    "TEMPLATES": TEMPLATES,
+    "STATIC_URL": "static/",
+    "DEBUG": True,
+}
+ADMIN_APPS = [
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.admin",
+    "fbs_db.django",
+    "fbs_db.django.admin",
+    "fbs_db.django.views",
+]
 
 
 @dataclass(frozen=True)
@@ -100,7 +123,7 @@ class Project:
         return self.run("-W", "error", "-c", f"import django\ndjango.setup()\n{self.start}\n{text}")
 
     def run(self, *words: str, code: int = 0) -> str:
-        returned, out, err = forks.run(self.python, words, self.directory, self._environment() | self.environment)
+        returned, out, err = forks.run(self.python, words, self.directory, self.surroundings())
         printed = out + err
         assert returned == code, f"exit code {returned}\n{printed}"
         assert "Traceback" not in printed or code == 0, printed
@@ -131,6 +154,10 @@ class Project:
             "PORT": str(self.server.port),
             **more,
         }
+
+    def surroundings(self) -> dict[str, str]:
+        """The environment of its processes."""
+        return self._environment() | self.environment
 
     def _environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
