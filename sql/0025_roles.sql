@@ -91,8 +91,8 @@ as $$
         'fbs_await_writers', 'fbs_claim_cleanup', 'fbs_claim_fan_out', 'fbs_claim_files', 'fbs_cleanup_carried',
         'fbs_cleanup_destinations', 'fbs_cover_partitions', 'fbs_expired', 'fbs_failed_rule', 'fbs_fan_out', 'fbs_file_done',
         'fbs_give_up_cleanup', 'fbs_give_up_files', 'fbs_held_keys', 'fbs_note_run', 'fbs_purge', 'fbs_receive_cleanup',
-        'fbs_received_cleanups', 'fbs_recheck_cleanup', 'fbs_replica_lag', 'fbs_source', 'fbs_sweep_keys', 'fbs_sweep_plan',
-        'fbs_target_gone', 'fbs_waiting_cleanups', 'fbs_waiting_files', 'fbs_waiting_tickets', 'fbs_work_queue'
+        'fbs_received_cleanups', 'fbs_recheck_cleanup', 'fbs_releases', 'fbs_replica_lag', 'fbs_source', 'fbs_sweep_keys',
+        'fbs_sweep_plan', 'fbs_target_gone', 'fbs_waiting_cleanups', 'fbs_waiting_files', 'fbs_waiting_tickets', 'fbs_work_queue'
     ];
 $$;
 
@@ -107,7 +107,7 @@ set search_path from current
 as $$
     select array[
         'fbs_find_approval_requests', 'fbs_find_documents_by_metadata', 'fbs_find_documents_by_words',
-        'fbs_find_workflow_runs', 'fbs_is_step_of', 'fbs_session_solutions', 'fbs_solutions', 'fbs_workers'
+        'fbs_find_workflow_runs', 'fbs_is_step_of', 'fbs_releases', 'fbs_session_solutions', 'fbs_solutions', 'fbs_workers'
     ];
 $$;
 
@@ -233,10 +233,9 @@ as $$
         p.work <> 'reader' or r.sort not in ('table', 'later name')
         or r.of_table not in (select s.table_id from fbs_secret_columns as s)
     union all
-    -- fbs_setting() reads the settings; an error tells which release the schema is of.
-    select 'table', t.id, null, 'SELECT'
-    from (values ('fbs_settings'::regclass, '{reader}'::text[]), ('fbs_migrations', '{app,reader,worker}')) as t (id, works)
-    where work = any(t.works)
+    -- fbs_setting() reads it.
+    select 'table', 'fbs_settings'::regclass, null, 'SELECT'
+    where work = 'reader'
     union all
     select 'table', r.id, a.attname, 'SELECT'
     from fbs_relations() as r

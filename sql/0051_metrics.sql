@@ -1,4 +1,5 @@
--- 0051_metrics: figures for a monitoring system, and when a worker last ran.
+-- 0051_metrics: figures for a monitoring system, when a worker last ran, and the
+-- releases that a schema is of.
 --
 -- component: base
 -- depends: 0030_health
@@ -51,6 +52,19 @@ $$;
 
 comment on function fbs_note_run() is
 'Internal. Notes that a worker runs, at most once in 50 seconds.';
+
+create function fbs_releases()
+returns table (migration_id text, fbs_db_version text)
+language sql
+stable
+security definer
+set search_path from current
+as $$
+    select m.migration_id, m.fbs_db_version from fbs_migrations as m;
+$$;
+
+comment on function fbs_releases() is
+'The migrations of this schema, each with the version of fbs-db that applied it. Whoever works with FBS may call it.';
 
 create view fbs_metrics
 with (security_invoker = true) as
@@ -136,7 +150,7 @@ from (
     union all
     select
         'fbs_info' as metric,
-        jsonb_build_object('version', (array_agg(h.fbs_db_version order by h.applied_at desc))[1]) as labels,
+        jsonb_build_object('version', (array_agg(h.fbs_db_version order by h.applied_at desc, h.migration_id desc))[1]) as labels,
         1 as value
     from fbs_migrations as h
 ) as m

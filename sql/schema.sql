@@ -5925,6 +5925,15 @@ $$;
 
 COMMENT ON FUNCTION fbs_relations() IS 'Internal. FBS''s tables, views and sequences as rights tell them apart: table, view (of rows), later name and sequence; internal table, view and sequence; and general view, of the catalogs alone. With the table that a later name or a sequence belongs to.';
 
+CREATE FUNCTION fbs_releases() RETURNS TABLE(migration_id text, fbs_db_version text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    select m.migration_id, m.fbs_db_version from fbs_migrations as m;
+$$;
+
+COMMENT ON FUNCTION fbs_releases() IS 'The migrations of this schema, each with the version of fbs-db that applied it. Whoever works with FBS may call it.';
+
 CREATE FUNCTION fbs_rename_model(old_name text, new_name text, solution text DEFAULT NULL::text) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
@@ -7336,7 +7345,7 @@ CREATE FUNCTION fbs_session_functions() RETURNS text[]
     AS $$
     select array[
         'fbs_find_approval_requests', 'fbs_find_documents_by_metadata', 'fbs_find_documents_by_words',
-        'fbs_find_workflow_runs', 'fbs_is_step_of', 'fbs_session_solutions', 'fbs_solutions', 'fbs_workers'
+        'fbs_find_workflow_runs', 'fbs_is_step_of', 'fbs_releases', 'fbs_session_solutions', 'fbs_solutions', 'fbs_workers'
     ];
 $$;
 
@@ -7970,10 +7979,9 @@ CREATE FUNCTION fbs_work_rights(work text) RETURNS TABLE(class text, object_id o
         p.work <> 'reader' or r.sort not in ('table', 'later name')
         or r.of_table not in (select s.table_id from fbs_secret_columns as s)
     union all
-    -- fbs_setting() reads the settings; an error tells which release the schema is of.
-    select 'table', t.id, null, 'SELECT'
-    from (values ('fbs_settings'::regclass, '{reader}'::text[]), ('fbs_migrations', '{app,reader,worker}')) as t (id, works)
-    where work = any(t.works)
+    -- fbs_setting() reads it.
+    select 'table', 'fbs_settings'::regclass, null, 'SELECT'
+    where work = 'reader'
     union all
     select 'table', r.id, a.attname, 'SELECT'
     from fbs_relations() as r
@@ -7994,8 +8002,8 @@ CREATE FUNCTION fbs_worker_functions() RETURNS text[]
         'fbs_await_writers', 'fbs_claim_cleanup', 'fbs_claim_fan_out', 'fbs_claim_files', 'fbs_cleanup_carried',
         'fbs_cleanup_destinations', 'fbs_cover_partitions', 'fbs_expired', 'fbs_failed_rule', 'fbs_fan_out', 'fbs_file_done',
         'fbs_give_up_cleanup', 'fbs_give_up_files', 'fbs_held_keys', 'fbs_note_run', 'fbs_purge', 'fbs_receive_cleanup',
-        'fbs_received_cleanups', 'fbs_recheck_cleanup', 'fbs_replica_lag', 'fbs_source', 'fbs_sweep_keys', 'fbs_sweep_plan',
-        'fbs_target_gone', 'fbs_waiting_cleanups', 'fbs_waiting_files', 'fbs_waiting_tickets', 'fbs_work_queue'
+        'fbs_received_cleanups', 'fbs_recheck_cleanup', 'fbs_releases', 'fbs_replica_lag', 'fbs_source', 'fbs_sweep_keys',
+        'fbs_sweep_plan', 'fbs_target_gone', 'fbs_waiting_cleanups', 'fbs_waiting_files', 'fbs_waiting_tickets', 'fbs_work_queue'
     ];
 $$;
 
@@ -11601,7 +11609,7 @@ CREATE VIEW fbs_metrics WITH (security_invoker='true') AS
            FROM fbs_worker_last_run r
         UNION ALL
          SELECT 'fbs_info'::text AS metric,
-            jsonb_build_object('version', (array_agg(h.fbs_db_version ORDER BY h.applied_at DESC))[1]) AS labels,
+            jsonb_build_object('version', (array_agg(h.fbs_db_version ORDER BY h.applied_at DESC, h.migration_id DESC))[1]) AS labels,
             1 AS value
            FROM fbs_migrations h) m
   WHERE (value IS NOT NULL);

@@ -57,7 +57,7 @@ def other_release(info: Any, schema: str, missing: str) -> TargetError | None:
         schema: the schema of FBS.
         missing: the server's message.
     """
-    query = sql.SQL("select migration_id, fbs_db_version from {}").format(sql.Identifier(schema, "fbs_migrations"))
+    query = sql.SQL("select * from {}()").format(sql.Identifier(schema, "fbs_releases"))
     with suppress(FbsDbError, psycopg.Error), closing(open_bare(same_place(info), "fbs-db release")) as connection:
         connection.execute("set lock_timeout = '200ms'")  # the caller's transaction may hold a lock on it
         recorded: dict[str, str] = dict(connection.execute(query).fetchall())

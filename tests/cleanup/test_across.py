@@ -146,6 +146,7 @@ def test_the_hosts_database_holds_only_the_queue_and_what_it_needs(pair: Pair) -
     assert tables == {
         "fbs_migrations", "fbs_migration_log", "fbs_settings", "fbs_hosts", "fbs_cleanup_rules",
         "fbs_cleanup_queue", "fbs_cleanup_targets", "fbs_cleanup_received", "fbs_solution_map", "fbs_roles",
+        "fbs_worker_last_run",
     }  # fmt: skip
     assert pair.host("select target from fbs_cleanup_targets") == [("fbs",)]
     assert " healthy." in command("check", "--all")

@@ -494,7 +494,7 @@ def test_one_that_cannot_be_worked_in_holds_up_no_other(
         fbs_db.attach_host("tenants", "tenant", fleet.name(solution))
     fleet.on("zeta", "alter table tenants disable trigger user; delete from tenants where id = 1")
     fleet.on("zeta", "select fbs_queue_cleanup('tenant', null, '{1}')")
-    fleet.on("acme", "alter function fbs_waiting_cleanups(boolean) rename to away")
+    fleet.on("acme", "alter function fbs_waiting_cleanups(boolean, bigint[]) rename to away")
     fleet.on("acme", "alter function fbs_sweep_plan() rename to away")
     command("cleanup", word, code=1)
     assert f"{fleet.name('acme')}: FBS is not complete in schema public" in caplog.text

@@ -76,7 +76,10 @@ def attach(connection: psycopg.Connection, model: str = "rentals.tenant") -> Non
 def test_the_command_and_the_view_say_the_same(installed_everywhere: psycopg.Connection) -> None:
     attach(installed_everywhere)
     seen, in_sql = read(installed_everywhere), viewed(installed_everywhere)
-    added = {key("fbs_up"): 1.0, **{key("fbs_migrations", state=s): 0.0 for s in ("pending", "edited", "missing")}}
+    added = {
+        key("fbs_up"): 1.0,
+        **{key("fbs_migrations", state=s): 0.0 for s in ("pending", "edited", "missing", "newer")},
+    }
     assert seen == in_sql | added
     assert seen[key("fbs_info", version=fbs_db.__version__)] == 1
     assert seen[key("fbs_migrations", state="applied")] == len(fbs_db.status(url_of(installed_everywhere)).migrations)
@@ -117,11 +120,13 @@ def test_clean_ups_by_model_target_and_state(installed: psycopg.Connection) -> N
 def test_migrations_that_only_the_files_tell(installed: psycopg.Connection) -> None:
     installed.execute("delete from fbs_migrations where migration_id ~ '^005'")
     installed.execute("update fbs_migrations set checksum = '' where migration_id ~ '^0003'")
-    installed.execute("insert into fbs_migrations values ('0099_late', '', now(), '', '9.0')")
+    installed.execute(
+        "insert into fbs_migrations values ('0099_late', '', now(), '', '0.0.9'), ('0900_next', '', now(), '', '99.0')"
+    )
     installed.commit()
     seen = read(installed)
-    states = {state: seen[key("fbs_migrations", state=state)] for state in ("pending", "edited", "missing")}
-    assert states == {"pending": 2, "edited": 1, "missing": 1}
+    states = {state: seen[key("fbs_migrations", state=state)] for state in ("pending", "edited", "missing", "newer")}
+    assert states == {"pending": 2, "edited": 1, "missing": 1, "newer": 1}
     assert seen[key("fbs_info", version="9.0")] == 1
 
 

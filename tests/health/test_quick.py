@@ -41,7 +41,7 @@ def test_a_whole_schema_is_healthy_and_the_answer_says_what_was_left_out(
             ("migration", "0003_msme_models", "edited"),
         ),
         (
-            "insert into fbs_migrations values ('0099_late', '', now(), '', '9.0')",
+            "insert into fbs_migrations values ('0099_late', '', now(), '', '0.0.9')",
             ("migration", "0099_late", "no file"),
         ),
         (
