@@ -150,7 +150,9 @@ from (
     union all
     select
         'fbs_info' as metric,
-        jsonb_build_object('version', (array_agg(h.fbs_db_version order by h.applied_at desc, h.migration_id desc))[1]) as labels,
+        jsonb_build_object(
+            'version', (array_agg(h.fbs_db_version order by h.applied_at desc, h.migration_id desc))[1]
+        ) as labels,
         1 as value
     from fbs_migrations as h
 ) as m
