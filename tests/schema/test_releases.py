@@ -54,14 +54,15 @@ def test_what_a_next_release_takes_away_is_named(installed: psycopg.Connection, 
     installed.execute(
         "alter table fbs_kpis add column weight numeric; create view fbs_more as select 1 as one;"
         "drop view fbs_approvals_pending; alter table fbs_kpis drop column target_value cascade;"
-        "alter function fbs_work_queue(integer, boolean) rename to fbs_work_off;"
+        "alter function fbs_work_queue(integer, boolean, bigint[]) rename to fbs_work_off;"
         "alter function fbs_setting(text) rename to fbs_value"
     )
     left = [line for line in gone(tmp_path, promised(installed, every=True)) if " fbs_approvals_pending." not in line]
     assert [line for line in left if "bi_" not in line] == [
         "column fbs_kpis.target_value numeric(15,2)",
         "function fbs_setting(setting text) returns text",
-        "internal function fbs_work_queue(batch integer DEFAULT 1000, due_only boolean DEFAULT false) returns TABLE("
+        "internal function fbs_work_queue(batch integer DEFAULT 1000, due_only boolean DEFAULT false,"
+        " chosen bigint[] DEFAULT NULL::bigint[]) returns TABLE("
         "model_name text, solution text, operation text, rule_name text, entries bigint, keys bigint, error_code text,"
         " error text)",
         "table fbs_approvals_pending",

@@ -45,7 +45,7 @@ do $$
 declare
     changed regprocedure;
 begin
-    foreach changed in array '{fbs_cleanup(),"fbs_work_queue(integer, boolean)"}'::regprocedure[] loop
+    foreach changed in array '{fbs_cleanup(),"fbs_work_queue(integer, boolean, bigint[])"}'::regprocedure[] loop
         execute replace(pg_get_functiondef(changed), E'\ndeclare\n', E'\n<<of_next>>\ndeclare\n');
     end loop;
     execute format(
