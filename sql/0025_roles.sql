@@ -91,8 +91,8 @@ as $$
         'fbs_await_writers', 'fbs_claim_cleanup', 'fbs_claim_fan_out', 'fbs_claim_files', 'fbs_cleanup_carried',
         'fbs_cleanup_destinations', 'fbs_cover_partitions', 'fbs_expired', 'fbs_failed_rule', 'fbs_fan_out', 'fbs_file_done',
         'fbs_give_up_cleanup', 'fbs_give_up_files', 'fbs_held_keys', 'fbs_note_run', 'fbs_purge', 'fbs_receive_cleanup',
-        'fbs_received_cleanups', 'fbs_recheck_cleanup', 'fbs_releases', 'fbs_replica_lag', 'fbs_source', 'fbs_sweep_keys',
-        'fbs_sweep_plan', 'fbs_target_gone', 'fbs_waiting_cleanups', 'fbs_waiting_files', 'fbs_waiting_tickets', 'fbs_work_queue'
+        'fbs_received_cleanups', 'fbs_recheck_cleanup', 'fbs_replica_lag', 'fbs_source', 'fbs_sweep_keys', 'fbs_sweep_plan',
+        'fbs_target_gone', 'fbs_waiting_cleanups', 'fbs_waiting_files', 'fbs_waiting_tickets', 'fbs_work_queue'
     ];
 $$;
 
@@ -112,7 +112,7 @@ as $$
 $$;
 
 comment on function fbs_session_functions() is
-'Internal. Names of the functions with the rights of FBS''s owner that everybody may call: they tell nothing but what the session may see.';
+'Internal. Names of the functions with the rights of FBS''s owner that everybody may call: they tell nothing but what the session may see, and the releases of the schema.';
 
 create function fbs_relations()
 returns table (id oid, sort text, of_table oid)

@@ -64,7 +64,7 @@ as $$
 $$;
 
 comment on function fbs_releases() is
-'The migrations of this schema, each with the version of fbs-db that applied it. Whoever works with FBS may call it.';
+'The migrations of this schema, each with the version of fbs-db that applied it. Everybody may call it.';
 
 create view fbs_metrics
 with (security_invoker = true) as

@@ -5932,7 +5932,7 @@ CREATE FUNCTION fbs_releases() RETURNS TABLE(migration_id text, fbs_db_version t
     select m.migration_id, m.fbs_db_version from fbs_migrations as m;
 $$;
 
-COMMENT ON FUNCTION fbs_releases() IS 'The migrations of this schema, each with the version of fbs-db that applied it. Whoever works with FBS may call it.';
+COMMENT ON FUNCTION fbs_releases() IS 'The migrations of this schema, each with the version of fbs-db that applied it. Everybody may call it.';
 
 CREATE FUNCTION fbs_rename_model(old_name text, new_name text, solution text DEFAULT NULL::text) RETURNS bigint
     LANGUAGE plpgsql
@@ -7349,7 +7349,7 @@ CREATE FUNCTION fbs_session_functions() RETURNS text[]
     ];
 $$;
 
-COMMENT ON FUNCTION fbs_session_functions() IS 'Internal. Names of the functions with the rights of FBS''s owner that everybody may call: they tell nothing but what the session may see.';
+COMMENT ON FUNCTION fbs_session_functions() IS 'Internal. Names of the functions with the rights of FBS''s owner that everybody may call: they tell nothing but what the session may see, and the releases of the schema.';
 
 CREATE FUNCTION fbs_session_solutions() RETURNS text[]
     LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
@@ -8002,8 +8002,8 @@ CREATE FUNCTION fbs_worker_functions() RETURNS text[]
         'fbs_await_writers', 'fbs_claim_cleanup', 'fbs_claim_fan_out', 'fbs_claim_files', 'fbs_cleanup_carried',
         'fbs_cleanup_destinations', 'fbs_cover_partitions', 'fbs_expired', 'fbs_failed_rule', 'fbs_fan_out', 'fbs_file_done',
         'fbs_give_up_cleanup', 'fbs_give_up_files', 'fbs_held_keys', 'fbs_note_run', 'fbs_purge', 'fbs_receive_cleanup',
-        'fbs_received_cleanups', 'fbs_recheck_cleanup', 'fbs_releases', 'fbs_replica_lag', 'fbs_source', 'fbs_sweep_keys',
-        'fbs_sweep_plan', 'fbs_target_gone', 'fbs_waiting_cleanups', 'fbs_waiting_files', 'fbs_waiting_tickets', 'fbs_work_queue'
+        'fbs_received_cleanups', 'fbs_recheck_cleanup', 'fbs_replica_lag', 'fbs_source', 'fbs_sweep_keys', 'fbs_sweep_plan',
+        'fbs_target_gone', 'fbs_waiting_cleanups', 'fbs_waiting_files', 'fbs_waiting_tickets', 'fbs_work_queue'
     ];
 $$;
 

@@ -163,7 +163,7 @@ def test_migrated(empty: psycopg.Connection) -> None:
     assert result.exit_code == 2
     assert result.stderr.startswith(f"Error: {len(files.load())} migrations pending in postgresql://")
     assert f"\nType: fbs-db --database '{url_of(empty)}' migrate\n" in result.stderr
-    fbs_db.migrate(url_of(empty), to="0049")
+    fbs_db.migrate(url_of(empty), to="0050")
     assert "1 migration pending" in on(empty, "wait", "--migrated", "--timeout", "0").stderr
     with later(lambda: fbs_db.migrate(url_of(empty))):
         assert on(empty, "wait", "--migrated", "--timeout", "60").exit_code == 0

@@ -345,9 +345,8 @@ def test_whoever_works_for_fbs_is_told_both_versions(upgraded: psycopg.Connectio
     url = url_of(upgraded)
     with upgraded.transaction():
         upgraded.execute("drop role if exists fbs_upgrade; create role fbs_upgrade login")
-    upgraded.execute(
-        "drop function fbs_work_queue(integer, boolean, bigint[]); drop view fbs_bi_charts"
-    )  # no release may
+    # What no release may do.
+    upgraded.execute("drop function fbs_work_queue(integer, boolean, bigint[]); drop view fbs_bi_charts")
     works: list[Any] = ["worker", "reader", "app", "monitor"]
     for work in works:
         fbs_db.grant("fbs_upgrade", work, url)

@@ -31,14 +31,14 @@ as $$
 $$;
 comment on function fbs_setting(text, text) is 'Value of a setting, or another where it has none.';
 
-create function fbs_work_queue(batch integer, due_only boolean, models text[])
+create function fbs_work_queue(batch integer, due_only boolean, chosen bigint[], models text[])
 returns bigint
 language sql
 set search_path from current
 as $$
-    select count(*) from fbs_work_queue(batch, due_only) as worked where worked.model_name = any(models);
+    select count(*) from fbs_work_queue(batch, due_only, chosen) as worked where worked.model_name = any(models);
 $$;
-comment on function fbs_work_queue(integer, boolean, text[]) is 'Internal. As the one without models, for some.';
+comment on function fbs_work_queue(integer, boolean, bigint[], text[]) is 'Internal. As the one without models, for some.';
 
 -- Another function behind the triggers of host tables, and another one that the worker calls.
 do $$
