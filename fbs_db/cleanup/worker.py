@@ -13,7 +13,7 @@ from psycopg import pq
 
 from fbs_db.cleanup.across import Backoff, carry
 from fbs_db.cleanup.fanout import fan_out
-from fbs_db.cleanup.queue import RetryReport, count_waiting, has_queue, logger, told, work_due
+from fbs_db.cleanup.queue import RetryReport, count_waiting, has_queue, logger, numbers, told, work_due
 from fbs_db.cleanup.reach import Reach, databases_of, others_go_on, reaching, sessions_on
 from fbs_db.cleanup.watch import AT_ONCE, Watch
 from fbs_db.database import project
@@ -57,7 +57,7 @@ def retry_cleanup(
     ``fbs_receive_cleanup``, ``fbs_failed_rule`` and ``fbs_received_cleanups``.
     """
     if ids is not None:
-        return _retry_chosen(database, list(ids), batch, schema)
+        return _retry_chosen(database, numbers(ids), batch, schema)
     total = RetryReport(0, 0, 0)
     backoff = Backoff(float("inf"))
     with reaching("fbs-db cleanup retry", database, schema) as reach:

@@ -115,6 +115,9 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[misc]
     def changeform_view(self, request: HttpRequest, *words: Any, **named: Any) -> HttpResponse:
         return self._shown(request, super().changeform_view, request, *words, **named)
 
+    def delete_view(self, request: HttpRequest, *words: Any, **named: Any) -> HttpResponse:
+        raise PermissionDenied
+
     def history_view(self, request: HttpRequest, *words: Any, **named: Any) -> HttpResponse:
         return self._shown(request, super().history_view, request, *words, **named)
 
@@ -247,7 +250,7 @@ class QueuedCleanupAdmin(ReadOnlyAdmin):
     def give_up(self, request: HttpRequest, queryset: Any) -> TemplateResponse | None:
         """Ask, and then take them off the queue."""
         confirmed = request.POST.get("confirmed", "").split(",")
-        if not all(number.isdecimal() for number in confirmed):
+        if not all(number.isdecimal() and len(number) < 20 for number in confirmed):
             if not (chosen := list(queryset)):
                 self.message_user(request, "Those clean-ups are no longer in the queue.", messages.WARNING)
                 return None
