@@ -140,8 +140,8 @@ def _asked(context: click.Context, query: str) -> list[str]:
         if where is None and not (where := server.status().url):
             return []
         schema = sql.Identifier(context.params.get("schema") or config.schema or "public")
-        with connected(where, "fbs-db completion", which.role_for(config)) as connection:
-            connection.execute("select pg_catalog.set_config('search_path', '', false)")
+        with connected(where, "fbs-db completion", which.role_for(config)) as connection, connection.transaction():
+            connection.execute("select pg_catalog.set_config('search_path', '', true)")
             found = connection.execute(query.replace("{fbs}", f"{schema.as_string(connection)}.").encode())
             return [name.removeprefix("public.") for (name,) in found]
 

@@ -59,8 +59,9 @@ def other_release(info: Any, schema: str, missing: str) -> TargetError | None:
     """
     query = sql.SQL("select migration_id, fbs_db_version from {}").format(sql.Identifier(schema, "fbs_migrations"))
     with suppress(FbsDbError, psycopg.Error), closing(open_bare(same_place(info), "fbs-db release")) as connection:
-        connection.execute("set lock_timeout = '200ms'")  # the caller's transaction may hold a lock on it
-        recorded: dict[str, str] = dict(connection.execute(query).fetchall())
+        with connection.transaction():  # of a pooler, other clients get the session afterwards
+            connection.execute("set local lock_timeout = '200ms'")  # the caller's transaction may hold a lock on it
+            recorded: dict[str, str] = dict(connection.execute(query).fetchall())
         if newer := newer_release(files.load(), recorded.items()):
             return TargetError(f"{said_of(schema, newer)}: {missing}.", hint=f"Type: {upgrade_to(newer)}")
         there = {BASE, *(file.component for file in files.load() if file.id in recorded)}
