@@ -21,6 +21,7 @@ from django.utils.timesince import timesince, timeuntil
 import fbs_db
 from fbs_db.cleanup.hosts import named
 from fbs_db.database import project
+from fbs_db.database.session import open_session
 from fbs_db.django.admin.models import CleanupRule, Health, HostTable, Migration, QueuedCleanup, Setting
 from fbs_db.django.aliases import pattern_of
 from fbs_db.django.checks import to_mend
@@ -142,9 +143,13 @@ def _reading(alias: str) -> Iterator[None]:
     """A block that reads in a database. Its errors say what to type.
 
     Raises:
-        TargetError: the database cannot be reached, or FBS's tables there cannot be read.
+        TargetError: the database cannot be reached, or FBS's tables there cannot be read; or it is that of a solution
+            and belongs to a stranger.
     """
     with for_shell(alias):
+        if pattern_of(alias):  # whoever may create databases chooses their names
+            with open_session(alias, None, application="fbs-db admin"):
+                pass
         try:
             # In a request that is a transaction the error is that of a savepoint: it goes on.
             with transaction.atomic(using=alias), connections[alias].cursor() as cursor:
