@@ -178,7 +178,7 @@ with health._seen["default"].lock:  # as where another thread is at it
     child = os.fork()
     if not child:
         signal.alarm(10)
-        os._exit(visit()[0] != 200)
+        os._exit(visit(again=False)[0] != 200)
     assert os.waitpid(child, 0)[1] == 0
 """
     )
