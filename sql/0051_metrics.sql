@@ -30,11 +30,11 @@ returns void
 language plpgsql
 security definer
 set search_path from current
+set lock_timeout = '100ms'
 as $$
 begin
     perform fbs_refuse_shadows();
     perform fbs_refuse_triggers('fbs_worker_last_run');
-    -- Of several workers one writes, and none waits.
     update fbs_worker_last_run as w
     set last_run_at = clock_timestamp()
     where w.id in (
@@ -47,6 +47,8 @@ begin
     select clock_timestamp()
     where not exists (select from fbs_worker_last_run)
     on conflict do nothing;
+exception when lock_not_available or serialization_failure then
+    return; -- of several workers one writes, and none waits
 end;
 $$;
 

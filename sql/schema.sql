@@ -4891,11 +4891,11 @@ COMMENT ON FUNCTION fbs_note_for_targets(model text, solution text, operation te
 CREATE FUNCTION fbs_note_run() RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
+    SET lock_timeout TO '100ms'
     AS $$
 begin
     perform fbs_refuse_shadows();
     perform fbs_refuse_triggers('fbs_worker_last_run');
-    -- Of several workers one writes, and none waits.
     update fbs_worker_last_run as w
     set last_run_at = clock_timestamp()
     where w.id in (
@@ -4908,6 +4908,8 @@ begin
     select clock_timestamp()
     where not exists (select from fbs_worker_last_run)
     on conflict do nothing;
+exception when lock_not_available or serialization_failure then
+    return; -- of several workers one writes, and none waits
 end;
 $$;
 

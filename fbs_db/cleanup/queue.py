@@ -15,8 +15,9 @@ from fbs_db.cleanup.hosts import Host, hosts_of, named
 from fbs_db.database.connection import said_by
 from fbs_db.database.releases import MISSING
 from fbs_db.database.session import Database, Session, open_session
-from fbs_db.errors import FbsDbError, TargetError
+from fbs_db.errors import FbsDbError, TargetError, UsageError
 from fbs_db.reports import Report
+from fbs_db.wording import command
 
 logger = logging.getLogger("fbs_db.cleanup")
 
@@ -154,13 +155,28 @@ def give_up_cleanup(ids: Sequence[int], database: Database = None, *, schema: st
         The entries that are given up, by id. One that a worker is at, or that is not in the queue, is not among them.
 
     Raises:
+        UsageError: one of them is no id.
         TargetError: FBS is not installed in the schema, or the role may not give up clean-ups.
         LockTimeout: another session, such as a migration, holds a lock on the queue for longer than 3 s.
 
     Calls ``fbs_give_up_cleanup``.
     """
     with open_session(database, schema, application="fbs-db cleanup give-up") as session, session.translated():
-        return [GivenUp(*_frozen(row)) for row in session.call("fbs_give_up_cleanup", list(ids))]
+        return [GivenUp(*_frozen(row)) for row in session.call("fbs_give_up_cleanup", numbers(ids))]
+
+
+def numbers(ids: Sequence[int]) -> list[int]:
+    """Ids of entries, as a list.
+
+    Raises:
+        UsageError: one of them is no id.
+    """
+    for one in ids:
+        if isinstance(one, bool) or not isinstance(one, int) or not 0 < one < 2**63:
+            raise UsageError(
+                f"{one!r} is not the id of a clean-up.", hint=f"To see them: {command('cleanup', 'status')}"
+            )
+    return list(ids)
 
 
 def _frozen(row: tuple[Any, ...]) -> tuple[Any, ...]:

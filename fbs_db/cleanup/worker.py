@@ -13,11 +13,11 @@ from psycopg import pq
 
 from fbs_db.cleanup.across import Backoff, carry
 from fbs_db.cleanup.fanout import fan_out
-from fbs_db.cleanup.queue import RetryReport, count_waiting, has_queue, logger, told, work_due
+from fbs_db.cleanup.queue import RetryReport, count_waiting, has_queue, logger, numbers, told, work_due
 from fbs_db.cleanup.reach import Reach, databases_of, others_go_on, reaching, sessions_on
 from fbs_db.cleanup.watch import AT_ONCE, Watch
 from fbs_db.database import project
-from fbs_db.database.connection import shown
+from fbs_db.database.connection import settings_kept, shown
 from fbs_db.database.session import Database, Session, open_session
 from fbs_db.errors import ConnectionFailed, ConnectionLost, FbsDbError, LockTimeout, ServerOutOfResources
 
@@ -57,7 +57,7 @@ def retry_cleanup(
     ``fbs_receive_cleanup``, ``fbs_failed_rule`` and ``fbs_received_cleanups``.
     """
     if ids is not None:
-        return _retry_chosen(database, list(ids), batch, schema)
+        return _retry_chosen(database, numbers(ids), batch, schema)
     total = RetryReport(0, 0, 0)
     backoff = Backoff(float("inf"))
     with reaching("fbs-db cleanup retry", database, schema) as reach:
@@ -81,7 +81,8 @@ def _retry_chosen(database: Database, ids: list[int], batch: int, schema: str | 
     with open_session(database, schema, application="fbs-db cleanup retry") as session, session.translated():
         for begin in range(0, len(ids), batch):
             chosen = ids[begin : begin + batch]
-            with session.connection.transaction():
+            kept = settings_kept(session.connection, ["lock_timeout"], local=True)
+            with session.connection.transaction(), kept:  # the caller's transaction goes on
                 session.select("select set_config('lock_timeout', '100ms', true)")
                 count_waiting(session, make_due=True, chosen=chosen)
                 total += work_due(session, batch, chosen)

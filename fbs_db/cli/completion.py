@@ -14,12 +14,11 @@ from pathlib import Path
 
 import click
 from click.shell_completion import CompletionItem
-from psycopg import sql
 
 from fbs_db import files
 from fbs_db.database import fleet, project, server, which
-from fbs_db.database.connection import connected
 from fbs_db.database.many import within
+from fbs_db.database.session import open_session
 
 _Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
@@ -135,15 +134,16 @@ def solutions(_: click.Context) -> list[str]:
 def _asked(context: click.Context, query: str) -> list[str]:
     """The names that a query gives in the database of the command, as its role. {fbs} is the schema and a dot."""
     given = context.find_root().params
+    database = given.get("database")
     with which.acting_as(given.get("role")):
-        where, config = which.named(given.get("database"))
-        if where is None and not (where := server.status().url):
+        if which.named(database)[0] is None and not server.status().url:
             return []
-        schema = sql.Identifier(context.params.get("schema") or config.schema or "public")
-        with connected(where, "fbs-db completion", which.role_for(config)) as connection:
-            connection.execute("select pg_catalog.set_config('search_path', '', false)")
-            found = connection.execute(query.replace("{fbs}", f"{schema.as_string(connection)}.").encode())
-            return [name.removeprefix("public.") for (name,) in found]
+        with (
+            open_session(database, context.params.get("schema"), application="fbs-db completion") as session,
+            session.connection.transaction(),
+        ):
+            session.select("select pg_catalog.set_config('search_path', '', true)")
+            return [name.removeprefix("public.") for (name,) in session.select(query)]
 
 
 @_names

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 @click.option(
     "--output",
     metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write them to this file in one step, for node_exporter's textfile collector.",
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    help="Write them to this file in one step, for node_exporter's textfile collector; - for standard output.",
 )
 def metrics(call: Call, *, everywhere: bool, output: Path | None) -> Answer:
     """Print figures for Prometheus, in its text format.
@@ -65,7 +65,7 @@ class _Read:
 
 
 def _write(file: Path | None, text: bytes) -> None:
-    if file is None:
+    if file in (None, Path("-")):
         print_exact(text.decode(), nl=False)
         return
     try:

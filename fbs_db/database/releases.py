@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable
+from concurrent.futures import TimeoutError as TimeIsOver
 from contextlib import closing, suppress
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -15,12 +17,16 @@ from psycopg import sql
 
 from fbs_db import files, wording
 from fbs_db.database.connection import open_bare, same_place
+from fbs_db.database.many import within
 from fbs_db.errors import FbsDbError, TargetError
 from fbs_db.files import BASE, MigrationFile
+from fbs_db.redaction import ConnectionString
 from fbs_db.version import __version__, order
 
 #: No such table, column or function, an ambiguous function, no such schema.
 MISSING = ("42P01", "42703", "42883", "42725", "3F000")
+#: Seconds for the look: a pooler may have no session left but the caller's.
+_PATIENCE = 2.0
 
 
 def newer_release(known: Iterable[MigrationFile], recorded: Iterable[tuple[str, str]]) -> str:
@@ -58,9 +64,8 @@ def other_release(info: Any, schema: str, missing: str) -> TargetError | None:
         missing: the server's message.
     """
     query = sql.SQL("select * from {}()").format(sql.Identifier(schema, "fbs_releases"))
-    with suppress(FbsDbError, psycopg.Error), closing(open_bare(same_place(info), "fbs-db release")) as connection:
-        connection.execute("set lock_timeout = '200ms'")  # the caller's transaction may hold a lock on it
-        recorded: dict[str, str] = dict(connection.execute(query).fetchall())
+    with suppress(FbsDbError, psycopg.Error, TimeIsOver):
+        recorded = within(_PATIENCE, partial(_recorded, same_place(info), query))
         if newer := newer_release(files.load(), recorded.items()):
             return TargetError(f"{said_of(schema, newer)}: {missing}.", hint=f"Type: {upgrade_to(newer)}")
         there = {BASE, *(file.component for file in files.load() if file.id in recorded)}
@@ -69,3 +74,9 @@ def other_release(info: Any, schema: str, missing: str) -> TargetError | None:
             hint = f"Type: {wording.command('migrate')}"
             return TargetError(f"{said_of(schema, older)}, which has more: {missing}.", hint=hint)
     return None
+
+
+def _recorded(where: ConnectionString, query: sql.Composed) -> dict[str, str]:
+    with closing(open_bare(where, "fbs-db release")) as connection, connection.transaction():
+        connection.execute("set local lock_timeout = '200ms'")  # the caller's transaction may hold a lock on it
+        return dict(connection.execute(query).fetchall())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections import Counter
@@ -40,6 +41,7 @@ class _Seen:
 
 
 _seen: dict[str, _Seen] = {}
+os.register_at_fork(after_in_child=_seen.clear)  # whoever held a lock is not there
 
 
 def _health(request: HttpRequest) -> JsonResponse:

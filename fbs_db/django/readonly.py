@@ -17,8 +17,8 @@ class _InSchema(BaseTable):  # type: ignore[misc]
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
         sql, parameters = super().as_sql(compiler, connection)
-        schema = schema_of(self.table_name, connection.alias)
-        return f"{connection.ops.quote_name(schema)}.{sql}", parameters
+        schema = schema_of(self.table_name, connection.alias)  # none of a host's, which exclude() asks alone
+        return f"{connection.ops.quote_name(schema)}.{sql}" if schema else sql, parameters
 
 
 class _Query(Query):  # type: ignore[misc]

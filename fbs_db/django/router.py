@@ -142,14 +142,18 @@ def lives_in(component: str, alias: str) -> bool:
     return home not in patterns() and same_database(alias, home)
 
 
-def schema_of(relation: str, alias: str) -> str:
+def schema_of(relation: str, alias: str) -> str | None:
     """The schema of a table or view of FBS in a database; in one that FBS_DB does not have, that of its component.
+
+    None if it is not of FBS.
 
     Raises:
         UsageError: the settings are wrong.
         TargetError: they leave the component out.
     """
-    component, found = _components()[relation], pattern_of(alias)
+    component, found = _components().get(relation), pattern_of(alias)
+    if component is None:
+        return None
     home = _homes()[component]
     if home is None:
         raise django_settings.without_connections().left_out_error(component)

@@ -28,7 +28,7 @@ from fbs_db.places.state import (
 )
 from fbs_db.reports import Progress, silent
 from fbs_db.schema.history import Backend, history_of
-from fbs_db.schema.run import problems
+from fbs_db.schema.run import problems, refuse_newer
 
 
 def drop_moved(component: str, source: str) -> list[MovedTable]:
@@ -63,8 +63,10 @@ def drop_moved(component: str, source: str) -> list[MovedTable]:
 
 def _drop_left_out(session: Session, component: str) -> None:
     with session.lock():
-        for problem in problems(files.load(), history_of(session)):
+        history = history_of(session)
+        for problem in problems(files.load(), history):
             raise problem  # a rollback file has to fit what its migration has created
+        refuse_newer(session, history=history)
         applied, backend = applied_files(session, component), Backend(session)
         refuse_dependents(session, tables_of(applied), "Drop them first. Nothing was changed.")
         session.retry(lambda: _undo(session, backend, applied, keep=False), silent)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import psycopg
 import pytest
 
 import fbs_db
 from fbs_db.cleanup.queue import RetryReport
+from fbs_db.errors import UsageError
 from tests.support.commands import answer, on
 from tests.support.connections import Connect, url_of
 
@@ -88,6 +90,13 @@ def test_wrong_ids_are_refused(installed: psycopg.Connection, words: tuple[str, 
     assert on(installed, "cleanup", "give-up", *words, "--yes").exit_code == 2
 
 
+@pytest.mark.parametrize("wrong", [0, 2**63, 1.5, "1", None, True], ids=repr)
+def test_ids_that_are_none_are_told_in_python_too(installed: psycopg.Connection, wrong: Any) -> None:
+    for call in (fbs_db.give_up_cleanup, lambda ids, url: fbs_db.retry_cleanup(url, ids=ids)):
+        with pytest.raises(UsageError, match=f"{wrong!r} is not the id of a clean-up"):
+            call([1, wrong], url_of(installed))
+
+
 def test_only_the_chosen_are_tried_again(host: psycopg.Connection, second: Connect) -> None:
     host.execute("update fbs_cleanup_queue set next_attempt_at = now() + interval '1 hour', attempts = 3")
     assert on(host, "cleanup", "retry", "2", "3").stdout == "2 batches done: 2 rows; 0 failed, 0 waiting.\n"
@@ -121,3 +130,10 @@ def test_a_caller_may_undo_it(host: psycopg.Connection) -> None:
     assert [one.id for one in fbs_db.give_up_cleanup([1], host)] == [1]
     host.execute("rollback")
     assert waiting(host) == [1, 2, 3, 4]
+
+
+def test_a_callers_transaction_waits_for_locks_as_before(host: psycopg.Connection) -> None:
+    with host.transaction():
+        host.execute("set local lock_timeout = '7s'")
+        assert fbs_db.retry_cleanup(host, ids=[1]) == RetryReport(1, 0, 0)
+        assert host.execute("show lock_timeout").fetchone() == ("7s",)

@@ -368,10 +368,14 @@ def test_a_worker_and_a_retry_note_that_they_ran(host: psycopg.Connection) -> No
     assert age.total_seconds() < 60
 
 
-def test_of_several_workers_none_waits_to_note_it(host: psycopg.Connection, second: Connect) -> None:
-    host.execute("insert into fbs_worker_last_run (last_run_at) values ('2000-01-01')")
-    other = second(host)
+@pytest.mark.parametrize("is_first", [True, False])
+def test_of_several_workers_none_waits_to_note_it(host: psycopg.Connection, second: Connect, is_first: bool) -> None:
+    if not is_first:
+        host.execute("insert into fbs_worker_last_run (last_run_at) values ('2000-01-01')")
+    other, old = second(host), second(host)
+    old.execute("begin isolation level repeatable read; select from fbs_settings")
     with host.transaction():
         host.execute("select fbs_note_run()")
         other.execute("set lock_timeout = '1s'; select fbs_note_run()")
+    old.execute("select fbs_note_run(); commit")
     assert last_run(host)[0][1].total_seconds() < 60

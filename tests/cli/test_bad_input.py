@@ -23,7 +23,7 @@ from psycopg import sql
 
 import fbs_db
 from fbs_db.database.session import open_session
-from fbs_db.errors import PoolerRefused, UnsupportedServer
+from fbs_db.errors import PoolerRefused, TargetError, UnsupportedServer
 from tests.support.catalog import catalog
 from tests.support.clones import CloneOf
 from tests.support.commands import run
@@ -429,6 +429,24 @@ def test_reading_through_a_pooler_of_transactions_leaves_others_able_to_write(
         with psycopg.connect(where) as theirs, fbs_db.connect(theirs) as fbs:
             theirs.execute("insert into fbs_notifications (title, message) values ('t', 'm')")
             assert len(fbs.notifications.inbox()) == 1
+
+
+def test_looks_through_a_pooler_leave_its_session_as_it_was_and_wait_for_none(
+    pg18: Server, installed: psycopg.Connection
+) -> None:
+    installed.execute("drop view fbs_bi_kpis; delete from fbs_migrations where migration_id = '0038_bi_views'")
+    installed.commit()
+    asks = {"COMP_WORDS": "fbs-db attach host ", "COMP_CWORD": "3", "_FBS_DB_COMPLETE": "bash_complete"}
+    with pooler(pg18, "transaction", "default_pool_size = 1\nquery_wait_timeout = 20") as url:
+        where = url(installed.info.dbname)
+        with psycopg.connect(where) as theirs, pytest.raises(TargetError, match="not installed here"):
+            fbs_db.connect(theirs).bi.kpis()  # which holds the only session
+        with psycopg.connect(where, autocommit=True) as theirs, pytest.raises(TargetError, match="which has more"):
+            fbs_db.connect(theirs).bi.kpis()
+        run(env={"DATABASE_URL": where, **asks})
+        with psycopg.connect(where, autocommit=True) as theirs:
+            kept = theirs.execute("select current_setting('lock_timeout'), current_setting('search_path')").fetchone()
+        assert kept == ("0", '"$user", public')
 
 
 def test_a_pooler_of_sessions_is_as_good_as_none(pg18: Server, empty: psycopg.Connection) -> None:

@@ -21,6 +21,7 @@ from fbs_db import files
 from fbs_db.cli import main
 from tests.support.connections import url_of
 from tests.support.pages import blocks
+from tests.support.roles import role
 from tests.support.servers import GUARDED, Server
 
 FBS_DB = Path(sys.executable).with_name("fbs-db")
@@ -86,6 +87,27 @@ def test_names_of_the_database(installed: psycopg.Connection) -> None:
     assert names("--database", url, "cleanup", "sweep", "--model", "") == ["shop.sale"]
     assert "postgres" in names("--database", url, "grant", "p")
     assert names("--database", url, "--role", "postg") == ["postgres"]
+
+
+def test_nothing_runs_in_a_database_that_somebody_made_for_its_name(pg18: Server) -> None:
+    Path("fbs-db.toml").write_text(
+        f"[databases.default]\nurl = '{pg18.url()}'\n"
+        f"[databases.each]\nurl = '{pg18.url('comp_{solution}_db')}'\ncomponents = ['dms']\nsolutions = '*'\n"
+    )
+    evil = pg18.create("comp_evil_db")
+    try:
+        with role(pg18.admin, "fbs_comp_evil") as stranger, psycopg.connect(pg18.url(evil)) as connection:
+            connection.execute(
+                f"alter database {evil} owner to {stranger}; alter role {stranger} createdb;"
+                "create view fbs_hosts as select 'ran'::text as host_table, 'ran' as model_name"
+            )
+            connection.commit()
+            assert names("--database", evil, "detach", "host", "") == []
+            connection.execute(f"alter database {evil} owner to postgres")
+            connection.commit()
+            assert names("--database", evil, "detach", "host", "") == ["ran"]
+    finally:
+        pg18.drop(evil)
 
 
 def test_what_cannot_be_asked_has_no_names_and_holds_up_nobody(pg18: Server) -> None:

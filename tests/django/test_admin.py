@@ -119,6 +119,7 @@ for one in (boss, looks, works):
     for page in ("add/", "1/delete/"):
         one.text("queuedcleanup/" + page, 403)
     assert "delete_selected" not in one.html("queuedcleanup/")
+    one.text("health/1/delete/", 403)
     one.text("queuedcleanup/1/change/", 403, model_name="x", _save="Save")
 assert "give_up" not in looks.html("queuedcleanup/")
 looks.html("queuedcleanup/", action="give_up", _selected_action=[1], confirmed="1")
@@ -206,8 +207,9 @@ ids = html.split('name="confirmed" value="')[1].split('"')[0]
 assert "1,500 clean-ups given up." in act("give_up", 5, confirmed=ids)
 assert waiting() == [1, 2, 3, 4]
 assert "no longer in the queue" in act("give_up", 77)
-for wrong in ("x", "1,x", "99999999999999999999999"):
-    act("give_up", 1, confirmed=wrong)
+for wrong in ("x", "1,x", "9" * 5000):
+    assert "Give up clean-ups?" in act("give_up", 1, confirmed=wrong)
+assert "Nothing was done. 9999999999999999999 is not the id" in act("give_up", 1, confirmed="9" * 19)
 assert waiting() == [1, 2, 3, 4]
 """
     )

@@ -41,6 +41,12 @@ let(1)
 sql("insert into docs.fbs_cleanup_queue (model_name, operation, keys) values ('of acme', 'delete', '{{1}}')",
     alias="{start}_acme_db")
 acme, bravo = "?database={start}_acme_db", "?database={start}_bravo_db"
+sql("create role {start} createdb; alter database {start}_acme_db owner to {start}")
+for page in ("queuedcleanup/", "migration/", "health/"):
+    said = boss.text(page + acme)
+    assert "belongs to {start}, who may have put anything into it" in said and "of acme" not in said, said
+assert "belongs to" in boss.text("queuedcleanup/" + acme, action="retry", _selected_action=[1])
+sql("alter database {start}_acme_db owner to postgres; drop role {start}")
 assert "of acme" in boss.text("queuedcleanup/" + acme)
 assert "By database default {start}_acme_db" in boss.text("queuedcleanup/" + acme)
 assert "0 waiting clean-ups" in boss.text("queuedcleanup/" + bravo)

@@ -165,3 +165,20 @@ def test_a_login_without_rights_is_told_that_it_saw_less(newest: Project) -> Non
         assert said == "(200, {'healthy': True, 'findings': {'note': {'privilege': 2}}}, 'no-store')\n"
     finally:
         newest.select("drop role fbs_h_web")
+
+
+def test_a_fork_waits_for_no_check_of_another_process(newest: Project) -> None:
+    served(newest.migrated()).do(
+        START
+        + """
+import os, signal
+from fbs_db.django import health
+assert visit()[0] == 200
+with health._seen["default"].lock:  # as where another thread is at it
+    child = os.fork()
+    if not child:
+        signal.alarm(10)
+        os._exit(visit(again=False)[0] != 200)
+    assert os.waitpid(child, 0)[1] == 0
+"""
+    )

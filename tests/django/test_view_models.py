@@ -111,6 +111,9 @@ assert ApprovalsPending.objects.order_by("-pk").values_list("title", flat=True)[
 assert ApprovalsPending.objects.filter(age__lt="1 day", request_data__model_name="rentals.tenant").count() == 2
 within = Person.objects.filter(pk__in=ApprovalsPending.objects.filter(title="about tenant 2").values("requester"))
 assert [found.username for found in within] == ["user 2"]
+user.groups.create(name="staff")
+others = ApprovalsPending.objects.exclude(requester__groups__name="staff")
+assert [row.title for row in others] == ["about tenant 2"], "which asks a table of the host alone"
 assert ApprovalsPending.objects.aggregate(fields.Max("created_at"))["created_at__max"]
 assert len(ApprovalsPending.objects.filter(pk=1) | ApprovalsPending.objects.filter(pk=2)) == 2
 assert ApprovalsPending.objects.filter(pk=1).union(ApprovalsPending.objects.filter(pk=2)).count() == 2

@@ -156,6 +156,7 @@ def test_a_file_for_the_collector(installed: psycopg.Connection, tmp_path: Path)
     assert on(installed, "metrics", "--output", str(file)).exit_code == 0
     assert file.stat().st_ino != first
     assert [path.name for path in tmp_path.iterdir()] == ["fbs.prom"]
+    assert key("fbs_up") in parsed(on(installed, "metrics", "--output", "-").stdout)
     done = on(installed, "metrics", "--output", str(tmp_path / "none" / "fbs.prom"))
     assert (done.exit_code, "cannot be written: No such file or directory" in done.stderr) == (2, True)
 

@@ -18,6 +18,7 @@ import pytest
 from psycopg import sql
 
 import fbs_db
+from fbs_db import files
 from fbs_db.errors import FbsDbError, MissingMigration, TargetError
 from fbs_db.health.repair import repair
 from tests.support import ROOT
@@ -274,7 +275,7 @@ def test_a_component_is_not_installed_from_older_files(server: Server, package: 
         assert run("--database", url, "status", "--exit-code").exit_code == 1
 
 
-def test_a_component_is_not_moved_by_older_files(server: Server, upgraded: psycopg.Connection) -> None:
+def test_a_component_is_not_moved_nor_dropped_by_older_files(server: Server, upgraded: psycopg.Connection) -> None:
     with server.database() as other:
         Path("fbs-db.toml").write_text(
             f'[databases.default]\nurl = "{url_of(upgraded)}"\n[databases.other]\nurl = "{other}"\ncomponents = []\n'
@@ -286,6 +287,10 @@ def test_a_component_is_not_moved_by_older_files(server: Server, upgraded: psyco
         status = run("status", "--all")
         assert (status.exit_code, "at fault" in status.output) == (0, False), status.output
         assert "up to date" in run("migrate", "--all").output
+    kept = sorted({*files.components()} - {files.BASE, "licensing"})
+    Path("fbs-db.toml").write_text(f'[databases.default]\nurl = "{url_of(upgraded)}"\ncomponents = {kept}\n')
+    done = run("placement", "drop", "licensing", "--from", "default", "--yes")
+    assert (done.exit_code, BOTH in done.output) == (1, True), done.output
 
 
 _ASK = """
@@ -387,4 +392,5 @@ def test_versions_in_their_order() -> None:
 
     assert sorted(["1.10.0", "1.9.1", "2.0", "0.1.0", "1.9"], key=order) == ["0.1.0", "1.9", "1.9.1", "1.10.0", "2.0"]
     assert order("1.0.0rc1") == order("1.0.0.dev3+g12") == (1, 0, 0)
-    assert order("unknown") == ()
+    assert order("unknown") == order("") == ()
+    assert order("9" * 5000)

@@ -21,6 +21,7 @@ from django.utils.timesince import timesince, timeuntil
 import fbs_db
 from fbs_db.cleanup.hosts import named
 from fbs_db.database import project
+from fbs_db.database.session import open_session
 from fbs_db.django.admin.models import CleanupRule, Health, HostTable, Migration, QueuedCleanup, Setting
 from fbs_db.django.aliases import pattern_of
 from fbs_db.django.checks import to_mend
@@ -115,6 +116,9 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[misc]
     def changeform_view(self, request: HttpRequest, *words: Any, **named: Any) -> HttpResponse:
         return self._shown(request, super().changeform_view, request, *words, **named)
 
+    def delete_view(self, request: HttpRequest, *words: Any, **named: Any) -> HttpResponse:
+        raise PermissionDenied
+
     def history_view(self, request: HttpRequest, *words: Any, **named: Any) -> HttpResponse:
         return self._shown(request, super().history_view, request, *words, **named)
 
@@ -139,9 +143,13 @@ def _reading(alias: str) -> Iterator[None]:
     """A block that reads in a database. Its errors say what to type.
 
     Raises:
-        TargetError: the database cannot be reached, or FBS's tables there cannot be read.
+        TargetError: the database cannot be reached, or FBS's tables there cannot be read; or it is that of a solution
+            and belongs to a stranger.
     """
     with for_shell(alias):
+        if pattern_of(alias):  # whoever may create databases chooses their names
+            with open_session(alias, None, application="fbs-db admin"):
+                pass
         try:
             # In a request that is a transaction the error is that of a savepoint: it goes on.
             with transaction.atomic(using=alias), connections[alias].cursor() as cursor:
@@ -247,7 +255,7 @@ class QueuedCleanupAdmin(ReadOnlyAdmin):
     def give_up(self, request: HttpRequest, queryset: Any) -> TemplateResponse | None:
         """Ask, and then take them off the queue."""
         confirmed = request.POST.get("confirmed", "").split(",")
-        if not all(number.isdecimal() for number in confirmed):
+        if not all(number.isdecimal() and len(number) < 20 for number in confirmed):
             if not (chosen := list(queryset)):
                 self.message_user(request, "Those clean-ups are no longer in the queue.", messages.WARNING)
                 return None
