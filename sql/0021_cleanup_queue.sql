@@ -418,7 +418,7 @@ end;
 $$;
 
 comment on function fbs_retry_cleanup(integer, boolean) is
-'Does what fbs_work_queue does. Returns how many were done, failed, and are waiting.';
+'Does so many queued clean-ups at most, due or not; several sessions share them. What fails waits longer. Returns how many were done, failed, and are waiting.';
 
 create function fbs_waiting_cleanups(make_due boolean default false, chosen bigint[] default null)
 returns bigint

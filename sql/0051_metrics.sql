@@ -19,7 +19,7 @@ for each statement
 execute function fbs_only_owner();
 
 comment on table fbs_worker_last_run is
-'When a worker last ran in this database: one row, to the minute; none before the first. A worker that serves the databases of solutions notes it in the others only.';
+'When a worker last ran in this database, to the minute: one row; none before the first run, and none in the database of a solution.';
 comment on column fbs_worker_last_run.id is
 'Always 1.';
 comment on column fbs_worker_last_run.last_run_at is

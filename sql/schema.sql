@@ -2001,7 +2001,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_cover_partitions() IS 'Internal. Gives partitions that were made later the triggers of their host table, and queues a sweep. Returns these partitions; those in use, or on which triggers may not be created, are left.';
+COMMENT ON FUNCTION fbs_cover_partitions() IS 'Gives partitions that were made later the triggers of their host table, and queues a sweep. Returns these partitions; those in use, or on which triggers may not be created, are left.';
 
 CREATE FUNCTION fbs_custom_fields_records(model_name text, record_ids integer[], database_name text DEFAULT ''::text) RETURNS TABLE(record_id integer, fields jsonb, misfits text[])
     LANGUAGE sql STABLE
@@ -6077,7 +6077,7 @@ begin
 end;
 $$;
 
-COMMENT ON FUNCTION fbs_retry_cleanup(batch integer, due_only boolean) IS 'Does what fbs_work_queue does. Returns how many were done, failed, and are waiting.';
+COMMENT ON FUNCTION fbs_retry_cleanup(batch integer, due_only boolean) IS 'Does so many queued clean-ups at most, due or not; several sessions share them. What fails waits longer. Returns how many were done, failed, and are waiting.';
 
 CREATE FUNCTION fbs_revoke_execute() RETURNS void
     LANGUAGE plpgsql
@@ -11531,7 +11531,7 @@ CREATE TABLE fbs_worker_last_run (
     CONSTRAINT fbs_worker_last_run_id_check CHECK ((id = 1))
 );
 
-COMMENT ON TABLE fbs_worker_last_run IS 'When a worker last ran in this database: one row, to the minute; none before the first. A worker that serves the databases of solutions notes it in the others only.';
+COMMENT ON TABLE fbs_worker_last_run IS 'When a worker last ran in this database, to the minute: one row; none before the first run, and none in the database of a solution.';
 
 COMMENT ON COLUMN fbs_worker_last_run.id IS 'Always 1.';
 

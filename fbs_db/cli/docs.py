@@ -28,11 +28,11 @@ def docs(call: Call, *, html: str | None, markdown: str | None) -> Answer:
     from fbs_db.docs import FORMATS, Format, as_plain, reference_of, write_docs
 
     if html is not None and markdown is not None:
-        raise UsageError("Only one of --html and --markdown is written at once.")
+        raise UsageError("Give --html or --markdown, not both.")
     file = markdown if html is None else html
     if file is None:
         if not call.as_json:
-            raise UsageError("Nothing says what to write.", hint="Add --html FILE, --markdown FILE or --json.")
+            raise UsageError("No format is given.", hint="Add --html FILE, --markdown FILE or --json.")
         return Answer(as_plain(reference_of(call.database, schema=call.schema)), print)
     kind: Format = "markdown" if html is None else "html"
     if file == "-":

@@ -15,7 +15,6 @@ from fbs_db.cli.fleet import Each
 from fbs_db.cli.output import done, echo, print_exact, style, wrapped
 from fbs_db.cli.subcommand import Answer, Call, subcommand
 from fbs_db.health.findings import CheckReport, Finding
-from fbs_db.health.quick import LEFT_OUT
 from fbs_db.health.repair import RepairReport
 from fbs_db.reports import Progress
 
@@ -106,7 +105,7 @@ def _show_findings(report: CheckReport) -> None:
     found, count = _counts(report.findings), wording.counted(report.objects, "object")
     where = f"{count} compared in schema {report.schema} of {report.database}"
     if report.quick:
-        where = f"a quick check of schema {report.schema} of {report.database}, which leaves out {LEFT_OUT}"
+        where = f"schema {report.schema} of {report.database}, but for missing or changed objects, rights and rules"
     if report.healthy:
         done(f"Healthy{f', with {found}' if found else ''}: {where}.")
     else:

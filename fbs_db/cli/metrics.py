@@ -41,8 +41,8 @@ def metrics(call: Call, *, everywhere: bool, output: Path | None) -> Answer:
 
     Exit codes: 0 done; 2 a database could not be read: then its fbs_up is 0.
     """
-    if everywhere and call.database is not None:
-        raise UsageError("Give --database or --all, not both.")
+    if everywhere:
+        call.refuse_database()
     with project.read_once():
         families = fbs_db.metrics(call.database, schema=call.schema, all_databases=everywhere)
     from prometheus_client import CollectorRegistry, generate_latest  # they take long to import

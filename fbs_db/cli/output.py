@@ -113,7 +113,7 @@ def show_orphans(columns: Sequence[UserColumn], table: str) -> None:
 
 def left_out_line(components: Sequence[str]) -> str:
     """The components that the configuration leaves out, in a line."""
-    return f"Left out: {', '.join(components)}. What does not work without: {command('placement', '--components')}"
+    return f"Left out: {', '.join(components)}. What does not work without them: {command('placement', '--components')}"
 
 
 def size_of(size: float) -> str:

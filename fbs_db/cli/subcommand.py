@@ -40,6 +40,11 @@ class Call:
         """A function that shows progress to people, and not to programs."""
         return self.tell or (silent if self.as_json else show)
 
+    def refuse_database(self) -> None:
+        """Raise UsageError if one database is named, for ``--all``."""
+        if self.database is not None:
+            raise UsageError("Give --database or --all, not both.")
+
     @property
     def member(self) -> DatabaseConfig | None:
         """The database where it is one of many."""
@@ -178,8 +183,7 @@ def _on_one(function: Callable[..., Answer | None], call: Call, own: Mapping[str
 
 
 def _on_each(function: Callable[..., Answer | None], call: Call, own: Mapping[str, Any], each: Each, pace: Pace) -> int:
-    if call.database is not None:
-        raise UsageError("Give --database or --all, not both.")
+    call.refuse_database()
 
     def work(database: DatabaseConfig, tell: Callable[[Progress], None]) -> Answer | None:
         return function(Call(database, call.schema, call.as_json, tell), **own)

@@ -57,7 +57,7 @@ def wait(call: Call, *, migrated: bool, timeout: int, everywhere: bool) -> Answe
 
     \b
     fbs-db wait && fbs-db migrate               before migrations
-    fbs-db wait --migrated && exec gunicorn ... before an application that another one migrates for
+    fbs-db wait --migrated && exec gunicorn ... where something else migrates
 
     It goes on while the server starts, is full or cannot be reached, and while the database
     or the role is missing or its password is refused, as they may come later. A fault of
@@ -65,8 +65,8 @@ def wait(call: Call, *, migrated: bool, timeout: int, everywhere: bool) -> Answe
 
     Exit codes: 0 ready; 2 not ready in time, with the last reason.
     """
-    if everywhere and call.database is not None:
-        raise UsageError("Give --database or --all, not both.")
+    if everywhere:
+        call.refuse_database()
     started = time.monotonic()
     tries = _Tries(timeout, call.progress(show_progress))
     with project.read_once():

@@ -19,7 +19,7 @@ from fbs_db.cli.cleanup import batches_of, cleanup, counts_of
 from fbs_db.cli.interrupts import handled, instead, interruption, stop
 from fbs_db.cli.output import echo
 from fbs_db.cli.subcommand import Call, subcommand
-from fbs_db.errors import FbsDbError, UsageError
+from fbs_db.errors import FbsDbError
 from fbs_db.redaction import redacted
 
 if TYPE_CHECKING:
@@ -57,8 +57,8 @@ def run(call: Call, *, poll: float, everywhere: bool, log_format: str) -> None:
     SIGTERM, SIGHUP or Ctrl-C ends it after the current batch, with exit code 0; a second
     one at once. The log goes to standard output, warnings and errors to standard error.
     """
-    if everywhere and call.database is not None:
-        raise UsageError("Give --database or --all, not both.")
+    if everywhere:
+        call.refuse_database()
     with _logged(as_json=log_format == "json"):
         try:
             _work(call, poll)

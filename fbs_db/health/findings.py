@@ -89,10 +89,8 @@ class CheckReport(Report):
 def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Errors first, then warnings, then notes."""
     found = tuple(findings)
-    severities, kinds = (
-        ("error", "warning", "note"),
-        [*KINDS, *(one.kind for one in found)],
-    )  # a later release may have more
+    severities = ("error", "warning", "note")
+    kinds = [*KINDS, *(one.kind for one in found)]  # a later release may have more
     return tuple(sorted(found, key=lambda one: (severities.index(one.severity), kinds.index(one.kind), one.object)))
 
 

@@ -143,7 +143,9 @@ def _read(session: Session) -> _Figures:
             labels = dict(zip(columns, texts, strict=True))
             figures[name, tuple(labels[label] for label in _FAMILIES[name][1])] = float(value)
     states = Counter[str](one.state for one in statuses(session.config, files.load(), history_of(session)))
-    figures |= {(_MIGRATIONS, (state,)): states[state] for state in ("applied", "pending", "edited", "missing", "newer")}
+    figures |= {
+        (_MIGRATIONS, (state,)): states[state] for state in ("applied", "pending", "edited", "missing", "newer")
+    }
     if session.config.solution is not None:  # where a worker does not note it
         figures.pop((_LAST_RUN, ()), None)
     return figures

@@ -12,9 +12,6 @@ from fbs_db.health.findings import CheckReport, Finding, asked, in_order
 from fbs_db.schema.rights import read_unsafe
 from fbs_db.wording import command
 
-#: What a quick check does not look at, for people.
-LEFT_OUT = "what is missing or changed, rights and rules"
-
 _THERE = """
     select 'column', c.relname || '.' || a.attname
     from pg_catalog.pg_namespace as n

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from types import TracebackType
 from typing import Any, Generic
 
@@ -25,7 +26,7 @@ from fbs_db.reads.approvals import Approvals
 from fbs_db.reads.bi import Bi
 from fbs_db.reads.compliance import Compliance
 from fbs_db.reads.custom_fields import CustomFields
-from fbs_db.reads.declared import AnyDriver
+from fbs_db.reads.declared import AnyDriver, Declared
 from fbs_db.reads.discovery import Discovery
 from fbs_db.reads.documents import Documents
 from fbs_db.reads.drivers import AsyncDriver, Driver
@@ -60,6 +61,16 @@ class Groups(Generic[AnyDriver]):
         self.licensing = Licensing(driver)
         self.operations = Operations(driver)
         self.suite = Suite(driver)
+
+
+def declared() -> dict[str, Declared[Any, Any]]:
+    """All reads by group and name, such as ``approvals.pending``."""
+    groups = vars(Groups(Driver(None, "")))  # type: ignore[arg-type]
+    return {
+        f"{group}.{name}": one
+        for group, reader in groups.items()
+        for name, one in inspect.getmembers(type(reader), lambda value: isinstance(value, Declared))
+    }
 
 
 class Reader(Groups[Driver]):

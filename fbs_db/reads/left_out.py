@@ -11,9 +11,7 @@ from typing import Any
 from fbs_db import files
 from fbs_db.database import project
 from fbs_db.database.config import Config
-from fbs_db.reads.client import Groups
-from fbs_db.reads.declared import Declared
-from fbs_db.reads.drivers import Driver
+from fbs_db.reads.client import declared
 from fbs_db.reports import Report
 
 
@@ -59,13 +57,7 @@ def _without(component: str, known: Config) -> LeftOut:
     # What reads tables of several components looks whether each is there.
     fewer = {name for name, text in others.items() if any(f"to_regclass('{table}')" in text for table in tables)}
     fewer |= {name for name, text in others.items() if any(f"{one}(" in text for one in fewer)}
-    groups = vars(Groups(Driver(None, "")))  # type: ignore[arg-type]
-    reads = {
-        f"{name}.{read}": one.read.source
-        for name, group in groups.items()
-        for read in dir(group)
-        if isinstance(one := getattr(type(group), read, None), Declared)
-    }
+    reads = {name: one.read.source for name, one in declared().items()}
     return LeftOut(
         component,
         f"no database of {known.source} lists it",

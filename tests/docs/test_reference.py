@@ -379,7 +379,7 @@ def test_docs_writes_markdown(installed: psycopg.Connection, tmp_path: Path) -> 
     assert "make schema" not in text
     assert json.loads(on(installed, "--markdown", "-", "--json").stdout) == {"markdown": text}
     assert fbs_db.write_docs(tmp_path / "again.md", url_of(installed), format="markdown").read_text() == text
-    assert "Only one of" in on(installed, "--markdown", "a", "--html", "b").stderr
+    assert "not both" in on(installed, "--markdown", "a", "--html", "b").stderr
 
 
 def test_docs_as_json(installed: psycopg.Connection, tmp_path: Path) -> None:

@@ -332,7 +332,7 @@ PLANTED = """
     create function same(text, text) returns boolean language plpgsql as
     $$begin insert into public.captured values (session_user); return pg_catalog.texteq($1, $2); end$$;
     create operator public.= (function = public.same, leftarg = text, rightarg = text);
-    create function fbs_work_queue(integer, boolean) returns text language sql as
+    create function fbs_work_queue(integer, boolean, bigint[]) returns text language sql as
     $$insert into public.captured values (session_user) returning who$$
 """
 

@@ -19,6 +19,8 @@ import fbs_db
 from fbs_db import cli, errors
 from fbs_db.database import config, django_settings
 from fbs_db.django import hosts
+from fbs_db.health import metrics
+from fbs_db.reads.client import declared
 from fbs_db.reports import Report
 from tests.support import ROOT
 from tests.support.every_read import GROUPS, read_of, reads
@@ -47,7 +49,7 @@ def promised(installed: psycopg.Connection, *, every: bool = False) -> list[str]
         installed: a connection to a database with the whole schema, on the newest PostgreSQL.
         every: all internal functions, called or not.
     """
-    found = {*_commands("fbs-db", cli.main), *_codes(), *_keys(), *_names(), *_reports(), *_reads()}
+    found = {*_commands("fbs-db", cli.main), *_codes(), *_keys(), *_names(), *_reports(), *_reads(), *_others()}
     found |= {*_objects(installed, every)}
     return sorted(" ".join(line.split()) for line in found)
 
@@ -117,7 +119,21 @@ def _reads() -> Iterator[str]:
             continue
         yield f"read {group}.{name}"
         yield from _signature(f"{group}.{name}", inspect.signature(getattr(of, name)))
-        yield from (f"row {group}.{name}: {field}" for field in read_of(group, name).row._fields)
+        row = read_of(group, name).row
+        yield f"class {row.__module__}.{row.__name__}"
+        yield from (f"row {group}.{name}: {field}" for field in row._fields)
+
+
+def _others() -> Iterator[str]:
+    yield from (f"metric {name}({', '.join(labels)})" for name, (_, labels) in metrics._FAMILIES.items())
+    folder = ROOT / "fbs_db"
+    fixtures = (folder / "testing" / "plugin.py").read_text(encoding="utf-8")
+    yield from (f"fixture {name}" for name in re.findall(r"(?m)^@pytest\.fixture.*\ndef ([a-z]\w*)", fixtures))
+    guides = "".join(path.read_text(encoding="utf-8") for path in (folder / "guides").glob("*.md"))
+    yield from (f"in Django {name}" for name in re.findall(r"\bfbs_db\.django\.[\w.]+\w", guides))
+    yield from (
+        f"model {one.read.row.__name__}" for one in declared().values() if not one.read.arguments and one.read.key
+    )
 
 
 def _objects(installed: psycopg.Connection, every: bool) -> Iterator[str]:

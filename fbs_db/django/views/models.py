@@ -7,7 +7,6 @@ FBS's tables are, and cannot be saved. A field of a user, such as ``approver_id`
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from ipaddress import IPv4Address
@@ -20,9 +19,8 @@ from django.conf import settings
 from django.db import models
 
 from fbs_db.django.readonly import Array, Numeric, ReadOnly
-from fbs_db.reads.client import Groups
+from fbs_db.reads.client import declared
 from fbs_db.reads.declared import Declared
-from fbs_db.reads.drivers import Driver
 
 _FIELDS: dict[Any, Any] = {
     bool: models.BooleanField,
@@ -39,8 +37,8 @@ _FIELDS: dict[Any, Any] = {
 }
 
 
-def _model(declared: Declared[Any, Any]) -> Any:
-    read = declared.read
+def _model(of: Declared[Any, Any]) -> Any:
+    read = of.read
     fields = dict(_field(name, kind, name == read.key) for name, kind in read.row.__annotations__.items())
     names = {field.db_column or name: name for name, field in fields.items()}
     title = read.source.removeprefix("fbs_").replace("_", " ")
@@ -54,7 +52,7 @@ def _model(declared: Declared[Any, Any]) -> Any:
     namespace = {
         **fields,
         "__module__": __name__,
-        "__doc__": f"{inspect.getdoc(declared)}".partition("\n\n")[0] + f"\n\nReads ``{read.source}``.",
+        "__doc__": f"{inspect.getdoc(of)}".partition("\n\n")[0] + f"\n\nReads ``{read.source}``.",
         "Meta": type("Meta", (ReadOnly.Meta,), options),
     }
     return type(read.row.__name__, (ReadOnly,), namespace)
@@ -80,14 +78,9 @@ def _field(name: str, kind: Any, is_key: bool) -> tuple[str, Any]:
     return name.removesuffix("_id"), user
 
 
-def _declared() -> Iterator[Declared[Any, Any]]:
-    for group in vars(Groups(Driver(None, ""))).values():  # type: ignore[arg-type]
-        for _, one in inspect.getmembers(type(group), lambda value: isinstance(value, Declared)):
-            if one.read.arguments is None and one.read.key:
-                yield one
-
-
-_MODELS = {model.__name__: model for model in map(_model, _declared())}
+_MODELS = {
+    one.read.row.__name__: _model(one) for one in declared().values() if one.read.arguments is None and one.read.key
+}
 __all__ = tuple(_MODELS)
 globals().update(_MODELS)
 

@@ -1,7 +1,7 @@
 -- 0900_next: what the release after this may change, made up for tests/schema/test_upgrade.py.
 --
 -- component: base
--- depends: 0050_later_names
+-- depends: 0051_metrics
 
 alter table fbs_kpis add column weight numeric not null default 1;
 comment on column fbs_kpis.weight is 'How much it counts beside others.';

@@ -22,7 +22,7 @@ _EMBEDDED = ("server", "demo")
 
 _program = copy.copy(main)
 _program.commands = {name: one for name, one in main.commands.items() if name not in _EMBEDDED}
-_program.help = """The commands of fbs-db on the databases of Django's settings.
+_program.help = """FBS's commands on the databases of Django's settings.
 
 \b
 fbs-db check                     compare the schema with what it should be
@@ -31,9 +31,9 @@ fbs-db check --all               in all databases of FBS_DB
 fbs-db cleanup run               run the worker
 fbs-db help                      list the guides
 
---database and the options of manage.py, such as --settings, --traceback and -v 2, may be
-anywhere, the others of these before the command. Options of a command are listed by:
-fbs-db COMMAND --help
+--database and Django's own options, such as --settings, --traceback and -v 2, may stand
+before or after the command. The other options below go before it. Options of a command
+are listed by: fbs-db COMMAND --help
 """
 
 
