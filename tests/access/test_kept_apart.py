@@ -35,7 +35,7 @@ OF_SECRETS = {"fbs_operations_token_owner", "fbs_operations_verified_handshake",
 #: Settings, and views on them and on rules. Nothing in them is of a solution; not everybody needs a right on them.
 OF_STATE = {"fbs_cleanup_terms", "fbs_retention", "fbs_rule_states", "fbs_settings"}
 #: Functions that say which solutions a session has, and which roles work; and in which database it is.
-OF_SESSION = {"fbs_session_solutions", "fbs_solutions", "fbs_workers"}
+OF_SESSION = {"fbs_releases", "fbs_session_solutions", "fbs_solutions", "fbs_workers"}
 OF_DATABASE = {"fbs_source"}
 
 
