@@ -20,7 +20,7 @@ for each statement
 execute function fbs_only_owner();
 
 comment on table fbs_cleanup_targets is
-'Other databases with FBS rows that may point at host rows of this one. Clean-ups are queued for each of them; a worker carries them there.';
+'Internal. Other databases with FBS rows that may point at host rows of this one. Clean-ups are queued for each of them; a worker carries them there.';
 comment on column fbs_cleanup_targets.target is
 'Name that the project gives the database, or the pattern.';
 comment on column fbs_cleanup_targets.per_solution is
@@ -41,7 +41,7 @@ for each statement
 execute function fbs_only_owner();
 
 comment on table fbs_cleanup_received is
-'Clean-ups from other databases that are done, until those have taken note: one that comes twice is done once.';
+'Internal. Clean-ups from other databases that are done, until those have taken note: one that comes twice is done once.';
 comment on column fbs_cleanup_received.ticket is
 'The clean-up, as the database it came from knows it.';
 comment on column fbs_cleanup_received.source is
@@ -67,7 +67,7 @@ from (
 ) as t;
 
 comment on view fbs_cleanup_terms is
-'How clean-up works in this session, by its own settings (set fbs.cleanup = ...) and those of the database.';
+'Internal. How clean-up works in this session, by its own settings (set fbs.cleanup = ...) and those of the database.';
 comment on column fbs_cleanup_terms.mode is
 'Whether clean-up is on, off, or left to a worker (queue).';
 comment on column fbs_cleanup_terms.most is

@@ -9397,7 +9397,7 @@ CREATE TABLE fbs_cleanup_received (
     received_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
-COMMENT ON TABLE fbs_cleanup_received IS 'Clean-ups from other databases that are done, until those have taken note: one that comes twice is done once.';
+COMMENT ON TABLE fbs_cleanup_received IS 'Internal. Clean-ups from other databases that are done, until those have taken note: one that comes twice is done once.';
 
 COMMENT ON COLUMN fbs_cleanup_received.ticket IS 'The clean-up, as the database it came from knows it.';
 
@@ -9458,7 +9458,7 @@ CREATE TABLE fbs_cleanup_targets (
     added_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
-COMMENT ON TABLE fbs_cleanup_targets IS 'Other databases with FBS rows that may point at host rows of this one. Clean-ups are queued for each of them; a worker carries them there.';
+COMMENT ON TABLE fbs_cleanup_targets IS 'Internal. Other databases with FBS rows that may point at host rows of this one. Clean-ups are queued for each of them; a worker carries them there.';
 
 COMMENT ON COLUMN fbs_cleanup_targets.target IS 'Name that the project gives the database, or the pattern.';
 
@@ -9508,7 +9508,7 @@ CREATE VIEW fbs_cleanup_terms AS
                    FROM fbs_cleanup_targets) AS has_targets
            FROM fbs_settings s) t;
 
-COMMENT ON VIEW fbs_cleanup_terms IS 'How clean-up works in this session, by its own settings (set fbs.cleanup = ...) and those of the database.';
+COMMENT ON VIEW fbs_cleanup_terms IS 'Internal. How clean-up works in this session, by its own settings (set fbs.cleanup = ...) and those of the database.';
 
 COMMENT ON COLUMN fbs_cleanup_terms.mode IS 'Whether clean-up is on, off, or left to a worker (queue).';
 
@@ -11228,7 +11228,7 @@ CREATE VIEW fbs_identities AS
      JOIN pg_sequence q ON ((s.oid = q.seqrelid)))
   WHERE ((c.relkind = ANY (ARRAY['r'::"char", 'p'::"char"])) AND (c.relname ~ '^fbs_'::text) AND (q.seqincrement > 0));
 
-COMMENT ON VIEW fbs_identities IS 'FBS''s columns whose keys come from a sequence.';
+COMMENT ON VIEW fbs_identities IS 'Internal. FBS''s columns whose keys come from a sequence.';
 
 COMMENT ON COLUMN fbs_identities.table_id IS 'The table, as PostgreSQL identifies it.';
 
@@ -12789,7 +12789,7 @@ CREATE VIEW fbs_rule_states AS
      CROSS JOIN LATERAL fbs_rule_table(r.table_name) t(table_id))
      LEFT JOIN pg_attribute a ON ((((t.table_id)::oid = a.attrelid) AND (a.attname = COALESCE(r.json_column, r.key_column)) AND (a.attnum > 0) AND (NOT a.attisdropped))));
 
-COMMENT ON VIEW fbs_rule_states IS 'The rules as they stand now: the table of each, and why it is refused.';
+COMMENT ON VIEW fbs_rule_states IS 'Internal. The rules as they stand now: the table of each, and why it is refused.';
 
 COMMENT ON COLUMN fbs_rule_states.rule_name IS 'Name of the rule.';
 

@@ -27,8 +27,10 @@ from tests.support.every_read import GROUPS, read_of, reads
 
 #: Whose names are public.
 MODULES = ("fbs_db", "fbs_db.django", "fbs_db.reads")
-_COLUMNS = """
-select c.relname::text, a.attname::text, format_type(a.atttypid, a.atttypmod)
+_COLUMNS = r"""
+select
+    c.relname::text, a.attname::text, format_type(a.atttypid, a.atttypmod),
+    case when obj_description(c.oid, 'pg_class') ~ '^Internal\.' then 'internal ' else '' end
 from pg_class as c
 inner join pg_attribute as a on c.oid = a.attrelid and a.attnum > 0 and not a.attisdropped
 where c.relnamespace = 'public'::regnamespace and c.relname ~ '^fbs_' and c.relkind in ('r', 'p', 'v')
@@ -139,9 +141,9 @@ def _others() -> Iterator[str]:
 def _objects(installed: psycopg.Connection, every: bool) -> Iterator[str]:
     cursor = installed.cursor(row_factory=tuple_row)
     yield from (f"setting {name}" for (name,) in cursor.execute("select name from fbs_settings").fetchall())
-    for table, column, kind in cursor.execute(_COLUMNS).fetchall():
-        yield f"table {table}"
-        yield f"column {table}.{column} {kind}"
+    for table, column, kind, internal in cursor.execute(_COLUMNS).fetchall():
+        yield f"{internal}table {table}"
+        yield f"{internal}column {table}.{column} {kind}"
     texts = [path.read_text(encoding="utf-8") for path in (ROOT / "fbs_db").rglob("*.py")]
     called = {name for text in texts for name in re.findall(r"\bfbs_\w+", text)}
     for name, arguments, result, comment in cursor.execute(_FUNCTIONS).fetchall():

@@ -162,7 +162,7 @@ left join pg_attribute as a
         and not a.attisdropped;
 
 comment on view fbs_rule_states is
-'The rules as they stand now: the table of each, and why it is refused.';
+'Internal. The rules as they stand now: the table of each, and why it is refused.';
 comment on column fbs_rule_states.rule_name is
 'Name of the rule.';
 comment on column fbs_rule_states.table_id is

@@ -1,8 +1,8 @@
 -- 0021_cleanup_queue: back to before it. Clean-ups that wait are lost.
 
-drop function fbs_waiting_cleanups(boolean);
+drop function fbs_waiting_cleanups(boolean, bigint[]);
 drop function fbs_retry_cleanup(integer, boolean);
-drop function fbs_work_queue(integer, boolean);
+drop function fbs_work_queue(integer, boolean, bigint[]);
 drop function fbs_failed_rule(text, text);
 drop function fbs_put_off(bigint[], text, text, boolean);
 drop function fbs_run_queued(bigint[]);

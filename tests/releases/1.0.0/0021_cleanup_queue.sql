@@ -315,7 +315,7 @@ $$;
 comment on function fbs_failed_rule(text, text) is
 'Internal. The rule, or rules alike, in which a clean-up of a model failed, by the context of the error; NULL where it was in none.';
 
-create function fbs_work_queue(batch integer default 1000, due_only boolean default false)
+create function fbs_work_queue(batch integer default 1000, due_only boolean default false, chosen bigint[] default null)
 returns table (
     model_name text,
     solution text,
@@ -344,7 +344,7 @@ begin
         with due as (
             select q.id, q.model_name, q.solution, q.operation, q.rule_name, cardinality(q.keys) as keys
             from fbs_cleanup_queue as q
-            where q.target is null and (not due_only or q.next_attempt_at <= clock_timestamp())
+            where q.target is null and (not due_only or q.next_attempt_at <= clock_timestamp()) and (chosen is null or q.id = any(chosen))
             order by q.id
             limit batch
             for update skip locked
@@ -398,8 +398,8 @@ begin
 end;
 $$;
 
-comment on function fbs_work_queue(integer, boolean) is
-'Internal. Does so many queued clean-ups at most, due or not; several workers share them. What fails waits longer. Returns what was done, with the number of entries and keys, and what failed, with rule and error.';
+comment on function fbs_work_queue(integer, boolean, bigint[]) is
+'Internal. Does so many queued clean-ups at most, due or not, of all or of those chosen; several workers share them. What fails waits longer. Returns what was done, with the number of entries and keys, and what failed, with rule and error.';
 
 create function fbs_retry_cleanup(batch integer default 1000, due_only boolean default false)
 returns table (done bigint, failed bigint, waiting bigint)
@@ -418,9 +418,9 @@ end;
 $$;
 
 comment on function fbs_retry_cleanup(integer, boolean) is
-'Does what fbs_work_queue does. Returns how many were done, failed, and are waiting.';
+'Does so many queued clean-ups at most, due or not; several sessions share them. What fails waits longer. Returns how many were done, failed, and are waiting.';
 
-create function fbs_waiting_cleanups(make_due boolean default false)
+create function fbs_waiting_cleanups(make_due boolean default false, chosen bigint[] default null)
 returns bigint
 language plpgsql
 security definer
@@ -435,15 +435,15 @@ begin
         where q.id in (
             select w.id
             from fbs_cleanup_queue as w
-            where w.next_attempt_at > now() and w.next_attempt_at < 'infinity'
+            where w.next_attempt_at > now() and (w.id = any(chosen) or chosen is null and w.next_attempt_at < 'infinity')
             for update skip locked
         );
     end if;
-    return (select count(*) from fbs_cleanup_queue);
+    return (select count(*) from fbs_cleanup_queue as q where chosen is null or q.id = any(chosen));
 end;
 $$;
 
-comment on function fbs_waiting_cleanups(boolean) is
-'Internal. Number of queued clean-ups, for other databases too. Where asked, all are due from now on, but for those that a worker is at.';
+comment on function fbs_waiting_cleanups(boolean, bigint[]) is
+'Internal. Number of queued clean-ups, of all or of those chosen, for other databases too. Where asked, all are due from now on, but for those that a worker is at.';
 
 select fbs_revoke_execute();

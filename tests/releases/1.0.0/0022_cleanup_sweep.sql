@@ -437,6 +437,6 @@ end;
 $$;
 
 comment on function fbs_cover_partitions() is
-'Internal. Gives partitions that were made later the triggers of their host table, and queues a sweep. Returns these partitions; those in use, or on which triggers may not be created, are left.';
+'Gives partitions that were made later the triggers of their host table, and queues a sweep. Returns these partitions; those in use, or on which triggers may not be created, are left.';
 
 select fbs_revoke_execute();

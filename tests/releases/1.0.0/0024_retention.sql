@@ -1,7 +1,7 @@
--- 0024_retention: how long logs and other passing rows are kept, and their removal.
+-- 0024_retention: how long logs and other passing rows are kept, and their removal; clean-ups that are given up.
 --
 -- component: base
--- depends: 0015_settings 0020_cleanup_trigger
+-- depends: 0015_settings 0021_cleanup_queue
 
 select set_config('search_path', quote_ident(current_schema()) || ', pg_temp', false);
 
@@ -160,5 +160,45 @@ $$;
 
 comment on function fbs_replica_lag() is
 'Internal. Bytes of WAL that the slowest replica has yet to replay. NULL where there is none, or FBS''s owner may not see them: grant pg_read_all_stats.';
+
+create function fbs_give_up_cleanup(ids bigint[])
+returns table (
+    id bigint,
+    model_name text,
+    solution text,
+    operation text,
+    keys text[],
+    new_keys text[],
+    rule_name text,
+    target text,
+    queued_at timestamptz,
+    attempts integer,
+    error text
+)
+language plpgsql
+security definer
+set search_path from current
+set lock_timeout = '3s'
+as $$
+#variable_conflict use_column
+begin
+    perform fbs_refuse_shadows();
+    perform fbs_refuse_triggers('fbs_cleanup_queue');
+    return query
+    with given_up as (
+        delete from fbs_cleanup_queue as q
+        where q.id in (select w.id from fbs_cleanup_queue as w where w.id = any(ids) for update skip locked)
+        returning q.*
+    )
+
+    select
+        g.id, g.model_name, g.solution, g.operation, g.keys, g.new_keys, g.rule_name, g.target, g.queued_at, g.attempts, g.error
+    from given_up as g
+    order by g.id;
+end;
+$$;
+
+comment on function fbs_give_up_cleanup(bigint[]) is
+'Takes clean-ups off the queue for good, but for those that a worker is at. FBS rows stay as they are. Returns what was given up.';
 
 select fbs_revoke_execute();

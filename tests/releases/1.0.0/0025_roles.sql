@@ -1,6 +1,5 @@
--- 0025_roles: which role works as what (application, reader, worker, monitor), for
--- which solutions; what each kind of work needs; and the statements that give a role
--- that, or take it back.
+-- 0025_roles: which role works as what, for which solutions; what each kind of work
+-- needs; and the statements that give a role that, or take it back.
 --
 -- component: base
 -- depends: 0015_settings
@@ -74,7 +73,8 @@ set search_path from current
 as $$
     select array[
         'fbs_migrations', 'fbs_migration_log', 'fbs_settings', 'fbs_solution_map', 'fbs_hosts', 'fbs_cleanup_rules',
-        'fbs_cleanup_queue', 'fbs_cleanup_targets', 'fbs_cleanup_received', 'fbs_file_deletions', 'fbs_roles'
+        'fbs_cleanup_queue', 'fbs_cleanup_targets', 'fbs_cleanup_received', 'fbs_file_deletions', 'fbs_roles',
+        'fbs_worker_last_run'
     ];
 $$;
 
@@ -90,9 +90,9 @@ as $$
     select array[
         'fbs_await_writers', 'fbs_claim_cleanup', 'fbs_claim_fan_out', 'fbs_claim_files', 'fbs_cleanup_carried',
         'fbs_cleanup_destinations', 'fbs_cover_partitions', 'fbs_expired', 'fbs_failed_rule', 'fbs_fan_out', 'fbs_file_done',
-        'fbs_give_up_files', 'fbs_held_keys', 'fbs_purge', 'fbs_receive_cleanup', 'fbs_received_cleanups',
-        'fbs_recheck_cleanup', 'fbs_replica_lag', 'fbs_source', 'fbs_sweep_keys', 'fbs_sweep_plan', 'fbs_target_gone',
-        'fbs_waiting_cleanups', 'fbs_waiting_files', 'fbs_waiting_tickets', 'fbs_work_queue'
+        'fbs_give_up_cleanup', 'fbs_give_up_files', 'fbs_held_keys', 'fbs_note_run', 'fbs_purge', 'fbs_receive_cleanup',
+        'fbs_received_cleanups', 'fbs_recheck_cleanup', 'fbs_replica_lag', 'fbs_source', 'fbs_sweep_keys', 'fbs_sweep_plan',
+        'fbs_target_gone', 'fbs_waiting_cleanups', 'fbs_waiting_files', 'fbs_waiting_tickets', 'fbs_work_queue'
     ];
 $$;
 
@@ -107,12 +107,12 @@ set search_path from current
 as $$
     select array[
         'fbs_find_approval_requests', 'fbs_find_documents_by_metadata', 'fbs_find_documents_by_words',
-        'fbs_find_workflow_runs', 'fbs_is_step_of', 'fbs_session_solutions', 'fbs_solutions', 'fbs_workers'
+        'fbs_find_workflow_runs', 'fbs_is_step_of', 'fbs_releases', 'fbs_session_solutions', 'fbs_solutions', 'fbs_workers'
     ];
 $$;
 
 comment on function fbs_session_functions() is
-'Internal. Names of the functions with the rights of FBS''s owner that everybody may call: they tell nothing but what the session may see.';
+'Internal. Names of the functions with the rights of FBS''s owner that everybody may call: they tell nothing but what the session may see, and the releases of the schema.';
 
 create function fbs_relations()
 returns table (id oid, sort text, of_table oid)
@@ -191,8 +191,7 @@ as $$
     select
         f.oid,
         -- With the rights of the one who calls it a function tells nothing more.
-        f.provolatile <> 'v'
-        and (not f.prosecdef or f.proname = any(fbs_session_functions()))
+        f.provolatile <> 'v' and (not f.prosecdef or f.proname = any(fbs_session_functions()))
     from pg_proc as home
     inner join pg_proc as f on home.pronamespace = f.pronamespace and home.proowner = f.proowner
     where
@@ -237,10 +236,6 @@ as $$
     -- fbs_setting() reads it.
     select 'table', 'fbs_settings'::regclass, null, 'SELECT'
     where work = 'reader'
-    union all
-    -- Which release the schema is of.
-    select 'table', 'fbs_migrations'::regclass, null, 'SELECT'
-    where work in ('app', 'reader', 'worker')
     union all
     select 'table', r.id, a.attname, 'SELECT'
     from fbs_relations() as r

@@ -1,4 +1,4 @@
 -- 0030_health: back to before it.
 
-drop function fbs_health();
+drop function fbs_health(boolean);
 drop function fbs_states();

@@ -28,7 +28,7 @@ inner join pg_sequence as q on s.oid = q.seqrelid
 where c.relkind in ('r', 'p') and c.relname ~ '^fbs_' and q.seqincrement > 0;
 
 comment on view fbs_identities is
-'FBS''s columns whose keys come from a sequence.';
+'Internal. FBS''s columns whose keys come from a sequence.';
 comment on column fbs_identities.table_id is
 'The table, as PostgreSQL identifies it.';
 comment on column fbs_identities.table_name is
