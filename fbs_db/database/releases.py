@@ -16,6 +16,7 @@ import psycopg
 from psycopg import sql
 
 from fbs_db import files, wording
+from fbs_db.database import project
 from fbs_db.database.connection import open_bare, same_place
 from fbs_db.database.many import within
 from fbs_db.errors import FbsDbError, TargetError
@@ -55,14 +56,16 @@ def said_of(schema: str, release: str) -> str:
     return f"Schema {schema} is of fbs-db {release}, and this is fbs-db {__version__}"
 
 
-def other_release(info: Any, schema: str, missing: str) -> TargetError | None:
-    """The error for something that is missing, where the schema is of another release; else None.
+def why_missing(info: Any, schema: str, missing: str) -> TargetError | None:
+    """The error for what is missing as its component is left out, or the schema is of another release; else None.
 
     Parameters:
         info: the driver's, of the connection. Its transaction may have failed: the look has a connection of its own.
         schema: the schema of FBS.
         missing: the server's message.
     """
+    if left_out := project.left_out(missing):
+        return left_out
     query = sql.SQL("select * from {}()").format(sql.Identifier(schema, "fbs_releases"))
     with suppress(FbsDbError, psycopg.Error, TimeIsOver):
         recorded = within(_PATIENCE, partial(_recorded, same_place(info), query))

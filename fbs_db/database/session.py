@@ -27,7 +27,7 @@ from fbs_db.database.connection import (
 )
 from fbs_db.database.locks import LOCK_WAIT, Answer, Retries, SchemaLock
 from fbs_db.database.patterns import refuse_stranger
-from fbs_db.database.releases import MISSING, other_release
+from fbs_db.database.releases import MISSING, why_missing
 from fbs_db.database.statements import statements_logged
 from fbs_db.database.which import resolve, role_for
 from fbs_db.errors import ConnectionFailed, ConnectionLost, FbsDbError, TargetError, UsageError
@@ -164,13 +164,8 @@ class Session:
             if error.sqlstate not in MISSING:
                 raise
             missing = f"{error.diag.message_primary}"
-            raise (
-                project.left_out(missing)
-                or other_release(self.connection.info, self.schema, missing)
-                or TargetError(
-                    f"FBS is not complete in schema {self.schema}: {missing}.",
-                    hint=f"Type: {wording.command('migrate')}",
-                )
+            raise why_missing(self.connection.info, self.schema, missing) or TargetError(
+                f"FBS is not complete in schema {self.schema}: {missing}.", hint=f"Type: {wording.command('migrate')}"
             ) from error
 
     def role(self) -> str:

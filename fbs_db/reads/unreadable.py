@@ -14,8 +14,7 @@ from psycopg import DataError, pq, sql
 from psycopg.types.datetime import IntervalLoader
 
 from fbs_db import wording
-from fbs_db.database import project
-from fbs_db.database.releases import MISSING, other_release
+from fbs_db.database.releases import MISSING, why_missing
 from fbs_db.errors import TargetError, UnreadableValue
 from fbs_db.reads.query import Query
 
@@ -78,14 +77,10 @@ def _not_there(cursor: Any, query: Query, error: Exception) -> TargetError | Non
     if (getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)) not in MISSING:
         return None
     missing = f"{cause.diag.message_primary}"
-    return (
-        project.left_out(missing)
-        or other_release(cursor.connection.info, query.schema, missing)
-        or TargetError(
-            f"FBS, or this part of it, is not installed here: {missing}.",
-            hint="If FBS is in another schema or its component in another database, connect there."
-            f" Else type: {wording.command('migrate')}",
-        )
+    return why_missing(cursor.connection.info, query.schema, missing) or TargetError(
+        f"FBS, or this part of it, is not installed here: {missing}.",
+        hint="If FBS is in another schema or its component in another database, connect there."
+        f" Else type: {wording.command('migrate')}",
     )
 
 
