@@ -16,7 +16,7 @@ import click
 
 import fbs_db
 from fbs_db.cli.cleanup import batches_of, cleanup, counts_of
-from fbs_db.cli.interrupts import handled, instead, interruption, stop
+from fbs_db.cli.interrupts import handle, handled, interruption, stop
 from fbs_db.cli.output import echo
 from fbs_db.cli.subcommand import Call, subcommand
 from fbs_db.errors import FbsDbError
@@ -74,10 +74,10 @@ def _work(call: Call, poll: float) -> None:
     stopped = threading.Event()
     done = rows = 0
 
-    def stop_after_batch(number: int, frame: FrameType | None) -> None:
+    def stop_after_batch(_number: int, _frame: FrameType | None) -> None:
         # From a thread: this one may be just inside stopped.wait(), and holds the lock that set() wants.
         threading.Thread(target=stopped.set, daemon=True).start()
-        instead(stop_after_batch, stop)
+        handle(stop)
 
     def log_batch(report: RetryReport) -> None:
         nonlocal done, rows

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -47,9 +47,11 @@ def host(installed: psycopg.Connection) -> psycopg.Connection:
 
 
 @contextmanager
-def working(connection: psycopg.Connection, *words: str) -> Iterator[subprocess.Popen[str]]:
+def working(
+    connection: psycopg.Connection, *words: str, python: Sequence[str] = ("-m", "fbs_db")
+) -> Iterator[subprocess.Popen[str]]:
     """A worker in a process of its own."""
-    command = [sys.executable, "-m", "fbs_db", "--database", url_of(connection), "cleanup", "run", "--poll", "0.05"]
+    command = [sys.executable, *python, "--database", url_of(connection), "cleanup", "run", "--poll", "0.05"]
     worker = subprocess.Popen(
         [*command, *words],
         stdout=subprocess.PIPE,
@@ -228,13 +230,26 @@ def test_a_second_signal_ends_the_batch_at_hand(host: psycopg.Connection) -> Non
     with working(host, "--log-format", "json") as worker:
         eventually(lambda: host.execute(running.encode()).fetchall())
         worker.terminate()
-        time.sleep(0.3)
+        time.sleep(0.2)
+        worker.terminate()  # as timeout does, and counts once
+        time.sleep(0.6)
         assert worker.poll() is None
         printed, complained = ended(worker)
         assert worker.returncode == 143
     assert not host.execute(running.encode()).fetchall()
     assert [json.loads(line)["event"] for line in printed.splitlines()] == ["started"]
     assert json.loads(complained)["message"] == "Terminated by SIGTERM. Work that was not committed is rolled back."
+
+
+def test_a_signal_that_comes_again_after_its_end_changes_no_exit_code(host: psycopg.Connection) -> None:
+    code = (
+        "import atexit, os, signal, sys; from fbs_db.__main__ import run;"
+        "atexit.register(os.kill, os.getpid(), signal.SIGTERM); run()"
+    )
+    with working(host, python=("-c", code)) as worker:
+        assert line_of(worker) == "Waiting for clean-ups.\n"
+        assert ended(worker) == ("Stopped; 0 batches done in all: 0 rows.\n", "")
+        assert worker.returncode == 0
 
 
 # --- as JSON

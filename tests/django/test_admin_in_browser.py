@@ -59,7 +59,13 @@ class Pages:
         self.click("input[type=submit]")
 
     def click(self, selector: str) -> str:
+        """Follow a link, or press a button; the text of the page that comes."""
+        from selenium.webdriver.support.expected_conditions import staleness_of
+        from selenium.webdriver.support.wait import WebDriverWait
+
+        left = self.chrome.find_element("css selector", "html")
         self.chrome.find_element("css selector", selector).click()
+        WebDriverWait(self.chrome, 30).until(staleness_of(left))
         return self.seen()
 
     def act(self, action: str, *ids: int) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from fbs_db.cli import main
+from fbs_db.cli.interrupts import for_the_process
 from fbs_db.django.messages import for_shell
 
 #: Commands of the embedded server, which no settings of Django name.
@@ -69,6 +70,7 @@ class Command(BaseCommand):  # type: ignore[misc]
     def run_from_argv(self, argv: list[str]) -> None:
         self._is_called_by_code = False
         self._name = f"{os.path.basename(argv[0])} {argv[1]}"
+        for_the_process()
         super().run_from_argv(argv)
 
     def print_help(self, prog_name: str, subcommand: str) -> None:
