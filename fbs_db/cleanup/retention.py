@@ -64,7 +64,7 @@ def purge(
         A row for each rule applied, ordered by name.
 
     Raises:
-        UsageError: unknown retention rule, or a batch of less than one row.
+        UsageError: unknown retention rule, or no possible size of a batch.
         TargetError: FBS is not installed in the schema.
 
     What was removed before an error stays removed; the same call goes on with the rest.
@@ -75,8 +75,8 @@ def purge(
 
     Calls ``fbs_expired``, ``fbs_purge`` and ``fbs_replica_lag``.
     """
-    if batch < 1:
-        raise UsageError("A batch has at least one row.")
+    if not 1 <= batch < 2**31:
+        raise UsageError("A batch has 1 to 2,147,483,647 rows.")
     with open_session(database, schema, application="fbs-db purge") as session:
         counted = (list(names) or None) if dry_run else []
         rules = session.select(

@@ -7,6 +7,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from io import StringIO
 from typing import Any
 
@@ -51,12 +52,15 @@ class _Program(click.Group):
             if not as_json:
                 shown = StringIO()
                 error.show(shown)
-                echo(redacted(shown.getvalue()), err=True, nl=False)
+                with suppress(OSError):
+                    echo(redacted(shown.getvalue()), err=True, nl=False)
                 sys.exit(error.exit_code)
             path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "fbs-db"
             failure = UsageError(error.format_message(), hint=f"Its help: {path} --help")
         except FbsDbError as error:
             failure = error
+        except UnicodeEncodeError:  # what Python made of bytes that are no text
+            failure = UsageError("An argument, a variable or a file's name is no text.", hint="Write it in UTF-8.")
         except Exception as error:
             hint = "Uncommitted work is undone."
             if logging.getLogger("fbs_db").isEnabledFor(logging.INFO):
@@ -64,9 +68,11 @@ class _Program(click.Group):
             else:
                 hint += f" Add -v to see the traceback: {wording.command('-v', 'COMMAND')}"
             failure = FbsDbError(f"Unexpected: {type(error).__name__}: {' '.join(str(error).split())}", hint=hint)
-        if as_json:
-            print_json({"error": failure.as_dict()}, lines=True)
-        complain(failure.message, failure.hint)
+        with suppress(OSError):  # what it is printed to may be full
+            if as_json:
+                print_json({"error": failure.as_dict()}, lines=True)
+        with suppress(OSError):
+            complain(failure.message, failure.hint)
         raise SystemExit(failure.exit_code) from failure
 
 

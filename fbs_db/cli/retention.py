@@ -49,7 +49,7 @@ def settings(call: Call, *, name: str | None, value: str | None) -> Answer:
 @click.option(
     "--batch",
     metavar="ROWS",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 2**31 - 1),
     default=5000,
     show_default=True,
     help="Rows in one transaction.",

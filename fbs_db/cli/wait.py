@@ -38,7 +38,9 @@ _Found = TypeVar("_Found")
 _PAUSE, _TOLD = 0.5, 10.0
 #: No waiting changes these. Of a role that is not there yet, servers say that its password is wrong: that may pass.
 _FINAL = (EmbeddedServerError, MigrationError, UnsupportedServer, UsageError)
-_OURS = re.compile(r"certificate|private key|no password supplied|definition of service")
+_OURS = re.compile(
+    r"certificate|private key|no password supplied|definition of service|\binvalid \S+ value|\bbad value for "
+)
 
 
 @subcommand(main, "wait")
@@ -46,7 +48,7 @@ _OURS = re.compile(r"certificate|private key|no password supplied|definition of 
 @click.option(
     "--timeout",
     metavar="SECONDS",
-    type=click.IntRange(min=0),
+    type=click.IntRange(0, 10**9),
     default=60,
     show_default=True,
     help="How long to wait. 0 tries once.",

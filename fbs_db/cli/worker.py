@@ -34,7 +34,7 @@ _COMMON = {*vars(logging.makeLogRecord({})), "message", "asctime"}
 @click.option(
     "--poll",
     metavar="SECONDS",
-    type=click.FloatRange(min=0.05),
+    type=click.FloatRange(0.05, 86400),
     default=1.0,
     show_default=True,
     help="How long to pause when nothing waits.",

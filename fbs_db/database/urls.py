@@ -26,7 +26,7 @@ def checked(text: str, source: str, known: Config | None = None) -> ConnectionSt
     fault = "" if text else "it is empty"
     try:
         options = {key: str(value) for key, value in conninfo.conninfo_to_dict(text).items()}
-    except psycopg.ProgrammingError:
+    except (psycopg.ProgrammingError, UnicodeEncodeError):  # the latter of bytes that are no text
         options = {}
         fault = fault or "libpq cannot read it"
     if any(not re.fullmatch(r"\d{0,5}", port) or int(port or 0) > 65535 for port in options.get("port", "").split(",")):

@@ -641,7 +641,14 @@ def test_down_to_one_and_to_nothing_at_once(begun: psycopg.Connection) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["migrate", "--wait", "-1"], ["migrate", "--wait", "soon"], ["migrate", "--to"], ["migrat"], ["describe"]],
+    [
+        ["migrate", "--wait", "-1"],
+        ["migrate", "--wait", "soon"],
+        ["migrate", "--to"],
+        ["migrat"],
+        ["describe"],
+        ["cleanup", "run", "--poll", "inf"],
+    ],
 )
 def test_options_that_make_no_sense(empty: psycopg.Connection, arguments: list[str]) -> None:
     with unchanged(empty):

@@ -124,6 +124,8 @@ def test_of_several_hosts_one_is_enough(empty: psycopg.Connection) -> None:
         ("nonsense", "is malformed"),
         ("postgresql://app@db.example:x/app", "is malformed"),
         ("service=none", 'definition of service "none" not found'),
+        ("postgresql://127.0.0.1:1/app?sslmode=nonsense", "invalid sslmode value"),
+        ("postgresql://127.0.0.1:1/app?connect_timeout=soon", "bad value for connect_timeout"),
     ],
 )
 def test_what_is_wrong_here_ends_it_at_once(url: str, said: str) -> None:
