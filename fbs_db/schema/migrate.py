@@ -20,7 +20,7 @@ from fbs_db.schema.history import Backend, name_taken
 from fbs_db.schema.planning import planned, tried_locks
 from fbs_db.schema.rights import refuse_rights_of_others, warn_of_superuser
 from fbs_db.schema.run import Run, newer_than_this, problems, refuse_newer, refuse_unfit
-from fbs_db.schema.users import check_user_columns, link_users, users_tied
+from fbs_db.schema.users import attached_users, check_user_columns, link_users, users_tied
 
 
 def migrate(
@@ -44,7 +44,7 @@ def migrate(
         to: last file to apply, by its name or the start of it; None for all.
         schema: schema of the tables, which must exist; None for the configured one, or ``public``.
         user_table: the host's user table, whose key gives user columns their type; None for the
-            configured one.
+            configured one, or that which user columns are tied to.
         role: the role to work as, which owns what it makes; None for the configured one, or that of the login,
             which has to be a member.
         wait: seconds to wait for another migration.
@@ -71,6 +71,8 @@ def migrate(
         with told_what_stays(run.told), session.translated():
             refuse_rights_of_others(session)
             pending = _pending(run, every, wanted)
+            if pending and user_table is None:
+                _take_attached_users(run, every)
             _require_user_table(run.backend, every, pending)
             if pending or _untied(run, every):
                 if pending:
@@ -123,6 +125,8 @@ def plan(
         refuse_rights_of_others(session)
         run = Run(session, user_table)
         pending = _pending(run, every, wanted)
+        if pending and user_table is None:
+            _take_attached_users(run, every)
         _require_user_table(run.backend, every, pending)
         if pending:
             refuse_unfit(session)
@@ -156,6 +160,12 @@ def _pending(run: Run, every: list[MigrationFile], wanted: list[MigrationFile]) 
     if pending:
         refuse_newer(run.session, every, run.history)
     return pending
+
+
+def _take_attached_users(run: Run, every: list[MigrationFile]) -> None:
+    """Where the project names no user table, that which columns are tied to is for the columns to come, too."""
+    if not run.user_table and USER_LINK in files.provided(every, run.applied):
+        run.user_table = attached_users(run.session)
 
 
 # --- what is refused

@@ -148,6 +148,16 @@ def users_tied(session: Session, users: str, *, validated: bool = False) -> bool
     return session.select(query, users, validated) == [(True,)]
 
 
+def attached_users(session: Session) -> str:
+    """The user table that columns are tied to; an empty string for none."""
+    found = session.select(
+        "select distinct format('%I.%I', n.nspname, c.relname) from {fbs}fbs_user_columns as u"
+        " inner join pg_catalog.pg_class as c on u.user_table = c.oid"
+        " inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid"
+    )
+    return str(found[0][0]) if len(found) == 1 else ""
+
+
 def configured_users(session: Session) -> str:
     """The user table that the project names; an empty string for none.
 

@@ -229,6 +229,17 @@ def test_what_was_installed_stays_until_it_is_dropped(installed: psycopg.Connect
     assert tables_in(url) == {*LISTED}
 
 
+def test_what_comes_back_is_tied_to_the_users_of_the_rest(url: str) -> None:
+    fine("migrate")
+    with psycopg.connect(url) as connection:
+        connection.execute('create schema "My app"; create table "My app"."Users" (id bigint primary key)')
+    fine("attach", "users", '"My app"."Users"')
+    say(default={"url": url})
+    assert 'attach users: SHARE ROW EXCLUSIVE on "My app"."Users"' in fine("migrate", "--dry-run")
+    assert '22 user columns are tied to "My app"."Users".' in fine("migrate")
+    assert "Healthy:" in fine("check")
+
+
 @pytest.mark.slow
 def test_of_several_databases_and_those_of_solutions(pg18: Server) -> None:
     pattern = pg18.url("left_acme_db").replace("acme", "{solution}")
