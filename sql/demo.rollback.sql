@@ -42,9 +42,15 @@ where
 delete from fbs_dms_document_category as c
 where
     c.name = 'Leases'
+    and c.parent_id is null
     and c.id not in (
         select d.category_id
         from fbs_dms_document as d
+    )
+    and c.id not in (
+        select k.parent_id
+        from fbs_dms_document_category as k
+        where k.parent_id is not null
     );
 
 select fbs_detach_host(h.host_table)

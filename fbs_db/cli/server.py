@@ -8,6 +8,7 @@ from fbs_db.cli.base import main
 from fbs_db.cli.output import done, echo
 from fbs_db.cli.subcommand import Answer, Call, subcommand
 from fbs_db.database import server
+from fbs_db.errors import UsageError
 from fbs_db.schema import demo as demo_data
 from fbs_db.wording import command
 
@@ -44,13 +45,15 @@ def status(_: Call) -> Answer:
 
 @subcommand(main, "demo", schema=False)
 @click.option("--reset", is_flag=True, help="Make it anew. FBS rows of its users, records and solution are lost.")
-def demo(_: Call, *, reset: bool) -> Answer:
+def demo(call: Call, *, reset: bool) -> Answer:
     """Fill the embedded database with a small rentals host.
 
     The host is attached, so deleting its rows cleans up FBS's rows. Later --reset makes the
     schema rentals, and the FBS rows that point at it, as they were. It refuses where that
     would touch anything else.
     """
+    if call.database is not None:
+        raise UsageError("The demo is on the embedded server alone.", hint="Leave --database out.")
     return Answer({"filled": demo_data.fill(reset=reset)}, _show_demo)
 
 

@@ -102,12 +102,17 @@ def test_rows_of_others_stay(demo: psycopg.Connection) -> None:
         " select business, '2026-04-01', 'income', 7, 'x', 'rent', 'cash', 'y'"
         " from unnest('{acme,rentals2}'::text[]) as business;"
         "insert into fbs_custom_fields (model_name, record_id, field_name, field_value)"
-        " values ('rentalsx.room', 1, 'a', 'b')"
+        " values ('rentalsx.room', 1, 'a', 'b');"
+        "insert into fbs_dms_document_category (name, parent_id)"
+        " select mine, c.id from fbs_dms_document_category as c cross join unnest('{Mine,Leases}'::text[]) as mine"
     )
     before = content(demo)
     assert run("demo", "--reset").exit_code == 0
     assert content(demo) == before
-    demo.execute("delete from fbs_app_cashentry; delete from fbs_custom_fields")
+    demo.execute(
+        "delete from fbs_app_cashentry; delete from fbs_custom_fields;"
+        "delete from fbs_dms_document_category where parent_id is not null"
+    )
 
 
 @pytest.mark.parametrize(
@@ -142,6 +147,14 @@ def test_what_is_not_the_demos_stops_it(demo: psycopg.Connection, others: str, s
     assert said in json.loads(result.stdout)["error"]["message"]
     assert content(demo) == before
     demo.execute(undo)
+
+
+def test_another_database_is_refused(demo: psycopg.Connection) -> None:
+    demo.execute("update rentals.rooms set name = 'Loft'")
+    before = content(demo)
+    result = run("--database", "postgresql:///another", "demo", "--reset")
+    assert (result.exit_code, "on the embedded server alone" in result.stderr) == (2, True)
+    assert content(demo) == before
 
 
 def test_a_session_that_uses_it_is_named(demo: psycopg.Connection) -> None:
