@@ -5,6 +5,7 @@ What fits is never looked at. Only where PostgreSQL knows no such table, column 
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable
 from concurrent.futures import TimeoutError as TimeIsOver
@@ -57,7 +58,9 @@ def said_of(schema: str, release: str) -> str:
 
 
 def why_missing(info: Any, schema: str, missing: str) -> TargetError | None:
-    """The error for what is missing as its component is left out, or the schema is of another release; else None.
+    """The error for what is missing: its component is left out, or the schema is of another release, or damaged.
+
+    None where FBS is not installed, or that cannot be told.
 
     Parameters:
         info: the driver's, of the connection. Its transaction may have failed: the look has a connection of its own.
@@ -76,6 +79,11 @@ def why_missing(info: Any, schema: str, missing: str) -> TargetError | None:
             older = max(recorded.values(), key=order)
             hint = f"Type: {wording.command('migrate')}"
             return TargetError(f"{said_of(schema, older)}, which has more: {missing}.", hint=hint)
+        names = set(re.findall(r"\bfbs_\w+", missing))
+        if any(names & {name for _, name in file.creates} for file in files.load() if file.id in recorded):
+            # migrate would have nothing to do
+            hint = f"To see what is missing, and what to type: {wording.command('check')}"
+            return TargetError(f"FBS is not complete in schema {schema}: {missing}.", hint=hint)
     return None
 
 

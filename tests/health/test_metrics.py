@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
 import fbs_db
+from fbs_db.errors import TargetError
 from tests.support.commands import on, run
 from tests.support.connections import url_of
 from tests.support.roles import role
@@ -266,3 +267,16 @@ def test_on_a_standby(installed: psycopg.Connection, pg18: Server) -> None:
             time.sleep(0.2)
         assert parsed(done.stdout) == read(installed)
         assert run("--database", standby.url(installed.info.dbname), "check", "--quick").exit_code == 0
+
+
+def test_of_a_damaged_schema_it_says_what_helps(
+    installed: psycopg.Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    installed.execute("drop view fbs_metrics; drop view fbs_bi_charts")
+    installed.commit()
+    said = "To see what is missing, and what to type: fbs-db"  # migrate would have nothing to do
+    assert on(installed, "metrics").exit_code == 2
+    assert said in caplog.text
+    with fbs_db.connect(installed) as fbs, pytest.raises(TargetError, match="fbs_bi_charts") as caught:
+        fbs.bi.charts(limit=1)
+    assert said in caught.value.hint
