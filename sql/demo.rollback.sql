@@ -1,5 +1,5 @@
 -- What demo.sql made, and the FBS rows that point at it: fbs-db demo --reset runs this first. Nothing cascades, so it
--- fails where a table of others depends on the demo's, or is in its schema.
+-- fails where a table of others depends on the demo's, or is in its schema. Some of it may be gone already.
 
 select set_config('search_path', quote_ident(current_schema()) || ', pg_temp', false);
 select set_config('lock_timeout', '3s', true);
@@ -57,6 +57,13 @@ select fbs_detach_host(h.host_table)
 from fbs_hosts as h
 inner join pg_class as c on h.host_table = c.oid
 where c.relnamespace = 'rentals'::regnamespace;
+delete from fbs_hosts as h
+where
+    h.model_name like 'rentals.%'
+    and h.host_table not in (
+        select c.oid
+        from pg_class as c
+    );
 select fbs_detach_users()
 where exists (
     select
@@ -64,5 +71,5 @@ where exists (
     where u.user_table = 'rentals.users'::regclass
 );
 
-drop table rentals.leases, rentals.tenants, rentals.rooms, rentals.locations, rentals.users;
+drop table if exists rentals.leases, rentals.tenants, rentals.rooms, rentals.locations, rentals.users;
 drop schema rentals;

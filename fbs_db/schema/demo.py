@@ -11,6 +11,10 @@ from fbs_db.errors import ServerError, TargetError
 from fbs_db.schema.migrate import migrate
 
 _APART = "In a directory of its own there is a demo apart from yours: mkdir demo; cd demo; fbs-db demo"
+_ALL_ANEW = (
+    "To make all of FBS anew: fbs-db rollback --all; fbs-db psql -c 'drop schema if exists rentals cascade';"
+    " fbs-db demo"
+)
 
 
 def fill(*, reset: bool = False) -> bool:
@@ -25,7 +29,7 @@ def fill(*, reset: bool = False) -> bool:
 
     Raises:
         EmbeddedServerError: the server is not installed, or does not start.
-        TargetError: a reset would touch what is not the demo's.
+        TargetError: a reset would touch what is not the demo's, or cannot tell what is.
         LockTimeout: another session uses it.
         FbsDbError: FBS is attached to another user table there.
 
@@ -51,6 +55,8 @@ def fill(*, reset: bool = False) -> bool:
         except ServerError as error:
             if isinstance(error.__cause__, psycopg.errors.DependentObjectsStillExist):
                 raise TargetError(error.message, hint=f"Drop or move that first. {NOTHING_CHANGED}") from error
+            if isinstance(error.__cause__, psycopg.errors.UniqueViolation):
+                raise TargetError("FBS has rows of a demo whose tables are gone.", hint=_ALL_ANEW) from error
             raise
         return True
 
@@ -59,6 +65,8 @@ def _refuse_others(session: Session, *, is_ours: bool) -> None:
     """Refuse a reset where others have rows here that cannot be told from the demo's."""
     if not is_ours:
         raise TargetError("The schema rentals is not that of the demo.", hint=_APART)
+    if session.select("select from pg_catalog.pg_tables where schemaname = 'rentals' and tablename = 'users'") == []:
+        raise TargetError("The demo's users are gone, who tell its rows from others.", hint=_ALL_ANEW)
     hosts = session.select(
         "select h.host_table::text from {fbs}fbs_hosts as h inner join pg_catalog.pg_class as c on h.host_table = c.oid"
         " where c.relnamespace <> 'rentals'::regnamespace order by 1"

@@ -149,6 +149,24 @@ def test_what_is_not_the_demos_stops_it(demo: psycopg.Connection, others: str, s
     demo.execute(undo)
 
 
+def test_a_table_that_was_dropped_comes_back(demo: psycopg.Connection) -> None:
+    before = content(demo)
+    demo.execute("drop table rentals.leases")
+    assert answer(run("demo", "--reset", "--json")) == {"filled": True}
+    assert content(demo) == before
+    assert run("check").stdout.startswith("Healthy")
+
+
+@pytest.mark.parametrize("lost", ["drop table rentals.users cascade", "drop schema rentals cascade"])
+def test_without_its_users_the_demo_says_what_helps(demo: psycopg.Connection, lost: str) -> None:
+    demo.execute(lost)
+    result = run("demo", "--reset")
+    assert (result.exit_code, "fbs-db rollback --all; fbs-db psql -c 'drop schema" in result.stderr) == (2, True)
+    assert run("rollback", "--all", "--yes").exit_code == 0
+    demo.execute("drop schema if exists rentals cascade")
+    assert run("demo").exit_code == 0
+
+
 def test_another_database_is_refused(demo: psycopg.Connection) -> None:
     demo.execute("update rentals.rooms set name = 'Loft'")
     before = content(demo)
