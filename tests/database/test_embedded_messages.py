@@ -111,14 +111,14 @@ def test_without_useradd_the_user_to_be_made_is_named(here: Path, monkeypatch: p
         looked.append(found(name, path=path))
         return None
 
-    monkeypatch.setattr(pwd, "getpwnam", unknown)
-    monkeypatch.setattr(shutil, "which", nowhere)
-    monkeypatch.setenv("PATH", "/nowhere")
-    said = refused("server", "start")
+    with monkeypatch.context() as patch:  # to undo all would lead `here` to the developer's own server
+        patch.setattr(pwd, "getpwnam", unknown)
+        patch.setattr(shutil, "which", nowhere)
+        patch.setenv("PATH", "/nowhere")
+        said = refused("server", "start")
     assert "useradd is missing" in said
     assert f"Create the system user {SYSTEM_USER} first" in said
     assert looked == ["/usr/sbin/useradd"], "found where the PATH does not lead"
-    monkeypatch.undo()
 
 
 @pytest.mark.parametrize(
