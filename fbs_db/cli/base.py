@@ -59,8 +59,6 @@ class _Program(click.Group):
             failure = UsageError(error.format_message(), hint=f"Its help: {path} --help")
         except FbsDbError as error:
             failure = error
-        except UnicodeEncodeError:  # what Python made of bytes that are no text
-            failure = UsageError("An argument, a variable or a file's name is no text.", hint="Write it in UTF-8.")
         except Exception as error:
             hint = "Uncommitted work is undone."
             if logging.getLogger("fbs_db").isEnabledFor(logging.INFO):
@@ -68,6 +66,8 @@ class _Program(click.Group):
             else:
                 hint += f" Add -v to see the traceback: {wording.command('-v', 'COMMAND')}"
             failure = FbsDbError(f"Unexpected: {type(error).__name__}: {' '.join(str(error).split())}", hint=hint)
+            if isinstance(error, UnicodeEncodeError) and error.encoding == "utf-8":  # of bytes that are no text
+                failure = UsageError("An argument, a variable or a file's name is no text.", hint="Write it in UTF-8.")
         with suppress(OSError):  # what it is printed to may be full
             if as_json:
                 print_json({"error": failure.as_dict()}, lines=True)
