@@ -20,6 +20,7 @@ from fbs_db.cli.interrupts import handle, handled, interruption, stop
 from fbs_db.cli.output import echo
 from fbs_db.cli.subcommand import Call, subcommand
 from fbs_db.errors import FbsDbError
+from fbs_db.log import log_kept, take_streams
 from fbs_db.redaction import redacted
 
 if TYPE_CHECKING:
@@ -94,16 +95,13 @@ def _work(call: Call, poll: float) -> None:
 @contextmanager
 def _logged(*, as_json: bool) -> Iterator[None]:
     """A block in which the log goes to our streams. A host's handlers to other places stay."""
-    root, handler = logging.getLogger(), _Streams(as_json)
-    before = root.handlers[:]
-    root.handlers = [one for one in before if type(one) is not logging.StreamHandler] + [handler]
-    level = _log.level
-    _log.setLevel(min(logging.INFO, logging.getLogger("fbs_db").getEffectiveLevel()))
-    try:
+    root, ours = logging.getLogger(), logging.getLogger("fbs_db")
+    with log_kept():
+        for logger in (root, ours, _log):
+            take_streams(logger)
+        root.addHandler(_Streams(as_json))
+        _log.setLevel(min(logging.INFO, ours.getEffectiveLevel()))
         yield
-    finally:
-        root.handlers = before
-        _log.setLevel(level)
 
 
 class _Streams(logging.Handler):

@@ -7,6 +7,7 @@ import re
 import signal
 from collections.abc import Callable
 from dataclasses import replace
+from threading import Timer
 
 import psycopg
 import pytest
@@ -23,7 +24,8 @@ from django.db import connections
 
 def state():
     ours, handlers = logging.getLogger("fbs_db"), [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)]
-    return ours.level, logging.getLogger().handlers[:], handlers, [one.connection for one in connections.all()]
+    log = ours.level, ours.handlers[:], ours.propagate, logging.getLogger().handlers[:]
+    return log, handlers, [one.connection for one in connections.all()]
 
 logging.getLogger("fbs_db").setLevel(logging.INFO)
 before = state()
@@ -100,7 +102,7 @@ def test_passwords_are_not_printed(newest: Project) -> None:
 def test_called_by_code(newest: Project) -> None:
     newest.migrated()
     newest.select("alter table fbs_kpis alter name drop not null")
-    newest.do(f"""{AS_IT_WAS}
+    printed = newest.do(f"""{AS_IT_WAS}
 out, err = io.StringIO(), io.StringIO()
 for words, code, said in (
     (["check", "--only", "not null"], 1, "exit code 1"),
@@ -116,7 +118,13 @@ for words, code, said in (
 assert "fbs_kpis.name" in out.getvalue() and "Did you mean 'check'?" in err.getvalue()
 call_command("fbs", "url", database="default", stdout=out)
 assert state() == before
+try:
+    call_command("fbs", "psql", "-c", "select 1")
+except CommandError as error:
+    assert "python manage.py fbs psql -c 'select 1'" in str(error), error
+print("and what comes after")
 """)
+    assert "and what comes after" in printed
 
 
 @pytest.mark.slow
@@ -130,6 +138,38 @@ def test_several_databases(make: Callable[..., Project]) -> None:
     assert "fbs_license_manager_solution_license" in there
     assert "fbs_license_manager_solution_license" not in two.manage("fbs", "tables")
     assert "Give --database or --all" in two.manage("fbs", "check", "--all", "--database", "licences", code=2)
+
+
+CONSOLE = {"console": {"class": "logging.StreamHandler"}}
+OURS = {"handlers": ["console"], "level": "INFO"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "log",
+    [
+        {"version": 1, "handlers": CONSOLE, "root": {"handlers": ["console"]}},
+        {"version": 1, "handlers": CONSOLE, "loggers": {"fbs_db": OURS}},
+        {"version": 1, "handlers": CONSOLE, "loggers": {"fbs_db": {**OURS, "propagate": False}}},
+    ],
+    ids=["root", "ours", "ours alone"],
+)
+@pytest.mark.parametrize("program", [["-m", "fbs_db"], ["manage.py", "fbs"]], ids=["fbs-db", "manage.py"])
+def test_each_line_of_the_log_is_printed_once(newest: Project, program: list[str], log: object) -> None:
+    """LOGGING that does not name a logger disables it, unless it says otherwise."""
+    newest.migrated()
+    host = newest.having(log=log)
+    assert host.run(*program, "-vv", "check").count('select * from "public"."fbs_health"()') == 1
+    worker = host.begin(*program, "cleanup", "run", "--log-format", "json")
+    assert worker.stdout
+    patience = Timer(20, worker.terminate)
+    patience.start()
+    first = worker.stdout.readline()
+    patience.cancel()
+    worker.send_signal(signal.SIGTERM)
+    rest, errors = worker.communicate(timeout=20)
+    lines = [json.loads(line) for line in (first + rest + errors).splitlines()]
+    assert [line["event"] for line in lines] == ["started", "stopped"], lines
 
 
 @pytest.mark.slow

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import copy
-import logging
 import os
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+import shlex
+from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from typing import Any
 
@@ -17,6 +17,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from fbs_db.cli import main
 from fbs_db.cli.interrupts import for_the_process
 from fbs_db.django.messages import for_shell
+from fbs_db.log import log_kept
 
 #: Commands of the embedded server, which no settings of Django name.
 _EMBEDDED = ("server", "demo")
@@ -84,6 +85,12 @@ class Command(BaseCommand):  # type: ignore[misc]
                 f" Type: fbs-db {' '.join(words)}",
                 returncode=2,
             )
+        if self._is_called_by_code and "psql" in words:
+            raise CommandError(
+                "psql takes the place of the process that opens it, and what comes after would not run."
+                f" Type: python manage.py fbs {shlex.join(words)}",
+                returncode=2,
+            )
         given = ["--database", options["database"]] if options["database"] else []
         given += ["-v"] * max(options["verbosity"] - 1, int(options["traceback"]))
         given += ["--no-color"] if options["no_color"] else []
@@ -106,7 +113,7 @@ class Command(BaseCommand):  # type: ignore[misc]
         out, is_help = self.stdout._out, bool({"-h", "--help"} & {*words})
         printed = StringIO() if is_help else out
         try:
-            with redirect_stdout(printed), redirect_stderr(self.stderr._out), for_shell(None), _log_kept():
+            with redirect_stdout(printed), redirect_stderr(self.stderr._out), for_shell(None), log_kept():
                 _program(words, prog_name=self._name, **settings)
         finally:
             if is_help:
@@ -119,15 +126,3 @@ def _with_numbers(words: Sequence[str]) -> list[str]:
         f"--verbosity={min(len(word), 3)}" if re.fullmatch("-v+", word) and not following.isdigit() else word
         for word, following in zip(words, [*words[1:], ""], strict=False)
     ]
-
-
-@contextmanager
-def _log_kept() -> Iterator[None]:
-    """A block after which the host's log is as it was."""
-    root, ours = logging.getLogger(), logging.getLogger("fbs_db")
-    handlers, level = list(root.handlers), ours.level
-    try:
-        yield
-    finally:
-        root.handlers[:] = handlers
-        ours.setLevel(level)

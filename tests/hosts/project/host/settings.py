@@ -43,3 +43,5 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler"}},
     "loggers": {"fbs_db": {"handlers": ["console"], "level": "INFO"}},
 }
+if "HOST_LOG" in os.environ:
+    LOGGING = json.loads(os.environ["HOST_LOG"])

@@ -1,0 +1,28 @@
+"""The log of a command, in a process whose log a host may have set up."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_NAMES = ("", "fbs_db", "fbs_db.cleanup")
+
+
+@contextmanager
+def log_kept() -> Iterator[None]:
+    """A block after which the log is as it was: LOGGING of Django takes handlers away, and disables loggers."""
+    loggers = [logging.getLogger(name) for name in _NAMES]
+    before = [(one.handlers[:], one.level, one.propagate, one.disabled) for one in loggers]
+    try:
+        yield
+    finally:
+        for one, (handlers, level, propagate, disabled) in zip(loggers, before, strict=True):
+            one.handlers[:], one.propagate, one.disabled = handlers, propagate, disabled
+            one.setLevel(level)
+
+
+def take_streams(logger: logging.Logger) -> None:
+    """Take a host's streams from a logger: the command's own print its records. Handlers to other places stay."""
+    logger.handlers[:] = [one for one in logger.handlers if type(one) is not logging.StreamHandler]
+    logger.propagate = True
