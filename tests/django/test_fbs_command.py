@@ -85,7 +85,8 @@ def test_help_and_words_that_are_wrong(newest: Project) -> None:
 
 def test_psql_and_its_own_options(newest: Project) -> None:
     words = ("psql", "-v", "what=table", "--database", "default", "-Atc", "select current_database()")
-    assert newest.manage("fbs", *words).strip() == newest.databases["default"]
+    for more in ((), ("--settings", "host.settings"), ("--settings=host.settings", "--pythonpath=.")):
+        assert newest.manage("fbs", *words, *more).strip() == newest.databases["default"]
 
 
 def test_passwords_are_not_printed(newest: Project) -> None:

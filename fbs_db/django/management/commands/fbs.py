@@ -54,10 +54,11 @@ class Command(BaseCommand):  # type: ignore[misc]
         parser = super().create_parser(prog_name, subcommand, add_help=False, allow_abbrev=False, **options)
         djangos = parser.parse_known_args
         anywhere = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-        anywhere.add_argument("--database")
+        for option in ("--database", "--settings", "--pythonpath"):  # of the last two manage.py has taken note
+            anywhere.add_argument(option)
 
         def parse_args(args: Sequence[str], namespace: Any = None) -> Any:
-            """Other options of manage.py are none after psql, which has a -v of its own."""
+            """Other options of manage.py, such as -v, are psql's own after psql."""
             end = next((number for number, word in enumerate(args) if word in ("psql", "--")), len(args))
             options, words = djangos(_with_numbers(args[:end]), namespace)
             after, rest = anywhere.parse_known_args(args[end:])
