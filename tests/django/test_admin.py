@@ -73,7 +73,7 @@ asked = act("give_up", 2, 3)
 assert "Give up clean-ups?" in asked and waiting() == [2, 3, 4], asked
 assert "2 clean-ups given up." in act("give_up", 2, confirmed="2,3") and waiting() == [4]
 log = list(LogEntry.objects.order_by("pk").values_list("action_flag", "object_repr", "change_message"))
-assert log[0] == (2, "1, delete of rentals.tenant", "Retried; done."), log
+assert log[0] == (2, "1, delete of rentals.tenant", "Retried in database default; done."), log
 assert [flag for flag, _, _ in log] == [2, 3, 3] and "Given up in database default: keys " in log[1][2], log
 assert fbs_rows()[0]["about tenant 3"] == "pending"
 """
@@ -173,6 +173,21 @@ assert waiting() == [1, 2]
     )
 
 
+def test_what_is_done_is_told_where_a_transaction_sees_what_was(host: Project) -> None:
+    host.migrated()
+    serializable = {"isolation_level": 4}
+    host.having(databases={"default": host.place("default", OPTIONS=serializable)}).do(
+        START
+        + WAITING
+        + """
+from django.contrib.admin.models import LogEntry
+said = act("retry", 1)
+assert "1 clean-up done: 1 row." in said and "left alone" not in said, said
+assert LogEntry.objects.get().change_message == "Retried in database default; done."
+"""
+    )
+
+
 def test_what_fails_again_and_what_is_for_others_is_told(host: Project) -> None:
     host.migrated()
     host.do(
@@ -206,7 +221,8 @@ assert "and 1400 more" in html
 ids = html.split('name="confirmed" value="')[1].split('"')[0]
 assert "1,500 clean-ups given up." in act("give_up", 5, confirmed=ids)
 assert waiting() == [1, 2, 3, 4]
-assert "no longer in the queue" in act("give_up", 77)
+for action in ("retry", "give_up"):
+    assert "Those clean-ups are no longer in the queue." in act(action, 77)
 for wrong in ("x", "1,x", "9" * 5000):
     assert "Give up clean-ups?" in act("give_up", 1, confirmed=wrong)
 assert "Nothing was done. 9999999999999999999 is not the id" in act("give_up", 1, confirmed="9" * 19)

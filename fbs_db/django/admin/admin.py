@@ -33,6 +33,7 @@ from fbs_db.wording import command, counted
 _PAGE = "admin/fbs_db_admin/page.html"
 #: Entries that are tried again within a request, at most.
 _AT_ONCE = 100
+_APPLICATION = "fbs-db admin"
 
 
 def database_of(request: HttpRequest) -> str:
@@ -148,7 +149,7 @@ def _reading(alias: str) -> Iterator[None]:
     """
     with for_shell(alias):
         if pattern_of(alias):  # whoever may create databases chooses their names
-            with open_session(alias, None, application="fbs-db admin"):
+            with open_session(alias, None, application=_APPLICATION):
                 pass
         try:
             # In a request that is a transaction the error is that of a savepoint: it goes on.
@@ -223,24 +224,30 @@ class QueuedCleanupAdmin(ReadOnlyAdmin):
     @admin.action(description="Retry selected clean-ups", permissions=["work"])
     def retry(self, request: HttpRequest, queryset: Any) -> None:
         """Do those for this database now, and leave those for others to a worker."""
-        chosen = list(queryset[: _AT_ONCE + 1])
+        if not (chosen := list(queryset[: _AT_ONCE + 1])):
+            self._gone(request)
+            return
         if len(chosen) > _AT_ONCE:
             hint = f"To retry all, type: {command('cleanup', 'retry')}"
             self._refused(request, UsageError(f"Choose {_AT_ONCE} clean-ups at most.", hint=hint))
             return
+        ids = [row.pk for row in chosen]
         try:
-            report = fbs_db.retry_cleanup(queryset.db, ids=[row.pk for row in chosen])
+            report = fbs_db.retry_cleanup(queryset.db, ids=ids)
         except FbsDbError as error:
             self._refused(request, error)
             return
-        left = {row.pk for row in queryset.model.objects.using(queryset.db).filter(pk__in=[row.pk for row in chosen])}
+        # The transaction of this page may see the queue as it was.
+        with open_session(queryset.db, None, application=_APPLICATION) as session:
+            left = {one for (one,) in session.select("select id from {fbs}fbs_cleanup_queue where id = any(%s)", ids)}
         waiting = [row for row in chosen if row.pk in left]
         elsewhere = sum(row.target is not None for row in waiting)
         held = max(0, len(waiting) - elsewhere - report.failed)
+        where = f"Retried in database {queryset.db}"  # ids of another are others
         self._log(
             request,
             CHANGE,
-            ((row, "Retried; it still waits." if row.pk in left else "Retried; done.") for row in chosen),
+            ((row, f"{where}; {'it still waits' if row.pk in left else 'done'}.") for row in chosen),
         )
         for count, level, text in (
             (report.done, messages.SUCCESS, f"done: {counted(report.rows, 'row')}."),
@@ -257,7 +264,7 @@ class QueuedCleanupAdmin(ReadOnlyAdmin):
         confirmed = request.POST.get("confirmed", "").split(",")
         if not all(number.isdecimal() and len(number) < 20 for number in confirmed):
             if not (chosen := list(queryset)):
-                self.message_user(request, "Those clean-ups are no longer in the queue.", messages.WARNING)
+                self._gone(request)
                 return None
             return self._page(
                 request,
@@ -282,6 +289,9 @@ class QueuedCleanupAdmin(ReadOnlyAdmin):
             text = "not given up: no longer in the queue, or a worker is at them."
             self.message_user(request, f"{counted(left, 'clean-up')} {text}", messages.WARNING)
         return None
+
+    def _gone(self, request: HttpRequest) -> None:
+        self.message_user(request, "Those clean-ups are no longer in the queue.", messages.WARNING)
 
     def _refused(self, request: HttpRequest, error: FbsDbError) -> None:
         self.message_user(request, f"Nothing was done. {error}", messages.ERROR)
