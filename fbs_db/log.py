@@ -22,6 +22,11 @@ def log_kept() -> Iterator[None]:
             one.setLevel(level)
 
 
+def is_shown(handler: logging.Handler) -> bool:
+    """Whether it writes to a stream, as to the terminal, and not to a file."""
+    return isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler)
+
+
 def take_streams(logger: logging.Logger) -> None:
     """Take a host's streams from a logger: the command's own print its records. Handlers to other places stay."""
     logger.handlers[:] = [one for one in logger.handlers if type(one) is not logging.StreamHandler]

@@ -20,7 +20,7 @@ from fbs_db.cli.output import LogFormatter, complain, echo, print_json
 from fbs_db.database import server
 from fbs_db.database.which import acting_as
 from fbs_db.errors import FbsDbError, UsageError
-from fbs_db.log import take_streams
+from fbs_db.log import is_shown, take_streams
 from fbs_db.redaction import redacted
 from fbs_db.version import __version__
 
@@ -134,8 +134,8 @@ def main(context: click.Context, database: str | None, role: str | None, verbose
     level = [logging.WARNING, logging.INFO, logging.DEBUG][min(verbose, 2)]
     to_stderr = logging.StreamHandler()
     to_stderr.setFormatter(LogFormatter())
-    logging.basicConfig(handlers=[to_stderr])  # other libraries log values, which may be secrets: warnings only
-    ours = logging.getLogger("fbs_db")
-    if to_stderr in logging.getLogger().handlers:
+    root, ours = logging.getLogger(), logging.getLogger("fbs_db")
+    if not any(map(is_shown, root.handlers)):
+        root.addHandler(to_stderr)  # other libraries log values, which may be secrets: warnings only
         take_streams(ours)
     ours.setLevel(level)

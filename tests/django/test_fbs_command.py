@@ -141,6 +141,7 @@ def test_several_databases(make: Callable[..., Project]) -> None:
     assert "Give --database or --all" in two.manage("fbs", "check", "--all", "--database", "licences", code=2)
 
 
+FILE = {"file": {"class": "logging.FileHandler", "filename": "host.log"}}
 CONSOLE = {"console": {"class": "logging.StreamHandler"}}
 OURS = {"handlers": ["console"], "level": "INFO"}
 
@@ -150,10 +151,11 @@ OURS = {"handlers": ["console"], "level": "INFO"}
     "log",
     [
         {"version": 1, "handlers": CONSOLE, "root": {"handlers": ["console"]}},
+        {"version": 1, "handlers": FILE, "root": {"handlers": ["file"]}},
         {"version": 1, "handlers": CONSOLE, "loggers": {"fbs_db": OURS}},
         {"version": 1, "handlers": CONSOLE, "loggers": {"fbs_db": {**OURS, "propagate": False}}},
     ],
-    ids=["root", "ours", "ours alone"],
+    ids=["root", "file", "ours", "ours alone"],
 )
 @pytest.mark.parametrize("program", [["-m", "fbs_db"], ["manage.py", "fbs"]], ids=["fbs-db", "manage.py"])
 def test_each_line_of_the_log_is_printed_once(newest: Project, program: list[str], log: object) -> None:
