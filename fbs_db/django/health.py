@@ -83,7 +83,8 @@ def _checked(alias: str) -> Counter[tuple[str, str]]:
 
 
 def _answer(content: dict[str, Any], status: int) -> JsonResponse:
-    return JsonResponse(content, status=status, headers={"Cache-Control": "no-store"})
+    # Django 4.2's own cache keeps what is no-store.
+    return JsonResponse(content, status=status, headers={"Cache-Control": "no-store, private"})
 
 
 #: The view, for ``path("health/fbs/", fbs_db.django.health.view)``.

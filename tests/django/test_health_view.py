@@ -39,7 +39,7 @@ def sql(text):
     with connection.cursor() as cursor:
         cursor.execute(text)
 """
-HEALTHY = "(200, {'healthy': True, 'findings': {}}, 'no-store')"
+HEALTHY = "(200, {'healthy': True, 'findings': {}}, 'no-store, private')"
 
 
 def served(project: Project, **places: object) -> Project:
@@ -56,15 +56,15 @@ def test_what_it_answers(project: Project) -> None:
         START
         + f"""
 assert visit() == visit("default") == {HEALTHY}, visit()
-assert visit(method="head") == (200, None, "no-store")
+assert visit(method="head") == (200, None, "no-store, private")
 assert Client().post("/health/fbs/").status_code == 405
 for name in ("elsewhere", "", "postgres"):
-    assert visit(name) == (404, {{"healthy": False, "error": "unknown database"}}, "no-store"), visit(name)
+    assert visit(name) == (404, {{"healthy": False, "error": "unknown database"}}, "no-store, private"), visit(name)
 
 sql("alter table fbs_kpis disable trigger fbs_kpis_touch")
 sql("delete from fbs_migrations where migration_id ~ '^005'")
 answer = {{"healthy": False, "findings": {{"error": {{"migration": 2, "trigger": 1}}}}}}
-assert visit() == (503, answer, "no-store"), visit()
+assert visit() == (503, answer, "no-store, private"), visit()
 """
     )
 
@@ -79,6 +79,20 @@ sql("alter table fbs_kpis disable trigger fbs_kpis_touch")
 assert visit(again=False) == {HEALTHY}
 health._seen["default"].until = 0
 assert visit(again=False)[0] == 503
+"""
+    )
+
+
+def test_no_cache_of_the_site_keeps_an_answer(project: Project) -> None:
+    """That of Django 4.2 keeps what is "no-store"."""
+    project.migrated()
+    cached = ["django.middleware.cache.UpdateCacheMiddleware", "django.middleware.cache.FetchFromCacheMiddleware"]
+    served(project).having(settings={**SETTINGS, "MIDDLEWARE": cached}, fbs_db=HOSTS).do(
+        START
+        + """
+assert visit()[0] == 200
+sql("alter table fbs_kpis disable trigger fbs_kpis_touch")
+assert visit()[0] == 503
 """
     )
 
@@ -108,7 +122,8 @@ def test_a_database_that_is_away_is_an_answer(project: Project) -> None:
     project.migrated()
     served(project, NAME="no_such_database").do(
         START
-        + "assert visit() == (503, {'healthy': False, 'findings': {'error': {'database': 1}}}, 'no-store'), visit()"
+        + "answer = {'healthy': False, 'findings': {'error': {'database': 1}}}\n"
+        + "assert visit() == (503, answer, 'no-store, private'), visit()"
     )
 
 
@@ -122,7 +137,7 @@ with override_settings(FBS_DB={"DATABASES": 5}, MIDDLEWARE=[]):
     print(visit())
 """
     )
-    assert said.startswith("(503, {'healthy': False, 'findings': {'error': {'settings': 1}}}, 'no-store')\n")
+    assert said.startswith("(503, {'healthy': False, 'findings': {'error': {'settings': 1}}}, 'no-store, private')\n")
 
 
 def test_on_an_asynchronous_server(newest: Project) -> None:
@@ -162,7 +177,7 @@ def test_a_login_without_rights_is_told_that_it_saw_less(newest: Project) -> Non
     newest.select("create role fbs_h_web login")
     try:
         said = served(newest, USER="fbs_h_web").do(START + "print(visit())")
-        assert said == "(200, {'healthy': True, 'findings': {'note': {'privilege': 2}}}, 'no-store')\n"
+        assert said == "(200, {'healthy': True, 'findings': {'note': {'privilege': 2}}}, 'no-store, private')\n"
     finally:
         newest.select("drop role fbs_h_web")
 
