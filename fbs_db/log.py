@@ -22,6 +22,18 @@ def log_kept() -> Iterator[None]:
             one.setLevel(level)
 
 
+@contextmanager
+def host_loaded() -> Iterator[None]:
+    """A block that loads a host. The log goes on as before, and to the host's handlers to other places, too."""
+    loggers = [logging.getLogger(name) for name in _NAMES]
+    with log_kept():
+        yield
+        hosts = [[handler for handler in one.handlers if not is_shown(handler)] for one in loggers]
+    for one, handlers in zip(loggers, hosts, strict=True):
+        for handler in handlers:
+            one.addHandler(handler)
+
+
 def is_shown(handler: logging.Handler) -> bool:
     """Whether it writes to a stream, as to the terminal, and not to a file."""
     return isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler)

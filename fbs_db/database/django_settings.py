@@ -26,7 +26,7 @@ from psycopg import conninfo, pq
 
 from fbs_db.database.config import DEFAULT, Config, DatabaseConfig, parse, refuse_no_placeholder, unknown_keys
 from fbs_db.errors import UsageError
-from fbs_db.log import log_kept
+from fbs_db.log import host_loaded
 from fbs_db.redaction import ConnectionString
 
 SOURCE = "FBS_DB in Django's settings"
@@ -124,20 +124,20 @@ def configuration_from_command(directory: Path) -> Config:
     """
     sys.path.insert(0, str(directory))  # as for the host's manage.py
     try:
-        with log_kept():
+        with host_loaded():
             import django
+            from django.apps import apps
             from django.conf import settings
 
             if not hasattr(settings, "FBS_DB") and not any(name.startswith(_APP) for name in settings.INSTALLED_APPS):
                 return Config()
-            django.setup()
+            if not apps.ready:
+                django.setup()
     except Exception as error:
         raise UsageError(
             f"DJANGO_SETTINGS_MODULE is set, but the host cannot be loaded: {type(error).__name__}: {error}",
             hint="Correct the settings, or unset the variable. An fbs-db.toml takes precedence over it.",
         ) from error
-    from django.apps import apps
-
     for app in apps.get_app_configs():
         if app.name == _APP:  # without it HOSTS may name models of apps that are removed
             app.require_hosts()

@@ -159,10 +159,13 @@ OURS = {"handlers": ["console"], "level": "INFO"}
 )
 @pytest.mark.parametrize("program", [["-m", "fbs_db"], ["manage.py", "fbs"]], ids=["fbs-db", "manage.py"])
 def test_each_line_of_the_log_is_printed_once(newest: Project, program: list[str], log: object) -> None:
-    """LOGGING that does not name a logger disables it, unless it says otherwise."""
+    """LOGGING that does not name a logger disables it, unless it says otherwise. A file has the lines, too."""
     newest.migrated()
     host = newest.having(log=log)
-    assert host.run(*program, "-vv", "check").count('select * from "public"."fbs_health"()') == 1
+    health = 'select * from "public"."fbs_health"()'
+    assert host.run(*program, "-vv", "check").count(health) == 1
+    if "file" in str(log):
+        assert (host.directory / "host.log").read_text().count(health) == 1
     worker = host.begin(*program, "cleanup", "run", "--log-format", "json")
     assert worker.stdout
     patience = Timer(20, worker.terminate)
