@@ -150,12 +150,15 @@ def connect_to(where: str, application: str) -> Connection:
     Raises:
         ConnectionFailed: the connection failed.
     """
+    connection = open_bare(where, application)
     try:
-        connection = open_bare(where, application)
         connection.execute(PLAIN.encode(), (False,))
-        return connection
-    except psycopg.Error as error:
-        raise no_connection(where, error) from error
+    except BaseException as error:
+        connection.close()
+        if isinstance(error, psycopg.Error):
+            raise no_connection(where, error) from error
+        raise
+    return connection
 
 
 def open_bare(where: str, application: str) -> Connection:

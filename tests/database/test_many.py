@@ -4,21 +4,32 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from contextlib import closing
 
 import psycopg
 import pytest
 
+from fbs_db.database import connection
 from fbs_db.database.config import DatabaseConfig
 from fbs_db.database.connection import connect_to
 from fbs_db.database.many import Many, on_many
 from fbs_db.database.session import open_session
-from fbs_db.errors import ConnectionLost, TargetError
+from fbs_db.errors import ConnectionFailed, ConnectionLost, TargetError
 from tests.support.connections import Connect, url_of
 
+SESSIONS = "count(*) from pg_stat_activity where application_name = 'fbs-db' and datname = current_database()"
 
-def databases(connection: psycopg.Connection, number: int) -> list[DatabaseConfig]:
-    return [DatabaseConfig(str(one), url=url_of(connection)) for one in range(number)]
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def databases(one: psycopg.Connection, number: int) -> list[DatabaseConfig]:
+    return [DatabaseConfig(str(name), url=url_of(one)) for name in range(number)]
 
 
 def sleep(database: DatabaseConfig) -> None:
@@ -62,13 +73,13 @@ def test_an_unexpected_error_ends_the_work(empty: psycopg.Connection, second: Co
     started = time.monotonic()
     with pytest.raises(ZeroDivisionError):
         list(on_many(databases(empty, 9), work, 3))
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
     assert not threads()
-    left = "select from pg_stat_activity where application_name = 'fbs-db' and datname = current_database()"
-    assert second(empty).execute(left).fetchall() == []
+    watcher = second(empty)
+    until(lambda: watcher.execute(f"select {SESSIONS}".encode()).fetchone() == (0,))
 
 
-def test_what_runs_is_cancelled_and_what_was_done_is_known(empty: psycopg.Connection) -> None:
+def test_what_runs_is_cancelled_and_what_was_done_is_known(empty: psycopg.Connection, second: Connect) -> None:
     def work(database: DatabaseConfig) -> str:
         if database.name != "0":
             sleep(database)
@@ -77,13 +88,32 @@ def test_what_runs_is_cancelled_and_what_was_done_is_known(empty: psycopg.Connec
     many = Many(databases(empty, 9), work, 3)
     outcomes = many.outcomes()
     assert next(outcomes).answer == "done"
-    time.sleep(0.5)
+    asleep, watcher = f"select {SESSIONS} and wait_event = 'PgSleep'", second(empty)
+    until(lambda: watcher.execute(asleep.encode()).fetchone() == (3,))
     started = time.monotonic()
     left = many.end()
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
     assert many.begun == 4
     assert [str(done.error) for done in left] == ["canceling statement due to user request"] * 3
     assert not threads()
+
+
+def test_a_connection_that_is_cancelled_while_it_is_made_is_closed(
+    empty: psycopg.Connection, second: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "PLAIN", "select pg_sleep(60), %s::boolean")
+    many, watcher = Many(databases(empty, 2), sleep, 2), second(empty)
+
+    def cancel_once_asleep() -> None:
+        asleep = f"select {SESSIONS} and wait_event = 'PgSleep'"
+        if watcher.execute(asleep.encode()).fetchone() == (2,):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(many.outcomes(cancel_once_asleep))
+    left = many.end()
+    assert [type(done.error) for done in left] == [ConnectionFailed] * 2
+    until(lambda: watcher.execute(f"select {SESSIONS}".encode()).fetchone() == (0,))
 
 
 def interrupt() -> None:
@@ -94,7 +124,7 @@ def test_cancelled_before_it_connects_work_does_not_begin(empty: psycopg.Connect
     may_connect = threading.Event()
 
     def work(database: DatabaseConfig) -> None:
-        may_connect.wait(10)
+        may_connect.wait(60)
         sleep(database)
 
     many = Many(databases(empty, 2), work, 1)
@@ -113,8 +143,8 @@ def test_work_that_cleans_up_after_itself_may_connect_again(empty: psycopg.Conne
         try:
             sleep(database)
         finally:
-            with closing(connect_to(url_of(empty), "fbs-db")) as connection:
-                connection.execute("select pg_sleep(0.5)")
+            with closing(connect_to(url_of(empty), "fbs-db")) as another:
+                another.execute("select pg_sleep(0.5)")
             cleaned.set()
 
     many = Many(databases(empty, 2), work, 1)
