@@ -24,7 +24,7 @@ Handler = Callable[[int, FrameType | None], None]
 #: Windows has no SIGHUP.
 _NUMBERS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 #: Seconds in which a signal counts once: timeout(1) sends it to the command and then to the command's group.
-_ONCE = 0.5
+ONCE = 0.5
 #: By the number of a signal, the time from which it counts again.
 _counts_from: dict[int, float] = {}
 
@@ -73,7 +73,7 @@ def handle(handler: Handler) -> dict[int, Any]:
     def handle_once(number: int, frame: FrameType | None) -> None:
         now = time.monotonic()
         if now >= _counts_from.get(number, now):
-            _counts_from[number] = now + _ONCE
+            _counts_from[number] = now + ONCE
             handler(number, frame)
 
     if threading.current_thread() is not threading.main_thread():

@@ -312,7 +312,7 @@ def test_a_user_table_in_use_gives_a_timeout_and_no_hang(db: psycopg.Connection,
         started = time.monotonic()
         with pytest.raises(psycopg.errors.LockNotAvailable):
             attach_users(db, "auth_user")
-        assert time.monotonic() - started < 10
+        assert time.monotonic() - started < 30
         db.rollback()
     assert len(attach_users(db, "auth_user")) == 22
 
@@ -1445,14 +1445,19 @@ def test_truncated_attachments_queue_their_files(installed: psycopg.Connection) 
 def test_a_statement_timeout_in_the_queueing_of_files_does_not_fail_the_deletion(installed: psycopg.Connection) -> None:
     attachments(installed, ["a", "b"])
     installed.execute(
-        "create function slow() returns trigger language plpgsql as 'begin perform pg_sleep(3); return new; end';"
+        "create function slow() returns trigger language plpgsql as 'begin perform pg_sleep(60); return new; end';"
         "create trigger slow before insert on fbs_file_deletions for each row execute function slow();"
     )
     installed.commit()
     said: list[str] = []
     installed.add_notice_handler(lambda notice: said.append(str(notice.message_primary)))
-    installed.execute("set statement_timeout = 60")
-    installed.execute("delete from fbs_dms_file_attachment where file = 'a'")
+    for patience in (60, 600, 6000):  # on a slow machine the deletion itself may take longer than that
+        installed.execute(f"set statement_timeout = {patience}")
+        try:
+            installed.execute("delete from fbs_dms_file_attachment where file = 'a'")
+            break
+        except psycopg.errors.QueryCanceled:
+            installed.rollback()
     installed.commit()
     assert len(said) == 1
     assert "{a}" in said[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 
@@ -197,7 +198,7 @@ def paused(standby: Server, logs: psycopg.Connection, monkeypatch: pytest.Monkey
     logs.execute(
         f"alter database {logs.info.dbname} set synchronous_commit = on".encode()
     )  # what is removed is in the WAL
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while rows(logs, "select fbs_replica_lag() = 0") != [(True,)]:
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -235,7 +236,8 @@ def test_it_does_not_wait_for_ever_for_a_replica(
     monkeypatch.setattr(retention, "PATIENCE", 0.5)
     result = on(logs, "purge", "request_logs", "--batch", "20")
     assert result.exit_code == 0
-    assert result.stderr.splitlines() == [
+    so_far = re.compile(r"  request_logs: [\d,]+ rows so far, ")  # comes each second
+    assert [line for line in result.stderr.splitlines() if not so_far.match(line)] == [
         "  A replica has 0 MB of WAL to replay; pausing until it has caught up",
         "  It still has 0 MB to replay; going on without waiting for replicas",
     ]

@@ -25,6 +25,7 @@ from fbs_db.cleanup.worker import run_cleanup
 from fbs_db.cli import main
 from tests.support import ROOT
 from tests.support.connections import Connect, url_of
+from tests.support.signals import counts_once, signalled_again
 
 BROKEN = (
     "create function refuse() returns trigger language plpgsql as $$begin raise 'kept for the auditors'; end$$;"
@@ -59,7 +60,7 @@ def working(
         text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
-    late = threading.Timer(30, worker.kill)  # so that nobody waits for a line that does not come
+    late = threading.Timer(120, worker.kill)  # so that nobody waits for a line that does not come
     late.start()
     try:
         yield worker
@@ -72,7 +73,7 @@ def working(
 
 def ended(worker: subprocess.Popen[str], number: int = signal.SIGTERM) -> tuple[str, str]:
     worker.send_signal(number)
-    return worker.communicate(timeout=20)
+    return worker.communicate(timeout=60)
 
 
 def line_of(worker: subprocess.Popen[str], *, err: bool = False) -> str:
@@ -92,11 +93,11 @@ def at_work(connection: psycopg.Connection, progress: Callable[[RetryReport], No
         yield
     finally:
         stop.set()
-        worker.join(20)
+        worker.join(60)
 
 
 def eventually(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -226,17 +227,13 @@ def test_a_second_signal_ends_the_batch_at_hand(host: psycopg.Connection) -> Non
         "create trigger slow before delete on fbs_custom_fields for each row execute function slow()"
     )
     host.execute("delete from tenants where id = 1")
-    running = "select 1 from pg_stat_activity where application_name = 'fbs-db cleanup run' and state = 'active'"
+    running = "select 1 from pg_stat_activity where application_name = 'fbs-db cleanup run' and wait_event = 'PgSleep'"
     with working(host, "--log-format", "json") as worker:
         eventually(lambda: host.execute(running.encode()).fetchall())
-        worker.terminate()
-        time.sleep(0.2)
-        worker.terminate()  # as timeout does, and counts once
-        time.sleep(0.6)
-        assert worker.poll() is None
-        printed, complained = ended(worker)
+        assert counts_once(worker, signal.SIGTERM)
+        printed, complained = signalled_again(worker, signal.SIGTERM)
         assert worker.returncode == 143
-    assert not host.execute(running.encode()).fetchall()
+    eventually(lambda: not host.execute(running.encode()).fetchall())
     assert [json.loads(line)["event"] for line in printed.splitlines()] == ["started"]
     assert json.loads(complained)["message"] == "Terminated by SIGTERM. Work that was not committed is rolled back."
 
@@ -288,7 +285,7 @@ def test_as_json_each_line_of_its_log_is_an_object(host: psycopg.Connection) -> 
 
 def test_as_json_what_ends_it_is_an_object_too(empty: psycopg.Connection) -> None:
     with working(empty, "--log-format", "json") as worker:
-        _, complained = worker.communicate(timeout=20)
+        _, complained = worker.communicate(timeout=60)
     assert worker.returncode == 2
     said = json.loads(complained)
     assert (said["level"], said["event"]) == ("error", "error")
@@ -327,7 +324,7 @@ def test_a_sweep_that_takes_long_shows_it(host: psycopg.Connection) -> None:
     )
     result = CliRunner().invoke(main, ["--database", url_of(host), "cleanup", "sweep"])
     assert result.stdout == "  tenant: 2,490 gone, 2,490 rows cleaned up\n"
-    assert re.match("  tenant: [12],000 of 2,500 keys, ", result.stderr)
+    assert re.search("  tenant: [12],000 of 2,500 keys, ", result.stderr)
     quiet = CliRunner().invoke(main, ["--database", url_of(host), "cleanup", "sweep", "--json"])
     assert quiet.stderr == ""
 
@@ -360,7 +357,7 @@ def test_what_it_cannot_lock_is_logged_without_waiting_for_it(host: psycopg.Conn
         started = time.monotonic()
         url = psycopg.conninfo.make_conninfo(url_of(host), options=options)
         assert fbs_db.retry_cleanup(url) == RetryReport(0, 1, 1)
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 20
 
 
 # --- when it last ran

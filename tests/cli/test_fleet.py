@@ -82,13 +82,13 @@ def started(*words: str) -> subprocess.Popen[str]:
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     """Exit code, and what it printed, without what a superuser is told."""
-    printed, complained = process.communicate(timeout=60)
+    printed, complained = process.communicate(timeout=180)
     complained = re.sub(r"^\S+: FBS in schema public belongs to postgres, .*\n(?:  .*\n)*", "", complained, flags=re.M)
     return process.returncode, printed, re.sub(r"^\d+ warnings? of other .*\n", "", complained, flags=re.M)
 
 
 def until(condition: Callable[[], object], pause: float = 0.02) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(pause)
@@ -422,13 +422,14 @@ def test_elsewhere_a_line_now_and_then_tells_how_far_it_is(
     execute(pg18, "fleet_a_db", "drop schema public cascade")
     monkeypatch.setattr(fleet, "_PAUSE", 0.0)
     done = run("status", "--all", "--jobs", "1")
-    assert done.stderr.splitlines()[0] == "1 of 4 databases, about 0 s left, 1 failed"
-    assert re.fullmatch(r"2 of 4 databases, about \d+ s left, 1 failed", done.stderr.splitlines()[1])
+    for number, line in enumerate(done.stderr.splitlines()[:2], 1):
+        assert re.fullmatch(rf"{number} of 4 databases, about \d+ s left, 1 failed", line)
 
 
 def test_a_wait_for_another_session_is_told(make: Make, pg18: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    make("a", "b", empty=True)
-    monkeypatch.setattr(fleet, "_PAUSE", 1.0)
+    make("a")
+    make("b", empty=True)
+    monkeypatch.setattr(fleet, "_PAUSE", 0.5)
     with locked(pg18, "fleet_b_db"):
         done = run("migrate", "--all", "--wait", "3")
     assert re.search(r"1 of 2 databases, .*fleet_b_db is waiting for another migration: process", done.stderr)
@@ -448,7 +449,7 @@ def statements_logged(server: Server) -> Iterator[Callable[[], str]]:
     try:
         until(lambda: server.admin.execute("show log_line_prefix").fetchone() == ("<%d> ",))
         start = log.stat().st_size
-        yield lambda: log.read_text()[start:]
+        yield lambda: log.read_bytes()[start:].decode(errors="replace")
     finally:
         server.admin.execute("alter system reset all")
         server.admin.execute("select pg_reload_conf()")

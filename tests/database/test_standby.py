@@ -147,6 +147,7 @@ def test_a_worker_goes_on_at_the_standby_that_is_promoted(primary: Server, tmp_p
                 stderr=subprocess.STDOUT,
                 env={**os.environ, "PYTHONPATH": str(ROOT)},
             )
+        eventually(lambda: bool((tmp_path / "log").read_text()))  # it is at work
         deleted = 0
 
         def delete(key: int) -> None:
@@ -178,7 +179,7 @@ def test_a_worker_goes_on_at_the_standby_that_is_promoted(primary: Server, tmp_p
         finally:
             client.join()
             worker.terminate()
-            worker.wait(30)
+            worker.wait(60)
         assert rows(host, "select fbs_source()") == source
         applied = "select model_name, count(*), count(distinct record_id) from applied group by 1 order by 1"
         assert rows(fbs, applied) == [("room", 200, 200), ("tenant", 200, 200)]

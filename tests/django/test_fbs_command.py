@@ -185,7 +185,7 @@ def test_a_worker_stops_when_it_is_asked_to(newest: Project) -> None:
     assert worker.stdout
     assert worker.stdout.readline()
     worker.send_signal(signal.SIGTERM)
-    worker.communicate(timeout=20)
+    worker.communicate(timeout=60)
     assert worker.returncode == 0
 
 
@@ -199,7 +199,7 @@ def test_a_command_is_interrupted(newest: Project) -> None:
         while command.poll() is None and not newest.select(waits):
             pass
         command.send_signal(signal.SIGINT)
-        _, said = command.communicate(timeout=20)
+        _, said = command.communicate(timeout=60)
     assert command.returncode == 130, said
     assert "Interrupted" in said
     assert "Traceback" not in said

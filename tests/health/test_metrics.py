@@ -259,7 +259,7 @@ def test_a_host_with_an_endpoint_of_its_own_registers_a_collector(installed: psy
 @pytest.mark.slow
 def test_on_a_standby(installed: psycopg.Connection, pg18: Server) -> None:
     with standby_of(pg18) as standby:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while True:
             done = run("--database", standby.url(installed.info.dbname), "metrics")
             if done.exit_code == 0 or time.monotonic() > deadline:

@@ -173,7 +173,7 @@ def test_a_signal_while_a_table_is_busy_leaves_no_index(
         assert process.stderr is not None
         assert "is in use by process" in process.stderr.readline()
         process.send_signal(number)
-        assert process.wait(20) == 128 + number
+        assert process.wait(60) == 128 + number
         assert not_valid(installed) == []
 
 
@@ -184,7 +184,7 @@ def test_a_signal_while_an_index_is_built_leaves_none(installed: psycopg.Connect
     with reader(holder), command(installed, TOO_LATE) as process:
         building(watcher)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 128 + signal.SIGTERM
+        assert process.wait(60) == 128 + signal.SIGTERM
         assert not_valid(installed) == []
 
 
@@ -200,7 +200,7 @@ def test_what_a_killed_repair_leaves_is_found_and_dropped_by_the_next(
         pid = building(watcher)
         process.kill()
         process.wait()
-        watcher.execute("select pg_terminate_backend(%s, 5000)", (pid,))
+        watcher.execute("select pg_terminate_backend(%s, 30000)", (pid,))
         assert not_valid(installed) == ["fbs_kpis_pkey", "fbs_kpis_pkey_ccnew"]
     assert wrong(fbs_db.check(installed)) == {
         ("constraint", "fbs_kpis.fbs_kpis_pkey", "invalid"),

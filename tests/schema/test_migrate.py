@@ -274,7 +274,7 @@ def test_another_migration_is_waited_for_and_named(empty: psycopg.Connection, se
         thread.start()
         while not said:
             release.wait(0.01)
-    thread.join(20)
+    thread.join(60)
     assert said[0].kind == "wait"
     assert "someone else" in said[0].text
     assert fbs_db.status(url_of(empty)).pending == ()
@@ -301,7 +301,7 @@ def test_a_held_table_is_tried_again(installed: psycopg.Connection, sql_copy: Pa
         thread.start()
         while not any(event.kind == "wait" for event in said):
             threading.Event().wait(0.01)
-    thread.join(20)
+    thread.join(60)
     assert next(event for event in said if event.kind == "wait").text.endswith("trying again (1 of 4)")
     assert "column fbs_kpis.16 x" in catalog(installed)
 

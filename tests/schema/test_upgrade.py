@@ -198,7 +198,7 @@ def test_an_upgrade_while_the_release_before_still_runs(server: Server, package:
         assert worker.poll() is None
         fbs_db.retry_cleanup(url, schema=schema)
         worker.send_signal(signal.SIGTERM)
-        _, said = worker.communicate(timeout=20)
+        _, said = worker.communicate(timeout=60)
         assert (worker.returncode, b"Error" in said) == (0, False), said
         fbs_db.retry_cleanup(url, schema=schema)
 

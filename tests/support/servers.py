@@ -93,7 +93,7 @@ class Server:
         if self._admin:
             self._admin.close()
         self.process.send_signal(by)
-        self.process.wait(30)
+        self.process.wait(60)
 
 
 def find_binaries(major: int, *, library: str | None = None) -> Path | None:
