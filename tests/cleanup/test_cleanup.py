@@ -1496,7 +1496,7 @@ def test_a_file_that_could_not_be_removed_waits_longer_each_time(installed_every
         installed_everywhere.execute("select fbs_file_done(%s, %s)", (number, "disk on fire"))
         waits += rows(
             installed_everywhere,
-            "select round(extract(epoch from next_attempt_at - clock_timestamp()))::int from fbs_file_deletions",
+            "select ceil(extract(epoch from next_attempt_at - clock_timestamp()))::int from fbs_file_deletions",
         )
     assert [wait for (wait,) in waits] == [*(2**n for n in range(12)), 3600, 3600]
     assert claimed(installed_everywhere) == {}

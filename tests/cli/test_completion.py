@@ -18,13 +18,19 @@ import pytest
 from click.testing import CliRunner
 
 from fbs_db import files
-from fbs_db.cli import main
+from fbs_db.cli import completion, main
 from tests.support.connections import url_of
 from tests.support.pages import blocks
 from tests.support.roles import role
 from tests.support.servers import GUARDED, Server
 
 FBS_DB = Path(sys.executable).with_name("fbs-db")
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow machine has names too."""
+    monkeypatch.setattr(completion, "_PATIENCE", 30.0)
 
 
 def names(*words: str, **variables: str) -> list[str]:
@@ -110,7 +116,8 @@ def test_nothing_runs_in_a_database_that_somebody_made_for_its_name(pg18: Server
         pg18.drop(evil)
 
 
-def test_what_cannot_be_asked_has_no_names_and_holds_up_nobody(pg18: Server) -> None:
+def test_what_cannot_be_asked_has_no_names_and_holds_up_nobody(pg18: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(completion, "_PATIENCE", 1.0)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         assert names("attach", "users", "", DATABASE_URL=f"postgresql://app@127.0.0.1:{port}/app") == []
