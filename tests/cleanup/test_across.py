@@ -546,14 +546,6 @@ def start_worker() -> subprocess.Popen[str]:
     )
 
 
-def started_worker() -> subprocess.Popen[str]:
-    """A worker that is at work, however long Python took to start."""
-    worker = start_worker()
-    assert worker.stdout
-    assert worker.stdout.readline() == "Waiting for clean-ups.\n"
-    return worker
-
-
 def eventually(what: Callable[[], bool], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not what():
@@ -562,7 +554,8 @@ def eventually(what: Callable[[], bool], seconds: float = 60) -> None:
 
 
 def test_workers_share_the_work_and_stop_when_told(pair: Pair) -> None:
-    workers = [started_worker() for _ in range(2)]
+    workers = [start_worker() for _ in range(2)]
+    assert [worker.stdout and worker.stdout.readline() for worker in workers] == ["Waiting for clean-ups.\n"] * 2
     for key in range(1, 10):
         pair.host("delete from tenants where id = %s", key)
     eventually(lambda: pair.fields() == [] and pair.waiting() == 0)
@@ -624,21 +617,23 @@ def test_each_deletion_is_applied_once_whoever_is_killed_when() -> None:
                     )
                     rekeyed.append(other)
 
-        worker = started_worker()
+        worker = start_worker()
         host = threading.Thread(target=work)
         host.start()
         luck = random.Random(7)
+        # Of a worker that carries: a slow machine takes seconds to start one.
+        backends = "select pid from pg_stat_activity where application_name = 'fbs-db cleanup run'"
         try:
             for _ in range(60):
+                eventually(lambda: insist(pair.fbs, backends) or not host.is_alive())
                 time.sleep(luck.uniform(0, 0.4))
                 assert worker.poll() is None, "a database that is killed does not end it"
                 victim = luck.choice(["worker", "worker", "worker", "here", "there"])
                 if victim == "worker":
                     worker.kill()
                     worker.communicate()
-                    worker = started_worker()
+                    worker = start_worker()
                 else:
-                    backends = "select pid from pg_stat_activity where application_name = 'fbs-db cleanup run'"
                     for (pid,) in insist(pair.host if victim == "here" else pair.fbs, backends):
                         os.kill(pid, signal.SIGKILL)
             stop.set()
