@@ -144,7 +144,9 @@ def started(binaries: Path, major: int, directory: Path, *, settings: str = "") 
 
 @contextmanager
 def standby_of(primary: Server, *, base: str | None = None) -> Iterator[Server]:
-    """A streaming standby of a running server."""
+    """A streaming standby of a running server, which keeps what a slow standby has still to get."""
+    primary.admin.execute("alter system set wal_keep_size = '256MB'")
+    primary.admin.execute("select pg_reload_conf()")
     directory = directory_of_server(base)
     source = f"host={primary.host} port={primary.port} user=postgres"
     words = ["-R", "-c", "fast", "-X", "stream"]

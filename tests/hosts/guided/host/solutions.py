@@ -311,7 +311,7 @@ def requests_are_transactions():
 
 def threads_at_once():
     """Two threads, each of which goes on when the other has entered its block."""
-    before, both, found = each(), threading.Barrier(2, timeout=10), {}
+    before, both, found = each(), threading.Barrier(2, timeout=60), {}
 
     def work(one):
         try:

@@ -253,7 +253,7 @@ def blocks_decorate():
 
     def work():
         with shared:
-            both.wait(10)
+            both.wait(60)
             found.append(titles())
         found.append(now_set())
         connection.close()
