@@ -122,9 +122,12 @@ def test_the_run_goes_on_once_the_user_table_is_free(empty: psycopg.Connection, 
 @pytest.mark.slow
 def test_logins_do_not_wait_for_the_files(empty: psycopg.Connection, second: Connect, sql_copy: Path) -> None:
     make_users(empty)
-    (sql_copy / "0099_slow.sql").write_text("select pg_sleep(1.5);")
+    (sql_copy / "0099_slow.sql").write_text(
+        "do $$ begin while exists (select from pg_locks where locktype = 'advisory' and objid = 99) loop"
+        " perform pg_sleep(0.01); end loop; end $$;"
+    )
     host = second(empty)
-    host.execute("set lock_timeout = '300ms'")
+    host.execute("set lock_timeout = '300ms'; select pg_advisory_lock(99)")
     said: list[Progress] = []
     run = Meanwhile(
         lambda: fbs_db.migrate(url_of(empty), user_table="auth_user", progress=said.append, directory=sql_copy)
@@ -132,6 +135,7 @@ def test_logins_do_not_wait_for_the_files(empty: psycopg.Connection, second: Con
     wait_until(lambda: any(event.migration_id == "0099_slow" for event in said))
     host.execute("update auth_user set id = id")
     assert "end" not in [event.kind for event in said if event.migration_id == "0099_slow"]
+    host.execute("select pg_advisory_unlock(99)")
     run.ended()
     assert tied(empty) == (22, 22)
 
