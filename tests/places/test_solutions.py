@@ -69,7 +69,7 @@ class World:
 
     def clean(self) -> None:
         keep = SHARED.format(solution="template")
-        self.ask("select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname ~ '^sol'")
+        self.ask("select pg_terminate_backend(pid, 30000) from pg_stat_activity where datname ~ '^sol'")
         for name in self.there():
             if name != keep:
                 self.ask(f"alter database {sql.Identifier(name).as_string()} is_template false")
