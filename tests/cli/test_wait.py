@@ -19,7 +19,10 @@ import pytest
 
 import fbs_db
 from fbs_db import files
+from fbs_db.cli import wait
+from fbs_db.cli.output import show_progress
 from fbs_db.database import server
+from fbs_db.reports import Progress
 from tests.support.commands import answer, on, run
 from tests.support.connections import url_of
 from tests.support.servers import GUARDED, Server
@@ -28,10 +31,22 @@ from tests.support.servers import GUARDED, Server
 @contextmanager
 def later(do: Callable[[], object]) -> Iterator[None]:
     """A block in which something is done once its command has begun to wait."""
-    timer = threading.Timer(1, do)
-    timer.start()
-    yield
-    timer.join()
+    begun = threading.Event()
+
+    def told(progress: Progress) -> None:
+        show_progress(progress)
+        begun.set()
+
+    def act() -> None:
+        assert begun.wait(60)
+        do()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(wait, "show_progress", told)
+        thread = threading.Thread(target=act)
+        thread.start()
+        yield
+        thread.join()
 
 
 def test_what_is_ready_is_not_waited_for(empty: psycopg.Connection) -> None:
