@@ -624,7 +624,7 @@ def test_each_deletion_is_applied_once_whoever_is_killed_when() -> None:
         # Of a worker that carries: a slow machine takes seconds to start one.
         backends = "select pid from pg_stat_activity where application_name = 'fbs-db cleanup run'"
         try:
-            for _ in range(60):
+            for _ in range(50):
                 eventually(lambda: insist(pair.fbs, backends) or not host.is_alive())
                 time.sleep(luck.uniform(0, 0.4))
                 assert worker.poll() is None, "a database that is killed does not end it"
