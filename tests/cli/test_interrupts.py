@@ -189,7 +189,8 @@ def test_an_interrupted_purge_says_what_it_removed(busy: psycopg.Connection) -> 
         process.send_signal(signal.SIGINT)
         _, complained = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert complained.splitlines() == [
+    # A slow machine tells its progress first.
+    assert [line for line in complained.splitlines() if " so far, " not in line] == [
         "Removed: 2 rows of request_logs. The same command goes on with the rest.",
         "Error: Interrupted. Work that was not committed is rolled back.",
     ]
