@@ -207,7 +207,8 @@ def _copy(
     config = target if target.holds(component) else replace(target, components=(*(target.components or ()), component))
     with open_session(config, None, application=_APPLICATION) as new:
         check_target(old, new, component, names)
-        migrate(config, progress=progress)
+        # Users of some rows may be gone. A table that was attached by hand is attached to these columns by hand, too.
+        migrate(config, user_table=None if config.user_table else "", progress=progress)
         check_alike(old, new, names)
 
         def finish() -> None:

@@ -306,6 +306,9 @@ def test_users_go_and_rules_rest_after_a_move(two: tuple[str, str]) -> None:
     assert select(old, "select table_id is null from fbs_rule_states where rule_name = 'approval_requests'") == [
         (False,)
     ]
+    assert "mend:  fbs-db attach users people" in run("check").stdout
+    fine("attach", "users", "people", "--repair")
+    fine("check")
 
 
 @pytest.mark.slow
