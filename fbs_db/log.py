@@ -6,18 +6,17 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_NAMES = ("", "fbs_db", "fbs_db.cleanup")
+_LOGGERS = [logging.getLogger(name) for name in ("", "fbs_db", "fbs_db.cleanup")]
 
 
 @contextmanager
 def log_kept() -> Iterator[None]:
     """A block after which the log is as it was: LOGGING of Django takes handlers away, and disables loggers."""
-    loggers = [logging.getLogger(name) for name in _NAMES]
-    before = [(one.handlers[:], one.level, one.propagate, one.disabled) for one in loggers]
+    before = [(one.handlers[:], one.level, one.propagate, one.disabled) for one in _LOGGERS]
     try:
         yield
     finally:
-        for one, (handlers, level, propagate, disabled) in zip(loggers, before, strict=True):
+        for one, (handlers, level, propagate, disabled) in zip(_LOGGERS, before, strict=True):
             one.handlers[:], one.propagate, one.disabled = handlers, propagate, disabled
             one.setLevel(level)
 
@@ -25,11 +24,10 @@ def log_kept() -> Iterator[None]:
 @contextmanager
 def host_loaded() -> Iterator[None]:
     """A block that loads a host. The log goes on as before, and to the host's handlers to other places, too."""
-    loggers = [logging.getLogger(name) for name in _NAMES]
     with log_kept():
         yield
-        hosts = [[handler for handler in one.handlers if not is_shown(handler)] for one in loggers]
-    for one, handlers in zip(loggers, hosts, strict=True):
+        hosts = [[handler for handler in one.handlers if not is_shown(handler)] for one in _LOGGERS]
+    for one, handlers in zip(_LOGGERS, hosts, strict=True):
         for handler in handlers:
             one.addHandler(handler)
 

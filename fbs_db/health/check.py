@@ -20,6 +20,7 @@ from fbs_db.reports import Progress, silent
 from fbs_db.schema import snapshot
 from fbs_db.schema.rights import MAY_RUN_CODE, read_granted, read_rights, workers
 from fbs_db.schema.snapshot import Key, Object
+from fbs_db.schema.users import tied_tables
 from fbs_db.wording import command
 
 _UNFINISHED = "left by an interrupted statement, or still being built"
@@ -202,11 +203,6 @@ def _foreign(there: Object, objects: Mapping[Key, Object], found: Mapping[Key, O
     return Finding(severity, there.kind, there.name, "not part of FBS", text, None, mend)
 
 
-_TIED = (
-    "select distinct user_table::oid::regclass::text from {fbs}fbs_user_columns where user_table is not null order by 1"
-)
-
-
 def _users(session: Session, found: Mapping[Key, Object]) -> Iterator[Finding]:
     """A finding where the user columns are not tied to the user table that the project names."""
     wanted = session.config.user_table
@@ -216,7 +212,7 @@ def _users(session: Session, found: Mapping[Key, Object]) -> Iterator[Finding]:
         with session.connection.transaction():
             if session.select("select exists (select from {fbs}fbs_user_columns)") != [(True,)]:
                 return
-            tied = [name for (name,) in session.select(_TIED)]
+            tied = tied_tables(session)
             there = {name: session.table(name) for name in tied}
     except (psycopg.Error, TargetError) as error:
         raise_if_lost(session.connection, error)

@@ -66,7 +66,7 @@ def _refuse_others(session: Session, *, is_ours: bool) -> None:
     if not is_ours:
         raise TargetError("The schema rentals is not that of the demo.", hint=_APART)
     if session.select("select from pg_catalog.pg_tables where schemaname = 'rentals' and tablename = 'users'") == []:
-        raise TargetError("The demo's users are gone, who tell its rows from others.", hint=_ALL_ANEW)
+        raise TargetError("The demo's users are gone. Only they tell its rows from others.", hint=_ALL_ANEW)
     hosts = session.select(
         "select h.host_table::text from {fbs}fbs_hosts as h inner join pg_catalog.pg_class as c on h.host_table = c.oid"
         " where c.relnamespace <> 'rentals'::regnamespace order by 1"

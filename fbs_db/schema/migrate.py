@@ -20,7 +20,7 @@ from fbs_db.schema.history import Backend, name_taken
 from fbs_db.schema.planning import planned, tried_locks
 from fbs_db.schema.rights import refuse_rights_of_others, warn_of_superuser
 from fbs_db.schema.run import Run, newer_than_this, problems, refuse_newer, refuse_unfit
-from fbs_db.schema.users import attached_users, check_user_columns, link_users, users_tied
+from fbs_db.schema.users import check_user_columns, link_users, tied_tables, users_tied
 
 
 def migrate(
@@ -165,7 +165,8 @@ def _pending(run: Run, every: list[MigrationFile], wanted: list[MigrationFile]) 
 def _take_attached_users(run: Run, every: list[MigrationFile]) -> None:
     """Where the project names no user table, that which columns are tied to is for the columns to come, too."""
     if not run.user_table and USER_LINK in files.provided(every, run.applied):
-        run.user_table = attached_users(run.session)
+        tied = tied_tables(run.session)
+        run.user_table = tied[0] if len(tied) == 1 else ""
 
 
 # --- what is refused

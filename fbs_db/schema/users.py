@@ -148,14 +148,10 @@ def users_tied(session: Session, users: str, *, validated: bool = False) -> bool
     return session.select(query, users, validated) == [(True,)]
 
 
-def attached_users(session: Session) -> str:
-    """The user table that columns are tied to; an empty string for none."""
-    found = session.select(
-        "select distinct format('%I.%I', n.nspname, c.relname) from {fbs}fbs_user_columns as u"
-        " inner join pg_catalog.pg_class as c on u.user_table = c.oid"
-        " inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid"
-    )
-    return str(found[0][0]) if len(found) == 1 else ""
+def tied_tables(session: Session) -> list[str]:
+    """The tables that user columns are tied to: one, unless somebody changed a key."""
+    tables = "select distinct user_table::oid::regclass::text from {fbs}fbs_user_columns where user_table is not null"
+    return [name for (name,) in session.select(f"{tables} order by 1")]
 
 
 def configured_users(session: Session) -> str:

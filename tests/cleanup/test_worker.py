@@ -240,7 +240,7 @@ def test_a_second_signal_ends_the_batch_at_hand(host: psycopg.Connection) -> Non
 
 def test_a_signal_that_comes_again_after_its_end_changes_no_exit_code(host: psycopg.Connection) -> None:
     code = (
-        "import atexit, os, signal, sys; from fbs_db.__main__ import run;"
+        "import atexit, os, signal; from fbs_db.__main__ import run;"
         "atexit.register(os.kill, os.getpid(), signal.SIGTERM); run()"
     )
     with working(host, python=("-c", code)) as worker:
