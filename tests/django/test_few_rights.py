@@ -74,8 +74,10 @@ def test_djangos_check_names_the_right_that_is_missing(role: str, newest: Projec
 def test_djangos_check_without_a_way_in_and_without_time(role: str, newest: Project) -> None:
     newest.migrated()
     name = newest.databases["default"]
-    newest.select(f"alter role {ROLE} set statement_timeout = '1ms'")
-    done = as_role(newest).run("manage.py", "fbs", "check", code=2)
+    newest.select(f"alter role {ROLE} set statement_timeout = '1s'")
+    with psycopg.connect(newest.server.url(name)) as other:
+        other.execute("lock table fbs_settings in access exclusive mode")
+        done = as_role(newest).run("manage.py", "fbs", "check", code=2)
     assert "canceling statement due to statement timeout" in done
     assert "set statement_timeout = '1min'" in done
     newest.select(f'revoke connect on database "{name}" from public')
