@@ -16,6 +16,7 @@ from tests.support.versions import NEWEST
 WEB = "fbs_d_admin"
 PAGES = ("queuedcleanup", "cleanuprule", "hosttable", "setting", "migration", "health")
 START = """
+import re
 from host.pages import Visitor, user
 boss = Visitor(user("boss"))
 """
@@ -227,6 +228,21 @@ for wrong in ("x", "1,x", "9" * 5000):
     assert "Give up clean-ups?" in act("give_up", 1, confirmed=wrong)
 assert "Nothing was done. 9999999999999999999 is not the id" in act("give_up", 1, confirmed="9" * 19)
 assert waiting() == [1, 2, 3, 4]
+"""
+    )
+
+
+def test_the_question_can_be_answered_where_numbers_are_grouped(host: Project) -> None:
+    """With USE_THOUSAND_SEPARATOR templates print 1,000."""
+    grouped = host.having(settings={**ADMIN, "USE_THOUSAND_SEPARATOR": True})
+    grouped.migrated().do(
+        START
+        + """
+sql("insert into fbs_cleanup_queue (id, model_name, operation, keys) overriding system value"
+    " values (1000, 'rentals.room', 'delete', '{1}')")
+html = boss.html("queuedcleanup/", action="give_up", _selected_action=[1000])
+shown = dict(re.findall('name="(confirmed|_selected_action)" value="(.*?)"', html))
+assert "1 clean-up given up." in boss.text("queuedcleanup/", action="give_up", **shown), shown
 """
     )
 
