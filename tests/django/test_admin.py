@@ -148,6 +148,26 @@ assert "<i>tenant" not in boss.html("queuedcleanup/", action="give_up", _selecte
     )
 
 
+def test_of_a_damaged_or_another_schema_it_says_what_helps(host: Project) -> None:
+    """Where something is missing, migrate has nothing to do."""
+    host.migrated()
+    host.do(
+        START
+        + """
+sql("drop table fbs_hosts cascade")
+sql("alter table fbs_cleanup_queue drop column sqlstate cascade")
+for page in ("hosttable/", "queuedcleanup/"):
+    said = boss.text(page)
+    assert "FBS is not complete in schema public: " in said, said
+    assert "what to type: python manage.py fbs --database default check" in said, said
+sql("insert into fbs_migrations (migration_id, checksum, fbs_db_version) values ('0900_next', 'x', '99.1.0')")
+assert "Schema public is of fbs-db 99.1.0, and this is fbs-db " in boss.text("queuedcleanup/")
+sql("delete from fbs_migrations where migration_id >= '0050'")
+assert "Type: python manage.py fbs --database default migrate" in boss.text("queuedcleanup/")
+"""
+    )
+
+
 # --- actions
 
 
@@ -357,5 +377,5 @@ def test_on_psycopg2(newest: Project) -> None:
     host.do(
         START + WAITING + 'assert "4 waiting clean-ups" in boss.text("queuedcleanup/")\n'
         'assert "1 clean-up done" in act("retry", 1)\nsql("drop table fbs_hosts cascade")\n'
-        'assert "FBS is not installed in database default" in boss.text("hosttable/")'
+        'assert "FBS is not complete in schema public" in boss.text("hosttable/")'
     )

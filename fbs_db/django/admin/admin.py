@@ -21,6 +21,7 @@ from django.utils.timesince import timesince, timeuntil
 import fbs_db
 from fbs_db.cleanup.hosts import named
 from fbs_db.database import project
+from fbs_db.database.releases import MISSING, why_missing
 from fbs_db.database.session import open_session
 from fbs_db.django.admin.models import CleanupRule, Health, HostTable, Migration, QueuedCleanup, Setting
 from fbs_db.django.aliases import pattern_of
@@ -170,8 +171,11 @@ def _explained(error: Error, alias: str) -> TargetError:
             role = cursor.fetchone()[0]
         mend = f"As FBS's owner, type: {command('grant', role, '--as', 'monitor')}"
         return TargetError(f"Role {role} may not read this in database {alias}: {said}.", hint=mend)
-    if state in ("42P01", "3F000"):
-        return TargetError(f"FBS is not installed in database {alias}.", hint=f"Type: {migrate_command(alias)}")
+    if state in MISSING:
+        schema = getattr(placed(alias), "schema", None) or "public"
+        return why_missing(connections[alias].connection.info, schema, said) or TargetError(
+            f"FBS is not installed in database {alias}.", hint=f"Type: {migrate_command(alias)}"
+        )
     if state == "55P03":
         return TargetError(
             f"Another session, such as a migration, holds a lock in database {alias}.", hint="Try again."
