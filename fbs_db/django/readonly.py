@@ -80,6 +80,11 @@ class Array(models.Field):  # type: ignore[misc]
     def db_type(self, connection: Any) -> str:
         return f"{self.of}[]"
 
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
+        # For drivers small numbers are another type, whose arrays PostgreSQL does not compare with these.
+        is_numbers = self.of == "bigint" and isinstance(value, (list, tuple))
+        return f"{{{','.join(map(str, value))}}}" if is_numbers else value
+
 
 class Moment(models.DateTimeField):  # type: ignore[misc]
     """A time that may be infinite, which Python cannot hold: None then."""
