@@ -1,6 +1,6 @@
 """Databases for a host's tests, each cloned from a template in which FBS is installed.
 
-A template is called ``fbs_template_`` and a checksum of the SQL files and the configuration. It
+A template is called ``fbs_template_`` and a checksum of the SQL files, the configuration and the role. It
 is kept for the next session of tests. A template with the host's own set-up has the session's id
 in its name as well, and is dropped with the session. A clone is called ``fbs_test_``, the
 session's id and a number.
@@ -126,15 +126,16 @@ class Clones:
         # The same in each process of pytest-xdist.
         known = os.environ.get("PYTEST_XDIST_TESTRUNUID") or uuid.uuid4().hex
         self._run = hashlib.sha256(known.encode()).hexdigest()[:12]
-        checksum = _checksum(self._config)
-        self._template = f"fbs_template_{checksum}" + (f"_{self._run}" if setup else "")
-        self._connection = _at_home(where, f"{_APPLICATION}:{self._run}:{checksum}")
+        self._connection = _at_home(where, _APPLICATION)
         self._worker = ThreadPoolExecutor(1, "fbs-db-clones")  # only its thread uses the connection
         self._next: Future[str] | None = None
+        self._template = ""
         try:
-            with errors_of_server(self._connection), self._alone():
-                self._drop_leftovers()
-                self._make_template()
+            with errors_of_server(self._connection):
+                self._template = self._named()
+                with self._alone():
+                    self._drop_leftovers()
+                    self._make_template()
         except BaseException:
             self.close()
             raise
@@ -169,6 +170,13 @@ class Clones:
         self._connection.close()
 
     # --- in the server
+
+    def _named(self) -> str:
+        """The name of the template, which only its owner can clone. The connection gets this session's name."""
+        ((role,),) = self._ask("select current_user::text")
+        checksum = _checksum(self._config, role)
+        self._ask("select set_config('application_name', %s, false)", f"{_APPLICATION}:{self._run}:{checksum}")
+        return f"fbs_template_{checksum}" + (f"_{self._run}" if self._setup else "")
 
     def _make_template(self) -> None:
         if self._is_ours(self._template):
@@ -242,9 +250,9 @@ class Clones:
 _numbers = count(1)
 
 
-def _checksum(config: DatabaseConfig) -> str:
-    """A checksum of everything a template depends on, in sixteen digits."""
-    parts = [__version__, repr((config.schema, config.components, config.user_key_type))]
+def _checksum(config: DatabaseConfig, role: str) -> str:
+    """A checksum of everything a template depends on, its owner included, in sixteen digits."""
+    parts = [__version__, repr((config.schema, config.components, config.user_key_type, role))]
     parts += [file.checksum for file in files.load()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 

@@ -16,6 +16,7 @@ from psycopg import sql
 
 from fbs_db.errors import UsageError
 from fbs_db.testing.clones import Clones
+from tests.support.roles import role
 from tests.support.servers import Server
 
 #: As the plugin's own are called: of a dead session, and templates of another version, done and half made.
@@ -90,6 +91,16 @@ def test_a_template_of_somebody_else_is_neither_dropped_nor_cloned(admin: psycop
         assert name in there(admin)
         admin.execute(sql.SQL("drop database {}").format(sql.Identifier(name)))
     assert template_of(admin, pg18) in there(admin)
+
+
+def test_each_role_has_a_template_of_its_own(admin: psycopg.Connection, pg18: Server) -> None:
+    """PostgreSQL lets nobody but its owner clone a database; others would not own the tables."""
+    with role(admin, "fbs_tester", "login createdb"):
+        for url in (pg18.url(), pg18.url(user="fbs_tester"), pg18.url()):
+            with Clones(url) as clones, clones.one() as clone, psycopg.connect(clone) as connection:
+                connection.execute("alter table fbs_kpis add column mine text")
+        for name in there(admin):
+            admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
 
 
 def test_a_clone_that_somebody_replaced_stays(admin: psycopg.Connection, pg18: Server) -> None:
