@@ -7,13 +7,16 @@ all else.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
 if TYPE_CHECKING:
     from fbs_db.reads import Reader
     from fbs_db.testing.clones import Clones
+
+Made = TypeVar("Made")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -39,20 +42,10 @@ def fbs_template_setup() -> Callable[[str], None] | None:
 
 @pytest.fixture(scope="session")
 def _fbs_clones(pytestconfig: pytest.Config, fbs_template_setup: Callable[[str], None] | None) -> Iterator[Clones]:
-    from fbs_db.errors import FbsDbError
-    from fbs_db.testing.clones import WAYS, Clones, server_of
+    from fbs_db.testing.clones import Clones, server_of
 
-    try:
-        clones = Clones(server_of(pytestconfig), fbs_template_setup)
-    except FbsDbError as error:
-        said = str(error)
-        if WAYS not in said:
-            said += f"\nTo use another server: {WAYS}."
-    else:
-        with clones:
-            yield clones
-        return
-    pytest.fail(f"No test database could be created. {said}", pytrace=False)
+    with _opened(lambda: Clones(server_of(pytestconfig), fbs_template_setup)) as clones:
+        yield clones
 
 
 @pytest.fixture
@@ -63,8 +56,27 @@ def fbs_database(_fbs_clones: Clones) -> Iterator[str]:
     The server is the first of these that is set: ``--fbs-database``, FBS_DB_TEST_URL, the ini
     option ``fbs_database_url``, with pytest-django the default database, the embedded server.
     """
-    with _fbs_clones.one() as url:
+    with _opened(_fbs_clones.one) as url:
         yield url
+
+
+@contextmanager
+def _opened(make: Callable[[], AbstractContextManager[Made]]) -> Iterator[Made]:
+    """The block that a function makes; where it cannot begin, the test fails in a few words."""
+    from fbs_db.errors import FbsDbError
+    from fbs_db.testing.clones import WAYS
+
+    with ExitStack() as stack:
+        said = ""
+        try:
+            made = stack.enter_context(make())
+        except FbsDbError as error:
+            said = str(error)
+            if WAYS not in said:
+                said += f"\nTo use another server: {WAYS}."
+        if said:
+            pytest.fail(f"No test database could be created. {said}", pytrace=False)
+        yield made
 
 
 @pytest.fixture

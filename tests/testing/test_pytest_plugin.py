@@ -16,6 +16,7 @@ from psycopg import sql
 
 from fbs_db.testing.clones import MARK, at_database
 from tests.support import ROOT
+from tests.support.roles import role
 from tests.support.servers import GUARDED, Server
 
 pytest_plugins = ["pytester"]
@@ -355,6 +356,24 @@ def test_where_there_is_no_server_it_is_said_in_a_few_words(
     text = run("--fbs-database", url, ok=False).stdout.str()
     assert f"No test database could be created. {said}" in text.replace("The URL from --fbs-database ", "")
     assert "Traceback" not in text
+    assert "clones.py" not in text
+
+
+@pytest.mark.slow
+def test_where_no_database_can_be_cloned_it_is_said_in_a_few_words(
+    pg18: Server, pytester: pytest.Pytester, run: Callable[..., pytest.RunResult]
+) -> None:
+    """The template is there; since then something has changed, such as a right, or the room on the disk."""
+    pytester.makepyfile(TWO_TESTS)
+    with role(pg18.admin, "fbs_tester", "login createdb"):
+        try:
+            run("--fbs-database", pg18.url(user="fbs_tester"))
+            pg18.admin.execute("alter role fbs_tester nocreatedb")
+            text = run("--fbs-database", pg18.url(user="fbs_tester"), ok=False).stdout.str()
+        finally:
+            _drop_all(pg18)
+    assert "No test database could be created. permission denied to create database" in text
+    assert "To use another server: --fbs-database" in text
     assert "clones.py" not in text
 
 
