@@ -33,7 +33,10 @@ _OF_CLEANUP = ("model", "target", "state")
 _FAMILIES: dict[str, tuple[str, tuple[str, ...]]] = {
     _UP: ("Whether FBS could be read: 1 or 0.", ()),
     "fbs_info": ("1, with the version of fbs-db that applied the last migration.", ("version",)),
-    _MIGRATIONS: ("Migrations: applied, pending, edited, or missing (applied, but without a file).", ("state",)),
+    _MIGRATIONS: (
+        "Migrations: applied, pending, edited, missing (applied, but without a file), or newer than this fbs-db.",
+        ("state",),
+    ),
     "fbs_findings": ("Findings of fbs_health().", ("severity", "kind")),
     "fbs_cleanup_entries": ("Queued clean-ups: waiting, or failed.", _OF_CLEANUP),
     "fbs_cleanup_oldest_seconds": ("Age of the oldest queued clean-up; 0 where there is none.", _OF_CLEANUP),
