@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import click
 from psycopg import conninfo
@@ -23,7 +24,14 @@ from fbs_db.redaction import SECRETS
 @subcommand(main, "url", schema=False)
 def url(call: Call) -> Answer:
     """Print the URL of the database, without its password."""
-    shown = connection.shown(which.resolve(call.database)[0])
+    where = which.resolve(call.database)[0]
+    shown = connection.shown(where)
+    known = (*connection.SHOWN, *SECRETS)
+    if others := {key: str(value) for key, value in conninfo.conninfo_to_dict(where).items() if key not in known}:
+        if "://" in shown:  # such as sslmode, for the programs that are given this URL
+            shown += ("&" if "?" in shown else "?") + urlencode(others, quote_via=quote)
+        else:
+            shown = conninfo.make_conninfo(shown, **others)
     return Answer({"url": shown}, lambda value: echo(value["url"]))
 
 

@@ -56,6 +56,9 @@ PLAIN = (
     " or pg_catalog.version() operator(pg_catalog.!~*) 'windows|mingw|cygwin|visual c|msvc')"
 )
 
+#: What `shown` shows of a connection string.
+SHOWN = ("user", "host", "port", "dbname", "service")
+
 _UNFIT_HINTS = {
     "22021": "This database is in SQL_ASCII, which takes any bytes. To see them: set client_encoding = 'SQL_ASCII';",
     "22P05": "Use characters that the encoding of the database has.",
@@ -86,10 +89,12 @@ def shown(where: str | Connection | AsyncConnection) -> str:
         info = where.info
         user, host, port, name = info.user, info.host, str(info.port), info.dbname
     else:
-        options = {**_environment(), **conninfo.conninfo_to_dict(where)}
-        user, host, port, name = (str(options.get(key) or "") for key in ("user", "host", "port", "dbname"))
-        if service := options.get("service"):
-            return f"service={service}"
+        given = conninfo.conninfo_to_dict(where)
+        options = {**_environment(), **given}
+        if service := options.get("service"):  # its file has the rest
+            parts = {key: given[key] for key in SHOWN if key in given}
+            return conninfo.make_conninfo("", **{"service": service, **parts})
+        user, host, port, name = (str(options.get(key) or "") for key in SHOWN[:4])
     port = port if port.strip(",") else ""  # of several hosts, none with a port
     at = quote(user, safe="") + "@" if user else ""
     if host.startswith(("/", "@")):

@@ -95,10 +95,29 @@ def test_a_variable_holds_the_string(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "secret" not in said
     monkeypatch.setenv("EACH", "postgresql://app:secret@h/x_{company}?sslmode=require")
     done = run("--database", "x_acme", "url")
-    assert done.output == "postgresql://app@h/x_acme\n"
+    assert done.output == "postgresql://app@h/x_acme?sslmode=require\n"
     assert conninfo.conninfo_to_dict(resolve("x_acme")[0]) == {
         "user": "app", "password": "secret", "host": "h", "dbname": "x_acme", "sslmode": "require",
     }  # fmt: skip
+
+
+def test_of_a_service_the_database_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who dumps each solution by its URL dumps its database, and not that of the service."""
+    service = {"url": "service=prod user=app password=s dbname=x_{solution} sslmode=require", "solutions": ["Big Co"]}
+    configure(default={"service": "prod"}, each={**service, "components": ["dms"]})
+    assert run("url").stdout == "service=prod\n"
+    assert run("--database", "x_Big Co", "url").stdout == "service=prod user=app dbname='x_Big Co' sslmode=require\n"
+    refused("--database", "x_Big Co", "tables", says="No connection to service=prod user=app dbname='x_Big Co'")
+    monkeypatch.setenv("PGSERVICE", "prod")
+    assert run("--database", "postgresql://h/d", "url").stdout == "service=prod host=h dbname=d\n"
+
+
+def test_the_url_has_all_but_secrets() -> None:
+    url = "postgresql://me:s@/d?host=/a%20b&sslmode=verify-full&sslrootcert=/c%26d&sslpassword=s&options=-c%20role%3Dx"
+    shown = run("--database", url, "url").stdout.strip()
+    assert shown.startswith("postgresql://me@/d?host=/a%20b&")
+    secrets = {"password": "s", "sslpassword": "s"}
+    assert {**conninfo.conninfo_to_dict(shown), **secrets} == conninfo.conninfo_to_dict(url)
 
 
 def test_pyproject_says_it_too() -> None:
