@@ -33,6 +33,27 @@ def owner(number: int) -> str:
         return f"user {number}"
 
 
+def current_directory(*, to_read: bool = False) -> Path:
+    """The current directory.
+
+    Parameters:
+        to_read: whether files in it are to be read.
+
+    Raises:
+        UsageError: it is gone, as after a deployment, or closed to us, as after ``sudo -u`` in root's home.
+    """
+    try:
+        here = Path.cwd()
+        if to_read:
+            os.stat(f"{here}/.")
+    except OSError as error:
+        raise UsageError(
+            f"The current directory cannot be read: {error.strerror}.",
+            hint="Go to that of fbs-db.toml, or of the embedded server. If there is none: cd /",
+        ) from error
+    return here
+
+
 @contextmanager
 def located(path: Path) -> Iterator[tuple[int, str, os.stat_result | None]]:
     """The open directory that a path leads to, the last name in it, and the state of what is there, if anything is.

@@ -17,7 +17,7 @@ from fbs_db import files
 from fbs_db.database import django_settings
 from fbs_db.database.config import DEFAULT, Config, DatabaseConfig, parse
 from fbs_db.errors import TargetError, UsageError
-from fbs_db.own_files import owner, replace_file, trusted_users
+from fbs_db.own_files import current_directory, owner, replace_file, trusted_users
 
 FILE_NAME = "fbs-db.toml"
 #: Gives the configuration in a host's own process, where it overrides the files.
@@ -35,7 +35,7 @@ def configuration(directory: Path | None = None) -> Config:
     """
     if provider is not None:
         return provider()
-    directory = directory or Path.cwd()
+    directory = directory or current_directory(to_read=True)
     path = directory / FILE_NAME
     if path.exists():
         _refuse_planted(path)

@@ -28,7 +28,7 @@ from urllib.parse import quote
 from fbs_db import wording
 from fbs_db.database import connection
 from fbs_db.errors import EmbeddedServerError
-from fbs_db.own_files import create_file, opened_directory, owner, trusted_users
+from fbs_db.own_files import create_file, current_directory, opened_directory, owner, trusted_users
 from fbs_db.reports import Report
 
 _INSTALL = "pip install 'fbs-db[embedded]'"
@@ -82,7 +82,7 @@ def data_directory() -> Path:
     Raises:
         EmbeddedServerError: it belongs to another user.
     """
-    here = Path.cwd()
+    here = current_directory()
     for directory in (here, *here.parents):
         if os.path.isdir(directory / ".fbs-db"):
             data = directory / ".fbs-db" / "data"

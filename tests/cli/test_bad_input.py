@@ -194,6 +194,15 @@ def test_settings_file_that_is_a_directory() -> None:
     refused("migrate", says="cannot be read: ")
 
 
+@pytest.mark.parametrize("words", [["url"], ["migrate"], ["server", "start"], ["demo"], ["wait", "--timeout", "5"]])
+def test_a_current_directory_that_is_gone(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = Path("release").absolute()
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert "If there is none: cd /" in refused(*words, says="The current directory cannot be read: No such file or")
+
+
 # --- passwords
 
 

@@ -72,6 +72,16 @@ def test_who_typed_sudo_is_known_to_root_alone(deep: Path, monkeypatch: pytest.M
         assert "belongs to root" in run("url").stderr
 
 
+def test_another_users_current_directory_is_refused(deep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after sudo -u in root's home: what it has to say of the database is unknown."""
+    monkeypatch.setenv("DATABASE_URL", "postgresql://nowhere/d")
+    deep.chmod(0o700)
+    with as_user(NOBODY):
+        result = run("url")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("Error: The current directory cannot be read: Permission denied.\nGo to ")
+
+
 def test_a_directory_above_that_cannot_be_read_is_no_error(deep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     deep.parent.chmod(0o700)
     with as_user(NOBODY):
