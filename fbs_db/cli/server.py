@@ -7,10 +7,10 @@ import click
 from fbs_db.cli.base import main
 from fbs_db.cli.output import done, echo
 from fbs_db.cli.subcommand import Answer, Call, subcommand
-from fbs_db.database import server
+from fbs_db.database import server, which
 from fbs_db.errors import UsageError
 from fbs_db.schema import demo as demo_data
-from fbs_db.wording import command
+from fbs_db.wording import command, given
 
 
 @main.group("server")
@@ -54,7 +54,17 @@ def demo(call: Call, *, reset: bool) -> Answer:
     """
     if call.database is not None:
         raise UsageError("The demo is on the embedded server alone.", hint="Leave --database out.")
+    url = server.start(ways="")
+    if _another_is_named():  # a command that is suggested must not change that one
+        click.get_current_context().with_resource(given(database=url))
     return Answer({"filled": demo_data.fill(reset=reset)}, _show_demo)
+
+
+def _another_is_named() -> bool:
+    try:
+        return which.named()[0] is not None
+    except UsageError:  # such as a variable that is not set
+        return True
 
 
 def _status() -> Answer:

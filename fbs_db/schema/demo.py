@@ -9,12 +9,10 @@ from fbs_db.database import server
 from fbs_db.database.session import NOTHING_CHANGED, Session, open_session, told_what_stays
 from fbs_db.errors import ServerError, TargetError
 from fbs_db.schema.migrate import migrate
+from fbs_db.wording import command
 
-_APART = "In a directory of its own there is a demo apart from yours: mkdir demo; cd demo; fbs-db demo"
-_ALL_ANEW = (
-    "To make all of FBS anew: fbs-db rollback --all; fbs-db psql -c 'drop schema if exists rentals cascade';"
-    " fbs-db demo"
-)
+# The server of a directory above is found, too, so it needs a .fbs-db of its own.
+_APART = "In a directory of its own there is a demo apart from yours: mkdir -p demo/.fbs-db; cd demo; fbs-db demo"
 
 
 def fill(*, reset: bool = False) -> bool:
@@ -56,9 +54,14 @@ def fill(*, reset: bool = False) -> bool:
             if isinstance(error.__cause__, psycopg.errors.DependentObjectsStillExist):
                 raise TargetError(error.message, hint=f"Drop or move that first. {NOTHING_CHANGED}") from error
             if isinstance(error.__cause__, psycopg.errors.UniqueViolation):
-                raise TargetError("FBS has rows of a demo whose tables are gone.", hint=_ALL_ANEW) from error
+                raise TargetError("FBS has rows of a demo whose tables are gone.", hint=_all_anew()) from error
             raise
         return True
+
+
+def _all_anew() -> str:
+    drop = command("psql", "-c", "drop schema if exists rentals cascade")
+    return f"To make all of FBS anew: {command('rollback', '--all')}; {drop}; {command('demo')}"
 
 
 def _refuse_others(session: Session, *, is_ours: bool) -> None:
@@ -66,7 +69,7 @@ def _refuse_others(session: Session, *, is_ours: bool) -> None:
     if not is_ours:
         raise TargetError("The schema rentals is not that of the demo.", hint=_APART)
     if session.select("select from pg_catalog.pg_tables where schemaname = 'rentals' and tablename = 'users'") == []:
-        raise TargetError("The demo's users are gone. Only they tell its rows from others.", hint=_ALL_ANEW)
+        raise TargetError("The demo's users are gone. Only they tell its rows from others.", hint=_all_anew())
     hosts = session.select(
         "select h.host_table::text from {fbs}fbs_hosts as h inner join pg_catalog.pg_class as c on h.host_table = c.oid"
         " where c.relnamespace <> 'rentals'::regnamespace order by 1"

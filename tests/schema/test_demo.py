@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -161,10 +163,37 @@ def test_a_table_that_was_dropped_comes_back(demo: psycopg.Connection) -> None:
 def test_without_its_users_the_demo_says_what_helps(demo: psycopg.Connection, lost: str) -> None:
     demo.execute(lost)
     result = run("demo", "--reset")
-    assert (result.exit_code, "fbs-db rollback --all; fbs-db psql -c 'drop schema" in result.stderr) == (2, True)
+    assert (result.exit_code, "To make all of FBS anew: " in result.stderr) == (2, True)
     assert run("rollback", "--all", "--yes").exit_code == 0
     demo.execute("drop schema if exists rentals cascade")
     assert run("demo").exit_code == 0
+
+
+def test_what_it_suggests_is_for_its_own_database(demo: psycopg.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the environment names: pasted, it would drop a schema of another database."""
+    url = run("url").stdout.strip()
+    monkeypatch.setenv("DATABASE_URL", "postgresql://app@db.example/app")
+    assert f"Look around: fbs-db --database '{url}' psql\n" in run("demo", "--reset").stdout
+    every = rf"fbs-db --database '{re.escape(url)}' (rollback --all|psql) --schema public( -c '.*')?; "
+    for lost in ("drop table rentals.users cascade", "drop schema rentals cascade"):
+        demo.execute(lost)
+        assert re.search(rf"To make all of FBS anew: ({every}){{2}}fbs-db demo\n", run("demo", "--reset").stderr)
+    assert run("--database", url, "rollback", "--all", "--yes").exit_code == 0
+    monkeypatch.delenv("DATABASE_URL")
+    Path("fbs-db.toml").write_text('[databases.default]\nenv = "NOT_SET"\n')
+    assert f"fbs-db --database '{url}' psql" in run("demo").stdout
+    Path("fbs-db.toml").unlink()
+
+
+def test_a_demo_apart_has_a_server_of_its_own(demo: psycopg.Connection) -> None:
+    demo.execute("comment on schema rentals is 'Mine.'")
+    said = run("demo", "--reset").stderr
+    place = said.rpartition(": ")[2].replace("; fbs-db demo\n", " && pwd")
+    there = subprocess.run(["bash", "-c", place], check=True, capture_output=True, text=True).stdout.strip()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(there)
+        assert server.data_directory() == Path(there, ".fbs-db", "data")
+    demo.execute("comment on schema rentals is 'The demo of fbs-db.'")
 
 
 def test_another_database_is_refused(demo: psycopg.Connection) -> None:
