@@ -50,6 +50,8 @@ class _Program(click.Group):
         except click.Abort as error:
             failure = interruption(error) or _not_confirmed()
         except click.ClickException as error:
+            if isinstance(error, click.NoSuchOption):
+                error = _with_its_place(error)
             if not as_json:
                 shown = StringIO()
                 error.show(shown)
@@ -75,6 +77,20 @@ class _Program(click.Group):
         with suppress(OSError):
             complain(failure.message, failure.hint)
         raise SystemExit(failure.exit_code) from failure
+
+
+def _with_its_place(error: click.NoSuchOption) -> click.NoSuchOption:
+    """The error, which says where the option goes if it is one of ours."""
+    name, context = error.option_name, error.ctx
+    commands = context.command.commands.values() if context and isinstance(context.command, click.Group) else ()
+    place = ""
+    if before := [parameter for parameter in main.params if name in parameter.opts]:
+        place = " ".join(filter(None, ("before the command: fbs-db", name, before[0].metavar, "COMMAND")))
+    elif context and any(name in parameter.opts for command in commands for parameter in command.params):
+        place = " ".join(("after the command: fbs-db", *context.command_path.split()[1:], "COMMAND", name))
+    if not place:
+        return error
+    return click.NoSuchOption(name, f"{error.message.rstrip('.')}. It goes {place}", ctx=context)
 
 
 def _not_confirmed() -> FbsDbError:

@@ -49,6 +49,24 @@ def test_usage_errors_are_json_where_that_is_asked_for(words: str, says: str) ->
     assert plain.exit_code == 2
 
 
+@pytest.mark.parametrize(
+    ("words", "place"),
+    [
+        ("migrate --database x", "before the command: fbs-db --database URL COMMAND"),
+        ("attach host t --model a.b --role x", "before the command: fbs-db --role ROLE COMMAND"),
+        ("check -v", "before the command: fbs-db -v COMMAND"),
+        ("--schema fbs migrate", "after the command: fbs-db COMMAND --schema"),
+        ("--json check", "after the command: fbs-db COMMAND --json"),
+        ("cleanup --schema fbs status", "after the command: fbs-db cleanup COMMAND --schema"),
+    ],
+)
+def test_an_option_in_the_wrong_place_is_told_the_right_one(words: str, place: str) -> None:
+    result = run(*words.split())
+    assert result.exit_code == 2
+    assert f". It goes {place}\n" in result.stderr
+    assert "It goes" not in run(*words.replace("--", "--un").replace("-v", "-x").split()).stderr
+
+
 def commands(group: click.Group, *path: str) -> list[tuple[str, ...]]:
     found: list[tuple[str, ...]] = []
     for name, command in group.commands.items():
