@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import fbs_db
 from fbs_db import files
 from fbs_db.database.session import Session
 from tests.support.moves import ROLES, Move, content, rows, stocked
-from tests.support.pages import blocks
+from tests.support.pages import PAGES, blocks
 from tests.support.servers import Server, directory_of_server, running, started
 
 pytestmark = [pytest.mark.slow, pytest.mark.old_postgres]
@@ -98,6 +99,21 @@ def test_rows_alone(plain_move: Move) -> None:
     assert rows(plain_move.new, "select count(*) from fbs_migration_log") == [(len(files.load()),)]
     plain_move.whole(MADE_THERE)
     plain_move.works()
+
+
+def test_rows_alone_beside_tables_in_public(plain_move: Move) -> None:
+    """As Django's are, with FBS's."""
+    rows(
+        plain_move.old,
+        "create table public.shops (id int primary key); insert into public.shops values (1), (2);"
+        "select fbs_attach_host('public.shops', 'shops.shop')",
+    )
+    options = re.findall(r"in `public`, write `([^`]+)` in place of `(--schema rentals)`", PAGES["scaling"].read_text())
+    first, tables, *others = plain_move.commands("Rows alone")
+    plain_move.run(first, tables, *(tables.replace(old, new) for new, old in options), *others)
+    plain_move.whole(MADE_THERE)
+    plain_move.works()
+    assert rows(plain_move.new, "delete from public.shops where id = 1 returning id") == [(1,)]
 
 
 def test_logical_replication_into_a_migrated_database(plain_move: Move) -> None:
