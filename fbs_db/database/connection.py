@@ -79,7 +79,8 @@ _CONNECT_HINTS = (
     (r"no pg_hba.conf entry", "The server's pg_hba.conf does not let this role in from here."),
     (r"statement timeout", "Raise the limit: alter role NAME set statement_timeout = '1min';"),
     (r"timeout expired", "Check the host, the port and the firewall: there was no answer."),
-    (r"definition of service \".*\" not found", "Check PGSERVICE and ~/.pg_service.conf."),
+    (r"definition of service .* not found|service file", "Check PGSERVICE, PGSERVICEFILE and ~/.pg_service.conf."),
+    (r"local user with ID \d+ does not exist", "Name the role: in the connection string, or in PGUSER."),
 )
 
 

@@ -23,6 +23,7 @@ import pytest
 from psycopg import sql
 
 import fbs_db
+from fbs_db.database.config import Config
 from fbs_db.database.session import open_session
 from fbs_db.errors import PoolerRefused, TargetError, UnsupportedServer
 from tests.support.catalog import catalog
@@ -30,6 +31,7 @@ from tests.support.clones import CloneOf
 from tests.support.commands import run
 from tests.support.connections import Connect, url_of
 from tests.support.servers import GUARDED, SYSTEM_USER, Server, running, wait_for, with_password
+from tests.support.users import NEEDS_ROOT
 from tests.support.versions import sampled
 
 SECRET = "s3cr3t-of-mine"
@@ -136,6 +138,29 @@ def test_no_such_role(pg18: Server) -> None:
 
 def test_no_such_service() -> None:
     refused("--database", "service=nowhere", "migrate", says='definition of service "nowhere" not found')
+
+
+def test_no_file_of_services(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGSERVICEFILE", "/nowhere")
+    refused("--database", "service=a", "migrate", says="Check PGSERVICE, PGSERVICEFILE and ~/.pg_service.conf.")
+
+
+@NEEDS_ROOT
+def test_a_user_without_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a container may be given one."""
+    monkeypatch.setattr("fbs_db.database.project.configuration", Config)
+    os.seteuid(54321)
+    try:
+        said = run("--database", f"postgresql:///d?host={tmp_path}", "status").stderr
+    finally:
+        os.seteuid(0)
+    assert said.endswith("does not exist\nName the role: in the connection string, or in PGUSER.\n")
+
+
+def test_where_no_server_can_be_made() -> None:
+    Path(".fbs-db").write_text("in the way")
+    refused("server", "start", says="\nGo to a directory of your own\n")
+    refused("migrate", says="\nGo to a directory of your own, or name another database: --database, DATABASE_URL or PG")
 
 
 @pytest.mark.parametrize("bad", ["sslmode=maybe", "connect_timeout=soon", "port=99999", "port=http"])
