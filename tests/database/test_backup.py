@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from psycopg import conninfo
 
 import fbs_db
 from fbs_db.files import sql_directory
@@ -59,6 +61,24 @@ def test_the_databases_of_solutions(old: Server, new: Server, tmp_path: Path) ->
         dump = Path(f"fbs_{name}_db.dump")
         move.run(*(line.replace("app.dump", str(dump)) for line in move.commands("Restore")[1:]))
         assert fbs_db.check(move.new, data=True).healthy
+
+
+def test_of_solutions_each_dump_is_its_own(old: Server, tmp_path: Path) -> None:
+    """Whatever their names; and a script stops where the URL of one is not known, though the environment names some."""
+    Path("fbs-db.toml").write_text(f'[databases.each]\nurl = "{old.url("fbs_{solution}_db")}"\nsolutions = "*"\n')
+    for name in ("acme", "Big Co"):
+        fbs_db.create_solution(name)
+    there = conninfo.conninfo_to_dict(old.url("postgres"))
+    variables = {"PGHOST": f"{there['host']}", "PGPORT": f"{there.get('port', 5432)}", "PGUSER": "postgres"}
+    move = Move("", "", Path.cwd(), variables, owner="postgres", guide="backup", bin=old.bin)
+    move.type("Back up", 1)
+    for name in ("acme", "Big Co"):
+        move.run(f"pg_restore -l 'fbs_{name}_db.dump' | grep 'dbname: fbs_{name}_db$'")
+    gone = {"solution": "gone", "database": "x_gone", "exists": True}
+    Path("solutions.json").write_text(json.dumps([gone]))
+    with pytest.raises(AssertionError, match="Unknown database 'x_gone'"):
+        move.run(*move.commands("Back up", 1)[1:])
+    assert not Path("x_gone.dump").exists()
 
 
 @pytest.mark.parametrize(
