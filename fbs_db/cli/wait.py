@@ -39,7 +39,8 @@ _PAUSE, _TOLD = 0.5, 10.0
 #: No waiting changes these. Of a role that is not there yet, servers say that its password is wrong: that may pass.
 _FINAL = (EmbeddedServerError, MigrationError, UnsupportedServer, UsageError)
 _OURS = re.compile(
-    r"certificate|private key|no password supplied|definition of service|\binvalid \S+ value|\bbad value for "
+    r"certificate|private key|no password supplied|definition of service|service file|local user with ID"
+    r"|\binvalid (\S+ value|port number)|\bbad value for |(unrecognized configuration|invalid value for) parameter"
 )
 
 

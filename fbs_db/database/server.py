@@ -120,7 +120,9 @@ def start(reason: str = "", *, ways: str = WAYS) -> str:
             raise OSError("it ended at once")
     except (OSError, subprocess.SubprocessError) as error:
         said = getattr(error, "stderr", None) or ""
-        elsewhere = f"Go to a directory of your own{', or name another database: ' if ways else ''}{ways}"
+        elsewhere = ""
+        if isinstance(error, OSError):
+            elsewhere = f"Go to a directory of your own{', or name another database: ' if ways else ''}{ways}"
         words = _fatal(log, before) or [line for line in said.splitlines() if line.strip()][-6:]
         raise EmbeddedServerError(
             f"The embedded server did not start on {data}: " + "\n  ".join(words or [str(error)]),

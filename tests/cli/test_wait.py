@@ -151,6 +151,26 @@ def test_what_is_wrong_here_ends_it_at_once(url: str, said: str) -> None:
     assert "Not ready" not in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("PGSERVICEFILE", "/nowhere", 'service file "/nowhere" not found'),
+        ("PGPORT", "99999", 'invalid port number: "99999"'),
+        ("PGOPTIONS", "-c nonsense=1", 'unrecognized configuration parameter "nonsense"'),
+        ("PGTZ", "nonsense", 'invalid value for parameter "TimeZone": "nonsense"'),
+    ],
+)
+def test_so_does_what_is_wrong_in_the_environment(
+    empty: psycopg.Connection, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    url = {"PGSERVICEFILE": "service=a", "PGPORT": "host=127.0.0.1"}.get(variable, url_of(empty))
+    result = run("--database", url, "wait", "--timeout", "5")
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert "Not ready" not in result.stderr
+
+
 def test_a_missing_certificate_ends_it_at_once() -> None:
     with socket.create_server(("127.0.0.1", 0)) as offering_tls:
         url = f"postgresql://app@127.0.0.1:{offering_tls.getsockname()[1]}/app?sslmode=verify-full&sslrootcert=none.pem"
