@@ -69,7 +69,8 @@ def test_a_database_that_comes_later(pg18: Server) -> None:
 
 
 @pytest.mark.slow
-def test_a_server_that_starts_later() -> None:
+def test_a_server_that_starts_later(reachable: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(reachable)  # in a long path each start would make another directory for the socket
     url = server.start()
     try:
         server.stop()
