@@ -31,7 +31,7 @@ def configuration(directory: Path | None = None) -> Config:
         directory: the directory of its files; by default the current one.
 
     Raises:
-        UsageError: a file cannot be read, or the configuration is invalid.
+        UsageError: a file or the current directory cannot be read, or the configuration is invalid.
     """
     if provider is not None:
         return provider()

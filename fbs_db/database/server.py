@@ -81,6 +81,7 @@ def data_directory() -> Path:
 
     Raises:
         EmbeddedServerError: it belongs to another user.
+        UsageError: the current directory is gone, or closed to us.
     """
     here = current_directory()
     for directory in (here, *here.parents):
